@@ -1,0 +1,19 @@
+"""The gate for devices: by serial, from what the user may see, else the uniform 404."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from devices import serials
+from devices.models import Device
+from tenants.access import found
+from tenants.models import Role
+
+if TYPE_CHECKING:
+    from tenants.access import Viewer
+
+
+def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER) -> Device:
+    scope = Device.objects.visible_to(user, role).with_status()
+    related = scope.select_related("organisation", "group", "model", "version", "assignment")
+    return found(related, serial_key=serials.fold(serial))

@@ -1,0 +1,146 @@
+"""Live updates: names travel through Redis, never content; the page re-fetches its fragment through the gated view.
+
+Every process holds one Redis subscription for all its streams. What was announced while Redis or the subscription
+was away is found by the heartbeat, which reads the rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from django.db import close_old_connections
+from django.http import StreamingHttpResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "handover:live"
+RECONNECT_SECONDS = 1.0
+
+
+class Seen(NamedTuple):
+    """What a stream's check found: the version that the page should show, and when it may change by itself."""
+
+    version: str
+    again_in: float | None = None
+
+
+@cache
+def _publisher() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+def announce(topics: Iterable[str]) -> None:
+    """Wake the streams of these topics. Never raises: the rows are the truth, and heartbeats read them."""
+    if names := " ".join(sorted(set(topics))):
+        try:
+            _publisher().publish(CHANNEL, names)
+        except redis.RedisError as error:
+            log.warning("live update not announced, streams find it by themselves: %s", error)
+
+
+class Hub:
+    """One subscription, many waiters; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._listening: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def waiter(self, topic: str) -> Iterator[asyncio.Event]:
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.create_task(self._listen())
+        event = asyncio.Event()
+        self._waiters[topic].add(event)
+        try:
+            yield event
+        finally:
+            self._waiters[topic].discard(event)
+            if not self._waiters[topic]:
+                del self._waiters[topic]
+
+    def wake(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            for event in self._waiters.get(topic, ()):
+                event.set()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._relay()
+            except (redis.RedisError, OSError) as error:
+                log.warning("live updates interrupted, trying again: %s", error)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _relay(self) -> None:
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, health_check_interval=10)
+        async with client, client.pubsub() as subscription:
+            await subscription.subscribe(CHANNEL)
+            self.wake(list(self._waiters))  # whatever was missed while away
+            async for message in subscription.listen():
+                if message["type"] == "message":
+                    self.wake(message["data"].decode().split())
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    return _hubs.setdefault(asyncio.get_running_loop(), Hub())
+
+
+def response(topic: str, check: Callable[[], Seen | None], *, last: str = "") -> StreamingHttpResponse:
+    """A server-sent event stream of `changed` events whose data and id are the version to show.
+
+    `check` runs in a thread, gates again, and returns None when the user may no longer: the stream ends.
+    `last` is the version that the client has (its Last-Event-ID, or what the page was rendered with).
+    """
+    stream = StreamingHttpResponse(events(topic, check, last), content_type="text/event-stream")
+    stream["Cache-Control"] = "no-store"
+    stream["X-Accel-Buffering"] = "no"
+    return stream
+
+
+async def events(topic: str, check: Callable[[], Seen | None], last: str) -> AsyncIterator[bytes]:
+    yield b"retry: 2000\n\n"
+    with hub().waiter(topic) as woken:
+        while True:
+            woken.clear()
+            seen = await asyncio.to_thread(_fresh, check)
+            if seen is None:
+                yield b"event: gone\ndata: gone\n\n"
+                return
+            if seen.version != last:
+                last = seen.version
+                yield f"event: changed\nid: {last}\ndata: {last}\n\n".encode()
+            else:
+                yield b": alive\n\n"
+            pause = min(settings.STREAM_HEARTBEAT_SECONDS, seen.again_in or float("inf"))
+            await _wait(woken, max(pause, 0.01))
+
+
+def _fresh(check: Callable[[], Seen | None]) -> Seen | None:
+    close_old_connections()
+    try:
+        return check()
+    finally:
+        close_old_connections()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,267 @@
+"""What: the registry of devices, what they are, whose they are, and what happened to them."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Now
+
+from devices import serials
+from tenants.models import Group, Organisation, Role, User, under
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+def new_device_id() -> str:
+    return secrets.token_hex(12)
+
+
+class DeviceModel(models.Model):
+    """An entry of the organisation's table of supported device models."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="device_models")
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="model_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Recipe(models.Model):
+    """Template for devices. Its attributes stand in versions: a device keeps the one it was made from."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="recipes")
+    name = models.CharField(max_length=120)
+    model = models.ForeignKey(DeviceModel, models.PROTECT, null=True, blank=True)
+    default_tags = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="recipe_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RecipeVersion(models.Model):
+    recipe = models.ForeignKey(Recipe, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["recipe", "number"], name="recipe_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.recipe} {self.number}"
+
+
+class Attribute(models.Model):
+    """A named value that devices report, with type and unit."""
+
+    class Type(models.TextChoices):
+        NUMBER = "number"
+        STRING = "string"
+        BOOLEAN = "boolean"
+
+    version = models.ForeignKey(RecipeVersion, models.CASCADE, related_name="attributes")
+    name = models.CharField(max_length=64)
+    label = models.CharField(max_length=120)
+    type = models.CharField(max_length=8, choices=Type.choices, default=Type.NUMBER)
+    unit = models.CharField(max_length=16, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "name"]
+        constraints = [models.UniqueConstraint(fields=["version", "name"], name="attribute_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    def visible_to(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> DeviceQuerySet:
+        """Devices in the user's subtrees; to an admin of the whole organisation, those in no group too."""
+        if not isinstance(user, User):
+            return self.none()
+        groups = Group.objects.filter(under(user.reach(role)))
+        scope = Q(group__in=groups)
+        if owned := [path for path in user.reach(Role.ADMIN) if len(path) == Group.steplen]:
+            scope |= Q(group=None, organisation__root__path__in=owned)
+        return self.filter(scope)
+
+    def manageable_by(self, user: User | AnonymousUser) -> DeviceQuerySet:
+        return self.visible_to(user, Role.ADMIN)
+
+    def registrable_by(self, user: User | AnonymousUser) -> DeviceQuerySet:
+        """Devices for which the user may open a window: their organisation's, free or re-provisionable."""
+        if not isinstance(user, User) or not user.reach(Role.TECHNICIAN):
+            return self.none()
+        free = Q(group=None) | Q(organisation__allow_reprovisioning=True)
+        return self.filter(free, organisation=user.organisation_id)
+
+    def with_status(self) -> DeviceQuerySet:
+        """Annotates `status`: one of `Device.Status`, by the database's clock."""
+        alive = Q(connection__last_seen_at__gt=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
+        gone = Q(connection__disconnected_at__gte=F("connection__last_seen_at"))
+        return self.select_related("connection").annotate(
+            status=Case(
+                When(alive & ~gone, then=Value(Device.Status.ONLINE)),
+                When(connection__last_seen_at__isnull=False, then=Value(Device.Status.OFFLINE)),
+                default=Value(Device.Status.NEVER),
+                output_field=models.CharField(),
+            )
+        )
+
+
+class Device(models.Model):
+    """A registry row. `group` and `assignment` are set together, and only by `devices.assignments`."""
+
+    class Status(models.TextChoices):
+        ONLINE = "online", "Online"
+        OFFLINE = "offline", "Offline"
+        NEVER = "never", "Never connected"
+
+    device_id = models.CharField(max_length=24, unique=True, default=new_device_id, editable=False)
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")
+    serial = models.CharField(max_length=serials.MAX_LENGTH)
+    serial_key = models.CharField(max_length=serials.MAX_LENGTH, editable=False)
+    version = models.ForeignKey(RecipeVersion, models.PROTECT, related_name="devices")
+    name = models.CharField(max_length=120)
+    description = models.CharField(max_length=500, blank=True)
+    model = models.ForeignKey(DeviceModel, models.PROTECT, null=True, blank=True, related_name="devices")
+    tags = models.JSONField(default=dict, blank=True)
+    group = models.ForeignKey(Group, models.PROTECT, null=True, blank=True, related_name="devices")
+    assignment = models.OneToOneField("Assignment", models.PROTECT, null=True, blank=True, related_name="current_of")
+    registered_at = models.DateTimeField(db_default=Now())
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "serial_key"], name="serial_once"),
+            models.CheckConstraint(
+                condition=Q(group=None, assignment=None) | Q(group__isnull=False, assignment__isnull=False),
+                name="device_group_and_assignment_agree",
+            ),
+        ]
+        indexes = [models.Index(fields=["organisation", "name", "id"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.version.recipe.organisation_id != self.organisation_id:
+            raise ValidationError({"version": "This recipe belongs to another organisation."})
+        if self.model and self.model.organisation_id != self.organisation_id:
+            raise ValidationError({"model": "This model belongs to another organisation."})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            self.serial = serials.canonical(self.serial)
+            self.serial_key = serials.fold(self.serial)
+        super().save(*args, **kwargs)
+
+    @property
+    def serial_grouped(self) -> str:
+        return serials.grouped(self.serial)
+
+    @property
+    def state_topic(self) -> str:
+        return f"devices/{self.device_id}/state"
+
+
+class Assignment(models.Model):
+    """The period in which a device belongs to one group."""
+
+    device = models.ForeignKey(Device, models.CASCADE, related_name="assignments")
+    group = models.ForeignKey(Group, models.PROTECT, related_name="assignments")
+    opened_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device"], condition=Q(closed_at=None), name="one_open_assignment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} in {self.group}"
+
+
+class Credential(models.Model):
+    """What a device authenticates with; the secret is stored as its SHA-256 only."""
+
+    device = models.ForeignKey(Device, models.CASCADE, related_name="credentials")
+    access_key = models.CharField(max_length=64, unique=True)
+    secret_hash = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now())
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.access_key
+
+
+class Connection(models.Model):
+    """Hot row: when the device was last heard, and whether the broker saw it leave since."""
+
+    device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="connection")
+    last_seen_at = models.DateTimeField()
+    disconnected_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.device_id}: {self.last_seen_at}"
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def of(self, device: Device) -> EventQuerySet:
+        """What happened in the device's current assignment; of a device in no group, since it has none."""
+        if device.assignment_id is not None:
+            return self.filter(device=device, assignment=device.assignment_id)
+        return self.filter(device=device, assignment=None)
+
+
+class Event(models.Model):
+    """An immutable fact: audit, history and live updates come from it."""
+
+    class Kind(models.TextChoices):
+        REGISTERED = "registered", "Registered"
+        WINDOW_OPENED = "window-opened", "Window opened"
+        PRESSED = "pressed", "Button pressed"
+        WINDOW_CANCELLED = "window-cancelled", "Window cancelled"
+        PROVISIONED = "provisioned", "Provisioned"
+        RELEASED = "released", "Released"
+        CREDENTIAL_ISSUED = "credential-issued", "Credential issued"
+        CREDENTIAL_REVOKED = "credential-revoked", "Credential revoked"
+        CONNECTED = "connected", "Connected"
+        DISCONNECTED = "disconnected", "Disconnected"
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="events")
+    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="events")
+    assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="events")
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="events")
+    kind = models.CharField(max_length=32, choices=Kind.choices)
+    at = models.DateTimeField(db_default=Now())
+    data = models.JSONField(default=dict)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["device", "assignment", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.device}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise ValueError("Events are immutable.")
+        super().save(*args, **kwargs)

@@ -1,0 +1,87 @@
+"""Serials that can't be mistyped.
+
+Handover's own serials are twelve characters of Crockford's base 32: ten random ones (50 bits) and two
+check characters, a Reed-Solomon code over GF(32) (x^5 + x^2 + 1) of distance 3. One or two wrong characters,
+and any swap, never give another valid serial. Organisations may have formats of their own; those carry what
+they carry, and are compared by the same folding of look-alike characters.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH = 12
+MAX_LENGTH = 64
+
+_FOLD = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_SPACING = re.compile(r"[\s\-\u2010-\u2015\u2212]+")
+_SHAPE = re.compile(r"[0-9A-Z._:]{1,64}\Z")
+
+
+def _powers() -> list[int]:
+    powers, value = [], 1
+    for _ in range(31):
+        powers.append(value)
+        value = (value << 1) ^ (0b100101 if value & 0b10000 else 0)
+    return powers
+
+
+_EXP = _powers()
+_LOG = {value: power for power, value in enumerate(_EXP)}
+
+
+def _multiply(a: int, b: int) -> int:
+    return _EXP[(_LOG[a] + _LOG[b]) % 31] if a and b else 0
+
+
+def canonical(text: str) -> str:
+    """As stored and shown: upper case, without spaces and dashes."""
+    return _SPACING.sub("", text).upper()
+
+
+def fold(text: str) -> str:
+    """As compared: canonical, with look-alikes as one (O as 0, I and L as 1)."""
+    return canonical(text).translate(_FOLD)
+
+
+def is_plausible(text: str) -> bool:
+    """Whether the text could be a serial of any format at all."""
+    return bool(_SHAPE.match(canonical(text)))
+
+
+def is_valid(text: str) -> bool:
+    """Whether the text is one of Handover's own serials, its check characters included."""
+    key = fold(text)
+    return _is_own_shape(key) and check_characters(key[:-2]) == key[-2:]
+
+
+def is_mistyped(text: str) -> bool:
+    """Whether the text has the shape of our own serials but wrong check characters."""
+    key = fold(text)
+    return _is_own_shape(key) and not is_valid(key)
+
+
+def _is_own_shape(key: str) -> bool:
+    return len(key) == LENGTH and all(character in ALPHABET for character in key)
+
+
+def check_characters(payload: str) -> str:
+    """The remainder of the payload's polynomial by (x - a)(x - a^2)."""
+    first, second = 0, 0
+    linear, constant = _EXP[1] ^ _EXP[2], _EXP[3]
+    for character in payload:
+        carry = first ^ ALPHABET.index(character)
+        first, second = second ^ _multiply(carry, linear), _multiply(carry, constant)
+    return ALPHABET[first] + ALPHABET[second]
+
+
+def generate() -> str:
+    payload = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 2))
+    return payload + check_characters(payload)
+
+
+def grouped(serial: str) -> str:
+    """In fours, as printed and as typed best."""
+    return " ".join(serial[start : start + 4] for start in range(0, len(serial), 4))

@@ -1,0 +1,85 @@
+"""How: the window in which one technician may finish provisioning one device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Now
+
+from devices.models import Device
+from tenants.models import Role, User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+class WindowQuerySet(models.QuerySet["Window"]):
+    def visible_to(self, user: User | AnonymousUser) -> WindowQuerySet:
+        """The user's own windows, while they may still register devices in that organisation."""
+        if not isinstance(user, User) or not user.reach(Role.TECHNICIAN):
+            return self.none()
+        return self.filter(technician=user, device__organisation=user.organisation_id)
+
+    def open(self) -> WindowQuerySet:
+        """By the database's clock; nobody needs to close a window for it to end."""
+        return self.filter(closed_at=None, deadline__gt=Now())
+
+    def with_state(self) -> WindowQuerySet:
+        """Annotates `state` (`Window.State`) and `now`, both by the database's clock."""
+        ended = [
+            When(outcome=outcome, then=Value(outcome))
+            for outcome in (Window.State.COMPLETED, Window.State.CANCELLED, Window.State.SUPERSEDED)
+        ]
+        return self.annotate(
+            now=Now(),
+            state=Case(
+                *ended,
+                When(Q(outcome=Window.State.EXPIRED) | Q(deadline__lte=Now()), then=Value("expired")),
+                When(pressed_at__isnull=False, then=Value("pressed")),
+                default=Value("waiting"),
+                output_field=models.CharField(),
+            ),
+        )
+
+
+class Window(models.Model):
+    """Open while `closed_at` is null and the deadline lies ahead of the database's clock."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        PRESSED = "pressed"
+        COMPLETED = "completed"
+        CANCELLED = "cancelled"
+        SUPERSEDED = "superseded"
+        EXPIRED = "expired"
+
+    key = models.UUIDField(unique=True, default=uuid4, editable=False)
+    device = models.ForeignKey(Device, models.CASCADE, related_name="windows")
+    technician = models.ForeignKey(User, models.CASCADE, related_name="windows")
+    opened_at = models.DateTimeField(db_default=Now())
+    deadline = models.DateTimeField()
+    pressed_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=State.choices, blank=True)
+
+    objects = WindowQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device"], condition=Q(closed_at=None), name="one_open_window"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, outcome="") | (Q(closed_at__isnull=False) & ~Q(outcome="")),
+                name="window_outcome_when_closed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} by {self.technician}"
+
+    def close(self, outcome: State, *, only_if: Q = Q()) -> bool:
+        """Whether this call closed the window: one conditional UPDATE on the database's clock."""
+        mine = Window.objects.filter(only_if, pk=self.pk, closed_at=None, deadline__gt=Now())
+        return mine.update(closed_at=Now(), outcome=outcome) == 1

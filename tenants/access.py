@@ -1,0 +1,35 @@
+"""The one gate. What is missing and what is not yours raise the same 404."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model, QuerySet
+from django.http import Http404
+
+from tenants.models import Group, Role, User
+
+if TYPE_CHECKING:
+    Viewer = User | AnonymousUser
+
+M = TypeVar("M", bound=Model)
+
+
+def found(scope: QuerySet[M], **lookup: Any) -> M:
+    """The one row of an already scoped queryset, else the uniform 404."""
+    try:
+        return scope.get(**lookup)
+    except (scope.model.DoesNotExist, ValueError):
+        raise Http404 from None
+
+
+def get_group(user: Viewer, pk: int, *, role: Role = Role.VIEWER) -> Group:
+    return found(Group.objects.visible_to(user, role), pk=pk)
+
+
+def require_technician(user: Viewer) -> User:
+    """The user, if there is any group into which they may register; else the uniform 404."""
+    if isinstance(user, User) and user.organisation_id and user.reach(Role.TECHNICIAN):
+        return user
+    raise Http404

@@ -1,0 +1,65 @@
+"""The tree's operations. A leaf that holds devices never becomes a parent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from tenants.models import Group, Organisation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:
+    with transaction.atomic():
+        root = Group.objects.add_root({"name": name})
+        return Organisation.objects.create(root=root, slug=slug, **settings)
+
+
+def create(*, parent: Group, name: str) -> Group:
+    """Add a child below `parent`; refuses a parent that holds devices."""
+    with transaction.atomic():
+        locked = _lock(parent)
+        _refuse_holder(locked)
+        group: Group = Group.objects.add_child(locked, {"name": name})
+        return group
+
+
+def move(*, group: Group, to: Group) -> None:
+    """Hang `group` below `to`, with all that is below it; never across organisations."""
+    with transaction.atomic():
+        moving, target = _lock(group), _lock(to)
+        if moving.is_root() or moving.root_path != target.root_path:
+            raise ValidationError("A group stays in its organisation.")
+        if target.path.startswith(moving.path):
+            raise ValidationError("A group can't move below itself.")
+        _refuse_holder(target)
+        Group.objects.move(moving, target, "last-child")
+
+
+def delete(*, group: Group) -> None:
+    """Remove an empty leaf that nobody is a member of."""
+    with transaction.atomic():
+        locked = _lock(group)
+        if locked.is_root() or locked.numchild or _holds_devices(locked):
+            raise ValidationError("Only an empty group can be deleted.")
+        if locked.memberships.exists():
+            raise ValidationError("People are still members of this group.")
+        locked.delete()
+
+
+def _lock(group: Group) -> Group:
+    return Group.objects.select_for_update().get(pk=group.pk)
+
+
+def _holds_devices(group: Group) -> bool:
+    held: Callable[[], bool] = group.devices.exists
+    return held()
+
+
+def _refuse_holder(group: Group) -> None:
+    if _holds_devices(group):
+        raise ValidationError(f"{group} holds devices; only a group without devices can have groups below it.")

@@ -1,0 +1,51 @@
+"""Plain functions that make rows for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devices import assignments, registry
+from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
+from tenants import groups
+from tenants.models import Group, Membership, Organisation, Role, User
+
+PASSWORD = "correct horse battery"
+
+
+def make_organisation(name: str = "Kanarra", **settings: Any) -> Organisation:
+    return groups.create_organisation(name=name, slug=name.lower(), **settings)
+
+
+def make_group(parent: Group, name: str) -> Group:
+    return groups.create(parent=parent, name=name)
+
+
+def make_user(email: str, group: Group, role: Role, **fields: Any) -> User:
+    organisation = Organisation.objects.get(root__path=group.root_path)
+    user = User.objects.create_user(email, PASSWORD, organisation=organisation, **fields)
+    Membership.objects.create(user=user, group=group, role=role)
+    return user
+
+
+def make_recipe(organisation: Organisation, name: str = "Generator gateway") -> RecipeVersion:
+    model, _ = DeviceModel.objects.get_or_create(organisation=organisation, name="KG-250")
+    recipe = Recipe.objects.create(organisation=organisation, name=name, model=model)
+    version = RecipeVersion.objects.create(recipe=recipe)
+    Attribute.objects.bulk_create(
+        [
+            Attribute(version=version, name="rpm", label="Engine speed", unit="rpm", position=1),
+            Attribute(version=version, name="load", label="Load", unit="kW", position=2),
+            Attribute(version=version, name="engineState", label="Engine", type="string"),
+            Attribute(version=version, name="registerButton", label="Button", type="boolean"),
+        ]
+    )
+    return version
+
+
+def make_device(version: RecipeVersion, *, group: Group | None = None, by: User | None = None, **fields: Any) -> Device:
+    """A registered device; with a group (and a user), a provisioned one."""
+    device = registry.register(version=version, by=by, **fields)
+    if group is not None:
+        assert by is not None
+        assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
+    return device

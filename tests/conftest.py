@@ -1,0 +1,75 @@
+"""The cast, named by role, in one small world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from devices.models import Device, RecipeVersion
+from tenants.models import Group, Organisation, Role, User
+from tests import builders
+
+
+@dataclass
+class World:
+    """Kanarra > {Sadler-Isberg > Los Angeles > Anaheim, Tekton Health > Boise}; Other is another organisation."""
+
+    kanarra: Organisation
+    sadler: Group
+    region: Group
+    anaheim: Group
+    tekton: Group
+    boise: Group
+    other: Organisation
+    other_site: Group
+    version: RecipeVersion
+    other_version: RecipeVersion
+    owner: User  # admin of the whole organisation
+    admin: User  # admin of Sadler-Isberg
+    technician: User
+    viewer: User
+    sibling: User  # a technician of Tekton Health
+    stranger: User  # an admin of another organisation
+    waiting: Device  # registered, in no group
+    placed: Device  # in Anaheim
+    foreign: Device  # in Tekton Health's Boise
+    alien: Device  # of another organisation
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    kanarra = builders.make_organisation("Kanarra")
+    other = builders.make_organisation("Other")
+    sadler = builders.make_group(kanarra.root, "Sadler-Isberg")
+    region = builders.make_group(sadler, "Los Angeles")
+    anaheim = builders.make_group(region, "Kaiser Permanente Anaheim")
+    tekton = builders.make_group(kanarra.root, "Tekton Health")
+    boise = builders.make_group(tekton, "Boise")
+    other_site = builders.make_group(other.root, "Elsewhere")
+    version, other_version = builders.make_recipe(kanarra), builders.make_recipe(other)
+    owner = builders.make_user("owner@kanarra.example", kanarra.root, Role.ADMIN)
+    stranger = builders.make_user("admin@other.example", other.root, Role.ADMIN)
+    sibling = builders.make_user("technician@tekton.example", tekton, Role.TECHNICIAN)
+    return World(
+        kanarra=kanarra,
+        sadler=sadler,
+        region=region,
+        anaheim=anaheim,
+        tekton=tekton,
+        boise=boise,
+        other=other,
+        other_site=other_site,
+        version=version,
+        other_version=other_version,
+        owner=owner,
+        admin=builders.make_user("admin@sadler.example", sadler, Role.ADMIN),
+        technician=builders.make_user("technician@sadler.example", sadler, Role.TECHNICIAN),
+        viewer=builders.make_user("viewer@sadler.example", sadler, Role.VIEWER),
+        sibling=sibling,
+        stranger=stranger,
+        waiting=builders.make_device(version, name="Waiting gateway"),
+        placed=builders.make_device(version, group=anaheim, by=owner, name="Anaheim One"),
+        foreign=builders.make_device(version, group=boise, by=owner, name="Canary Boise One"),
+        alien=builders.make_device(other_version, group=other_site, by=stranger, name="Canary Elsewhere One"),
+    )
