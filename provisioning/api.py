@@ -64,6 +64,8 @@ def complete(request: Request, key: UUID) -> Response:
     """Place the device: `name`, `group` (id of a leaf) and `model` (id)."""
     user = require_technician(cast("User", request.user))
     found = get_window(user, key)
+    if not isinstance(request.data, dict):
+        raise ValidationError({"non_field_errors": ["Send an object with name, group and model."]})
     form = PlaceForm(request.data, user=user, device=found.device)
     if not form.is_valid():
         raise ValidationError(form.errors.get_json_data())

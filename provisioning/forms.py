@@ -7,15 +7,58 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
+from devices import serials
 from devices.models import Device, DeviceModel
+from provisioning import labels
 from tenants.models import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from tenants.models import User
 
 Choice = tuple[int | str, str]
+
+
+class ScanForm(forms.Form):
+    """What a label says, scanned or typed; after validation `candidates` holds the serials it may stand for."""
+
+    text = forms.CharField(
+        max_length=labels.MAX_TEXT,
+        error_messages={"required": "Scan the label, or type the serial that is printed on it."},
+    )
+
+    def __init__(self, *args: Any, origins: Collection[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.origins = origins
+        self.candidates: list[str] = []
+
+    def clean_text(self) -> str:
+        text: str = self.cleaned_data["text"]
+        try:
+            self.candidates = labels.read(text, origins=self.origins)
+        except labels.NotALabel as error:
+            raise forms.ValidationError(
+                f"This is {error}, not a device label. Scan the QR code on the device, or type the serial below it."
+            ) from None
+        return text
+
+    def refuse_busy(self, *, minutes: int) -> None:
+        self.add_error(
+            "text",
+            f"Somebody else is registering this device, for another {max(minutes, 1)} min at most. "
+            "Ask them to cancel, or scan it again then.",
+        )
+
+    def refuse_unknown(self) -> None:
+        if all(map(serials.is_mistyped, self.candidates)):
+            self.add_error("text", "This serial is mistyped: its check characters don't fit. Look again.")
+        else:
+            self.add_error(
+                "text",
+                "There is no device with this serial that you can register. "
+                "Compare it with the label, or ask an administrator whether the device is in your organisation.",
+            )
 
 
 class PlaceForm(forms.Form):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -11,14 +12,15 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from devices import live, serials
 from devices.models import Device
-from provisioning import labels, windows
+from provisioning import windows
 from provisioning.access import find_registrable, find_visible, get_window
-from provisioning.forms import PlaceForm
+from provisioning.forms import PlaceForm, ScanForm
 from provisioning.models import Window
 from tenants.access import require_technician
 from tenants.models import User
@@ -46,7 +48,7 @@ WHY_NOT = {
 @never_cache
 def register(request: Request) -> HttpResponse:
     require_technician(request.user)
-    return _scanner(request, text=request.GET.get("serial", "")[: serials.MAX_LENGTH])
+    return _scanner(request, ScanForm(initial={"text": request.GET.get("serial", "")[: serials.MAX_LENGTH]}))
 
 
 @require_POST
@@ -54,31 +56,29 @@ def register(request: Request) -> HttpResponse:
 def scan(request: Request) -> HttpResponse:
     """Opens a window: it changes state, hence POST, and redirects to a page that may be reloaded."""
     user = require_technician(request.user)
-    text = request.POST.get("text", "")
-    try:
-        candidates = labels.read(text, origins=origins(request))
-    except labels.NotALabel as error:
-        return _scanner(request, text=text, wrong={"what": str(error)}, status=422)
-    device = find_registrable(user, candidates)
+    form = ScanForm(request.POST, origins=origins(request))
+    if not form.is_valid():
+        return _scanner(request, form, status=422)
+    device = find_registrable(user, form.candidates)
     if device is None:
-        return _not_registrable(request, user, text, candidates)
+        return _not_registrable(request, user, form)
     try:
         window = windows.open_window(device=device, by=user)
     except windows.Busy as busy:
-        return _scanner(request, text=text, wrong={"busy": busy.until, "serial": device.serial}, status=409)
+        form.refuse_busy(minutes=ceil((busy.until - timezone.now()).total_seconds() / 60))
+        return _scanner(request, form, status=409)
     return redirect("provisioning:window", key=window.key)
 
 
-def _not_registrable(request: Request, user: User, text: str, candidates: list[str]) -> HttpResponse:
-    if mine := find_visible(user, candidates):
-        return _scanner(request, text=text, wrong={"mine": mine}, status=409)
-    mistyped = all(serials.is_mistyped(candidate) for candidate in candidates)
-    wrong = {"mistyped": mistyped, "serial": candidates[0] if candidates else ""}
-    return _scanner(request, text=text, wrong=wrong, status=404)
+def _not_registrable(request: Request, user: User, form: ScanForm) -> HttpResponse:
+    if mine := find_visible(user, form.candidates):
+        return _scanner(request, form, status=409, mine=mine)
+    form.refuse_unknown()
+    return _scanner(request, form, status=404)
 
 
-def _scanner(request: Request, *, text: str, wrong: object = None, status: int = 200) -> HttpResponse:
-    context = {"text": text[:80], "wrong": wrong, "origins": " ".join(origins(request))}
+def _scanner(request: Request, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
+    context = {"form": form, "mine": mine, "label_origins": settings.SITE_URLS}
     return render(request, "provisioning/register.html", context, status=status)
 
 
@@ -101,11 +101,13 @@ def _window(request: Request, found: Window, form: PlaceForm | None = None, stat
     device = Device.objects.with_status().get(pk=found.device_id)
     if form is None and found.state == Window.State.PRESSED:
         form = PlaceForm(user=found.technician, device=found.device)
+    seconds = max(0, ceil((found.deadline - found.now).total_seconds()))
     context = {
         "window": found,
         "device": device,
         "form": form,
-        "seconds": max(0, round((found.deadline - found.now).total_seconds())),
+        "seconds": seconds,
+        "clock": f"{seconds // 60}:{seconds % 60:02}",
         "version": version(found, device),
         "mine": find_visible(request.user, [device.serial]),
     }
