@@ -11,7 +11,7 @@ urlpatterns = [
     path("register/<uuid:key>/place/", views.place, name="place"),
     path("register/<uuid:key>/cancel/", views.cancel, name="cancel"),
     path("d/<str:serial>", views.label, name="label"),
-    path("D/<str:serial>", views.label),  # labels in upper case need fewer QR modules
+    path("D/<str:serial>", views.label, name="label-upper"),  # labels in upper case need fewer QR modules
     path("api/v1/windows/", api.windows, name="api-windows"),
     path("api/v1/windows/<uuid:key>/", api.window, name="api-window"),
     path("api/v1/windows/<uuid:key>/complete/", api.complete, name="api-complete"),
