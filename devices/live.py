@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHANNEL = "handover:live"
+GONE = b"event: gone\ndata: gone\n\n"
 RECONNECT_SECONDS = 1.0
 
 
@@ -33,7 +34,8 @@ class Seen(NamedTuple):
     """What a stream's check found: the version that the page should show, and when it may change by itself."""
 
     version: str
-    again_in: float | None = None
+    again_in: float | None = None  # seconds
+    final: bool = False
 
 
 @cache
@@ -117,17 +119,25 @@ async def events(topic: str, check: Callable[[], Seen | None], last: str) -> Asy
     with hub().waiter(topic) as woken:
         while True:
             woken.clear()
-            seen = await asyncio.to_thread(_fresh, check)
+            seen = await in_thread(check)
             if seen is None:
-                yield b"event: gone\ndata: gone\n\n"
+                yield GONE
                 return
             if seen.version != last:
                 last = seen.version
                 yield f"event: changed\nid: {last}\ndata: {last}\n\n".encode()
             else:
                 yield b": alive\n\n"
+            if seen.final:
+                yield GONE
+                return
             pause = min(settings.STREAM_HEARTBEAT_SECONDS, seen.again_in or float("inf"))
             await _wait(woken, max(pause, 0.01))
+
+
+async def in_thread(check: Callable[[], Seen | None]) -> Seen | None:
+    """Runs a check on a pooled thread, whose database connection the streams share."""
+    return await asyncio.to_thread(_fresh, check)
 
 
 def _fresh(check: Callable[[], Seen | None]) -> Seen | None:

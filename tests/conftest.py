@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from devices.models import Device, RecipeVersion
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
 
 
 @dataclass
@@ -35,6 +39,11 @@ class World:
     placed: Device  # in Anaheim
     foreign: Device  # in Tekton Health's Boise
     alien: Device  # of another organisation
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: SettingsWrapper) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
