@@ -112,7 +112,7 @@ NORTHLIGHT = Plan(
     prefix="NRTHPMP",
     placed=(("Alder standby set", "Alder pumping station", "NP-90"),),
 )
-ACCOUNTS = KANARRA.accounts + NORTHLIGHT.accounts
+ACCOUNTS = (*KANARRA.accounts, *NORTHLIGHT.accounts)
 
 
 def load(*, fleet: int = 0) -> list[Device]:
