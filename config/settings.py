@@ -96,6 +96,18 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 MQTT_URL = env.str("MQTT_URL", default="mqtt://127.0.0.1:1883")
 """`mqtt[s]://user:password@host:port`: the account under which the consumer reads every device's state."""
 MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="handover-consumer")
+MQTT_CA = env.str("MQTT_CA", default="")
+"""The broker's certificate authority (a PEM file), where the system does not know it."""
+CONSUMER = env.bool("CONSUMER", default=False)
+"""Whether this Celery worker stores what devices report; one worker does."""
+MQTT_LIMITS = env.bool("MQTT_LIMITS", default=True)
+MQTT_LIMIT_SECONDS = env.float("MQTT_LIMIT_SECONDS", default=15.0)
+MQTT_TOPIC_LIMIT = env.int("MQTT_TOPIC_LIMIT", default=30)
+MQTT_CONNECTION_LIMIT = env.int("MQTT_CONNECTION_LIMIT", default=300)
+"""Messages in so many seconds, on a topic and on a connection; a device that sends more is disconnected and banned."""
+MQTT_BAN_SECONDS = env.float("MQTT_BAN_SECONDS", default=30.0)
+MQTT_LONGEST_BAN_SECONDS = env.float("MQTT_LONGEST_BAN_SECONDS", default=3600.0)
+"""The ban doubles from the first to the second."""
 BROKER_AUTH_SECRET = env.str("BROKER_AUTH_SECRET", default="")
 """Shared with the broker that asks us over HTTP; without it those endpoints are closed."""
 
@@ -105,6 +117,7 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
