@@ -19,6 +19,8 @@ import redis.asyncio
 from django.conf import settings
 from django.db import close_old_connections
 from django.http import StreamingHttpResponse
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -40,7 +42,9 @@ class Seen(NamedTuple):
 
 @cache
 def _publisher() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    # One try: redis-py would make ten, with pauses, and hold up whoever announces.
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once)
 
 
 def announce(topics: Iterable[str]) -> None:

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devices.models import Device, RecipeVersion
+from devices.mqtt import state
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
+
+
+@pytest.fixture(autouse=True)
+def _fresh_recipes() -> None:
+    state.declared.clear()  # a process never sees a version's id again, but the next test does
 
 
 @dataclass

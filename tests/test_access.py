@@ -53,6 +53,7 @@ MY_WINDOW = (302, 404, 200, 404, 404, 404, 404)
 API_WINDOW = (403, 404, 200, 404, 404, 404, 404)
 
 TABLE: dict[str, Row] = {
+    "healthz": Row(everybody(503)),
     "provisioning:register": Row(REGISTER),
     "provisioning:scan": Row((302, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}),
     "provisioning:window": Row(MY_WINDOW, kwargs=window),
