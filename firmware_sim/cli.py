@@ -100,9 +100,7 @@ def _add_broker(top: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
         "each device has its own (default: mqtt://127.0.0.1:1883)",
     )
     group.add_argument("--tls", action="store_true", help="TLS, as mqtts:// does")
-    group.add_argument(
-        "--ca-file", type=Path, metavar="FILE", help="trust this CA instead of the system's"
-    )
+    group.add_argument("--ca-file", type=Path, metavar="FILE", help="trust this CA instead of the system's")
 
 
 def _add_one(top: argparse.ArgumentParser) -> None:
@@ -113,8 +111,7 @@ def _add_one(top: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--access-secret",
         metavar="SECRET",
-        help="the MQTT password; other users of this machine can see arguments: "
-        "prefer env ACCESS_SECRET",
+        help="the MQTT password; other users of this machine can see arguments: prefer env ACCESS_SECRET",
     )
 
 
@@ -126,9 +123,7 @@ def _add_many(top: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV with the columns serial,device_id,access_key,access_secret",
     )
-    group.add_argument(
-        "--only", action="append", default=[], metavar="SERIAL", help="just this one; repeatable"
-    )
+    group.add_argument("--only", action="append", default=[], metavar="SERIAL", help="just this one; repeatable")
     group.add_argument(
         "--except",
         action="append",
@@ -137,9 +132,7 @@ def _add_many(top: argparse.ArgumentParser) -> None:
         metavar="SERIAL",
         help="all but this one; repeatable",
     )
-    group.add_argument(
-        "--fleet", type=count, metavar="N", help="the first N that remain (default: all)"
-    )
+    group.add_argument("--fleet", type=count, metavar="N", help="the first N that remain (default: all)")
 
 
 def _add_behaviour(top: argparse.ArgumentParser) -> None:
@@ -239,8 +232,7 @@ def _tls(options: argparse.Namespace) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=options.ca_file)
     except OSError as error:
         raise BadInput(
-            f"Cannot use --ca-file {options.ca_file}: {error.strerror or error}. "
-            "Give a CA certificate in PEM."
+            f"Cannot use --ca-file {options.ca_file}: {error.strerror or error}. Give a CA certificate in PEM."
         ) from error
 
 
@@ -297,9 +289,7 @@ def _chosen(options: argparse.Namespace) -> Iterator[Identity]:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(os.environ).parse_args(arguments)
     level = "WARNING" if options.quiet else options.log_level.upper()
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
-    )
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     try:
         return asyncio.run(Fleet(plan(options, os.environ)).run())
     except BadInput as error:

@@ -101,9 +101,7 @@ class Fleet:
             tasks = self._start(gateways)
             tasks.append(asyncio.create_task(self._summarise(gateways)))
             if (seconds := self._plan.press_after) is not None:
-                tasks += [
-                    asyncio.create_task(self._press_later(each, seconds)) for each in gateways
-                ]
+                tasks += [asyncio.create_task(self._press_later(each, seconds)) for each in gateways]
             await self._stop.wait()
             await farewell(gateways, tasks)
 
@@ -116,9 +114,7 @@ class Fleet:
     def _start(self, gateways: Sequence[Gateway]) -> list[asyncio.Task[None]]:
         """Reports are spread over the interval, so that a fleet is an even load."""
         step = self._plan.interval / len(gateways)
-        tasks = [
-            asyncio.create_task(gateway.run(place * step)) for place, gateway in enumerate(gateways)
-        ]
+        tasks = [asyncio.create_task(gateway.run(place * step)) for place, gateway in enumerate(gateways)]
         for task in tasks:
             task.add_done_callback(self._ended)
         return tasks

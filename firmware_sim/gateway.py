@@ -197,9 +197,7 @@ class Gateway:
     async def _send_press(self) -> None:
         loop = asyncio.get_running_loop()
         if not self.online:
-            raise PressRefused(
-                f"the gateway is {self.status.value}. Press again when it is online."
-            )
+            raise PressRefused(f"the gateway is {self.status.value}. Press again when it is online.")
         if delay := self._pacer.press_delay(loop.time()):
             raise PressRefused(f"pressed too often. Press again in {delay:.0f} s.")
         mid = self._link.publish(self._message({"registerButton": True}))

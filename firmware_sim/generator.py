@@ -66,9 +66,7 @@ def hospital_demand(second_of_day: float) -> float:
 
 
 class Generator:
-    def __init__(
-        self, seed: int | str = 0, *, second_of_day: float = 12 * HOUR, fault_rate: float = 0.03
-    ) -> None:
+    def __init__(self, seed: int | str = 0, *, second_of_day: float = 12 * HOUR, fault_rate: float = 0.03) -> None:
         """fault_rate: expected faults per hour of running."""
         self._random = Random(f"generator {seed}")  # noqa: S311
         random = self._random
@@ -235,12 +233,8 @@ class Generator:
 
     def _warm(self, dt: float) -> None:
         manifold_tau, coolant_tau = (50, 240) if self.turning else (700, 4000)
-        self.manifold_temperature = lag(
-            self.manifold_temperature, self._manifold_target(), dt, manifold_tau
-        )
-        self.coolant_temperature = lag(
-            self.coolant_temperature, self._coolant_target(), dt, coolant_tau
-        )
+        self.manifold_temperature = lag(self.manifold_temperature, self._manifold_target(), dt, manifold_tau)
+        self.coolant_temperature = lag(self.coolant_temperature, self._coolant_target(), dt, coolant_tau)
 
     def _burn(self, dt: float) -> None:
         if self.turning:

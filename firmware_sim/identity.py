@@ -54,9 +54,7 @@ def read_factory_file(path: Path) -> Iterator[Identity]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _identities(path, csv.DictReader(file, skipinitialspace=True))
     except OSError as error:
-        raise BadInput(
-            f"Cannot read {path}: {error.strerror}. Give the factory's file with --devices."
-        ) from error
+        raise BadInput(f"Cannot read {path}: {error.strerror}. Give the factory's file with --devices.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path} is not a UTF-8 CSV file: {error}. Export it again.") from error
 
@@ -64,10 +62,7 @@ def read_factory_file(path: Path) -> Iterator[Identity]:
 def _identities(path: Path, rows: csv.DictReader[str]) -> Iterator[Identity]:
     missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if missing:
-        raise BadInput(
-            f"{path} lacks the column {', '.join(missing)}. Its first line must name: "
-            f"{','.join(COLUMNS)}."
-        )
+        raise BadInput(f"{path} lacks the column {', '.join(missing)}. Its first line must name: {','.join(COLUMNS)}.")
     seen: dict[str, int] = {}
     for row in rows:
         try:

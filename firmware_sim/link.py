@@ -75,9 +75,7 @@ class Dialer:
             now = loop.time()
             self._next = max(now, self._next + self._spacing)
             await asyncio.sleep(self._next - now)
-            await in_thread(
-                lambda: client.connect(self.broker.host, self.broker.port, keepalive=KEEPALIVE)
-            )
+            await in_thread(lambda: client.connect(self.broker.host, self.broker.port, keepalive=KEEPALIVE))
 
 
 async def in_thread(call: Callable[[], object]) -> None:
@@ -283,9 +281,7 @@ class Link:
             client.loop_read()
             sock = client.socket()
 
-    def _on_connect(
-        self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
-    ) -> None:
+    def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
         if code.is_failure:
             self._refusal = f"refused by the broker: {REFUSALS.get(code.value, str(code))}"
             return

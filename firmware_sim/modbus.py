@@ -95,10 +95,7 @@ def quiet_pymodbus() -> None:
 
 
 async def start_buses(controllers: Sequence[Controller]) -> list[Bus]:
-    buses = [
-        Bus(controllers[first : first + MAX_UNITS])
-        for first in range(0, len(controllers), MAX_UNITS)
-    ]
+    buses = [Bus(controllers[first : first + MAX_UNITS]) for first in range(0, len(controllers), MAX_UNITS)]
     for bus in buses:
         await bus.start()
     return buses

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def demo(*options: str, **environment: str) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="handover-") as folder:
         own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
         ports = {"PORT": str(port), "MQTT_PORT": str(mqtt_port), "PANEL_PORT": str(panel_port)}
-        clean = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+        clean = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_PORT"))}
         with (Path(folder) / "demo.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "manage.py", "demo", *options],
@@ -116,3 +116,10 @@ def _wait_until_healthy(stack: Stack) -> None:
         except (URLError, OSError):
             time.sleep(0.2)
     raise RuntimeError(f"the demo did not become healthy:\n{stack.log[-4000:]}")
+
+
+def unplug(stack: Stack, device: Factory) -> None:
+    """Take a simulated gateway off the network, by its panel."""
+    url = f"{stack.panel}/gateways/{device.serial}/unplug"
+    with urlopen(Request(url, method="POST", headers={"Origin": stack.panel}), timeout=10) as answer:
+        answer.read()

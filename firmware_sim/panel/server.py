@@ -66,8 +66,7 @@ class Panel:
             self._server = Server(address, self)
         except OSError as error:
             raise BadInput(
-                f"Cannot open the panel on {host}:{port}: {error.strerror}. "
-                "Give another port with --panel."
+                f"Cannot open the panel on {host}:{port}: {error.strerror}. Give another port with --panel."
             ) from error
         self.loopback_only = host in LOOPBACK
         self.url = f"http://{host}:{self._server.server_address[1]}/"
@@ -255,9 +254,7 @@ class Handler(BaseHTTPRequestHandler):
         self.panel.on_loop(plug)
         self._answer(gateway, {"pluggedIn": inserted})
 
-    def _answer(
-        self, gateway: Gateway, answer: dict[str, Any], status: HTTPStatus = HTTPStatus.OK
-    ) -> None:
+    def _answer(self, gateway: Gateway, answer: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
         """JSON for programs and for our script; a redirect for a plain form."""
         if "text/html" not in self.headers.get("Accept", ""):
             self._json(answer, status)

@@ -104,9 +104,7 @@ def test_a_fleet_shares_its_memory(factory_file: Path) -> None:
         (HEADER, "no gateways"),
     ],
 )
-def test_bad_file(
-    content: str, cause: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_file(content: str, cause: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(content)
     assert cause in refused(capsys, "--devices", path)
@@ -188,9 +186,7 @@ def test_signal_stops_cleanly(
 
 
 def test_press_after(broker: BrokerProcess, listener: Listener, factory_file: Path) -> None:
-    process = simulate(
-        *("--devices", factory_file, "--fleet", 2, "--press-after", 0.2), MQTT_URL=broker.url
-    )
+    process = simulate(*("--devices", factory_file, "--fleet", 2, "--press-after", 0.2), MQTT_URL=broker.url)
     until(lambda: len(listener.presses) == 2)
     process.terminate()
     _, error = process.communicate(timeout=5)

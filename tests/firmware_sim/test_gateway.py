@@ -71,9 +71,7 @@ def test_reports_its_generator(broker: BrokerProcess, listener: Listener) -> Non
     assert listener.times == sorted(set(listener.times))
 
 
-def test_press_travels_without_waiting_for_the_period(
-    broker: BrokerProcess, listener: Listener
-) -> None:
+def test_press_travels_without_waiting_for_the_period(broker: BrokerProcess, listener: Listener) -> None:
     async def main() -> None:
         async with running(at(broker), interval=60) as gateway:
             await soon(lambda: len(listener.reports) == 1)
@@ -186,9 +184,7 @@ def test_connects_as_the_contract_says() -> None:
 
 
 @pytest.mark.parametrize("code", [4, 5])
-def test_refused_credentials_are_said_and_retried_slowly(
-    code: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_refused_credentials_are_said_and_retried_slowly(code: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     async def act(server: ScriptedBroker, address: Broker) -> None:
@@ -252,16 +248,12 @@ def test_unplugged_buffers_and_plugged_in_delivers() -> None:
             assert len(server.connects) == 1
             gateway.plug_in()
             await soon(lambda: gateway.outbox.sent >= 4)
-            assert [r["time"] for r in server.published] == sorted(
-                r["time"] for r in server.published
-            )
+            assert [r["time"] for r in server.published] == sorted(r["time"] for r in server.published)
 
     scripted(act)
 
 
-def test_command_is_logged(
-    broker: BrokerProcess, listener: Listener, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_command_is_logged(broker: BrokerProcess, listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     async def main() -> None:

@@ -11,9 +11,7 @@ from firmware_sim.modbus import MAX_UNITS, Bus, Controller, ModbusUnavailable, s
 from firmware_sim.registers import COUNT, decode
 
 
-def with_bus(
-    generators: list[Generator], act: Callable[[Bus], Awaitable[None]], speed: float = 1.0
-) -> None:
+def with_bus(generators: list[Generator], act: Callable[[Bus], Awaitable[None]], speed: float = 1.0) -> None:
     async def main() -> None:
         bus = Bus([Controller(each, speed=speed) for each in generators])
         await bus.start()

@@ -1,6 +1,6 @@
 """Press to form: from the MQTT publish to the fragment in the browser stream, on the demo's parts.
 
-    python bench/press.py [--rounds 100] [--behind 500]
+    python bench/bench_press.py [--rounds 100] [--behind 500]
 
 Measured idle and with `--behind` messages a second of other devices behind it, beside the floor of the same run:
 broker hop + one durable commit + one Redis publish. Prints milliseconds and ratios.
@@ -26,8 +26,10 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import paho.mqtt.client as mqtt
+import redis.asyncio
 
-from tests.stack import PASSWORD, Factory, Stack, demo
+from tests import parts
+from tests.stack import PASSWORD, Factory, Stack, demo, unplug
 from tests.web import Browser
 
 if TYPE_CHECKING:
@@ -104,9 +106,12 @@ def presses(stack: Stack, rounds: int) -> list[float]:
 @contextmanager
 def behind(stack: Stack, rate: int) -> Iterator[Counter]:
     """`rate` messages a second of ten other devices, QoS 1, from a process of their own; yields the running count."""
+    devices = stack.devices[:10]
+    for device in devices:
+        unplug(stack, device)
     spawn = multiprocessing.get_context("spawn")
     count, stopped = spawn.Value("q", 0), spawn.Event()
-    sender = spawn.Process(target=_send, args=(stack.mqtt_port, stack.devices[:10], rate, count, stopped))
+    sender = spawn.Process(target=_send, args=(stack.mqtt_port, devices, rate, count, stopped))
     sender.start()
     time.sleep(3)
     try:
@@ -131,20 +136,17 @@ def _send(port: int, devices: list[Factory], rate: int, count: Counter, stopped:
         client.loop_stop()
 
 
-def floor(stack: Stack, rounds: int) -> list[float]:
+def floor(stack: Stack, redis_url: str, rounds: int) -> list[float]:
     """Broker hop + one durable SQLite commit + one Redis publish, in plain Python on the same broker and Redis."""
-    return asyncio.run(_floor(stack, rounds))
+    return asyncio.run(_floor(stack, redis_url, rounds))
 
 
-async def _floor(stack: Stack, rounds: int) -> list[float]:
-    import redis.asyncio
-
-    environment = json.loads((stack.var / "bench.json").read_text())
-    server = redis.asyncio.Redis.from_url(environment["REDIS_URL"])
+async def _floor(stack: Stack, redis_url: str, rounds: int) -> list[float]:
+    server = redis.asyncio.Redis.from_url(redis_url)
     loop, arrived = asyncio.get_running_loop(), asyncio.Queue[None]()
-    user, password = environment["MQTT_USER"], environment["MQTT_PASSWORD"]
+    password = json.loads((stack.var / "secrets.json").read_text())["MQTT_PASSWORD"]
     reader = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="floor", clean_session=True)
-    reader.username_pw_set(user, password)
+    reader.username_pw_set("handover", password)
     reader.on_connect = lambda client, *_: client.subscribe("devices/+/state", qos=1)
     reader.on_message = lambda *_: loop.call_soon_threadsafe(arrived.put_nowait, None)
     reader.connect("127.0.0.1", stack.mqtt_port)
@@ -175,6 +177,14 @@ async def _floor(stack: Stack, rounds: int) -> list[float]:
     return taken
 
 
+@contextmanager
+def closing_server(server: parts.Redis) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        server.stop()
+
+
 def summary(name: str, taken: list[float]) -> tuple[float, float]:
     p50, p99 = statistics.median(taken), statistics.quantiles(taken, n=100)[98]
     print(f"{name:<34} p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   n={len(taken)}")
@@ -186,8 +196,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--behind", type=int, default=500, help="messages a second behind the press")
     options = parser.parse_args()
-    with demo(MQTT_RATE_LIMITS="0") as stack:
-        base = summary("floor (hop + commit + publish)", floor(stack, options.rounds))
+    server = parts.Redis()
+    server.start()
+    with closing_server(server), demo(REDIS_URL=server.url, MQTT_RATE_LIMITS="0") as stack:
+        base = summary("floor (hop + commit + publish)", floor(stack, server.url, options.rounds))
         idle = summary("press to fragment, idle", presses(stack, options.rounds))
         with behind(stack, options.behind) as count:
             began, at = count.value, time.perf_counter()
