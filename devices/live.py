@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.http import StreamingHttpResponse
 from redis.backoff import NoBackoff
@@ -42,9 +43,9 @@ class Seen(NamedTuple):
 
 @cache
 def _publisher() -> redis.Redis:
-    # One try: redis-py would make ten, with pauses, and hold up whoever announces.
-    once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once)
+    # One more try, at once, for a connection gone stale; waiting for Redis would hold up whoever announces.
+    retry = Retry(NoBackoff(), 1)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
 
 
 def announce(topics: Iterable[str]) -> None:
@@ -85,18 +86,19 @@ class Hub:
         while True:
             try:
                 await self._relay()
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:
                 log.warning("live updates interrupted, trying again: %s", error)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _relay(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, health_check_interval=10)
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_keepalive=True, retry=Retry(NoBackoff(), 0))
         async with client, client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
-            self.wake(list(self._waiters))  # whatever was missed while away
             async for message in subscription.listen():
-                if message["type"] == "message":
-                    self.wake(message["data"].decode().split())
+                if message["type"] == "subscribe":
+                    self.wake(list(self._waiters))  # whatever was missed while away
+                elif message["type"] == "message":
+                    self.wake(message["data"].decode(errors="replace").split())
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
@@ -106,24 +108,31 @@ def hub() -> Hub:
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
 
 
-def response(topic: str, check: Callable[[], Seen | None], *, last: str = "") -> StreamingHttpResponse:
+def response(
+    topic: str, check: Callable[[], Seen | None], *, last: str = "", spacing: float = 0.0
+) -> StreamingHttpResponse:
     """A server-sent event stream of `changed` events whose data and id are the version to show.
 
     `check` runs in a thread, gates again, and returns None when the user may no longer: the stream ends.
     `last` is the version that the client has (its Last-Event-ID, or what the page was rendered with).
+    `spacing` is the least number of seconds between two checks, for topics that change without pause.
     """
-    stream = StreamingHttpResponse(events(topic, check, last), content_type="text/event-stream")
+    stream = StreamingHttpResponse(events(topic, check, last, spacing), content_type="text/event-stream")
     stream["Cache-Control"] = "no-store"
     stream["X-Accel-Buffering"] = "no"
     return stream
 
 
-async def events(topic: str, check: Callable[[], Seen | None], last: str) -> AsyncIterator[bytes]:
+async def events(topic: str, check: Callable[[], Seen | None], last: str, spacing: float = 0.0) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     with hub().waiter(topic) as woken:
         while True:
             woken.clear()
-            seen = await in_thread(check)
+            try:
+                seen = await in_thread(check)
+            except DatabaseError as error:
+                log.warning("live stream can't read what it shows, trying again: %s", error)
+                seen = Seen(last)
             if seen is None:
                 yield GONE
                 return
@@ -135,8 +144,9 @@ async def events(topic: str, check: Callable[[], Seen | None], last: str) -> Asy
             if seen.final:
                 yield GONE
                 return
+            await asyncio.sleep(spacing)
             pause = min(settings.STREAM_HEARTBEAT_SECONDS, seen.again_in or float("inf"))
-            await _wait(woken, max(pause, 0.01))
+            await _wait(woken, max(pause - spacing, 0.01))
 
 
 async def in_thread(check: Callable[[], Seen | None]) -> Seen | None:
