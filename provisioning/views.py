@@ -6,6 +6,7 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -121,16 +122,13 @@ def version(found: Window, device: Device) -> str:
 
 
 @require_GET
+@login_required
 async def stream(request: Request, key: UUID) -> HttpResponseBase:
     """This window's progress, and nothing of the device's telemetry."""
     user = await request.auser()
-    if not isinstance(user, User):
-        raise Http404
-    check = partial(progress, user.pk, key)
-    if await live.in_thread(check) is None:
-        raise Http404
+    await sync_to_async(get_window)(user, key)
     last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    return live.response(windows.topic(key), check, last=last)
+    return live.response(windows.topic(key), partial(progress, user.pk, key), last=last)
 
 
 def progress(user_pk: int, key: UUID) -> live.Seen | None:
