@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -13,7 +12,7 @@ from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from devices.mqtt import heartbeat
+from devices.mqtt import client, heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 WITHIN = 2.0
-PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 # Bounded: checks that hang fill it, and those that find no place in time count as failed too.
 _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
@@ -41,8 +39,8 @@ def _redis() -> bool:
 
 
 def _broker() -> bool:
-    url = urlsplit(settings.MQTT_URL)
-    with socket.create_connection((url.hostname, url.port or PORTS[url.scheme]), timeout=WITHIN):
+    broker = client.address(settings.MQTT_URL)
+    with socket.create_connection((broker.host, broker.port), timeout=WITHIN):
         return True
 
 

@@ -42,6 +42,6 @@ def test_no_registry_and_no_machine_is_named() -> None:
     assert {path: names for path, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize("text", ["https://" + "pypi.org/simple", "file:///" + "opt/wheels", "/" + "home/me/handover"])
+@pytest.mark.parametrize("text", ["https://pypi" + ".org/simple", "file:///" + "opt/wheels", "/" + "home/me/handover"])
 def test_the_search_finds_them(text: str) -> None:
     assert named(text)
