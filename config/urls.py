@@ -1,11 +1,13 @@
 from django.urls import include, path
 
 from config import views
+from config.health import healthz
 
 handler403 = "config.views.not_found"
 handler404 = "config.views.not_found"
 
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
     path("sw.js", views.service_worker, name="service-worker"),
     path("offline/", views.offline, name="offline"),

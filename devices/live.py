@@ -17,8 +17,11 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.http import StreamingHttpResponse
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHANNEL = "handover:live"
+GONE = b"event: gone\ndata: gone\n\n"
 RECONNECT_SECONDS = 1.0
 
 
@@ -33,12 +37,15 @@ class Seen(NamedTuple):
     """What a stream's check found: the version that the page should show, and when it may change by itself."""
 
     version: str
-    again_in: float | None = None
+    again_in: float | None = None  # seconds
+    final: bool = False
 
 
 @cache
 def _publisher() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    # One more try, at once, for a connection gone stale; waiting for Redis would hold up whoever announces.
+    retry = Retry(NoBackoff(), 1)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
 
 
 def announce(topics: Iterable[str]) -> None:
@@ -79,18 +86,19 @@ class Hub:
         while True:
             try:
                 await self._relay()
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:
                 log.warning("live updates interrupted, trying again: %s", error)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _relay(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, health_check_interval=10)
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_keepalive=True, retry=Retry(NoBackoff(), 0))
         async with client, client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
-            self.wake(list(self._waiters))  # whatever was missed while away
             async for message in subscription.listen():
-                if message["type"] == "message":
-                    self.wake(message["data"].decode().split())
+                if message["type"] == "subscribe":
+                    self.wake(list(self._waiters))  # whatever was missed while away
+                elif message["type"] == "message":
+                    self.wake(message["data"].decode(errors="replace").split())
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
@@ -100,34 +108,50 @@ def hub() -> Hub:
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
 
 
-def response(topic: str, check: Callable[[], Seen | None], *, last: str = "") -> StreamingHttpResponse:
+def response(
+    topic: str, check: Callable[[], Seen | None], *, last: str = "", spacing: float = 0.0
+) -> StreamingHttpResponse:
     """A server-sent event stream of `changed` events whose data and id are the version to show.
 
     `check` runs in a thread, gates again, and returns None when the user may no longer: the stream ends.
     `last` is the version that the client has (its Last-Event-ID, or what the page was rendered with).
+    `spacing` is the least number of seconds between two checks, for topics that change without pause.
     """
-    stream = StreamingHttpResponse(events(topic, check, last), content_type="text/event-stream")
+    stream = StreamingHttpResponse(events(topic, check, last, spacing), content_type="text/event-stream")
     stream["Cache-Control"] = "no-store"
     stream["X-Accel-Buffering"] = "no"
     return stream
 
 
-async def events(topic: str, check: Callable[[], Seen | None], last: str) -> AsyncIterator[bytes]:
+async def events(topic: str, check: Callable[[], Seen | None], last: str, spacing: float = 0.0) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     with hub().waiter(topic) as woken:
         while True:
             woken.clear()
-            seen = await asyncio.to_thread(_fresh, check)
+            try:
+                seen = await in_thread(check)
+            except DatabaseError as error:
+                log.warning("live stream can't read what it shows, trying again: %s", error)
+                seen = Seen(last)
             if seen is None:
-                yield b"event: gone\ndata: gone\n\n"
+                yield GONE
                 return
             if seen.version != last:
                 last = seen.version
                 yield f"event: changed\nid: {last}\ndata: {last}\n\n".encode()
             else:
                 yield b": alive\n\n"
+            if seen.final:
+                yield GONE
+                return
+            await asyncio.sleep(spacing)
             pause = min(settings.STREAM_HEARTBEAT_SECONDS, seen.again_in or float("inf"))
-            await _wait(woken, max(pause, 0.01))
+            await _wait(woken, max(pause - spacing, 0.01))
+
+
+async def in_thread(check: Callable[[], Seen | None]) -> Seen | None:
+    """Runs a check on a pooled thread, whose database connection the streams share."""
+    return await asyncio.to_thread(_fresh, check)
 
 
 def _fresh(check: Callable[[], Seen | None]) -> Seen | None:

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Self, TypeVar
+
 from django.db import models
 
 from devices.models import Assignment, Device
+
+M = TypeVar("M", bound=models.Model)
+
+
+class TenureQuerySet(models.QuerySet[M]):
+    def of(self, device: Device) -> Self:
+        """What belongs to the device's current assignment; of a device in no group, to none."""
+        if device.assignment_id is not None:
+            return self.filter(device=device, assignment=device.assignment_id)
+        return self.filter(device=device, assignment=None)
+
+
+class ReportQuerySet(TenureQuerySet["Report"]):
+    pass
+
+
+class LatestQuerySet(TenureQuerySet["Latest"]):
+    pass
 
 
 class Report(models.Model):
@@ -19,6 +39,9 @@ class Report(models.Model):
     at = models.DateTimeField()
     assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="reports", db_index=False)
     data = models.JSONField()
+    timed = models.BooleanField(default=True)  # whether the device gave the time itself
+
+    objects = ReportQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.device_id} {self.at}"
@@ -30,6 +53,8 @@ class Latest(models.Model):
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="latest")
     assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="+")
     data = models.JSONField(default=dict)
+
+    objects = LatestQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.device_id}"

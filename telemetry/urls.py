@@ -1,2 +1,13 @@
+from django.urls import path
+
+from telemetry import views
+
 app_name = "telemetry"
-urlpatterns: list = []
+urlpatterns = [
+    path("devices/<str:serial>/", views.dashboard, name="dashboard"),
+    path("devices/<str:serial>/live/", views.live, name="live"),
+    path("devices/<str:serial>/stream/", views.stream, name="stream"),
+    path("devices/<str:serial>/series/", views.series, name="series"),
+    path("devices/<str:serial>/export.csv", views.export, name="export"),
+    path("devices/<str:serial>/events/", views.events, name="events"),
+]

@@ -1,0 +1,165 @@
+"use strict";
+(() => {
+  const POLL = 10_000; // while the stream is away
+  const RELOAD = 300_000; // all of a chart anew: late reports, and buckets of the right width
+  const MOST = 1_500; // points in a chart
+
+  const live = document.getElementById("live");
+  const grid = document.getElementById("charts");
+  const scope = () => live.firstElementChild?.dataset.scope;
+  const before = scope();
+
+  // The stream: while it is away the page asks by itself; when it says that one may no longer look, so does the page.
+  let polling = 0;
+  live.addEventListener("htmx:sseError", () => {
+    polling ||= setInterval(() => htmx.trigger(live, "poll"), POLL);
+  });
+  live.addEventListener("htmx:sseOpen", () => {
+    clearInterval(polling);
+    polling = 0;
+  });
+  live.addEventListener("htmx:sseClose", ({ detail }) => { if (detail.type === "message") location.reload(); });
+  live.addEventListener("htmx:afterSettle", () => {
+    if (scope() !== before) location.reload(); // in other hands now: nothing on this page holds any more
+    else update();
+  });
+  live.addEventListener("htmx:responseError", ({ detail }) => { if (detail.xhr.status === 404) location.reload(); });
+
+  const charts = new Map();
+  let data = null; // { from, to, next: milliseconds, times: seconds, lines: { name: [low, high, value] } }
+  let busy = false;
+  let again = false;
+  let update = () => {};
+  if (!grid || !window.uPlot) return;
+
+  const colour = (name) => () => getComputedStyle(grid).getPropertyValue(name).trim();
+  const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 5, useGrouping: false });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const exact = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+
+  function ticks(plot, splits) {
+    const whole = plot.scales.x.max - plot.scales.x.min;
+    return splits.map((at) => (whole > 2 * 86400 ? day : clock).format(at * 1000));
+  }
+
+  function axis(more) {
+    return { stroke: colour("--chart-text"), font: `11px ${getComputedStyle(grid).fontFamily}`, grid: { stroke: colour("--chart-grid"), width: 1 }, ticks: { show: false }, ...more };
+  }
+
+  function options(figure, plot) {
+    const line = { stroke: colour("--chart-line"), width: 1.5, points: { show: false }, spanGaps: true };
+    const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
+    return {
+      width: plot.clientWidth,
+      height: plot.clientHeight,
+      padding: [8, 18, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+      scales: { x: { range: () => [data.from / 1000, data.to / 1000] }, y: { range: bounds } },
+      axes: [axis({ size: 26, space: 64, values: ticks }), axis({ size: 48, space: 32, values: (_, splits) => splits.map((value) => number.format(value)) })],
+      series: [{}, edge, edge, line],
+      bands: [{ series: [2, 1], fill: colour("--chart-band") }],
+      hooks: { setCursor: [(drawn) => read(figure, drawn)] },
+    };
+  }
+
+  function bounds(_, low, high) {
+    if (low === null) return [0, 1];
+    const room = (high - low) * 0.12 || Math.abs(high) * 0.05 || 1;
+    return [low >= 0 && low < room ? 0 : low - room, high + room];
+  }
+
+  // What the pointer is at, else the range shown.
+  function read(figure, drawn) {
+    const [times, low, high, values] = drawn.data;
+    const output = figure.querySelector("output");
+    const at = drawn.cursor.idx;
+    if (at !== null && at !== undefined && values[at] !== null) {
+      output.textContent = `${number.format(values[at])} · ${exact.format(times[at] * 1000)}`;
+      return;
+    }
+    const [least, most] = extremes(low, high);
+    output.textContent = least === null ? "no values" : `${number.format(least)} … ${number.format(most)}`;
+    drawn.root.parentElement.setAttribute("aria-label", `Chart of ${figure.dataset.label}: ${output.textContent} ${figure.dataset.unit}`);
+  }
+
+  function extremes(low, high) {
+    let [least, most] = [null, null];
+    for (const value of low) if (value !== null && (least === null || value < least)) least = value;
+    for (const value of high) if (value !== null && (most === null || value > most)) most = value;
+    return [least, most];
+  }
+
+  function draw() {
+    grid.hidden = !data.times.length;
+    document.getElementById("charts-empty").hidden = Boolean(data.times.length);
+    for (const figure of grid.querySelectorAll("[data-attribute]")) {
+      const name = figure.dataset.attribute;
+      const plot = figure.querySelector(".chart-plot");
+      const columns = [data.times, ...data.lines[name]];
+      if (charts.has(name)) charts.get(name).setData(columns);
+      else charts.set(name, new uPlot(options(figure, plot), columns, plot));
+      read(figure, charts.get(name));
+    }
+  }
+
+  async function load(query) {
+    const url = new URL(grid.dataset.url, location.href);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const response = await fetch(url, { headers: { Accept: "application/json" }, redirect: "error" });
+    const body = await response.json();
+    if (!response.ok) throw new Error(body.error);
+    return body;
+  }
+
+  // All of it. A last bucket may still be filling: it is left out, and its points asked for.
+  async function replace() {
+    const { from, to, bucket, times, values, low, high } = await load({ range: grid.dataset.range });
+    const next = bucket ? times.pop() : (times.at(-1) ?? from - 1) + 1;
+    data = { from, to, next, times: times.map((ms) => ms / 1000), lines: {} };
+    for (const [name, value] of Object.entries(values)) {
+      data.lines[name] = [low[name] || [...value], high[name] || [...value], value].map((line) => line.slice(0, times.length));
+    }
+  }
+
+  // Only the points since the last one.
+  async function append() {
+    const { from, to, bucket, times, values } = await load({ from: data.next });
+    if (bucket || data.times.length + times.length > MOST) return replace();
+    data.times.push(...times.map((ms) => ms / 1000));
+    for (const [name, lines] of Object.entries(data.lines)) for (const line of lines) line.push(...values[name]);
+    Object.assign(data, { from: data.from + to - data.to, to, next: (times.at(-1) ?? from - 1) + 1 });
+  }
+
+  // One request at a time; what is asked for meanwhile is done once after it.
+  async function run(task) {
+    if (busy) { again = true; return; }
+    busy = true;
+    try {
+      await task();
+      draw();
+      say("");
+    } catch (error) {
+      say(`The charts could not be refreshed; they go on by themselves. ${error.message}`);
+    }
+    busy = false;
+    if (again) { again = false; update(); }
+  }
+
+  function say(text) {
+    const place = document.getElementById("charts-problem");
+    place.textContent = text;
+    place.hidden = !text;
+  }
+
+  update = () => { if (!document.hidden) run(data ? append : replace); };
+  const anew = () => { if (!document.hidden) run(replace); };
+  document.addEventListener("visibilitychange", anew);
+  setInterval(anew, RELOAD);
+  new MutationObserver(() => { for (const drawn of charts.values()) drawn.redraw(false); }).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
+  new ResizeObserver(() => {
+    for (const drawn of charts.values()) drawn.setSize({ width: drawn.root.parentElement.clientWidth, height: drawn.root.parentElement.clientHeight });
+  }).observe(grid);
+  run(replace);
+})();

@@ -1,0 +1,116 @@
+"""What a device's page shows of now: its connection and the latest values of its current assignment."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404
+
+from devices.access import get_device
+from devices.live import Seen
+from devices.models import Attribute, Device
+from telemetry.models import Latest, Report
+from telemetry.spans import BadInput
+from telemetry.store import EPOCH
+from tenants.models import Group, User
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from devices.mqtt.messages import Value
+    from tenants.access import Viewer
+
+    Values = dict[str, tuple[Value, int]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    attribute: Attribute
+    value: Value
+    at: datetime
+
+
+def attributes(device: Device) -> list[Attribute]:
+    return list(Attribute.objects.filter(version=device.version_id))
+
+
+def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
+    """The context of `_live.html`."""
+    values = _values(device)
+    readings = [_reading(attribute, *values[attribute.name]) for attribute in declared if attribute.name in values]
+    return {
+        "device": device,
+        "numbers": [reading for reading in readings if _is_number(reading.value)],
+        "states": [reading for reading in readings if not _is_number(reading.value)],
+        "last_seen": last_seen(device),
+        "version": _version(device, values),
+    }
+
+
+def numeric(device: Device, names: list[str]) -> list[str]:
+    """The names, if each is a number that the device reports; all of them for none. Raises `BadInput`."""
+    declared = [each.name for each in attributes(device) if each.type == Attribute.Type.NUMBER]
+    if unknown := [name for name in names if name not in declared]:
+        offered = f"It reports {', '.join(declared)}." if declared else "It reports none."
+        raise BadInput(f"“{unknown[0][:64]}” is not a number that this device reports. {offered}")
+    return list(dict.fromkeys(names)) or declared
+
+
+def table(device: Device, declared: list[Attribute], size: int) -> list[tuple[datetime, list[Value | None]]]:
+    """The newest reports, for those who can't see charts."""
+    rows = Report.objects.of(device).order_by("-at").values_list("at", "data")[:size]
+    return [(at, [data.get(attribute.name) for attribute in declared]) for at, data in rows]
+
+
+def last_seen(device: Device) -> datetime | None:
+    """Never a time from before the current assignment: that is the former tenant's."""
+    try:
+        at: datetime = device.connection.last_seen_at
+    except ObjectDoesNotExist:
+        return None
+    return None if device.assignment and at < device.assignment.opened_at else at
+
+
+def path(user: Viewer, device: Device) -> list[Group]:
+    """The device's group and those above it, as far as the user can see."""
+    if device.group is None:
+        return []
+    steps = range(Group.steplen, len(device.group.path) + 1, Group.steplen)
+    above = [device.group.path[:length] for length in steps]
+    return list(Group.objects.visible_to(user).filter(path__in=above))
+
+
+def check(user_id: int, serial: str) -> Seen | None:
+    """Gates anew, from the rows; None when the user may no longer see the device."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return None
+    try:
+        device = get_device(user, serial)
+    except Http404:
+        return None
+    return Seen(_version(device, _values(device)))
+
+
+def _values(device: Device) -> Values:
+    latest = Latest.objects.of(device).values_list("data", flat=True).first()
+    return latest or {}
+
+
+def _version(device: Device, values: Values) -> str:
+    shown = zlib.crc32(json.dumps(values, sort_keys=True).encode())
+    status: str = device.status  # type: ignore[attr-defined]  # annotated by with_status
+    return f"{device.assignment_id or 0}-{status}-{shown:08x}"
+
+
+def _reading(attribute: Attribute, value: Value, ms: int) -> Reading:
+    return Reading(attribute, value, EPOCH + timedelta(milliseconds=ms))
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
