@@ -39,7 +39,7 @@ class Handler(ASGIHandler):
             add_headers_function=_headers,
             immutable_file_test=r"^.+\.[0-9a-f]{12}\..+$",
         )
-        self._static = WsgiToAsgi(files)
+        self._static = WsgiToAsgi(files)  # type: ignore[no-untyped-call]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):

@@ -10,9 +10,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
-
 env = environ.Env()
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 DEMO = env.bool("DEMO", default=False)
 DEBUG = False
 
@@ -82,6 +81,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'handover.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in the demo: a test's threads then wait for a lock rather than fail.
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -95,6 +96,18 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 MQTT_URL = env.str("MQTT_URL", default="mqtt://127.0.0.1:1883")
 """`mqtt[s]://user:password@host:port`: the account under which the consumer reads every device's state."""
 MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="handover-consumer")
+MQTT_CA = env.str("MQTT_CA", default="")
+"""The broker's certificate authority (a PEM file), where the system does not know it."""
+CONSUMER = env.bool("CONSUMER", default=False)
+"""Whether this Celery worker stores what devices report; one worker does."""
+MQTT_LIMITS = env.bool("MQTT_LIMITS", default=True)
+MQTT_LIMIT_SECONDS = env.float("MQTT_LIMIT_SECONDS", default=15.0)
+MQTT_TOPIC_LIMIT = env.int("MQTT_TOPIC_LIMIT", default=30)
+MQTT_CONNECTION_LIMIT = env.int("MQTT_CONNECTION_LIMIT", default=300)
+"""Messages in so many seconds, on a topic and on a connection; a device that sends more is disconnected and banned."""
+MQTT_BAN_SECONDS = env.float("MQTT_BAN_SECONDS", default=30.0)
+MQTT_LONGEST_BAN_SECONDS = env.float("MQTT_LONGEST_BAN_SECONDS", default=3600.0)
+"""The ban doubles from the first to the second."""
 BROKER_AUTH_SECRET = env.str("BROKER_AUTH_SECRET", default="")
 """Shared with the broker that asks us over HTTP; without it those endpoints are closed."""
 
@@ -104,6 +117,7 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHANNEL = "handover:live"
+GONE = b"event: gone\ndata: gone\n\n"
 RECONNECT_SECONDS = 1.0
 
 
@@ -36,14 +37,15 @@ class Seen(NamedTuple):
     """What a stream's check found: the version that the page should show, and when it may change by itself."""
 
     version: str
-    again_in: float | None = None
+    again_in: float | None = None  # seconds
+    final: bool = False
 
 
 @cache
 def _publisher() -> redis.Redis:
-    # One more try, at once, for a connection gone stale; waiting for Redis would hold up what announces.
+    # One more try, at once, for a connection gone stale; waiting for Redis would hold up whoever announces.
     retry = Retry(NoBackoff(), 1)
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=retry)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
 
 
 def announce(topics: Iterable[str]) -> None:
@@ -127,21 +129,29 @@ async def events(topic: str, check: Callable[[], Seen | None], last: str, spacin
         while True:
             woken.clear()
             try:
-                seen = await asyncio.to_thread(_fresh, check)
+                seen = await in_thread(check)
             except DatabaseError as error:
                 log.warning("live stream can't read what it shows, trying again: %s", error)
                 seen = Seen(last)
             if seen is None:
-                yield b"event: gone\ndata: gone\n\n"
+                yield GONE
                 return
             if seen.version != last:
                 last = seen.version
                 yield f"event: changed\nid: {last}\ndata: {last}\n\n".encode()
             else:
                 yield b": alive\n\n"
+            if seen.final:
+                yield GONE
+                return
             await asyncio.sleep(spacing)
             pause = min(settings.STREAM_HEARTBEAT_SECONDS, seen.again_in or float("inf"))
             await _wait(woken, max(pause - spacing, 0.01))
+
+
+async def in_thread(check: Callable[[], Seen | None]) -> Seen | None:
+    """Runs a check on a pooled thread, whose database connection the streams share."""
+    return await asyncio.to_thread(_fresh, check)
 
 
 def _fresh(check: Callable[[], Seen | None]) -> Seen | None:

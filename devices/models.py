@@ -112,14 +112,14 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         """Annotates `status`: one of `Device.Status`, by the database's clock."""
         alive = Q(connection__last_seen_at__gt=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
         gone = Q(connection__disconnected_at__gte=F("connection__last_seen_at"))
-        return self.select_related("connection").annotate(
-            status=Case(
-                When(alive & ~gone, then=Value(Device.Status.ONLINE)),
-                When(connection__last_seen_at__isnull=False, then=Value(Device.Status.OFFLINE)),
-                default=Value(Device.Status.NEVER),
-                output_field=models.CharField(),
-            )
+        status: Any = Case(
+            When(alive & ~gone, then=Value(Device.Status.ONLINE)),
+            When(connection__last_seen_at__isnull=False, then=Value(Device.Status.OFFLINE)),
+            default=Value(Device.Status.NEVER),
+            output_field=models.CharField(),
         )
+        annotations = {"status": status}
+        return self.select_related("connection").annotate(**annotations)
 
 
 class Device(models.Model):
@@ -129,6 +129,9 @@ class Device(models.Model):
         ONLINE = "online", "Online"
         OFFLINE = "offline", "Offline"
         NEVER = "never", "Never connected"
+
+    if TYPE_CHECKING:  # annotated by `with_status`
+        status: str
 
     device_id = models.CharField(max_length=24, unique=True, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")
@@ -159,17 +162,17 @@ class Device(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def clean(self) -> None:
-        if self.version.recipe.organisation_id != self.organisation_id:
-            raise ValidationError({"version": "This recipe belongs to another organisation."})
-        if self.model and self.model.organisation_id != self.organisation_id:
-            raise ValidationError({"model": "This model belongs to another organisation."})
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self._state.adding:
             self.serial = serials.canonical(self.serial)
             self.serial_key = serials.fold(self.serial)
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        if self.version.recipe.organisation_id != self.organisation_id:
+            raise ValidationError({"version": "This recipe belongs to another organisation."})
+        if self.model and self.model.organisation_id != self.organisation_id:
+            raise ValidationError({"model": "This model belongs to another organisation."})
 
     @property
     def serial_grouped(self) -> str:

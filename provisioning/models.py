@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.db import models
@@ -13,6 +13,8 @@ from devices.models import Device
 from tenants.models import Role, User
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import AnonymousUser
 
 
@@ -33,16 +35,15 @@ class WindowQuerySet(models.QuerySet["Window"]):
             When(outcome=outcome, then=Value(outcome))
             for outcome in (Window.State.COMPLETED, Window.State.CANCELLED, Window.State.SUPERSEDED)
         ]
-        return self.annotate(
-            now=Now(),
-            state=Case(
-                *ended,
-                When(Q(outcome=Window.State.EXPIRED) | Q(deadline__lte=Now()), then=Value("expired")),
-                When(pressed_at__isnull=False, then=Value("pressed")),
-                default=Value("waiting"),
-                output_field=models.CharField(),
-            ),
+        state = Case(
+            *ended,
+            When(Q(outcome=Window.State.EXPIRED) | Q(deadline__lte=Now()), then=Value("expired")),
+            When(pressed_at__isnull=False, then=Value("pressed")),
+            default=Value("waiting"),
+            output_field=models.CharField(),
         )
+        annotations: dict[str, Any] = {"state": state, "now": Now()}
+        return self.annotate(**annotations)
 
 
 class Window(models.Model):
@@ -55,6 +56,10 @@ class Window(models.Model):
         CANCELLED = "cancelled"
         SUPERSEDED = "superseded"
         EXPIRED = "expired"
+
+    if TYPE_CHECKING:  # annotated by `with_state`
+        state: str
+        now: datetime
 
     key = models.UUIDField(unique=True, default=uuid4, editable=False)
     device = models.ForeignKey(Device, models.CASCADE, related_name="windows")
@@ -79,7 +84,7 @@ class Window(models.Model):
     def __str__(self) -> str:
         return f"{self.device} by {self.technician}"
 
-    def close(self, outcome: State, *, only_if: Q = Q()) -> bool:
+    def close(self, outcome: State, *, only_if: Q) -> bool:
         """Whether this call closed the window: one conditional UPDATE on the database's clock."""
         mine = Window.objects.filter(only_if, pk=self.pk, closed_at=None, deadline__gt=Now())
         return mine.update(closed_at=Now(), outcome=outcome) == 1

@@ -1,2 +1,19 @@
+from django.urls import path
+
+from provisioning import api, views
+
 app_name = "provisioning"
-urlpatterns: list = []
+urlpatterns = [
+    path("register/", views.register, name="register"),
+    path("register/scan/", views.scan, name="scan"),
+    path("register/<uuid:key>/", views.window, name="window"),
+    path("register/<uuid:key>/stream/", views.stream, name="stream"),
+    path("register/<uuid:key>/place/", views.place, name="place"),
+    path("register/<uuid:key>/cancel/", views.cancel, name="cancel"),
+    path("d/<str:serial>", views.label, name="label"),
+    path("D/<str:serial>", views.label, name="label-upper"),  # labels in upper case need fewer QR modules
+    path("api/v1/windows/", api.windows, name="api-windows"),
+    path("api/v1/windows/<uuid:key>/", api.window, name="api-window"),
+    path("api/v1/windows/<uuid:key>/complete/", api.complete, name="api-complete"),
+    path("api/v1/windows/<uuid:key>/cancel/", api.cancel, name="api-cancel"),
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
@@ -20,7 +21,7 @@ def found(scope: QuerySet[M], **lookup: Any) -> M:
     """The one row of an already scoped queryset, else the uniform 404."""
     try:
         return scope.get(**lookup)
-    except (scope.model.DoesNotExist, ValueError):
+    except (ObjectDoesNotExist, ValueError):
         raise Http404 from None
 
 

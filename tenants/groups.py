@@ -52,7 +52,8 @@ def delete(*, group: Group) -> None:
 
 
 def _lock(group: Group) -> Group:
-    return Group.objects.select_for_update().get(pk=group.pk)
+    locked: Group = Group.objects.select_for_update().get(pk=group.pk)
+    return locked
 
 
 def _holds_devices(group: Group) -> bool:

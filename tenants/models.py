@@ -50,10 +50,12 @@ class GroupQuerySet(MP_NodeQuerySet):
 
 class GroupManager(MP_NodeManager):
     def get_queryset(self) -> GroupQuerySet:
-        return GroupQuerySet(self.model, using=self._db).order_by("path")
+        ordered: GroupQuerySet = GroupQuerySet(self.model, using=self._db).order_by("path")
+        return ordered
 
     def visible_to(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> GroupQuerySet:
-        return self.get_queryset().visible_to(user, role)
+        scoped: GroupQuerySet = self.get_queryset().visible_to(user, role)
+        return scoped
 
     def manageable_by(self, user: User | AnonymousUser) -> GroupQuerySet:
         return self.get_queryset().manageable_by(user)
@@ -74,11 +76,11 @@ class Group(MP_Node):
 
     @property
     def root_path(self) -> str:
-        return self.path[: self.steplen]
+        return str(self.path[: self.steplen])
 
     @property
     def parent_path(self) -> str:
-        return self.path[: -self.steplen]
+        return str(self.path[: -self.steplen])
 
 
 def default_proofs() -> list[str]:
@@ -165,11 +167,11 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()} of {self.group}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.clean()
+        super().save(*args, **kwargs)
+
     def clean(self) -> None:
         organisation = self.user.organisation
         if organisation is None or organisation.root.path != self.group.root_path:
             raise ValidationError({"group": "This group belongs to another organisation."})
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.clean()
-        super().save(*args, **kwargs)

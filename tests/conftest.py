@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from devices.models import Device, RecipeVersion
+from devices.mqtt import state
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
+
+@pytest.fixture(autouse=True)
+def _fresh_recipes() -> None:
+    state.declared.clear()  # a process never sees a version's id again, but the next test does
 
 
 @dataclass
@@ -35,6 +45,11 @@ class World:
     placed: Device  # in Anaheim
     foreign: Device  # in Tekton Health's Boise
     alien: Device  # of another organisation
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: SettingsWrapper) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -1,0 +1,63 @@
+"""The factory's file: every demo device with its credential, as an import would deliver it."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from devices import credentials
+from devices.models import Credential, Device
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+COLUMNS = ("serial", "device_id", "access_key", "access_secret")
+
+
+def renew(file: Path, devices: Iterable[Device]) -> None:
+    """Keeps the rows whose credential still works; the others get a new one instead of those that are lost."""
+    known = _read(file)
+    _write(file, [_row(device, known.get(device.serial)) for device in devices])
+
+
+def _read(file: Path) -> dict[str, dict[str, str]]:
+    if not file.exists():
+        return {}
+    with file.open(newline="") as lines:
+        return {row["serial"]: row for row in csv.DictReader(lines)}
+
+
+def _row(device: Device, row: dict[str, str] | None) -> dict[str, str]:
+    if row and device == credentials.authenticate(access_key=row["access_key"], access_secret=row["access_secret"]):
+        return row
+    return _reissue(device)
+
+
+@transaction.atomic
+def _reissue(device: Device) -> dict[str, str]:
+    admin = User.objects.filter(organisation=device.organisation).earliest("pk")
+    for lost in Credential.objects.filter(device=device, revoked_at=None):
+        credentials.revoke(credential=lost, by=admin)
+    issued = credentials.issue(device=device, by=admin)
+    return dict(zip(COLUMNS, (device.serial, device.device_id, issued.access_key, issued.access_secret), strict=True))
+
+
+def _write(file: Path, rows: Iterable[Mapping[str, str]]) -> None:
+    """Whole or not at all, and for its owner alone."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with open(draft, "x", newline="", opener=_private) as out:
+        writer = csv.DictWriter(out, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    draft.replace(file)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

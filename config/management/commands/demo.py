@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from typing import IO, TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection, connections
+
+from config.demo import factory, world
+from config.demo.parts import Parts, Ports
+from config.supervisor import Failed, Supervisor, stop_with_parent
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from pathlib import Path
+
+BANNER = """
+  Handover is up ({seconds:.0f} s): {site}
+  The gateways' buttons and labels:  http://127.0.0.1:{panel}
+
+  Accounts, all with the password {password}:
+{accounts}
+
+  Try this: open the panel and choose "{waiting}": that is the device in the field, with its label.
+  Open the site beside it, sign in as technician@sadler.example, choose Register device,
+  scan the label (or type the serial {serial}), press the button on the panel, give it a name and a place.
+
+  To play a device yourself, use a spare one: {spares}.
+  Its credentials are in {file}; docs/protocol.md says what it speaks.
+  MQTT broker: {mqtt}     Stop with Ctrl-C; everything is kept in {folder}.
+"""
+
+
+class Command(BaseCommand):
+    help = "Run the whole system in the foreground, with demo data and simulated gateways."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--fleet", type=int, default=0, metavar="N", help="simulate N more devices, for load")
+
+    def handle(self, *args: Any, fleet: int, **options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("The demo has well-known passwords: set DEMO=1 to say that you want it.", returncode=2)
+        if "MAKELEVEL" in os.environ:
+            stop_with_parent()
+        try:
+            self._run(fleet)
+        except Failed as error:
+            raise CommandError(str(error), returncode=2) from None
+
+    def _run(self, fleet: int) -> None:
+        began = time.monotonic()
+        os.umask(0o077)
+        folder = _private_folder()
+        with _lock(folder), Supervisor(sys.stdout) as supervisor:
+            ports = Ports.chosen()
+            file = folder / "demo" / "devices.csv"
+            self._prepare(supervisor, file, fleet)
+            parts = Parts(folder, ports, spares=world.spares(), devices=file)
+            for process in parts.all():
+                if not supervisor.stopping:
+                    supervisor.start(process)
+            if not supervisor.stopping:
+                self.stdout.write(_banner(ports, file, time.monotonic() - began))
+            supervisor.watch()
+
+    def _prepare(self, supervisor: Supervisor, file: Path, fleet: int) -> None:
+        try:
+            supervisor.say("demo", f"database: {connection.vendor}")
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("collectstatic", verbosity=0, interactive=False)
+            factory.renew(file, world.load(fleet=fleet))
+        except OperationalError as error:
+            raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
+        finally:
+            connections.close_all()
+
+
+def _private_folder() -> Path:
+    folder: Path = settings.VAR_DIR
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def _lock(folder: Path) -> IO[str]:
+    """Two demos can't share one folder. The lock ends with the process, however it ends."""
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Failed(f"A demo runs from {folder} already: stop it, or set VAR_DIR to another folder.") from None
+    return lock
+
+
+def _banner(ports: Ports, file: Path, seconds: float) -> str:
+    width = max(len(email) for email, _, _ in world.ACCOUNTS)
+    accounts = "\n".join(f"    {email:<{width}}  {role.label} of {place}" for email, place, role in world.ACCOUNTS)
+    return BANNER.format(
+        seconds=seconds,
+        site=ports.site,
+        panel=ports.panel,
+        password=world.password(),
+        accounts=accounts,
+        waiting=world.KANARRA.waiting[0],
+        serial=world.first_waiting(),
+        spares=" and ".join(world.spares()),
+        file=file,
+        mqtt=os.environ.get("MQTT_URL", f"mqtt://127.0.0.1:{ports.mqtt}").rpartition("@")[2],
+        folder=settings.VAR_DIR,
+    )

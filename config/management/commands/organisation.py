@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sys
+from getpass import getpass
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.urls import reverse
+
+from tenants import groups
+from tenants.models import Membership, Organisation, Role, User
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(BaseCommand):
+    help = "Make an organisation with its first admin. Asks for the password, or prints a link to set one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="as people read it, e.g. 'Kanarra'")
+        parser.add_argument("--slug", required=True, help="as addresses hold it, e.g. 'kanarra'")
+        parser.add_argument("--admin", required=True, metavar="EMAIL")
+        parser.add_argument("--link", action="store_true", help="print a link to set the password instead of asking")
+
+    def handle(self, *args: Any, name: str, slug: str, admin: str, link: bool, **options: Any) -> None:
+        asked = "" if link or not sys.stdin.isatty() else _ask()
+        try:
+            user = _create(name, slug, admin, asked)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        self.stdout.write(f"Organisation {name} is there; {user.email} is its admin.")
+        if not asked:
+            self.stdout.write(f"Set the password, within three days, at <this site>{_reset_path(user)}")
+
+
+def _ask() -> str:
+    password = getpass("Password of the admin: ")
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from None
+    if getpass("Again: ") != password:
+        raise CommandError("The two passwords differ; nothing was made.")
+    return password
+
+
+@transaction.atomic
+def _create(name: str, slug: str, email: str, password: str) -> User:
+    _refuse_taken(slug, email)
+    organisation = groups.create_organisation(name=name, slug=slug)
+    organisation.full_clean()
+    user = User(email=email.strip().lower(), organisation=organisation)
+    user.set_password(password or None)
+    user.full_clean()
+    user.save()
+    Membership.objects.create(user=user, group=organisation.root, role=Role.ADMIN)
+    return user
+
+
+def _refuse_taken(slug: str, email: str) -> None:
+    if Organisation.objects.filter(slug=slug).exists():
+        raise ValidationError(f"There is an organisation {slug} already.")
+    if User.objects.filter(email=email.strip().lower()).exists():
+        raise ValidationError(f"{email} belongs to an organisation already.")
+
+
+def _reset_path(user: User) -> str:
+    key = default_token_generator.make_token(user)
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})

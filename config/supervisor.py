@@ -1,0 +1,207 @@
+"""Runs the demo's processes in the foreground: starts them in order, restarts what dies, leaves nothing behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+COLOURS = (36, 35, 34, 33, 32, 95, 96)
+TICK = 0.1
+READY_WITHIN = 60.0
+STOP_WITHIN = 9.0
+STABLE_AFTER = 30.0
+LONGEST_PAUSE = 15.0
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Failed(Exception):
+    """The demo could not start; says why and what to do."""
+
+
+@dataclass(eq=False)
+class Process:
+    """`ready` says whether it serves; it is asked again and again, and must not block for long."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str]
+    ready: Callable[[], bool]
+    running: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    restart_at: float = 0.0
+    pause: float = 1.0
+    rest: bytes = field(default=b"", repr=False)
+
+    def start(self) -> IO[bytes]:
+        self.started_at = time.monotonic()
+        self.running = subprocess.Popen(
+            self.command,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()),
+        )
+        assert self.running.stdout is not None
+        os.set_blocking(self.running.stdout.fileno(), False)
+        return self.running.stdout
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the process and everything that it started."""
+        if self.running is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.running.pid, number)
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """A supervisor that is killed takes its children with it (Linux)."""
+    if LIBC is None:
+        return None
+    prctl = LIBC.prctl
+
+    def in_child() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child
+
+
+def stop_with_parent() -> None:
+    """Stop when `make` is killed: it may not have told us."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Supervisor:
+    def __init__(self, output: TextIO) -> None:
+        self.processes: list[Process] = []
+        self._output = output
+        self._coloured = output.isatty() and "NO_COLOR" not in os.environ
+        self._pipes = selectors.DefaultSelector()
+        self._signals = 0
+
+    def __enter__(self) -> Supervisor:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._interrupt)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.stop()
+
+    @property
+    def stopping(self) -> bool:
+        return self._signals > 0
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        self._signals += 1
+
+    def start(self, process: Process) -> None:
+        """Returns once it is ready, or once we are asked to stop. Raises Failed when it is neither in time."""
+        self.processes.append(process)
+        self._spawn(process)
+        until = time.monotonic() + READY_WITHIN
+        while not self.stopping and not (self._is_up(process) and process.ready()):
+            if time.monotonic() > until:
+                raise Failed(f"{process.name} did not come up within {READY_WITHIN:.0f} s: see its lines above.")
+            self._turn()
+
+    def watch(self) -> None:
+        """Until SIGINT, SIGTERM or SIGHUP."""
+        while not self.stopping:
+            self._turn()
+
+    def stop(self) -> None:
+        """In reverse order; what is still there at the end of the time, or at a second signal, is killed."""
+        asked = self._signals
+        deadline = time.monotonic() + STOP_WITHIN
+        for process in reversed(self.processes):
+            process.signal(signal.SIGTERM)
+            while self._is_up(process) and time.monotonic() < deadline and self._signals <= max(asked, 1):
+                self._relay()
+            if self._is_up(process):
+                self.say("demo", f"{process.name} did not stop in time: killed")
+            process.signal(signal.SIGKILL)
+            if process.running is not None:
+                process.running.wait()
+        self._relay()
+
+    def say(self, name: str, line: str) -> None:
+        """One line of this process under its name and colour."""
+        label = f"{name:<9} |"
+        if self._coloured:
+            label = f"\033[{self._colour(name)}m{label}\033[0m"
+        # A terminal that is gone must not stop the stopping.
+        with suppress(OSError):
+            self._output.write(f"{label} {line}\n")
+            self._output.flush()
+
+    def _colour(self, name: str) -> int:
+        names = [process.name for process in self.processes]
+        return COLOURS[names.index(name) % len(COLOURS)] if name in names else 1
+
+    def _spawn(self, process: Process) -> None:
+        self._pipes.register(process.start(), selectors.EVENT_READ, process)
+
+    def _is_up(self, process: Process) -> bool:
+        return process.running is not None and process.running.poll() is None
+
+    def _turn(self) -> None:
+        self._relay()
+        for process in self.processes:
+            if not self.stopping and not self._is_up(process):
+                self._revive(process)
+
+    def _revive(self, process: Process) -> None:
+        now = time.monotonic()
+        if process.running is not None:
+            self._bury(process, now)
+        elif now >= process.restart_at:
+            self._spawn(process)
+
+    def _bury(self, process: Process, now: float) -> None:
+        assert process.running is not None
+        code = process.running.returncode
+        process.signal(signal.SIGKILL)  # what it may have left behind
+        process.pause = 1.0 if now - process.started_at > STABLE_AFTER else min(process.pause * 2, LONGEST_PAUSE)
+        process.restart_at = now + process.pause
+        process.running = None
+        self.say("demo", f"{process.name} ended with code {code}: starting it again in {process.pause:.0f} s")
+
+    def _relay(self) -> None:
+        for key, _ in self._pipes.select(TICK):
+            process, pipe = key.data, key.fileobj
+            assert not isinstance(pipe, int)
+            chunk = os.read(pipe.fileno(), 65536)
+            *lines, process.rest = (process.rest + (chunk or b"\n")).split(b"\n")
+            for line in filter(None, lines):
+                self.say(process.name, line.decode(errors="replace").rstrip())
+            if not chunk:
+                self._pipes.unregister(pipe)
+
+
+def listens(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

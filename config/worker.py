@@ -1,0 +1,50 @@
+"""The consumer in a Celery worker's main process: `celery -A config worker --consumer`, or CONSUMER=1.
+
+One worker runs it. Pool processes that are forked later inherit its threads' memory and none of its threads, so
+it starts after the pool, and the worker that hosts it should not be told to replace its pool processes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery import bootsteps
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from config.ingest import ingest
+from devices.mqtt.consumer import Consumer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devices.mqtt.messages import Message
+
+
+def make_consumer() -> Consumer:
+    return Consumer(handle, client_id=settings.MQTT_CLIENT_ID, temporary=(OperationalError, InterfaceError))
+
+
+def handle(messages: Sequence[Message]) -> None:
+    """A connection that the database has dropped is replaced before the next batch."""
+    close_old_connections()
+    ingest(messages)
+
+
+class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    requires = {"celery.worker.components:Pool"}
+
+    def __init__(self, worker: Any, consumer: bool = False, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self.enabled = consumer or settings.CONSUMER
+        self._consumer: Consumer | None = None
+
+    def start(self, worker: Any) -> None:
+        self._consumer = make_consumer()
+        self._consumer.start()
+
+    def stop(self, worker: Any) -> None:
+        if self._consumer is not None:
+            self._consumer.stop()
+
+    terminate = stop

@@ -1,0 +1,204 @@
+"""Every device's state from the broker, acknowledged only after it is committed.
+
+`on_message` only queues. One thread hands over whatever has arrived since its last commit (no timer, so a press
+never waits), and acknowledges after that returned. Nothing acknowledged is lost, much is delivered twice: whoever
+takes the batch must not mind.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections import deque
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from devices.mqtt import client, topics
+from devices.mqtt.heartbeat import EVERY_SECONDS, Heartbeat
+from devices.mqtt.messages import Message, counts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+    from paho.mqtt.reasoncodes import ReasonCode
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH = 2_000
+MAX_QUEUED = 20_000
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+TICK = timedelta(milliseconds=1)
+
+
+class Arrival(NamedTuple):
+    connection: int
+    mid: int
+    qos: int
+    topic: str
+    message: Message
+
+
+class Consumer:
+    def __init__(
+        self,
+        handle: Callable[[Sequence[Message]], None],
+        *,
+        client_id: str,
+        url: str = "",
+        temporary: tuple[type[Exception], ...] = (),
+    ) -> None:
+        """`handle` returns once a batch is durable. What it raises of `temporary` is tried again for ever."""
+        self._handle = handle
+        self._temporary = temporary
+        self._queue: deque[Arrival] = deque()
+        self._arrived = threading.Condition()
+        self._stopping = threading.Event()
+        self._connection = 0
+        self._same_connection = threading.Lock()
+        self._stamps: dict[str, datetime] = {}
+        self._shed = False
+        self._failing = False
+        self._subscribed = threading.Event()
+        self._heartbeat = Heartbeat()
+        self._client = client.make(client_id, url=url, manual_ack=True)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._flusher = threading.Thread(target=self._flush, name="consumer", daemon=True)
+
+    def start(self) -> None:
+        self._client.loop_start()
+        self._flusher.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Commit and acknowledge what has arrived, then leave. What can't be committed stays with the broker."""
+        self._stopping.set()
+        with self._arrived:
+            self._arrived.notify()
+        self._flusher.join(timeout)
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._heartbeat.end()
+
+    def is_subscribed(self) -> bool:
+        return self._subscribed.is_set()
+
+    # The network thread -----------------------------------------------------------------------
+
+    def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, *__: Any) -> None:
+        if code.is_failure:
+            log.error("the broker refuses the consumer: %s", code)
+            return
+        log.info("connected, session %s", "resumed" if flags.session_present else "new")
+        client.subscribe([(topic, 1) for topic in topics.ALL_STATES])
+
+    def _on_disconnect(self, _: Client, __: Any, ___: Any, code: ReasonCode, *____: Any) -> None:
+        self._subscribed.clear()
+        with self._same_connection:
+            self._connection += 1
+        if not self._stopping.is_set():
+            log.warning("lost the broker: %s (if again and again: another consumer has this client id)", code)
+
+    def _on_subscribe(self, _: Client, __: Any, ___: int, codes: list[ReasonCode], *____: Any) -> None:
+        if any(code.is_failure for code in codes):
+            log.error("the broker refuses the consumer's subscriptions: %s", [str(code) for code in codes])
+        else:
+            self._subscribed.set()
+
+    def _on_message(self, _: Client, __: Any, arrived: MQTTMessage) -> None:
+        if self._stopping.is_set():
+            return
+        if len(self._queue) >= MAX_QUEUED:
+            self._shed = True
+            counts["shed"] += 1
+            return
+        topic = topics.parse(arrived.topic)
+        device_id = topic.device_id if topic else ""
+        message = Message(device_id, bytes(arrived.payload), self._stamp(device_id), arrived.retain, arrived.dup)
+        with self._arrived:
+            self._queue.append(Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message))
+            self._arrived.notify()
+
+    def _stamp(self, device_id: str) -> datetime:
+        """Now; a millisecond apart for one device, so that a backlog's untimed reports stay apart."""
+        now = datetime.now(UTC)
+        if len(self._stamps) > MAX_QUEUED:
+            self._stamps = {key: at for key, at in self._stamps.items() if at > now - TICK}
+        previous = self._stamps.get(device_id, now - TICK)
+        self._stamps[device_id] = stamp = max(now, previous + TICK)
+        return stamp
+
+    # The flusher's thread ---------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        while batch := self._take():
+            if self._dealt_with(batch):
+                self._acknowledge(batch)
+            self._redeliver_shed()
+            self._beat()
+
+    def _take(self) -> list[Arrival]:
+        """What has arrived; empty only when stopping."""
+        while True:
+            with self._arrived:
+                if not self._queue and not self._stopping.is_set():
+                    self._arrived.wait(EVERY_SECONDS / 2)
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+            if batch or self._stopping.is_set():
+                return batch
+            self._beat()
+
+    def _dealt_with(self, batch: list[Arrival]) -> bool:
+        """Whether the batch is durable or beyond help; False only when stopping before it was."""
+        pause, failures = FIRST_PAUSE, 0
+        while True:
+            try:
+                self._handle([arrival.message for arrival in batch])
+            except self._temporary as error:
+                log.warning("%d messages wait, trying again in %.1f s: %s", len(batch), pause, error)
+                self._failing = True
+            except Exception:
+                failures += 1
+                log.exception("a batch of %d messages failed", len(batch))
+                if failures > 1:
+                    return self._one_by_one(batch)
+            else:
+                self._failing = False
+                counts["handled"] += len(batch)
+                return True
+            self._beat()
+            if self._stopping.wait(pause):
+                return False
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _one_by_one(self, batch: list[Arrival]) -> bool:
+        if len(batch) > 1:
+            return all(self._dealt_with([arrival]) for arrival in batch)
+        (poison,) = batch
+        counts["poison"] += 1
+        log.error("given up: topic %s, %d bytes", poison.topic, len(poison.message.payload))
+        return True
+
+    def _acknowledge(self, batch: Iterable[Arrival]) -> None:
+        # Message ids of a connection that is gone mean other messages on the next one.
+        with self._same_connection:
+            for arrival in batch:
+                if arrival.qos and arrival.connection == self._connection:
+                    self._client.ack(arrival.mid, arrival.qos)
+
+    def _redeliver_shed(self) -> None:
+        """Once there is room again, reconnect: the broker then repeats what was not acknowledged."""
+        if self._shed and not self._queue:
+            self._shed = False
+            connected = self._client.socket()
+            if isinstance(connected, socket.socket):
+                with suppress(OSError):
+                    connected.shutdown(socket.SHUT_RDWR)
+
+    def _beat(self) -> None:
+        if self._heartbeat.due() and self.is_subscribed():
+            self._heartbeat.beat(connected=True, failing=self._failing, queued=len(self._queue), counts=dict(counts))

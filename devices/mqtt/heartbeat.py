@@ -1,0 +1,59 @@
+"""Whether a consumer is alive, for health checks: a Redis key that only a living, connected one renews."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any, cast
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = logging.getLogger(__name__)
+
+KEY = "handover:consumer"
+LIVES_SECONDS = 10
+EVERY_SECONDS = 2.0
+QUIET_SECONDS = 5.0  # without Redis, ingest is not held up more often than this
+
+
+def connect() -> redis.Redis:
+    """Fails at once rather than trying again: redis-py's default would hold a batch up for seconds."""
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once)
+
+
+class Heartbeat:
+    def __init__(self) -> None:
+        self._redis = connect()
+        self._next = 0.0
+
+    def due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def beat(self, **facts: Any) -> None:
+        """Never raises: without Redis the consumer goes on."""
+        self._next = time.monotonic() + EVERY_SECONDS
+        try:
+            self._redis.set(KEY, json.dumps({"time": time.time(), **facts}), ex=LIVES_SECONDS)
+        except redis.RedisError as error:
+            self._next = time.monotonic() + QUIET_SECONDS
+            log.warning("no heartbeat, Redis is away: %s", error)
+
+    def end(self) -> None:
+        try:
+            self._redis.delete(KEY)
+        except redis.RedisError as error:
+            log.warning("the last heartbeat stays until it expires: %s", error)
+
+
+def read() -> dict[str, Any] | None:
+    """The last heartbeat (`time`, `connected`, `failing`, `queued`, `counts`), or None: no consumer is at work.
+
+    Raises `redis.RedisError`.
+    """
+    value = cast("bytes | None", connect().get(KEY))
+    return json.loads(value) if value else None

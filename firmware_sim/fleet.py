@@ -1,0 +1,186 @@
+"""Runs gateways until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from . import keyboard
+from .gateway import Gateway, Options, PressRefused
+from .generator import Generator
+from .identity import Identity
+from .link import Broker, Dialer, Status
+from .modbus import MAX_UNITS, Bus, Controller, quiet_pymodbus, start_buses
+from .panel.server import Panel
+
+log = logging.getLogger(__name__)
+
+FAREWELL = 1.0
+SUMMARY_EVERY = 10.0
+MANY = 5
+FLEET_BUFFER = 200_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    identities: Sequence[Identity]
+    broker: Broker
+    interval: float = 5.0
+    speed: float = 1.0
+    seed: str = "0"
+    buffer: int | None = None
+    press_after: float | None = None
+    panel: tuple[str, int] | None = None
+    label_url: str = ""
+
+    @property
+    def many(self) -> bool:
+        return len(self.identities) > MANY
+
+    @property
+    def options(self) -> Options:
+        """A fleet shares one bound on memory; a gateway keeps a day of reports every 5 s."""
+        share = max(60, min(17_280, FLEET_BUFFER // len(self.identities)))
+        return Options(self.interval, self.buffer or share, chatty=not self.many)
+
+
+class Fleet:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._stop = asyncio.Event()
+        self._failed = False
+        self._presses: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        """Until SIGINT, SIGTERM or q. Returns the exit code. Raises BadInput for a taken port."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        allow_open_files()
+        quiet_pymodbus()
+        buses = await start_buses([self._controller(who) for who in self._plan.identities])
+        try:
+            await self._run_gateways(self._gateways(buses))
+        finally:
+            for bus in buses:
+                await bus.stop()
+        return int(self._failed)
+
+    def _controller(self, identity: Identity) -> Controller:
+        now = datetime.now().astimezone()
+        second_of_day = now.hour * 3600.0 + now.minute * 60 + now.second
+        seed = f"{self._plan.seed} {identity.serial}"
+        return Controller(Generator(seed, second_of_day=second_of_day), speed=self._plan.speed)
+
+    def _gateways(self, buses: Sequence[Bus]) -> list[Gateway]:
+        dialer = Dialer(self._plan.broker)
+        return [
+            Gateway(
+                identity,
+                partial(buses[place // MAX_UNITS].read, place % MAX_UNITS + 1),
+                dialer,
+                self._plan.options,
+            )
+            for place, identity in enumerate(self._plan.identities)
+        ]
+
+    async def _run_gateways(self, gateways: Sequence[Gateway]) -> None:
+        press = partial(self._press, gateways[0])
+        with (
+            self._open_panel(gateways) as panel,
+            keyboard.button(press, self._stop.set) as terminal,
+        ):
+            self._introduce(gateways, panel, terminal)
+            tasks = self._start(gateways)
+            tasks.append(asyncio.create_task(self._summarise(gateways)))
+            if (seconds := self._plan.press_after) is not None:
+                tasks += [asyncio.create_task(self._press_later(each, seconds)) for each in gateways]
+            await self._stop.wait()
+            await farewell(gateways, tasks)
+
+    def _open_panel(self, gateways: Sequence[Gateway]) -> AbstractContextManager[Panel | None]:
+        if self._plan.panel is None:
+            return nullcontext()
+        loop = asyncio.get_running_loop()
+        return Panel(gateways, loop, self._plan.panel, label_url=self._plan.label_url)
+
+    def _start(self, gateways: Sequence[Gateway]) -> list[asyncio.Task[None]]:
+        """Reports are spread over the interval, so that a fleet is an even load."""
+        step = self._plan.interval / len(gateways)
+        tasks = [asyncio.create_task(gateway.run(place * step)) for place, gateway in enumerate(gateways)]
+        for task in tasks:
+            task.add_done_callback(self._ended)
+        return tasks
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a gateway failed", exc_info=error)
+            self._failed = True
+            self._stop.set()
+
+    def _introduce(self, gateways: Sequence[Gateway], panel: Panel | None, terminal: bool) -> None:
+        broker = self._plan.broker
+        names = gateways[0].identity.printed if len(gateways) == 1 else f"{len(gateways)} gateways"
+        log.info("%s for mqtt%s://%s:%d", names, "s" * bool(broker.tls), broker.host, broker.port)
+        if panel is not None:
+            log.info("panel at %s", panel.url)
+        if terminal:
+            log.info("r, space or enter presses %s's button; q leaves", gateways[0].serial)
+
+    def _press(self, gateway: Gateway) -> None:
+        """The gateway says itself what became of the press."""
+
+        async def attempt() -> None:
+            with suppress(PressRefused):
+                await gateway.press()
+
+        task = asyncio.create_task(attempt())
+        self._presses.add(task)
+        task.add_done_callback(self._presses.discard)
+
+    async def _press_later(self, gateway: Gateway, seconds: float) -> None:
+        await gateway.came_online.wait()
+        await asyncio.sleep(seconds)
+        self._press(gateway)
+
+    async def _summarise(self, gateways: Sequence[Gateway]) -> None:
+        said = ""
+        while self._plan.many:
+            await asyncio.sleep(SUMMARY_EVERY)
+            online = sum(gateway.status is Status.ONLINE for gateway in gateways)
+            waiting = sum(len(gateway.outbox) for gateway in gateways if not gateway.online)
+            dropped = sum(gateway.outbox.dropped for gateway in gateways)
+            text = f"{online} of {len(gateways)} gateways online"
+            if waiting or dropped:
+                text += f"; {waiting} reports wait, {dropped} dropped"
+            if text != said:
+                log.info("%s", text)
+            said = text
+
+
+def allow_open_files() -> None:
+    """A socket per gateway soon passes the usual soft limit of 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def farewell(gateways: Sequence[Gateway], tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Say DISCONNECT, wait a moment for it to leave, then stop whatever is left."""
+    for gateway in gateways:
+        gateway.disconnect()
+    deadline = asyncio.get_running_loop().time() + FAREWELL
+    while any(gateway.online for gateway in gateways):
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(0.02)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

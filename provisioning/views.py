@@ -1,0 +1,180 @@
+"""The technician's pages: scan, wait for the press, place."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from devices import live, serials
+from devices.models import Device
+from provisioning import windows
+from provisioning.access import find_registrable, find_visible, get_window
+from provisioning.forms import PlaceForm, ScanForm
+from provisioning.models import Window
+from tenants.access import require_technician
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from tenants.http import Request
+
+WHY_NOT = {
+    Window.State.WAITING: "The button has not been pressed in this window yet. Press it, then finish.",
+    Window.State.PRESSED: "The device or the site changed meanwhile, and nothing was done. Look again, then finish.",
+    Window.State.COMPLETED: "This registration was already finished.",
+    Window.State.CANCELLED: "This registration was cancelled. Scan the label again.",
+    Window.State.SUPERSEDED: "You scanned this device again, which started a new window. Go on there.",
+    Window.State.EXPIRED: "The time is up, and nothing was changed. Scan the label again.",
+}
+
+
+@require_GET
+@login_required
+@never_cache
+def register(request: Request) -> HttpResponse:
+    require_technician(request.user)
+    return _scanner(request, ScanForm(initial={"text": request.GET.get("serial", "")[: serials.MAX_LENGTH]}))
+
+
+@require_POST
+@login_required
+def scan(request: Request) -> HttpResponse:
+    """Opens a window: it changes state, hence POST, and redirects to a page that may be reloaded."""
+    user = require_technician(request.user)
+    form = ScanForm(request.POST, origins=origins(request))
+    if not form.is_valid():
+        return _scanner(request, form, status=422)
+    device = find_registrable(user, form.candidates)
+    if device is None:
+        return _not_registrable(request, user, form)
+    try:
+        window = windows.open_window(device=device, by=user)
+    except windows.Busy as busy:
+        form.refuse_busy(minutes=ceil((busy.until - timezone.now()).total_seconds() / 60))
+        return _scanner(request, form, status=409)
+    return redirect("provisioning:window", key=window.key)
+
+
+def _not_registrable(request: Request, user: User, form: ScanForm) -> HttpResponse:
+    if mine := find_visible(user, form.candidates):
+        return _scanner(request, form, status=409, mine=mine)
+    form.refuse_unknown()
+    return _scanner(request, form, status=404)
+
+
+def _scanner(request: Request, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
+    context = {"form": form, "mine": mine, "label_origins": settings.SITE_URLS}
+    return render(request, "provisioning/register.html", context, status=status)
+
+
+def origins(request: HttpRequest) -> list[str]:
+    return [f"{request.scheme}://{request.get_host()}", *settings.SITE_URLS]
+
+
+@require_GET
+@login_required
+@never_cache
+def window(request: Request, key: UUID) -> HttpResponse:
+    """The whole page, or for htmx the part that changes."""
+    found = get_window(request.user, key)
+    if found.state == Window.State.COMPLETED and not request.htmx:
+        return redirect("telemetry:dashboard", serial=found.device.serial)
+    return _window(request, found)
+
+
+def _window(request: Request, found: Window, form: PlaceForm | None = None, status: int = 200) -> HttpResponse:
+    device = Device.objects.with_status().get(pk=found.device_id)
+    if form is None and found.state == Window.State.PRESSED:
+        form = PlaceForm(user=found.technician, device=found.device)
+    seconds = max(0, ceil((found.deadline - found.now).total_seconds()))
+    context = {
+        "window": found,
+        "device": device,
+        "form": form,
+        "seconds": seconds,
+        "clock": f"{seconds // 60}:{seconds % 60:02}",
+        "version": version(found, device),
+        "mine": find_visible(request.user, [device.serial]),
+    }
+    template = "provisioning/_window.html" if request.htmx else "provisioning/window.html"
+    return render(request, template, context, status=status)
+
+
+def version(found: Window, device: Device) -> str:
+    """What the page shows; while the form is being filled in, only the window's own state counts."""
+    return f"{found.state}-{device.status}" if found.state == Window.State.WAITING else found.state
+
+
+@require_GET
+@login_required
+async def stream(request: Request, key: UUID) -> HttpResponseBase:
+    """This window's progress, and nothing of the device's telemetry."""
+    user = await request.auser()
+    await sync_to_async(get_window)(user, key)
+    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
+    return live.response(windows.topic(key), partial(progress, user.pk, key), last=last)
+
+
+def progress(user_pk: int, key: UUID) -> live.Seen | None:
+    """Gates anew, from the rows: a role taken away or a disabled user ends the stream."""
+    try:
+        found = get_window(User.objects.get(pk=user_pk), key)
+    except (User.DoesNotExist, Http404):
+        return None
+    device = Device.objects.with_status().get(pk=found.device_id)
+    ended = found.state not in {Window.State.WAITING, Window.State.PRESSED}
+    return live.Seen(version(found, device), (found.deadline - found.now).total_seconds(), final=ended)
+
+
+@require_POST
+@login_required
+def place(request: Request, key: UUID) -> HttpResponse:
+    user = require_technician(request.user)
+    found = get_window(user, key)
+    form = PlaceForm(request.POST, user=user, device=found.device)
+    if not form.is_valid():
+        return _window(request, found, form, status=422)
+    try:
+        device = windows.finish(window=found, by=user, **form.cleaned_data)
+    except windows.NotOpen:
+        now = get_window(user, key)
+        form.add_error(None, WHY_NOT[Window.State(now.state)])
+        return _window(request, now, form, status=409)
+    messages.success(request, f"{device.name} is registered.")
+    return redirect("telemetry:dashboard", serial=device.serial)
+
+
+@require_POST
+@login_required
+def cancel(request: Request, key: UUID) -> HttpResponse:
+    user = require_technician(request.user)
+    if windows.cancel(window=get_window(user, key), by=user):
+        messages.info(request, "Registration cancelled. Nothing was changed.")
+    return redirect("provisioning:register")
+
+
+@require_GET
+@login_required
+def label(request: Request, serial: str) -> HttpResponse:
+    """What a phone's own camera opens: an owner's dashboard, a technician's register page, else the same 404."""
+    if device := find_visible(request.user, [serial]):
+        return redirect("telemetry:dashboard", serial=device.serial)
+    if device := find_registrable(request.user, [serial]):
+        return redirect(f"{reverse('provisioning:register')}?serial={device.serial}")
+    raise Http404

@@ -1,0 +1,98 @@
+"""A window's life: opened by a scan, pressed by the device, finished or cancelled by its technician.
+
+Every change is one conditional UPDATE on the database's clock: of many at once, one wins.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from devices import assignments, live
+from devices.models import Device, DeviceModel, Event
+from provisioning.models import Window
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tenants.models import Group, User
+
+
+class Busy(Exception):
+    """Somebody else is registering this device."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"until {until}")
+        self.until = until
+
+
+class NotOpen(Exception):
+    """The window can't be finished (any more): closed, expired, not pressed, or somebody else's."""
+
+
+def open_window(*, device: Device, by: User) -> Window:
+    """A fresh window; the same technician's earlier one is superseded. Raises `Busy` for somebody else's."""
+    for _ in range(3):  # two scans of one technician at once: the later one supersedes
+        try:
+            return _open(device, by)
+        except IntegrityError:
+            theirs = Window.objects.open().filter(device=device).exclude(technician=by).first()
+            if theirs:
+                raise Busy(theirs.deadline) from None
+    raise Busy(device.windows.latest("opened_at").deadline)
+
+
+@transaction.atomic
+def _open(device: Device, by: User) -> Window:
+    unclosed = Window.objects.filter(device=device, closed_at=None)
+    unclosed.filter(deadline__lte=Now()).update(closed_at=F("deadline"), outcome=Window.State.EXPIRED)
+    mine = list(unclosed.filter(technician=by).values_list("key", flat=True))
+    unclosed.filter(technician=by).update(closed_at=Now(), outcome=Window.State.SUPERSEDED)
+    seconds = timedelta(seconds=device.organisation.window_seconds)
+    window = Window.objects.create(device=device, technician=by, deadline=Now() + seconds)
+    window.refresh_from_db()
+    record(Event.Kind.WINDOW_OPENED, device, by=by)
+    transaction.on_commit(lambda: live.announce(topic(key) for key in mine))
+    return window
+
+
+def finish(*, window: Window, by: User, name: str, group: Group, model: DeviceModel) -> Device:
+    """Hand the device over to `group`; exactly one caller wins. Raises `NotOpen`, and then nothing has changed."""
+    pressed_by_me = Q(technician=by, pressed_at__isnull=False)
+    try:
+        with transaction.atomic():
+            if not window.close(Window.State.COMPLETED, only_if=pressed_by_me):
+                raise NotOpen
+            device = Device.objects.registrable_by(by).get(pk=window.device_id)
+            assignments.assign(device=device, group=group, name=name, model=model, by=by)
+            _announce(window, device)
+    except (Device.DoesNotExist, assignments.Moved):
+        raise NotOpen from None
+    return device
+
+
+def cancel(*, window: Window, by: User) -> bool:
+    """Whether this call cancelled it."""
+    with transaction.atomic():
+        if not window.close(Window.State.CANCELLED, only_if=Q(technician=by)):
+            return False
+        record(Event.Kind.WINDOW_CANCELLED, window.device, by=by)
+        _announce(window, window.device)
+    return True
+
+
+def topic(key: object) -> str:
+    return f"window:{key}"
+
+
+def _announce(window: Window, device: Device) -> None:
+    transaction.on_commit(lambda: live.announce([topic(window.key), f"device:{device.device_id}"]))
+
+
+def record(kind: Event.Kind, device: Device, *, by: User | None) -> None:
+    """A fact about a window, in no assignment: neither the tenant that may lose the device nor the next one sees it."""
+    Event.objects.create(organisation_id=device.organisation_id, device=device, by=by, kind=kind)

@@ -1,0 +1,69 @@
+"use strict";
+// The window's page: a countdown from the server's remaining seconds, and a way on when the stream fails.
+(() => {
+  const REFRESH_MS = 5000;
+  const SPOKEN = [120, 60, 30, 10];
+  let endsAt = 0;
+  let spoken = Infinity;
+  let polling = null;
+
+  const panel = () => document.querySelector("[data-window]");
+  const refresh = () => htmx.trigger(panel(), "refresh");
+  const isRunning = () => ["waiting", "pressed"].includes(panel()?.dataset.state);
+
+  function say(text) {
+    document.querySelector("[data-window-said]").textContent = text;
+  }
+
+  function start() {
+    endsAt = performance.now() + 1000 * Number(panel().dataset.seconds);
+    spoken = Infinity;
+  }
+
+  function show(left) {
+    const time = panel().querySelector("[data-window-time]");
+    time.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    panel().querySelector("[data-window-bar]").value = left;
+    panel().classList.toggle("window-short", left <= 60);
+    const mark = SPOKEN.findLast((seconds) => left <= seconds);
+    if (mark && mark < spoken) {
+      spoken = mark;
+      say(`${left} seconds left`);
+    }
+  }
+
+  function tick() {
+    if (!isRunning()) return;
+    const left = Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
+    show(left);
+    if (left === 0) {
+      endsAt = Infinity; // ask once; the server's clock has the last word
+      setTimeout(refresh, 300);
+    }
+  }
+
+  function poll(on) {
+    clearInterval(polling);
+    // While the form is being filled in nothing is fetched over it.
+    polling = on ? setInterval(() => panel()?.dataset.state === "waiting" && refresh(), REFRESH_MS) : null;
+  }
+
+  function arrived() {
+    start();
+    tick();
+    if (panel().dataset.state !== "pressed") return;
+    navigator.vibrate?.(80);
+    say("Button pressed. Name the device and choose its site.");
+    panel().querySelector("#id_group, select")?.focus();
+  }
+
+  document.body.addEventListener("htmx:sseError", () => poll(true));
+  document.body.addEventListener("htmx:sseOpen", () => poll(false));
+  document.body.addEventListener("htmx:afterSwap", () => panel() && arrived());
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && panel()?.dataset.state === "waiting") refresh();
+  });
+  start();
+  tick();
+  setInterval(tick, 250);
+})();

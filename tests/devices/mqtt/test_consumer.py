@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from devices.mqtt import consumer as module
+from devices.mqtt import heartbeat
+from devices.mqtt.messages import counts
+from tests.mqtt.processes import eventually, running
+from tests.mqtt.redis import redis_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_django import Settings
+
+    from devices.mqtt.consumer import Consumer
+    from devices.mqtt.messages import Message
+    from tests.devices.mqtt.conftest import Sink
+    from tests.mqtt.processes import Process
+
+    Start = Callable[[], Consumer]
+
+DEVICE = "a" * 24
+TOPIC = f"devices/{DEVICE}/state"
+
+
+@pytest.fixture
+def device(broker: Process) -> Iterator[Client]:
+    client = Client(CallbackAPIVersion.VERSION2, "device")
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    yield client
+    client.disconnect()
+    client.loop_stop()
+
+
+def send(device: Client, *payloads: str, topic: str = TOPIC, qos: int = 1) -> None:
+    for payload in payloads:
+        device.publish(topic, payload, qos=qos).wait_for_publish(10)
+
+
+def numbers(start: int, stop: int) -> list[str]:
+    return [str(number) for number in range(start, stop)]
+
+
+def got(sink: Sink, *payloads: str) -> None:
+    eventually(lambda: len(sink.payloads) >= len(payloads))
+    assert [payload.decode() for payload in sink.payloads] == list(payloads)
+
+
+def test_both_names_of_the_topic(start: Start, device: Client, sink: Sink) -> None:
+    start()
+    send(device, "1")
+    send(device, "2", topic=f"losant/{DEVICE}/state")
+    send(device, "3", topic=f"elsewhere/{DEVICE}/state")
+    send(device, "4", qos=0)
+    got(sink, "1", "2", "4")
+    assert {message.device_id for batch in sink.batches for message in batch} == {DEVICE}
+
+
+def test_what_arrives_during_a_commit_is_the_next_batch(start: Start, device: Client, sink: Sink) -> None:
+    start()
+    sink.open.clear()
+    send(device, "1")
+    time.sleep(0.2)
+    send(device, *numbers(2, 12))
+    time.sleep(0.2)
+    sink.open.set()
+    got(sink, *numbers(1, 12))
+    assert [len(batch) for batch in sink.batches] == [1, 10]
+
+
+def test_messages_of_one_device_never_share_a_millisecond(start: Start, device: Client, sink: Sink) -> None:
+    start()
+    for number in range(100):
+        device.publish(TOPIC, str(number), qos=1)
+    got(sink, *numbers(0, 100))
+    at = [message.received_at for batch in sink.batches for message in batch]
+    assert len({moment.replace(microsecond=moment.microsecond // 1000) for moment in at}) == 100
+    assert at == sorted(at)
+
+
+def test_stopped_it_finishes_what_it_has_and_the_broker_keeps_the_rest(
+    start: Start, device: Client, sink: Sink
+) -> None:
+    first = start()
+    send(device, *numbers(0, 50))
+    got(sink, *numbers(0, 50))
+    first.stop()
+    send(device, *numbers(50, 100))
+    start()
+    got(sink, *numbers(0, 100))
+    assert not any(message.repeated for batch in sink.batches for message in batch)
+
+
+def test_what_was_not_committed_is_not_acknowledged(start: Start, device: Client, sink: Sink) -> None:
+    def fail(_: Sequence[Message]) -> None:
+        raise ConnectionError
+
+    sink.fail = fail
+    first = start()
+    send(device, "1", "2")
+    first.stop()
+    sink.fail = lambda _: None
+    start()
+    got(sink, "1", "2")
+    assert all(message.repeated for batch in sink.batches for message in batch)
+
+
+def test_a_temporary_error_is_tried_again_and_nothing_is_lost(start: Start, device: Client, sink: Sink) -> None:
+    tries: list[int] = []
+
+    def fail(batch: Sequence[Message]) -> None:
+        tries.append(len(batch))
+        if len(tries) < 4:
+            raise ConnectionError
+
+    sink.fail = fail
+    start()
+    send(device, *numbers(0, 10))
+    got(sink, *numbers(0, 10))
+    assert counts["poison"] == 0
+    assert not any(message.repeated for batch in sink.batches for message in batch)
+
+
+def test_poison_is_given_up_alone(start: Start, device: Client, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(batch: Sequence[Message]) -> None:
+        if any(message.payload == b"poison" for message in batch):
+            raise ZeroDivisionError
+
+    sink.fail = fail
+    consumer = start()
+    sink.open.clear()
+    send(device, "1", "2", "poison", "3")
+    sink.open.set()
+    got(sink, "1", "2", "3")
+    assert counts["poison"] == 1
+    assert f"given up: topic {TOPIC}, 6 bytes" in caplog.text
+    consumer.stop()
+    start()
+    send(device, "4")
+    got(sink, "1", "2", "3", "4")
+
+
+def test_the_broker_restarts(start: Start, device: Client, sink: Sink, broker: Process) -> None:
+    consumer = start()
+    send(device, "1")
+    got(sink, "1")
+    broker.stop()
+    eventually(lambda: not consumer.is_subscribed())
+    broker.start()
+    eventually(consumer.is_subscribed)
+    send(device, "2")
+    got(sink, "1", "2")
+
+
+def test_message_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(
+    start: Start, device: Client, sink: Sink, broker: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = start()
+    sink.open.clear()
+    send(device, "1")
+    eventually(lambda: consumer._connection == 0 and not consumer._queue)
+    broker.stop()
+    broker.start()
+    eventually(lambda: consumer.is_subscribed() and consumer._queue, 15)
+    acknowledged: list[int] = []
+    monkeypatch.setattr(consumer._client, "ack", lambda mid, qos: acknowledged.append(mid))
+    sink.open.set()
+    eventually(lambda: len(sink.batches) == 2)
+    assert [message.repeated for batch in sink.batches for message in batch] == [False, True]
+    eventually(lambda: len(acknowledged) == 1)
+
+
+def test_a_full_queue_is_shed_and_delivered_again(
+    start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_QUEUED", 5)
+    start()
+    sink.open.clear()
+    send(device, *numbers(0, 15))
+    eventually(lambda: counts["shed"] > 0)
+    sink.open.set()
+    eventually(lambda: {int(payload) for payload in sink.payloads} == set(range(15)), 15)
+
+
+@pytest.fixture
+def redis(tmp_path: Path, settings: Settings) -> Iterator[Process]:
+    with running(redis_server(tmp_path)) as server:
+        settings.REDIS_URL = f"redis://127.0.0.1:{server.port}/0"
+        yield server
+
+
+def test_the_heart_beats_while_connected(
+    redis: Process, start: Start, device: Client, sink: Sink, broker: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "LIVES_SECONDS", 3)
+    consumer = start()
+    send(device, "1")
+    eventually(lambda: (heartbeat.read() or {}).get("counts") == {"handled": 1})
+    beat = heartbeat.read()
+    assert beat is not None
+    assert (beat["connected"], beat["failing"], beat["queued"]) == (True, False, 0)
+    assert abs(time.time() - beat["time"]) < 5
+    broker.stop()
+    eventually(lambda: heartbeat.read() is None)
+    broker.start()
+    eventually(heartbeat.read)
+    consumer.stop()
+    assert heartbeat.read() is None
+
+
+def test_without_redis_it_goes_on(redis: Process, start: Start, device: Client, sink: Sink) -> None:
+    start()
+    eventually(heartbeat.read)
+    redis.kill()
+    began = time.monotonic()
+    for number in numbers(0, 200):
+        send(device, number)
+    got(sink, *numbers(0, 200))
+    assert time.monotonic() - began < 5
+
+
+def test_heartbeat_is_json_of_facts(redis: Process) -> None:
+    heart = heartbeat.Heartbeat()
+    assert heart.due()
+    heart.beat(connected=True)
+    assert not heart.due()
+    raw = heartbeat.connect().get(heartbeat.KEY)
+    assert isinstance(raw, bytes)
+    assert json.loads(raw)["connected"] is True
+    heart.end()
+    assert heartbeat.read() is None

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from devices.models import Attribute
+from devices.mqtt import state
+from devices.mqtt.messages import Message, Report, counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_django import DjangoAssertNumQueries
+
+    from tests.conftest import World
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+NOW_MS = NOW.replace(microsecond=123000)
+
+
+@pytest.fixture(autouse=True)
+def _counted() -> Iterator[None]:
+    counts.clear()
+    yield
+    counts.clear()
+
+
+def message(device_id: str, payload: object, **flags: Any) -> Message:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Message(device_id, body, NOW, **flags)
+
+
+def one(world: World, payload: object, **flags: Any) -> Report | None:
+    reports = state.read([message(world.placed.device_id, payload, **flags)]).reports
+    return reports[0] if reports else None
+
+
+def test_declared_attributes_at_the_time_of_arrival(world: World) -> None:
+    report = one(world, {"data": {"rpm": 1800.5, "engineState": "running", "registerButton": False}}, repeated=True)
+    assert report == Report(
+        device=world.placed,
+        at=NOW_MS,
+        data={"rpm": 1800.5, "engineState": "running", "registerButton": False},
+        received_at=NOW,
+        timed=False,
+        retained=False,
+        repeated=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given_time", "at"),
+    [
+        (1772366400000, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        (1772366400, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        (1772366400.5, datetime(2026, 3, 1, 12, 0, 0, 500000, tzinfo=UTC)),
+        (1772366400000.75, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        (-1000, NOW_MS - timedelta(seconds=1)),
+        ("2026-03-01T12:00:00.9876Z", datetime(2026, 3, 1, 12, 0, 0, 987000, tzinfo=UTC)),
+        ("2026-03-01T13:00:00+01:00", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01T12:00:00", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ({"$date": "2026-03-01T12:00:00.000Z"}, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ({"$date": 1772366400000}, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-01-30T12:00:01Z", datetime(2026, 1, 30, 12, 0, 1, tzinfo=UTC)),
+        ("2026-03-02T12:00:00Z", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+    ],
+)
+def test_every_form_of_time(world: World, given_time: object, at: datetime) -> None:
+    report = one(world, {"data": {"rpm": 1}, "time": given_time})
+    assert report is not None
+    assert (report.at, report.timed) == (at, True)
+
+
+def test_null_is_no_time(world: World) -> None:
+    report = one(world, {"data": {"rpm": 1}, "time": None})
+    assert report is not None
+    assert (report.at, report.timed) == (NOW_MS, False)
+
+
+@pytest.mark.parametrize(
+    ("given_time", "why"),
+    [
+        (0, "too-old"),
+        ("2026-01-30T11:59:59Z", "too-old"),
+        (-31 * 86_400_000, "too-old"),
+        ("2026-03-02T12:00:01Z", "ahead"),
+        ("9999-12-31T23:59:59Z", "ahead"),
+        ("0001-01-01T00:00:00+14:00", "malformed"),
+        ("yesterday", "malformed"),
+        ("", "malformed"),
+        (True, "malformed"),
+        ([1772366400], "malformed"),
+        ({}, "malformed"),
+        ({"$date": {"$date": 1}}, "malformed"),
+        (10**300, "malformed"),
+        (-(10**300), "malformed"),
+        (10**14, "ahead"),
+    ],
+)
+def test_a_time_that_cannot_be(world: World, given_time: object, why: str) -> None:
+    assert one(world, {"data": {"rpm": 1}, "time": given_time}) is None
+    assert counts[why] == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (b"", "malformed"),
+        (b"{", "malformed"),
+        (b"[]", "malformed"),
+        (b"7", "malformed"),
+        (b'{"time": 1}', "malformed"),
+        (b'{"data": [1]}', "malformed"),
+        (b'{"data": {"rpm": NaN}}', "malformed"),
+        (b'{"data": {"rpm": Infinity}}', "malformed"),
+        (b'{"data": {"rpm": -Infinity}}', "malformed"),
+        (b'{"data": {"rpm": ' + b"9" * 5000 + b"}}", "malformed"),
+        (b'{"data": {"rpm": 1}, "x": "\xff"}', "malformed"),
+        ('{"data": {"rpm": 1}}'.encode("utf-16"), "malformed"),
+        (b'{"data": ' * 20_000, "malformed"),
+        (b'{"data": {"rpm": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", "malformed"),
+        (b'{"data": {"rpm": 1}}' + b" " * state.MAX_BYTES, "oversize"),
+    ],
+)
+def test_a_message_that_is_refused(world: World, payload: bytes, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert one(world, payload) is None
+    assert counts[why] == 1
+    assert f"({len(payload)} bytes)" in caplog.text
+    assert world.placed.device_id in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("data", "kept", "why"),
+    [
+        ({"rpm": 1, "voltage": 230}, {"rpm": 1}, "undeclared"),
+        ({"rpm": 1, "load": "2"}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "load": True}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "load": None}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "load": {"a": 1}}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "load": [1]}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "load": 2**53 + 1}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "engineState": 1}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "engineState": "a\0b"}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "engineState": "\ud800"}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "registerButton": "true"}, {"rpm": 1}, "mistyped"),
+        ({"rpm": 1, "registerButton": 2}, {"rpm": 1}, "mistyped"),
+    ],
+)
+def test_what_does_not_fit_is_dropped_and_the_rest_kept(
+    world: World, data: dict[str, Any], kept: dict[str, Any], why: str
+) -> None:
+    report = one(world, {"data": data})
+    assert report is not None
+    assert report.data == kept
+    assert counts[why] == 1
+
+
+def test_a_float_that_overflows_is_dropped(world: World) -> None:
+    report = one(world, b'{"data": {"rpm": 1e999, "load": 1e300}}')
+    assert report is not None
+    assert report.data == {"load": 1e300}
+
+
+@pytest.mark.parametrize(("raw", "value"), [(True, True), (False, False), (1, True), (0, False), (1.0, True)])
+def test_a_boolean_takes_numbers(world: World, raw: object, value: bool) -> None:
+    report = one(world, {"data": {"registerButton": raw}})
+    assert report is not None
+    assert report.data["registerButton"] is value
+
+
+def test_a_report_of_nothing_known_is_no_report_but_a_sign_of_life(world: World) -> None:
+    batch = state.read([message(world.placed.device_id, {"data": {"voltage": 1}})])
+    assert batch == ([], {world.placed: NOW})
+
+
+def test_a_retained_message_is_ignored(world: World) -> None:
+    batch = state.read([message(world.placed.device_id, {"data": {"registerButton": True}}, retained=True)])
+    assert batch == ([], {})
+    assert counts["retained"] == 1
+
+
+def test_an_unknown_device_is_counted(world: World) -> None:
+    assert state.read([message("f" * 24, {"data": {"rpm": 1}})]) == ([], {})
+    assert counts["unknown"] == 1
+
+
+def test_two_queries_for_any_batch(world: World, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    devices = [world.placed, world.waiting, world.foreign, world.alien]
+    batch = [message(device.device_id, {"data": {"rpm": number}}) for number in range(50) for device in devices]
+    with django_assert_num_queries(2):
+        assert len(state.read(batch).reports) == 200
+    with django_assert_num_queries(1):
+        state.read(batch)
+
+
+def test_each_version_has_its_own_attributes(world: World) -> None:
+    Attribute.objects.filter(version=world.other_version, name="rpm").delete()
+    batch = [message(device.device_id, {"data": {"rpm": 1, "load": 2}}) for device in (world.placed, world.alien)]
+    assert [report.data for report in state.read(batch).reports] == [{"rpm": 1, "load": 2}, {"load": 2}]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["rpm", "engineState"]), inner),
+    max_leaves=8,
+)
+BODY = st.fixed_dictionaries({"data": JSON}, optional={"time": JSON})
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary() | (BODY | JSON).map(lambda value: json.dumps(value).encode()))
+def test_anything_gives_scalars_in_range_or_nothing(world: World, payload: bytes) -> None:
+    report = one(world, payload)
+    if report is not None:
+        assert report.data
+        assert all(isinstance(value, float | int | str | bool) for value in report.data.values())
+        assert state.MAX_AHEAD >= report.at - NOW_MS >= -state.MAX_AGE
+        assert report.at.microsecond % 1000 == 0
+        json.dumps(report.data, allow_nan=False).encode()

@@ -1,0 +1,48 @@
+"""Serials that can't be mistyped."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices import serials
+
+CHARACTER = st.sampled_from(serials.ALPHABET)
+SERIAL = st.lists(CHARACTER, min_size=10, max_size=10).map("".join).map(lambda it: it + serials.check_characters(it))
+PLACE = st.integers(0, serials.LENGTH - 1)
+
+
+@given(SERIAL)
+def test_spacing_case_and_look_alikes_are_forgiven(serial: str) -> None:
+    typed = serials.grouped(serial).lower().replace(" ", "-").replace("0", "o").replace("1", "l")
+    assert serials.fold(typed) == serial
+    assert serials.is_valid(typed)
+
+
+@given(SERIAL, PLACE, CHARACTER, PLACE, CHARACTER)
+def test_one_or_two_wrong_characters_never_make_another_serial(
+    serial: str, first: int, one: str, second: int, other: str
+) -> None:
+    wrong = list(serial)
+    wrong[first], wrong[second] = one, other
+    text = "".join(wrong)
+    assert serials.is_valid(text) == (text == serial)
+    assert serials.is_mistyped(text) == (text != serial)
+
+
+@given(SERIAL, PLACE, PLACE)
+def test_a_swap_never_makes_another_serial(serial: str, first: int, second: int) -> None:
+    swapped = list(serial)
+    swapped[first], swapped[second] = swapped[second], swapped[first]
+    text = "".join(swapped)
+    assert serials.is_valid(text) == (text == serial)
+
+
+def test_generated_ones_are_valid_and_differ() -> None:
+    made = {serials.generate() for _ in range(500)}
+    assert len(made) == 500
+    assert all(map(serials.is_valid, made))
+
+
+def test_other_formats_are_neither_valid_nor_mistyped() -> None:
+    for text in ("", "KP-002", "AABBCCDDEEFF0011", "0123456789ABCDEFG"):
+        assert not serials.is_valid(text)
+        assert not serials.is_mistyped(text)

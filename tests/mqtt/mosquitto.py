@@ -1,0 +1,26 @@
+"""A private Mosquitto that lets everybody in: for what the consumer does, not for who may."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.mqtt.processes import Process, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIGURATION = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+max_queued_messages 0
+persistence true
+persistence_location {folder}/
+user root
+"""
+
+
+def mosquitto(folder: Path) -> Process:
+    port = free_port()
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(CONFIGURATION.format(port=port, folder=folder))
+    return Process(["/usr/sbin/mosquitto", "-c", str(configuration)], port)

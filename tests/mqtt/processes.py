@@ -1,0 +1,68 @@
+"""Real parts for tests: private processes on free ports, ended by their own id."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
+    """Waits until `check` is true; fails with what it last said."""
+    deadline = time.monotonic() + seconds
+    while not (said := check()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {said!r}"
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
+        return True
+    return False
+
+
+class Process:
+    """A server that can be stopped, killed and started again on its port."""
+
+    def __init__(self, command: Sequence[str], port: int, env: Mapping[str, str] | None = None) -> None:
+        self.command, self.port, self.env = command, port, env
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def start(self, seconds: float = 20.0) -> None:
+        self._running = subprocess.Popen(
+            self.command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        eventually(lambda: listens(self.port), seconds)
+
+    def stop(self) -> None:
+        self._end(subprocess.Popen.terminate)
+
+    def kill(self) -> None:
+        self._end(subprocess.Popen.kill)
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self._running is not None:
+            how(self._running)
+            self._running.wait(15)
+            self._running = None
+
+
+@contextlib.contextmanager
+def running(process: Process) -> Iterator[Process]:
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()

@@ -1,0 +1,98 @@
+"""Starts the tests' PostgreSQL and Redis before Django reads its settings. Loaded by `-p tests.plugin`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests import parts
+
+ROOT = Path(__file__).resolve().parent.parent
+# pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+started: list[parts.Server] = []
+folder: Path | None = None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sqlite", action="store_true", help="run on SQLite, without what needs PostgreSQL")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    prepare(sqlite=early_config.known_args_namespace.sqlite)
+    return (yield)
+
+
+def prepare(*, sqlite: bool) -> None:
+    global folder
+    folder = Path(tempfile.mkdtemp(prefix="handover-test-"))
+    os.environ |= {"DEMO": "1", "VAR_DIR": str(folder)}
+    collecting = None if WORKER else collect(folder / "static")
+    initdb = None if sqlite else parts.find("postgresql")
+    if not WORKER and not sqlite and initdb is None and parts.ci():
+        raise pytest.UsageError("Under CI the tests run on PostgreSQL, which is not installed.")
+    if not WORKER and initdb is None:
+        os.environ.pop("DATABASE_URL", None)
+    elif not WORKER and initdb is not None:
+        os.environ["DATABASE_URL"] = start(parts.PostgreSQL(initdb)).url
+    os.environ["REDIS_URL"] = start(parts.Redis()).url
+    if collecting is not None and collecting.wait() != 0:
+        raise pytest.UsageError("collectstatic failed: see above.")
+
+
+def collect(into: Path) -> subprocess.Popen[bytes]:
+    """Static files under the names that production gives them, so that a wrong name fails a test."""
+    os.environ["STATIC_ROOT"] = str(into)
+    return subprocess.Popen([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT)
+
+
+def start(server: parts.Server) -> parts.Server:
+    started.append(server)
+    server.start()
+    return server
+
+
+def pytest_unconfigure() -> None:
+    while started:
+        started.pop().stop()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def on_postgresql() -> bool:
+    return "DATABASE_URL" in os.environ
+
+
+def pytest_report_header() -> str:
+    return f"database: {'PostgreSQL' if on_postgresql() else 'SQLite'}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On SQLite by choice what needs PostgreSQL is left out; for want of PostgreSQL it is skipped, and said so."""
+    if on_postgresql():
+        return
+    theirs = [item for item in items if item.get_closest_marker("postgres")]
+    if config.option.sqlite:
+        config.hook.pytest_deselected(items=theirs)
+        items[:] = [item for item in items if item not in theirs]
+    for item in theirs:
+        item.add_marker(pytest.mark.skip(reason="PostgreSQL is not installed (on Debian: apt-get install postgresql)"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under CI nothing is skipped: a missing part is a fault of the machine's set-up."""
+    report = yield
+    if parts.ci() and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is a failure under CI: {reason}"
+    return report

@@ -1,0 +1,48 @@
+"""Windows of the cast, at any stage."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from devices.mqtt.messages import Report
+from provisioning import presses, windows
+from provisioning.models import Window
+
+if TYPE_CHECKING:
+    from devices.models import Device
+    from tests.conftest import World
+
+
+def report_press(device: Device, *, value: bool | float = True) -> list[str]:
+    now = timezone.now()
+    report = Report(
+        device=device,
+        at=now,
+        data={"registerButton": value},
+        received_at=now,
+        timed=False,
+        retained=False,
+        repeated=False,
+    )
+    return presses.count([report])
+
+
+def pressed_window(world: World) -> Window:
+    window = windows.open_window(device=world.waiting, by=world.technician)
+    report_press(world.waiting)
+    window.refresh_from_db()
+    assert window.pressed_at
+    return window
+
+
+def end_in(window: Window, **delta: float) -> None:
+    """Move the deadline to so much from now, by the database's clock."""
+    Window.objects.filter(pk=window.pk).update(deadline=Now() + timedelta(**delta))
+
+
+def form_data(world: World, **change: object) -> dict[str, object]:
+    return {"name": "KP002", "group": world.anaheim.pk, "model": world.waiting.model_id, **change}

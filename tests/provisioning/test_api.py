@@ -1,0 +1,100 @@
+"""The same steps for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from provisioning import windows
+from provisioning.models import Window
+from tests.provisioning.conftest import end_in, form_data, pressed_window, report_press
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
+
+
+@pytest.fixture
+def technician(client: Client, world: World) -> Client:
+    client.force_login(world.technician)
+    return client
+
+
+def url(name: str, window: Window) -> str:
+    return reverse(f"provisioning:api-{name}", kwargs={"key": window.key})
+
+
+def test_open_press_complete(technician: Client, world: World) -> None:
+    opened = technician.post(reverse("provisioning:api-windows"), {"text": world.waiting.serial}, "application/json")
+    assert opened.status_code == 201
+    window = Window.objects.get(key=opened.json()["key"])
+    assert opened.json()["state"] == "waiting"
+    report_press(world.waiting)
+    assert technician.get(url("window", window)).json()["state"] == "pressed"
+    done = technician.post(url("complete", window), form_data(world), "application/json")
+    assert (done.status_code, done.json()["state"]) == (200, "completed")
+    world.waiting.refresh_from_db()
+    assert world.waiting.group == world.anaheim
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "says"),
+    [
+        ("WIFI:S:x;;", 400, "Wi-Fi"),
+        ("", 400, "blank"),
+        ("KPNOSUCHDEVICE", 404, "Not found"),
+        (None, 400, "null"),
+        ([], 400, "string"),
+        ("a" * 2000, 400, "1024"),
+    ],
+)
+def test_problems_are_problem_json(technician: Client, text: object, status: int, says: str) -> None:
+    answer = technician.post(reverse("provisioning:api-windows"), {"text": text}, "application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    assert answer.json()["status"] == status
+    assert says in str(answer.json())
+
+
+def test_not_json_and_no_object(technician: Client) -> None:
+    for body in ("{", "[]", "1", '"x"'):
+        assert technician.post(reverse("provisioning:api-windows"), body, "application/json").status_code == 400
+
+
+def test_absent_and_not_yours_answer_alike(technician: Client, world: World) -> None:
+    answers = {
+        technician.post(reverse("provisioning:api-windows"), {"text": text}, "application/json").content
+        for text in ("KPNOSUCHDEVICE", world.foreign.serial, world.alien.serial, world.placed.serial)
+    }
+    assert len(answers) == 1
+
+
+def test_busy_and_late_and_unpressed_are_conflicts(technician: Client, world: World) -> None:
+    window = windows.open_window(device=world.waiting, by=world.technician)
+    assert technician.post(url("complete", window), form_data(world), "application/json").status_code == 409
+    windows.cancel(window=window, by=world.technician)
+    assert technician.post(url("cancel", window)).status_code == 409
+    late = pressed_window(world)
+    end_in(late, milliseconds=-1)
+    assert technician.post(url("complete", late), form_data(world), "application/json").status_code == 409
+    windows.open_window(device=world.waiting, by=world.sibling)
+    busy = technician.post(reverse("provisioning:api-windows"), {"text": world.waiting.serial}, "application/json")
+    assert (busy.status_code, "Somebody else" in busy.json()["detail"]) == (409, True)
+
+
+def test_a_bad_form_names_its_fields(technician: Client, world: World) -> None:
+    window = pressed_window(world)
+    data = form_data(world, group=world.boise.pk, name="")
+    answer = technician.post(url("complete", window), data, "application/json")
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == {"group", "name"}
+
+
+def test_others_windows_do_not_exist(client: Client, world: World) -> None:
+    window = pressed_window(world)
+    client.force_login(world.sibling)
+    assert client.get(url("window", window)).status_code == 404
+    assert client.post(url("complete", window), form_data(world), "application/json").status_code == 404
+    assert client.post(url("cancel", window)).status_code == 404

@@ -1,0 +1,125 @@
+"""The whole demo, started as its user starts it, on free ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "demo-demo"
+READY_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A row of the factory's file."""
+
+    serial: str
+    device_id: str
+    access_key: str
+    access_secret: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    var: Path
+    port: int
+    mqtt_port: int
+    panel_port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def panel(self) -> str:
+        return f"http://127.0.0.1:{self.panel_port}"
+
+    @property
+    def devices(self) -> list[Factory]:
+        """In the order of the factory's file: spares last."""
+        with (self.var / "demo" / "devices.csv").open(newline="") as file:
+            return [Factory(**row) for row in csv.DictReader(file)]
+
+    @property
+    def log(self) -> str:
+        return (self.var / "demo.log").read_text(errors="replace")
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [listening.getsockname()[1] for listening in sockets]
+    finally:
+        for listening in sockets:
+            listening.close()
+
+
+@contextmanager
+def demo(*options: str, **environment: str) -> Iterator[Stack]:
+    """`manage.py demo` until the block ends; yields once /healthz answers 200."""
+    port, mqtt_port, panel_port = free_ports(3)
+    with tempfile.TemporaryDirectory(prefix="handover-") as folder:
+        own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
+        ports = {"PORT": str(port), "MQTT_PORT": str(mqtt_port), "PANEL_PORT": str(panel_port)}
+        clean = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_PORT"))}
+        with (Path(folder) / "demo.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "demo", *options],
+                cwd=ROOT,
+                env={**clean, **own, **ports, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        stack = Stack(Path(folder), port, mqtt_port, panel_port, process)
+        try:
+            _wait_until_healthy(stack)
+            yield stack
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _wait_until_healthy(stack: Stack) -> None:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until and stack.process.poll() is None:
+        try:
+            with urlopen(f"{stack.url}/healthz", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"the demo did not become healthy:\n{stack.log[-4000:]}")
+
+
+def unplug(stack: Stack, device: Factory) -> None:
+    """Take a simulated gateway off the network, by its panel."""
+    url = f"{stack.panel}/gateways/{device.serial}/unplug"
+    with urlopen(Request(url, method="POST", headers={"Origin": stack.panel}), timeout=10) as answer:
+        answer.read()

@@ -1,0 +1,104 @@
+"""The access table: every route x the cast -> status. A route that is missing from it fails.
+
+Planted names of other tenants ("Canary …") never appear in a body.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from provisioning import windows
+from tests.provisioning.conftest import report_press
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django.test import Client
+
+    from tests.conftest import World
+
+CAST = ("anonymous", "viewer", "technician", "admin", "owner", "sibling", "stranger")
+
+
+class Row(NamedTuple):
+    """Expected statuses in the order of `CAST`; `kwargs` and `data` are made from the world."""
+
+    statuses: tuple[int, ...]
+    method: str = "get"
+    kwargs: Callable[[World], dict[str, object]] = lambda world: {}
+    data: Callable[[World], dict[str, object]] = lambda world: {}
+
+
+def everybody(status: int, *, anonymous: int | None = None) -> tuple[int, ...]:
+    return (status if anonymous is None else anonymous, *[status] * 6)
+
+
+def placed(world: World) -> dict[str, object]:
+    return {"serial": world.placed.serial}
+
+
+def window(world: World) -> dict[str, object]:
+    opened = windows.open_window(device=world.waiting, by=world.technician)
+    report_press(world.waiting)
+    return {"key": opened.key}
+
+
+#              anonymous viewer technician admin owner sibling stranger
+MEMBERS = (302, 200, 200, 200, 200, 404, 404)
+REGISTER = (302, 404, 200, 200, 200, 200, 200)
+MY_WINDOW = (302, 404, 200, 404, 404, 404, 404)
+API_WINDOW = (403, 404, 200, 404, 404, 404, 404)
+
+TABLE: dict[str, Row] = {
+    "healthz": Row(everybody(503)),
+    "telemetry:dashboard": Row(MEMBERS, kwargs=placed),
+    "telemetry:live": Row(MEMBERS, kwargs=placed),
+    "telemetry:stream": Row(MEMBERS, kwargs=placed),
+    "telemetry:series": Row(MEMBERS, kwargs=placed, data=lambda world: {"attribute": "rpm"}),
+    "telemetry:export": Row(MEMBERS, kwargs=placed),
+    "telemetry:events": Row(MEMBERS, kwargs=placed),
+    "provisioning:register": Row(REGISTER),
+    "provisioning:scan": Row((302, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}),
+    "provisioning:window": Row(MY_WINDOW, kwargs=window),
+    "provisioning:stream": Row((302, 404, 200, 404, 404, 404, 404), kwargs=window),
+    "provisioning:place": Row((302, 404, 422, 404, 404, 404, 404), "post", kwargs=window),
+    "provisioning:cancel": Row((302, 404, 302, 404, 404, 404, 404), "post", kwargs=window),
+    "provisioning:label": Row((302, 302, 302, 302, 302, 404, 404), kwargs=placed),
+    "provisioning:label-upper": Row((302, 302, 302, 302, 302, 404, 404), kwargs=placed),
+    "provisioning:api-windows": Row(
+        (403, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}
+    ),
+    "provisioning:api-window": Row(API_WINDOW, kwargs=window),
+    "provisioning:api-complete": Row((403, 404, 400, 404, 404, 404, 404), "post", kwargs=window),
+    "provisioning:api-cancel": Row(API_WINDOW, "post", kwargs=window),
+}
+
+
+def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from routes(pattern.url_patterns, inner)
+        elif pattern.name:
+            yield f"{prefix}{pattern.name}"
+
+
+def test_every_route_stands_in_the_table() -> None:
+    assert set(routes(get_resolver().url_patterns)) == set(TABLE)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+@pytest.mark.parametrize("person", CAST)
+def test_route(name: str, person: str, client: Client, world: World) -> None:
+    row = TABLE[name]
+    if person != "anonymous":
+        client.force_login(getattr(world, person))
+    url = reverse(name, kwargs=row.kwargs(world))
+    how = {"content_type": "application/json"} if row.method == "post" and ":api-" in name else {}
+    answer = getattr(client, row.method)(url, row.data(world), **how)
+    assert answer.status_code == row.statuses[CAST.index(person)], answer
+    if not answer.streaming and person in {"anonymous", "viewer", "technician", "admin"}:
+        assert b"Canary" not in answer.content
