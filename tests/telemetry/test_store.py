@@ -4,7 +4,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
@@ -215,9 +214,7 @@ def test_statements_do_not_grow_with_the_batch(world: World) -> None:
     assert statements(3_000) == 6
 
 
-@pytest.mark.skipif(
-    settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="SQLite has one writer at a time"
-)
+@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_two_consumers_at_once_count_a_report_once(world: World) -> None:
     batch = [timed(world.placed, now() + n * SECOND, rpm=n) for n in range(200)]
