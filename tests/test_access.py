@@ -54,6 +54,10 @@ API_WINDOW = (403, 404, 200, 404, 404, 404, 404)
 
 TABLE: dict[str, Row] = {
     "healthz": Row(everybody(503)),
+    "devices:rabbitmq-user": Row(everybody(404), "post"),
+    "devices:rabbitmq-vhost": Row(everybody(404), "post"),
+    "devices:rabbitmq-resource": Row(everybody(404), "post"),
+    "devices:rabbitmq-topic": Row(everybody(404), "post"),
     "telemetry:dashboard": Row(MEMBERS, kwargs=placed),
     "telemetry:live": Row(MEMBERS, kwargs=placed),
     "telemetry:stream": Row(MEMBERS, kwargs=placed),
