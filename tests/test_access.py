@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from provisioning import windows
 from tests.provisioning.conftest import report_press
+from tests.tenants import test_theme as theme_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,24 @@ def placed(world: World) -> dict[str, object]:
     return {"serial": world.placed.serial}
 
 
+def placed_group(world: World) -> dict[str, object]:
+    return {"pk": world.sadler.pk}
+
+
+def theme(world: World) -> dict[str, object]:
+    return {"slug": world.kanarra.slug, "digest": world.kanarra.theme_digest}
+
+
+def logo(world: World) -> dict[str, object]:
+    world.kanarra.logo = theme_test.PNG
+    world.kanarra.save()
+    return {"slug": world.kanarra.slug, "digest": world.kanarra.logo_digest}
+
+
+def reset_key(world: World) -> dict[str, object]:
+    return {"uidb36": "1", "key": "no-such-key"}
+
+
 def window(world: World) -> dict[str, object]:
     opened = windows.open_window(device=world.waiting, by=world.technician)
     report_press(world.waiting)
@@ -50,10 +69,40 @@ def window(world: World) -> dict[str, object]:
 MEMBERS = (302, 200, 200, 200, 200, 404, 404)
 REGISTER = (302, 404, 200, 200, 200, 200, 200)
 MY_WINDOW = (302, 404, 200, 404, 404, 404, 404)
+KANARRA = (404, 200, 200, 200, 200, 200, 404)
+OWN = (302, 200, 200, 200, 200, 200, 200)
 API_WINDOW = (403, 404, 200, 404, 404, 404, 404)
 
 TABLE: dict[str, Row] = {
     "healthz": Row(everybody(503)),
+    "manifest": Row(everybody(200)),
+    "service-worker": Row(everybody(200)),
+    "offline": Row(everybody(200)),
+    "favicon": Row(everybody(302)),
+    "account_login": Row(everybody(302, anonymous=200)),
+    "account_logout": Row(everybody(302), "post"),
+    "account_inactive": Row(everybody(200)),
+    "account_reauthenticate": Row(OWN),
+    "account_change_password": Row(OWN),
+    "account_reset_password": Row(everybody(200)),
+    "account_reset_password_done": Row(everybody(200)),
+    "account_reset_password_from_key": Row(everybody(200), kwargs=reset_key),
+    "account_reset_password_from_key_done": Row(everybody(200)),
+    "mfa_index": Row(OWN),
+    "mfa_authenticate": Row(everybody(302)),
+    "mfa_reauthenticate": Row(everybody(302)),
+    "mfa_activate_totp": Row(everybody(302)),
+    "mfa_deactivate_totp": Row(everybody(404, anonymous=302)),
+    "mfa_view_recovery_codes": Row(everybody(404, anonymous=302)),
+    "mfa_generate_recovery_codes": Row(everybody(302)),
+    "mfa_download_recovery_codes": Row(everybody(404, anonymous=302)),
+    "tenants:account": Row(OWN),
+    "tenants:theme": Row(KANARRA, kwargs=theme),
+    "tenants:logo": Row(KANARRA, kwargs=logo),
+    "devices:list": Row(OWN),
+    "devices:tree": Row(MEMBERS, kwargs=placed_group),
+    "devices:label": Row(MEMBERS, kwargs=placed),
+    "devices:label-svg": Row(MEMBERS, kwargs=placed),
     "telemetry:dashboard": Row(MEMBERS, kwargs=placed),
     "telemetry:live": Row(MEMBERS, kwargs=placed),
     "telemetry:stream": Row(MEMBERS, kwargs=placed),
