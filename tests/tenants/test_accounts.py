@@ -38,7 +38,7 @@ def _no_tries_yet() -> None:
 
 def sign_in(
     client: Client, email: str = "viewer@sadler.example", password: str = PASSWORD, **more: str
-) -> HttpResponse:
+) -> Any:
     return client.post(LOGIN, {"login": email, "password": password, **more})
 
 
