@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from provisioning import windows
 from tests.provisioning.conftest import report_press
-from tests.tenants import test_theme as theme_test
+from tests.tenants.test_theme import PNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,68 +41,68 @@ def placed(world: World) -> dict[str, object]:
     return {"serial": world.placed.serial}
 
 
-def placed_group(world: World) -> dict[str, object]:
-    return {"pk": world.sadler.pk}
-
-
-def theme(world: World) -> dict[str, object]:
-    return {"slug": world.kanarra.slug, "digest": world.kanarra.theme_digest}
-
-
-def logo(world: World) -> dict[str, object]:
-    world.kanarra.logo = theme_test.PNG
-    world.kanarra.save()
-    return {"slug": world.kanarra.slug, "digest": world.kanarra.logo_digest}
-
-
-def reset_key(world: World) -> dict[str, object]:
-    return {"uidb36": "1", "key": "no-such-key"}
-
-
 def window(world: World) -> dict[str, object]:
     opened = windows.open_window(device=world.waiting, by=world.technician)
     report_press(world.waiting)
     return {"key": opened.key}
 
 
+def logo(world: World) -> dict[str, object]:
+    world.kanarra.logo = PNG
+    world.kanarra.save()
+    return {"slug": world.kanarra.slug, "digest": world.kanarra.logo_digest}
+
+
+def theme(world: World) -> dict[str, object]:
+    return {"slug": world.kanarra.slug, "digest": world.kanarra.theme_digest}
+
+
 #              anonymous viewer technician admin owner sibling stranger
 MEMBERS = (302, 200, 200, 200, 200, 404, 404)
 REGISTER = (302, 404, 200, 200, 200, 200, 200)
 MY_WINDOW = (302, 404, 200, 404, 404, 404, 404)
-KANARRA = (404, 200, 200, 200, 200, 200, 404)
-OWN = (302, 200, 200, 200, 200, 200, 200)
 API_WINDOW = (403, 404, 200, 404, 404, 404, 404)
+
+SIGNED_IN = everybody(200, anonymous=302)
+OPEN = everybody(200)
+ELSEWHERE = everybody(302)  # to signing in, to proving once more who one is, to the file
+BROKER = everybody(404)
 
 TABLE: dict[str, Row] = {
     "healthz": Row(everybody(503)),
-    "manifest": Row(everybody(200)),
-    "service-worker": Row(everybody(200)),
-    "offline": Row(everybody(200)),
-    "favicon": Row(everybody(302)),
+    "manifest": Row(OPEN),
+    "service-worker": Row(OPEN),
+    "offline": Row(OPEN),
+    "favicon": Row(ELSEWHERE),
     "account_login": Row(everybody(302, anonymous=200)),
-    "account_logout": Row(everybody(302), "post"),
-    "account_inactive": Row(everybody(200)),
-    "account_reauthenticate": Row(OWN),
-    "account_change_password": Row(OWN),
-    "account_reset_password": Row(everybody(200)),
-    "account_reset_password_done": Row(everybody(200)),
-    "account_reset_password_from_key": Row(everybody(200), kwargs=reset_key),
-    "account_reset_password_from_key_done": Row(everybody(200)),
-    "mfa_index": Row(OWN),
-    "mfa_authenticate": Row(everybody(302)),
-    "mfa_reauthenticate": Row(everybody(302)),
-    "mfa_activate_totp": Row(everybody(302)),
-    "mfa_deactivate_totp": Row(everybody(404, anonymous=302)),
-    "mfa_view_recovery_codes": Row(everybody(404, anonymous=302)),
-    "mfa_generate_recovery_codes": Row(everybody(302)),
-    "mfa_download_recovery_codes": Row(everybody(404, anonymous=302)),
-    "tenants:account": Row(OWN),
-    "tenants:theme": Row(KANARRA, kwargs=theme),
-    "tenants:logo": Row(KANARRA, kwargs=logo),
-    "devices:list": Row(OWN),
-    "devices:tree": Row(MEMBERS, kwargs=placed_group),
+    "account_logout": Row(everybody(200, anonymous=302)),
+    "account_reauthenticate": Row(SIGNED_IN),
+    "account_inactive": Row(OPEN),
+    "account_change_password": Row(SIGNED_IN),
+    "account_reset_password": Row(OPEN),
+    "account_reset_password_done": Row(OPEN),
+    "account_reset_password_from_key": Row(OPEN, kwargs=lambda world: {"uidb36": "1", "key": "x-y"}),
+    "account_reset_password_from_key_done": Row(OPEN),
+    "mfa_index": Row(SIGNED_IN),
+    "mfa_authenticate": Row(ELSEWHERE),
+    "mfa_reauthenticate": Row(ELSEWHERE),
+    "mfa_activate_totp": Row(ELSEWHERE),
+    "mfa_deactivate_totp": Row((302, *[404] * 6)),
+    "mfa_view_recovery_codes": Row((302, *[404] * 6)),
+    "mfa_generate_recovery_codes": Row(ELSEWHERE),
+    "mfa_download_recovery_codes": Row((302, *[404] * 6)),
+    "tenants:account": Row(SIGNED_IN),
+    "tenants:theme": Row((404, 200, 200, 200, 200, 200, 404), kwargs=theme),
+    "tenants:logo": Row((404, 200, 200, 200, 200, 200, 404), kwargs=logo),
+    "devices:list": Row(SIGNED_IN),
+    "devices:tree": Row((302, 200, 200, 200, 200, 404, 404), kwargs=lambda world: {"pk": world.sadler.pk}),
     "devices:label": Row(MEMBERS, kwargs=placed),
     "devices:label-svg": Row(MEMBERS, kwargs=placed),
+    "devices:rabbitmq-user": Row(BROKER, "post"),
+    "devices:rabbitmq-vhost": Row(BROKER, "post"),
+    "devices:rabbitmq-resource": Row(BROKER, "post"),
+    "devices:rabbitmq-topic": Row(BROKER, "post"),
+    "healthz": Row(everybody(503)),
     "telemetry:dashboard": Row(MEMBERS, kwargs=placed),
     "telemetry:live": Row(MEMBERS, kwargs=placed),
     "telemetry:stream": Row(MEMBERS, kwargs=placed),

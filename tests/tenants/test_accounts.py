@@ -36,9 +36,7 @@ def _no_tries_yet() -> None:
     cache.clear()  # the limits count there
 
 
-def sign_in(
-    client: Client, email: str = "viewer@sadler.example", password: str = PASSWORD, **more: str
-) -> Any:
+def sign_in(client: Client, email: str = "viewer@sadler.example", password: str = PASSWORD, **more: str) -> Any:
     return client.post(LOGIN, {"login": email, "password": password, **more})
 
 

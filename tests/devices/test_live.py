@@ -1,0 +1,250 @@
+"""Live streams on a real Redis: who is woken, what survives a killed Redis or a lost database, what stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+from django.db import OperationalError
+
+from devices import live
+from devices.live import Seen
+from tests import parts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from pytest_django.fixtures import SettingsWrapper
+
+SOON = 5.0
+
+
+class Killable(parts.Redis):
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(SOON)
+
+
+@pytest.fixture
+def server(settings: SettingsWrapper) -> Iterator[Killable]:
+    """A Redis of the test's own, not started yet; streams hear nothing but it."""
+    redis = Killable()
+    settings.REDIS_URL = redis.url
+    settings.STREAM_HEARTBEAT_SECONDS = 600.0
+    live._publisher.cache_clear()
+    yield redis
+    live._publisher.cache_clear()
+    redis.stop()
+
+
+class Page:
+    """A reader of one stream, and the row that it shows."""
+
+    def __init__(self, topic: str, *, spacing: float = 0.0) -> None:
+        self.version = "1"
+        self.checks = 0
+        self.fails: Exception | None = None
+        self.may = True
+        self.said: list[str] = []
+        self.stream = live.events(topic, self.check, "1", spacing)
+
+    def check(self) -> Seen | None:
+        self.checks += 1
+        if self.fails:
+            raise self.fails
+        return Seen(self.version) if self.may else None
+
+    async def read(self) -> None:
+        async for chunk in self.stream:
+            if chunk.startswith(b"event"):
+                self.said.append(chunk.decode().split("data: ")[1].strip())
+
+
+@asynccontextmanager
+async def reading(*pages: Page) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(page.read()) for page in pages]
+    await until(lambda: all(page.checks for page in pages))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(true: Callable[[], object], seconds: float = SOON) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def subscribed(server: Killable) -> None:
+    async with redis.asyncio.Redis.from_url(server.url) as client:
+        async with asyncio.timeout(SOON):
+            while (await client.pubsub_numsub(live.CHANNEL))[0][1] == 0:
+                await asyncio.sleep(0.01)
+
+
+def announce(*topics: str) -> Coroutine[None, None, None]:
+    return asyncio.to_thread(live.announce, topics)
+
+
+def test_an_announcement_wakes_its_topic_only(server: Killable) -> None:
+    async def scene() -> None:
+        mine, other = Page("device:a"), Page("device:b")
+        async with reading(mine, other):
+            await subscribed(server)
+            await until(lambda: mine.checks == other.checks == 2)  # once more when the subscription stood
+            mine.version = other.version = "2"
+            await announce("device:a", "device:c")
+            await until(lambda: mine.said)
+            assert (mine.said, other.said, other.checks) == (["2"], [], 2)
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_what_has_not_changed_is_not_told(server: Killable) -> None:
+    async def scene() -> None:
+        page = Page("device:a")
+        async with reading(page):
+            await subscribed(server)
+            await announce("device:a")
+            await until(lambda: page.checks >= 2)
+            assert page.said == []
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_a_killed_redis_is_found_again_and_what_was_missed_is_told(server: Killable) -> None:
+    async def scene() -> None:
+        pages = [Page(f"device:{n}") for n in range(20)]
+        async with reading(*pages):
+            await subscribed(server)
+            for version in ("2", "3"):
+                await asyncio.to_thread(server.kill)
+                for page in pages:
+                    page.version = version
+                await announce(*(f"device:{n}" for n in range(20)))  # nobody hears it
+                await asyncio.to_thread(server.start)
+                await until(lambda version=version: all(page.said[-1:] == [version] for page in pages))
+            pages[0].version = "4"
+            await announce("device:0")
+            await until(lambda: pages[0].said == ["2", "3", "4"])
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_without_redis_the_heartbeat_tells(server: Killable, settings: SettingsWrapper) -> None:
+    async def scene() -> None:
+        page = Page("device:a")
+        async with reading(page):
+            page.version = "2"
+            await until(lambda: page.said == ["2"])
+            await asyncio.to_thread(server.start)
+            await subscribed(server)
+
+    settings.STREAM_HEARTBEAT_SECONDS = 0.1
+    asyncio.run(scene())
+
+
+def test_a_message_that_is_not_ours_deafens_nobody(server: Killable) -> None:
+    async def scene() -> None:
+        page = Page("device:a")
+        async with reading(page):
+            await subscribed(server)
+            redis.Redis.from_url(server.url).publish(live.CHANNEL, b"\xff\xfe \x00")
+            page.version = "2"
+            await announce("device:a")
+            await until(lambda: page.said == ["2"])
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_a_lost_database_breaks_no_stream(server: Killable) -> None:
+    async def scene() -> None:
+        page = Page("device:a")
+        async with reading(page):
+            await subscribed(server)
+            page.fails = OperationalError("gone away")
+            await announce("device:a")
+            await until(lambda: page.checks >= 3)
+            page.fails, page.version = None, "2"
+            await announce("device:a")
+            await until(lambda: page.said == ["2"])
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_the_stream_ends_when_the_user_may_no_longer(server: Killable, settings: SettingsWrapper) -> None:
+    async def scene() -> None:
+        page = Page("device:a")
+        async with reading(page):
+            page.may = False
+            await until(lambda: page.said == ["gone"])
+            assert [chunk async for chunk in page.stream] == []
+
+    settings.STREAM_HEARTBEAT_SECONDS = 0.1
+    asyncio.run(scene())
+
+
+def test_spacing_holds_back_a_flood_and_tells_its_end(server: Killable) -> None:
+    async def scene() -> None:
+        page = Page("device:a", spacing=0.3)
+        async with reading(page):
+            await subscribed(server)
+            begun = time.monotonic()
+            for n in range(100):
+                page.version = f"flood {n}"
+                await announce("device:a")
+                await asyncio.sleep(0.01)
+            await until(lambda: page.said[-1:] == ["flood 99"])
+            assert page.checks <= 3 + (time.monotonic() - begun) / 0.3
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_many_leave_nothing_behind(server: Killable) -> None:
+    async def scene() -> None:
+        pages = [Page("device:a") for _ in range(500)]
+        async with reading(*pages):
+            await subscribed(server)
+            for page in pages:
+                page.version = "2"
+            await announce("device:a")
+            await until(lambda: all(page.said == ["2"] for page in pages))
+            async with redis.asyncio.Redis.from_url(server.url) as client:
+                assert (await client.pubsub_numsub(live.CHANNEL))[0][1] == 1
+        assert not live.hub()._waiters
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_announcing_without_redis_neither_raises_nor_waits(server: Killable) -> None:
+    begun = time.monotonic()
+    live.announce(["device:a"])
+    assert time.monotonic() - begun < 1
+
+
+def test_announcing_survives_a_restart_of_redis(server: Killable) -> None:
+    server.start()
+    live.announce(["device:a"])
+    server.kill()
+    server.start()
+    listener = redis.Redis.from_url(server.url).pubsub()
+    listener.subscribe(live.CHANNEL)
+    assert listener.get_message(timeout=SOON)
+    live.announce(["device:b", "device:a", "device:b"])
+    assert (listener.get_message(timeout=SOON) or {}).get("data") == b"device:a device:b"

@@ -1,0 +1,168 @@
+"""The whole page and its live fragment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from devices import assignments, presence
+from devices.models import Attribute
+from tests import builders
+from tests.telemetry.reports import now, save, timed
+
+if TYPE_CHECKING:
+    from django.test import Client
+    from pytest_django import DjangoAssertNumQueries
+
+    from devices.models import Device
+    from tests.conftest import World
+
+PAGES = ["telemetry:dashboard", "telemetry:live", "telemetry:events"]
+QUERIES = {"telemetry:dashboard": 9, "telemetry:live": 7, "telemetry:events": 6}
+
+
+def address(name: str, device: Device) -> str:
+    return reverse(name, kwargs={"serial": device.serial})
+
+
+def page(client: Client, device: Device, name: str = "telemetry:dashboard") -> str:
+    answer = client.get(address(name, device))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.fixture
+def viewer(client: Client, world: World) -> Client:
+    client.force_login(world.viewer)
+    return client
+
+
+@pytest.mark.parametrize("name", [*PAGES, "telemetry:series", "telemetry:export", "telemetry:stream"])
+class TestGate:
+    def test_not_yours_and_not_there_are_the_same(self, client: Client, world: World, name: str) -> None:
+        absent = reverse(name, kwargs={"serial": "0000NQSVCH00"})
+        for person, device in (
+            (world.viewer, world.foreign),
+            (world.viewer, world.waiting),
+            (world.sibling, world.placed),
+            (world.stranger, world.placed),
+            (world.admin, world.alien),
+        ):
+            client.force_login(person)
+            theirs, nobodys = client.get(address(name, device)), client.get(absent)
+            assert theirs.status_code == nobodys.status_code == 404
+            assert theirs.content.replace(device.serial.encode(), b"") == nobodys.content.replace(b"0000NQSVCH00", b"")
+            assert theirs.headers.keys() == nobodys.headers.keys()
+
+    def test_without_signing_in(self, client: Client, world: World, name: str) -> None:
+        for device in (world.placed, world.alien):
+            answer = client.get(address(name, device))
+            assert answer.status_code == 302
+            assert answer["Location"].startswith(reverse("account_login"))
+
+    def test_changes_nothing_and_takes_no_post(self, viewer: Client, world: World, name: str) -> None:
+        assert viewer.post(address(name, world.placed)).status_code == 405
+
+    def test_the_serial_as_typed_finds_it(self, viewer: Client, world: World, name: str) -> None:
+        typed = world.placed.serial_grouped.lower().replace("0", "o")
+        assert viewer.get(reverse(name, kwargs={"serial": typed})).status_code == 200
+
+
+def test_shows_values_with_units_and_the_path_that_the_user_may_see(viewer: Client, world: World) -> None:
+    save(timed(world.placed, now(), rpm=1800.5, load=-0.25, engineState="<b>running", registerButton=False))
+    presence.seen({world.placed.pk: timezone.now()})
+    html = page(viewer, world.placed)
+    for shown in ("Anaheim One", "1800.5", "rpm", "\u22120.25", "kW", "&lt;b&gt;running", "Online", "KG-250"):
+        assert shown in html
+    assert world.placed.serial_grouped in html
+    assert "Sadler-Isberg" in html
+    assert "Kanarra</span>" not in html.split("device-facts")[1].split("</p>")[0]
+
+
+def test_the_owner_sees_the_path_from_the_root(client: Client, world: World) -> None:
+    client.force_login(world.owner)
+    facts = page(client, world.placed).split("device-facts")[1].split("</p>")[0]
+    assert facts.index("Kanarra") < facts.index("Sadler-Isberg") < facts.index("Los Angeles") < facts.index("Anaheim")
+
+
+@pytest.mark.parametrize("name", ["telemetry:dashboard", "telemetry:live"])
+class TestConnection:
+    def test_never(self, viewer: Client, world: World, name: str) -> None:
+        assert "Never connected" in (html := page(viewer, world.placed, name))
+        assert "No report yet" in html
+
+    def test_offline(self, viewer: Client, world: World, name: str) -> None:
+        world.placed.assignments.update(opened_at=timezone.now() - timedelta(hours=1))
+        presence.seen({world.placed.pk: timezone.now() - timedelta(minutes=3)})
+        html = page(viewer, world.placed, name)
+        assert "Offline" in html
+        assert "3 min ago" in html
+
+    def test_when_it_was_last_seen_by_the_former_tenant_is_not_told(
+        self, viewer: Client, world: World, name: str
+    ) -> None:
+        presence.seen({world.placed.pk: timezone.now() - timedelta(minutes=3)})
+        html = page(viewer, world.placed, name)
+        assert "3 min ago" not in html
+        assert "not heard since it was placed here" in html
+        assert "No report since it was placed here" in html
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_new_tenant_sees_nothing_from_before(client: Client, world: World, name: str) -> None:
+    save(timed(world.placed, now(), rpm=4321, engineState="Canary"))
+    save(timed(world.placed, now() + timedelta(hours=3), rpm=4321, engineState="Canary"))
+    old = world.placed.events.count()
+    assignments.assign(device=world.placed, group=world.boise, name="Moved", model=None, by=world.owner)
+    save(timed(world.placed, now() - timedelta(days=1), engineState="Canary"))
+    client.force_login(world.sibling)
+    html = page(client, world.placed, name)
+    assert "4321" not in html
+    assert "Canary" not in html
+    if name == "telemetry:events":
+        assert html.count("<li>") == 1 < old
+    client.force_login(world.viewer)
+    assert client.get(address(name, world.placed)).status_code == 404
+
+
+def test_a_bad_range_falls_back(viewer: Client, world: World) -> None:
+    answer = viewer.get(address("telemetry:dashboard", world.placed), {"range": "'\"><script>"})
+    assert answer.status_code == 200
+    assert 'data-range="1h"' in answer.content.decode()
+
+
+def test_recent_values_without_javascript(viewer: Client, world: World) -> None:
+    save(*[timed(world.placed, now() + timedelta(seconds=n), rpm=5000 + n) for n in range(30)])
+    table = page(viewer, world.placed).split("<tbody>")[1].split("</tbody>")[0]
+    assert "<td>5029</td>" in table
+    assert table.count("<tr>") == 20
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_queries_do_not_grow(
+    viewer: Client, world: World, name: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    url = address(name, world.placed)
+    viewer.get(url)
+    with django_assert_num_queries(QUERIES[name]):
+        viewer.get(url)
+    more = [Attribute(version=world.version, name=f"a{n}", label=f"A{n}") for n in range(30)]
+    Attribute.objects.bulk_create(more)
+    save(*[timed(world.placed, now() + timedelta(seconds=n), **{f"a{n}": n, "rpm": n}) for n in range(30)])
+    for _ in range(30):
+        builders.make_device(world.version, group=world.anaheim, by=world.owner)
+        presence.record(presence.Event.Kind.CONNECTED, [world.placed.pk])
+    with django_assert_num_queries(QUERIES[name]):
+        viewer.get(url)
+
+
+def test_a_device_in_no_group_is_its_organisations_admins(client: Client, world: World) -> None:
+    save(timed(world.waiting, now(), rpm=77))
+    client.force_login(world.owner)
+    html = page(client, world.waiting)
+    assert "In no group yet" in html
+    assert "77" in html

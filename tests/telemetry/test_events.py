@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from devices import presence
+from devices.models import Event
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
+
+
+def test_pages_through_all_of_them_once(client: Client, world: World) -> None:
+    client.force_login(world.viewer)
+    for _ in range(60):
+        presence.record(Event.Kind.CONNECTED, [world.placed.pk])
+        presence.record(Event.Kind.DISCONNECTED, [world.placed.pk, world.foreign.pk])
+    url, seen = reverse("telemetry:events", kwargs={"serial": world.placed.serial}), 0
+    while True:
+        html = client.get(url).content.decode()
+        seen += html.count("<li>")
+        older = re.search(r'rel="next" href="([^"]+)"', html)
+        if older is None:
+            break
+        url = url.split("?")[0] + older[1]
+    assert seen == 121  # and when it was provisioned
+    assert "Provisioned" in html
+    assert "by owner@kanarra.example" in html
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "1e9", "9" * 40, "\u0663"])
+def test_an_odd_place_to_go_on_from_is_the_newest(client: Client, world: World, before: str) -> None:
+    client.force_login(world.viewer)
+    answer = client.get(reverse("telemetry:events", kwargs={"serial": world.placed.serial}), {"before": before})
+    assert b"Provisioned" in answer.content

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.urls import reverse
+
+from devices import assignments
+from devices.models import Assignment, Attribute
+from telemetry import export
+from tests.telemetry.reports import now, save, timed
+
+if TYPE_CHECKING:
+    from django.http import StreamingHttpResponse
+    from django.test import Client
+
+    from tests.conftest import World
+
+
+def download(client: Client, world: World, **query: str) -> tuple[Any, list[list[str]]]:
+    answer = client.get(reverse("telemetry:export", kwargs={"serial": world.placed.serial}), query)
+
+    @async_to_sync
+    async def body() -> str:
+        return b"".join([chunk async for chunk in cast("StreamingHttpResponse", answer)]).decode()
+
+    return answer, list(csv.reader(body().splitlines(keepends=True)))
+
+
+@pytest.fixture
+def viewer(client: Client, world: World) -> Client:
+    Assignment.objects.update(opened_at=now() - timedelta(days=60))
+    client.force_login(world.viewer)
+    return client
+
+
+def test_header_units_times_and_cells(viewer: Client, world: World) -> None:
+    at = datetime.now(UTC).replace(microsecond=7_000) - timedelta(minutes=1)
+    save(timed(world.placed, at, rpm=-5, load=0.1, registerButton=True), timed(world.placed, at + timedelta(seconds=1)))
+    save(timed(world.placed, at + timedelta(seconds=2), engineState='say "no",\nthen'))
+    answer, rows = download(viewer, world)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"] == f'attachment; filename="{world.placed.serial}.csv"'
+    assert rows[0] == ["Time (UTC)", "Engine", "Button", "Engine speed (rpm)", "Load (kW)"]
+    assert rows[1] == [at.strftime("%Y-%m-%dT%H:%M:%S.007Z"), "", "true", "-5", "0.1"]
+    assert rows[2][1] == 'say "no",\nthen'
+
+
+@pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@A1", "\tx", "\rx", "=cmd|' /C calc'!A0"])
+def test_formulas_are_neutralised_in_cells_and_header(viewer: Client, world: World, evil: str) -> None:
+    Attribute.objects.filter(name="rpm").update(label=evil)
+    save(timed(world.placed, now(), engineState=evil, rpm=-1))
+    _, rows = download(viewer, world)
+    assert rows[0][3] == f"'{evil} (rpm)"
+    assert [rows[1][1], rows[1][3]] == [f"'{evil}", "-1"]
+
+
+def test_streams_all_of_the_range_in_order(viewer: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "CHUNK", 7)
+    begun = now() - timedelta(hours=2)
+    save(*[timed(world.placed, begun + timedelta(seconds=300 * n), rpm=n) for n in range(24)])
+    _, rows = download(viewer, world, range="6h")
+    assert [row[3] for row in rows[1:]] == [str(n) for n in range(24)]
+    _, rows = download(viewer, world, range="1h")
+    assert [row[3] for row in rows[1:]] == [str(n) for n in range(13, 24)]
+
+
+def test_a_new_tenant_gets_nothing_from_before(viewer: Client, world: World) -> None:
+    save(timed(world.placed, now(), rpm=1), timed(world.placed, now() + timedelta(hours=3), rpm=1))
+    assignments.assign(device=world.placed, group=world.boise, name="Moved", model=None, by=world.owner)
+    after = now() + timedelta(seconds=1)
+    save(timed(world.placed, after, rpm=2))
+    viewer.force_login(world.sibling)
+    week = timedelta(days=7)
+    _, rows = download(viewer, world, **{"from": (after - week).isoformat(), "to": (after + week).isoformat()})
+    assert [row[3] for row in rows[1:]] == ["2"]
+
+
+def test_bad_input_is_named(viewer: Client, world: World) -> None:
+    answer = viewer.get(reverse("telemetry:export", kwargs={"serial": world.placed.serial}), {"range": "2h"})
+    assert answer.status_code == 400
+    assert "“range” is one of 1h" in answer.content.decode()
