@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from provisioning import windows
 from tests.provisioning.conftest import report_press
+from tests.tenants.test_theme import PNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,12 @@ def window(world: World) -> dict[str, object]:
     opened = windows.open_window(device=world.waiting, by=world.technician)
     report_press(world.waiting)
     return {"key": opened.key}
+
+
+def logo(world: World) -> dict[str, object]:
+    world.kanarra.logo = PNG
+    world.kanarra.save()
+    return {"slug": world.kanarra.slug, "digest": world.kanarra.logo_digest}
 
 
 def theme(world: World) -> dict[str, object]:
@@ -86,7 +93,7 @@ TABLE: dict[str, Row] = {
     "mfa_download_recovery_codes": Row((302, *[404] * 6)),
     "tenants:account": Row(SIGNED_IN),
     "tenants:theme": Row((404, 200, 200, 200, 200, 200, 404), kwargs=theme),
-    "tenants:logo": Row(everybody(404), kwargs=theme),
+    "tenants:logo": Row((404, 200, 200, 200, 200, 200, 404), kwargs=logo),
     "devices:list": Row(SIGNED_IN),
     "devices:tree": Row((302, 200, 200, 200, 200, 404, 404), kwargs=lambda world: {"pk": world.sadler.pk}),
     "devices:label": Row(MEMBERS, kwargs=placed),
