@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -11,35 +11,16 @@ import django
 
 django.setup(set_prefix=False)
 
-from asgiref.wsgi import WsgiToAsgi
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
-from whitenoise import WhiteNoise
 
-if TYPE_CHECKING:
-    from wsgiref.headers import Headers
-
-
-def _absent(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    start_response("404 Not Found", [("Content-Type", "text/plain")])
-    return [b"Not found\n"]
-
-
-def _headers(headers: Headers, path: str, url: str) -> None:
-    headers["X-Content-Type-Options"] = "nosniff"
+from config.static import StaticFiles
 
 
 class Handler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
-        files = WhiteNoise(
-            _absent,
-            root=settings.STATIC_ROOT,
-            prefix=settings.STATIC_URL,
-            add_headers_function=_headers,
-            immutable_file_test=r"^.+\.[0-9a-f]{12}\..+$",
-        )
-        self._static = WsgiToAsgi(files)  # type: ignore[no-untyped-call]
+        self._static = StaticFiles()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-import redis
 from django.conf import settings
 from django.db import connection
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from devices.mqtt import client, heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 WITHIN = 2.0
-HEARTBEAT = "handover:consumer"
-PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 # Bounded: checks that hang fill it, and those that find no place in time count as failed too.
 _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
@@ -39,31 +34,24 @@ def _database() -> bool:
         connection.close()
 
 
-def _redis() -> redis.Redis:
-    once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=once)
-
-
-def _queue() -> bool:
-    with _redis() as client:
-        return bool(client.ping())
+def _redis() -> bool:
+    return bool(heartbeat.connect().ping())
 
 
 def _broker() -> bool:
-    url = urlsplit(settings.MQTT_URL)
-    with socket.create_connection((url.hostname, url.port or PORTS[url.scheme]), timeout=WITHIN):
+    broker = client.address(settings.MQTT_URL)
+    with socket.create_connection((broker.host, broker.port), timeout=WITHIN):
         return True
 
 
 def _consumer() -> bool:
-    with _redis() as client:
-        heartbeat = cast("bytes | None", client.get(HEARTBEAT))
-    return bool(heartbeat and json.loads(heartbeat).get("connected"))
+    beat = heartbeat.read()
+    return bool(beat and beat["connected"] and not beat["failing"])
 
 
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": _database,
-    "redis": _queue,
+    "redis": _redis,
     "broker": _broker,
     "consumer": _consumer,
 }

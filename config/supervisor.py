@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,20 +45,23 @@ class Process:
     pause: float = 1.0
     rest: bytes = field(default=b"", repr=False)
 
-    def start(self) -> IO[bytes]:
+    def start(self) -> int:
+        """Returns the end of the pipe that its output comes from."""
         self.started_at = time.monotonic()
-        self.running = subprocess.Popen(
-            self.command,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
-        )
-        assert self.running.stdout is not None
-        os.set_blocking(self.running.stdout.fileno(), False)
-        return self.running.stdout
+        output, its_end = os.pipe()
+        try:
+            self.running = subprocess.Popen(
+                self.command,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=its_end,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with(os.getpid()),
+            )
+        finally:
+            os.close(its_end)
+        return output
 
     def signal(self, number: signal.Signals) -> None:
         """To the process and everything that it started."""
@@ -169,13 +172,11 @@ class Supervisor:
     def _revive(self, process: Process) -> None:
         now = time.monotonic()
         if process.running is not None:
-            self._bury(process, now)
+            self._bury(process, process.running.returncode, now)
         elif now >= process.restart_at:
             self._spawn(process)
 
-    def _bury(self, process: Process, now: float) -> None:
-        assert process.running is not None
-        code = process.running.returncode
+    def _bury(self, process: Process, code: int, now: float) -> None:
         process.signal(signal.SIGKILL)  # what it may have left behind
         process.pause = 1.0 if now - process.started_at > STABLE_AFTER else min(process.pause * 2, LONGEST_PAUSE)
         process.restart_at = now + process.pause
@@ -184,14 +185,14 @@ class Supervisor:
 
     def _relay(self) -> None:
         for key, _ in self._pipes.select(TICK):
-            process, pipe = key.data, key.fileobj
-            assert not isinstance(pipe, int)
-            chunk = os.read(pipe.fileno(), 65536)
+            process: Process = key.data
+            chunk = os.read(key.fd, 65536)
             *lines, process.rest = (process.rest + (chunk or b"\n")).split(b"\n")
             for line in filter(None, lines):
                 self.say(process.name, line.decode(errors="replace").rstrip())
             if not chunk:
-                self._pipes.unregister(pipe)
+                self._pipes.unregister(key.fd)
+                os.close(key.fd)
 
 
 def listens(host: str, port: int) -> bool:

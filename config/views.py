@@ -1,12 +1,90 @@
+"""What belongs to the whole site: its errors, and what makes it installable. All the same for everybody."""
+
 from __future__ import annotations
 
+from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from django.shortcuts import render
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+
+SHELL = (
+    "vendor/bootstrap/bootstrap.min.css",
+    "vendor/bootstrap/bootstrap.bundle.min.js",
+    "vendor/inter/inter.css",
+    "vendor/inter/files/inter-latin-wght-normal.woff2",
+    "vendor/htmx/htmx.min.js",
+    "vendor/icons/icons.svg",
+    "css/site.css",
+    "js/theme.js",
+    "js/app.js",
+    "js/offline.js",
+    "img/mark.svg",
+)
+ICONS = (("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"), ("icon-maskable-512.png", 512, "maskable"))
+
+
+@cache
+def _page(template: str) -> str:
+    """A page without request, user or token, so that it is the same bytes for everybody."""
+    return render_to_string(template)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """The one 404: what is missing and what is somebody else's differ in nothing."""
+    headers = {"Cache-Control": "no-store", "Vary": "Cookie"}
+    return HttpResponse(_page("404.html"), status=404, headers=headers)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "403_csrf.html", status=403)
+
+
+@require_safe
+def offline(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_page("offline.html"), headers={"Cache-Control": "no-cache"})
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    return redirect(static("img/favicon.png"))
+
+
+@require_safe
+def manifest(request: HttpRequest) -> HttpResponse:
+    """https://www.w3.org/TR/appmanifest/"""
+    content = {
+        "id": "/",
+        "name": "Handover",
+        "short_name": "Handover",
+        "description": "Provision devices by scanning their label.",
+        "start_url": reverse("devices:list"),
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#f6f7f9",
+        "theme_color": "#f6f7f9",
+        "icons": [
+            {"src": static(f"img/{name}"), "sizes": f"{side}x{side}", "type": "image/png", "purpose": purpose}
+            for name, side, purpose in ICONS
+        ],
+    }
+    headers = {"Cache-Control": "max-age=3600"}
+    return JsonResponse(content, content_type="application/manifest+json", headers=headers)
+
+
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:
+    files = [static(name) for name in SHELL]
+    version = sha256(" ".join([*files, _page("offline.html")]).encode()).hexdigest()[:12]
+    context = {"files": files, "offline": reverse("offline"), "version": version}
+    headers = {"Cache-Control": "no-cache", "Service-Worker-Allowed": "/"}
+    script = render_to_string("sw.js", context)
+    return HttpResponse(script, content_type="text/javascript; charset=utf-8", headers=headers)

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from devices import serials
 from tenants.models import Group, Organisation, Role, User, under
@@ -167,6 +168,9 @@ class Device(models.Model):
             self.serial = serials.canonical(self.serial)
             self.serial_key = serials.fold(self.serial)
         super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("telemetry:dashboard", kwargs={"serial": self.serial})
 
     def clean(self) -> None:
         if self.version.recipe.organisation_id != self.organisation_id:

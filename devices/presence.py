@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models import OuterRef, Subquery
 
 from devices.models import Connection, Device, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+GRACE = timedelta(seconds=10)
+CHANGES = (Event.Kind.CONNECTED, Event.Kind.DISCONNECTED)
 
 
 def seen(heard: Mapping[int, datetime]) -> None:
@@ -36,3 +43,43 @@ def record(kind: Event.Kind, devices: Iterable[int]) -> None:
         Event(organisation_id=organisation, device_id=pk, assignment_id=assignment, kind=kind)
         for organisation, pk, assignment in rows
     )
+
+
+class Roll:
+    """Who is connected, for a broker that tells us: hot rows at once, events when a change lasts.
+
+    A device that comes and goes in a storm has an event in ten seconds at most, not one for each connection.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        last = Event.objects.filter(device=OuterRef("pk"), kind__in=CHANGES).order_by("-id").values("kind")[:1]
+        heard = Device.objects.exclude(connection=None).annotate(last=Subquery(last))
+        self._told = set(heard.filter(last=Event.Kind.CONNECTED).values_list("pk", flat=True))
+        self._gone = dict.fromkeys(self._told, now)
+        self._present: dict[int, str] = {}
+        self._refreshed = now
+
+    def call(self, present: dict[int, str], now: datetime) -> set[str]:
+        """Takes primary key -> device ID of who is connected; returns the IDs that came or left since the last call."""
+        came, gone = present.keys() - self._present.keys(), self._present.keys() - present.keys()
+        due = now - self._refreshed >= timedelta(seconds=settings.ONLINE_SECONDS / 3)
+        if heard := present.keys() if due else came:
+            seen(dict.fromkeys(heard, now))
+        if gone:
+            left(gone, now)
+        changed = {(present | self._present)[pk] for pk in came | gone}
+        self._present = present
+        self._refreshed = now if due else self._refreshed
+        self._gone.update(dict.fromkeys(gone, now))
+        self._tell(now)
+        return changed
+
+    def _tell(self, now: datetime) -> None:
+        self._gone = {pk: at for pk, at in self._gone.items() if pk not in self._present}
+        lost = {pk for pk, at in self._gone.items() if now - at >= GRACE}
+        if new := self._present.keys() - self._told:
+            record(Event.Kind.CONNECTED, new)
+        if missing := lost & self._told:
+            record(Event.Kind.DISCONNECTED, missing)
+        self._told = (self._told | new) - lost
+        self._gone = {pk: at for pk, at in self._gone.items() if pk not in lost}

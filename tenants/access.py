@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
-from django.http import Http404
+from django.http import Http404, HttpRequest
 
-from tenants.models import Group, Role, User
+from tenants.models import Group, Organisation, Role, User
 
 if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
     Viewer = User | AnonymousUser
+
+    class SignedIn(HttpRequest):
+        """What a view behind `login_required` gets."""
+
+        user: User
+        htmx: HtmxDetails
 
 M = TypeVar("M", bound=Model)
 
@@ -25,8 +33,14 @@ def found(scope: QuerySet[M], **lookup: Any) -> M:
         raise Http404 from None
 
 
-def get_group(user: Viewer, pk: int, *, role: Role = Role.VIEWER) -> Group:
+def get_group(user: Viewer, pk: int | str, *, role: Role = Role.VIEWER) -> Group:
     return found(Group.objects.visible_to(user, role), pk=pk)
+
+
+def get_organisation(user: Viewer, slug: str) -> Organisation:
+    """One's own; to everybody else it does not exist."""
+    mine = user.organisation_id if isinstance(user, User) else None
+    return found(Organisation.objects.filter(pk=mine), slug=slug)
 
 
 def require_technician(user: Viewer) -> User:

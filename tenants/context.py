@@ -13,5 +13,5 @@ def organisation(request: HttpRequest) -> dict[str, object]:
     user = getattr(request, "user", None)
     if not isinstance(user, User) or user.organisation_id is None:
         return {}
-    mine = Organisation.objects.select_related("root").get(pk=user.organisation_id)
+    mine = Organisation.objects.select_related("root").defer("logo").get(pk=user.organisation_id)
     return {"organisation": mine, "may_register": bool(user.reach(Role.TECHNICIAN))}

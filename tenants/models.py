@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models import Q
 from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
 
+from tenants import theme
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -96,10 +98,23 @@ class Organisation(models.Model):
     allow_reprovisioning = models.BooleanField(default=False)
     proof_methods = models.JSONField(default=default_proofs)
     colour = models.CharField(max_length=7, default="#0f5cc0", validators=[RegexValidator(r"^#[0-9a-f]{6}\Z")])
-    logo = models.BinaryField(null=True, blank=True)  # a PNG
+    logo = models.BinaryField(null=True, blank=True, validators=[theme.validate_logo])
+    logo_digest = models.CharField(max_length=12, blank=True, editable=False)
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keeps the digest beside the logo, so that pages can name the picture without reading it."""
+        if "logo" in self.__dict__:
+            self.logo_digest = theme.digest(self.logo) if self.logo else ""
+            if "logo" in (fields := kwargs.get("update_fields") or ()):
+                kwargs["update_fields"] = {*fields, "logo_digest"}
+        super().save(*args, **kwargs)
+
+    @property
+    def theme_digest(self) -> str:
+        return theme.digest(theme.stylesheet(self.colour).encode())
 
     @property
     def name(self) -> str:

@@ -46,13 +46,55 @@ def window(world: World) -> dict[str, object]:
     return {"key": opened.key}
 
 
+def theme(world: World) -> dict[str, object]:
+    return {"slug": world.kanarra.slug, "digest": world.kanarra.theme_digest}
+
+
 #              anonymous viewer technician admin owner sibling stranger
 MEMBERS = (302, 200, 200, 200, 200, 404, 404)
 REGISTER = (302, 404, 200, 200, 200, 200, 200)
 MY_WINDOW = (302, 404, 200, 404, 404, 404, 404)
 API_WINDOW = (403, 404, 200, 404, 404, 404, 404)
 
+SIGNED_IN = everybody(200, anonymous=302)
+OPEN = everybody(200)
+ELSEWHERE = everybody(302)  # to signing in, to proving once more who one is, to the file
+BROKER = everybody(404)
+
 TABLE: dict[str, Row] = {
+    "healthz": Row(everybody(503)),
+    "manifest": Row(OPEN),
+    "service-worker": Row(OPEN),
+    "offline": Row(OPEN),
+    "favicon": Row(ELSEWHERE),
+    "account_login": Row(everybody(302, anonymous=200)),
+    "account_logout": Row(everybody(200, anonymous=302)),
+    "account_reauthenticate": Row(SIGNED_IN),
+    "account_inactive": Row(OPEN),
+    "account_change_password": Row(SIGNED_IN),
+    "account_reset_password": Row(OPEN),
+    "account_reset_password_done": Row(OPEN),
+    "account_reset_password_from_key": Row(OPEN, kwargs=lambda world: {"uidb36": "1", "key": "x-y"}),
+    "account_reset_password_from_key_done": Row(OPEN),
+    "mfa_index": Row(SIGNED_IN),
+    "mfa_authenticate": Row(ELSEWHERE),
+    "mfa_reauthenticate": Row(ELSEWHERE),
+    "mfa_activate_totp": Row(ELSEWHERE),
+    "mfa_deactivate_totp": Row((302, *[404] * 6)),
+    "mfa_view_recovery_codes": Row((302, *[404] * 6)),
+    "mfa_generate_recovery_codes": Row(ELSEWHERE),
+    "mfa_download_recovery_codes": Row((302, *[404] * 6)),
+    "tenants:account": Row(SIGNED_IN),
+    "tenants:theme": Row((404, 200, 200, 200, 200, 200, 404), kwargs=theme),
+    "tenants:logo": Row(everybody(404), kwargs=theme),
+    "devices:list": Row(SIGNED_IN),
+    "devices:tree": Row((302, 200, 200, 200, 200, 404, 404), kwargs=lambda world: {"pk": world.sadler.pk}),
+    "devices:label": Row(MEMBERS, kwargs=placed),
+    "devices:label-svg": Row(MEMBERS, kwargs=placed),
+    "devices:rabbitmq-user": Row(BROKER, "post"),
+    "devices:rabbitmq-vhost": Row(BROKER, "post"),
+    "devices:rabbitmq-resource": Row(BROKER, "post"),
+    "devices:rabbitmq-topic": Row(BROKER, "post"),
     "healthz": Row(everybody(503)),
     "telemetry:dashboard": Row(MEMBERS, kwargs=placed),
     "telemetry:live": Row(MEMBERS, kwargs=placed),

@@ -19,14 +19,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.health import HEARTBEAT
 from config.supervisor import Failed, Process, free_port, listens
+from devices.mqtt import heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LOOPBACK = "127.0.0.1"
-CELERY = (sys.executable, "-m", "celery", "-A", "config.celery")
+CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery")
 # What the simulator may know: nothing of the site's own secrets.
 HARMLESS = ("PATH", "HOME", "LANG", "TZ", "NO_COLOR")
 
@@ -140,8 +140,8 @@ class Parts:
 
     def _worker(self) -> Process:
         command = [*CELERY, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
-        env = self._env | {"CONSUMER": "1"}
-        return Process("worker", command, env, lambda: self._ask_redis("EXISTS", HEARTBEAT))
+        env = self._env | {"CONSUMER": "1", "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
+        return Process("worker", command, env, lambda: self._ask_redis("EXISTS", heartbeat.KEY))
 
     def _beat(self) -> Process:
         schedule = self._folder / "beat"

@@ -28,3 +28,9 @@ def parse(topic: str) -> Topic | None:
 
 def build(device_id: str, channel: Channel, root: str = "devices") -> str:
     return f"{root}/{device_id}/{channel}"
+
+
+def of_all(topic: str) -> str:
+    """The pattern of this topic for every device."""
+    root, _, channel = topic.split("/")
+    return f"{root}/+/{channel}"

@@ -2,7 +2,7 @@
 "use strict";
 
 globalThis.ScanPhoto = (() => {
-  const { pixels, fit, middle } = ScanReader;
+  const { pixels, middle } = ScanReader;
 
   function* tiles(whole) {
     for (const row of [0, 0.25, 0.5]) {
@@ -13,26 +13,30 @@ globalThis.ScanPhoto = (() => {
     }
   }
 
-  /** The looks, cheapest and likeliest first: {part, longest side in pixels, degrees, settings}. */
+  /** The looks, cheapest and likeliest first: {part, longest side in pixels, degrees, how}. */
   function* looks(whole) {
     const centre = middle(whole, 0.5);
+    const denoise = { settings: { tryDenoise: true } };
     yield { part: whole, longest: 1280 };
     yield { part: centre, longest: 1280 };
     yield { part: whole, longest: 2400 };
     yield { part: whole, longest: 640 };
-    yield { part: whole, longest: 1280, settings: { tryDenoise: true } };
-    yield { part: whole, longest: 1280, settings: { binarizer: "GlobalHistogram" } };
+    yield { part: whole, longest: 1280, how: { soften: 3 } };
+    yield { part: centre, longest: 1280, how: { soften: 3 } };
+    yield { part: whole, longest: 1280, how: denoise };
+    yield { part: centre, longest: 1280, how: denoise };
+    yield { part: whole, longest: 1280, how: { settings: { binarizer: "GlobalHistogram" } } };
     yield { part: whole, longest: 1280, degrees: 30 };
-    yield { part: whole, longest: 1280, degrees: 60 };
-    for (const part of tiles(whole)) yield { part, longest: 1280 };
+    for (const part of tiles(whole)) yield { part, longest: 1280, how: denoise };
+    for (const part of tiles(whole)) yield { part, longest: 640, how: { soften: 3 } };
   }
 
   /** The different texts of the first look that finds any. */
   async function read(picture, reader) {
     const whole = { x: 0, y: 0, width: picture.width, height: picture.height };
-    for (const { part, longest, degrees, settings } of looks(whole)) {
+    for (const { part, longest, degrees, how } of looks(whole)) {
       const scale = Math.min(2, longest / Math.max(part.width, part.height));
-      const texts = await reader.read(pixels(picture, part, scale, degrees), settings);
+      const texts = await reader.read(pixels(picture, part, scale, degrees), how);
       if (texts.length > 0) return texts;
     }
     return [];

@@ -23,18 +23,25 @@ globalThis.ScanReader = (() => {
 
   const fit = (part, longest) => Math.min(1, longest / Math.max(part.width, part.height));
 
-  function middle(part, share) {
+  /** The `share` of `part` around its middle, or around the height `at`, 0 (top) to 1, within it. */
+  function middle(part, share, at = 0.5) {
     const [width, height] = [part.width * share, part.height * share];
-    return {
-      x: part.x + (part.width - width) / 2, y: part.y + (part.height - height) / 2, width, height,
-    };
+    const top = Math.min(1 - share, Math.max(0, at - share / 2));
+    return { x: part.x + (part.width - width) / 2, y: part.y + top * part.height, width, height };
   }
 
-  /** The turn-th look at a video frame: the whole, then the middle half at twice the size. */
-  function look(source, part, turn) {
-    const scale = fit(part, FRAME);
-    if (turn % 2 === 0) return { image: pixels(source, part, scale) };
-    return { image: pixels(source, middle(part, 0.5), 2 * scale) };
+  /** The looks at video frames, in turn: {share of the picture, scale, how to read it}. */
+  const LOOKS = [
+    { share: 1, scale: 1 },
+    { share: 0.5, scale: 2 },
+    { share: 0.5, scale: 1, how: { soften: 3 } },
+    { share: 0.5, scale: 2, how: { settings: { tryDenoise: true } } },
+  ];
+
+  /** `{image, how}` for `Reader.read`: what to look at in `part` of `source` at this turn. */
+  function look(source, part, turn, at = 0.5) {
+    const { share, scale, how } = LOOKS[turn % LOOKS.length];
+    return { image: pixels(source, middle(part, share, at), scale * fit(part, FRAME)), how };
   }
 
   class Reader {
@@ -59,14 +66,17 @@ globalThis.ScanReader = (() => {
       this.#worker.postMessage({ decoder, wasm });
     }
 
-    /** The different texts in `image`. Rejects when the decoder could not be loaded. */
-    read(image, settings = {}) {
+    /**
+     * The different texts in `image`, softened first by `soften` pixels if given, with further
+     * `settings` of the decoder. Rejects when the decoder could not be loaded.
+     */
+    read(image, { soften = 0, settings = {} } = {}) {
       this.prepare();
       const id = ++this.#count;
       const { data, width, height } = image;
       return new Promise((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
-        this.#worker.postMessage({ id, pixels: data, width, height, settings }, [data.buffer]);
+        this.#worker.postMessage({ id, pixels: data, width, height, soften, settings }, [data.buffer]);
       });
     }
 
@@ -88,5 +98,5 @@ globalThis.ScanReader = (() => {
     }
   }
 
-  return { Reader, look, pixels, fit, middle };
+  return { Reader, LOOKS, look, pixels, middle };
 })();

@@ -4,7 +4,11 @@
 
 (() => {
   const MEMORY = 1000; // ms that a text counts as still in view
-  const MUTED = "scanner.muted";
+  const STALE = 2500; // ms after which what was said of a code no longer holds
+  const PATIENCE = 10000; // ms without any code until the page helps
+  const SLOW = 8000; // ms until a missing answer is spoken of
+  const AIM = "Hold the label's code inside the frame.";
+  const HELP = "No code yet. Go closer, tilt the phone away from glare, wipe the label. A photo or the typed serial works too.";
 
   class Scanner {
     constructor(root) {
@@ -17,7 +21,7 @@
       this.camera = new ScanCamera.Camera(this.video, () => this.fail("ended"));
       this.seen = new Map(); // text -> when it was last in view
       this.once = null; // a text that waits for its second sighting
-      this.sound = new Sound();
+      this.sound = new ScanSound.Sound();
       this.wire();
       this.state = "idle";
     }
@@ -36,7 +40,6 @@
 
     set state(value) {
       this.root.dataset.state = value;
-      this.root.setAttribute("aria-busy", String(value === "sending"));
     }
 
     wire() {
@@ -51,7 +54,7 @@
       this.on("sound", "click", () => this.mute(!this.sound.muted));
       this.mute(this.sound.muted);
       this.field.addEventListener("input", () => (this.form.elements.via.value = "typed"));
-      this.form.addEventListener("submit", () => this.sending());
+      this.form.addEventListener("submit", (event) => this.sending(event));
       document.addEventListener("visibilitychange", () => document.hidden && this.pause());
       window.addEventListener("pagehide", () => this.pause());
       window.addEventListener("pageshow", (event) => event.persisted && this.reset());
@@ -74,7 +77,7 @@
         return;
       }
       this.state = "running";
-      this.say("Hold the label's code inside the frame.");
+      this.say(AIM);
       this.offer();
       this.part("stop").focus({ preventScroll: true });
       await this.watch();
@@ -99,14 +102,15 @@
     async watch() {
       this.seen.clear();
       this.once = null;
+      this.lastSeen = performance.now();
       const watching = this.camera.attempt;
       const current = () => this.state === "running" && watching === this.camera.attempt;
       try {
         for (let turn = 0; current(); turn += 1) {
           await nextFrame(this.video);
           if (!current() || !this.video.videoWidth) continue;
-          const { image, settings } = ScanReader.look(this.video, inView(this.video), turn);
-          const texts = await this.reader.read(image, settings);
+          const { image, how } = ScanReader.look(this.video, inView(this.video), turn, this.aim());
+          const texts = await this.reader.read(image, how);
           if (current()) this.judge(texts);
         }
       } catch {
@@ -120,14 +124,32 @@
       for (const text of texts) this.seen.set(text, now);
       for (const [text, when] of this.seen) if (now - when > MEMORY) this.seen.delete(text);
       if (this.seen.size > 1) {
+        this.lastSeen = now;
         this.say("Two different codes are in view. Move closer, or cover one of them.", "warn");
         return;
       }
-      if (texts.length === 0) return;
+      if (texts.length === 0) {
+        this.encourage(now);
+        return;
+      }
+      this.lastSeen = now;
       const verdict = ScanText.classify(texts[0], this.origins);
       if (!verdict.candidate) this.say(notLabel(verdict), "warn");
-      else if (verdict.sure || texts[0] === this.once) this.found(texts[0], "camera");
+      else if (verdict.sure || texts[0] === this.once) this.found(texts[0], "camera", this.video, inView(this.video));
       else this.once = texts[0];
+    }
+
+    /** How far down the picture the viewfinder's centre is, 0 to 1. */
+    aim() {
+      const frame = this.root.querySelector(".scanner-frame").getBoundingClientRect();
+      const view = this.video.getBoundingClientRect();
+      return (frame.top + frame.height / 2 - view.top) / view.height;
+    }
+
+    encourage(now) {
+      const waited = now - this.lastSeen;
+      if (waited > PATIENCE) this.say(HELP);
+      else if (waited > STALE) this.say(AIM);
     }
 
     pause() {
@@ -159,7 +181,7 @@
       this.say("Reading the photo…");
       try {
         const picture = await createImageBitmap(file).catch(() => null);
-        if (picture) this.judgePhoto(await ScanPhoto.read(picture, this.reader));
+        if (picture) this.judgePhoto(await ScanPhoto.read(picture, this.reader), picture);
         else this.noPhoto("This file is not a picture that the browser can open", "Choose a JPEG or PNG.");
         picture?.close();
       } catch {
@@ -168,7 +190,7 @@
       if (this.state === "reading") this.state = "idle";
     }
 
-    judgePhoto(texts) {
+    judgePhoto(texts, picture) {
       if (texts.length === 0) {
         this.noPhoto("No code was found in this photo",
           "Go closer until the code fills a third of the picture, hold still, avoid glare and shadow, and wipe the label. Or type the serial printed beside the code.");
@@ -179,7 +201,7 @@
         return;
       }
       const verdict = ScanText.classify(texts[0], this.origins);
-      if (verdict.candidate) this.found(texts[0], "photo");
+      if (verdict.candidate) this.found(texts[0], "photo", picture, cover(picture.width, picture.height, this.video));
       else this.noPhoto("This is not a device label", notLabel(verdict));
     }
 
@@ -198,7 +220,8 @@
 
     // The result
 
-    found(text, via) {
+    found(text, via, picture, part) {
+      this.keep(picture, part);
       this.camera.stop();
       this.video.pause();
       this.field.value = text;
@@ -211,12 +234,25 @@
       requestAnimationFrame(() => setTimeout(() => this.form.requestSubmit(), 0));
     }
 
-    sending() {
+    /** Leave the picture that was read on the stage while the page goes. */
+    keep(picture, part) {
+      const still = this.part("still");
+      [still.width, still.height] = [640, (640 * part.height) / part.width];
+      const pen = still.getContext("2d");
+      pen.drawImage(picture, part.x, part.y, part.width, part.height, 0, 0, still.width, still.height);
+    }
+
+    sending(event) {
       this.camera.stop();
-      this.state = "sending";
-      this.say(navigator.onLine === false
-        ? "There is no connection now. The serial is in the field: send it when the signal is back."
-        : "Opening the device…", "good");
+      if (navigator.onLine === false) {
+        event.preventDefault();
+        this.say("The serial is ready, but there is no connection. It is sent when the signal is back.", "warn");
+        window.addEventListener("online", () => this.form.requestSubmit(), { once: true });
+        return;
+      }
+      if (this.state !== "found") this.state = "sending";
+      this.say("Opening the device…", "good");
+      setTimeout(() => this.say("No answer yet: the signal may be weak. Wait, or press the button again.", "warn"), SLOW);
     }
 
     reset() {
@@ -246,48 +282,6 @@
     }
   }
 
-  class Sound {
-    #context = null;
-
-    get muted() {
-      try {
-        return localStorage.getItem(MUTED) === "1";
-      } catch {
-        return this.#muted;
-      }
-    }
-
-    set muted(value) {
-      this.#muted = value;
-      try {
-        localStorage.setItem(MUTED, value ? "1" : "0");
-      } catch {
-        // private mode: remembered for this page only
-      }
-    }
-
-    #muted = false;
-
-    /** Must run inside a tap: browsers start no sound otherwise. */
-    wake() {
-      this.#context ??= window.AudioContext ? new AudioContext() : null;
-      this.#context?.resume();
-    }
-
-    beep() {
-      if (this.muted || this.#context?.state !== "running") return;
-      const tone = this.#context.createOscillator();
-      const volume = this.#context.createGain();
-      const now = this.#context.currentTime;
-      tone.frequency.value = 1760;
-      volume.gain.setValueAtTime(0.2, now);
-      volume.gain.exponentialRampToValueAtTime(0.001, now + 0.12);
-      tone.connect(volume).connect(this.#context.destination);
-      tone.start(now);
-      tone.stop(now + 0.12);
-    }
-  }
-
   function notLabel({ what }) {
     const named = what[0].toUpperCase() + what.slice(1);
     return what.startsWith("not")
@@ -303,14 +297,16 @@
     });
   }
 
-  /** The part of the video that `object-fit: cover` shows: nobody aims at what they can't see. */
-  function inView(video) {
-    const { videoWidth, videoHeight } = video;
-    const shape = video.clientWidth / video.clientHeight || videoWidth / videoHeight;
-    const width = Math.min(videoWidth, videoHeight * shape);
-    const height = Math.min(videoHeight, videoWidth / shape);
-    return { x: (videoWidth - width) / 2, y: (videoHeight - height) / 2, width, height };
+  /** The part of a picture that `object-fit: cover` shows in `box`. */
+  function cover(pictureWidth, pictureHeight, box) {
+    const shape = box.clientWidth / box.clientHeight || pictureWidth / pictureHeight;
+    const width = Math.min(pictureWidth, pictureHeight * shape);
+    const height = Math.min(pictureHeight, pictureWidth / shape);
+    return { x: (pictureWidth - width) / 2, y: (pictureHeight - height) / 2, width, height };
   }
+
+  /** What of the video the technician sees: nobody aims at what is cut off. */
+  const inView = (video) => cover(video.videoWidth, video.videoHeight, video);
 
   for (const root of document.querySelectorAll("[data-scanner]")) new Scanner(root);
 })();

@@ -9,6 +9,8 @@ from devices import presence
 from devices.models import Connection, Device, Event
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pytest_django import DjangoAssertNumQueries
 
     from tests.conftest import World
@@ -60,3 +62,53 @@ def test_events_stand_in_the_current_assignment(world: World) -> None:
     for device in (world.placed, world.waiting):
         event = Event.objects.of(device).get(kind=Event.Kind.CONNECTED)
         assert event.organisation_id == device.organisation_id
+
+
+def test_the_roll_keeps_rows_and_tells_of_changes_that_last(world: World) -> None:
+    start = timezone.now()
+    roll = presence.Roll(start)
+    here = {world.placed.pk: world.placed.device_id}
+
+    def after(seconds: float) -> datetime:
+        return start + timedelta(seconds=seconds)
+
+    def told() -> list[str]:
+        kinds = Event.objects.filter(device=world.placed, kind__in=presence.CHANGES).order_by("id")
+        return list(kinds.values_list("kind", flat=True))
+
+    assert roll.call(here, after(1)) == {world.placed.device_id}
+    assert (status(world.placed), told()) == ("online", ["connected"])
+    assert roll.call(here, after(2)) == set()
+    for second in range(3, 30, 2):  # a storm
+        assert roll.call({}, after(second)) == {world.placed.device_id}
+        assert status(world.placed) == "offline"
+        assert roll.call(here, after(second + 1)) == {world.placed.device_id}
+    assert (status(world.placed), told()) == ("online", ["connected"])
+    roll.call({}, after(31))
+    roll.call({}, after(40))
+    assert told() == ["connected"]
+    roll.call({}, after(41))
+    assert told() == ["connected", "disconnected"]
+    roll.call(here, after(42))
+    assert told() == ["connected", "disconnected", "connected"]
+
+
+def test_the_roll_keeps_silent_devices_online(world: World) -> None:
+    start = timezone.now() - timedelta(minutes=5)
+    roll = presence.Roll(start)
+    for second in range(0, 300, 5):
+        roll.call({world.placed.pk: world.placed.device_id}, start + timedelta(seconds=second))
+    assert status(world.placed) == "online"
+
+
+def test_a_restarted_roll_misses_who_does_not_come_back(world: World) -> None:
+    start = timezone.now()
+    here = {device.pk: device.device_id for device in (world.placed, world.foreign)}
+    presence.Roll(start).call(here, start)
+    roll = presence.Roll(start + timedelta(seconds=1))
+    del here[world.foreign.pk]
+    roll.call(here, start + timedelta(seconds=2))
+    roll.call(here, start + timedelta(seconds=12))
+    changes = Event.objects.filter(kind__in=presence.CHANGES).order_by("id").values_list("device", "kind")
+    assert set(changes[:2]) == {(world.placed.pk, "connected"), (world.foreign.pk, "connected")}
+    assert list(changes[2:]) == [(world.foreign.pk, "disconnected")]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,3 +72,20 @@ def running(process: Process) -> Iterator[Process]:
         yield process
     finally:
         process.stop()
+
+
+def manage(command: str, port: int, *options: str, **env: str) -> Process:
+    """A management command of this site in a process of its own, on the test's database."""
+    variables = {**os.environ, "DEMO": "1", "DATABASE_URL": database_url(), **env}
+    return Process([sys.executable, "manage.py", command, *options], port, variables)
+
+
+def database_url() -> str:
+    """Of the test's database; skips the test where no other process could see it."""
+    at = connection.settings_dict
+    if connection.vendor == "sqlite":
+        if "mode=memory" in str(at["NAME"]) or at["NAME"] == ":memory:":
+            pytest.skip("needs a database that other processes see")
+        return f"sqlite:///{at['NAME']}"
+    user, password = quote(str(at["USER"]), safe=""), quote(str(at["PASSWORD"]), safe="")
+    return f"postgres://{user}:{password}@{quote(str(at['HOST']), safe='')}:{at['PORT']}/{at['NAME']}"

@@ -17,7 +17,7 @@ from tests.provisioning.conftest import end_in, pressed_window, report_press
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
     from provisioning.models import Window
     from tenants.models import User
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _quick_heartbeat_without_redis(settings: SettingsWrapper) -> None:
+def _quick_heartbeat_without_redis(settings: Settings) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 0.1
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 

@@ -1,0 +1,84 @@
+"""What the device list can be narrowed by."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
+
+from devices import serials
+from devices.models import Device, DeviceModel
+from tenants.models import Group, Role
+
+if TYPE_CHECKING:
+    from devices.models import DeviceQuerySet
+    from tenants.models import User
+
+WAITING = "waiting"
+PLAIN = re.compile(r"[^\W\d][\w .-]*")  # a number would be an index, a quote would end the path
+
+
+class DeviceFilter(forms.Form):
+    """Every field is optional; what is not understood finds nothing and says so."""
+
+    q = forms.CharField(label="Search", max_length=120)
+    status = forms.ChoiceField(label="Status")
+    model = forms.ModelChoiceField(DeviceModel.objects.none(), label="Model", empty_label="Any model")
+    tag = forms.CharField(label="Tag", max_length=120)
+    after = forms.CharField(max_length=200, widget=forms.HiddenInput)
+    before = forms.CharField(max_length=200, widget=forms.HiddenInput)
+
+    # What narrows the list, less the page.
+    narrowing: ClassVar[tuple[str, ...]] = ("q", "status", "model", "tag")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, prefix=None, auto_id="filter-%s", use_required_attribute=False, **kwargs)
+        for field in self.fields.values():
+            field.required = False
+        self._choose_from(user)
+
+    def _choose_from(self, user: User) -> None:
+        models = DeviceModel.objects.filter(organisation=user.organisation_id)
+        self.fields["model"].queryset = models  # type: ignore[attr-defined]
+        waiting = [(WAITING, "Waiting for a group")] if owns_organisation(user) else []
+        choices = [("", "Any status"), *Device.Status.choices, *waiting]
+        self.fields["status"].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def active(self) -> list[str]:
+        """Names of the filters that are set."""
+        return [name for name in self.narrowing if self.data.get(name)]
+
+    def apply(self, devices: DeviceQuerySet) -> DeviceQuerySet:
+        if not self.is_valid():
+            return devices.none()
+        given = self.cleaned_data
+        devices = devices.filter(_matching(given["q"])) if given["q"] else devices
+        devices = devices.filter(model=given["model"]) if given["model"] else devices
+        devices = _tagged(devices, given["tag"]) if given["tag"] else devices
+        if given["status"] == WAITING:
+            return devices.filter(group=None)
+        return devices.filter(status=given["status"]) if given["status"] else devices
+
+
+def owns_organisation(user: User) -> bool:
+    """Whether the user is an admin of the whole organisation, who alone sees devices in no group."""
+    return any(len(path) == Group.steplen for path in user.reach(Role.ADMIN))
+
+
+def _matching(text: str) -> Q:
+    serial = serials.fold(text)
+    return Q(name__icontains=text) | Q(serial_key__contains=serial) if serial else Q(name__icontains=text)
+
+
+def _tagged(devices: DeviceQuerySet, text: str) -> DeviceQuerySet:
+    """`key`, or `key:value`; the key is a value here, never part of a look-up's name."""
+    key, colon, value = (part.strip() for part in text.partition(":"))
+    if not colon:
+        return devices.filter(tags__has_key=key)
+    if not PLAIN.fullmatch(key):
+        return devices.none()
+    return devices.alias(tag=KeyTransform(key, "tags")).filter(tag=value)

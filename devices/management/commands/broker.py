@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from devices.mqtt.embedded import EmbeddedBroker
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+class Command(BaseCommand):
+    help = "The demo's MQTT broker, for a few hundred devices. In production, run a real one: docs/operations.md."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=settings.MQTT_PORT)
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        for name in ("amqtt", "transitions"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        uvloop.run(_serve(host, port))
+
+
+async def _serve(host: str, port: int) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    broker = EmbeddedBroker(host, port)
+    await broker.start()
+    await told.wait()
+    await broker.shutdown()

@@ -1,0 +1,79 @@
+"""Who may connect to the broker, and who may publish or subscribe what. Every broker's question ends here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Literal
+
+from django.conf import settings
+
+from devices import credentials
+from devices.models import Credential, Device
+from devices.mqtt import client, topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Action = Literal["publish", "subscribe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A device, or the site's own account, which has none."""
+
+    username: str
+    device: Device | None = None
+
+
+def connect(username: str, password: str, client_id: str) -> Identity | None:
+    """Whose connection this is, in one indexed query; None refuses. A device's client id is its device ID."""
+    if _is_service(username, password):
+        return Identity(username)
+    if "\0" in username:
+        return None
+    device = credentials.authenticate(access_key=username, access_secret=password)
+    if device is None or device.device_id != client_id:
+        return None
+    return Identity(username, device)
+
+
+def identify(username: str) -> Identity | None:
+    """Of a connection that was let in before; None once its credential is revoked."""
+    own = client.address(settings.MQTT_URL).username
+    if own and compare_digest(username.encode(), own.encode()):
+        return Identity(username)
+    live = Credential.objects.filter(access_key=username.replace("\0", ""), revoked_at=None)
+    credential = live.select_related("device").first()
+    return Identity(username, credential.device) if credential else None
+
+
+def may(identity: Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
+    """Devices: state out and command in, their own, as exact topics. The site: the other way round, for all."""
+    if retain:
+        return False
+    if identity.device is None:
+        return _service_may(action, topic)
+    channel: topics.Channel = "state" if action == "publish" else "command"
+    return topics.parse(topic) == (identity.device.device_id, channel)
+
+
+def live(access_keys: Iterable[str]) -> set[str]:
+    """Those of the keys that are not revoked."""
+    return set(
+        Credential.objects.filter(access_key__in=access_keys, revoked_at=None).values_list("access_key", flat=True)
+    )
+
+
+def _is_service(username: str, password: str) -> bool:
+    own = client.address(settings.MQTT_URL)
+    same_name = compare_digest(username.encode(), own.username.encode())
+    same_password = compare_digest(password.encode(), own.password.encode())
+    return bool(own.username and own.password) and same_name and same_password
+
+
+def _service_may(action: Action, topic: str) -> bool:
+    if action == "subscribe":
+        return topic in topics.ALL_STATES
+    own = topics.parse(topic)
+    return own is not None and own.channel == "command"

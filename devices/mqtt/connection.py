@@ -1,0 +1,148 @@
+"""One client of the embedded broker, from its admission to its end, on amqtt's packets."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from amqtt.errors import AMQTTError, MQTTError, NoDataError
+from amqtt.mqtt import packet_class
+from amqtt.mqtt.disconnect import DisconnectPacket
+from amqtt.mqtt.packet import MQTTFixedHeader
+from amqtt.mqtt.pingreq import PingReqPacket
+from amqtt.mqtt.pingresp import PingRespPacket
+from amqtt.mqtt.puback import PubackPacket
+from amqtt.mqtt.publish import PublishPacket
+from amqtt.mqtt.suback import SubackPacket
+from amqtt.mqtt.subscribe import SubscribePacket
+from amqtt.mqtt.unsuback import UnsubackPacket
+from amqtt.mqtt.unsubscribe import UnsubscribePacket
+
+from devices.mqtt import authorise
+from devices.mqtt.state import MAX_BYTES
+
+if TYPE_CHECKING:
+    from amqtt.adapters import ReaderAdapter, WriterAdapter
+    from amqtt.session import Session
+
+    from devices.mqtt.authorise import Identity
+    from devices.mqtt.embedded import EmbeddedBroker
+
+MAX_PACKET = MAX_BYTES + 256  # a payload, its topic and its headers
+MAX_BUFFERED = 1 << 20  # bytes that a client may leave unread before QoS 0 messages to it are dropped
+WINDOW = 100  # unacknowledged messages to one client
+CLOSE_SECONDS, IDLE_SECONDS = 2, 600
+ENDED = (AMQTTError, MQTTError, NoDataError, TimeoutError, OSError)
+
+
+class Refused(Exception):
+    """What a client did that ends its connection."""
+
+
+class Connection:
+    """One admitted client, until it leaves or is made to."""
+
+    def __init__(
+        self, broker: EmbeddedBroker, identity: Identity, session: Session, reader: ReaderAdapter, writer: WriterAdapter
+    ) -> None:
+        self.identity = identity
+        self.session = session
+        self.ended = asyncio.Event()
+        self._broker = broker
+        self._reader = reader
+        self._writer = writer
+        self._patience = session.keep_alive * 1.5 or IDLE_SECONDS
+        self._task = asyncio.current_task()
+
+    async def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        await self.ended.wait()
+
+    stop = end  # as amqtt's shutdown calls it
+
+    async def serve(self) -> None:
+        """Returns when the client says goodbye; raises whatever else ends it."""
+        self._resend()
+        while True:
+            async with asyncio.timeout(self._patience):
+                packet = await self._read()
+            if isinstance(packet, DisconnectPacket):
+                return
+            await self._handle(packet)
+            await self._writer.drain()
+
+    async def _read(self) -> Any:
+        header = await MQTTFixedHeader.from_stream(self._reader)
+        if header is None:
+            raise NoDataError("the client is gone")
+        if header.remaining_length > MAX_PACKET:
+            raise Refused(f"a packet of {header.remaining_length} bytes")
+        return await packet_class(header).from_stream(self._reader, fixed_header=header)
+
+    async def _handle(self, packet: Any) -> None:
+        match packet:
+            case PublishPacket():
+                self._published(packet)
+            case PubackPacket():
+                self.session.inflight_out.pop(packet.variable_header.packet_id, None)
+                self.pump()
+            case PingReqPacket():
+                self.write(PingRespPacket.build())
+            case SubscribePacket():
+                wanted = packet.payload.topics
+                codes = [await self._broker.subscribe(self, topic, qos) for topic, qos in wanted]
+                self.write(SubackPacket.build(packet.variable_header.packet_id, codes))
+            case UnsubscribePacket():
+                self._broker.unsubscribe(self, packet.payload.topics)
+                self.write(UnsubackPacket.build(packet.variable_header.packet_id))
+            case _:
+                raise Refused(type(packet).__name__)
+
+    def _published(self, packet: PublishPacket) -> None:
+        topic, qos = packet.topic_name or "", packet.qos or 0
+        if qos > 1 or not authorise.may(self.identity, "publish", topic, retain=packet.retain_flag):
+            raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
+        if self.identity.device and not self._broker.guards[self.session.client_id].allows(topic, now()):
+            raise Refused("too many messages")
+        taken = self._broker.deliver(topic, packet.data or b"", qos)
+        if qos and taken:
+            self.write(PubackPacket.build(packet.packet_id))
+
+    def write(self, packet: Any) -> None:
+        self._writer.write(packet.to_bytes())
+
+    def hurry(self, topic: str, data: bytes) -> None:
+        """A QoS 0 message: now or never."""
+        if self._transport.get_write_buffer_size() < MAX_BUFFERED:
+            self.write(PublishPacket.build(topic, data, None, False, 0, False))
+
+    def pump(self) -> None:
+        """Sends what waits for this client, as long as it acknowledges."""
+        waiting, sent = self.session.retained_messages, self.session.inflight_out
+        while len(sent) < WINDOW and not waiting.empty():
+            message: Any = waiting.get_nowait()
+            message.packet_id = self.session.next_packet_id
+            sent[message.packet_id] = message
+            self.write(message.build_publish_packet())
+
+    def _resend(self) -> None:
+        for message in self.session.inflight_out.values():
+            self.write(message.build_publish_packet(dup=True))
+        self.pump()
+
+    async def close(self) -> None:
+        with suppress(*ENDED):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._writer.close()
+        self._transport.abort()
+
+    @property
+    def _transport(self) -> asyncio.WriteTransport:
+        transport: asyncio.WriteTransport = self._writer._writer.transport
+        return transport
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,240 @@
+"""The demo's broker: amqtt's listener, packets, sessions and subscriptions, for a few hundred devices.
+
+The life of a connection is not amqtt's (0.12), because that one lets a stranger end or delete another's session
+before it asks who they are, forgets a QoS 1 message that is not acknowledged within 5 s or when its receiver goes,
+hands what it kept for an absent session over as retained, takes packets of 256 MB, and never misses a client that
+fell silent. Here a connection is one task, from its first packet to its last, and nothing runs beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from amqtt.broker import Broker
+from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.mqtt.connack import CONNECTION_ACCEPTED, NOT_AUTHORIZED, SERVER_UNAVAILABLE, ConnackPacket
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+from amqtt.session import OutgoingApplicationMessage, Session
+from django.conf import settings
+from django.db import Error, close_old_connections
+from django.utils import timezone
+
+from devices import live
+from devices.mqtt import authorise, topics
+from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Refused, now
+from devices.mqtt.limits import Guard
+from devices.presence import Roll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from amqtt.adapters import ReaderAdapter, WriterAdapter
+
+    from devices.mqtt.authorise import Identity
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+KEPT_STATES, KEPT_COMMANDS = 50_000, 100  # messages for a client that is away
+CONNECT_SECONDS = 10
+REFUSED_SUBSCRIPTION = 0x80
+WATCH_SECONDS = 1.0
+
+
+class EmbeddedBroker(Broker):  # type: ignore[misc]
+    def __init__(self, host: str, port: int) -> None:
+        listener = ListenerConfig(bind=f"{host}:{port}")
+        super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
+        self.guards: dict[str | None, Guard] = defaultdict(Guard)
+        self._connections: dict[str | None, Connection] = {}
+        self._roll: Roll | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await super().start()
+        self._roll = await in_thread(Roll, timezone.now())
+        self._watcher = asyncio.create_task(self._watch(self._roll))
+
+    async def shutdown(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        await super().shutdown()
+        if self._roll is not None:
+            await in_thread(_look, self._roll, [])
+
+    async def _start_listeners(self) -> None:
+        self._expect_consumer()
+        await super()._start_listeners()
+
+    def _expect_consumer(self) -> None:
+        """Its messages are kept from the first moment on."""
+        session = Session()
+        session.client_id, session.clean_session = settings.MQTT_CLIENT_ID, False
+        session.transitions.disconnect()
+        self._sessions[settings.MQTT_CLIENT_ID] = (session, None)
+        for topic in topics.ALL_STATES:
+            self._subscriptions[topic] = [(session, 1)]
+
+    # Coming and going ---------------------------------------------------------------------------
+
+    async def _client_connected(self, listener_name: str, reader: ReaderAdapter, writer: WriterAdapter) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
+                code, identity = await self._admit(session)
+        except Exception as error:
+            log.info("no client: %r", error)
+            await _refuse(writer)
+            return
+        if identity is None:
+            log.warning("refused %r (code %d)", (session.client_id or "")[:40], code)
+            await _refuse(writer, code)
+            return
+        await self._host(Connection(self, identity, session, reader, writer))
+
+    async def _admit(self, session: Session) -> tuple[int, Identity | None]:
+        username, password, session.password = session.username or "", session.password or "", None
+        try:
+            identity = await in_thread(authorise.connect, username, password, session.client_id or "")
+        except Error as error:
+            log.warning("nobody can be let in: %s", error)
+            return SERVER_UNAVAILABLE, None
+        if identity is None or not _will_is_fine(session, identity):
+            return NOT_AUTHORIZED, None
+        if identity.device and self.guards[session.client_id].is_banned(now()):
+            return SERVER_UNAVAILABLE, None
+        return CONNECTION_ACCEPTED, identity
+
+    async def _host(self, connection: Connection) -> None:
+        client_id = connection.session.client_id
+        while taken_over := self._connections.get(client_id):
+            await taken_over.end()
+        self._connections[client_id] = connection
+        abrupt = True
+        try:
+            known = await self._resume(connection)
+            connection.write(ConnackPacket.build(int(known), CONNECTION_ACCEPTED))
+            await connection.serve()
+            abrupt = False
+        except Refused as refusal:
+            log.warning("%r disconnected: %s", client_id, refusal)
+        except (*ENDED, asyncio.CancelledError) as error:
+            log.debug("%r ended: %r", client_id, error)
+        except Exception:
+            log.exception("%r disconnected", client_id)
+        finally:
+            await self._leave(connection, abrupt=abrupt)
+
+    async def _resume(self, connection: Connection) -> bool:
+        """Whether there was a session to go on with."""
+        new = connection.session
+        if new.clean_session:
+            await self._delete_session(new.client_id or "")
+        old = self._sessions.get(new.client_id or "", (None, None))[0]
+        if old is not None:
+            for name in ("will_flag", "will_topic", "will_message", "will_qos", "keep_alive"):
+                setattr(old, name, getattr(new, name))
+            connection.session = old
+        connection.session.transitions.connect()
+        self._sessions[new.client_id or ""] = (connection.session, connection)
+        return old is not None
+
+    async def _leave(self, connection: Connection, *, abrupt: bool) -> None:
+        session = connection.session
+        try:
+            if abrupt and session.will_flag:
+                self.deliver(session.will_topic or "", bytes(session.will_message or b""), session.will_qos or 0)
+            session.transitions.disconnect()
+            if session.clean_session:
+                await self._delete_session(session.client_id or "")
+            await connection.close()
+        finally:
+            del self._connections[session.client_id]
+            connection.ended.set()
+
+    # Messages -----------------------------------------------------------------------------------
+
+    async def subscribe(self, connection: Connection, topic: str, qos: int) -> int:
+        if not authorise.may(connection.identity, "subscribe", topic):
+            log.warning("%r may not subscribe to %r", connection.session.client_id, topic[:80])
+            return REFUSED_SUBSCRIPTION
+        granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)
+        return granted
+
+    def unsubscribe(self, connection: Connection, filters: list[str]) -> None:
+        for topic in filters:
+            self._del_subscription(topic, connection.session)
+
+    def deliver(self, topic: str, data: bytes, qos: int) -> bool:
+        """Whether every subscriber has it, or will: no wildcards but the site's own were granted."""
+        taken = True
+        for pattern in (topic, topics.of_all(topic)):
+            for session, granted in self._subscriptions.get(pattern, ()):
+                taken &= self._forward(session, topic, data, min(qos, granted))
+        return taken
+
+    def _forward(self, session: Session, topic: str, data: bytes, qos: int) -> bool:
+        connection = self._connections.get(session.client_id)
+        if qos == 0:
+            if connection is not None:
+                connection.hurry(topic, data)
+            return True
+        room = KEPT_STATES if session.client_id == settings.MQTT_CLIENT_ID else KEPT_COMMANDS
+        if session.retained_messages.qsize() >= room:
+            return False
+        session.retained_messages.put_nowait(OutgoingApplicationMessage(None, topic, 1, data, False))
+        if connection is not None:
+            connection.pump()
+        return True
+
+    # Beside them --------------------------------------------------------------------------------
+
+    async def _watch(self, roll: Roll) -> None:
+        """Who came, who left, whose credential was revoked: a few queries a second for any number of devices."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            present = {c.identity.username: c for c in self._connections.values() if c.identity.device}
+            try:
+                valid = await in_thread(_look, roll, [c.identity for c in present.values()])
+            except Error as error:
+                log.warning("presence waits for the database: %s", error)
+                continue
+            for username in present.keys() - valid:
+                log.warning("%r disconnected: credential revoked", present[username].session.client_id)
+                await present[username].end()
+
+
+def _look(roll: Roll, identities: list[Identity]) -> set[str]:
+    present = {identity.device.pk: identity.device.device_id for identity in identities if identity.device}
+    live.announce(f"device:{device_id}" for device_id in roll.call(present, timezone.now()))
+    return authorise.live([identity.username for identity in identities])
+
+
+def _will_is_fine(session: Session, identity: Identity) -> bool:
+    retain = bool(session.will_retain)
+    return not session.will_flag or authorise.may(identity, "publish", session.will_topic or "", retain=retain)
+
+
+async def _refuse(writer: WriterAdapter, code: int | None = None) -> None:
+    with suppress(*ENDED):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            if code is not None:
+                await ConnackPacket.build(0, code).to_stream(writer)
+            await writer.close()
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def fresh() -> T:
+        close_old_connections()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return await asyncio.to_thread(fresh)

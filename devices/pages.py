@@ -1,0 +1,71 @@
+"""Pages by key: the next page starts after the last row, so the thousandth costs what the first does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devices.models import Device, DeviceQuerySet
+
+SIZE = 50
+COUNTED = 1000
+
+
+class Key(NamedTuple):
+    """Where a row stands in the order of (name, id)."""
+
+    id: int
+    name: str
+
+    @classmethod
+    def of(cls, device: Device) -> Key:
+        return cls(device.pk, device.name)
+
+    @classmethod
+    def parse(cls, text: str) -> Key | None:
+        number, colon, name = text.partition(":")
+        plausible = colon and number.isascii() and number.isdigit() and len(number) < 19
+        return cls(int(number), name) if plausible else None
+
+    def __str__(self) -> str:
+        return f"{self.id}:{self.name}"
+
+    def following(self) -> Q:
+        # The first half alone lets the database start at the right place of its index.
+        return Q(name__gte=self.name) & (Q(name__gt=self.name) | Q(pk__gt=self.id))
+
+    def preceding(self) -> Q:
+        return Q(name__lte=self.name) & (Q(name__lt=self.name) | Q(pk__lt=self.id))
+
+
+class Page(NamedTuple):
+    """`previous` and `next` are keys for the query, empty where there is no such page."""
+
+    devices: list[Device]
+    previous: str
+    next: str
+
+
+def page(devices: DeviceQuerySet, given: Mapping[str, str]) -> Page:
+    """The page after or before a key, as the query names it; else the first one."""
+    if before := Key.parse(given.get("before", "")):
+        rows = list(devices.filter(before.preceding()).order_by("-name", "-pk")[: SIZE + 1])
+        shown = rows[:SIZE][::-1]
+        return _linked(shown, earlier=len(rows) > SIZE, later=bool(shown))
+    after = Key.parse(given.get("after", ""))
+    rows = list((devices.filter(after.following()) if after else devices).order_by("name", "pk")[: SIZE + 1])
+    return _linked(rows[:SIZE], earlier=bool(after and rows), later=len(rows) > SIZE)
+
+
+def _linked(shown: list[Device], *, earlier: bool, later: bool) -> Page:
+    return Page(shown, str(Key.of(shown[0])) if earlier else "", str(Key.of(shown[-1])) if later else "")
+
+
+def counted(devices: DeviceQuerySet) -> str:
+    """How many, as far as it is worth counting."""
+    found = devices.order_by()[: COUNTED + 1].count()
+    return f"{COUNTED:,}+" if found > COUNTED else str(found)

@@ -1,0 +1,119 @@
+"""The group tree beside the list: what the user may see of it, with the number of devices below each group."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q
+
+from devices.models import Device
+from tenants.models import Group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenants.models import User
+
+SHOWN = 100  # children of one group at a time; the rest is fetched when asked for
+
+
+@dataclass
+class Node:
+    group: Group
+    count: int
+    children: list[Node] = field(default_factory=list)
+    current: bool = False
+    open: bool = False
+    more: int = 0  # how many children come after `children`
+    following: int = SHOWN  # where those begin
+
+    @property
+    def lazy(self) -> bool:
+        """Whether it has children that are not fetched yet."""
+        return bool(self.group.numchild) and not self.children
+
+
+def outline(user: User, current: Group | None = None) -> list[Node]:
+    """The user's topmost groups, their children, and everything on the way to the current group."""
+    tops = topmost(user.reach())
+    opened = {path for path in ancestry(current.path) if _within(path, tops)} if current else set()
+    opened |= set(tops) if len(tops) == 1 else set()
+    wanted = Q(path__in=tops)
+    for path in opened:
+        wanted |= Q(path__startswith=path, depth=len(path) // Group.steplen + 1)
+    groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted)}
+    nodes = _nodes(groups.values(), _counts(user, ""), current, opened)
+    return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
+
+
+def children(user: User, parent: Group, *, skip: int = 0) -> Node:
+    """One group with a page of its children."""
+    below = Group.objects.visible_to(user).filter(path__startswith=parent.path, depth=parent.depth + 1)
+    nodes = _nodes([parent, *below], _counts(user, parent.path), None, {parent.path}, skip)
+    return nodes[parent.path]
+
+
+def topmost(paths: Iterable[str]) -> list[str]:
+    """Without those that lie below another."""
+    kept: list[str] = []
+    for path in sorted(paths):
+        if not kept or not path.startswith(kept[-1]):
+            kept.append(path)
+    return kept
+
+
+def ancestry(path: str) -> list[str]:
+    """The paths from the root down to this one."""
+    return [path[:end] for end in range(Group.steplen, len(path) + 1, Group.steplen)]
+
+
+def trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
+    """Path of each group -> the names above it, less what the user may not see and the organisation itself."""
+    above = {group.path: ancestry(group.parent_path)[1:] for group in groups}
+    visible = Group.objects.visible_to(user).filter(path__in={path for paths in above.values() for path in paths})
+    names = dict(visible.values_list("path", "name"))
+    return {path: " › ".join(names[step] for step in steps if step in names) for path, steps in above.items()}
+
+
+def _within(path: str, tops: Iterable[str]) -> bool:
+    return any(path.startswith(top) for top in tops)
+
+
+def _counts(user: User, below: str) -> Counter[str]:
+    """Path of each group -> devices in its subtree, as far as the user sees them: one aggregate."""
+    placed = Device.objects.visible_to(user).filter(group__path__startswith=below).order_by()
+    counts: Counter[str] = Counter()
+    for path, number in placed.values_list("group__path").annotate(number=Count("pk")):
+        for above in ancestry(path):
+            counts[above] += number
+    return counts
+
+
+def _nodes(
+    groups: Iterable[Group], counts: Counter[str], current: Group | None, opened: set[str], skip: int = 0
+) -> dict[str, Node]:
+    nodes = {
+        group.path: Node(group, counts[group.path], current=group == current, open=group.path in opened)
+        for group in groups
+    }
+    for path, node in nodes.items():
+        if parent := nodes.get(path[: -Group.steplen]):
+            parent.children.append(node)
+    for node in nodes.values():
+        _cut(node, skip)
+    return nodes
+
+
+def _cut(node: Node, skip: int) -> None:
+    """Leave a page of its children, and whichever leads to the current group."""
+    ordered = sorted(node.children, key=_by_name)
+    node.following = skip + SHOWN
+    rest = ordered[node.following :]
+    node.children = ordered[skip : node.following] + [child for child in rest if child.open or child.current]
+    node.more = len(rest)
+
+
+def _by_name(node: Node) -> tuple[str, int]:
+    return node.group.name.casefold(), node.group.pk

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from devices import labels, pages, tree
+from devices.access import get_device
+from devices.forms import DeviceFilter, owns_organisation
+from devices.models import Device
+from tenants.access import get_group
+
+if TYPE_CHECKING:
+    from tenants.access import SignedIn
+
+
+@require_safe
+@login_required
+@vary_on_headers("HX-Request", "HX-Target")
+def device_list(request: SignedIn) -> HttpResponse:
+    """Home: the group tree beside the devices; for htmx the devices alone."""
+    user, given = request.user, request.GET.dict()
+    group = get_group(user, given["group"]) if given.get("group") else None
+    devices = Device.objects.visible_to(user).filter(organisation=user.organisation_id)
+    devices = devices.filter(group__path__startswith=group.path) if group else devices
+    form = DeviceFilter(given, user=user)
+    found = form.apply(devices.with_status())
+    page = pages.page(found.select_related("group", "model"), given)
+    groups = [device.group for device in page.devices if device.group]
+    context = {"form": form, "group": group, "page": page, "count": pages.counted(found)}
+    context |= {"trails": tree.trails(user, groups), "owner": owns_organisation(user)}
+    if request.htmx.target == "devices":
+        return render(request, "devices/_list.html", context)
+    return render(request, "devices/list.html", context | {"nodes": tree.outline(user, group)})
+
+
+@require_safe
+@login_required
+def group_children(request: SignedIn, pk: int) -> HttpResponse:
+    """What the tree shows below one group, fetched when it is opened."""
+    skip = request.GET.get("skip", "")
+    parent = tree.children(request.user, get_group(request.user, pk), skip=int(skip) if skip.isdecimal() else 0)
+    return render(request, "tenants/_tree.html", {"nodes": parent.children, "parent": parent})
+
+
+@require_safe
+@login_required
+def label(request: SignedIn, serial: str) -> HttpResponse:
+    return render(request, "devices/label.html", {"device": get_device(request.user, serial)})
+
+
+@require_safe
+@login_required
+def label_svg(request: SignedIn, serial: str) -> HttpResponse:
+    device = get_device(request.user, serial)
+    headers = {"Cache-Control": "private, max-age=86400"}
+    return HttpResponse(labels.symbol(device.serial), content_type="image/svg+xml", headers=headers)

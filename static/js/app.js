@@ -1,0 +1,110 @@
+"use strict";
+(() => {
+  const all = (selector, within = document) => within.querySelectorAll(selector);
+
+  // Times: local to the reader, and counting.
+  const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
+  const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+  function age(moment) {
+    const seconds = Math.floor((Date.now() - moment) / 1000);
+    for (const [size, unit] of UNITS) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+    return "just now";
+  }
+
+  function times(within = document) {
+    for (const element of all("time[data-time]", within)) {
+      const moment = new Date(element.dateTime);
+      const full = local.format(moment);
+      const shown = element.dataset.time === "ago" ? age(moment) : full;
+      if (element.title !== full) element.title = full;
+      if (element.textContent !== shown) element.textContent = shown;
+    }
+  }
+
+  // The look: automatic, light or dark.
+  function themes() {
+    for (const button of all("[data-theme-switch] [data-theme]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.theme === handoverTheme.get()));
+    }
+  }
+
+  // What went wrong with a request, said once, where screen readers hear it.
+  function trouble(text) {
+    const message = document.querySelector("[data-trouble]").content.firstElementChild.cloneNode(true);
+    message.querySelector("p").textContent = text;
+    document.querySelector("[data-messages]").replaceChildren(message);
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-dismiss], [data-theme-switch] [data-theme], [data-print], [data-copy], [data-toggle]");
+    if (target?.matches("[data-dismiss]")) target.closest(".message").remove();
+    else if (target?.matches("[data-print]")) print();
+    else if (target?.matches("[data-copy]")) copy(target);
+    else if (target?.matches("[data-toggle]")) toggle(target);
+    else if (target) { handoverTheme.set(target.dataset.theme); themes(); }
+    for (const menu of all("[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  function toggle(button) {
+    const open = document.getElementById(button.dataset.toggle).classList.toggle("is-open");
+    button.setAttribute("aria-expanded", String(open));
+  }
+
+  async function copy(button) {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).innerText);
+    const words = button.querySelector("span");
+    const before = words.textContent;
+    words.textContent = "Copied";
+    setTimeout(() => { words.textContent = before; }, 2000);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of all("[data-menu][open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // The group tree remembers what was opened and closed.
+  const TREE = "groups-open";
+  const remembered = () => {
+    try { return JSON.parse(localStorage.getItem(TREE)) || {}; } catch { return {}; }
+  };
+
+  function restore(within = document) {
+    const states = remembered();
+    for (const node of all("details[data-node]", within)) {
+      if (node.dataset.node in states && !node.hasAttribute("data-current")) node.open = states[node.dataset.node];
+    }
+  }
+
+  document.addEventListener("toggle", ({ target }) => {
+    if (!target.matches?.("details[data-node]")) return;
+    const states = { ...remembered(), [target.dataset.node]: target.open };
+    try { localStorage.setItem(TREE, JSON.stringify(states)); } catch { /* private mode: not kept */ }
+  }, true);
+
+  // htmx: short addresses, plain words when something fails, the sign-in page as a page.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.verb !== "get") return;
+    for (const [name, value] of [...detail.formData.entries()]) if (value === "") detail.formData.delete(name);
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (!detail.xhr.responseURL.includes("/accounts/login/")) return;
+    detail.shouldSwap = false;
+    location.reload();
+  });
+  document.addEventListener("htmx:sendError", () => trouble("No connection. What you see may be old; it goes on when the signal is back."));
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    trouble(detail.xhr.status === 404 ? "This is no longer here. Reload the page." : "The server could not answer. Try again in a moment.");
+  });
+  document.addEventListener("htmx:load", ({ detail }) => { times(detail.elt); restore(detail.elt); });
+
+  for (const box of all("[data-theme-switch]")) box.hidden = false;
+  themes();
+  times();
+  setInterval(times, 15000);
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});
+})();

@@ -1,0 +1,111 @@
+"""An organisation's colour as a stylesheet whose every pairing keeps the contrast that WCAG 2.2 AA asks for."""
+
+from __future__ import annotations
+
+import struct
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.core.exceptions import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Colour = tuple[int, int, int]
+
+TEXT = 4.5  # https://www.w3.org/TR/WCAG22/#contrast-minimum
+SHAPE = 3.0  # https://www.w3.org/TR/WCAG22/#non-text-contrast
+WHITE: Colour = (255, 255, 255)
+BLACK: Colour = (0, 0, 0)
+INK: Colour = (16, 21, 28)
+# Where the accent stands in static/css/site.css: --surface, --ground, --sunken.
+GROUNDS: dict[str, tuple[Colour, ...]] = {
+    "light": (WHITE, (246, 247, 249), (238, 241, 244)),
+    "dark": ((21, 27, 35), (13, 17, 23), (29, 37, 48)),
+}
+PNG = b"\x89PNG\r\n\x1a\n"
+LARGEST_LOGO = (256 * 1024, 2048)  # bytes, pixels a side
+
+
+class Accent(NamedTuple):
+    """The accent's parts in one mode: a button's fill, its text and its hover; text, border and tint of their own."""
+
+    fill: Colour
+    on: Colour
+    hover: Colour
+    text: Colour
+    tint: Colour
+
+
+def parse(colour: str) -> Colour:
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
+def code(colour: Colour) -> str:
+    return "#" + bytes(colour).hex()
+
+
+def luminance(colour: Colour) -> float:
+    """Relative luminance, https://www.w3.org/TR/WCAG22/#dfn-relative-luminance."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def mix(colour: Colour, other: Colour, share: float) -> Colour:
+    """`colour` with `share` (0 to 1) of `other`."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    return red, green, blue
+
+
+def until(colour: Colour, *, towards: Colour, over: Sequence[Colour], ratio: float) -> Colour:
+    """The nearest step from `colour` towards black or white that keeps `ratio` over all of these."""
+    steps = (mix(colour, towards, step / 50) for step in range(51))
+    return next((step for step in steps if all(contrast(step, ground) >= ratio for ground in over)), towards)
+
+
+def accent(colour: Colour, mode: str) -> Accent:
+    grounds = GROUNDS[mode]
+    away, share = (BLACK, 0.08) if mode == "light" else (WHITE, 0.18)
+    fill = until(colour, towards=away, over=grounds[:2], ratio=SHAPE)
+    on = WHITE if contrast(fill, WHITE) >= TEXT else INK
+    if contrast(fill, on) < TEXT:
+        fill = until(fill, towards=WHITE, over=[on], ratio=TEXT)
+    tint = mix(grounds[0], colour, share)
+    return Accent(
+        fill=fill,
+        on=on,
+        hover=mix(fill, BLACK if on == WHITE else WHITE, 0.16),
+        text=until(colour, towards=away, over=[*grounds, tint], ratio=TEXT),
+        tint=tint,
+    )
+
+
+def stylesheet(colour: str) -> str:
+    return "".join(_rule(mode, accent(parse(colour), mode)) for mode in GROUNDS)
+
+
+def _rule(mode: str, parts: Accent) -> str:
+    selector = ":root" if mode == "light" else '[data-bs-theme="dark"]'
+    lines = [f"  --accent-{name}: {code(part)};" for name, part in parts._asdict().items()]
+    lines += [f"  --accent-{name}-rgb: {', '.join(map(str, getattr(parts, name)))};" for name in ("fill", "text")]
+    return "\n".join([f"{selector} {{", *lines, "}\n"])
+
+
+def digest(content: bytes) -> str:
+    """Short name of a content, for addresses that never change what they answer."""
+    return sha256(content).hexdigest()[:12]
+
+
+def validate_logo(content: bytes) -> None:
+    """A PNG by its signature and header, and not a huge one."""
+    data, (most, side) = bytes(content), LARGEST_LOGO
+    if not data.startswith(PNG) or data[12:16] != b"IHDR" or len(data) < 33:
+        raise ValidationError("The logo has to be a PNG image.")
+    if len(data) > most or max(struct.unpack(">II", data[16:24])) > side:
+        raise ValidationError(f"The logo may have {most // 1024} KB and {side} pixels a side at most.")

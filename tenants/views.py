@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from tenants import theme as colours
+from tenants.access import get_organisation
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+FOR_EVER = "private, max-age=31536000, immutable"
+
+
+@require_safe
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    return render(request, "tenants/account.html")
+
+
+@require_safe
+def theme(request: HttpRequest, slug: str, digest: str) -> HttpResponse:
+    """The stylesheet of one's own organisation, at an address that changes with it."""
+    organisation = get_organisation(request.user, slug)
+    if organisation.theme_digest != digest:
+        raise Http404
+    content = colours.stylesheet(organisation.colour)
+    return HttpResponse(content, content_type="text/css; charset=utf-8", headers={"Cache-Control": FOR_EVER})
+
+
+@require_safe
+def logo(request: HttpRequest, slug: str, digest: str) -> HttpResponse:
+    """The logo of one's own organisation, at an address that changes with it."""
+    organisation = get_organisation(request.user, slug)
+    if not organisation.logo or organisation.logo_digest != digest:
+        raise Http404
+    return HttpResponse(bytes(organisation.logo), content_type="image/png", headers={"Cache-Control": FOR_EVER})

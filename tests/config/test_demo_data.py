@@ -1,0 +1,120 @@
+"""`manage.py demo_data`: the demo's world, the factory's file, and never into production."""
+
+from __future__ import annotations
+
+import csv
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.demo import world as demo
+from devices import credentials, serials
+from devices.models import Credential, Device
+from tenants.models import Organisation, Role, User
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_django.fixtures import Settings
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def file(tmp_path: Path, settings: Settings) -> Path:
+    settings.VAR_DIR = tmp_path
+    return tmp_path / "demo" / "devices.csv"
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def account(email: str) -> User:
+    return User.objects.get(email=email)
+
+
+def test_makes_the_world_of_the_demo(file: Path) -> None:
+    call_command("demo_data")
+    names = Organisation.objects.order_by("pk").values_list("root__name", flat=True)
+    assert list(names) == ["Kanarra", "Northlight Pumps"]
+    owner, technician = account("admin@kanarra.example"), account("technician@sadler.example")
+    tekton, other = account("admin@tekton.example"), account("admin@other.example")
+    assert technician.check_password("demo-demo")
+    assert technician.reach(Role.TECHNICIAN)
+    assert not account("viewer@sadler.example").reach(Role.TECHNICIAN)
+    counts = [Device.objects.visible_to(each).count() for each in (owner, technician, tekton, other)]
+    assert counts == [14, 5, 3, 1]
+    assert {device.group for device in Device.objects.registrable_by(technician)} == {None}
+    assert Device.objects.registrable_by(technician).count() == 6
+
+
+def test_reports_are_left_to_the_devices(file: Path) -> None:
+    call_command("demo_data")
+    device = Device.objects.get(name="KP001")
+    assert not device.reports.exists()
+    assert {attribute.name for attribute in device.version.attributes.all()} >= {"rpm", "fuelLevel", "registerButton"}
+
+
+def test_every_row_of_the_factorys_file_opens_its_device(file: Path) -> None:
+    call_command("demo_data")
+    for row in rows(file):
+        device = credentials.authenticate(access_key=row["access_key"], access_secret=row["access_secret"])
+        assert device is not None
+        assert (device.serial, device.device_id) == (row["serial"], row["device_id"])
+        assert serials.is_valid(row["serial"])
+    assert [row["serial"] for row in rows(file)][-2:] == demo.spares()
+    assert Device.objects.filter(serial__in=demo.spares(), name__startswith="Spare").count() == 2
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_second_time_changes_nothing(file: Path) -> None:
+    call_command("demo_data")
+    before = file.read_bytes(), Device.objects.count(), Credential.objects.count()
+    call_command("demo_data")
+    assert (file.read_bytes(), Device.objects.count(), Credential.objects.count()) == before
+
+
+def test_what_a_visitor_changed_stays(file: Path) -> None:
+    call_command("demo_data")
+    Device.objects.filter(name="KP001").update(name="Mine")
+    call_command("demo_data")
+    assert Device.objects.filter(name="Mine").exists()
+    assert not Device.objects.filter(name="KP001").exists()
+
+
+def test_a_lost_file_is_made_again_and_the_lost_credentials_revoked(file: Path) -> None:
+    call_command("demo_data")
+    lost = rows(file)
+    file.unlink()
+    call_command("demo_data")
+    for row in lost:
+        assert credentials.authenticate(access_key=row["access_key"], access_secret=row["access_secret"]) is None
+    assert Credential.objects.filter(revoked_at=None).count() == len(rows(file)) == len(lost)
+
+
+def test_a_fleet_is_registered_and_placed_before_the_spares(file: Path) -> None:
+    call_command("demo_data", fleet=7)
+    call_command("demo_data", fleet=7)
+    fleet = Device.objects.filter(name__startswith="Load")
+    assert fleet.exclude(group=None).count() == 7
+    assert len(rows(file)) == 15 + 7
+    assert [row["serial"] for row in rows(file)][-2:] == demo.spares()
+
+
+def test_the_password_is_the_environments(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call_command("demo_data")
+    monkeypatch.setenv("DEMO_PASSWORD", "another one")
+    call_command("demo_data")
+    assert account("viewer@sadler.example").check_password("another one")
+
+
+def test_refuses_a_production_configuration(file: Path, settings: Settings) -> None:
+    settings.DEMO = False
+    with pytest.raises(CommandError, match="never in production"):
+        call_command("demo_data")
+    assert not User.objects.exists()
+    assert not file.exists()

@@ -1,0 +1,115 @@
+"""/healthz: what is up, what is not, within bounds, and no reasons for strangers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from config import health
+from devices.mqtt import heartbeat
+from tests.parts import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.test import Client
+    from pytest_django.fixtures import Settings
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def broker(settings: Settings) -> Iterator[socket.socket]:
+    """Something that listens: the check asks for no more, since the consumer's heartbeat does."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        settings.MQTT_URL = f"mqtt://handover:secret-of-the-broker@127.0.0.1:{listening.getsockname()[1]}"
+        yield listening
+
+
+@pytest.fixture
+def store() -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(os.environ["REDIS_URL"])
+    yield client
+    client.delete(heartbeat.KEY)
+
+
+def beat(store: redis.Redis, **facts: bool) -> None:
+    store.set(heartbeat.KEY, json.dumps({"time": time.time(), "connected": True, "failing": False} | facts))
+
+
+def test_all_up(client: Client, broker: socket.socket, store: redis.Redis) -> None:
+    beat(store)
+    answer = client.get("/healthz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "up", "parts": dict.fromkeys(health.CHECKS, "up")}
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_no_broker(client: Client, broker: socket.socket, store: redis.Redis) -> None:
+    beat(store)
+    broker.close()
+    assert_down(client, "broker")
+
+
+def test_no_consumer(client: Client, broker: socket.socket, store: redis.Redis) -> None:
+    assert_down(client, "consumer")
+
+
+@pytest.mark.parametrize("facts", [{"connected": False}, {"failing": True}])
+def test_a_consumer_that_gets_nothing_stored(
+    client: Client, broker: socket.socket, store: redis.Redis, facts: dict[str, bool]
+) -> None:
+    beat(store, **facts)
+    assert_down(client, "consumer")
+
+
+def test_no_redis(client: Client, broker: socket.socket, settings: Settings) -> None:
+    settings.REDIS_URL = f"redis://:secret-of-redis@127.0.0.1:{free_port()}/0"
+    assert_down(client, "consumer", "redis")
+
+
+def test_no_database(
+    client: Client, broker: socket.socket, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat(store)
+
+    def refuse() -> bool:
+        raise OSError("secret-of-the-database")
+
+    monkeypatch.setitem(health.CHECKS, "database", refuse)
+    assert_down(client, "database")
+
+
+def test_a_check_that_hangs_is_not_waited_for(
+    client: Client, broker: socket.socket, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat(store)
+    hangs = threading.Event()
+    monkeypatch.setitem(health.CHECKS, "database", lambda: hangs.wait(30))
+    began = time.monotonic()
+    assert_down(client, "database")
+    assert time.monotonic() - began < health.WITHIN + 2
+    hangs.set()
+
+
+def test_is_not_sent_to_https(client: Client, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/healthz").status_code == 503
+
+
+def test_only_reads(client: Client) -> None:
+    assert client.post("/healthz").status_code == 405
+
+
+def assert_down(client: Client, *parts: str) -> None:
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["down"] == list(parts)
+    assert b"secret" not in answer.content

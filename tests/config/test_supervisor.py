@@ -1,0 +1,141 @@
+"""Real processes: started, stopped in reverse, restarted, and none left behind."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from config import supervisor
+from config.supervisor import Failed, Process, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+POLITE = "import signal; print('up'); signal.pause()"
+SAYS_BYE = "import signal, sys; signal.signal(15, lambda *_: sys.exit(print('bye'))); print('up'); signal.pause()"
+STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('up')\nwhile True: signal.pause()"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); {POLITE}"
+
+
+class Running:
+    def __init__(self, **processes: str) -> None:
+        command = [sys.executable, "-u", "-m", "tests.config.pretend"]
+        command += [f"{name}={code}" for name, code in processes.items()]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+        self.until("demo      | ready")
+
+    def until(self, text: str) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if text in line:
+                return
+        raise AssertionError(f"never said {text!r}: {self.lines}")
+
+    def family(self) -> list[psutil.Process]:
+        return list(psutil.Process(self.process.pid).children(recursive=True))
+
+    def end(self, number: signal.Signals) -> list[str]:
+        """What it said after the signal."""
+        self.process.send_signal(number)
+        rest, _ = self.process.communicate(timeout=20)
+        return rest.splitlines()
+
+
+@pytest.fixture
+def run() -> Iterator[type[Running]]:
+    started: list[Running] = []
+
+    class Kept(Running):
+        def __init__(self, **processes: str) -> None:
+            started.append(self)
+            super().__init__(**processes)
+
+    yield Kept
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """A zombie is gone: whoever adopted it has yet to bury it."""
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    return not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stops_in_reverse_order(run: type[Running], number: signal.Signals) -> None:
+    running = run(first=SAYS_BYE, second=SAYS_BYE)
+    running.until("second    | up")
+    family = running.family()
+    assert [line for line in running.end(number) if "bye" in line] == ["second    | bye", "first     | bye"]
+    assert running.process.returncode == 0
+    assert gone(family)
+
+
+def test_kills_what_does_not_stop(run: type[Running]) -> None:
+    running = run(stubborn=STUBBORN)
+    running.until("stubborn  | up")
+    family = running.family()
+    began = time.monotonic()
+    assert "demo      | stubborn did not stop in time: killed" in running.end(signal.SIGTERM)
+    assert time.monotonic() - began < supervisor.STOP_WITHIN + 3
+    assert gone(family)
+
+
+def test_kills_what_a_process_left_behind(run: type[Running]) -> None:
+    running = run(parent=PARENT)
+    running.until("parent    | up")
+    running.until("parent    | up")
+    family = running.family()
+    assert len(family) == 2
+    running.end(signal.SIGTERM)
+    assert gone(family)
+
+
+def test_a_second_signal_kills_at_once(run: type[Running]) -> None:
+    running = run(stubborn=STUBBORN)
+    running.until("stubborn  | up")
+    running.process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    began = time.monotonic()
+    running.end(signal.SIGINT)
+    assert time.monotonic() - began < supervisor.STOP_WITHIN / 2
+
+
+def test_killed_itself_it_takes_its_children_along(run: type[Running]) -> None:
+    running = run(first=POLITE, stubborn=STUBBORN)
+    running.until("stubborn  | up")
+    family = running.family()
+    running.end(signal.SIGKILL)
+    assert gone(family)
+
+
+def test_starts_again_what_dies_and_says_so(run: type[Running]) -> None:
+    running = run(first=POLITE)
+    running.until("first     | up")
+    os.kill(running.family()[0].pid, signal.SIGKILL)
+    running.until("demo      | first ended with code -9: starting it again in 2 s")
+    running.until("first     | up")
+
+
+def test_what_never_gets_ready_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "READY_WITHIN", 0.5)
+    runner, output = Supervisor(io.StringIO()), io.StringIO()
+    runner._output = output
+    broken = Process("broken", [sys.executable, "-c", "raise SystemExit('no such setting')"], os.environ, lambda: False)
+    with pytest.raises(Failed, match="broken did not come up"):
+        runner.start(broken)
+    runner.stop()
+    assert "broken    | no such setting" in output.getvalue()

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devices import credentials
+from devices.models import Credential
+from devices.mqtt import authorise
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoAssertNumQueries, Settings
+
+    from devices.credentials import Issued
+    from tests.conftest import World
+
+OWN, OTHER = "a" * 24, "b" * 24
+
+
+@pytest.fixture(autouse=True)
+def _service(settings: Settings) -> None:
+    settings.MQTT_URL = "mqtt://site:s%40te%2Fsecret@127.0.0.1:1883"
+
+
+@pytest.fixture
+def issued(world: World) -> Issued:
+    return credentials.issue(device=world.placed, by=None)
+
+
+def test_a_device_connects_as_itself_in_one_query(
+    world: World, issued: Issued, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1):
+        identity = authorise.connect(issued.access_key, issued.access_secret, world.placed.device_id)
+    assert identity is not None
+    assert identity.device == world.placed
+    with django_assert_num_queries(0):
+        assert authorise.may(identity, "publish", f"devices/{world.placed.device_id}/state")
+
+
+@pytest.mark.parametrize("wrong", ["key", "secret", "client id", "nothing", "nul", "emoji"])
+def test_everything_else_is_refused(world: World, issued: Issued, wrong: str) -> None:
+    username, password, client_id = issued.access_key, issued.access_secret, world.placed.device_id
+    attempt = {
+        "key": ("0" * 32, password, client_id),
+        "secret": (username, password[:-1], client_id),
+        "client id": (username, password, world.foreign.device_id),
+        "nothing": ("", "", client_id),
+        "nul": ("\0", "\0", client_id),
+        "emoji": (username, "🔑", client_id),
+    }[wrong]
+    assert authorise.connect(*attempt) is None
+
+
+def test_a_revoked_credential_is_refused(world: World, issued: Issued) -> None:
+    assert authorise.live([issued.access_key, "unknown"]) == {issued.access_key}
+    credentials.revoke(credential=Credential.objects.get(access_key=issued.access_key), by=world.owner)
+    assert authorise.connect(issued.access_key, issued.access_secret, world.placed.device_id) is None
+    assert authorise.identify(issued.access_key) is None
+    assert authorise.live([issued.access_key]) == set()
+
+
+def test_the_site_connects_with_its_password(db: None) -> None:
+    identity = authorise.connect("site", "s@te/secret", "any")
+    assert identity == authorise.identify("site") == authorise.Identity("site")
+    assert authorise.connect("site", "", "any") is None
+    assert authorise.connect("site", "s%40te%2Fsecret", "any") is None
+
+
+def test_a_site_without_a_password_is_nobody(db: None, settings: Settings) -> None:
+    for url in ("mqtt://127.0.0.1", "mqtt://site@127.0.0.1"):
+        settings.MQTT_URL = url
+        assert authorise.connect("", "", "any") is None
+        assert authorise.connect("site", "", "any") is None
+
+
+TABLE = [
+    # topic, the device publishes, the device subscribes, the site publishes, the site subscribes
+    (f"devices/{OWN}/state", True, False, False, False),
+    (f"losant/{OWN}/state", True, False, False, False),
+    (f"devices/{OWN}/command", False, True, True, False),
+    (f"losant/{OWN}/command", False, True, True, False),
+    (f"devices/{OTHER}/state", False, False, False, False),
+    (f"devices/{OTHER}/command", False, False, True, False),
+    ("devices/+/state", False, False, False, True),
+    ("losant/+/state", False, False, False, True),
+    ("devices/+/command", False, False, False, False),
+    ("devices/#", False, False, False, False),
+    ("#", False, False, False, False),
+    ("+/+/+", False, False, False, False),
+    (f"devices/{OWN}/+", False, False, False, False),
+    (f"devices/{OWN}/#", False, False, False, False),
+    (f"+/{OWN}/command", False, False, False, False),
+    (f"$share/g/devices/{OWN}/command", False, False, False, False),
+    ("$share/g/devices/+/state", False, False, False, False),
+    ("$SYS/#", False, False, False, False),
+    (f"devices/{OWN}/state/x", False, False, False, False),
+    (f"devices/{OWN.upper()}/state", False, False, False, False),
+    ("", False, False, False, False),
+]
+
+
+@pytest.mark.parametrize(("topic", "out", "into", "site_out", "site_into"), TABLE)
+def test_who_may_what(world: World, topic: str, out: bool, into: bool, site_out: bool, site_into: bool) -> None:
+    world.placed.device_id = OWN
+    device, site = authorise.Identity("key", world.placed), authorise.Identity("site")
+    assert authorise.may(device, "publish", topic) is out
+    assert authorise.may(device, "subscribe", topic) is into
+    assert authorise.may(site, "publish", topic) is site_out
+    assert authorise.may(site, "subscribe", topic) is site_into
+    for identity in (device, site):
+        assert not authorise.may(identity, "publish", topic, retain=True)

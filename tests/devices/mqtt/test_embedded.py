@@ -1,0 +1,314 @@
+"""The demo's broker for real: its own process, real clients, and what hostile ones try (quality: row 19)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devices import credentials
+from devices.models import Credential, Device, Event
+from devices.mqtt import state
+from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
+from tests.mqtt.processes import eventually, free_port, manage, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import World
+
+    Join = Callable[..., Gateway]
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
+
+SECRET = "site-secret"
+CONSUMER = "handover-consumer"
+COMMAND = b'{"name": "restart"}'
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    port = free_port()
+    env = {"MQTT_URL": f"mqtt://site:{SECRET}@127.0.0.1:{port}", "MQTT_BAN_SECONDS": "3", "MQTT_TOPIC_LIMIT": "30"}
+    with running(manage("broker", port, "--port", str(port), **env)):
+        yield port
+
+
+@pytest.fixture
+def join(port: int, world: World) -> Iterator[Join]:
+    """Connects a device with a credential of its own."""
+    joined: list[Gateway] = []
+
+    def connect(device: Device, **options: bool) -> Gateway:
+        issued = credentials.issue(device=device, by=None)
+        client = gateway(port, device, issued, **options)
+        joined.append(client)
+        assert client.connect() == ACCEPTED
+        return client
+
+    yield connect
+    for client in joined:
+        client.leave()
+
+
+@pytest.fixture
+def site(port: int) -> Iterator[Gateway]:
+    """The site's own account, with the consumer's subscriptions."""
+    client = Gateway(port, CONSUMER, "site", SECRET, clean=False)
+    assert client.connect() == ACCEPTED
+    assert client.subscribe("devices/+/state") == client.subscribe("losant/+/state") == "Granted QoS 1"
+    eventually(lambda: _drained(client))
+    client.received.clear()
+    yield client
+    client.leave()
+
+
+def _drained(client: Gateway) -> bool:
+    before = len(client.received)
+    time.sleep(0.1)
+    return len(client.received) == before
+
+
+def states(device: Device) -> str:
+    return f"devices/{device.device_id}/state"
+
+
+def commands(device: Device) -> str:
+    return f"devices/{device.device_id}/command"
+
+
+def test_state_out_and_commands_in(world: World, join: Join, site: Gateway) -> None:
+    device = join(world.placed)
+    assert device.subscribe(commands(world.placed)) == "Granted QoS 1"
+    assert device.publish(states(world.placed), "1")
+    assert device.publish(f"losant/{world.placed.device_id}/state", "2", qos=0)
+    assert site.publish(commands(world.placed), COMMAND)
+    eventually(lambda: len(site.received) == 2 and device.received)
+    assert [payload for _, payload, _ in site.received] == [b"1", b"2"]
+    assert device.received == [(commands(world.placed), COMMAND, False)]
+
+
+@pytest.mark.parametrize(
+    ("attack", "options"),
+    [
+        ("devices/{other}/state", {}),
+        ("losant/{other}/state", {}),
+        ("devices/{own}/command", {}),
+        ("devices/{other}/command", {}),
+        ("devices/{own}/state/more", {}),
+        ("$SYS/broker", {}),
+        ("anything", {}),
+        ("devices/{own}/state", {"retain": True}),
+        ("devices/{own}/state", {"qos": 2}),
+        ("devices/{own}/state", {"payload": b"x" * 300_000}),
+    ],
+)
+def test_a_hostile_message_ends_only_its_sender(
+    world: World, join: Join, site: Gateway, attack: str, options: dict[str, object]
+) -> None:
+    attacker, victim = join(world.placed), join(world.foreign)
+    topic = attack.format(own=world.placed.device_id, other=world.foreign.device_id)
+    assert not attacker.publish(topic, **options)
+    assert attacker.lost.wait(5)
+    assert victim.publish(states(world.foreign), "fine")
+    eventually(lambda: site.received)
+    assert [payload for _, payload, _ in site.received] == [b"fine"]
+    assert victim.subscribe(commands(world.foreign)) == "Granted QoS 1"
+    assert victim.received == []
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "#",
+        "devices/+/state",
+        "devices/+/command",
+        "+/{own}/command",
+        "devices/{own}/#",
+        "devices/{own}/state",
+        "devices/{other}/command",
+        "$share/group/devices/{own}/command",
+        "$share/group/devices/+/state",
+        "$SYS/#",
+    ],
+)
+def test_a_foreign_subscription_is_refused(world: World, join: Join, site: Gateway, topic: str) -> None:
+    attacker = join(world.placed)
+    granted = attacker.subscribe(topic.format(own=world.placed.device_id, other=world.foreign.device_id))
+    assert granted == "Unspecified error"
+    assert site.publish(commands(world.foreign), COMMAND)
+    assert join(world.foreign).publish(states(world.foreign))
+    time.sleep(0.2)
+    assert attacker.received == []
+
+
+def test_who_is_not_let_in_disturbs_nobody(world: World, port: int, join: Join, site: Gateway) -> None:
+    victim = join(world.foreign, clean=False)
+    assert victim.subscribe(commands(world.foreign)) == "Granted QoS 1"
+    own = credentials.issue(device=world.placed, by=None)
+    for client_id in (world.foreign.device_id, CONSUMER, ""):
+        for username, password in ((own.access_key, own.access_secret), ("", ""), ("site", "guess")):
+            stranger = Gateway(port, client_id, username, password)
+            assert stranger.connect() == REFUSED
+            stranger.leave()
+    assert site.publish(commands(world.foreign), COMMAND)
+    eventually(lambda: victim.received)
+    assert not victim.lost.is_set()
+    assert not site.lost.is_set()
+
+
+@pytest.mark.parametrize(("topic", "retain"), [("devices/{other}/state", False), ("devices/{own}/state", True)])
+def test_a_will_that_is_not_its_own(world: World, port: int, topic: str, retain: bool) -> None:
+    issued = credentials.issue(device=world.placed, by=None)
+    client = gateway(port, world.placed, issued)
+    client.client.will_set(topic.format(own=world.placed.device_id, other=world.foreign.device_id), b"will", 1, retain)
+    assert client.connect() == REFUSED
+    client.leave()
+
+
+def test_a_will_of_its_own_is_sent_when_it_vanishes(world: World, port: int, site: Gateway) -> None:
+    client = gateway(port, world.placed, credentials.issue(device=world.placed, by=None))
+    client.client.will_set(states(world.placed), b"will", 1)
+    assert client.connect() == ACCEPTED
+    client.vanish()
+    eventually(lambda: site.received == [(states(world.placed), b"will", False)])
+
+
+def test_a_hundred_messages_a_second_are_stopped_and_banned(world: World, join: Join, site: Gateway) -> None:
+    noisy, victim = join(world.placed), join(world.foreign)
+    for number in range(100):
+        noisy.client.publish(states(world.placed), str(number), qos=1)
+        if number % 10 == 0:
+            assert victim.publish(states(world.foreign), "fine")
+    assert noisy.lost.wait(5)
+    received = [topic for topic, _, _ in site.received]
+    assert received.count(states(world.placed)) <= 30
+    assert received.count(states(world.foreign)) == 10
+    assert noisy.connect() == "Server unavailable"
+    eventually(lambda: noisy.connect() == ACCEPTED)
+
+
+def test_a_device_that_comes_twice_is_there_once(world: World, port: int, site: Gateway) -> None:
+    issued = credentials.issue(device=world.placed, by=None)
+    clients = [gateway(port, world.placed, issued, clean=clean) for clean in (True, False, True, False)]
+    for former, client in zip([None, *clients], clients, strict=False):
+        assert client.connect() == ACCEPTED
+        assert former is None or former.lost.wait(5)
+    assert clients[-1].publish(states(world.placed), "still here")
+    assert clients[-1].subscribe(commands(world.placed)) == "Granted QoS 1"
+    assert site.publish(commands(world.placed), COMMAND)
+    eventually(lambda: clients[-1].received)
+    for client in clients:
+        client.leave()
+
+
+def test_commands_wait_for_an_absent_device_and_are_no_retained_messages(
+    world: World, join: Join, site: Gateway
+) -> None:
+    device = join(world.placed, clean=False)
+    device.subscribe(commands(world.placed))
+    device.leave()
+    for number in range(3):
+        assert site.publish(commands(world.placed), str(number))
+    device.connect()
+    eventually(lambda: len(device.received) == 3)
+    assert device.received == [(commands(world.placed), str(number).encode(), False) for number in range(3)]
+
+
+def test_the_consumers_messages_wait_for_it_and_come_again_until_acknowledged(
+    world: World, port: int, join: Join, site: Gateway
+) -> None:
+    device = join(world.placed)
+    site.leave()
+    for number in range(20):
+        assert device.publish(states(world.placed), str(number))
+    deaf = Gateway(port, CONSUMER, "site", SECRET, clean=False)
+    deaf.client.manual_ack_set(True)
+    assert deaf.connect() == ACCEPTED
+    eventually(lambda: len(deaf.received) == 20)
+    deaf.vanish()
+    site.connect()
+    eventually(lambda: len(site.received) == 20)
+    assert [payload for _, payload, _ in site.received] == [str(number).encode() for number in range(20)]
+
+
+def test_a_revoked_credential_ends_the_connection_within_five_seconds(world: World, join: Join) -> None:
+    device, other = join(world.placed), join(world.foreign)
+    credentials.revoke(credential=Credential.objects.get(device=world.placed), by=world.owner)
+    assert device.lost.wait(5)
+    assert device.connect() == REFUSED
+    assert not other.lost.is_set()
+
+
+def test_presence_follows_the_connection(world: World, join: Join) -> None:
+    def status() -> object:
+        return Device.objects.with_status().get(pk=world.placed.pk).status
+
+    device = join(world.placed)
+    eventually(lambda: status() == "online")
+    assert Event.objects.filter(device=world.placed, kind=Event.Kind.CONNECTED).count() == 1
+    device.vanish()
+    eventually(lambda: status() == "offline")
+
+
+CONNECT = b"\x10\x16\x00\x04MQTT\x04\x02\x00\x01\x00\x0a0123456789"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00" * 100,
+        b"\x10\xff\xff\xff\xff\xff",
+        b"\x10\xff\xff\xff\x7f" + b"\x00" * 70_000,
+        CONNECT[:-3],
+        CONNECT,
+        struct.pack("!B", 0x30) * 50,
+    ],
+)
+def test_nonsense_is_hung_up_on(port: int, nonsense: bytes, join: Join, world: World) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=15) as stranger:
+        stranger.sendall(nonsense)
+        stranger.shutdown(socket.SHUT_WR)
+        answer = stranger.recv(100)
+        assert answer in (b"", b"\x20\x02\x00\x05")
+    assert join(world.placed).publish(states(world.placed))
+
+
+def test_a_device_that_falls_silent_is_missed(world: World, port: int) -> None:
+    issued = credentials.issue(device=world.placed, by=None)
+    parts = [world.placed.device_id, issued.access_key, issued.access_secret]
+    body = b"\x00\x04MQTT\x04\xc2\x00\x01" + b"".join(struct.pack("!H", len(part)) + part.encode() for part in parts)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as device:
+        device.sendall(bytes([0x10, len(body)]) + body)
+        assert device.recv(4) == b"\x20\x02\x00\x00"
+        assert device.recv(1) == b""  # after one and a half seconds
+
+
+def test_the_largest_message_is_taken(world: World, join: Join, site: Gateway) -> None:
+    device = join(world.placed)
+    assert device.publish(states(world.placed), b" " * state.MAX_BYTES)
+    eventually(lambda: site.received)
+
+
+def test_asyncio_is_not_blocked_by_the_database(world: World, join: Join) -> None:
+    """Many at once are let in beside a device that goes on talking."""
+    talker = join(world.placed)
+    issued = credentials.issue(device=world.foreign, by=None)
+
+    async def storm() -> None:
+        await asyncio.gather(*(asyncio.to_thread(_knock, talker._port, world.foreign, issued) for _ in range(8)))
+
+    asyncio.run(storm())
+    assert talker.publish(states(world.placed))
+    assert not talker.lost.is_set()
+
+
+def _knock(port: int, device: Device, issued: credentials.Issued) -> None:
+    client = gateway(port, device, issued)
+    assert client.connect() == ACCEPTED
+    client.leave()

@@ -1,0 +1,82 @@
+"""The scanner's page in a browser, in the words of a technician."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.fakecamera import film, flags
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, Playwright
+
+SERIAL = "7KQ4M2XW9D3T"
+BROWSER = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 800}, "has_touch": True}
+
+
+@contextmanager
+def phone(playwright: Playwright, *arguments: str, **options: Any) -> Iterator[BrowserContext]:
+    """A phone's browser; a script error or a breach of the policy fails the test at its end."""
+    browser = playwright.chromium.launch(
+        executable_path="/usr/bin/chromium", args=[*BROWSER, *arguments]
+    )
+    context = browser.new_context(**{**PHONE, **options})
+    faults: list[str] = []
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on("console", lambda line: faults.append(line.text) if breach(line.text) else None)
+    yield context
+    browser.close()
+    assert faults == [], faults
+
+
+def breach(line: str) -> bool:
+    return "Content Security Policy" in line
+
+
+@contextmanager
+def seeing(
+    playwright: Playwright, folder: Path, *pictures: Image.Image
+) -> Iterator[BrowserContext]:
+    """A phone whose camera shows `pictures`, one after the other, again and again."""
+    camera = film(folder / "camera.mjpeg", pictures)
+    with phone(playwright, *flags(camera)) as context:
+        yield context
+
+
+def opened(context: BrowserContext, address: str, query: str = "") -> Page:
+    page = context.new_page()
+    page.goto(f"{address}/{query}")
+    return page
+
+
+def scan(page: Page) -> None:
+    page.get_by_role("button", name="Scan label").click()
+
+
+def posted(page: Page) -> dict[str, str]:
+    page.wait_for_url("**/scan/")
+    answer: dict[str, str] = json.loads(page.locator("pre").inner_text())
+    return answer
+
+
+def jpeg(picture: Image.Image) -> dict[str, Any]:
+    out = BytesIO()
+    picture.save(out, "JPEG", quality=85)
+    return {"name": "label.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}
+
+
+def photograph(page: Page, picture: Image.Image) -> None:
+    page.get_by_label("Photo of the label").set_input_files(jpeg(picture))  # type: ignore[arg-type]
+
+
+def message(page: Page) -> Locator:
+    return page.get_by_role("status")

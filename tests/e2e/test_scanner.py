@@ -1,0 +1,302 @@
+"""The scanner in a real browser, under the site's policy: what it reads, says and posts."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.fakecamera import FLAGS as FAKE
+from tests.e2e.fakecamera import scene
+from PIL import Image
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
+from tests.e2e.scannerpage import SERIAL, message, opened, phone, photograph, posted, scan, seeing
+
+pytestmark = pytest.mark.e2e
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    command = [sys.executable, str(HERE / "scannersite.py")]
+    site = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert site.stdin
+    assert site.stdout
+    port = json.loads(site.stdout.readline())["port"]
+    yield f"http://localhost:{port}"
+    site.stdin.close()
+    site.wait()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+# The camera
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SERIAL,
+        "https://labels.example/d/7KQ4M2XW9D3T",
+        "HTTPS://LABELS.EXAMPLE/D/7KQ4M2XW9D3T",
+        "LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122",
+        "GW-2024.0017",
+    ],
+)
+def test_a_label_in_view_is_posted(
+    playwright: Playwright, address: str, tmp_path: Path, text: str
+) -> None:
+    with seeing(playwright, tmp_path, scene(text, module=7)) as context:
+        page = opened(context, address)
+        scan(page)
+        assert posted(page) == {"text": text, "via": "camera"}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("WIFI:T:WPA;S:shop;P:secret;;", "A Wi-Fi code is not a device label"),
+        ("BEGIN:VCARD\nVERSION:3.0\nN:Doe\nEND:VCARD", "A contact card"),
+        ("bitcoin:175tWpb8K1S7NmH4Zx6rewF9WQrcZv245W", "A payment code"),
+        ("https://elsewhere.example/d/7KQ4M2XW9D3T", "A web address (elsewhere.example)"),
+        ("javascript:alert(1)", "not a label of this site"),
+        ("<img src=x onerror=alert(1)>", "not a label of this site"),
+    ],
+)
+def test_another_code_is_named_and_not_posted(
+    playwright: Playwright, address: str, tmp_path: Path, text: str, named: str
+) -> None:
+    with seeing(playwright, tmp_path, scene(text, module=7)) as context:
+        page = opened(context, address)
+        scan(page)
+        expect(message(page)).to_contain_text(named)
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        expect(page.get_by_label("Serial")).to_have_value("")
+
+
+def test_two_codes_in_view_are_refused(
+    playwright: Playwright, address: str, tmp_path: Path
+) -> None:
+    with seeing(playwright, tmp_path, scene(SERIAL, "5HWY2B8RQ0NC", module=7)) as context:
+        page = opened(context, address)
+        scan(page)
+        expect(message(page)).to_contain_text("Two different codes")
+        page.wait_for_timeout(2000)
+        expect(message(page)).to_contain_text("Two different codes")
+        assert page.url == f"{address}/"
+
+
+def test_a_hidden_page_stops_the_camera_and_offers_to_go_on(
+    playwright: Playwright, address: str, tmp_path: Path
+) -> None:
+    with seeing(playwright, tmp_path, scene()) as context:
+        page = opened(context, address)
+        scan(page)
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        page.evaluate(
+            "Object.defineProperty(document, 'hidden', {value: true});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+        expect(page.get_by_role("button", name="Scan again")).to_be_visible()
+        assert page.evaluate(
+            "document.querySelector('video').srcObject.getTracks().map(t => t.readyState)"
+        ) == ["ended"]
+
+
+def test_the_keyboard_starts_and_stops_the_camera(
+    playwright: Playwright, address: str, tmp_path: Path
+) -> None:
+    with seeing(playwright, tmp_path, scene()) as context:
+        page = opened(context, address)
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name="Scan label")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Stop")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Scan label")).to_be_focused()
+
+
+def test_sound_is_remembered(playwright: Playwright, address: str, tmp_path: Path) -> None:
+    with seeing(playwright, tmp_path, scene()) as context:
+        page = opened(context, address)
+        scan(page)
+        sound = page.get_by_role("button", name="Sound")
+        expect(sound).to_have_attribute("aria-pressed", "true")
+        sound.click()
+        page.reload()
+        scan(page)
+        expect(sound).to_have_attribute("aria-pressed", "false")
+
+
+# No camera
+
+FAULTS = [
+    ("NotAllowedError", "The camera is not allowed for this site"),
+    ("NotFoundError", "No camera was found"),
+    ("NotReadableError", "The camera is in use"),
+]
+
+
+@pytest.mark.parametrize(("fault", "said"), FAULTS)
+def test_a_camera_that_fails_says_why_and_leaves_the_other_ways(
+    playwright: Playwright, address: str, fault: str, said: str
+) -> None:
+    with phone(playwright) as context:
+        context.add_init_script(
+            "if (isSecureContext) navigator.mediaDevices.getUserMedia = () => "
+            f"Promise.reject(new DOMException('', '{fault}'))"
+        )
+        page = opened(context, address)
+        scan(page)
+        expect(page.get_by_role("alert")).to_contain_text(said)
+        photograph(page, scene(SERIAL))
+        assert posted(page) == {"text": SERIAL, "via": "photo"}
+
+
+def test_a_browser_that_refuses_the_camera(playwright: Playwright, address: str) -> None:
+    with phone(playwright, FAKE[1], "--deny-permission-prompts") as context:
+        page = opened(context, address)
+        scan(page)
+        expect(page.get_by_role("alert")).to_contain_text("The camera is not allowed")
+        expect(page.get_by_role("button", name="Scan again")).to_be_visible()
+
+
+def test_plain_http_says_that_the_camera_needs_https(playwright: Playwright, address: str) -> None:
+    with phone(playwright, "--host-resolver-rules=MAP plain.example 127.0.0.1") as context:
+        page = opened(context, address.replace("localhost", "plain.example"))
+        scan(page)
+        expect(page.get_by_role("alert")).to_contain_text("The camera needs a secure connection")
+
+
+def test_an_ignored_question_leaves_the_field_usable(playwright: Playwright, address: str) -> None:
+    with phone(playwright) as context:
+        context.add_init_script(
+            "if (isSecureContext) navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
+        )
+        page = opened(context, address)
+        scan(page)
+        page.get_by_label("Serial").fill("7kq4 m2xw-9d3t")
+        page.keyboard.press("Enter")
+        assert posted(page) == {"text": "7kq4 m2xw-9d3t", "via": "typed"}
+
+
+def test_a_decoder_that_does_not_load_says_so(
+    playwright: Playwright, address: str, tmp_path: Path
+) -> None:
+    with seeing(playwright, tmp_path, scene(SERIAL)) as context:
+        context.route("**/*.wasm", lambda route: route.abort())
+        page = opened(context, address)
+        scan(page)
+        expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+        context.unroute("**/*.wasm")
+        page.get_by_role("button", name="Scan again").click()
+        assert posted(page) == {"text": SERIAL, "via": "camera"}
+
+
+# The photo
+
+
+def test_a_small_turned_code_in_a_large_photo_is_read(playwright: Playwright, address: str) -> None:
+    with phone(playwright) as context:
+        page = opened(context, address)
+        photograph(page, scene(SERIAL, size=(4032, 3024), module=9).rotate(33, fillcolor="gray"))
+        assert posted(page) == {"text": SERIAL, "via": "photo"}
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (scene(), "No code was found in this photo"),
+        (scene(SERIAL, "5HWY2B8RQ0NC"), "Two different codes are in this photo"),
+        (scene("WIFI:T:WPA;S:shop;P:secret;;"), "A Wi-Fi code is not a device label"),
+    ],
+    ids=["none", "two", "wi-fi"],
+)
+def test_a_photo_that_does_not_help_says_why(
+    playwright: Playwright, address: str, picture: Image.Image, said: str
+) -> None:
+    with phone(playwright) as context:
+        page = opened(context, address)
+        photograph(page, picture)
+        expect(page.get_by_role("alert")).to_contain_text(said, timeout=15000)
+        assert page.url == f"{address}/"
+
+
+def test_a_file_that_is_no_picture_says_so(playwright: Playwright, address: str) -> None:
+    with phone(playwright) as context:
+        page = opened(context, address)
+        page.get_by_label("Photo of the label").set_input_files(
+            {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture"}
+        )
+        expect(page.get_by_role("alert")).to_contain_text("not a picture")
+
+
+# The field, and everybody
+
+
+def test_without_a_connection_the_serial_waits_for_it(
+    playwright: Playwright, address: str, tmp_path: Path
+) -> None:
+    with seeing(playwright, tmp_path, scene(SERIAL)) as context:
+        page = opened(context, address)
+        page.wait_for_load_state("networkidle")
+        context.set_offline(True)
+        scan(page)
+        expect(message(page)).to_contain_text("no connection")
+        expect(page.get_by_label("Serial")).to_have_value(SERIAL)
+        context.set_offline(False)
+        assert posted(page) == {"text": SERIAL, "via": "camera"}
+
+
+def test_typing_works_without_scripts(playwright: Playwright, address: str) -> None:
+    with phone(playwright, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(address)
+        expect(page.get_by_role("button", name="Scan label")).to_be_hidden()
+        page.get_by_label("Serial").fill(SERIAL)
+        page.get_by_role("button", name="Continue").click()
+        assert posted(page) == {"text": SERIAL, "via": "typed"}
+
+
+def test_a_refused_text_comes_back_with_its_reason(playwright: Playwright, address: str) -> None:
+    with phone(playwright) as context:
+        page = opened(context, address, "?text=7KQ4&error=Too+short.")
+        field = page.get_by_label("Serial")
+        expect(field).to_have_value("7KQ4")
+        expect(field).to_have_accessible_description(re.compile("Too short"))
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate((HERE / "vendor/axe-core/axe.min.js").read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(
+    playwright: Playwright, address: str, tmp_path: Path, theme: str
+) -> None:
+    with seeing(playwright, tmp_path, scene("WIFI:T:WPA;S:shop;P:secret;;")) as context:
+        page = opened(context, address, f"?theme={theme}&text=7KQ4&error=Too+short.")
+        assert violations(page) == []
+        scan(page)
+        expect(message(page)).to_contain_text("Wi-Fi")
+        assert violations(page) == []
+        page.get_by_role("button", name="Stop").click()
+        photograph(page, scene())
+        expect(page.get_by_role("alert")).to_be_visible(timeout=15000)
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 360

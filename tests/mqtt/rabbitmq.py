@@ -1,0 +1,68 @@
+"""A private RabbitMQ node with the configuration of docker/rabbitmq, for any user and beside any other node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.mqtt.processes import Process, free_port, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+DOCKER = Path(__file__).parents[2] / "docker" / "rabbitmq"
+NEWER = ("anonymous_login_user", "mqtt.max_packet_size", "mqtt.max_session_expiry")  # than Debian's 3.10
+
+
+@contextmanager
+def rabbitmq(folder: Path, site: str, secret: str) -> Iterator[Process]:
+    """`site` is the site's host:port; the process's port is the MQTT one."""
+    epmd = shutil.which("epmd")
+    if not SERVER.exists() or epmd is None:
+        pytest.skip("needs RabbitMQ")
+    names, port = free_port(), free_port()
+    configuration = folder / "rabbitmq.conf"
+    configuration.write_text(_configuration(port, site, secret))
+    with ExitStack() as stack:
+        env = {**os.environ, "ERL_EPMD_PORT": str(names), "ERL_EPMD_ADDRESS": "127.0.0.1", "HOME": str(folder)}
+        stack.enter_context(running(Process([epmd, "-port", str(names), "-address", "127.0.0.1"], names, env)))
+        node = Process([str(SERVER)], port, {**env, **_paths(folder, configuration, port)})
+        stack.callback(_kill, node, folder / "pid")
+        node.start(60)
+        yield node
+
+
+def _kill(script: Process, pid: Path) -> None:
+    """The script waits for the node, which is another process."""
+    if pid.exists():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+    script.kill()
+
+
+def _configuration(port: int, site: str, secret: str) -> str:
+    text = (DOCKER / "rabbitmq.conf").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(NEWER)]
+    text = "\n".join([*lines, "mqtt.allow_anonymous = false", "mqtt.subscription_ttl = 600000", ""])
+    text = text.replace("0.0.0.0:1883", f"127.0.0.1:{port}").replace("web:8000", site)
+    return text.replace("$(BROKER_AUTH_SECRET)", secret)
+
+
+def _paths(folder: Path, configuration: Path, port: int) -> dict[str, str]:
+    return {
+        "RABBITMQ_NODENAME": f"test{port}@localhost",
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_CONFIG_FILE": str(configuration),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(DOCKER / "enabled_plugins"),
+        "RABBITMQ_FEATURE_FLAGS_FILE": str(folder / "feature_flags"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+    }

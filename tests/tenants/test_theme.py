@@ -1,0 +1,145 @@
+"""Whatever colour an organisation has, text stays readable and shapes stay visible."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenants import theme
+from tests.conftest import World
+
+SITE = Path(settings.BASE_DIR) / "static/css/site.css"
+PNG = theme.PNG + struct.pack(">I", 13) + b"IHDR" + struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0) + b"\0" * 16
+colours = st.tuples(*[st.integers(0, 255)] * 3)
+
+
+def css_tokens(mode: str) -> dict[str, theme.Colour]:
+    """The plain colours of one mode in site.css."""
+    css = SITE.read_text()
+    start = css.index("--ground: #f6f7f9" if mode == "light" else "--ground: #0d1117")
+    block = css[start : css.index("}", start)]
+    return {name: theme.parse(code) for name, code in re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)}
+
+
+def test_known_contrasts() -> None:
+    assert theme.contrast(theme.WHITE, theme.BLACK) == pytest.approx(21)
+    assert theme.contrast(theme.parse("#767676"), theme.WHITE) == pytest.approx(4.54, abs=0.01)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@given(colour=colours)
+def test_every_colour_stays_readable(mode: str, colour: theme.Colour) -> None:
+    parts, grounds = theme.accent(colour, mode), theme.GROUNDS[mode]
+    ink = css_tokens(mode)["ink"]
+    assert theme.contrast(parts.on, parts.fill) >= 4.5
+    assert theme.contrast(parts.on, parts.hover) >= 4.5
+    assert all(theme.contrast(parts.text, ground) >= 4.5 for ground in (*grounds, parts.tint))
+    assert all(theme.contrast(parts.fill, ground) >= 3 for ground in grounds[:2])
+    assert theme.contrast(ink, parts.tint) >= 4.5
+
+
+def test_a_readable_colour_is_left_alone() -> None:
+    assert theme.accent(theme.parse("#0f5cc0"), "light").fill == theme.parse("#0f5cc0")
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_plain_look_is_readable_too(mode: str) -> None:
+    tokens = css_tokens(mode)
+    grounds = [tokens[name] for name in ("surface", "ground", "sunken")]
+    assert tuple(grounds) == theme.GROUNDS[mode]
+    for name in ("ink", "muted"):
+        assert all(theme.contrast(tokens[name], ground) >= 4.5 for ground in grounds), name
+    for name in ("good", "bad", "wait"):
+        assert theme.contrast(tokens[name], tokens[f"{name}-tint"]) >= 4.5, name
+        assert theme.contrast(tokens[name], tokens["surface"]) >= 4.5, name
+    assert theme.contrast(tokens["rule-strong"], tokens["surface"]) >= 3
+
+
+def test_site_css_holds_the_default_theme() -> None:
+    """Strangers see Handover's own colour; it is the same as the theme of an organisation that keeps it."""
+    css = SITE.read_text()
+    for line in theme.stylesheet("#0f5cc0").splitlines():
+        assert line in css
+
+
+def address(world: World) -> str:
+    return f"/theme/{world.kanarra.slug}-{world.kanarra.theme_digest}.css"
+
+
+def test_one_s_own_theme(client: Client, world: World) -> None:
+    client.force_login(world.viewer)
+    response = client.get(address(world))
+    assert (response.status_code, response["Content-Type"]) == (200, "text/css; charset=utf-8")
+    assert "immutable" in response["Cache-Control"]
+    assert "private" in response["Cache-Control"]
+    assert b"--accent-fill: #0f5cc0" in response.content
+    assert address(world) in client.get("/account/").content.decode()
+
+
+def test_another_organisation_s_theme_is_not_there(client: Client, world: World) -> None:
+    anonymous = client.get(address(world))
+    client.force_login(world.stranger)
+    foreign, absent = client.get(address(world)), client.get("/theme/nobody-0123456789ab.css")
+    client.force_login(world.viewer)
+    outdated = client.get(f"/theme/{world.kanarra.slug}-0123456789ab.css")
+    assert {answer.status_code for answer in (anonymous, foreign, absent, outdated)} == {404}
+    assert {answer.content for answer in (anonymous, foreign, absent, outdated)} == {absent.content}
+
+
+def test_the_address_changes_with_the_colour(client: Client, world: World) -> None:
+    before = address(world)
+    world.kanarra.colour = "#a01234"
+    world.kanarra.save(update_fields=["colour"])
+    assert address(world) != before
+    client.force_login(world.viewer)
+    assert b"#a01234" in client.get(address(world)).content
+
+
+def test_logo(client: Client, world: World) -> None:
+    world.kanarra.logo = PNG
+    world.kanarra.full_clean()
+    world.kanarra.save(update_fields=["logo"])
+    world.kanarra.refresh_from_db()
+    logo = f"/logo/kanarra-{world.kanarra.logo_digest}.png"
+    assert client.get(logo).status_code == 404
+    client.force_login(world.stranger)
+    assert client.get(logo).status_code == 404
+    client.force_login(world.viewer)
+    response = client.get(logo)
+    assert (response.status_code, response["Content-Type"], response.content) == (200, "image/png", PNG)
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert logo in client.get("/account/").content.decode()
+
+
+def test_a_logo_that_went_is_gone(client: Client, world: World) -> None:
+    world.kanarra.logo = PNG
+    world.kanarra.save()
+    digest = world.kanarra.logo_digest
+    world.kanarra.logo = None
+    world.kanarra.save()
+    client.force_login(world.viewer)
+    assert client.get(f"/logo/kanarra-{digest}.png").status_code == 404
+    assert client.get("/logo/kanarra-.png").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<svg onload=alert(1)>",
+        b"",
+        theme.PNG + b"short",
+        PNG[:16] + struct.pack(">II", 5000, 8) + PNG[24:],
+        PNG + b"\0" * theme.LARGEST_LOGO[0],
+    ],
+)
+def test_only_a_modest_png_is_a_logo(content: bytes) -> None:
+    with pytest.raises(ValidationError):
+        theme.validate_logo(content)

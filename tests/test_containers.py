@@ -1,0 +1,64 @@
+"""The containers and the operators' page against the code, since no container engine runs the tests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "handover"}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+
+def variables_of_the_settings() -> set[str]:
+    return set(re.findall(r'env(?:\.\w+)?\(\s*"([A-Z_]+)"', (ROOT / "config/settings.py").read_text()))
+
+
+def test_production_runs_what_the_demo_runs() -> None:
+    assert set(OURS) == {"migrate", "web", "worker", "beat"}
+    assert {"postgres", "redis", "rabbitmq", "simulator"} <= set(SERVICES)
+    assert SERVICES["worker"]["environment"]["CONSUMER"] == "1"
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_variable_is_one_that_the_settings_read(name: str) -> None:
+    assert set(OURS[name]["environment"]) <= variables_of_the_settings()
+
+
+def test_the_settings_get_every_secret_and_no_demo() -> None:
+    given = OURS["web"]["environment"]
+    assert "DEMO" not in given
+    for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MQTT_URL", "BROKER_AUTH_SECRET", "ALLOWED_HOSTS"):
+        assert ":?}" in given[name], f"{name} must be given: it has no default"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_what_is_mounted_and_waited_for_exists(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service.get("depends_on", ())) <= set(SERVICES)
+    for volume in service.get("volumes", ()):
+        source = volume.split(":")[0]
+        assert not source.startswith("./") or (ROOT / source).exists(), source
+        assert source.startswith((".", "$")) or source in COMPOSE["volumes"]
+
+
+def test_the_image_holds_what_it_copies_and_runs_as_nobody_much() -> None:
+    for source in re.findall(r"^COPY (\S+) ", DOCKERFILE, re.MULTILINE):
+        assert (ROOT / source).exists(), source
+        assert f"!{source.split('/')[0]}" in (ROOT / ".dockerignore").read_text().split()
+    stages = DOCKERFILE.split("FROM ")[1:]
+    users = [re.findall(r"^USER (\w+)", stage, re.MULTILINE)[-1:] for stage in stages]
+    assert users == [["handover"], ["handover"], []]
+    assert "--require-hashes" in DOCKERFILE
+
+
+def test_every_variable_is_on_the_operators_page() -> None:
+    documented = set(re.findall(r"`([A-Z][A-Z_]+)`", OPERATIONS))
+    assert variables_of_the_settings() - documented == set()

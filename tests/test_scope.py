@@ -1,0 +1,68 @@
+"""Views, forms, API and gates never touch an unscoped manager: every look-up starts from what the user may see."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("tenants", "devices", "telemetry", "provisioning")
+DOORS = ("views", "forms", "api", "access", "serializers", "tables")
+# `of` takes a device that a gate gave; `create` makes a row and reads none.
+SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create"}
+# Look-ups whose scope lies elsewhere: room, text of the line, and where.
+ELSEWHERE = {
+    (
+        "provisioning/forms.py",
+        "models.queryset = DeviceModel.objects.filter(organisation=user.organisation_id)",
+    ): "here",
+    ("provisioning/views.py", "device = Device.objects.with_status().get(pk=found.device_id)"): "the window's gate",
+    ("provisioning/views.py", "found = get_window(User.objects.get(pk=user_pk), key)"): "the session's own user",
+}
+MANAGERS = {"objects", "_default_manager", "_base_manager"}
+
+
+def doors() -> list[Path]:
+    found = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    return [path for path in found if path.stem.removesuffix("s") in {door.removesuffix("s") for door in DOORS}]
+
+
+def unscoped(source: str) -> list[int]:
+    """Lines on which a manager is used for anything but a scope."""
+    tree = ast.parse(source)
+    scoped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in SCOPES}
+    managers = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in MANAGERS]
+    shortcuts = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id in {"get_object_or_404", "get_list_or_404"}
+    ]
+    return sorted(node.lineno for node in [*managers, *shortcuts] if id(node) not in scoped)
+
+
+@pytest.mark.parametrize("path", doors(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_doors_start_from_a_scope(path: Path) -> None:
+    room, source = str(path.relative_to(ROOT)), path.read_text()
+    lines = {source.splitlines()[number - 1].strip() for number in unscoped(source)}
+    assert lines == {line for where, line in ELSEWHERE if where == room}
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("Device.objects.visible_to(user).filter(pk=1)", []),
+        ("Device.objects.get(pk=1)", [1]),
+        ("Device.objects.all().visible_to(user)", [1]),
+        ("\nrows = Group.objects", [2]),
+        ("Group._default_manager.filter()", [1]),
+        ("get_object_or_404(Device, pk=1)", [1]),
+    ],
+)
+def test_the_scan_finds_them(source: str, lines: list[int]) -> None:
+    assert unscoped(source) == lines
+
+
+def test_there_are_doors_to_scan() -> None:
+    assert {"tenants/access.py", "devices/access.py"} <= {str(path.relative_to(ROOT)) for path in doors()}
