@@ -198,7 +198,7 @@ def main() -> int:
     options = parser.parse_args()
     server = parts.Redis()
     server.start()
-    with closing_server(server), demo(REDIS_URL=server.url, MQTT_RATE_LIMITS="0") as stack:
+    with closing_server(server), demo(REDIS_URL=server.url, MQTT_LIMITS="0") as stack:
         base = summary("floor (hop + commit + publish)", floor(stack, server.url, options.rounds))
         idle = summary("press to fragment, idle", presses(stack, options.rounds))
         with behind(stack, options.behind) as count:

@@ -104,7 +104,7 @@ def _values(device: Device) -> Values:
 
 def _version(device: Device, values: Values) -> str:
     shown = zlib.crc32(json.dumps(values, sort_keys=True).encode())
-    status: str = device.status  # type: ignore[attr-defined]  # annotated by with_status
+    status: str = device.status
     return f"{device.assignment_id or 0}-{status}-{shown:08x}"
 
 

@@ -59,11 +59,7 @@ class Outcome:
 
     def wrong(self) -> list[tuple[str, str]]:
         pairs = zip(self.pictures, self.answers(), strict=True)
-        return [
-            (picture.file, text)
-            for picture, text in pairs
-            if text is not None and not same(picture.text, text)
-        ]
+        return [(picture.file, text) for picture, text in pairs if text is not None and not same(picture.text, text)]
 
     def times(self) -> list[float]:
         return [look["ms"] for looks in self.looks for look in looks]
@@ -136,17 +132,13 @@ def line(name: str, outcome: Outcome, turns: int | None = None) -> float:
 
 
 def table(plain: Outcome, page: Outcome) -> None:
-    print(
-        f"  read by grade of wear, easy to hopeless: page (decoder alone), of each {STEPS} grades"
-    )
+    print(f"  read by grade of wear, easy to hopeless: page (decoder alone), of each {STEPS} grades")
     both = (plain.read(), page.read())
     for wear in dict.fromkeys(picture.wear for picture in page.pictures):
         cells = []
         for grade in range(STEPS):
             here = [
-                index
-                for index, picture in enumerate(page.pictures)
-                if (picture.wear, picture.grade) == (wear, grade)
+                index for index, picture in enumerate(page.pictures) if (picture.wear, picture.grade) == (wear, grade)
             ]
             alone, ours = (sum(read[index] for index in here) for read in both)
             cells.append(f"{ours:3} ({alone:2})/{len(here)}")

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from devices import assignments, presence
-from devices.models import Attribute
+from devices.models import Attribute, Event
 from tests import builders
 from tests.telemetry.reports import now, save, timed
 
@@ -155,7 +155,7 @@ def test_queries_do_not_grow(
     save(*[timed(world.placed, now() + timedelta(seconds=n), **{f"a{n}": n, "rpm": n}) for n in range(30)])
     for _ in range(30):
         builders.make_device(world.version, group=world.anaheim, by=world.owner)
-        presence.record(presence.Event.Kind.CONNECTED, [world.placed.pk])
+        presence.record(Event.Kind.CONNECTED, [world.placed.pk])
     with django_assert_num_queries(QUERIES[name]):
         viewer.get(url)
 
