@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
 
-    from tenants.models import Group, User
+    from tenants.models import Group
     from tests.conftest import World
 
 QUERIES = 11
@@ -151,7 +151,12 @@ def test_by_model(client: Client, world: World) -> None:
 def test_by_tag(client: Client, world: World) -> None:
     client.force_login(world.owner)
     Device.objects.filter(pk=world.placed.pk).update(tags={"site": "roof", "7": "seven"})
-    assert names(client, tag="site") == names(client, tag="site:roof") == names(client, tag=" site : roof ") == ["Anaheim One"]
+    assert (
+        names(client, tag="site")
+        == names(client, tag="site:roof")
+        == names(client, tag=" site : roof ")
+        == ["Anaheim One"]
+    )
     assert names(client, tag="7") == ["Anaheim One"]
     for tag in ("roof", "site:cellar", "site__contains:r", "site:", ":", "$", "'); drop", '"', "7:x"):
         assert names(client, tag=tag) == [], tag
@@ -169,8 +174,12 @@ def many(world: World, group: Group, number: int, name: str = "Copy") -> None:
     template = Device.objects.get(pk=world.placed.pk)
     rows = [
         Device(
-            organisation=world.kanarra, version=world.version, model=template.model, name=f"{name} {index % 7}",
-            serial=f"{name}{index}", serial_key=f"{name}{index}".upper(),
+            organisation=world.kanarra,
+            version=world.version,
+            model=template.model,
+            name=f"{name} {index % 7}",
+            serial=f"{name}{index}",
+            serial_key=f"{name}{index}".upper(),
         )
         for index in range(number)
     ]
@@ -195,7 +204,9 @@ def walk(client: Client, rel: str, url: str = "/") -> list[list[str]]:
     return found
 
 
-def test_pages_hold_every_device_once_in_both_directions(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_hold_every_device_once_in_both_directions(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pages, "SIZE", 10)
     many(world, world.anaheim, 43)
     client.force_login(world.viewer)

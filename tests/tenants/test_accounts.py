@@ -17,7 +17,6 @@ from tests.builders import PASSWORD
 if TYPE_CHECKING:
     from django.core.mail import EmailMessage
     from django.http import HttpResponse
-
     from time_machine import TimeMachineFixture
 
     from tests.conftest import World
@@ -38,7 +37,9 @@ def _no_tries_yet() -> None:
     cache.clear()  # the limits count there
 
 
-def sign_in(client: Client, email: str = "viewer@sadler.example", password: str = PASSWORD, **more: str) -> HttpResponse:
+def sign_in(
+    client: Client, email: str = "viewer@sadler.example", password: str = PASSWORD, **more: str
+) -> HttpResponse:
     return client.post(LOGIN, {"login": email, "password": password, **more})
 
 
@@ -109,7 +110,7 @@ def test_a_disabled_user_is_out_at_once(client: Client, world: World) -> None:
     assert client.get("/")["Location"].startswith(LOGIN)
     again = sign_in(client)
     assert again.status_code == 302
-    assert "/" != again["Location"]
+    assert again["Location"] != "/"
     assert client.get(again["Location"]).status_code == 200, "the page that says so exists"
     assert not signed_in(client)
 
@@ -190,7 +191,9 @@ def test_two_factors(client: Client, world: World, time_machine: TimeMachineFixt
     sign_in(client)
     secret = activate(client)
     time_machine.shift(60)  # the code that turned it on is spent
-    codes = re.findall(r'<code class="serial">(\w+)</code>', client.get("/accounts/2fa/recovery-codes/").content.decode())
+    codes = re.findall(
+        r'<code class="serial">(\w+)</code>', client.get("/accounts/2fa/recovery-codes/").content.decode()
+    )
     assert len(codes) == 10
     assert client.get("/accounts/2fa/recovery-codes/download/").content.decode().split() == codes
     assert client.get("/accounts/2fa/").status_code == 200
