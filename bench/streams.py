@@ -229,7 +229,7 @@ def run(options: argparse.Namespace, environment: dict[str, str]) -> None:
 
     def all_at_once(n: int) -> int:
         report(devices[:1], n)
-        return options.streams
+        return len(one)
 
     def one_of_them(n: int) -> int:
         report(devices[:1], 1000 + n)
