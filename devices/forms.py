@@ -40,7 +40,7 @@ class DeviceFilter(forms.Form):
         super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
         for field in self.fields.values():
             field.required = False
-        models = DeviceModel.objects.filter(organisation=user.organisation_id)
+        models = DeviceModel.objects.visible_to(user)
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
         self.fields["status"].choices = [("", "Any status"), *Device.Status.choices]  # type: ignore[attr-defined]
 

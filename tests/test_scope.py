@@ -14,12 +14,9 @@ DOORS = ("views", "forms", "api", "access", "serializers", "tables")
 SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create"}
 # Look-ups whose scope lies elsewhere: room, text of the line, and where.
 ELSEWHERE = {
-    (
-        "provisioning/forms.py",
-        "models.queryset = DeviceModel.objects.filter(organisation=user.organisation_id)",
-    ): "here",
+    ("tenants/access.py", "return found(Organisation.objects.filter(users=user), slug=slug)"): "here",
     ("provisioning/views.py", "device = Device.objects.with_status().get(pk=found.device_id)"): "the window's gate",
-    ("provisioning/views.py", "found = get_window(User.objects.get(pk=user_pk), key)"): "the session's own user",
+    ("provisioning/views.py", "found = get_window(User.objects.get(pk=user_pk or 0), key)"): "the session's own user",
 }
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 

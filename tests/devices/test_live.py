@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from tests import parts
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 SOON = 5.0
 
@@ -32,7 +33,7 @@ class Killable(parts.Redis):
 
 
 @pytest.fixture
-def server(settings: SettingsWrapper) -> Iterator[Killable]:
+def server(settings: Settings) -> Iterator[Killable]:
     """A Redis of the test's own, not started yet; streams hear nothing but it."""
     redis = Killable()
     settings.REDIS_URL = redis.url
@@ -91,6 +92,10 @@ async def subscribed(server: Killable) -> None:
                 await asyncio.sleep(0.01)
 
 
+def all_told(pages: list[Page], version: str) -> bool:
+    return all(page.said[-1:] == [version] for page in pages)
+
+
 def announce(*topics: str) -> Coroutine[None, None, None]:
     return asyncio.to_thread(live.announce, topics)
 
@@ -134,7 +139,7 @@ def test_a_killed_redis_is_found_again_and_what_was_missed_is_told(server: Killa
                     page.version = version
                 await announce(*(f"device:{n}" for n in range(20)))  # nobody hears it
                 await asyncio.to_thread(server.start)
-                await until(lambda version=version: all(page.said[-1:] == [version] for page in pages))
+                await until(partial(all_told, pages, version))
             pages[0].version = "4"
             await announce("device:0")
             await until(lambda: pages[0].said == ["2", "3", "4"])
@@ -143,7 +148,7 @@ def test_a_killed_redis_is_found_again_and_what_was_missed_is_told(server: Killa
     asyncio.run(scene())
 
 
-def test_without_redis_the_heartbeat_tells(server: Killable, settings: SettingsWrapper) -> None:
+def test_without_redis_the_heartbeat_tells(server: Killable, settings: Settings) -> None:
     async def scene() -> None:
         page = Page("device:a")
         async with reading(page):
@@ -186,7 +191,7 @@ def test_a_lost_database_breaks_no_stream(server: Killable) -> None:
     asyncio.run(scene())
 
 
-def test_the_stream_ends_when_the_user_may_no_longer(server: Killable, settings: SettingsWrapper) -> None:
+def test_the_stream_ends_when_the_user_may_no_longer(server: Killable, settings: Settings) -> None:
     async def scene() -> None:
         page = Page("device:a")
         async with reading(page):
@@ -243,7 +248,7 @@ def test_announcing_survives_a_restart_of_redis(server: Killable) -> None:
     live.announce(["device:a"])
     server.kill()
     server.start()
-    listener = redis.Redis.from_url(server.url).pubsub()
+    listener = redis.Redis.from_url(server.url).pubsub()  # type: ignore[no-untyped-call]
     listener.subscribe(live.CHANNEL)
     assert listener.get_message(timeout=SOON)
     live.announce(["device:b", "device:a", "device:b"])

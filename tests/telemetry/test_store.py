@@ -132,7 +132,7 @@ class TestRedelivery:
 
 class TestAssignment:
     def test_what_came_before_it_belongs_to_nobody(self, world: World) -> None:
-        opened = Assignment.objects.get(pk=world.placed.assignment_id).opened_at
+        opened = Assignment.objects.get(device=world.placed).opened_at
         save(timed(world.placed, opened - SECOND, rpm=1), timed(world.placed, opened, rpm=2))
         owners = Report.objects.order_by("at").values_list("assignment_id", flat=True)
         assert list(owners) == [None, world.placed.assignment_id]

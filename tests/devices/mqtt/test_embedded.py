@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,8 @@ from devices import credentials
 from devices.models import Credential, Device, Event
 from devices.mqtt import state
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
-from tests.mqtt.processes import eventually, free_port, manage, running
+from tests.mqtt.processes import eventually, python, running
+from tests.parts import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ COMMAND = b'{"name": "restart"}'
 def port(django_db_setup: None) -> Iterator[int]:
     port = free_port()
     env = {"MQTT_URL": f"mqtt://site:{SECRET}@127.0.0.1:{port}", "MQTT_BAN_SECONDS": "3", "MQTT_TOPIC_LIMIT": "30"}
-    with running(manage("broker", port, "--port", str(port), **env)):
+    with running(python("manage.py", "broker", "--port", str(port), port=port, **env)):
         yield port
 
 
@@ -108,7 +109,7 @@ def test_state_out_and_commands_in(world: World, join: Join, site: Gateway) -> N
     ],
 )
 def test_a_hostile_message_ends_only_its_sender(
-    world: World, join: Join, site: Gateway, attack: str, options: dict[str, object]
+    world: World, join: Join, site: Gateway, attack: str, options: dict[str, Any]
 ) -> None:
     attacker, victim = join(world.placed), join(world.foreign)
     topic = attack.format(own=world.placed.device_id, other=world.foreign.device_id)

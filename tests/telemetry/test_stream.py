@@ -1,0 +1,194 @@
+"""The dashboard's stream: names of versions only, gated again at every heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.conf import settings as configured
+from django.db import connections
+from django.http import StreamingHttpResponse
+from django.test import AsyncClient, Client
+from django.urls import reverse
+
+from devices import assignments, live, presence
+from telemetry.watch import Watch
+from tenants import groups
+from tenants.models import Membership, Role, User
+from tests.telemetry.reports import now, save, timed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from pytest_django import DjangoAssertNumQueries, Settings
+
+    from tests.conftest import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HEARTBEAT = configured.STREAM_HEARTBEAT_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.STREAM_HEARTBEAT_SECONDS = 0.1
+    monkeypatch.setattr("telemetry.views.SPACING", 0.0)
+    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
+
+
+def follow(world: World, *changes: Callable[[], object], user: User | None = None, last: str = "") -> list[str]:
+    """What the stream says while one change after another happens; ends with the stream, or when it is still."""
+
+    async def watch() -> list[str]:
+        client = AsyncClient()
+        await client.aforce_login(user or world.viewer)
+        url = reverse("telemetry:stream", kwargs={"serial": world.placed.serial})
+        answer = await client.get(url, {"last": last})
+        assert isinstance(answer, StreamingHttpResponse)
+        assert answer["Content-Type"] == "text/event-stream"
+        assert "no-store" in answer["Cache-Control"]
+        async with asyncio.timeout(10):
+            return await _collect(answer, list(changes))
+
+    return asyncio.run(watch())
+
+
+async def _collect(answer: StreamingHttpResponse, changes: list[Callable[[], object]]) -> list[str]:
+    said = []
+    async for chunk in _texts(answer):
+        if chunk.startswith("event"):
+            said.append(chunk)
+        elif ": alive" in chunk:
+            if not changes:
+                break
+            await sync_to_async(changes.pop(0), thread_sensitive=False)()
+    return said
+
+
+async def _texts(answer: StreamingHttpResponse) -> AsyncIterator[str]:
+    async for chunk in answer.streaming_content:  # type: ignore[union-attr]
+        yield chunk.decode()
+
+
+GONE = "event: gone\ndata: gone\n\n"
+
+
+def test_tells_every_change_of_what_the_page_shows(world: World) -> None:
+    said = follow(
+        world,
+        lambda: save(timed(world.placed, now(), rpm=1)),
+        lambda: presence.seen({world.placed.pk: now()}),
+        lambda: save(timed(world.placed, now(), load=2)),
+        lambda: presence.left([world.placed.pk], now()),
+    )
+    assert len(said) == 5  # the first for a page that shows nothing yet
+    assert len(set(said)) == 5
+    assert all(chunk.startswith("event: changed\nid: ") for chunk in said)
+
+
+def test_says_nothing_that_a_device_reported(world: World) -> None:
+    said = follow(world, lambda: save(timed(world.placed, now(), engineState="Canary", rpm=4321)))
+    assert len(said) == 2
+    assert "Canary" not in "".join(said)
+    assert "4321" not in "".join(said)
+
+
+def test_a_page_that_shows_the_latest_is_left_alone(world: World) -> None:
+    save(timed(world.placed, now(), rpm=1))
+    client = Client()
+    client.force_login(world.viewer)
+    html = client.get(reverse("telemetry:dashboard", kwargs={"serial": world.placed.serial})).content.decode()
+    shown = re.search(r'/stream/\?last=([^"]+)"', html)
+    assert shown
+    assert follow(world, last=shown[1]) == []
+
+
+def test_another_devices_reports_wake_nobody(world: World) -> None:
+    assert len(follow(world, lambda: save(timed(world.foreign, now(), rpm=1)))) == 1
+
+
+def lose_role(world: World) -> None:
+    world.viewer.memberships.all().delete()
+
+
+def lose_account(world: World) -> None:
+    User.objects.filter(pk=world.viewer.pk).update(is_active=False)
+
+
+def lose_device(world: World) -> None:
+    assignments.assign(device=world.placed, group=world.boise, name="Moved", model=None, by=world.owner)
+
+
+def lose_row(world: World) -> None:
+    assignments.release(device=world.placed, by=world.owner)
+
+
+@pytest.mark.parametrize("lose", [lose_role, lose_account, lose_device, lose_row])
+def test_losing_the_right_ends_it(world: World, lose: Callable[[World], None]) -> None:
+    assert follow(world, lambda: lose(world))[-1] == GONE
+
+
+def test_losing_the_right_ends_it_within_five_seconds(world: World, settings: Settings) -> None:
+    settings.STREAM_HEARTBEAT_SECONDS = HEARTBEAT
+    lost: list[float] = []
+
+    def lose() -> None:
+        lose_role(world)
+        lost.append(time.monotonic())
+
+    assert follow(world, lose)[-1] == GONE
+    assert time.monotonic() - lost[0] < 5
+
+
+def test_a_right_that_moves_is_followed(world: World) -> None:
+    def change() -> None:
+        lose_role(world)
+        Membership.objects.create(user=world.viewer, group=world.anaheim, role=Role.TECHNICIAN)
+
+    assert len(follow(world, change, lambda: groups.move(group=world.region, to=world.kanarra.root))) == 1
+    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    assert watch()
+    world.viewer.memberships.update(group=world.tekton)
+    assert watch() is None
+    world.viewer.memberships.update(group=world.sadler)
+    assert watch() is None  # the region hangs elsewhere now
+    world.viewer.memberships.update(group=world.region)
+    assert watch()
+
+
+def test_a_heartbeat_costs_two_short_queries(world: World, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    for _ in range(2):
+        with django_assert_num_queries(2):
+            watch()
+
+
+def test_the_owner_who_may_still_look_is_told_of_the_new_assignment(world: World) -> None:
+    assert len(follow(world, lambda: lose_device(world), user=world.owner)) == 2
+
+
+def test_an_announcement_is_heard_before_the_heartbeat(world: World, settings: Settings) -> None:
+    settings.STREAM_HEARTBEAT_SECONDS = 600.0
+    live._publisher.cache_clear()
+    topic = f"device:{world.placed.device_id}"
+
+    async def scene() -> None:
+        client = AsyncClient()
+        await client.aforce_login(world.viewer)
+        answer = await client.get(reverse("telemetry:stream", kwargs={"serial": world.placed.serial}))
+        assert isinstance(answer, StreamingHttpResponse)
+        said = 0
+        async with asyncio.timeout(5):
+            async for chunk in _texts(answer):
+                said += chunk.startswith("event: changed")
+                if ": alive" in chunk:  # awake: the subscription stands
+                    await sync_to_async(save, thread_sensitive=False)(timed(world.placed, now(), rpm=1))
+                    await asyncio.to_thread(live.announce, [topic])
+                if said == 2:
+                    return
+
+    asyncio.run(scene())
