@@ -57,7 +57,7 @@ class DeviceFilter(forms.Form):
         devices = devices.filter(model=given["model"]) if given["model"] else devices
         devices = _tagged(devices, given["tag"]) if given["tag"] else devices
         devices = devices.filter(group=None) if given["waiting"] else devices
-        return devices.filter(status=given["status"]) if given["status"] else devices  # type: ignore[misc]
+        return devices.with_status().filter(status=given["status"]) if given["status"] else devices  # type: ignore[misc]
 
 
 def owns_organisation(user: User) -> bool:
