@@ -95,8 +95,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 MQTT_URL = env.str("MQTT_URL", default="mqtt://127.0.0.1:1883")
 """`mqtt[s]://user:password@host:port`: the account under which the consumer reads every device's state."""
-MQTT_PORT = env.int("MQTT_PORT", default=1883)
-"""Where the demo's own broker listens."""
 MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="handover-consumer")
 MQTT_CA = env.str("MQTT_CA", default="")
 """The broker's certificate authority (a PEM file), where the system does not know it."""
@@ -222,7 +220,7 @@ CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^broker/"]  # asked inside the net
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

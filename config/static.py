@@ -48,7 +48,8 @@ class StaticFiles:
 
 
 def _environ(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {f"HTTP_{name.decode('latin1').upper().replace('-', '_')}": value.decode("latin1") for name, value in headers}
+    decoded = [(name.decode("latin1"), value.decode("latin1")) for name, value in headers]
+    return {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in decoded}
 
 
 async def _start(send: Any, status: int, headers: Iterable[tuple[str, str]]) -> None:

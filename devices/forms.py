@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django import forms
 from django.db.models import Q
@@ -14,10 +14,11 @@ from devices.models import Device, DeviceModel
 from tenants.models import Group, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from devices.models import DeviceQuerySet
     from tenants.models import User
 
-WAITING = "waiting"
 PLAIN = re.compile(r"[^\W\d][\w .-]*")  # a number would be an index, a quote would end the path
 
 
@@ -28,24 +29,20 @@ class DeviceFilter(forms.Form):
     status = forms.ChoiceField(label="Status")
     model = forms.ModelChoiceField(DeviceModel.objects.none(), label="Model", empty_label="Any model")
     tag = forms.CharField(label="Tag", max_length=120)
-    after = forms.CharField(max_length=200, widget=forms.HiddenInput)
-    before = forms.CharField(max_length=200, widget=forms.HiddenInput)
+    waiting = forms.BooleanField(label="Waiting for a group")
+    after = forms.CharField(max_length=200)
+    before = forms.CharField(max_length=200)
 
-    # What narrows the list, less the page.
+    # What narrows the list as the user set it: neither the page nor the place.
     narrowing: ClassVar[tuple[str, ...]] = ("q", "status", "model", "tag")
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, prefix=None, auto_id="filter-%s", use_required_attribute=False, **kwargs)
+    def __init__(self, data: Mapping[str, str], *, user: User) -> None:
+        super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
         for field in self.fields.values():
             field.required = False
-        self._choose_from(user)
-
-    def _choose_from(self, user: User) -> None:
-        models = DeviceModel.objects.filter(organisation=user.organisation_id)
+        models = DeviceModel.objects.visible_to(user)
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
-        waiting = [(WAITING, "Waiting for a group")] if owns_organisation(user) else []
-        choices = [("", "Any status"), *Device.Status.choices, *waiting]
-        self.fields["status"].choices = choices  # type: ignore[attr-defined]
+        self.fields["status"].choices = [("", "Any status"), *Device.Status.choices]  # type: ignore[attr-defined]
 
     @property
     def active(self) -> list[str]:
@@ -59,9 +56,8 @@ class DeviceFilter(forms.Form):
         devices = devices.filter(_matching(given["q"])) if given["q"] else devices
         devices = devices.filter(model=given["model"]) if given["model"] else devices
         devices = _tagged(devices, given["tag"]) if given["tag"] else devices
-        if given["status"] == WAITING:
-            return devices.filter(group=None)
-        return devices.filter(status=given["status"]) if given["status"] else devices
+        devices = devices.filter(group=None) if given["waiting"] else devices
+        return devices.filter(status=given["status"]) if given["status"] else devices  # type: ignore[misc]
 
 
 def owns_organisation(user: User) -> bool:

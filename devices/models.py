@@ -24,11 +24,19 @@ def new_device_id() -> str:
     return secrets.token_hex(12)
 
 
+class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):
+    def visible_to(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
+        """The table of the user's organisation."""
+        return self.filter(organisation=user.organisation_id) if isinstance(user, User) else self.none()
+
+
 class DeviceModel(models.Model):
     """An entry of the organisation's table of supported device models."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="device_models")
     name = models.CharField(max_length=120)
+
+    objects = DeviceModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

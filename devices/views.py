@@ -31,7 +31,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     found = form.apply(devices.with_status())
     page = pages.page(found.select_related("group", "model"), given)
     groups = [device.group for device in page.devices if device.group]
-    context = {"form": form, "group": group, "page": page, "count": pages.counted(found)}
+    context: dict[str, object] = {"form": form, "group": group, "page": page, "count": pages.counted(found)}
     context |= {"trails": tree.trails(user, groups), "owner": owns_organisation(user)}
     if request.htmx.target == "devices":
         return render(request, "devices/_list.html", context)

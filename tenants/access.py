@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         user: User
         htmx: HtmxDetails
 
+
 M = TypeVar("M", bound=Model)
 
 
@@ -39,8 +40,9 @@ def get_group(user: Viewer, pk: int | str, *, role: Role = Role.VIEWER) -> Group
 
 def get_organisation(user: Viewer, slug: str) -> Organisation:
     """One's own; to everybody else it does not exist."""
-    mine = user.organisation_id if isinstance(user, User) else None
-    return found(Organisation.objects.filter(pk=mine), slug=slug)
+    if not isinstance(user, User):
+        raise Http404
+    return found(Organisation.objects.filter(users=user), slug=slug)
 
 
 def require_technician(user: Viewer) -> User:

@@ -107,7 +107,7 @@ class Organisation(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Keeps the digest beside the logo, so that pages can name the picture without reading it."""
         if "logo" in self.__dict__:
-            self.logo_digest = theme.digest(self.logo) if self.logo else ""
+            self.logo_digest = theme.digest(bytes(self.logo)) if self.logo else ""
             if "logo" in (fields := kwargs.get("update_fields") or ()):
                 kwargs["update_fields"] = {*fields, "logo_digest"}
         super().save(*args, **kwargs)

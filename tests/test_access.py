@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from provisioning import windows
 from tests.provisioning.conftest import report_press
+from tests.tenants.test_theme import PNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,12 @@ def window(world: World) -> dict[str, object]:
     return {"key": opened.key}
 
 
+def logo(world: World) -> dict[str, object]:
+    world.kanarra.logo = PNG
+    world.kanarra.save()
+    return {"slug": world.kanarra.slug, "digest": world.kanarra.logo_digest}
+
+
 def theme(world: World) -> dict[str, object]:
     return {"slug": world.kanarra.slug, "digest": world.kanarra.theme_digest}
 
@@ -62,7 +69,6 @@ ELSEWHERE = everybody(302)  # to signing in, to proving once more who one is, to
 BROKER = everybody(404)
 
 TABLE: dict[str, Row] = {
-    "healthz": Row(everybody(503)),
     "manifest": Row(OPEN),
     "service-worker": Row(OPEN),
     "offline": Row(OPEN),
@@ -86,7 +92,7 @@ TABLE: dict[str, Row] = {
     "mfa_download_recovery_codes": Row((302, *[404] * 6)),
     "tenants:account": Row(SIGNED_IN),
     "tenants:theme": Row((404, 200, 200, 200, 200, 200, 404), kwargs=theme),
-    "tenants:logo": Row(everybody(404), kwargs=theme),
+    "tenants:logo": Row((404, 200, 200, 200, 200, 200, 404), kwargs=logo),
     "devices:list": Row(SIGNED_IN),
     "devices:tree": Row((302, 200, 200, 200, 200, 404, 404), kwargs=lambda world: {"pk": world.sadler.pk}),
     "devices:label": Row(MEMBERS, kwargs=placed),

@@ -34,7 +34,16 @@ def port(root: Path) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(number), "--log-level", "error"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "config.asgi:application",
+        "--port",
+        str(number),
+        "--log-level",
+        "error",
+    ]
     server = subprocess.Popen(command, cwd=settings.BASE_DIR, env={**os.environ, "STATIC_ROOT": str(root)})
     try:
         wait_for(number)

@@ -10,7 +10,8 @@ from io import BytesIO
 
 import segno
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
-from wear import ON_LABEL, ON_VIEW, UNSEEN, dirty
+
+from bench.scan.wear import ON_LABEL, ON_VIEW, UNSEEN, dirty
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 FRAME = (1280, 720)
@@ -74,9 +75,7 @@ def coefficients(quad: list[tuple[float, float]], size: tuple[int, int]) -> list
     """Pillow's perspective transform that puts an image of `size` onto `quad`."""
     width, height = size
     rows = []
-    for (x, y), (u, v) in zip(
-        quad, ((0, 0), (0, height), (width, height), (width, 0)), strict=True
-    ):
+    for (x, y), (u, v) in zip(quad, ((0, 0), (0, height), (width, height), (width, 0)), strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y, u])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y, v])
     return solve(rows)
@@ -117,9 +116,7 @@ def place(
     return Image.composite(drawn, ground, mask)
 
 
-def draw(
-    wear: str, much: float, size: tuple[int, int], rng: random.Random
-) -> tuple[str, Image.Image]:
+def draw(wear: str, much: float, size: tuple[int, int], rng: random.Random) -> tuple[str, Image.Image]:
     text = serial(rng)
     label = symbol(text)
     several = rng.sample([*ON_LABEL, *ON_VIEW], 3) if wear.startswith("mixed") else [wear]
@@ -176,7 +173,5 @@ def photos(count: int, seed: int = 1) -> Iterator[Label]:
             text = serial(rng)
             label = dirty(symbol(text, 24), 0.3 * much, rng)
             wide = PHOTO[1] * (rng.uniform(0.1, 0.4))
-            view = place(
-                label, plastic(PHOTO, rng), wide, rng.uniform(0, 0.6), rng.random() * 6.3, rng
-            )
+            view = place(label, plastic(PHOTO, rng), wide, rng.uniform(0, 0.6), rng.random() * 6.3, rng)
             yield Label(f"{wear}-{index:02}", text, wear, grade, apply(view, much, rng))

@@ -89,9 +89,7 @@ def glare(view: Image.Image, much: float, rng: random.Random) -> Image.Image:
     y = view.height * (0.5 + 0.2 * (rng.random() - 0.5))
     box = [x - reach * 1.6, y - reach * 0.7, x + reach * 1.6, y + reach * 0.7]
     ImageDraw.Draw(spot).ellipse(box, fill=255)
-    spot = spot.rotate(rng.random() * 180, center=(x, y)).filter(
-        ImageFilter.GaussianBlur(reach / 4)
-    )
+    spot = spot.rotate(rng.random() * 180, center=(x, y)).filter(ImageFilter.GaussianBlur(reach / 4))
     return ImageChops.add(view, spot)
 
 
@@ -146,9 +144,7 @@ def curved(view: Image.Image, much: float, rng: random.Random) -> Image.Image:
     """On a pipe: the columns shrink towards the sides."""
     strips, bend = [], 0.2 + 1.1 * much
     count = 48
-    edges = [
-        0.5 + 0.5 * math.sin(bend * (2 * i / count - 1)) / math.sin(bend) for i in range(count + 1)
-    ]
+    edges = [0.5 + 0.5 * math.sin(bend * (2 * i / count - 1)) / math.sin(bend) for i in range(count + 1)]
     for index in range(count):
         box = (int(edges[index] * view.width), 0, int(edges[index + 1] * view.width), view.height)
         left, right = view.width * index // count, view.width * (index + 1) // count

@@ -41,7 +41,10 @@ ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """An organisation to make. A placed device is (name, hospital, model); an account is (e-mail, group, role)."""
+    """An organisation to make; its recipe's model is the first of `models`.
+
+    A placed device is (name, hospital, model); an account is (e-mail, group, role).
+    """
 
     name: str
     slug: str
@@ -70,7 +73,7 @@ KANARRA = Plan(
     colour="#b3420f",
     logo=LOGO,
     recipe="Generator gateway",
-    models=("KG-60", "KG-100", "KG-250", "KG-500", "KG-1000"),
+    models=("KG-250", "KG-60", "KG-100", "KG-500", "KG-1000"),
     tree={
         "Sadler-Isberg": {
             "Los Angeles": ("Kaiser Permanente Anaheim", "Harbor Medical Center", "Valley View Hospital"),
@@ -148,7 +151,7 @@ def _make(plan: Plan) -> None:
     organisation = groups.create_organisation(name=plan.name, slug=plan.slug, colour=plan.colour, logo=logo)
     places = {plan.name: organisation.root} | dict(_grow(organisation.root, plan.tree))
     models = {name: DeviceModel.objects.create(organisation=organisation, name=name) for name in plan.models}
-    version = _make_recipe(organisation, plan.recipe)
+    version = _make_recipe(plan.recipe, models[plan.models[0]])
     for email, place, role in plan.accounts:
         _make_account(email, organisation, places[place], role)
     admin = User.objects.get(email=plan.accounts[0][0])
@@ -169,8 +172,9 @@ def _grow(root: Group, tree: Mapping[str, Mapping[str, Sequence[str]]]) -> Itera
             yield from ((site, groups.create(parent=region, name=site)) for site in sites)
 
 
-def _make_recipe(organisation: Organisation, name: str) -> RecipeVersion:
-    version = RecipeVersion.objects.create(recipe=Recipe.objects.create(organisation=organisation, name=name))
+def _make_recipe(name: str, model: DeviceModel) -> RecipeVersion:
+    recipe = Recipe.objects.create(organisation=model.organisation, name=name, model=model)
+    version = RecipeVersion.objects.create(recipe=recipe)
     Attribute.objects.bulk_create(
         Attribute(version=version, name=name, label=label, type=kind, unit=unit, position=position)
         for position, (name, label, kind, unit) in enumerate(ATTRIBUTES)

@@ -59,7 +59,11 @@ def test_the_current_group_is_always_in_the_tree(client: Client, world: World, m
 
 
 def test_topmost() -> None:
-    assert tree.topmost(["00010002", "0001", "00020001", "00020003", "000100020003"]) == ["0001", "00020001", "00020003"]
+    assert tree.topmost(["00010002", "0001", "00020001", "00020003", "000100020003"]) == [
+        "0001",
+        "00020001",
+        "00020003",
+    ]
     assert tree.topmost([]) == []
 
 

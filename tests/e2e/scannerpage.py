@@ -9,9 +9,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.fakecamera import film, flags
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Playwright
+
+from tests.e2e.fakecamera import film, flags
 
 SERIAL = "7KQ4M2XW9D3T"
 BROWSER = [
@@ -26,9 +27,7 @@ PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 800}, "has_touch":
 @contextmanager
 def phone(playwright: Playwright, *arguments: str, **options: Any) -> Iterator[BrowserContext]:
     """A phone's browser; a script error or a breach of the policy fails the test at its end."""
-    browser = playwright.chromium.launch(
-        executable_path="/usr/bin/chromium", args=[*BROWSER, *arguments]
-    )
+    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*BROWSER, *arguments])
     context = browser.new_context(**{**PHONE, **options})
     faults: list[str] = []
     context.on("weberror", lambda error: faults.append(str(error.error)))
@@ -43,9 +42,7 @@ def breach(line: str) -> bool:
 
 
 @contextmanager
-def seeing(
-    playwright: Playwright, folder: Path, *pictures: Image.Image
-) -> Iterator[BrowserContext]:
+def seeing(playwright: Playwright, folder: Path, *pictures: Image.Image) -> Iterator[BrowserContext]:
     """A phone whose camera shows `pictures`, one after the other, again and again."""
     camera = film(folder / "camera.mjpeg", pictures)
     with phone(playwright, *flags(camera)) as context:

@@ -42,7 +42,7 @@ def playwright() -> Iterator[Playwright]:
 def waiting_serials(stack: Stack, page: Page) -> list[str]:
     """Simulated devices that wait for a technician: what an admin's list shows."""
     sign_in(page, stack, "admin@kanarra.example")
-    page.goto(f"{stack.url}/?waiting=1")
+    page.goto(f"{stack.url}/?status=waiting")
     shown = page.locator("main").inner_text().replace(" ", "")
     spares = {device.serial for device in stack.devices[-2:]}
     return [device.serial for device in stack.devices if device.serial in shown and device.serial not in spares]
@@ -94,7 +94,7 @@ def test_label_to_dashboard(stack: Stack, playwright: Playwright, waiting: list[
 
 def _watch(page: Page) -> None:
     """The dashboard's numbers move by themselves."""
-    live = page.locator("[data-live]")
+    live = page.get_by_role("region", name="Latest values")
     expect(live).to_contain_text("rpm", timeout=15_000)
     before = live.inner_text()
     expect(live).not_to_have_text(before, timeout=15_000)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.fakecamera import FLAGS as FAKE
-from tests.e2e.fakecamera import scene
 from PIL import Image
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
+
+from tests.e2e.fakecamera import FLAGS as FAKE
+from tests.e2e.fakecamera import scene
 from tests.e2e.scannerpage import SERIAL, message, opened, phone, photograph, posted, scan, seeing
 
 pytestmark = pytest.mark.e2e
@@ -52,9 +53,7 @@ def playwright() -> Iterator[Playwright]:
         "GW-2024.0017",
     ],
 )
-def test_a_label_in_view_is_posted(
-    playwright: Playwright, address: str, tmp_path: Path, text: str
-) -> None:
+def test_a_label_in_view_is_posted(playwright: Playwright, address: str, tmp_path: Path, text: str) -> None:
     with seeing(playwright, tmp_path, scene(text, module=7)) as context:
         page = opened(context, address)
         scan(page)
@@ -83,9 +82,7 @@ def test_another_code_is_named_and_not_posted(
         expect(page.get_by_label("Serial")).to_have_value("")
 
 
-def test_two_codes_in_view_are_refused(
-    playwright: Playwright, address: str, tmp_path: Path
-) -> None:
+def test_two_codes_in_view_are_refused(playwright: Playwright, address: str, tmp_path: Path) -> None:
     with seeing(playwright, tmp_path, scene(SERIAL, "5HWY2B8RQ0NC", module=7)) as context:
         page = opened(context, address)
         scan(page)
@@ -107,14 +104,12 @@ def test_a_hidden_page_stops_the_camera_and_offers_to_go_on(
             "document.dispatchEvent(new Event('visibilitychange'))"
         )
         expect(page.get_by_role("button", name="Scan again")).to_be_visible()
-        assert page.evaluate(
-            "document.querySelector('video').srcObject.getTracks().map(t => t.readyState)"
-        ) == ["ended"]
+        assert page.evaluate("document.querySelector('video').srcObject.getTracks().map(t => t.readyState)") == [
+            "ended"
+        ]
 
 
-def test_the_keyboard_starts_and_stops_the_camera(
-    playwright: Playwright, address: str, tmp_path: Path
-) -> None:
+def test_the_keyboard_starts_and_stops_the_camera(playwright: Playwright, address: str, tmp_path: Path) -> None:
     with seeing(playwright, tmp_path, scene()) as context:
         page = opened(context, address)
         page.keyboard.press("Tab")
@@ -189,9 +184,7 @@ def test_an_ignored_question_leaves_the_field_usable(playwright: Playwright, add
         assert posted(page) == {"text": "7kq4 m2xw-9d3t", "via": "typed"}
 
 
-def test_a_decoder_that_does_not_load_says_so(
-    playwright: Playwright, address: str, tmp_path: Path
-) -> None:
+def test_a_decoder_that_does_not_load_says_so(playwright: Playwright, address: str, tmp_path: Path) -> None:
     with seeing(playwright, tmp_path, scene(SERIAL)) as context:
         context.route("**/*.wasm", lambda route: route.abort())
         page = opened(context, address)
@@ -243,9 +236,7 @@ def test_a_file_that_is_no_picture_says_so(playwright: Playwright, address: str)
 # The field, and everybody
 
 
-def test_without_a_connection_the_serial_waits_for_it(
-    playwright: Playwright, address: str, tmp_path: Path
-) -> None:
+def test_without_a_connection_the_serial_waits_for_it(playwright: Playwright, address: str, tmp_path: Path) -> None:
     with seeing(playwright, tmp_path, scene(SERIAL)) as context:
         page = opened(context, address)
         page.wait_for_load_state("networkidle")
@@ -278,11 +269,7 @@ def test_a_refused_text_comes_back_with_its_reason(playwright: Playwright, addre
 def violations(page: Page) -> list[str]:
     page.evaluate((HERE / "vendor/axe-core/axe.min.js").read_text())
     found = page.evaluate("axe.run()")["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html']}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

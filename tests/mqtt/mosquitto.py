@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.mqtt.processes import Process, free_port
+from tests import parts
+from tests.mqtt.processes import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ user root
 
 
 def mosquitto(folder: Path) -> Process:
-    port = free_port()
+    port = parts.free_port()
     configuration = folder / "mosquitto.conf"
     configuration.write_text(CONFIGURATION.format(port=port, folder=folder))
-    return Process(["/usr/sbin/mosquitto", "-c", str(configuration)], port)
+    return Process([parts.needs("mosquitto"), "-c", str(configuration)], port)

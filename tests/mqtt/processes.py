@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
     """Waits until `check` is true; fails with what it last said."""
     deadline = time.monotonic() + seconds
@@ -42,7 +35,8 @@ def listens(port: int) -> bool:
 class Process:
     """A server that can be stopped, killed and started again on its port."""
 
-    def __init__(self, command: Sequence[str], port: int, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, command: Sequence[str], port: int = 0, env: Mapping[str, str] | None = None) -> None:
+        """Without a port its start is not waited for."""
         self.command, self.port, self.env = command, port, env
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +44,7 @@ class Process:
         self._running = subprocess.Popen(
             self.command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        eventually(lambda: listens(self.port), seconds)
+        eventually(lambda: not self.port or listens(self.port), seconds)
 
     def stop(self) -> None:
         self._end(subprocess.Popen.terminate)
@@ -74,10 +68,9 @@ def running(process: Process) -> Iterator[Process]:
         process.stop()
 
 
-def manage(command: str, port: int, *options: str, **env: str) -> Process:
-    """A management command of this site in a process of its own, on the test's database."""
-    variables = {**os.environ, "DEMO": "1", "DATABASE_URL": database_url(), **env}
-    return Process([sys.executable, "manage.py", command, *options], port, variables)
+def python(*command: str, port: int = 0, **env: str) -> Process:
+    """Of this site, in a process of its own, on the test's database."""
+    return Process([sys.executable, *command], port, {**os.environ, "DATABASE_URL": database_url(), **env})
 
 
 def database_url() -> str:

@@ -9,9 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.mqtt.processes import Process, free_port, running
+from tests import parts
+from tests.mqtt.processes import Process, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +23,10 @@ NEWER = ("anonymous_login_user", "mqtt.max_packet_size", "mqtt.max_session_expir
 @contextmanager
 def rabbitmq(folder: Path, site: str, secret: str) -> Iterator[Process]:
     """`site` is the site's host:port; the process's port is the MQTT one."""
+    parts.needs("rabbitmq")
     epmd = shutil.which("epmd")
-    if not SERVER.exists() or epmd is None:
-        pytest.skip("needs RabbitMQ")
-    names, port = free_port(), free_port()
+    assert epmd is not None
+    names, port = parts.free_port(), parts.free_port()
     configuration = folder / "rabbitmq.conf"
     configuration.write_text(_configuration(port, site, secret))
     with ExitStack() as stack:
@@ -64,5 +63,5 @@ def _paths(folder: Path, configuration: Path, port: int) -> dict[str, str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(DOCKER / "enabled_plugins"),
         "RABBITMQ_FEATURE_FLAGS_FILE": str(folder / "feature_flags"),
         "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
-        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_DIST_PORT": str(parts.free_port()),
     }

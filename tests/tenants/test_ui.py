@@ -17,7 +17,14 @@ def render(source: str, **context: object) -> str:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-100, "just now"), (59, "just now"), (60, "1 min ago"), (3599, "59 min ago"), (7200, "2 h ago"), (172_800, "2 d ago")],
+    [
+        (-100, "just now"),
+        (59, "just now"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (7200, "2 h ago"),
+        (172_800, "2 d ago"),
+    ],
 )
 def test_ago(seconds: int, words: str) -> None:
     html = render("{% ago value %}", value=now() - timedelta(seconds=seconds))

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
 import uvloop
-from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from devices.mqtt.embedded import EmbeddedBroker
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=settings.MQTT_PORT)
+        parser.add_argument("--port", type=int, default=os.environ.get("MQTT_PORT", "1883"))
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         for name in ("amqtt", "transitions"):

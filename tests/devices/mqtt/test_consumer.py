@@ -11,12 +11,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from devices.mqtt import consumer as module
 from devices.mqtt import heartbeat
 from devices.mqtt.messages import counts
-from tests.mqtt.processes import eventually, running
-from tests.mqtt.redis import redis_server
+from tests import parts
+from tests.mqtt.processes import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from pytest_django import Settings
 
@@ -192,14 +191,16 @@ def test_a_full_queue_is_shed_and_delivered_again(
 
 
 @pytest.fixture
-def redis(tmp_path: Path, settings: Settings) -> Iterator[Process]:
-    with running(redis_server(tmp_path)) as server:
-        settings.REDIS_URL = f"redis://127.0.0.1:{server.port}/0"
-        yield server
+def redis(settings: Settings) -> Iterator[parts.Redis]:
+    server = parts.Redis()
+    server.start()
+    settings.REDIS_URL = server.url
+    yield server
+    server.stop()
 
 
 def test_the_heart_beats_while_connected(
-    redis: Process, start: Start, device: Client, sink: Sink, broker: Process, monkeypatch: pytest.MonkeyPatch
+    redis: parts.Redis, start: Start, device: Client, sink: Sink, broker: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "LIVES_SECONDS", 3)
     consumer = start()
@@ -217,10 +218,10 @@ def test_the_heart_beats_while_connected(
     assert heartbeat.read() is None
 
 
-def test_without_redis_it_goes_on(redis: Process, start: Start, device: Client, sink: Sink) -> None:
+def test_without_redis_it_goes_on(redis: parts.Redis, start: Start, device: Client, sink: Sink) -> None:
     start()
     eventually(heartbeat.read)
-    redis.kill()
+    redis.stop()
     began = time.monotonic()
     for number in numbers(0, 200):
         send(device, number)
@@ -228,7 +229,7 @@ def test_without_redis_it_goes_on(redis: Process, start: Start, device: Client, 
     assert time.monotonic() - began < 5
 
 
-def test_heartbeat_is_json_of_facts(redis: Process) -> None:
+def test_heartbeat_is_json_of_facts(redis: parts.Redis) -> None:
     heart = heartbeat.Heartbeat()
     assert heart.due()
     heart.beat(connected=True)

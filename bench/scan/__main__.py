@@ -1,6 +1,6 @@
 """How many worn labels the scanner reads, beside its decoder alone on the same pictures.
 
-    python bench/scan/run.py [--count 48] [--photos 24] [--real FOLDER] [--seed 1]
+    python -m bench.scan [--count 48] [--photos 24] [--real FOLDER] [--seed 1]
 
 Draws the labels, opens the scanner's page in headless Chromium under the site's policy, and feeds
 it the pictures. Fails when the page reads fewer than the decoder with its recommended settings, or
@@ -21,8 +21,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from labels import STEPS, Label, photos, worn
 from playwright.sync_api import Page, sync_playwright
+
+from bench.scan.labels import STEPS, Label, photos, worn
 
 HERE = Path(__file__).resolve().parent
 SITE = HERE.parents[1] / "tests/e2e/scannersite.py"
@@ -59,11 +60,7 @@ class Outcome:
 
     def wrong(self) -> list[tuple[str, str]]:
         pairs = zip(self.pictures, self.answers(), strict=True)
-        return [
-            (picture.file, text)
-            for picture, text in pairs
-            if text is not None and not same(picture.text, text)
-        ]
+        return [(picture.file, text) for picture, text in pairs if text is not None and not same(picture.text, text)]
 
     def times(self) -> list[float]:
         return [look["ms"] for looks in self.looks for look in looks]
@@ -136,17 +133,13 @@ def line(name: str, outcome: Outcome, turns: int | None = None) -> float:
 
 
 def table(plain: Outcome, page: Outcome) -> None:
-    print(
-        f"  read by grade of wear, easy to hopeless: page (decoder alone), of each {STEPS} grades"
-    )
+    print(f"  read by grade of wear, easy to hopeless: page (decoder alone), of each {STEPS} grades")
     both = (plain.read(), page.read())
     for wear in dict.fromkeys(picture.wear for picture in page.pictures):
         cells = []
         for grade in range(STEPS):
             here = [
-                index
-                for index, picture in enumerate(page.pictures)
-                if (picture.wear, picture.grade) == (wear, grade)
+                index for index, picture in enumerate(page.pictures) if (picture.wear, picture.grade) == (wear, grade)
             ]
             alone, ours = (sum(read[index] for index in here) for read in both)
             cells.append(f"{ours:3} ({alone:2})/{len(here)}")
