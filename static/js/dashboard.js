@@ -48,7 +48,7 @@
   }
 
   function options(figure, plot) {
-    const line = { stroke: colour("--chart-line"), width: 1.5, points: { show: false }, spanGaps: true };
+    const line = { stroke: colour("--chart-line"), width: 1.5, points: { size: 4, width: 0, fill: colour("--chart-line") }, spanGaps: true };
     const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
     return {
       width: plot.clientWidth,
@@ -56,12 +56,18 @@
       padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      scales: { x: { range: () => [data.from / 1000, data.to / 1000] }, y: { range: bounds } },
+      scales: { x: { range: reach }, y: { range: bounds } },
       axes: [axis({ size: 26, space: 64, values: ticks }), axis({ size: 48, space: 32, values: (_, splits) => splits.map((value) => number.format(value)) })],
       series: [{}, edge, edge, line],
       bands: [{ series: [2, 1], fill: colour("--chart-band") }],
       hooks: { setCursor: [(drawn) => read(figure, drawn)] },
     };
+  }
+
+  // The time range; of a device that has only just begun to report, what there is of it.
+  function reach() {
+    const [from, to, first] = [data.from / 1000, data.to / 1000, data.times[0]];
+    return [first > to - (to - from) / 4 ? Math.max(from, Math.min(first, to - 60)) : from, to];
   }
 
   function bounds(_, low, high) {
