@@ -26,9 +26,11 @@ check: .venv/test.stamp
 parts: .venv/test.stamp
 	@scripts/parts
 
+BENCHES := press ingest streams scan soak
 bench: export DEMO := 1
 bench: .venv/test.stamp parts
-	@for each in bench/bench_*.py; do $(BIN)/python "$$each" || exit 1; done
+	@for each in $(BENCHES); do echo "== $$each"; $(BIN)/python -m "bench.$$each" || failed="$$failed $$each"; done; \
+	test -z "$$failed" || { echo "Missed its bar:$$failed"; exit 1; }
 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
 	--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

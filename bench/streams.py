@@ -1,6 +1,6 @@
 """How many live streams one uvicorn process holds, what each costs, and how long it takes to reach all.
 
-    python bench/streams.py [--streams 1000] [--rounds 5]
+    python -m bench.streams [--streams 1000] [--rounds 5]
 
 All streams look at one device, the worst case: an announcement makes each of them gate and read anew. Then each looks
 at a device of its own. Beside it the floor of the same run: a bare SSE endpoint of the same server that says to all
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 import psutil
 import redis.asyncio
@@ -217,7 +216,7 @@ def report(devices: list[Device], value: int) -> None:
     from tests.telemetry.reports import now
 
     at = now()
-    data = {"rpm": float(value)}
+    data: dict[str, float | str | bool] = {"rpm": float(value)}
     store.save([Report(device, at, data, at, timed=True, retained=False, repeated=False) for device in devices])
     live.announce([f"device:{device.device_id}" for device in devices])
     connections.close_all()
@@ -230,7 +229,7 @@ def run(options: argparse.Namespace, environment: dict[str, str]) -> None:
 
     def all_at_once(n: int) -> int:
         report(devices[:1], n)
-        return options.streams
+        return len(one)
 
     def one_of_them(n: int) -> int:
         report(devices[:1], 1000 + n)

@@ -40,7 +40,7 @@ class DeviceFilter(forms.Form):
         super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
         for field in self.fields.values():
             field.required = False
-        models = DeviceModel.objects.filter(organisation=user.organisation_id)
+        models = DeviceModel.objects.visible_to(user)
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
         self.fields["status"].choices = [("", "Any status"), *Device.Status.choices]  # type: ignore[attr-defined]
 
@@ -57,7 +57,7 @@ class DeviceFilter(forms.Form):
         devices = devices.filter(model=given["model"]) if given["model"] else devices
         devices = _tagged(devices, given["tag"]) if given["tag"] else devices
         devices = devices.filter(group=None) if given["waiting"] else devices
-        return devices.filter(status=given["status"]) if given["status"] else devices  # type: ignore[misc]
+        return devices.with_status().filter(status=given["status"]) if given["status"] else devices  # type: ignore[misc]
 
 
 def owns_organisation(user: User) -> bool:

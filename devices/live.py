@@ -115,7 +115,7 @@ def response(
 
     `check` runs in a thread, gates again, and returns None when the user may no longer: the stream ends.
     `last` is the version that the client has (its Last-Event-ID, or what the page was rendered with).
-    `spacing` is the least number of seconds between two checks, for topics that change without pause.
+    `spacing` is the least number of seconds between two answers to announcements, for topics that change without pause.
     """
     stream = StreamingHttpResponse(events(topic, check, last, spacing), content_type="text/event-stream")
     stream["Cache-Control"] = "no-store"
@@ -127,6 +127,7 @@ async def events(topic: str, check: Callable[[], Seen | None], last: str, spacin
     yield b"retry: 2000\n\n"
     with hub().waiter(topic) as woken:
         while True:
+            hurried = woken.is_set()
             woken.clear()
             try:
                 seen = await in_thread(check)
@@ -136,7 +137,7 @@ async def events(topic: str, check: Callable[[], Seen | None], last: str, spacin
             if seen is None:
                 yield GONE
                 return
-            if seen.version != last:
+            if changed := seen.version != last:
                 last = seen.version
                 yield f"event: changed\nid: {last}\ndata: {last}\n\n".encode()
             else:
@@ -144,9 +145,10 @@ async def events(topic: str, check: Callable[[], Seen | None], last: str, spacin
             if seen.final:
                 yield GONE
                 return
-            await asyncio.sleep(spacing)
+            rest = spacing if hurried or changed else 0.0
+            await asyncio.sleep(rest)
             pause = min(settings.STREAM_HEARTBEAT_SECONDS, seen.again_in or float("inf"))
-            await _wait(woken, max(pause - spacing, 0.01))
+            await _wait(woken, max(pause - rest, 0.01))
 
 
 async def in_thread(check: Callable[[], Seen | None]) -> Seen | None:

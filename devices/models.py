@@ -24,11 +24,19 @@ def new_device_id() -> str:
     return secrets.token_hex(12)
 
 
+class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):
+    def visible_to(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
+        """The table of the user's organisation."""
+        return self.filter(organisation=user.organisation_id) if isinstance(user, User) else self.none()
+
+
 class DeviceModel(models.Model):
     """An entry of the organisation's table of supported device models."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="device_models")
     name = models.CharField(max_length=120)
+
+    objects = DeviceModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -93,11 +101,9 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         """Devices in the user's subtrees; to an admin of the whole organisation, those in no group too."""
         if not isinstance(user, User):
             return self.none()
-        groups = Group.objects.filter(under(user.reach(role)))
-        scope = Q(group__in=groups)
         if owned := [path for path in user.reach(Role.ADMIN) if len(path) == Group.steplen]:
-            scope |= Q(group=None, organisation__root__path__in=owned)
-        return self.filter(scope)
+            return self.filter(organisation__root__path__in=owned)
+        return self.filter(group__in=Group.objects.filter(under(user.reach(role))))
 
     def manageable_by(self, user: User | AnonymousUser) -> DeviceQuerySet:
         return self.visible_to(user, Role.ADMIN)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+
+from devices.models import Device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from devices.models import Device, DeviceQuerySet
+    from devices.models import DeviceQuerySet
+    from tenants.models import User
 
 SIZE = 50
 COUNTED = 1000
@@ -50,8 +53,9 @@ class Page(NamedTuple):
     next: str
 
 
-def page(devices: DeviceQuerySet, given: Mapping[str, str]) -> Page:
+def page(found: DeviceQuerySet, given: Mapping[str, str], *, user: User, broad: bool) -> Page:
     """The page after or before a key, as the query names it; else the first one."""
+    devices = (_walked(found, user) if broad else found).with_status().select_related("group", "model")
     if before := Key.parse(given.get("before", "")):
         rows = list(devices.filter(before.preceding()).order_by("-name", "-pk")[: SIZE + 1])
         shown = rows[:SIZE][::-1]
@@ -61,11 +65,30 @@ def page(devices: DeviceQuerySet, given: Mapping[str, str]) -> Page:
     return _linked(rows[:SIZE], earlier=bool(after and rows), later=len(rows) > SIZE)
 
 
+def _walked(found: DeviceQuerySet, user: User) -> DeviceQuerySet:
+    """The same devices, asked for so that the database goes along the names until the page is full.
+
+    Of thousands that is a few rows read; asked plainly it may read and sort them all.
+    """
+    return Device.objects.filter(Exists(found.filter(pk=OuterRef("pk"))), organisation=user.organisation_id)
+
+
 def _linked(shown: list[Device], *, earlier: bool, later: bool) -> Page:
     return Page(shown, str(Key.of(shown[0])) if earlier else "", str(Key.of(shown[-1])) if later else "")
 
 
-def counted(devices: DeviceQuerySet) -> str:
-    """How many, as far as it is worth counting."""
-    found = devices.order_by()[: COUNTED + 1].count()
-    return f"{COUNTED:,}+" if found > COUNTED else str(found)
+class Count(NamedTuple):
+    """How many there are, as far as it is worth counting."""
+
+    number: int
+
+    @property
+    def broad(self) -> bool:
+        return self.number > COUNTED
+
+    def __str__(self) -> str:
+        return f"{COUNTED:,}+" if self.broad else str(self.number)
+
+
+def counted(found: DeviceQuerySet) -> Count:
+    return Count(found.order_by()[: COUNTED + 1].count())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
 
-from devices.models import Device
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -82,10 +81,10 @@ def _within(path: str, tops: Iterable[str]) -> bool:
 
 
 def _counts(user: User, below: str) -> Counter[str]:
-    """Path of each group -> devices in its subtree, as far as the user sees them: one aggregate."""
-    placed = Device.objects.visible_to(user).filter(group__path__startswith=below).order_by()
+    """Path of each group -> devices in its subtree: one aggregate, added up along the paths."""
+    groups = Group.objects.visible_to(user).filter(path__startswith=below, devices__isnull=False).order_by()
     counts: Counter[str] = Counter()
-    for path, number in placed.values_list("group__path").annotate(number=Count("pk")):
+    for path, number in groups.values_list("path").annotate(number=Count("devices")):
         for above in ancestry(path):
             counts[above] += number
     return counts

@@ -25,13 +25,14 @@ def device_list(request: SignedIn) -> HttpResponse:
     """Home: the group tree beside the devices; for htmx the devices alone."""
     user, given = request.user, request.GET.dict()
     group = get_group(user, given["group"]) if given.get("group") else None
-    devices = Device.objects.visible_to(user).filter(organisation=user.organisation_id)
+    devices = Device.objects.visible_to(user)
     devices = devices.filter(group__path__startswith=group.path) if group else devices
     form = DeviceFilter(given, user=user)
-    found = form.apply(devices.with_status())
-    page = pages.page(found.select_related("group", "model"), given)
+    found = form.apply(devices)
+    count = pages.counted(found)
+    page = pages.page(found, given, user=user, broad=count.broad)
     groups = [device.group for device in page.devices if device.group]
-    context: dict[str, object] = {"form": form, "group": group, "page": page, "count": pages.counted(found)}
+    context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": tree.trails(user, groups), "owner": owns_organisation(user)}
     if request.htmx.target == "devices":
         return render(request, "devices/_list.html", context)

@@ -216,10 +216,8 @@ class Link:
     async def _wait_before_retry(self, reason: str) -> None:
         if self._unplugged.is_set():
             return
-        if self._refusal:
-            delay = backoff(self._attempt, first=FIRST_DELAY_AFTER_REFUSAL)
-        else:
-            delay = backoff(self._attempt)
+        refused = {"first": FIRST_DELAY_AFTER_REFUSAL} if self._refusal else {}
+        delay = backoff(self._attempt, **refused)
         self._attempt += 1
         status = Status.REFUSED if self._refusal else Status.OFFLINE
         self._become(status, f"{reason}; next try in {delay:.0f} s")

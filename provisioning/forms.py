@@ -91,7 +91,7 @@ class PlaceForm(forms.Form):
         groups.queryset = leaves
         groups.choices = [("", groups.empty_label), *_under_parents(leaves, user)]
         models: Any = self.fields["model"]
-        models.queryset = DeviceModel.objects.filter(organisation=user.organisation_id)
+        models.queryset = DeviceModel.objects.visible_to(user)
         self._start_with(device, leaves)
 
     def _start_with(self, device: Device, leaves: Iterable[Group]) -> None:

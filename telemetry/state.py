@@ -9,15 +9,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.http import Http404
 
-from devices.access import get_device
-from devices.live import Seen
 from devices.models import Attribute, Device
 from telemetry.models import Latest, Report
 from telemetry.spans import BadInput
 from telemetry.store import EPOCH
-from tenants.models import Group, User
+from tenants.models import Group
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,7 +45,7 @@ def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
         "numbers": [reading for reading in readings if _is_number(reading.value)],
         "states": [reading for reading in readings if not _is_number(reading.value)],
         "last_seen": last_seen(device),
-        "version": _version(device, values),
+        "version": version(device.assignment_id, device.status, values),
     }
 
 
@@ -85,27 +82,15 @@ def path(user: Viewer, device: Device) -> list[Group]:
     return list(Group.objects.visible_to(user).filter(path__in=above))
 
 
-def check(user_id: int, serial: str) -> Seen | None:
-    """Gates anew, from the rows; None when the user may no longer see the device."""
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None:
-        return None
-    try:
-        device = get_device(user, serial)
-    except Http404:
-        return None
-    return Seen(_version(device, _values(device)))
-
-
 def _values(device: Device) -> Values:
     latest = Latest.objects.of(device).values_list("data", flat=True).first()
     return latest or {}
 
 
-def _version(device: Device, values: Values) -> str:
+def version(assignment: int | None, status: str, values: Values) -> str:
+    """A name for what the fragment shows: another one as soon as it would show something else."""
     shown = zlib.crc32(json.dumps(values, sort_keys=True).encode())
-    status: str = device.status
-    return f"{device.assignment_id or 0}-{status}-{shown:08x}"
+    return f"{assignment or 0}-{status}-{shown:08x}"
 
 
 def _reading(attribute: Attribute, value: Value, ms: int) -> Reading:

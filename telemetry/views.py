@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from asgiref.sync import sync_to_async
@@ -18,6 +17,7 @@ from telemetry import export as csv
 from telemetry import series as history
 from telemetry import spans, state
 from telemetry.models import Report
+from telemetry.watch import Watch
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -65,9 +65,8 @@ async def stream(request: HttpRequest, serial: str) -> StreamingHttpResponse:
     user = cast("User", await request.auser())
     device = await sync_to_async(get_device)(user, serial)
     last = request.headers.get("Last-Event-ID") or request.GET.get("last", "")
-    return devices.live.response(
-        f"device:{device.device_id}", partial(state.check, user.pk, serial), last=last, spacing=SPACING
-    )
+    watch = Watch(user_id=user.pk, device_id=device.pk)
+    return devices.live.response(f"device:{device.device_id}", watch, last=last, spacing=SPACING)
 
 
 @never_cache

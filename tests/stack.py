@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,8 +73,9 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def demo(*options: str, **environment: str) -> Iterator[Stack]:
-    """`manage.py demo` until the block ends; yields once /healthz answers 200."""
-    port, mqtt_port, panel_port = free_ports(3)
+    """`manage.py demo` until the block ends; yields once it says that it is up."""
+    free, mqtt_port, panel_port = free_ports(3)
+    port = int(environment.get("PORT", free))
     with tempfile.TemporaryDirectory(prefix="handover-") as folder:
         own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
         ports = {"PORT": str(port), "MQTT_PORT": str(mqtt_port), "PANEL_PORT": str(panel_port)}
@@ -109,12 +110,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def _wait_until_healthy(stack: Stack) -> None:
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and stack.process.poll() is None:
-        try:
-            with urlopen(f"{stack.url}/healthz", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, OSError):
-            time.sleep(0.2)
+        time.sleep(0.2)
+        with suppress(URLError, OSError), urlopen(f"{stack.url}/healthz", timeout=5) as answer:
+            if answer.status == 200 and "Handover is up" in stack.log:
+                return
     raise RuntimeError(f"the demo did not become healthy:\n{stack.log[-4000:]}")
 
 

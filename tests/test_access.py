@@ -101,7 +101,6 @@ TABLE: dict[str, Row] = {
     "devices:rabbitmq-vhost": Row(BROKER, "post"),
     "devices:rabbitmq-resource": Row(BROKER, "post"),
     "devices:rabbitmq-topic": Row(BROKER, "post"),
-    "healthz": Row(everybody(503)),
     "telemetry:dashboard": Row(MEMBERS, kwargs=placed),
     "telemetry:live": Row(MEMBERS, kwargs=placed),
     "telemetry:stream": Row(MEMBERS, kwargs=placed),

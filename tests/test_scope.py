@@ -16,11 +16,9 @@ SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create
 OWN = "the user's own organisation"
 ELSEWHERE = {
     "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
-    "devices/forms.py": {"models = DeviceModel.objects.filter(organisation=user.organisation_id)": OWN},
-    "provisioning/forms.py": {"models.queryset = DeviceModel.objects.filter(organisation=user.organisation_id)": OWN},
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
-        "found = get_window(User.objects.get(pk=user_pk), key)": "the session's own user",
+        "found = get_window(User.objects.get(pk=user_pk or 0), key)": "the session's own user",
     },
 }
 MANAGERS = {"objects", "_default_manager", "_base_manager"}

@@ -10,7 +10,8 @@ from io import BytesIO
 
 import segno
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
-from wear import ON_LABEL, ON_VIEW, UNSEEN, dirty
+
+from bench.scan.wear import ON_LABEL, ON_VIEW, UNSEEN, dirty
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 FRAME = (1280, 720)

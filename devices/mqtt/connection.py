@@ -133,10 +133,12 @@ class Connection:
         self.pump()
 
     async def close(self) -> None:
-        with suppress(*ENDED):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._writer.close()
-        self._transport.abort()
+        try:
+            with suppress(*ENDED):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._writer.close()
+        finally:
+            self._transport.abort()
 
     @property
     def _transport(self) -> asyncio.WriteTransport:

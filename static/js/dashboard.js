@@ -35,12 +35,14 @@
   const colour = (name) => () => getComputedStyle(grid).getPropertyValue(name).trim();
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 5, useGrouping: false });
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const second = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   const exact = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 
   function ticks(plot, splits) {
     const whole = plot.scales.x.max - plot.scales.x.min;
-    return splits.map((at) => (whole > 2 * 86400 ? day : clock).format(at * 1000));
+    const shown = whole > 2 * 86400 ? day : whole > 600 ? clock : second;
+    return splits.map((at) => shown.format(at * 1000));
   }
 
   function axis(more) {
@@ -48,7 +50,7 @@
   }
 
   function options(figure, plot) {
-    const line = { stroke: colour("--chart-line"), width: 1.5, points: { show: false }, spanGaps: true };
+    const line = { stroke: colour("--chart-line"), width: 1.5, points: { size: 4, width: 0, fill: colour("--chart-line") }, spanGaps: true };
     const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
     return {
       width: plot.clientWidth,
@@ -56,12 +58,18 @@
       padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      scales: { x: { range: () => [data.from / 1000, data.to / 1000] }, y: { range: bounds } },
+      scales: { x: { range: reach }, y: { range: bounds } },
       axes: [axis({ size: 26, space: 64, values: ticks }), axis({ size: 48, space: 32, values: (_, splits) => splits.map((value) => number.format(value)) })],
       series: [{}, edge, edge, line],
       bands: [{ series: [2, 1], fill: colour("--chart-band") }],
       hooks: { setCursor: [(drawn) => read(figure, drawn)] },
     };
+  }
+
+  // The time range; of a device that has only just begun to report, what there is of it.
+  function reach() {
+    const [from, to, first] = [data.from / 1000, data.to / 1000, data.times[0]];
+    return [first > to - (to - from) / 4 ? Math.max(from, Math.min(first, to - 60)) : from, to];
   }
 
   function bounds(_, low, high) {

@@ -9,9 +9,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.fakecamera import film, flags
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Playwright
+
+from tests.e2e.fakecamera import film, flags
 
 SERIAL = "7KQ4M2XW9D3T"
 BROWSER = [

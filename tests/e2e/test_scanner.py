@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.fakecamera import FLAGS as FAKE
-from tests.e2e.fakecamera import scene
 from PIL import Image
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
+
+from tests.e2e.fakecamera import FLAGS as FAKE
+from tests.e2e.fakecamera import scene
 from tests.e2e.scannerpage import SERIAL, message, opened, phone, photograph, posted, scan, seeing
 
 pytestmark = pytest.mark.e2e

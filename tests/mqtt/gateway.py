@@ -50,8 +50,11 @@ class Gateway:
     def publish(self, topic: str, payload: str | bytes = '{"data": {"rpm": 1}}', **options: Any) -> bool:
         """Whether it was acknowledged."""
         info = self.client.publish(topic, payload, **{"qos": 1, **options})
-        eventually(lambda: info.is_published() or self.lost.is_set())
-        return info.is_published()
+        try:
+            eventually(lambda: info.is_published() or self.lost.is_set())
+            return info.is_published()
+        except RuntimeError:  # paho's way to say that the connection went while it was sent
+            return False
 
     def subscribe(self, topic: str) -> str:
         """What was granted; "" if the broker hung up."""

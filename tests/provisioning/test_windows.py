@@ -18,6 +18,11 @@ def model(world: World) -> DeviceModel:
     return DeviceModel.objects.get(organisation=world.kanarra)
 
 
+def assigned(device: Device) -> Assignment:
+    assert device.assignment
+    return device.assignment
+
+
 def finish(world: World, window: Window, **change: object) -> Device:
     given = {"by": world.technician, "name": "KP002", "group": world.anaheim, "model": model(world), **change}
     return windows.finish(window=window, **given)  # type: ignore[arg-type]
@@ -35,7 +40,7 @@ def test_scan_press_place(world: World) -> None:
     assert state(window) == "pressed"
     device = finish(world, window)
     assert state(window) == "completed"
-    assert (device.group, device.name, device.assignment.group) == (world.anaheim, "KP002", world.anaheim)
+    assert (device.group, device.name, assigned(device).group) == (world.anaheim, "KP002", world.anaheim)
     kinds = list(Event.objects.filter(device=device).order_by("id").values_list("kind", flat=True))
     assert kinds == ["registered", "window-opened", "pressed", "provisioned"]
 
@@ -138,12 +143,12 @@ def test_nothing_is_half_done_when_the_group_stopped_being_a_leaf(world: World) 
 def test_reprovisioning_moves_the_device_and_closes_the_old_assignment(world: World) -> None:
     world.kanarra.allow_reprovisioning = True
     world.kanarra.save()
-    old = world.foreign.assignment
+    old = assigned(world.foreign)
     window = windows.open_window(device=world.foreign, by=world.technician)
     report_press(world.foreign)
     device = finish(world, window)
     old.refresh_from_db()
-    assert old.closed_at == pytest.approx(device.assignment.opened_at, abs=timedelta(seconds=1))
+    assert old.closed_at == pytest.approx(assigned(device).opened_at, abs=timedelta(seconds=1))
     assert world.foreign not in Device.objects.visible_to(world.sibling)
     assert world.foreign in Device.objects.visible_to(world.viewer)
 

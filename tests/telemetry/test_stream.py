@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,19 @@ from asgiref.sync import sync_to_async
 from django.conf import settings as configured
 from django.db import connections
 from django.http import StreamingHttpResponse
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from devices import assignments, live, presence
-from tenants.models import User
+from telemetry.watch import Watch
+from tenants import groups
+from tenants.models import Membership, Role, User
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from pytest_django import Settings
+    from pytest_django import DjangoAssertNumQueries, Settings
 
     from tests.conftest import World
 
@@ -96,8 +99,12 @@ def test_says_nothing_that_a_device_reported(world: World) -> None:
 
 def test_a_page_that_shows_the_latest_is_left_alone(world: World) -> None:
     save(timed(world.placed, now(), rpm=1))
-    version = follow(world)[0].split("data: ")[1].strip()
-    assert follow(world, last=version) == []
+    client = Client()
+    client.force_login(world.viewer)
+    html = client.get(reverse("telemetry:dashboard", kwargs={"serial": world.placed.serial})).content.decode()
+    shown = re.search(r'/stream/\?last=([^"]+)"', html)
+    assert shown
+    assert follow(world, last=shown[1]) == []
 
 
 def test_another_devices_reports_wake_nobody(world: World) -> None:
@@ -135,6 +142,29 @@ def test_losing_the_right_ends_it_within_five_seconds(world: World, settings: Se
 
     assert follow(world, lose)[-1] == GONE
     assert time.monotonic() - lost[0] < 5
+
+
+def test_a_right_that_moves_is_followed(world: World) -> None:
+    def change() -> None:
+        lose_role(world)
+        Membership.objects.create(user=world.viewer, group=world.anaheim, role=Role.TECHNICIAN)
+
+    assert len(follow(world, change, lambda: groups.move(group=world.region, to=world.kanarra.root))) == 1
+    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    assert watch()
+    world.viewer.memberships.update(group=world.tekton)
+    assert watch() is None
+    world.viewer.memberships.update(group=world.sadler)
+    assert watch() is None  # the region hangs elsewhere now
+    world.viewer.memberships.update(group=world.region)
+    assert watch()
+
+
+def test_a_heartbeat_costs_two_short_queries(world: World, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    for _ in range(2):
+        with django_assert_num_queries(2):
+            watch()
 
 
 def test_the_owner_who_may_still_look_is_told_of_the_new_assignment(world: World) -> None:

@@ -1,6 +1,6 @@
 """A fleet on the demo's embedded parts: nothing lost, memory steady.
 
-    python bench/bench_soak.py [--gateways 300] [--minutes 10]
+    python -m bench.soak [--gateways 300] [--minutes 10]
 
 Every report that a gateway got an acknowledgement for must be stored; the memory of each process in the last third
 of the run may not be more than a tenth above that of the middle third.
@@ -16,11 +16,8 @@ import sys
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 

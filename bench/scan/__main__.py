@@ -1,6 +1,6 @@
 """How many worn labels the scanner reads, beside its decoder alone on the same pictures.
 
-    python bench/scan/run.py [--count 48] [--photos 24] [--real FOLDER] [--seed 1]
+    python -m bench.scan [--count 48] [--photos 24] [--real FOLDER] [--seed 1]
 
 Draws the labels, opens the scanner's page in headless Chromium under the site's policy, and feeds
 it the pictures. Fails when the page reads fewer than the decoder with its recommended settings, or
@@ -21,8 +21,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from labels import STEPS, Label, photos, worn
 from playwright.sync_api import Page, sync_playwright
+
+from bench.scan.labels import STEPS, Label, photos, worn
 
 HERE = Path(__file__).resolve().parent
 SITE = HERE.parents[1] / "tests/e2e/scannersite.py"

@@ -1,6 +1,6 @@
 """Press to form: from the MQTT publish to the fragment in the browser stream, on the demo's parts.
 
-    python bench/bench_press.py [--rounds 100] [--behind 500]
+    python -m bench.press [--rounds 100] [--behind 500]
 
 Measured idle and with `--behind` messages a second of other devices behind it, beside the floor of the same run:
 broker hop + one durable commit + one Redis publish. Prints milliseconds and ratios.
@@ -20,13 +20,11 @@ import threading
 import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import paho.mqtt.client as mqtt
 import redis.asyncio
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests import parts
 from tests.stack import PASSWORD, Factory, Stack, demo, unplug
@@ -43,7 +41,7 @@ BAR_IDLE_MS, BAR_BUSY_MS = 100.0, 250.0
 
 
 def connect(port: int, device: Factory) -> mqtt.Client:
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=device.device_id, clean_session=False)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device.device_id, clean_session=False)
     client.username_pw_set(device.access_key, device.access_secret)
     up = threading.Event()
     client.on_connect = lambda *_: up.set()
@@ -145,10 +143,14 @@ async def _floor(stack: Stack, redis_url: str, rounds: int) -> list[float]:
     server = redis.asyncio.Redis.from_url(redis_url)
     loop, arrived = asyncio.get_running_loop(), asyncio.Queue[None]()
     password = json.loads((stack.var / "secrets.json").read_text())["MQTT_PASSWORD"]
-    reader = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="floor", clean_session=True)
+    reader = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="floor", clean_session=True)
     reader.username_pw_set("handover", password)
     reader.on_connect = lambda client, *_: client.subscribe("devices/+/state", qos=1)
-    reader.on_message = lambda *_: loop.call_soon_threadsafe(arrived.put_nowait, None)
+
+    def tell(*_: object) -> None:
+        loop.call_soon_threadsafe(arrived.put_nowait, None)
+
+    reader.on_message = tell
     reader.connect("127.0.0.1", stack.mqtt_port)
     reader.loop_start()
     device = stack.devices[-1]

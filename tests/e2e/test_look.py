@@ -1,0 +1,142 @@
+"""How the pages look to people and to screen readers: both sizes, both themes, with and without JavaScript."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, violations
+from tests.stack import demo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+    from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+OWNER = "admin@kanarra.example"
+DOOR = ["/accounts/login/", "/accounts/password/reset/", "/accounts/password/reset/key/1-x/", "/offline/", "/none/"]
+OWN = [
+    "/",
+    "/?waiting=1",
+    "/?q=no-such-device",
+    "/account/",
+    "/accounts/password/change/",
+    "/accounts/2fa/",
+    "/accounts/reauthenticate/",
+    "/accounts/logout/",
+]
+
+KEPT = """navigator.serviceWorker.ready
+    .then(() => caches.keys())
+    .then((names) => Promise.all(names.map(async (name) => (await caches.open(name)).keys())))
+    .then((requests) => requests.flat().map((request) => new URL(request.url).pathname))"""
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with demo() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, launch(playwright) as running:
+        yield running
+
+
+def faults(page: Page, url: str) -> list[object]:
+    """What is wrong with a page: contrast and the like, sideways scrolling, a script or style that was refused."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return [*violations(page), *said, *([f"{wide} px too wide"] if wide > 0 else [])]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_every_page(stack: Stack, browser: Browser, size: ViewportSize, scheme: str) -> None:
+    context = browser.new_context(viewport=size, color_scheme="dark" if scheme == "dark" else "light")
+    page = context.new_page()
+    found = {url: faults(page, stack.url + url) for url in DOOR}
+    sign_in(page, stack, OWNER)
+    label = f"{page.locator('.device-link').first.get_attribute('href')}label/"
+    found |= {url: faults(page, stack.url + url) for url in [*OWN, label]}
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
+    assert {url: wrong for url, wrong in found.items() if wrong} == {}
+    context.close()
+
+
+def test_the_chosen_look_stays(stack: Stack, browser: Browser) -> None:
+    page = browser.new_page(viewport=DESKTOP)
+    sign_in(page, stack, OWNER)
+    page.locator(".menu-button").click()
+    page.get_by_role("button", name="Dark").click()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+    page.close()
+
+
+def test_the_tree_opens_and_stays_open(stack: Stack, browser: Browser) -> None:
+    page = browser.new_page(viewport=DESKTOP)
+    sign_in(page, stack, OWNER)
+    tree = page.get_by_role("navigation", name="Groups")
+    groups = tree.get_by_role("link")
+    expect(groups).to_have_count(5)  # all, waiting, the organisation and its two customers
+    tree.locator("details:not([open]) > summary").first.press("Enter")
+    expect(groups).not_to_have_count(5)
+    opened = groups.all_inner_texts()
+    page.reload()
+    expect(groups).to_have_text(opened, use_inner_text=True)
+    page.close()
+
+
+def test_searching_changes_list_and_address(stack: Stack, browser: Browser) -> None:
+    page = browser.new_page(viewport=PHONE)
+    sign_in(page, stack, OWNER)
+    name = page.locator(".device-link").nth(1).inner_text()
+    page.get_by_label("Search by name or serial").fill(name)
+    page.wait_for_url("**/?q=*")
+    expect(page.locator(".device-link").first).to_have_text(name)
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Status").select_option("never")
+    page.wait_for_url("**status=never*")
+    page.go_back()
+    expect(page.locator(".device-link").first).to_have_text(name)
+    page.close()
+
+
+def test_without_javascript(stack: Stack, browser: Browser) -> None:
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, stack, OWNER)
+    name = page.locator(".device-link").first.inner_text()
+    page.get_by_label("Search by name or serial").fill(name)
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".device-link").first).to_have_text(name)
+    page.get_by_role("navigation", name="Groups").get_by_role("link").nth(2).click()
+    assert "?group=" in page.url
+    context.close()
+
+
+def test_without_a_connection_the_page_says_so_and_comes_back(stack: Stack, browser: Browser) -> None:
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    sign_in(page, stack, OWNER)
+    kept = page.evaluate(KEPT)
+    assert kept
+    assert all(path.startswith("/static/") or path == "/offline/" for path in kept)
+    context.set_offline(True)
+    page.goto(f"{stack.url}/account/")
+    expect(page.get_by_role("heading", name="No connection")).to_be_visible()
+    context.set_offline(False)
+    expect(page.get_by_role("heading", name="Account")).to_be_visible(timeout=20_000)
+    context.close()
