@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -101,7 +101,7 @@ def window(request: Request, key: UUID) -> HttpResponse:
 def _window(request: Request, found: Window, form: PlaceForm | None = None, status: int = 200) -> HttpResponse:
     device = Device.objects.with_status().get(pk=found.device_id)
     if form is None and found.state == Window.State.PRESSED:
-        form = PlaceForm(user=found.technician, device=found.device)
+        form = PlaceForm(user=cast("User", request.user), device=found.device)
     seconds = max(0, ceil((found.deadline - found.now).total_seconds()))
     context = {
         "window": found,

@@ -89,7 +89,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 _, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
                 code, identity = await self._admit(session)
         except Exception as error:
-            log.info("no client: %r", error)
+            log.debug("no client: %r", error)  # a health probe, say
             await _refuse(writer)
             return
         if identity is None:

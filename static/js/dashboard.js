@@ -35,12 +35,14 @@
   const colour = (name) => () => getComputedStyle(grid).getPropertyValue(name).trim();
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 5, useGrouping: false });
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const second = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   const exact = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 
   function ticks(plot, splits) {
     const whole = plot.scales.x.max - plot.scales.x.min;
-    return splits.map((at) => (whole > 2 * 86400 ? day : clock).format(at * 1000));
+    const shown = whole > 2 * 86400 ? day : whole > 600 ? clock : second;
+    return splits.map((at) => shown.format(at * 1000));
   }
 
   function axis(more) {
