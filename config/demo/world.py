@@ -142,7 +142,8 @@ def password() -> str:
 
 
 def first_waiting() -> str:
-    return KANARRA.serials[len(KANARRA.placed)]
+    """Its serial as it is printed on the label."""
+    return serials.grouped(KANARRA.serials[len(KANARRA.placed)])
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,24 +34,30 @@ class Running:
         command += [f"{name}={code}" for name, code in processes.items()]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.until("demo      | ready")
 
-    def until(self, text: str) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
             self.lines.append(line.rstrip())
-            if text in line:
-                return
-        raise AssertionError(f"never said {text!r}: {self.lines}")
+
+    def until(self, line: str, times: int = 1) -> None:
+        until = time.monotonic() + 20
+        while self.lines.count(line) < times:
+            assert time.monotonic() < until, self.lines
+            time.sleep(0.02)
 
     def family(self) -> list[psutil.Process]:
         return list(psutil.Process(self.process.pid).children(recursive=True))
 
     def end(self, number: signal.Signals) -> list[str]:
         """What it said after the signal."""
+        said = len(self.lines)
         self.process.send_signal(number)
-        rest, _ = self.process.communicate(timeout=20)
-        return rest.splitlines()
+        self.process.wait(20)
+        self._reader.join(5)
+        return self.lines[said:]
 
 
 @pytest.fixture
@@ -96,8 +103,7 @@ def test_kills_what_does_not_stop(run: type[Running]) -> None:
 
 def test_kills_what_a_process_left_behind(run: type[Running]) -> None:
     running = run(parent=PARENT)
-    running.until("parent    | up")
-    running.until("parent    | up")
+    running.until("parent    | up", times=2)
     family = running.family()
     assert len(family) == 2
     running.end(signal.SIGTERM)
@@ -127,7 +133,7 @@ def test_starts_again_what_dies_and_says_so(run: type[Running]) -> None:
     running.until("first     | up")
     os.kill(running.family()[0].pid, signal.SIGKILL)
     running.until("demo      | first ended with code -9: starting it again in 2 s")
-    running.until("first     | up")
+    running.until("first     | up", times=2)
 
 
 def test_what_never_gets_ready_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
