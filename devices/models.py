@@ -19,6 +19,8 @@ from tenants.models import Group, Organisation, Role, User, under
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+    from tenants.models import GroupQuerySet
+
 
 def new_device_id() -> str:
     return secrets.token_hex(12)
@@ -102,8 +104,18 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         if not isinstance(user, User):
             return self.none()
         if owned := [path for path in user.reach(Role.ADMIN) if len(path) == Group.steplen]:
-            return self.filter(organisation__root__path__in=owned)
+            whole = Organisation.objects.filter(root__path__in=owned).values("pk")
+            return self.filter(organisation=whole[:1])  # one value, not a join: the index of names stays usable
         return self.filter(group__in=Group.objects.filter(under(user.reach(role))))
+
+    def walked(self, user: User, groups: GroupQuerySet) -> DeviceQuerySet:
+        """The user's devices in these groups, asked for so that the database goes along the names.
+
+        Of many devices a page is then a few rows read; asked plainly it may read and sort them all. A condition
+        inside CASE can't be turned into a join, on either database.
+        """
+        within = Case(When(group__in=groups, then=True), default=False)
+        return self.filter(organisation=user.organisation_id).alias(within=within).filter(within=True)
 
     def manageable_by(self, user: User | AnonymousUser) -> DeviceQuerySet:
         return self.visible_to(user, Role.ADMIN)

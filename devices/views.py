@@ -13,9 +13,12 @@ from devices.access import get_device
 from devices.forms import DeviceFilter, owns_organisation
 from devices.models import Device
 from tenants.access import get_group
+from tenants.models import Group
 
 if TYPE_CHECKING:
+    from devices.models import DeviceQuerySet
     from tenants.access import SignedIn
+    from tenants.models import User
 
 
 @require_safe
@@ -23,20 +26,27 @@ if TYPE_CHECKING:
 @vary_on_headers("HX-Request", "HX-Target")
 def device_list(request: SignedIn) -> HttpResponse:
     """Home: the group tree beside the devices; for htmx the devices alone."""
-    user, given = request.user, request.GET.dict()
+    user, given, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
     group = get_group(user, given["group"]) if given.get("group") else None
-    devices = Device.objects.visible_to(user)
-    devices = devices.filter(group__path__startswith=group.path) if group else devices
-    form = DeviceFilter(given, user=user)
-    found = form.apply(devices)
-    count = pages.counted(found)
-    page = pages.page(found, given, user=user, broad=count.broad)
+    count, found = _found(form, user, group)
+    page = pages.page(found, given)
     groups = [device.group for device in page.devices if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": tree.trails(user, groups), "owner": owns_organisation(user)}
     if request.htmx.target == "devices":
         return render(request, "devices/_list.html", context)
     return render(request, "devices/list.html", context | {"nodes": tree.outline(user, group)})
+
+
+def _found(form: DeviceFilter, user: User, group: Group | None) -> tuple[pages.Count, DeviceQuerySet]:
+    """How many devices there are, and those devices in the way in which a page of so many is found best."""
+    visible, groups = Device.objects.visible_to(user), Group.objects.visible_to(user)
+    if group:
+        visible, groups = visible.filter(group__path__startswith=group.path), groups.filter(path__startswith=group.path)
+    found = form.apply(visible)
+    count = pages.counted(found)
+    plain = not count.broad or (owns_organisation(user) and not group)
+    return count, found if plain else form.apply(Device.objects.walked(user, groups))
 
 
 @require_safe

@@ -28,9 +28,10 @@ LARGEST_LOGO = (256 * 1024, 2048)  # bytes, pixels a side
 
 
 class Accent(NamedTuple):
-    """The accent's parts in one mode: a button's fill, its text and its hover; text, border and tint of their own."""
+    """The accent's parts in one mode: a button's fill, edge, text and hover; text and tint on the page's grounds."""
 
     fill: Colour
+    edge: Colour
     on: Colour
     hover: Colour
     text: Colour
@@ -72,13 +73,12 @@ def until(colour: Colour, *, towards: Colour, over: Sequence[Colour], ratio: flo
 def accent(colour: Colour, mode: str) -> Accent:
     grounds = GROUNDS[mode]
     away, share = (BLACK, 0.08) if mode == "light" else (WHITE, 0.18)
-    fill = until(colour, towards=away, over=grounds[:2], ratio=SHAPE)
-    on = WHITE if contrast(fill, WHITE) >= TEXT else INK
-    if contrast(fill, on) < TEXT:
-        fill = until(fill, towards=WHITE, over=[on], ratio=TEXT)
+    on = WHITE if contrast(colour, WHITE) >= TEXT else INK
+    fill = until(colour, towards=WHITE, over=[on], ratio=TEXT)
     tint = mix(grounds[0], colour, share)
     return Accent(
         fill=fill,
+        edge=until(fill, towards=away, over=grounds[:2], ratio=SHAPE),
         on=on,
         hover=mix(fill, BLACK if on == WHITE else WHITE, 0.16),
         text=until(colour, towards=away, over=[*grounds, tint], ratio=TEXT),

@@ -69,6 +69,7 @@ ELSEWHERE = everybody(302)  # to signing in, to proving once more who one is, to
 BROKER = everybody(404)
 
 TABLE: dict[str, Row] = {
+    "healthz": Row(everybody(503)),
     "manifest": Row(OPEN),
     "service-worker": Row(OPEN),
     "offline": Row(OPEN),

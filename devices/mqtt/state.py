@@ -26,6 +26,13 @@ SECONDS_BELOW = 1e11  # as seconds the year 5138, as milliseconds 1973
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
+
 declared: dict[int, dict[str, str]] = {}
 """Attribute name -> type of each recipe version seen: a version's attributes never change."""
 
@@ -99,16 +106,12 @@ def _body(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_BYTES:
         raise Refused("oversize")
     try:
-        body = json.loads(payload.decode(), parse_constant=_no_constant)
+        body = _JSON.decode(payload.decode())
     except (ValueError, RecursionError):
         raise Refused("malformed") from None
     if not isinstance(body, dict) or not isinstance(body.get("data"), dict):
         raise Refused("malformed")
     return body
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _time(given: object, received_at: datetime) -> datetime:

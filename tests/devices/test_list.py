@@ -46,6 +46,13 @@ def test_strangers_are_sent_to_the_door(client: Client, db: None) -> None:
     assert client.get("/")["Location"] == "/accounts/login/?next=/"
 
 
+@pytest.fixture(params=[1000, 0], ids=["few", "many"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a page of few devices is asked for, and as one of many."""
+    monkeypatch.setattr(pages, "COUNTED", request.param)
+
+
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(
     ("who", "seen"),
     [
@@ -62,6 +69,7 @@ def test_who_sees_which_devices(client: Client, world: World, who: str, seen: li
     assert names(client) == seen
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("who", ["admin", "technician", "viewer"])
 def test_nothing_of_others_in_the_page(client: Client, world: World, who: str) -> None:
     client.force_login(getattr(world, who))
@@ -106,12 +114,14 @@ def test_no_such_group(client: Client, world: World, pk: str) -> None:
     assert dict(absent.headers) == dict(foreign.headers)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_by_group(client: Client, world: World) -> None:
     client.force_login(world.owner)
     assert names(client, group=world.sadler.pk) == ["Anaheim One"]
     assert names(client, group=world.kanarra.root.pk) == ["Anaheim One", "Canary Boise One"]
 
 
+@pytest.mark.usefixtures("either_way")
 def test_by_text(client: Client, world: World) -> None:
     client.force_login(world.owner)
     serial = world.placed.serial
@@ -122,6 +132,7 @@ def test_by_text(client: Client, world: World) -> None:
     assert names(client, q="%") == names(client, q="_") == names(client, q="no such") == []
 
 
+@pytest.mark.usefixtures("either_way")
 def test_by_status(client: Client, world: World) -> None:
     client.force_login(world.owner)
     heard(world.placed, seconds=5)
@@ -132,6 +143,7 @@ def test_by_status(client: Client, world: World) -> None:
     assert "Anaheim One" not in names(client, status="bogus")
 
 
+@pytest.mark.usefixtures("either_way")
 def test_waiting_devices_are_the_owners_alone(client: Client, world: World) -> None:
     client.force_login(world.owner)
     assert names(client, waiting=1) == names(client, waiting=1, status="never") == ["Waiting gateway"]
@@ -142,6 +154,7 @@ def test_waiting_devices_are_the_owners_alone(client: Client, world: World) -> N
     assert "Waiting for a group" not in client.get("/").content.decode()
 
 
+@pytest.mark.usefixtures("either_way")
 def test_by_model(client: Client, world: World) -> None:
     client.force_login(world.owner)
     model = DeviceModel.objects.create(organisation=world.kanarra, name="KG-500")
@@ -151,6 +164,7 @@ def test_by_model(client: Client, world: World) -> None:
     assert names(client, model=alien.pk) == names(client, model="x") == names(client, model=999999) == []
 
 
+@pytest.mark.usefixtures("either_way")
 def test_by_tag(client: Client, world: World) -> None:
     client.force_login(world.owner)
     Device.objects.filter(pk=world.placed.pk).update(tags={"site": "roof", "7": "seven"})
@@ -207,6 +221,7 @@ def walk(client: Client, rel: str, url: str = "/") -> list[list[str]]:
     return found
 
 
+@pytest.mark.usefixtures("either_way")
 def test_pages_hold_every_device_once_in_both_directions(
     client: Client, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

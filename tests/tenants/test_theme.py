@@ -42,12 +42,14 @@ def test_every_colour_stays_readable(mode: str, colour: theme.Colour) -> None:
     assert theme.contrast(parts.on, parts.fill) >= 4.5
     assert theme.contrast(parts.on, parts.hover) >= 4.5
     assert all(theme.contrast(parts.text, ground) >= 4.5 for ground in (*grounds, parts.tint))
-    assert all(theme.contrast(parts.fill, ground) >= 3 for ground in grounds[:2])
+    assert all(theme.contrast(parts.edge, ground) >= 3 for ground in grounds[:2])
     assert theme.contrast(ink, parts.tint) >= 4.5
 
 
-def test_a_readable_colour_is_left_alone() -> None:
-    assert theme.accent(theme.parse("#0f5cc0"), "light").fill == theme.parse("#0f5cc0")
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("code", ["#0f5cc0", "#ffd400", "#000080"])
+def test_a_button_has_the_organisation_s_very_colour(mode: str, code: str) -> None:
+    assert theme.accent(theme.parse(code), mode).fill == theme.parse(code)
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
