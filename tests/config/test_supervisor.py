@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 POLITE = "import signal; print('up'); signal.pause()"
 SAYS_BYE = "import signal, sys; signal.signal(15, lambda *_: sys.exit(print('bye'))); print('up'); signal.pause()"
 STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('up')\nwhile True: signal.pause()"
-PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); {POLITE}"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-u', '-c', {STUBBORN!r}]); {POLITE}"
 
 
 class Running:
