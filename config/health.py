@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest
+
+log = logging.getLogger(__name__)
 
 WITHIN = 2.0
 
@@ -74,5 +77,18 @@ def _passed(answer: Future[bool]) -> bool:
 def healthz(request: HttpRequest) -> JsonResponse:
     parts = check()
     down = sorted(name for name, up in parts.items() if not up)
+    _note(down)
     report = {"status": "down" if down else "up", "parts": {name: "up" if up else "down" for name, up in parts.items()}}
-    return JsonResponse(report | ({"down": down} if down else {}), status=503 if down else 200)
+    answer = JsonResponse(report | ({"down": down} if down else {}), status=503 if down else 200)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # Django would log every 503 that a monitor gets
+    return answer
+
+
+_noted: list[str] = []
+
+
+def _note(down: list[str]) -> None:
+    """A line when it changes."""
+    if down != _noted:
+        log.warning("down: %s", ", ".join(down) or "nothing any more")
+        _noted[:] = down

@@ -113,3 +113,14 @@ def assert_down(client: Client, *parts: str) -> None:
     assert answer.status_code == 503
     assert answer.json()["down"] == list(parts)
     assert b"secret" not in answer.content
+
+
+def test_the_log_says_what_changed_and_nothing_again(
+    client: Client, broker: socket.socket, store: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    health._noted.clear()
+    for _ in range(3):
+        client.get("/healthz")
+    beat(store)
+    client.get("/healthz")
+    assert [record.getMessage() for record in caplog.records] == ["down: consumer", "down: nothing any more"]
