@@ -32,7 +32,7 @@ class Row(NamedTuple):
     statuses: tuple[int, ...]
     method: str = "get"
     kwargs: Callable[[World], dict[str, object]] = lambda world: {}
-    data: Callable[[World], dict[str, object]] = lambda world: {}
+    data: Callable[[World], dict[str, str]] = lambda world: {}
 
 
 def everybody(status: int, *, anonymous: int | None = None) -> tuple[int, ...]:
