@@ -1,4 +1,4 @@
-"""One Celery task and one transaction for each message: how it is not done, for bench_ingest.py to compare with."""
+"""One Celery task and one transaction for each message: how it is not done, for `bench.ingest` to compare with."""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ def state(stack: Stack, device: Factory) -> dict[str, int]:
 def stored(stack: Stack) -> dict[str, int]:
     database = sqlite3.connect(f"file:{stack.var}/handover.sqlite3?mode=ro", uri=True)
     rows = database.execute(
-        "SELECT serial, count(*) FROM telemetry_report JOIN devices_device ON devices_device.id = device_id GROUP BY 1"
+        "SELECT serial, count(*) FROM telemetry_report AS report "
+        "JOIN devices_device AS device ON device.id = report.device_id GROUP BY serial"
     )
     return dict(rows.fetchall())
 

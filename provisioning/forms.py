@@ -69,10 +69,10 @@ class PlaceForm(forms.Form):
     )
     group = forms.ModelChoiceField(
         Group.objects.none(),
-        empty_label="Choose a site…",
+        empty_label="Choose a group…",
         error_messages={
             "required": "Choose where the device is installed.",
-            "invalid_choice": "This site can't take the device (any more). Choose another one.",
+            "invalid_choice": "This group can't take the device (any more). Choose another one.",
         },
     )
     model = forms.ModelChoiceField(
@@ -111,4 +111,4 @@ def _under_parents(leaves: Iterable[Group], user: User) -> Iterator[tuple[str, l
 
     titled = sorted(((heading(leaf), leaf.name, leaf.pk) for leaf in leaves), key=lambda row: (row[0], row[1]))
     for title, rows in groupby(titled, key=lambda row: row[0]):
-        yield title or "Sites", [(pk, name) for _, name, pk in rows]
+        yield title or "Groups", [(pk, name) for _, name, pk in rows]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 WHY_NOT = {
     Window.State.WAITING: "The button has not been pressed in this window yet. Press it, then finish.",
-    Window.State.PRESSED: "The device or the site changed meanwhile, and nothing was done. Look again, then finish.",
+    Window.State.PRESSED: "The device or the group changed meanwhile, and nothing was done. Look again, then finish.",
     Window.State.COMPLETED: "This registration was already finished.",
     Window.State.CANCELLED: "This registration was cancelled. Scan the label again.",
     Window.State.SUPERSEDED: "You scanned this device again, which started a new window. Go on there.",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from provisioning import windows
@@ -30,7 +32,7 @@ class Row(NamedTuple):
     statuses: tuple[int, ...]
     method: str = "get"
     kwargs: Callable[[World], dict[str, object]] = lambda world: {}
-    data: Callable[[World], dict[str, object]] = lambda world: {}
+    data: Callable[[World], dict[str, str]] = lambda world: {}
 
 
 def everybody(status: int, *, anonymous: int | None = None) -> tuple[int, ...]:
@@ -150,3 +152,37 @@ def test_route(name: str, person: str, client: Client, world: World) -> None:
     assert answer.status_code == row.statuses[CAST.index(person)], answer
     if not answer.streaming and person in {"anonymous", "viewer", "technician", "admin"}:
         assert b"Canary" not in answer.content
+
+
+# allauth copies a user's address into its own table when it first meets that user, wherever that is.
+COPIED = "account_emailaddress"
+READS = sorted(
+    name for name, row in TABLE.items() if row.method == "get" and row.statuses[CAST.index("technician")] == 200
+)
+ABSENT = {"serial": "KPNOSUCHDEVICE", "key": "00000000-0000-4000-8000-000000000000", "pk": 999_999}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_no_get_changes_a_row(name: str, client: Client, world: World) -> None:
+    client.force_login(world.technician)
+    url = reverse(name, kwargs=TABLE[name].kwargs(world))
+    with CaptureQueriesContext(connection) as asked:
+        client.get(url, TABLE[name].data(world))
+    changes = [query["sql"] for query in asked if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert [change for change in changes if "django_session" not in change and COPIED not in change] == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in TABLE.items() if row.kwargs in {placed, window}))
+def test_missing_and_forbidden_are_the_same_bytes(name: str, client: Client, world: World) -> None:
+    row = TABLE[name]
+    forbidden = row.kwargs(world)
+    absent = {key: ABSENT[key] for key in forbidden}
+    how = {"content_type": "application/json"} if row.method == "post" and ":api-" in name else {}
+    client.force_login(world.stranger)
+
+    def answer(kwargs: dict[str, object]) -> tuple[int, bytes, dict[str, str]]:
+        given = getattr(client, row.method)(reverse(name, kwargs=kwargs), row.data(world), **how)
+        return given.status_code, given.content, dict(given.headers)
+
+    assert answer(forbidden) == answer(absent)
+    assert answer(absent)[0] == 404

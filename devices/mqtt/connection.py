@@ -111,7 +111,9 @@ class Connection:
             self.write(PubackPacket.build(packet.packet_id))
 
     def write(self, packet: Any) -> None:
-        self._writer.write(packet.to_bytes())
+        """To a client that is just leaving it does nothing: that is not the sender's fault, nor its end."""
+        if not self._transport.is_closing():
+            self._writer.write(packet.to_bytes())
 
     def hurry(self, topic: str, data: bytes) -> None:
         """A QoS 0 message: now or never."""

@@ -53,7 +53,7 @@
     tick();
     if (panel().dataset.state !== "pressed") return;
     navigator.vibrate?.(80);
-    say("Button pressed. Name the device and choose its site.");
+    say("Button pressed. Name the device and choose its group.");
     panel().querySelector("#id_group, select")?.focus();
   }
 

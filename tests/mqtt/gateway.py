@@ -19,6 +19,7 @@ ACCEPTED, REFUSED = "Success", "Not authorized"
 
 class Gateway:
     def __init__(self, port: int, client_id: str, username: str, password: str, *, clean: bool = True) -> None:
+        self.client_id = client_id
         self.answer = ""
         self.lost = threading.Event()
         self.granted: list[str] = []

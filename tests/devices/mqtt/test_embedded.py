@@ -13,6 +13,7 @@ import pytest
 from devices import credentials
 from devices.models import Credential, Device, Event
 from devices.mqtt import state
+from tests import builders
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
 from tests.mqtt.processes import eventually, python, running
 from tests.parts import free_port
@@ -234,6 +235,23 @@ def test_the_consumers_messages_wait_for_it_and_come_again_until_acknowledged(
     site.connect()
     eventually(lambda: len(site.received) == 20)
     assert [payload for _, payload, _ in site.received] == [str(number).encode() for number in range(20)]
+
+
+def test_a_consumer_that_comes_and_goes_costs_no_device_its_connection(
+    world: World, port: int, join: Join, site: Gateway
+) -> None:
+    devices = [join(builders.make_device(world.version)) for _ in range(10)]
+    site.leave()
+    for number in range(20):
+        consumer = Gateway(port, CONSUMER, "site", SECRET, clean=False)
+        assert consumer.connect() == ACCEPTED
+        sent = [device.client.publish(f"devices/{device.client_id}/state", str(number), qos=1) for device in devices]
+        consumer.vanish()
+        for info in sent:
+            info.wait_for_publish(5)
+    assert not any(device.lost.is_set() for device in devices)
+    site.connect()
+    eventually(lambda: {payload for _, payload, _ in site.received} >= {b"19"})
 
 
 def test_a_revoked_credential_ends_the_connection_within_five_seconds(world: World, join: Join) -> None:

@@ -1,6 +1,6 @@
 """Ingest: messages a second that are durable (acknowledged to the broker after their commit).
 
-    python bench/bench_ingest.py [--messages 20000] [--rounds 3]     DATABASE_URL=... for another database than SQLite
+    python -m bench.ingest [--messages 20000] [--rounds 3]     DATABASE_URL=... for another database than SQLite
 
 While the consumer is away its session fills; then it is drained, in turns in one run, by an empty-callback paho
 subscriber of the same session, by the worker's consumer, and (fewer of them) with one Celery task a message.
@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("DEMO", "1")
 
