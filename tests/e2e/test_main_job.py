@@ -42,7 +42,7 @@ def playwright() -> Iterator[Playwright]:
 def waiting_serials(stack: Stack, page: Page) -> list[str]:
     """Simulated devices that wait for a technician: what an admin's list shows."""
     sign_in(page, stack, "admin@kanarra.example")
-    page.goto(f"{stack.url}/?status=waiting")
+    page.goto(f"{stack.url}/?q=Waiting")
     shown = page.locator("main").inner_text().replace(" ", "")
     spares = {device.serial for device in stack.devices[-2:]}
     return [device.serial for device in stack.devices if device.serial in shown and device.serial not in spares]
