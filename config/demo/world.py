@@ -142,8 +142,10 @@ def password() -> str:
 
 
 def first_waiting() -> str:
-    """Its serial as it is printed on the label."""
-    return serials.grouped(KANARRA.serials[len(KANARRA.placed)])
+    """The serial of a device that nobody has placed yet, one that is simulated if there is any left."""
+    placed = Device.objects.filter(serial__in=KANARRA.serials).exclude(group=None).values_list("serial", flat=True)
+    left = [serial for serial in KANARRA.serials if serial not in set(placed)]
+    return left[0] if left else KANARRA.serials[-1]
 
 
 @transaction.atomic

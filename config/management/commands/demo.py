@@ -14,6 +14,7 @@ from django.db import OperationalError, connection, connections
 from config.demo import factory, world
 from config.demo.parts import Parts, Ports
 from config.supervisor import Failed, Supervisor, stop_with_parent
+from devices import serials
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -26,9 +27,9 @@ BANNER = """
   Accounts, all with the password {password}:
 {accounts}
 
-  Try this: open the panel and choose "{waiting}": that is the device in the field, with its label.
+  Try this: open http://127.0.0.1:{panel}/gateways/{serial}: that is the device in the field, with its label.
   Open the site beside it, sign in as technician@sadler.example, choose Register device,
-  scan the label (or type the serial {serial}), press the button on the panel, give it a name and a place.
+  scan the label (or type the serial {printed}), press the device's button, give it a name and a group.
 
   To play a device yourself, use a spare one: {spares}.
   Its credentials are in {file}; docs/protocol.md says what it speaks.
@@ -101,14 +102,16 @@ def _lock(folder: Path) -> IO[str]:
 def _banner(ports: Ports, file: Path, seconds: float) -> str:
     width = max(len(email) for email, _, _ in world.ACCOUNTS)
     accounts = "\n".join(f"    {email:<{width}}  {role.label} of {place}" for email, place, role in world.ACCOUNTS)
+    waiting = world.first_waiting()
+    connections.close_all()
     return BANNER.format(
         seconds=seconds,
         site=ports.site,
         panel=ports.panel,
         password=world.password(),
         accounts=accounts,
-        waiting=world.KANARRA.waiting[0],
-        serial=world.first_waiting(),
+        serial=waiting,
+        printed=serials.grouped(waiting),
         spares=" and ".join(world.spares()),
         file=file,
         mqtt=os.environ.get("MQTT_URL", f"mqtt://127.0.0.1:{ports.mqtt}").rpartition("@")[2],
