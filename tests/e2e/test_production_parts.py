@@ -74,7 +74,7 @@ def test_scan_press_place_watch(stack: Stack) -> None:
     assert "postgresql" in stack.log
     assert "redis     |" not in stack.log
     assert "broker    |" not in stack.log
-    serial = re.findall(r"type the serial (\w{12})", stack.log)[0]
+    serial = re.findall(r"type the serial ([\w ]{14})", stack.log)[0].replace(" ", "")
     browser = Browser(stack.url)
     browser.sign_in("technician@sadler.example", PASSWORD)
     window = browser.post("/register/scan/", text=serial)
