@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
 
 from devices import serials
 from devices.models import Device, DeviceModel
 from provisioning import labels
-from tenants.models import Group
+from tenants.models import Group, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from tenants.models import User
 
@@ -86,29 +86,39 @@ class PlaceForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, device: Device, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        leaves = Group.objects.registrable_by(user)
         groups: Any = self.fields["group"]
-        groups.queryset = leaves
-        groups.choices = [("", groups.empty_label), *_under_parents(leaves, user)]
+        groups.queryset = Group.objects.registrable_by(user)
+        leaves = _leaves(user)
+        groups.choices = [("", groups.empty_label), *_under_parents(leaves)]
         models: Any = self.fields["model"]
         models.queryset = DeviceModel.objects.visible_to(user)
         self._start_with(device, leaves)
 
-    def _start_with(self, device: Device, leaves: Iterable[Group]) -> None:
+    def _start_with(self, device: Device, leaves: list[Leaf]) -> None:
         self.initial = {"name": device.name, "model": device.model_id}
-        only, *others = [*leaves, None]
-        if only is not None and others == [None]:
-            self.initial["group"] = only.pk
+        if len(leaves) == 1:
+            self.initial["group"] = leaves[0].pk
 
 
-def _under_parents(leaves: Iterable[Group], user: User) -> Iterator[tuple[str, list[Choice]]]:
-    """Option groups: every leaf under the path of its parents, as far as the user may see them."""
-    names = dict(Group.objects.visible_to(user).values_list("path", "name"))
+class Leaf(NamedTuple):
+    above: str
+    name: str
+    pk: int
 
-    def heading(leaf: Group) -> str:
-        steps = range(Group.steplen, len(leaf.path), Group.steplen)
-        return " / ".join(names[leaf.path[:step]] for step in steps if leaf.path[:step] in names)
 
-    titled = sorted(((heading(leaf), leaf.name, leaf.pk) for leaf in leaves), key=lambda row: (row[0], row[1]))
-    for title, rows in groupby(titled, key=lambda row: row[0]):
-        yield title or "Groups", [(pk, name) for _, name, pk in rows]
+def _leaves(user: User) -> list[Leaf]:
+    """Where the user may place devices, each with the names above it as far as the user may see them."""
+    groups = Group.objects.visible_to(user).values_list("path", "name", "pk", "numchild")
+    rows = {path: (name, pk, numchild) for path, name, pk, numchild in groups}
+
+    def above(path: str) -> str:
+        steps = range(Group.steplen, len(path), Group.steplen)
+        return " / ".join(rows[path[:step]][0] for step in steps if path[:step] in rows)
+
+    leaves = [(path, name, pk) for path, (name, pk, numchild) in rows.items() if numchild == 0]
+    return sorted(Leaf(above(path), name, pk) for path, name, pk in leaves if user.may(Role.TECHNICIAN, path))
+
+
+def _under_parents(leaves: list[Leaf]) -> Iterator[tuple[str, list[Choice]]]:
+    for title, rows in groupby(leaves, key=lambda leaf: leaf.above):
+        yield title or "Groups", [(leaf.pk, leaf.name) for leaf in rows]

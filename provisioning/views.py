@@ -110,7 +110,7 @@ def _window(request: Request, found: Window, form: PlaceForm | None = None, stat
         "seconds": seconds,
         "clock": f"{seconds // 60}:{seconds % 60:02}",
         "version": version(found, device),
-        "mine": find_visible(request.user, [device.serial]),
+        "mine": find_visible(request.user, [device.serial]) if device.group_id else None,
     }
     template = "provisioning/_window.html" if request.htmx else "provisioning/window.html"
     return render(request, template, context, status=status)

@@ -71,7 +71,9 @@ def run() -> Iterator[type[Running]]:
 
     yield Kept
     for each in started:
-        each.process.kill()
+        family = each.family() if each.process.poll() is None else []
+        for process in (each.process, *family):
+            process.kill()
         each.process.wait()
 
 
