@@ -90,5 +90,5 @@ _noted: list[str] = []
 def _note(down: list[str]) -> None:
     """A line when it changes."""
     if down != _noted:
-        log.warning("down: %s", ", ".join(down) or "nothing any more")
+        log.warning("%s", f"down: {', '.join(down)}" if down else "everything is up")
         _noted[:] = down

@@ -123,4 +123,4 @@ def test_the_log_says_what_changed_and_nothing_again(
         client.get("/healthz")
     beat(store)
     client.get("/healthz")
-    assert [record.getMessage() for record in caplog.records] == ["down: consumer", "down: nothing any more"]
+    assert [record.getMessage() for record in caplog.records] == ["down: consumer", "everything is up"]
