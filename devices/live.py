@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import redis
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 CHANNEL = "handover:live"
 GONE = b"event: gone\ndata: gone\n\n"
 RECONNECT_SECONDS = 1.0
+LISTEN_SECONDS = 1.0
 
 
 class Seen(NamedTuple):
@@ -83,7 +84,7 @@ class Hub:
                 event.set()
 
     async def _listen(self) -> None:
-        while True:
+        while not _cancelled():
             try:
                 await self._relay()
             except Exception as error:
@@ -94,11 +95,20 @@ class Hub:
         client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_keepalive=True, retry=Retry(NoBackoff(), 0))
         async with client, client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
-            async for message in subscription.listen():
-                if message["type"] == "subscribe":
-                    self.wake(list(self._waiters))  # whatever was missed while away
-                elif message["type"] == "message":
-                    self.wake(message["data"].decode(errors="replace").split())
+            while not _cancelled():
+                self._heed(await subscription.get_message(timeout=LISTEN_SECONDS))
+
+    def _heed(self, message: dict[str, Any] | None) -> None:
+        if message is not None and message["type"] == "subscribe":
+            self.wake(list(self._waiters))  # whatever was missed while away
+        elif message is not None and message["type"] == "message":
+            self.wake(message["data"].decode(errors="replace").split())
+
+
+def _cancelled() -> bool:
+    """Asked for, since redis-py can swallow a cancellation while it connects, and a process then never ends."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

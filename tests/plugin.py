@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from tests import parts
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
+HANGS_SECONDS = 300
 started: list[parts.Server] = []
 folder: Path | None = None
 
@@ -85,6 +87,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in theirs]
     for item in theirs:
         item.add_marker(pytest.mark.skip(reason="PostgreSQL is not installed (on Debian: apt-get install postgresql)"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """A test that hangs ends its process with every thread's stack, rather than hold everything up for ever."""
+    faulthandler.dump_traceback_later(HANGS_SECONDS, exit=True, file=2)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -253,3 +253,20 @@ def test_announcing_survives_a_restart_of_redis(server: Killable) -> None:
     assert listener.get_message(timeout=SOON)
     live.announce(["device:b", "device:a", "device:b"])
     assert (listener.get_message(timeout=SOON) or {}).get("data") == b"device:a device:b"
+
+
+def test_a_loop_that_ends_is_not_held_up_whenever_it_ends(server: Killable) -> None:
+    """Redis's client can swallow a cancellation while it connects: then a process that should stop never does."""
+
+    async def scene(delay: float) -> None:
+        with live.hub().waiter("device:a"):
+            await asyncio.sleep(delay)
+        listening = live.hub()._listening
+        assert listening is not None
+        listening.cancel()
+        done, _ = await asyncio.wait([listening], timeout=SOON)
+        assert done, delay
+
+    server.start()
+    for n in range(300):
+        asyncio.run(scene(n * 0.00002))
