@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, close_old_connections
 
 from config.ingest import ingest
 from devices.mqtt.consumer import Consumer
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from devices.mqtt.messages import Message
 
 
+# Of the database's errors only those of the data itself are the message's own; a database that is read-only after a
+# failover, or waits for a migration, will take it later.
+TEMPORARY = (OperationalError, InterfaceError, InternalError, ProgrammingError)
+
+
 def make_consumer() -> Consumer:
-    return Consumer(handle, client_id=settings.MQTT_CLIENT_ID, temporary=(OperationalError, InterfaceError))
+    return Consumer(handle, client_id=settings.MQTT_CLIENT_ID, temporary=TEMPORARY)
 
 
 def handle(messages: Sequence[Message]) -> None:

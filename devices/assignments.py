@@ -24,7 +24,8 @@ def assign(*, device: Device, group: Group, name: str, model: DeviceModel | None
         _lock_leaf(group)
         _close(device, by)
         assignment = Assignment.objects.create(device=device, group=group)
-        _point(device, group=group, assignment=assignment, name=name, model=model)
+        facts = _registered_facts(device) if device.assignment_id is not None else {}
+        _point(device, **facts | {"group": group, "assignment": assignment, "name": name, "model": model})
         _record(Event.Kind.PROVISIONED, device, assignment.pk, by)
     return assignment
 
@@ -35,7 +36,7 @@ def release(*, device: Device, by: User) -> None:
         if device.assignment_id is None:
             raise Moved
         _close(device, by)
-        _point(device, group=None, assignment=None)
+        _point(device, **_registered_facts(device), group=None, assignment=None)
 
 
 def _lock_leaf(group: Group) -> None:
@@ -51,6 +52,12 @@ def _close(device: Device, by: User) -> None:
     if current.update(closed_at=Now()) != 1:
         raise Moved
     _record(Event.Kind.RELEASED, device, device.assignment_id, by)
+
+
+def _registered_facts(device: Device) -> dict[str, object]:
+    """What a tenant called its device and wrote about it leaves with the tenant."""
+    recipe = device.version.recipe
+    return {"name": device.serial, "description": "", "tags": dict(recipe.default_tags)}
 
 
 def _point(device: Device, **to: object) -> None:

@@ -17,6 +17,8 @@ from devices import serials
 from tenants.models import Group, Organisation, Role, User, under
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import AnonymousUser
 
     from tenants.models import GroupQuerySet
@@ -197,6 +199,15 @@ class Device(models.Model):
             raise ValidationError({"model": "This model belongs to another organisation."})
 
     @property
+    def last_seen_at(self) -> datetime | None:
+        """When it was heard last; never a time from before the current assignment, for that is the former tenant's."""
+        try:
+            at: datetime = self.connection.last_seen_at
+        except Connection.DoesNotExist:
+            return None
+        return None if self.assignment and at < self.assignment.opened_at else at
+
+    @property
     def serial_grouped(self) -> str:
         return serials.grouped(self.serial)
 
@@ -249,9 +260,7 @@ class Connection(models.Model):
 class EventQuerySet(models.QuerySet["Event"]):
     def of(self, device: Device) -> EventQuerySet:
         """What happened in the device's current assignment; of a device in no group, since it has none."""
-        if device.assignment_id is not None:
-            return self.filter(device=device, assignment=device.assignment_id)
-        return self.filter(device=device, assignment=None)
+        return self.filter(device=device, assignment=device.assignment_id)
 
 
 class Event(models.Model):

@@ -52,7 +52,7 @@ class Page(NamedTuple):
 
 def page(found: DeviceQuerySet, given: Mapping[str, str]) -> Page:
     """The page after or before a key, as the query names it; else the first one."""
-    devices = found.with_status().select_related("group", "model")
+    devices = found.with_status().select_related("group", "model", "assignment")
     if before := Key.parse(given.get("before", "")):
         rows = list(devices.filter(before.preceding()).order_by("-name", "-pk")[: SIZE + 1])
         shown = rows[:SIZE][::-1]

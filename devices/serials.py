@@ -16,7 +16,7 @@ LENGTH = 12
 MAX_LENGTH = 64
 
 _FOLD = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_SPACING = re.compile(r"[\s\-\u2010-\u2015\u2212]+")
+_UNSEEN = re.compile(r"[\s\-\u2010-\u2015\u2212\x00-\x1f\x7f\ud800-\udfff]+")  # spacing, and what no database takes
 _SHAPE = re.compile(r"[0-9A-Z._:]{1,64}\Z")
 
 
@@ -38,7 +38,7 @@ def _multiply(a: int, b: int) -> int:
 
 def canonical(text: str) -> str:
     """As stored and shown: upper case, without spaces and dashes."""
-    return _SPACING.sub("", text).upper()
+    return _UNSEEN.sub("", text).upper()
 
 
 def fold(text: str) -> str:

@@ -54,7 +54,8 @@ def _found(form: DeviceFilter, user: User, group: Group | None) -> tuple[pages.C
 def group_children(request: SignedIn, pk: int) -> HttpResponse:
     """What the tree shows below one group, fetched when it is opened."""
     skip = request.GET.get("skip", "")
-    parent = tree.children(request.user, get_group(request.user, pk), skip=int(skip) if skip.isdecimal() else 0)
+    start = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
+    parent = tree.children(request.user, get_group(request.user, pk), skip=start)
     return render(request, "tenants/_tree.html", {"nodes": parent.children, "parent": parent})
 
 

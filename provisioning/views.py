@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
 from math import ceil
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from devices import live, serials
 from devices.models import Device
@@ -27,12 +27,15 @@ from tenants.access import require_technician
 from tenants.models import User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
     from tenants.http import Request
+
+    View = Callable[..., HttpResponse]
 
 WHY_NOT = {
     Window.State.WAITING: "The button has not been pressed in this window yet. Press it, then finish.",
@@ -44,6 +47,19 @@ WHY_NOT = {
 }
 
 
+def posted(*, back: str) -> Callable[[View], View]:
+    """For addresses that are posted to. Whoever comes by GET (after signing in again, by a reload) is led `back`."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: Request, **kwargs: Any) -> HttpResponse:
+            return view(request, **kwargs) if request.method == "POST" else redirect(back, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
 @require_GET
 @login_required
 @never_cache
@@ -52,8 +68,8 @@ def register(request: Request) -> HttpResponse:
     return _scanner(request, ScanForm(initial={"text": request.GET.get("serial", "")[: serials.MAX_LENGTH]}))
 
 
-@require_POST
 @login_required
+@posted(back="provisioning:register")
 def scan(request: Request) -> HttpResponse:
     """Opens a window: it changes state, hence POST, and redirects to a page that may be reloaded."""
     user = require_technician(request.user)
@@ -102,6 +118,7 @@ def _window(request: Request, found: Window, form: PlaceForm | None = None, stat
     device = Device.objects.with_status().get(pk=found.device_id)
     if form is None and found.state == Window.State.PRESSED:
         form = PlaceForm(user=cast("User", request.user), device=found.device)
+    mine = find_visible(request.user, [device.serial]) if device.group_id else None
     seconds = max(0, ceil((found.deadline - found.now).total_seconds()))
     context = {
         "window": found,
@@ -110,7 +127,8 @@ def _window(request: Request, found: Window, form: PlaceForm | None = None, stat
         "seconds": seconds,
         "clock": f"{seconds // 60}:{seconds % 60:02}",
         "version": version(found, device),
-        "mine": find_visible(request.user, [device.serial]) if device.group_id else None,
+        "mine": mine,
+        "known": mine or device.group_id is None,  # when it was last heard is its tenant's to know
     }
     template = "provisioning/_window.html" if request.htmx else "provisioning/window.html"
     return render(request, template, context, status=status)
@@ -142,8 +160,8 @@ def progress(user_pk: int | None, key: UUID) -> live.Seen | None:
     return live.Seen(version(found, device), (found.deadline - found.now).total_seconds(), final=ended)
 
 
-@require_POST
 @login_required
+@posted(back="provisioning:window")
 def place(request: Request, key: UUID) -> HttpResponse:
     user = require_technician(request.user)
     found = get_window(user, key)
@@ -160,8 +178,8 @@ def place(request: Request, key: UUID) -> HttpResponse:
     return redirect("telemetry:dashboard", serial=device.serial)
 
 
-@require_POST
 @login_required
+@posted(back="provisioning:window")
 def cancel(request: Request, key: UUID) -> HttpResponse:
     user = require_technician(request.user)
     if windows.cancel(window=get_window(user, key), by=user):

@@ -15,11 +15,10 @@ from django.db.models.functions import Now
 from devices import assignments, live
 from devices.models import Device, DeviceModel, Event
 from provisioning.models import Window
+from tenants.models import Group, User
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from tenants.models import Group, User
 
 
 class Busy(Exception):
@@ -67,10 +66,12 @@ def finish(*, window: Window, by: User, name: str, group: Group, model: DeviceMo
         with transaction.atomic():
             if not window.close(Window.State.COMPLETED, only_if=pressed_by_me):
                 raise NotOpen
-            device = Device.objects.registrable_by(by).get(pk=window.device_id)
+            now = User.objects.get(pk=by.pk)  # with the roles of this moment
+            group = Group.objects.registrable_by(now).get(pk=group.pk)
+            device = Device.objects.registrable_by(now).get(pk=window.device_id)
             assignments.assign(device=device, group=group, name=name, model=model, by=by)
             _announce(window, device)
-    except (Device.DoesNotExist, assignments.Moved):
+    except (Device.DoesNotExist, Group.DoesNotExist, assignments.Moved):
         raise NotOpen from None
     return device
 

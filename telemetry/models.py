@@ -14,9 +14,7 @@ M = TypeVar("M", bound=models.Model)
 class TenureQuerySet(models.QuerySet[M]):
     def of(self, device: Device) -> Self:
         """What belongs to the device's current assignment; of a device in no group, to none."""
-        if device.assignment_id is not None:
-            return self.filter(device=device, assignment=device.assignment_id)
-        return self.filter(device=device, assignment=None)
+        return self.filter(device=device, assignment=device.assignment_id)
 
 
 class ReportQuerySet(TenureQuerySet["Report"]):

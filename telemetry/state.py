@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import ObjectDoesNotExist
-
 from devices.models import Attribute, Device
 from telemetry.models import Latest, Report
 from telemetry.spans import BadInput
@@ -44,7 +42,7 @@ def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
         "device": device,
         "numbers": [reading for reading in readings if _is_number(reading.value)],
         "states": [reading for reading in readings if not _is_number(reading.value)],
-        "last_seen": last_seen(device),
+        "last_seen": device.last_seen_at,
         "version": version(device.assignment_id, device.status, values),
     }
 
@@ -62,15 +60,6 @@ def table(device: Device, declared: list[Attribute], size: int) -> list[tuple[da
     """The newest reports, for those who can't see charts."""
     rows = Report.objects.of(device).order_by("-at").values_list("at", "data")[:size]
     return [(at, [data.get(attribute.name) for attribute in declared]) for at, data in rows]
-
-
-def last_seen(device: Device) -> datetime | None:
-    """Never a time from before the current assignment: that is the former tenant's."""
-    try:
-        at: datetime = device.connection.last_seen_at
-    except ObjectDoesNotExist:
-        return None
-    return None if device.assignment and at < device.assignment.opened_at else at
 
 
 def path(user: Viewer, device: Device) -> list[Group]:

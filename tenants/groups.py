@@ -31,7 +31,10 @@ def create(*, parent: Group, name: str) -> Group:
 def move(*, group: Group, to: Group) -> None:
     """Hang `group` below `to`, with all that is below it; never across organisations."""
     with transaction.atomic():
-        moving, target = _lock(group), _lock(to)
+        # In one order, so that two opposite moves wait for each other instead of both giving up.
+        rows = Group.objects.select_for_update().filter(pk__in=[group.pk, to.pk]).order_by("pk")
+        locked = {row.pk: row for row in rows}
+        moving, target = locked[group.pk], locked[to.pk]
         if moving.is_root() or moving.root_path != target.root_path:
             raise ValidationError("A group stays in its organisation.")
         if target.path.startswith(moving.path):

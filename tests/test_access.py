@@ -186,3 +186,18 @@ def test_missing_and_forbidden_are_the_same_bytes(name: str, client: Client, wor
 
     assert answer(forbidden) == answer(absent)
     assert answer(absent)[0] == 404
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in TABLE.items() if row.kwargs is placed))
+@pytest.mark.parametrize("serial", ["a\x00b", "\x00", "x" * 3000, "\u202e", "%", "..%2f"])
+def test_no_serial_breaks_a_page(name: str, serial: str, client: Client, world: World) -> None:
+    client.force_login(world.technician)
+    assert client.get(reverse(name, kwargs={"serial": serial})).status_code == 404
+
+
+@pytest.mark.parametrize("name", READS)
+def test_what_is_made_for_a_session_stays_in_no_cache(name: str, client: Client, world: World) -> None:
+    client.force_login(world.technician)
+    answer = client.get(reverse(name, kwargs=TABLE[name].kwargs(world)), TABLE[name].data(world))
+    public = name in {"manifest", "service-worker", "offline", "tenants:theme", "tenants:logo", "devices:label-svg"}
+    assert public or "no-store" in answer["Cache-Control"]

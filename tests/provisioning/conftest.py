@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 
-def report_press(device: Device, *, value: bool | float = True) -> list[str]:
-    now = timezone.now()
+def report_press(device: Device, *, value: bool | float | str = True, ago: timedelta = timedelta()) -> list[str]:
+    """A press that the consumer received so long ago; returns the topics of the windows that it moved on."""
+    now = timezone.now() - ago
     report = Report(
         device=device,
         at=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,7 +60,7 @@ def test_problems_are_problem_json(technician: Client, text: object, status: int
 
 
 def test_not_json_and_no_object(technician: Client) -> None:
-    for body in ("{", "[]", "1", '"x"'):
+    for body in ("{", "[]", "1", '"x"', "[" * 100_000):
         assert technician.post(reverse("provisioning:api-windows"), body, "application/json").status_code == 400
 
 
@@ -90,6 +91,13 @@ def test_a_bad_form_names_its_fields(technician: Client, world: World) -> None:
     answer = technician.post(url("complete", window), data, "application/json")
     assert answer.status_code == 400
     assert set(answer.json()["errors"]) == {"group", "name"}
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "a\\u0000b", ["a"], {"a": 1}, None, 7])
+def test_strange_names_are_no_server_error(technician: Client, world: World, name: object) -> None:
+    window = pressed_window(world)
+    body = json.dumps(form_data(world, name=name)).replace("\\\\", "\\")
+    assert technician.post(url("complete", window), body, "application/json").status_code in {200, 400}
 
 
 def test_others_windows_do_not_exist(client: Client, world: World) -> None:

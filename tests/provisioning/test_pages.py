@@ -73,6 +73,16 @@ def test_never_a_word_of_the_devices_telemetry(technician: Client, world: World)
     assert "Boise" not in page
 
 
+def test_the_form_does_not_tell_what_another_tenant_calls_its_device(technician: Client, world: World) -> None:
+    world.kanarra.allow_reprovisioning = True
+    world.kanarra.save()
+    window = windows.open_window(device=world.foreign, by=world.technician)
+    report_press(world.foreign)
+    page = technician.get(url("window", window)).content.decode()
+    assert 'data-state="pressed"' in page
+    assert "Canary" not in page
+
+
 @pytest.mark.parametrize(
     ("text", "status", "says"),
     [
@@ -128,6 +138,7 @@ def test_a_second_technician_is_told(client: Client, world: World) -> None:
     [
         ({"name": ""}, "Give the device a name"),
         ({"name": "x" * 121}, "at most 120"),
+        ({"name": "a\x1bb"}, "Leave control characters out"),
         ({"group": ""}, "Choose where"),
         ({"group": "region"}, "This group can"),
         ({"group": "boise"}, "This group can"),
@@ -233,3 +244,23 @@ def test_the_event_names_who_did_it(technician: Client, world: World) -> None:
     window = pressed_window(world)
     technician.post(url("place", window), form_data(world))
     assert Event.objects.get(kind="provisioned", device=world.waiting).by == world.technician
+
+
+def test_who_comes_by_get_is_led_back(technician: Client, world: World) -> None:
+    window = pressed_window(world)
+    assert technician.get(reverse("provisioning:scan"))["Location"] == reverse("provisioning:register")
+    assert technician.get(url("place", window))["Location"] == url("window", window)
+    assert technician.get(url("cancel", window))["Location"] == url("window", window)
+    window.refresh_from_db()
+    assert window.closed_at is None
+
+
+def test_a_role_lost_while_the_form_was_checked_does_not_finish(world: World) -> None:
+    window = pressed_window(world)
+    assert world.technician.grants  # read before, as a request would have
+    world.technician.memberships.update(role=10)
+    model = DeviceModel.objects.get(organisation=world.kanarra)
+    with pytest.raises(windows.NotOpen):
+        windows.finish(window=window, by=world.technician, name="KP002", group=world.anaheim, model=model)
+    window.refresh_from_db()
+    assert window.closed_at is None

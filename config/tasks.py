@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from celery import shared_task
+from django.core.management import call_command
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def clear_sessions() -> None:
+    """Expired sessions leave the database; again and again changes nothing."""
+    call_command("clearsessions")
