@@ -85,7 +85,7 @@ def _refuse_foreign_characters(text: str) -> None:
         if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"}:
             raise NotALabel("a text with invisible control characters")
         if not character.isascii() and serials.canonical(character):
-            raise NotALabel(f"a text with a letter that no serial has ({unicodedata.name(character, 'unknown')})")
+            raise NotALabel(f"a text with a letter that no serial has, “{character}”")
 
 
 def _serial_of_url(text: str, origins: Collection[str]) -> str:

@@ -174,7 +174,7 @@ def place(request: Request, key: UUID) -> HttpResponse:
         now = get_window(user, key)
         form.add_error(None, WHY_NOT[Window.State(now.state)])
         return _window(request, now, form, status=409)
-    messages.success(request, f"{device.name} is registered.")
+    messages.success(request, f"{device.name} is placed in {device.group}.")
     return redirect("telemetry:dashboard", serial=device.serial)
 
 

@@ -6,6 +6,7 @@
   let endsAt = 0;
   let spoken = Infinity;
   let polling = null;
+  let failures = 0;
 
   const panel = () => document.querySelector("[data-window]");
   const refresh = () => htmx.trigger(panel(), "refresh");
@@ -42,10 +43,19 @@
     }
   }
 
-  function poll(on) {
-    clearInterval(polling);
+  // The stream's errors come again and again while it is down: one interval for all of them.
+  function streamFailed() {
+    failures += 1;
+    document.querySelector("[data-window-offline]").hidden = failures < 2;
     // While the form is being filled in nothing is fetched over it.
-    polling = on ? setInterval(() => panel()?.dataset.state === "waiting" && refresh(), REFRESH_MS) : null;
+    polling ||= setInterval(() => panel()?.dataset.state === "waiting" && refresh(), REFRESH_MS);
+  }
+
+  function streamOpened() {
+    failures = 0;
+    document.querySelector("[data-window-offline]").hidden = true;
+    clearInterval(polling);
+    polling = null;
   }
 
   function arrived() {
@@ -57,8 +67,14 @@
     panel().querySelector("#id_group, select")?.focus();
   }
 
-  document.body.addEventListener("htmx:sseError", () => poll(true));
-  document.body.addEventListener("htmx:sseOpen", () => poll(false));
+  document.body.addEventListener("htmx:sseError", streamFailed);
+  document.body.addEventListener("htmx:sseOpen", streamOpened);
+  document.body.addEventListener("submit", (event) => {
+    const button = event.target.querySelector("[data-busy]");
+    if (!button) return;
+    button.textContent = button.dataset.busy;
+    button.classList.add("disabled");
+  });
   document.body.addEventListener("htmx:afterSwap", () => panel() && arrived());
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && panel()?.dataset.state === "waiting") refresh();

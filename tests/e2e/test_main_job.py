@@ -77,7 +77,7 @@ def test_label_to_dashboard(stack: Stack, playwright: Playwright, waiting: list[
         taps += 1
         page.get_by_role("button", name="Scan label").click()
         taps += 1
-        expect(page.get_by_text("Press the register button")).to_be_visible(timeout=15_000)
+        expect(page.get_by_role("heading", name="Press the register button")).to_be_visible(timeout=15_000)
         press(stack, browser, serial)
         expect(page.get_by_label("Name")).to_be_visible(timeout=5_000)
         page.get_by_label("Group").select_option(label="Kaiser Permanente Anaheim")
@@ -108,7 +108,7 @@ def test_by_typed_serial_without_javascript(stack: Stack, playwright: Playwright
         page.goto(f"{stack.url}/register/")
         page.get_by_label("Serial").fill(serial.lower())
         page.get_by_role("button", name="Continue").click()
-        expect(page.get_by_text("Press the register button")).to_be_visible()
+        expect(page.get_by_role("heading", name="Press the register button")).to_be_visible()
         press(stack, browser, serial)
         expect(page.get_by_label("Name")).to_be_visible(timeout=15_000)  # it refreshes itself
         page.get_by_label("Group").select_option(label="Kaiser Permanente Anaheim")
@@ -124,7 +124,7 @@ def test_by_photo(stack: Stack, playwright: Playwright, waiting: list[str], tmp_
         sign_in(page, stack, "technician@sadler.example")
         page.goto(f"{stack.url}/register/")
         page.locator('input[type="file"]').set_input_files(picture)
-        expect(page.get_by_text("Press the register button")).to_be_visible(timeout=15_000)
+        expect(page.get_by_role("heading", name="Press the register button")).to_be_visible(timeout=15_000)
         before = page.locator("[data-window-time]").inner_text()
         page.wait_for_timeout(2500)
         page.reload()
@@ -152,7 +152,7 @@ def test_every_page_is_accessible_and_fits(
         page.goto(f"{stack.url}/register/")
         page.get_by_label("Serial").fill(waiting[3])
         page.get_by_role("button", name="Continue").click()
-        expect(page.get_by_text("Press the register button")).to_be_visible()
+        expect(page.get_by_role("heading", name="Press the register button")).to_be_visible()
         _check(page)
         press(stack, browser, waiting[3])
         expect(page.get_by_label("Name")).to_be_visible(timeout=5_000)

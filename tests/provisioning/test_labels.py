@@ -63,7 +63,7 @@ def test_tr005_gives_serial_then_dev_eui() -> None:
         ("<script>alert(1)</script>", "no serial"),
         ("TMRY\x005AVJ28N5", "control characters"),
         ("TMRY\u202e5AVJ28N5", "control characters"),
-        ("T\u041cRY5AVJ28N5", "CYRILLIC CAPITAL LETTER EM"),
+        ("T\u041cRY5AVJ28N5", "“\u041c”"),
         ('{"DevEUI": "AABBCCDDEEFF0011"}', "data record"),
         (f"{TR005}:C0000", "checksum"),
         ("LW:D0:1122", "incomplete"),
