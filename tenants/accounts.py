@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
+class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
+    error_messages: ClassVar = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This code does not fit. Enter the one that the app shows now, and check the clock of your phone.",
+    }
+
+
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages: ClassVar = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "E-mail or password is wrong. Try again, or reset the password.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

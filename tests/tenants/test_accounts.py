@@ -68,7 +68,7 @@ def test_who_is_signed_in_needs_no_door(client: Client, world: World) -> None:
 def test_a_wrong_password_says_the_same_as_an_unknown_address(client: Client, world: World, email: str) -> None:
     body = sign_in(client, email, "wrong horse battery").content.decode()
     assert 'role="alert"' in body
-    assert "not correct" in body
+    assert "E-mail or password is wrong" in body
     assert not signed_in(client)
 
 
