@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages: ClassVar = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": "This code does not fit. Enter the one that the app shows now, and check the clock of your phone.",
+        "incorrect_code": "This code does not fit. Enter the one that the app shows now, and check its clock.",
     }
 
 
