@@ -14,7 +14,7 @@ FORBIDDEN = re.compile(
     "|".join(
         [
             r"pypi\." + "org",
-            "pythonhosted" + r"\.org",
+            "python" + r"hosted\.org",
             r"registry\.npmjs" + r"\.org",
             r"deb\.debian" + r"\.org",
             "--(extra-)?index-" + "url [^=\n]*//",
