@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
+from django_htmx.http import HttpResponseClientRedirect
 
 from devices import live, serials
 from devices.models import Device
@@ -175,7 +176,8 @@ def place(request: Request, key: UUID) -> HttpResponse:
         form.add_error(None, WHY_NOT[Window.State(now.state)])
         return _window(request, now, form, status=409)
     messages.success(request, f"{device.name} is placed in {device.group}.")
-    return redirect("telemetry:dashboard", serial=device.serial)
+    dashboard = reverse("telemetry:dashboard", kwargs={"serial": device.serial})
+    return HttpResponseClientRedirect(dashboard) if request.htmx else redirect(dashboard)
 
 
 @login_required

@@ -7,6 +7,7 @@
   let spoken = Infinity;
   let polling = null;
   let failures = 0;
+  let idle = null; // a busy button and what it says when it is not
 
   const panel = () => document.querySelector("[data-window]");
   const refresh = () => htmx.trigger(panel(), "refresh");
@@ -62,6 +63,11 @@
     start();
     tick();
     if (panel().dataset.state !== "pressed") return;
+    const wrong = panel().querySelector(".is-invalid");
+    if (wrong) {
+      wrong.focus();
+      return;
+    }
     navigator.vibrate?.(80);
     say("Button pressed. Name the device and choose its group.");
     panel().querySelector("#id_group, select")?.focus();
@@ -72,8 +78,13 @@
   document.body.addEventListener("submit", (event) => {
     const button = event.target.querySelector("[data-busy]");
     if (!button) return;
+    idle = [button, button.innerHTML];
     button.textContent = button.dataset.busy;
-    button.classList.add("disabled");
+  });
+  // No signal: the form stays as it was filled in, and says so (app.js); its button is ready again.
+  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.successful || !idle) return;
+    [idle[0].innerHTML, idle] = [idle[1], null];
   });
   document.body.addEventListener("htmx:afterSwap", () => panel() && arrived());
   document.addEventListener("visibilitychange", () => {

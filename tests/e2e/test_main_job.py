@@ -116,9 +116,35 @@ def test_by_typed_serial_without_javascript(stack: Stack, playwright: Playwright
         expect(page).to_have_url(f"{stack.url}/devices/{serial}/")
 
 
+def test_finishing_without_signal_keeps_the_form(stack: Stack, playwright: Playwright, waiting: list[str]) -> None:
+    serial = waiting[2]
+    with launch(playwright) as browser:
+        page = phone(browser)
+        sign_in(page, stack, "technician@sadler.example")
+        page.goto(f"{stack.url}/register/")
+        page.get_by_label("Serial").fill(serial)
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("heading", name="Press the register button")).to_be_visible()
+        press(stack, browser, serial)
+        page.get_by_label("Name").fill("")
+        page.get_by_label("Group").select_option(label="Harbor Medical Center")
+        page.get_by_label("Name").fill("x" * 120)
+        page.context.set_offline(True)
+        finish = page.get_by_role("button", name="Finish registration")
+        finish.click()
+        expect(page.get_by_text("No connection").first).to_be_visible()
+        expect(finish).to_be_visible()
+        expect(page.get_by_label("Name")).to_have_value("x" * 120)
+        page.context.set_offline(False)
+        page.get_by_label("Name").fill("KP003")
+        finish.click()
+        expect(page).to_have_url(f"{stack.url}/devices/{serial}/")
+        expect(page.get_by_text("KP003 is placed in Harbor Medical Center.")).to_be_visible()
+
+
 def test_by_photo(stack: Stack, playwright: Playwright, waiting: list[str], tmp_path: Path) -> None:
     picture = tmp_path / "label.jpg"
-    fakecamera.scene(waiting[2], size=(2016, 1512), module=11).rotate(7, expand=True).save(picture)
+    fakecamera.scene(waiting[3], size=(2016, 1512), module=11).rotate(7, expand=True).save(picture)
     with launch(playwright) as browser:
         page = phone(browser)
         sign_in(page, stack, "technician@sadler.example")
