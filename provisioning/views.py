@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial, wraps
 from math import ceil
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-    from tenants.http import Request
+    from tenants.access import SignedIn
 
     View = Callable[..., HttpResponse]
 
@@ -53,7 +53,7 @@ def posted(*, back: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: Request, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SignedIn, **kwargs: Any) -> HttpResponse:
             return view(request, **kwargs) if request.method == "POST" else redirect(back, **kwargs)
 
         return guarded
@@ -64,14 +64,14 @@ def posted(*, back: str) -> Callable[[View], View]:
 @require_GET
 @login_required
 @never_cache
-def register(request: Request) -> HttpResponse:
+def register(request: SignedIn) -> HttpResponse:
     require_technician(request.user)
     return _scanner(request, ScanForm(initial={"text": request.GET.get("serial", "")[: serials.MAX_LENGTH]}))
 
 
 @login_required
 @posted(back="provisioning:register")
-def scan(request: Request) -> HttpResponse:
+def scan(request: SignedIn) -> HttpResponse:
     """Opens a window: it changes state, hence POST, and redirects to a page that may be reloaded."""
     user = require_technician(request.user)
     form = ScanForm(request.POST, origins=origins(request))
@@ -88,14 +88,14 @@ def scan(request: Request) -> HttpResponse:
     return redirect("provisioning:window", key=window.key)
 
 
-def _not_registrable(request: Request, user: User, form: ScanForm) -> HttpResponse:
+def _not_registrable(request: SignedIn, user: User, form: ScanForm) -> HttpResponse:
     if mine := find_visible(user, form.candidates):
         return _scanner(request, form, status=409, mine=mine)
     form.refuse_unknown()
     return _scanner(request, form, status=404)
 
 
-def _scanner(request: Request, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
+def _scanner(request: SignedIn, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
     context = {"form": form, "mine": mine, "label_origins": settings.SITE_URLS}
     return render(request, "provisioning/register.html", context, status=status)
 
@@ -107,7 +107,7 @@ def origins(request: HttpRequest) -> list[str]:
 @require_GET
 @login_required
 @never_cache
-def window(request: Request, key: UUID) -> HttpResponse:
+def window(request: SignedIn, key: UUID) -> HttpResponse:
     """The whole page, or for htmx the part that changes."""
     found = get_window(request.user, key)
     if found.state == Window.State.COMPLETED and not request.htmx:
@@ -115,10 +115,10 @@ def window(request: Request, key: UUID) -> HttpResponse:
     return _window(request, found)
 
 
-def _window(request: Request, found: Window, form: PlaceForm | None = None, status: int = 200) -> HttpResponse:
+def _window(request: SignedIn, found: Window, form: PlaceForm | None = None, status: int = 200) -> HttpResponse:
     device = Device.objects.with_status().get(pk=found.device_id)
     if form is None and found.state == Window.State.PRESSED:
-        form = PlaceForm(user=cast("User", request.user), device=found.device)
+        form = PlaceForm(user=request.user, device=found.device)
     mine = find_visible(request.user, [device.serial]) if device.group_id else None
     seconds = max(0, ceil((found.deadline - found.now).total_seconds()))
     context = {
@@ -142,7 +142,7 @@ def version(found: Window, device: Device) -> str:
 
 @require_GET
 @login_required
-async def stream(request: Request, key: UUID) -> HttpResponseBase:
+async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """This window's progress, and nothing of the device's telemetry."""
     user = await request.auser()
     await sync_to_async(get_window)(user, key)
@@ -163,7 +163,7 @@ def progress(user_pk: int | None, key: UUID) -> live.Seen | None:
 
 @login_required
 @posted(back="provisioning:window")
-def place(request: Request, key: UUID) -> HttpResponse:
+def place(request: SignedIn, key: UUID) -> HttpResponse:
     user = require_technician(request.user)
     found = get_window(user, key)
     form = PlaceForm(request.POST, user=user, device=found.device)
@@ -182,7 +182,7 @@ def place(request: Request, key: UUID) -> HttpResponse:
 
 @login_required
 @posted(back="provisioning:window")
-def cancel(request: Request, key: UUID) -> HttpResponse:
+def cancel(request: SignedIn, key: UUID) -> HttpResponse:
     user = require_technician(request.user)
     if windows.cancel(window=get_window(user, key), by=user):
         messages.info(request, "Registration cancelled. Nothing was changed.")
@@ -191,7 +191,7 @@ def cancel(request: Request, key: UUID) -> HttpResponse:
 
 @require_GET
 @login_required
-def label(request: Request, serial: str) -> HttpResponse:
+def label(request: SignedIn, serial: str) -> HttpResponse:
     """What a phone's own camera opens: an owner's dashboard, a technician's register page, else the same 404."""
     if device := find_visible(request.user, [serial]):
         return redirect("telemetry:dashboard", serial=device.serial)

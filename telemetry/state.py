@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from devices.models import Attribute, Device
+from devices.tree import ancestry
 from telemetry.models import Latest, Report
 from telemetry.spans import BadInput
 from telemetry.store import EPOCH
@@ -66,9 +67,7 @@ def path(user: Viewer, device: Device) -> list[Group]:
     """The device's group and those above it, as far as the user can see."""
     if device.group is None:
         return []
-    steps = range(Group.steplen, len(device.group.path) + 1, Group.steplen)
-    above = [device.group.path[:length] for length in steps]
-    return list(Group.objects.visible_to(user).filter(path__in=above))
+    return list(Group.objects.visible_to(user).filter(path__in=ancestry(device.group.path)))
 
 
 def _values(device: Device) -> Values:

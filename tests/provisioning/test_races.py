@@ -25,12 +25,6 @@ AT_ONCE = 50
 ROUNDS = 20
 
 
-@pytest.fixture(autouse=True)
-def _postgresql() -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has one writer at a time; this runs on PostgreSQL")
-
-
 def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
     gate = Barrier(count)
 
