@@ -121,7 +121,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {"clear-sessions": {"task": "config.tasks.clear_sessions", "schedule": 86_400.0}}
+CELERY_BEAT_SCHEDULE = {
+    "clear-sessions": {"task": "config.tasks.clear_sessions", "schedule": 86_400.0},
+    "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
+}
 
 # Rules --------------------------------------------------------------------------------------
 

@@ -56,8 +56,7 @@ def _close(device: Device, by: User) -> None:
 
 def _registered_facts(device: Device) -> dict[str, object]:
     """What a tenant called its device and wrote about it leaves with the tenant."""
-    recipe = device.version.recipe
-    return {"name": device.serial, "description": "", "tags": dict(recipe.default_tags)}
+    return {"name": device.serial, "description": "", "tags": dict(device.version.default_tags)}
 
 
 def _point(device: Device, **to: object) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from devices import serials
 from devices.models import Device, Event, RecipeVersion
 
 if TYPE_CHECKING:
+    from django.db.models.expressions import CombinedExpression
+
     from tenants.models import User
 
 
@@ -23,10 +27,19 @@ def register(*, version: RecipeVersion, by: User | None, serial: str = "", name:
             serial=serial,
             version=version,
             name=name or serial,
-            model=recipe.model,
-            tags=dict(recipe.default_tags),
+            model=version.model,
+            tags=dict(version.default_tags),
+            expires_at=expiry(version),
         )
-        device.full_clean(exclude=["registered_at", "serial_key"])
+        device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])
         device.save()
+        device.refresh_from_db(fields=["expires_at"])
         Event.objects.create(organisation=recipe.organisation, device=device, by=by, kind=Event.Kind.REGISTERED)
     return device
+
+
+def expiry(version: RecipeVersion) -> CombinedExpression | None:
+    """When a device made now expires unless it connects; None for recipes whose devices never do."""
+    if not version.expires:
+        return None
+    return Now() + timedelta(hours=version.recipe.organisation.activation_hours)

@@ -50,3 +50,17 @@ def require_technician(user: Viewer) -> User:
     if isinstance(user, User) and user.organisation_id and user.reach(Role.TECHNICIAN):
         return user
     raise Http404
+
+
+def require_admin(user: Viewer) -> User:
+    """The user, if there is any group whose admin they are; else the uniform 404."""
+    if isinstance(user, User) and user.organisation_id and user.reach(Role.ADMIN):
+        return user
+    raise Http404
+
+
+def require_owner(user: Viewer) -> User:
+    """The user, if they are an admin of their whole organisation; else the uniform 404."""
+    if isinstance(user, User) and user.organisation_id and user.owns_organisation:
+        return user
+    raise Http404

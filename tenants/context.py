@@ -14,4 +14,9 @@ def organisation(request: HttpRequest) -> dict[str, object]:
     if not isinstance(user, User) or user.organisation_id is None:
         return {}
     mine = Organisation.objects.select_related("root").defer("logo").get(pk=user.organisation_id)
-    return {"organisation": mine, "may_register": bool(user.reach(Role.TECHNICIAN))}
+    return {
+        "organisation": mine,
+        "may_register": bool(user.reach(Role.TECHNICIAN)),
+        "is_admin": bool(user.reach(Role.ADMIN)),
+        "is_owner": user.owns_organisation,
+    }

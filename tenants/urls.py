@@ -1,10 +1,10 @@
 from django.urls import path
 
-from tenants import views
+from tenants.views import account
 
 app_name = "tenants"
 urlpatterns = [
-    path("account/", views.account, name="account"),
-    path("theme/<slug:slug>-<str:digest>.css", views.theme, name="theme"),
-    path("logo/<slug:slug>-<str:digest>.png", views.logo, name="logo"),
+    path("account/", account.account, name="account"),
+    path("theme/<slug:slug>-<str:digest>.css", account.theme, name="theme"),
+    path("logo/<slug:slug>-<str:digest>.png", account.logo, name="logo"),
 ]

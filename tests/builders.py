@@ -29,8 +29,8 @@ def make_user(email: str, group: Group, role: Role, **fields: Any) -> User:
 
 def make_recipe(organisation: Organisation, name: str = "Generator gateway") -> RecipeVersion:
     model, _ = DeviceModel.objects.get_or_create(organisation=organisation, name="KG-250")
-    recipe = Recipe.objects.create(organisation=organisation, name=name, model=model)
-    version = RecipeVersion.objects.create(recipe=recipe)
+    recipe = Recipe.objects.create(organisation=organisation, name=name)
+    version = RecipeVersion.objects.create(recipe=recipe, model=model)
     Attribute.objects.bulk_create(
         [
             Attribute(version=version, name="rpm", label="Engine speed", unit="rpm", position=1),

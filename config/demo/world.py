@@ -176,8 +176,8 @@ def _grow(root: Group, tree: Mapping[str, Mapping[str, Sequence[str]]]) -> Itera
 
 
 def _make_recipe(name: str, model: DeviceModel) -> RecipeVersion:
-    recipe = Recipe.objects.create(organisation=model.organisation, name=name, model=model)
-    version = RecipeVersion.objects.create(recipe=recipe)
+    recipe = Recipe.objects.create(organisation=model.organisation, name=name)
+    version = RecipeVersion.objects.create(recipe=recipe, model=model)
     Attribute.objects.bulk_create(
         Attribute(version=version, name=name, label=label, type=kind, unit=unit, position=position)
         for position, (name, label, kind, unit) in enumerate(ATTRIBUTES)

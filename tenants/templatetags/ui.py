@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms, template
 from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.timezone import now
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.forms import BoundField
+    from django.template import Context
     from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -24,6 +26,8 @@ STATUSES = {  # value -> words, icon: told apart by shape and text, never by col
     "offline": ("Offline", "x-circle"),
     "never": ("Never connected", "plug"),
     "waiting": ("Waiting for a group", "hourglass-split"),
+    "expired": ("Activation expired", "hourglass-bottom"),
+    "locked": ("Locked", "lock-fill"),
 }
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -92,3 +96,20 @@ def field(bound: BoundField, **attrs: Any) -> dict[str, Any]:
 def trail(trails: dict[str, str], group: Any) -> str:
     """The names above a group, as far as the user may see them."""
     return trails.get(group.path, "")
+
+
+@register.inclusion_tag("_adminlink.html", takes_context=True)
+def adminlink(context: Context, view: str, picture: str, words: str) -> dict[str, object]:
+    """A line of the administration's list: current on the page itself and on those below its address."""
+    try:
+        url = reverse(view)
+    except NoReverseMatch:
+        return {}
+    current = context["request"].path.startswith(url)
+    return {"url": url, "picture": picture, "words": words, "current": current}
+
+
+@register.inclusion_tag("_progress.html")
+def progress(done: int, total: int, label: str) -> dict[str, object]:
+    """A bar that says how far a job is, in words for those who can't see it."""
+    return {"done": done, "total": total, "label": label, "percent": 100 * done // total if total else 0}

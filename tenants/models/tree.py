@@ -1,13 +1,9 @@
-"""Who: the tenant tree, the people in it, and what they may reach."""
+"""The tenant tree, and the settings of its roots."""
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -17,6 +13,10 @@ from tenants import theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from django.contrib.auth.models import AnonymousUser
+
+    from tenants.models.people import User
 
 
 class Role(models.IntegerChoices):
@@ -92,11 +92,22 @@ def default_proofs() -> list[str]:
 class Organisation(models.Model):
     """The settings of a root group: the isolation border."""
 
+    class LabelContent(models.TextChoices):
+        SERIAL = "serial", "The serial alone"
+        URL = "url", "This site's address for the device"
+
     root = models.OneToOneField(Group, models.PROTECT, related_name="organisation")
     slug = models.SlugField(unique=True)
     window_seconds = models.PositiveIntegerField(default=300, validators=[MinValueValidator(30)])
     allow_reprovisioning = models.BooleanField(default=False)
     proof_methods = models.JSONField(default=default_proofs)
+    # Registered devices that never connect expire after it, where their recipe says so.
+    activation_hours = models.PositiveIntegerField(default=48, validators=[MinValueValidator(1)])
+    result_hours = models.PositiveIntegerField(
+        default=24, validators=[MinValueValidator(1)]
+    )  # for results with secrets
+    label_content = models.CharField(max_length=8, choices=LabelContent.choices, default=LabelContent.SERIAL)
+    identity = models.JSONField(default=dict, blank=True)  # format of serials; empty: Handover's own
     colour = models.CharField(max_length=7, default="#0f5cc0", validators=[RegexValidator(r"^#[0-9a-f]{6}\Z")])
     logo = models.BinaryField(null=True, blank=True, validators=[theme.validate_logo])
     logo_digest = models.CharField(max_length=12, blank=True, editable=False)
@@ -119,74 +130,3 @@ class Organisation(models.Model):
     @property
     def name(self) -> str:
         return self.root.name
-
-
-class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=email.strip().lower(), **fields)
-        user.set_password(password)
-        user.save()
-        return user
-
-    def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email=(username or "").strip().lower())
-
-
-class User(AbstractBaseUser):
-    """A person, signing in by e-mail. Everybody belongs to one organisation at most."""
-
-    email = models.EmailField(unique=True)
-    name = models.CharField(max_length=120, blank=True)
-    organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, related_name="users")
-    is_active = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    USERNAME_FIELD = "email"
-    EMAIL_FIELD = "email"
-
-    objects: ClassVar[UserManager] = UserManager()
-
-    def __str__(self) -> str:
-        return self.name or self.email
-
-    def clean(self) -> None:
-        super().clean()
-        self.email = self.email.strip().lower()
-
-    @cached_property
-    def grants(self) -> list[tuple[int, str]]:
-        """(role, path of the group) of every membership: one query per user object."""
-        if not self.is_active:
-            return []
-        return list(self.memberships.values_list("role", "group__path"))
-
-    def reach(self, role: Role = Role.VIEWER) -> list[str]:
-        """Paths of the groups whose subtree the user may enter with this role."""
-        return [path for granted, path in self.grants if granted >= role]
-
-    def may(self, role: Role, path: str) -> bool:
-        return any(path.startswith(reached) for reached in self.reach(role))
-
-
-class Membership(models.Model):
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    group = models.ForeignKey(Group, models.PROTECT, related_name="memberships")
-    role = models.PositiveSmallIntegerField(choices=Role.choices)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["user", "group"], name="one_membership_per_group"),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_is_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user}: {self.get_role_display()} of {self.group}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.clean()
-        super().save(*args, **kwargs)
-
-    def clean(self) -> None:
-        organisation = self.user.organisation
-        if organisation is None or organisation.root.path != self.group.root_path:
-            raise ValidationError({"group": "This group belongs to another organisation."})

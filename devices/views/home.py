@@ -3,19 +3,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from devices import labels, pages, tree
-from devices.access import get_device
-from devices.forms import DeviceFilter, owns_organisation
+from devices import pages, tree
+from devices.forms.filter import DeviceFilter
 from devices.models import Device
 from tenants.access import get_group
 from tenants.models import Group
 
 if TYPE_CHECKING:
+    from django.http import HttpResponse
+
     from devices.models import DeviceQuerySet
     from tenants.access import SignedIn
     from tenants.models import User
@@ -32,7 +32,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     page = pages.page(found, given)
     groups = [device.group for device in page.devices if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
-    context |= {"trails": tree.trails(user, groups), "owner": owns_organisation(user)}
+    context |= {"trails": tree.trails(user, groups), "owner": user.owns_organisation}
     if request.htmx.target == "devices":
         return render(request, "devices/_list.html", context)
     return render(request, "devices/list.html", context | {"nodes": tree.outline(user, group)})
@@ -45,7 +45,7 @@ def _found(form: DeviceFilter, user: User, group: Group | None) -> tuple[pages.C
         visible, groups = visible.filter(group__path__startswith=group.path), groups.filter(path__startswith=group.path)
     found = form.apply(visible)
     count = pages.counted(found)
-    plain = not count.broad or (owns_organisation(user) and not group)
+    plain = not count.broad or (user.owns_organisation and not group)
     return count, found if plain else form.apply(Device.objects.walked(user, groups))
 
 
@@ -57,17 +57,3 @@ def group_children(request: SignedIn, pk: int) -> HttpResponse:
     start = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
     parent = tree.children(request.user, get_group(request.user, pk), skip=start)
     return render(request, "tenants/_tree.html", {"nodes": parent.children, "parent": parent})
-
-
-@require_safe
-@login_required
-def label(request: SignedIn, serial: str) -> HttpResponse:
-    return render(request, "devices/label.html", {"device": get_device(request.user, serial)})
-
-
-@require_safe
-@login_required
-def label_svg(request: SignedIn, serial: str) -> HttpResponse:
-    device = get_device(request.user, serial)
-    headers = {"Cache-Control": "private, max-age=86400"}
-    return HttpResponse(labels.symbol(device.serial), content_type="image/svg+xml", headers=headers)

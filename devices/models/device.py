@@ -1,5 +1,3 @@
-"""What: the registry of devices, what they are, whose they are, and what happened to them."""
-
 from __future__ import annotations
 
 import secrets
@@ -14,6 +12,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from devices import serials
+from devices.models.recipe import DeviceModel, RecipeVersion
 from tenants.models import Group, Organisation, Role, User, under
 
 if TYPE_CHECKING:
@@ -26,78 +25,6 @@ if TYPE_CHECKING:
 
 def new_device_id() -> str:
     return secrets.token_hex(12)
-
-
-class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):
-    def visible_to(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
-        """The table of the user's organisation."""
-        return self.filter(organisation=user.organisation_id) if isinstance(user, User) else self.none()
-
-
-class DeviceModel(models.Model):
-    """An entry of the organisation's table of supported device models."""
-
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="device_models")
-    name = models.CharField(max_length=120)
-
-    objects = DeviceModelQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="model_name_once")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Recipe(models.Model):
-    """Template for devices. Its attributes stand in versions: a device keeps the one it was made from."""
-
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="recipes")
-    name = models.CharField(max_length=120)
-    model = models.ForeignKey(DeviceModel, models.PROTECT, null=True, blank=True)
-    default_tags = models.JSONField(default=dict, blank=True)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="recipe_name_once")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class RecipeVersion(models.Model):
-    recipe = models.ForeignKey(Recipe, models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["recipe", "number"], name="recipe_version_once")]
-
-    def __str__(self) -> str:
-        return f"{self.recipe} {self.number}"
-
-
-class Attribute(models.Model):
-    """A named value that devices report, with type and unit."""
-
-    class Type(models.TextChoices):
-        NUMBER = "number"
-        STRING = "string"
-        BOOLEAN = "boolean"
-
-    version = models.ForeignKey(RecipeVersion, models.CASCADE, related_name="attributes")
-    name = models.CharField(max_length=64)
-    label = models.CharField(max_length=120)
-    type = models.CharField(max_length=8, choices=Type.choices, default=Type.NUMBER)
-    unit = models.CharField(max_length=16, blank=True)
-    position = models.PositiveSmallIntegerField(default=0)
-
-    class Meta:
-        ordering = ["position", "name"]
-        constraints = [models.UniqueConstraint(fields=["version", "name"], name="attribute_name_once")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
@@ -134,6 +61,8 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         alive = Q(connection__last_seen_at__gt=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
         gone = Q(connection__disconnected_at__gte=F("connection__last_seen_at"))
         status: Any = Case(
+            When(locked_at__isnull=False, then=Value(Device.Status.LOCKED)),
+            When(Device.has_expired(), then=Value(Device.Status.EXPIRED)),
             When(alive & ~gone, then=Value(Device.Status.ONLINE)),
             When(connection__last_seen_at__isnull=False, then=Value(Device.Status.OFFLINE)),
             default=Value(Device.Status.NEVER),
@@ -150,6 +79,8 @@ class Device(models.Model):
         ONLINE = "online", "Online"
         OFFLINE = "offline", "Offline"
         NEVER = "never", "Never connected"
+        EXPIRED = "expired", "Activation expired"
+        LOCKED = "locked", "Locked"
 
     if TYPE_CHECKING:  # annotated by `with_status`
         status: str
@@ -166,6 +97,10 @@ class Device(models.Model):
     group = models.ForeignKey(Group, models.PROTECT, null=True, blank=True, related_name="devices")
     assignment = models.OneToOneField("Assignment", models.PROTECT, null=True, blank=True, related_name="current_of")
     registered_at = models.DateTimeField(db_default=Now())
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)  # when it connected first
+    expires_at = models.DateTimeField(null=True, blank=True)  # if it has not connected until then
+    locked_at = models.DateTimeField(null=True, blank=True)  # may neither connect nor be registered by anyone
+    source = models.ForeignKey("Import", models.SET_NULL, null=True, blank=True, related_name="devices")
 
     objects = DeviceQuerySet.as_manager()
 
@@ -197,6 +132,17 @@ class Device(models.Model):
             raise ValidationError({"version": "This recipe belongs to another organisation."})
         if self.model and self.model.organisation_id != self.organisation_id:
             raise ValidationError({"model": "This model belongs to another organisation."})
+
+    @staticmethod
+    def has_expired(prefix: str = "") -> Q:
+        """Registered, never connected, and past its activation window, by the database's clock."""
+        return Q(**{f"{prefix}activated_at": None, f"{prefix}expires_at__lte": Now()})
+
+    @staticmethod
+    def may_connect(prefix: str = "") -> Q:
+        """Neither locked nor expired."""
+        open_end = Q(**{f"{prefix}expires_at": None}) | Q(**{f"{prefix}expires_at__gt": Now()})
+        return Q(**{f"{prefix}locked_at": None}) & (open_end | Q(**{f"{prefix}activated_at__isnull": False}))
 
     @property
     def last_seen_at(self) -> datetime | None:
@@ -233,19 +179,6 @@ class Assignment(models.Model):
         return f"{self.device} in {self.group}"
 
 
-class Credential(models.Model):
-    """What a device authenticates with; the secret is stored as its SHA-256 only."""
-
-    device = models.ForeignKey(Device, models.CASCADE, related_name="credentials")
-    access_key = models.CharField(max_length=64, unique=True)
-    secret_hash = models.BinaryField(max_length=32)
-    created_at = models.DateTimeField(db_default=Now())
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.access_key
-
-
 class Connection(models.Model):
     """Hot row: when the device was last heard, and whether the broker saw it leave since."""
 
@@ -255,47 +188,3 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device_id}: {self.last_seen_at}"
-
-
-class EventQuerySet(models.QuerySet["Event"]):
-    def of(self, device: Device) -> EventQuerySet:
-        """What happened in the device's current assignment; of a device in no group, since it has none."""
-        return self.filter(device=device, assignment=device.assignment_id)
-
-
-class Event(models.Model):
-    """An immutable fact: audit, history and live updates come from it."""
-
-    class Kind(models.TextChoices):
-        REGISTERED = "registered", "Registered"
-        WINDOW_OPENED = "window-opened", "Window opened"
-        PRESSED = "pressed", "Button pressed"
-        WINDOW_CANCELLED = "window-cancelled", "Window cancelled"
-        PROVISIONED = "provisioned", "Provisioned"
-        RELEASED = "released", "Released"
-        CREDENTIAL_ISSUED = "credential-issued", "Credential issued"
-        CREDENTIAL_REVOKED = "credential-revoked", "Credential revoked"
-        CONNECTED = "connected", "Connected"
-        DISCONNECTED = "disconnected", "Disconnected"
-
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="events")
-    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="events")
-    assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="events")
-    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="events")
-    kind = models.CharField(max_length=32, choices=Kind.choices)
-    at = models.DateTimeField(db_default=Now())
-    data = models.JSONField(default=dict)
-
-    objects = EventQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        indexes = [models.Index(fields=["device", "assignment", "-id"])]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.device}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise ValueError("Events are immutable.")
-        super().save(*args, **kwargs)

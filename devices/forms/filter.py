@@ -11,7 +11,6 @@ from django.db.models.fields.json import KeyTransform
 
 from devices import serials
 from devices.models import Device, DeviceModel
-from tenants.models import Group, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,11 +57,6 @@ class DeviceFilter(forms.Form):
         devices = _tagged(devices, given["tag"]) if given["tag"] else devices
         devices = devices.filter(group=None) if given["waiting"] else devices
         return devices.with_status().filter(status=given["status"]) if given["status"] else devices  # type: ignore[misc]
-
-
-def owns_organisation(user: User) -> bool:
-    """Whether the user is an admin of the whole organisation, who alone sees devices in no group."""
-    return any(len(path) == Group.steplen for path in user.reach(Role.ADMIN))
 
 
 def _matching(text: str) -> Q:

@@ -1,0 +1,37 @@
+"""What: the registry of devices, what they are, whose they are, and what happened to them."""
+
+from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
+from devices.models.delivery import Delivery, DeliveryQuerySet
+from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
+from devices.models.event import Event, EventQuerySet
+from devices.models.file import File, Part
+from devices.models.importing import Import, ImportQuerySet, Problem
+from devices.models.job import Job
+from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
+
+__all__ = [
+    "Assignment",
+    "Attribute",
+    "Connection",
+    "Credential",
+    "CredentialQuerySet",
+    "CredentialUse",
+    "Delivery",
+    "DeliveryQuerySet",
+    "Device",
+    "DeviceModel",
+    "DeviceModelQuerySet",
+    "DeviceQuerySet",
+    "Event",
+    "EventQuerySet",
+    "File",
+    "Import",
+    "ImportQuerySet",
+    "Job",
+    "Part",
+    "Problem",
+    "Recipe",
+    "RecipeQuerySet",
+    "RecipeVersion",
+    "new_device_id",
+]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from devices.models.device import Device
+
+
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    def live(self) -> CredentialQuerySet:
+        """Those with which a device may connect now, by the database's clock."""
+        within = Q(expires_at=None) | Q(expires_at__gt=Now())
+        return self.filter(within, Device.may_connect("device__"), revoked_at=None)
+
+    def of(self, device: Device) -> CredentialQuerySet:
+        return self.filter(device=device)
+
+
+class Credential(models.Model):
+    """What a device authenticates with; the secret is stored as its SHA-256 only."""
+
+    class Kind(models.TextChoices):
+        ACCESS_KEY = "access-key", "Access key and secret"
+        CERTIFICATE = "certificate", "X.509 certificate"
+
+    device = models.ForeignKey(Device, models.CASCADE, related_name="credentials")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.ACCESS_KEY)
+    # Of a certificate: its SHA-256 in hex; the hash is that of the whole certificate (DER) then.
+    access_key = models.CharField(max_length=64, unique=True)
+    secret_hash = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)  # not live from then on
+    # Dies when this one is used first: a rotation that a device finishes by itself.
+    superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CredentialQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.access_key
+
+
+class CredentialUse(models.Model):
+    """Hot row: when a credential was used first and last."""
+
+    credential = models.OneToOneField(Credential, models.CASCADE, primary_key=True, related_name="use")
+    first_at = models.DateTimeField(db_default=Now())
+    last_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.credential_id}: {self.last_at}"

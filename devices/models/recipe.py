@@ -1,0 +1,133 @@
+"""Templates for devices, and the table of supported models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from tenants.models import Organisation, User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+ATTRIBUTE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}\Z"
+
+
+class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):
+    def visible_to(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
+        """The table of the user's organisation."""
+        return self.filter(organisation=user.organisation_id) if isinstance(user, User) else self.none()
+
+    def manageable_by(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
+        """The table of the organisation whose admin the user is."""
+        return self.visible_to(user) if isinstance(user, User) and user.owns_organisation else self.none()
+
+
+class DeviceModel(models.Model):
+    """An entry of the organisation's table of supported device models."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="device_models")
+    name = models.CharField(max_length=120)
+    retired_at = models.DateTimeField(null=True, blank=True)  # no longer offered; devices that have it keep it
+
+    objects = DeviceModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="model_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RecipeQuerySet(models.QuerySet["Recipe"]):
+    def manageable_by(self, user: User | AnonymousUser) -> RecipeQuerySet:
+        """Recipes are the business of the whole organisation's admins: devices are registered into it."""
+        if not isinstance(user, User) or not user.owns_organisation:
+            return self.none()
+        return self.filter(organisation=user.organisation_id)
+
+
+class Recipe(models.Model):
+    """Template for devices. What it says stands in versions: a device keeps the one it was made from."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="recipes")
+    name = models.CharField(max_length=120)
+    retired_at = models.DateTimeField(null=True, blank=True)  # no longer offered for new devices
+    columns = models.JSONField(default=dict, blank=True)  # header of an imported file -> field, as mapped last
+
+    objects = RecipeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="recipe_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def current(self) -> RecipeVersion:
+        """The version from which new devices are made."""
+        return self.versions.select_related("recipe__organisation", "model").order_by("-number")[0]
+
+
+class RecipeVersion(models.Model):
+    """What a recipe says at one time; never changed once made."""
+
+    class CredentialKind(models.TextChoices):
+        ACCESS_KEY = "access-key", "Access key and secret, made at registration"
+        CERTIFICATE = "certificate", "X.509 certificate from the factory"
+        ACTIVATION = "activation", "None yet: the device fetches it when it activates"
+
+    recipe = models.ForeignKey(Recipe, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField(default=1)
+    model = models.ForeignKey(DeviceModel, models.PROTECT, null=True, blank=True, related_name="recipe_versions")
+    default_tags = models.JSONField(default=dict, blank=True)
+    credential_kind = models.CharField(max_length=12, choices=CredentialKind.choices, default=CredentialKind.ACCESS_KEY)
+    # Whether devices that never connect expire after the organisation's activation window.
+    expires = models.BooleanField(default=False)
+    identity = models.JSONField(default=dict, blank=True)  # devices.identities; empty: the organisation's format
+    created_at = models.DateTimeField(db_default=Now())
+    by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["recipe", "number"], name="recipe_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.recipe} {self.number}"
+
+
+class Attribute(models.Model):
+    """A named value that devices report, with type, unit and the range that is expected of a number."""
+
+    class Type(models.TextChoices):
+        NUMBER = "number", "Number"
+        STRING = "string", "Text"
+        BOOLEAN = "boolean", "Yes or no"
+        GPS = "gps", "GPS position"
+
+    version = models.ForeignKey(RecipeVersion, models.CASCADE, related_name="attributes")
+    name = models.CharField(max_length=64, validators=[RegexValidator(ATTRIBUTE_NAME)])
+    label = models.CharField(max_length=120)
+    type = models.CharField(max_length=8, choices=Type.choices, default=Type.NUMBER)
+    unit = models.CharField(max_length=16, blank=True)
+    minimum = models.FloatField(null=True, blank=True)
+    maximum = models.FloatField(null=True, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "name"], name="attribute_name_once"),
+            models.CheckConstraint(
+                condition=Q(minimum=None) | Q(maximum=None) | Q(minimum__lte=F("maximum")),
+                name="attribute_range_is_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,20 @@
+"""Who: the tenant tree, the people in it, and what they may reach."""
+
+from tenants.models.change import Change, ChangeQuerySet
+from tenants.models.people import Membership, User, UserManager
+from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Role, default_proofs, under
+
+__all__ = [
+    "Change",
+    "ChangeQuerySet",
+    "Group",
+    "GroupManager",
+    "GroupQuerySet",
+    "Membership",
+    "Organisation",
+    "Role",
+    "User",
+    "UserManager",
+    "default_proofs",
+    "under",
+]
