@@ -123,6 +123,11 @@ class Format:
         base = {Kind.OPAQUE: 32, Kind.BASE10: 10, Kind.BASE16: 16}[Kind(self.kind)]
         return int(base ** (self.length - self._checks)) if self.length else 0
 
+    @property
+    def is_small(self) -> bool:
+        """Whether a large batch could not be made."""
+        return self.can_generate and self.capacity < 1_000_000
+
     def examples(self, n: int = 3) -> list[str]:
         """Serials that fit; the same ones each time."""
         sized = self if self.can_generate else replace(self, length=min(ROOMY, self._room))
