@@ -225,7 +225,7 @@ class Format:
         case = "" if self.casing == Casing.ANY else f" in {self.casing} case"
         return {
             Kind.OWN: "12 characters of Handover's own, the last two of which check the others",
-            Kind.OPAQUE: f"{count}letters, digits, or . _ : -",
+            Kind.OPAQUE: f"{count}letters or digits (and . _ : -)",
             Kind.BASE10: f"{count}digits",
             Kind.BASE16: f"{count}hexadecimal digits{case}",
             Kind.UUID4: "a UUID of version 4",

@@ -48,11 +48,11 @@ class IdentityForm(forms.Form):
     def __init__(
         self, data: Mapping[str, Any] | None = None, *, stored: object = None, usual: Format, whose: str, **kwargs: Any
     ) -> None:
-        """`whose` names the first choice: "The organisation's"."""
+        """`whose` names the first choice: "The organisation's format"."""
         own = _known(stored)
         super().__init__(data, prefix="identity", initial=_initial(own), use_required_attribute=False, **kwargs)
         kind: Any = self.fields["kind"]
-        kind.choices = [("", f"{whose}: {usual.words()}"), *Kind.choices]
+        kind.choices = [("", whose), *Kind.choices]
         self.usual = usual
         self.format = own or usual
 

@@ -57,10 +57,11 @@ class DetailsForm(forms.Form):
         label="Devices that never connect",
         required=False,
         choices=[
-            ("", "As usual: expire if they activate by themselves, else stay"),
-            ("yes", "Expire after the organisation's activation window"),
+            ("", "As usual for these credentials"),
+            ("yes", "Expire after the activation window"),
             ("no", "Stay registered"),
         ],
+        help_text="Usual is that devices which activate by themselves expire, and others stay.",
     )
 
     def __init__(self, *args: Any, user: User, last: RecipeVersion | None = None, **kwargs: Any) -> None:
@@ -244,7 +245,7 @@ def identity_form(user: User, data: QueryDict | None, stored: object = None) -> 
         usual = identities.Format.from_json(user.organisation.identity or {})
     except ValueError:
         usual = identities.OWN
-    return IdentityForm(data, stored=stored, usual=usual, whose="The organisation's")
+    return IdentityForm(data, stored=stored, usual=usual, whose="The organisation's format")
 
 
 def _details(recipe: Recipe, last: RecipeVersion) -> dict[str, Any]:

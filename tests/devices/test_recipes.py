@@ -220,7 +220,7 @@ def test_another_organisations_model_and_a_retired_one_are_no_choices(owner: Cli
 
 
 def test_the_model_that_a_recipe_has_may_stay_though_it_is_retired(owner: Client, world: World) -> None:
-    DeviceModel.objects.filter(pk=world.version.model_id).update(retired_at=world.waiting.registered_at)
+    DeviceModel.objects.filter(recipe_versions=world.version).update(retired_at=world.waiting.registered_at)
     data = filled(model=world.version.model_id, based_on=1, name="Generator gateway")
     assert post(owner, "recipe-change", data, world.version.recipe).status_code == 302
     assert world.version.recipe.current.model == world.version.model
