@@ -143,7 +143,9 @@ class TestChange:
         assert made.recipe.current.number == 2
         assert Recipe.objects.get(pk=made.recipe_id).name == "Pump gateway"
 
-    def test_a_version_that_is_not_the_last_is_no_ground(self, owner: Client, made: RecipeVersion, world: World) -> None:
+    def test_a_version_that_is_not_the_last_is_no_ground(
+        self, owner: Client, made: RecipeVersion, world: World
+    ) -> None:
         with pytest.raises(recipes.Stale):
             recipes.change(recipe=made.recipe, name="x", contents=Contents(), based_on=7, by=world.owner)
 
