@@ -79,7 +79,8 @@
   }
 
   // The range that the recipe expects: a dashed line at each end of it, and a shade beyond.
-  function limits(figure, { bbox, ctx, scales, valToPos }) {
+  function limits(figure, { bbox, ctx, data: [, , , values], scales, valToPos }) {
+    if (values.every((value) => value === null)) return;
     const { left, top, width, height } = bbox;
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = colour("--chart-limit")();
@@ -88,7 +89,7 @@
     for (const [end, outer] of [["minimum", top + height], ["maximum", top]]) {
       if (figure.dataset[end] === undefined) continue;
       const value = Number(figure.dataset[end]);
-      if (value < scales.y.min || value > scales.y.max) continue;
+      if (value <= scales.y.min || value >= scales.y.max) continue;
       const y = Math.round(valToPos(value, "y", true));
       ctx.globalAlpha = 0.08;
       ctx.fillRect(left, Math.min(y, outer), width, Math.abs(outer - y));

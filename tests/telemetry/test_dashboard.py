@@ -204,7 +204,7 @@ class TestPlacesAndRanges:
     ) -> None:
         save(timed(world.placed, now(), rpm=rpm, load=10**9))
         html = page(viewer, world.placed)
-        assert ("Out of range: \u22125.5 to 2200 rpm expected" in self.tile(html, "Engine speed")) == outside
+        assert ("Out of range<br>\u22125.5 to 2200 rpm expected" in self.tile(html, "Engine speed")) == outside
         assert "Out of range" not in self.tile(html, "Load")
         assert world.placed.reports.get().data["rpm"] == rpm
         assert 'data-minimum="-5.5" data-maximum="2200.0"' in html
