@@ -91,7 +91,7 @@ class PlaceForm(forms.Form):
         leaves = _leaves(user)
         groups.choices = [("", groups.empty_label), *_under_parents(leaves)]
         models: Any = self.fields["model"]
-        models.queryset = DeviceModel.objects.visible_to(user)
+        models.queryset = DeviceModel.objects.visible_to(user).offered(keep=device.model_id)
         group = leaves[0].pk if len(leaves) == 1 else None
         self.initial = {"name": _known_name(device, user), "model": device.model_id, "group": group}
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 
+from devices import positions
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
     from datetime import datetime
@@ -28,7 +30,7 @@ async def lines(scope: ReportQuerySet, attributes: Sequence[Attribute], span: Sp
     yield _written([["Time (UTC)", *(_heading(attribute) for attribute in attributes)]])
     within, start = scope.filter(at__lt=span.end).order_by("at"), span.start
     while rows := await sync_to_async(_chunk)(within, start):
-        yield _written([_time(at), *(_cell(data.get(each.name)) for each in attributes)] for at, data in rows)
+        yield _written([_time(at), *(_cell(each, data.get(each.name)) for each in attributes)] for at, data in rows)
         start = rows[-1][0] + timedelta(microseconds=1)
 
 
@@ -44,9 +46,11 @@ def _time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
-def _cell(value: Value | None) -> str | float:
+def _cell(attribute: Attribute, value: Value | None) -> str | float:
     if value is None:
         return ""
+    if attribute.type == attribute.Type.GPS and positions.is_kept(value):
+        return value  # of digits, it is no formula though it may begin with a minus
     if isinstance(value, bool):
         return "true" if value else "false"
     return neutral(value) if isinstance(value, str) else value

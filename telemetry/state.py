@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from devices import positions
 from devices.models import Attribute, Device
 from devices.tree import ancestry
 from telemetry.models import Latest, Report
@@ -30,6 +31,21 @@ class Reading:
     value: Value
     at: datetime
 
+    @property
+    def is_number(self) -> bool:
+        return isinstance(self.value, int | float) and not isinstance(self.value, bool)
+
+    @property
+    def position(self) -> str:
+        """In words, if it is one."""
+        known = self.attribute.type == Attribute.Type.GPS and positions.is_kept(self.value)
+        return positions.words(str(self.value)) if known else ""
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is outside the range that the recipe expects; it is stored all the same."""
+        return self.attribute.is_outside(self.value)
+
 
 def attributes(device: Device) -> list[Attribute]:
     return list(Attribute.objects.filter(version=device.version_id))
@@ -41,8 +57,9 @@ def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
     readings = [_reading(attribute, *values[attribute.name]) for attribute in declared if attribute.name in values]
     return {
         "device": device,
-        "numbers": [reading for reading in readings if _is_number(reading.value)],
-        "states": [reading for reading in readings if not _is_number(reading.value)],
+        "numbers": [reading for reading in readings if reading.is_number],
+        "places": [reading for reading in readings if reading.position],
+        "states": [reading for reading in readings if not reading.is_number and not reading.position],
         "last_seen": device.last_seen_at,
         "version": version(device.assignment_id, device.status, values),
     }
@@ -83,7 +100,3 @@ def version(assignment: int | None, status: str, values: Values) -> str:
 
 def _reading(attribute: Attribute, value: Value, ms: int) -> Reading:
     return Reading(attribute, value, EPOCH + timedelta(milliseconds=ms))
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from config.demo import more
 from devices import assignments, registry, serials
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from tenants import groups
@@ -37,6 +38,13 @@ ATTRIBUTES = (
     ("runHours", "Run hours", NUMBER, "h"),
     ("registerButton", "Register button", BOOLEAN, ""),
 )
+RANGES = {
+    "rpm": (0, 1950),
+    "frequency": (0, 63),
+    "coolantTemperature": (-20, 105),
+    "oilPressure": (None, 700),
+    "fuelLevel": (15, 100),
+}
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,7 @@ def load(*, fleet: int = 0) -> list[Device]:
     for plan in (KANARRA, NORTHLIGHT):
         if not Organisation.objects.filter(slug=plan.slug).exists():
             _make(plan)
+    more.make(KANARRA.slug, by=User.objects.get(email=KANARRA.accounts[0][0]))
     _make_fleet(fleet)
     if "DEMO_PASSWORD" in os.environ:
         _set_passwords(password())
@@ -179,10 +188,15 @@ def _make_recipe(name: str, model: DeviceModel) -> RecipeVersion:
     recipe = Recipe.objects.create(organisation=model.organisation, name=name)
     version = RecipeVersion.objects.create(recipe=recipe, model=model)
     Attribute.objects.bulk_create(
-        Attribute(version=version, name=name, label=label, type=kind, unit=unit, position=position)
-        for position, (name, label, kind, unit) in enumerate(ATTRIBUTES)
+        _attribute(version, position, *declared) for position, declared in enumerate(ATTRIBUTES)
     )
     return version
+
+
+def _attribute(version: RecipeVersion, position: int, name: str, label: str, kind: str, unit: str) -> Attribute:
+    low, high = RANGES.get(name, (None, None))
+    told = {"name": name, "label": label, "type": kind, "unit": unit, "minimum": low, "maximum": high}
+    return Attribute(version=version, position=position, **told)
 
 
 def _make_account(email: str, organisation: Organisation, group: Group, role: Role) -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
 
-from devices import serials
+from devices import serials, supported
 from devices.models import Device, DeviceModel
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class DeviceFilter(forms.Form):
         super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
         for field in self.fields.values():
             field.required = False
-        models = DeviceModel.objects.visible_to(user)
+        models = supported.worn(DeviceModel.objects.visible_to(user))
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
         self.fields["status"].choices = [("", "Any status"), *Device.Status.choices]  # type: ignore[attr-defined]
 

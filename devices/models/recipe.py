@@ -26,6 +26,10 @@ class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):
         """The table of the organisation whose admin the user is."""
         return self.visible_to(user) if isinstance(user, User) and user.owns_organisation else self.none()
 
+    def offered(self, *, keep: int | None = None) -> DeviceModelQuerySet:
+        """Those that are not retired, and the one that something has already."""
+        return self.filter(Q(retired_at=None) | Q(pk=keep))
+
 
 class DeviceModel(models.Model):
     """An entry of the organisation's table of supported device models."""
@@ -50,6 +54,10 @@ class RecipeQuerySet(models.QuerySet["Recipe"]):
         if not isinstance(user, User) or not user.owns_organisation:
             return self.none()
         return self.filter(organisation=user.organisation_id)
+
+    def offered(self) -> RecipeQuerySet:
+        """Those from which devices are still made."""
+        return self.filter(retired_at=None)
 
 
 class Recipe(models.Model):
@@ -131,3 +139,21 @@ class Attribute(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def span(self) -> str:
+        """The expected range in words; empty without one."""
+        low, high = (
+            None if end is None else f"{end:.12g}".replace("-", "\u2212") for end in (self.minimum, self.maximum)
+        )
+        if low is not None and high is not None:
+            return f"{low} to {high}"
+        return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
+
+    def is_outside(self, value: object) -> bool:
+        """Whether the value is a number outside the expected range."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return (self.minimum is not None and value < self.minimum) or (
+            self.maximum is not None and value > self.maximum
+        )

@@ -8,6 +8,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from devices import positions
 from devices.models import Attribute, Device
 from devices.mqtt.messages import Report, counts
 
@@ -160,6 +161,8 @@ def _value(kind: str, raw: object) -> Value | None:
         return raw if isinstance(raw, str) and _storable(raw) else None
     if kind == Attribute.Type.BOOLEAN:
         return bool(raw) if isinstance(raw, int | float) and raw in (0, 1) else None
+    if kind == Attribute.Type.GPS:
+        return positions.read(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
     fits = abs(raw) <= MAX_INTEGER if isinstance(raw, int) else math.isfinite(raw)

@@ -62,7 +62,7 @@
       axes: [axis({ size: 26, space: 64, values: ticks }), axis({ size: 48, space: 32, values: (_, splits) => splits.map((value) => number.format(value)) })],
       series: [{}, edge, edge, line],
       bands: [{ series: [2, 1], fill: colour("--chart-band") }],
-      hooks: { setCursor: [(drawn) => read(figure, drawn)] },
+      hooks: { setCursor: [(drawn) => read(figure, drawn)], draw: [(drawn) => limits(figure, drawn)] },
     };
   }
 
@@ -76,6 +76,30 @@
     if (low === null) return [0, 1];
     const room = (high - low) * 0.12 || Math.abs(high) * 0.05 || 1;
     return [low >= 0 && low < room ? 0 : low - room, high + room];
+  }
+
+  // The range that the recipe expects: a dashed line at each end of it, and a shade beyond.
+  function limits(figure, { bbox, ctx, data: [, , , values], scales, valToPos }) {
+    if (values.every((value) => value === null)) return;
+    const { left, top, width, height } = bbox;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = colour("--chart-limit")();
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    for (const [end, outer] of [["minimum", top + height], ["maximum", top]]) {
+      if (figure.dataset[end] === undefined) continue;
+      const value = Number(figure.dataset[end]);
+      if (value <= scales.y.min || value >= scales.y.max) continue;
+      const y = Math.round(valToPos(value, "y", true));
+      ctx.globalAlpha = 0.08;
+      ctx.fillRect(left, Math.min(y, outer), width, Math.abs(outer - y));
+      ctx.globalAlpha = 1;
+      ctx.beginPath();
+      ctx.moveTo(left, y);
+      ctx.lineTo(left + width, y);
+      ctx.stroke();
+    }
+    ctx.restore();
   }
 
   // What the pointer is at, else the range shown.

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from config.demo import world as demo
 from devices import credentials, serials
-from devices.models import Credential, Device
+from devices.models import Attribute, Credential, Device, Recipe
 from tenants.models import Organisation, Role, User
 
 if TYPE_CHECKING:
@@ -57,6 +57,21 @@ def test_reports_are_left_to_the_devices(file: Path) -> None:
     device = Device.objects.get(name="KP001")
     assert not device.reports.exists()
     assert {attribute.name for attribute in device.version.attributes.all()} >= {"rpm", "fuelLevel", "registerButton"}
+
+
+def test_a_database_from_before_gets_what_is_new_once(file: Path) -> None:
+    call_command("demo_data")
+    sensors = Recipe.objects.get(name="Fuel tank sensor")
+    assert (sensors.current.number, sensors.current.credential_kind) == (2, "activation")
+    assert Attribute.objects.get(version__recipe__organisation__slug="kanarra", name="rpm").maximum == 1950
+    sensors.versions.all().delete()
+    sensors.delete()
+    for _ in range(2):
+        call_command("demo_data")
+        assert Recipe.objects.get(name="Fuel tank sensor").versions.count() == 2
+    Recipe.objects.filter(name="Fuel tank sensor").update(name="Mine")
+    call_command("demo_data")
+    assert Recipe.objects.count() == 3
 
 
 def test_every_row_of_the_factorys_file_opens_its_device(file: Path) -> None:

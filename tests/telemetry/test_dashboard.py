@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from django.utils import timezone
 
 from devices import assignments, presence
 from devices.models import Attribute, Event
+from devices.mqtt import state
+from devices.mqtt.messages import Message
 from tests import builders
 from tests.telemetry.reports import now, save, timed
 
@@ -166,3 +169,50 @@ def test_a_device_in_no_group_is_its_organisations_admins(client: Client, world:
     html = page(client, world.waiting)
     assert "In no group yet" in html
     assert "77" in html
+
+
+class TestPlacesAndRanges:
+    @pytest.fixture
+    def declared(self, world: World) -> None:
+        state.declared.clear()
+        Attribute.objects.create(version=world.version, name="position", label="Position", type="gps")
+        Attribute.objects.filter(version=world.version, name="rpm").update(minimum=-5.5, maximum=2200)
+
+    def tile(self, html: str, label: str) -> str:
+        return html.split(f"<dt>{label}</dt>")[1].split("</div>")[0]
+
+    @pytest.mark.usefixtures("declared")
+    def test_a_place_is_read_and_copied_and_leads_to_a_map_of_ones_own(self, viewer: Client, world: World) -> None:
+        raw = {"data": {"position": {"lat": -33.5, "lng": 151.25}}}
+        read = state.read([Message(world.placed.device_id, json.dumps(raw).encode(), now())])
+        save(*read.reports)
+        html = self.tile(page(viewer, world.placed, "telemetry:live"), "Position")
+        assert "33.50000° S, 151.25000° E" in html
+        assert 'href="geo:-33.5,151.25"' in html
+        copied = html.split('data-copy="')[1].split('"')[0]
+        assert f'id="{copied}">-33.5,151.25<' in html
+
+    @pytest.mark.usefixtures("declared")
+    def test_a_text_that_is_no_place_is_no_link(self, viewer: Client, world: World) -> None:
+        save(timed(world.placed, now(), position="javascript:alert(1)"))
+        assert "geo:" not in page(viewer, world.placed)
+
+    @pytest.mark.usefixtures("declared")
+    @pytest.mark.parametrize(("rpm", "outside"), [(2200, False), (2200.1, True), (-5.5, False), (-6, True), (0, False)])
+    def test_a_number_out_of_its_range_is_kept_and_said_to_be(
+        self, viewer: Client, world: World, rpm: float, outside: bool
+    ) -> None:
+        save(timed(world.placed, now(), rpm=rpm, load=10**9))
+        html = page(viewer, world.placed)
+        assert ("Out of range<br>\u22125.5 to 2200 rpm expected" in self.tile(html, "Engine speed")) == outside
+        assert "Out of range" not in self.tile(html, "Load")
+        assert world.placed.reports.get().data["rpm"] == rpm
+        assert 'data-minimum="-5.5" data-maximum="2200.0"' in html
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(None, None, ""), (0, None, "at least 0"), (None, -1.5, "at most \u22121.5"), (0.1, 1e6, "0.1 to 1000000")],
+)
+def test_a_range_in_words(low: float | None, high: float | None, words: str) -> None:
+    assert Attribute(minimum=low, maximum=high).span == words

@@ -58,6 +58,16 @@ def test_formulas_are_neutralised_in_cells_and_header(viewer: Client, world: Wor
     assert [rows[1][1], rows[1][3]] == [f"'{evil}", "-1"]
 
 
+def test_a_place_is_written_as_it_is_and_nothing_else_passes_for_one(viewer: Client, world: World) -> None:
+    Attribute.objects.create(version=world.version, name="position", label="Position", type="gps", position=9)
+    begun = now() - timedelta(minutes=5)
+    for n, value in enumerate(("-33.5,151.25", "-33.5,151.25+1", "=1,1")):
+        save(timed(world.placed, begun + timedelta(seconds=n), position=value, engineState="-33.5,151.25"))
+    _, rows = download(viewer, world)
+    assert [row[-1] for row in rows[1:]] == ["-33.5,151.25", "'-33.5,151.25+1", "'=1,1"]
+    assert rows[1][1] == "'-33.5,151.25"
+
+
 def test_streams_all_of_the_range_in_order(viewer: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "CHUNK", 7)
     begun = now() - timedelta(hours=2)

@@ -173,6 +173,17 @@ def test_a_boolean_takes_numbers(world: World, raw: object, value: bool) -> None
     assert report.data["registerButton"] is value
 
 
+def test_a_position_is_kept_in_one_form_and_what_is_none_is_dropped(world: World) -> None:
+    Attribute.objects.create(version=world.version, name="position", label="Position", type="gps")
+    report = one(world, {"data": {"position": {"lat": 37.5, "lng": -122}}})
+    assert report is not None
+    assert report.data == {"position": "37.5,-122"}
+    report = one(world, {"data": {"position": "somewhere", "rpm": 1}})
+    assert report is not None
+    assert report.data == {"rpm": 1}
+    assert counts["mistyped"] == 1
+
+
 def test_a_report_of_nothing_known_is_no_report_but_a_sign_of_life(world: World) -> None:
     batch = state.read([message(world.placed.device_id, {"data": {"voltage": 1}})])
     assert batch == ([], {world.placed: NOW})

@@ -1,0 +1,93 @@
+"""The organisation's table of supported device models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, OuterRef, ProtectedError, Q, Subquery
+from django.db.models.functions import Coalesce, Now
+
+from devices.models import Device, DeviceModel, Event, RecipeVersion
+
+if TYPE_CHECKING:
+    from devices.models import DeviceModelQuerySet
+    from tenants.models import Organisation, User
+
+TAKEN = "There is a model with this name already. Choose another name."
+
+
+def worn(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
+    """Those that are not retired, and those that a device has."""
+    return scope.filter(Q(retired_at=None) | Exists(Device.objects.filter(model=OuterRef("pk"))))
+
+
+def counted(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
+    """Annotates `device_count` and `recipe_count`, each counted by itself: two joins would multiply."""
+    devices = Device.objects.filter(model=OuterRef("pk")).order_by().values("model")
+    recipes = RecipeVersion.objects.filter(model=OuterRef("pk")).order_by().values("model")
+    return scope.annotate(
+        device_count=Coalesce(Subquery(devices.annotate(count=Count("pk")).values("count")), 0),
+        recipe_count=Coalesce(Subquery(recipes.annotate(count=Count("recipe", distinct=True)).values("count")), 0),
+    )
+
+
+def add(*, organisation: Organisation, name: str, by: User) -> DeviceModel:
+    """Raises ValidationError if the name is taken."""
+    try:
+        with transaction.atomic():
+            model = DeviceModel.objects.create(organisation=organisation, name=name)
+            _record(model, by, act="added")
+    except IntegrityError:
+        raise ValidationError({"name": TAKEN}) from None
+    return model
+
+
+def rename(*, model: DeviceModel, name: str, by: User) -> bool:
+    """Whether this call changed it. Raises ValidationError if the name is taken."""
+    try:
+        with transaction.atomic():
+            if DeviceModel.objects.filter(pk=model.pk).exclude(name=name).update(name=name) != 1:
+                return False
+            _record(model, by, act="renamed", to=name)
+    except IntegrityError:
+        raise ValidationError({"name": TAKEN}) from None
+    return True
+
+
+def retire(*, model: DeviceModel, by: User) -> bool:
+    """No longer offered; devices that have it keep it. Whether this call did it."""
+    return _set_retired(model, by, retired=True)
+
+
+def restore(*, model: DeviceModel, by: User) -> bool:
+    return _set_retired(model, by, retired=False)
+
+
+def delete(*, model: DeviceModel, by: User) -> None:
+    """Raises ValidationError if a device or a recipe has it."""
+    try:
+        with transaction.atomic():
+            _record(model, by, act="deleted")
+            model.delete()
+    except (ProtectedError, IntegrityError):  # the database tells of one that came meanwhile
+        raise ValidationError(f"{model} is in use. Retire it instead: what has it keeps it.") from None
+
+
+def _set_retired(model: DeviceModel, by: User, *, retired: bool) -> bool:
+    with transaction.atomic():
+        rows = DeviceModel.objects.filter(pk=model.pk, retired_at__isnull=retired)
+        if rows.update(retired_at=Now() if retired else None) != 1:
+            return False
+        _record(model, by, act="retired" if retired else "restored")
+    return True
+
+
+def _record(model: DeviceModel, by: User, **data: object) -> None:
+    Event.objects.create(
+        organisation_id=model.organisation_id,
+        by=by,
+        kind=Event.Kind.MODEL_CHANGED,
+        data={"model": model.pk, "name": model.name, **data},
+    )

@@ -1,0 +1,42 @@
+"""Recipes and the table of models: the organisation's own admins'."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.access import OWNER, OWNERS, Row
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+
+DONE = (302, 404, 404, 404, 302, 404, 404)
+INVALID = (302, 404, 404, 404, 422, 404, 404)
+INVALID_OWN = (302, 404, 404, 404, 422, 404, 422)
+
+
+def recipe(world: World) -> dict[str, object]:
+    return {"pk": world.version.recipe_id}
+
+
+def model(world: World) -> dict[str, object]:
+    return {"pk": world.version.model_id}
+
+
+ROWS: dict[str, Row] = {
+    "devices:recipes": Row(OWNERS),
+    "devices:recipe-new": Row(OWNERS),
+    "devices:recipe-create": Row(INVALID_OWN, "post"),
+    "devices:recipe-format": Row(OWNERS),
+    "devices:recipe": Row(OWNER, kwargs=recipe),
+    "devices:recipe-edit": Row(OWNER, kwargs=recipe),
+    "devices:recipe-change": Row(INVALID, "post", kwargs=recipe),
+    "devices:recipe-retire": Row(DONE, "post", kwargs=recipe),
+    "devices:recipe-restore": Row(DONE, "post", kwargs=recipe),
+    "devices:models": Row(OWNERS),
+    "devices:model": Row(OWNER, kwargs=model),
+    "devices:model-add": Row(INVALID_OWN, "post"),
+    "devices:model-rename": Row(INVALID, "post", kwargs=model),
+    "devices:model-retire": Row(DONE, "post", kwargs=model),
+    "devices:model-restore": Row(DONE, "post", kwargs=model),
+    "devices:model-delete": Row(DONE, "post", kwargs=model),
+}

@@ -1,0 +1,49 @@
+"""Many savers at once, on a database with real concurrency."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from devices import recipes, supported
+from devices.models import DeviceModel, Event, Recipe
+from devices.recipes import Contents
+from tests.provisioning.test_races import at_once
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+
+AT_ONCE = 10
+
+
+def test_of_many_changes_from_one_version_one_is_kept_and_the_others_are_told(world: World) -> None:
+    recipe, before = world.version.recipe, Contents.of(world.version)
+
+    def change(number: int) -> object:
+        contents = replace(before, default_tags={"n": str(number)})
+        return recipes.change(recipe=recipe, name=recipe.name, contents=contents, based_on=1, by=world.owner)
+
+    done = at_once(AT_ONCE, change)
+    assert sum(isinstance(each, recipes.Stale) for each in done) == AT_ONCE - 1
+    assert recipe.versions.count() == 2
+    assert Event.objects.filter(kind=Event.Kind.RECIPE_CHANGED).count() == 1
+
+
+def test_of_many_of_one_name_one_is_made(world: World) -> None:
+    def make(_: int) -> object:
+        return recipes.create(organisation=world.kanarra, name="New", contents=Contents(), by=world.owner)
+
+    done = at_once(AT_ONCE, make)
+    assert sum(isinstance(each, ValidationError) for each in done) == AT_ONCE - 1
+    assert Recipe.objects.get(name="New").versions.count() == 1
+
+
+def test_of_many_retirements_one_counts(world: World) -> None:
+    model = DeviceModel.objects.get(organisation=world.kanarra)
+    assert sorted(at_once(AT_ONCE, lambda _: supported.retire(model=model, by=world.owner))) == [False] * 9 + [True]
+    assert Event.objects.filter(kind=Event.Kind.MODEL_CHANGED).count() == 1
