@@ -98,7 +98,8 @@ class Device(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)  # when it connected first
     expires_at = models.DateTimeField(null=True, blank=True)  # if it has not connected until then
     locked_at = models.DateTimeField(null=True, blank=True)  # may neither connect nor be registered by anyone
-    source = models.ForeignKey("Import", models.SET_NULL, null=True, blank=True, related_name="devices")
+    source = models.ForeignKey("Import", models.SET_NULL, null=True, blank=True, related_name="devices", db_index=False)
+    row = models.PositiveIntegerField(null=True, blank=True)  # of its source's file
 
     objects = DeviceQuerySet.as_manager()
 
@@ -113,6 +114,7 @@ class Device(models.Model):
         ]
         indexes = [
             models.Index(fields=["organisation", "name", "id"]),
+            models.Index(fields=["source", "row"]),
             # Few of many: a filter that finds them reads these alone.
             models.Index(fields=["organisation", "name"], name="device_locked", condition=Q(locked_at__isnull=False)),
             models.Index(

@@ -6,7 +6,7 @@ from tenants.models import Group
 
 
 class Tally(models.Model):
-    """How many devices are in a leaf: kept by the database itself (migration 0005), whoever writes and however.
+    """How many devices are in a leaf: kept by the database itself (migration 0006), whoever writes and however.
 
     Counting a large fleet for each page would take longer than the rest of the page. Only leaves have a row, so that
     two technicians wait for each other in one leaf alone, not at the organisation's root.

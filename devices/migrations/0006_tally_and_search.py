@@ -106,7 +106,7 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0004_recipe_without_defaults'),
+        ('devices', '0005_imports'),
         ('tenants', '0003_registration'),
     ]
 
