@@ -1,237 +1,108 @@
-"""Adding devices: what an admin says about one, about a number of them, or about a file of them."""
+"""An import's file: how it is read, and which column fills which field."""
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.conf import settings
-from django.template.defaultfilters import filesizeformat
 
-from devices import identities, serials
-from devices.forms import places
-from devices.models import DeviceModel, Recipe, RecipeVersion
-from tenants.models import Group
+from devices import identities, imports
+from devices.forms.adding import PatternField
+from devices.forms.places import PlacingForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from django.core.files.uploadedfile import UploadedFile
-
+    from devices.models import Import
     from tenants.models import User
 
-SHEETS = {b"PK\x03\x04": "an Excel or OpenDocument workbook", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
-MOST = 100_000  # devices at a time
-PATTERN_HELP = "{serial} stands for the serial and {n} for the number of the row."
+
+def _named(delimiter: str) -> str:
+    return "tab" if delimiter == "\t" else delimiter
 
 
-class _Adding(forms.Form):
-    """What every way of adding devices asks for: the recipe."""
-
-    recipe = forms.ModelChoiceField(
-        Recipe.objects.none(),
-        empty_label="Choose a recipe…",
-        error_messages={
-            "required": "Choose what kind of device it is.",
-            "invalid_choice": "This recipe is not offered (any more). Choose another one.",
-        },
-    )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, use_required_attribute=False, **kwargs)
-        offered: Any = self.fields["recipe"]
-        offered.queryset = Recipe.objects.manageable_by(user).filter(retired_at=None)
-        only = list(offered.queryset.values_list("pk", flat=True)[:2])
-        self.initial.setdefault("recipe", only[0] if len(only) == 1 else None)
-
-    @property
-    def version(self) -> RecipeVersion:
-        recipe: Recipe = self.cleaned_data["recipe"]
-        return recipe.current
+SIGNS = [(_named(sign), words) for sign, words in imports.DELIMITERS.items()]
 
 
-class _Placing(forms.Form):
-    """A group to put devices into straight away, instead of leaving that to a technician."""
+class ReadingForm(forms.Form):
+    """How the file is read. What is not understood is left as it was found out."""
 
-    group = forms.ModelChoiceField(
-        Group.objects.none(),
+    encoding = forms.ChoiceField(choices=list(imports.ENCODINGS.items()), required=False)
+    delimiter = forms.ChoiceField(
+        label="Between columns",
+        choices=SIGNS,
         required=False,
-        empty_label="None: a technician places them",
-        error_messages={"invalid_choice": "This group can't take devices (any more). Choose another one."},
     )
 
-    def offer_groups(self, user: User) -> None:
-        groups: Any = self.fields["group"]
-        groups.queryset = Group.objects.registrable_by(user)
-        groups.choices = [("", groups.empty_label), *places.under_parents(places.leaves(user))]
+    def __init__(self, data: Mapping[str, Any], *, importing: Import) -> None:
+        known = {"encoding": importing.encoding, "delimiter": _named(importing.delimiter)}
+        given = {name: data.get(name) or known[name] for name in known}
+        super().__init__(given, auto_id="reading-%s", use_required_attribute=False)
+        self.importing = importing
 
-
-class PatternField(forms.CharField):
-    """Names of devices that have none: words with {serial} and {n}."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=120, required=False, label="Name pattern", help_text=PATTERN_HELP, **kwargs)
-
-    def clean(self, value: Any) -> str:
-        pattern = printable(super().clean(value))
-        rest = pattern.replace("{serial}", "").replace("{n}", "")
-        if "{" in rest or "}" in rest:
-            raise forms.ValidationError("Only {serial} and {n} can stand in braces.")
-        return pattern
-
-
-class OneForm(_Placing, _Adding):
-    serial = forms.CharField(max_length=identities.MAX_GIVEN, required=False, strip=False)
-    # What a blank serial is made from, so that sending the form twice makes one device.
-    spare = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
-    name = forms.CharField(max_length=120, required=False, help_text="Blank: the serial.")
-    model = forms.ModelChoiceField(
-        DeviceModel.objects.none(),
-        required=False,
-        empty_label="The recipe's",
-        error_messages={"invalid_choice": "This model is not supported (any more). Choose another one."},
-    )
-    tags = forms.CharField(
-        max_length=2000, required=False, help_text="Separated by commas, each a key or key: value, e.g. batch: 7, spare"
-    )
-    field_order = ("recipe", "serial", "name", "group", "model", "tags")
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, user=user, **kwargs)
-        self.offer_groups(user)
-        models: Any = self.fields["model"]
-        models.queryset = DeviceModel.objects.manageable_by(user).filter(retired_at=None)
-        self.initial.setdefault("spare", secrets.token_hex(32))
-        self.fields["serial"].help_text = self._serial_help()
-
-    def clean_spare(self) -> bytes:
-        try:
-            spare = bytes.fromhex(self.cleaned_data["spare"])
-        except ValueError:
-            spare = b""
-        return spare if len(spare) == 32 else secrets.token_bytes(32)
-
-    def clean_name(self) -> str:
-        return printable(self.cleaned_data["name"])
-
-    def clean_tags(self) -> dict[str, str]:
-        return parse_tags(self.cleaned_data["tags"])
-
-    def clean(self) -> None:
-        if "recipe" in self.cleaned_data and "serial" in self.cleaned_data:
-            self.cleaned_data["serial"] = self._serial(self.cleaned_data["serial"].strip())
-
-    def _serial(self, text: str) -> str:
-        """As typed, if it fits the recipe's format; of a blank one, what the format makes."""
-        fitting = identities.of(self.version)
-        if not text and fitting.can_generate:
-            return fitting.generate(self.cleaned_data["spare"])
-        if problem := fitting.problem(text):
-            self.add_error("serial", problem)
-        return text
-
-    def _serial_help(self) -> str:
-        only = self.initial["recipe"]
-        words = identities.of(self.fields["recipe"].queryset.get(pk=only).current).words() if only else ""  # type: ignore[attr-defined]
-        return f"Blank: Handover makes one. Fitting: {words}." if words else "Blank: Handover makes one."
-
-    def refuse_taken(self) -> None:
-        serial = serials.grouped(serials.canonical(self.cleaned_data["serial"]))
-        self.add_error(
-            "serial",
-            f"There is a device with the serial {serial} already. Nothing was changed. "
-            "If you have just made it and lost its secret, issue a new one on the device's page.",
+    def preview(self) -> imports.Preview:
+        """The file's first rows, read in this way. Raises imports.Unreadable."""
+        if not self.is_valid():
+            return imports.preview(self.importing)
+        delimiter = self.cleaned_data["delimiter"].replace("tab", "\t")
+        return imports.preview(
+            self.importing, encoding=self.cleaned_data["encoding"] or None, delimiter=delimiter or None
         )
 
-    def refuse(self, error: forms.ValidationError) -> None:
-        """What the registry says, beside the field that it is about."""
-        known = {field: said for field, said in error.message_dict.items() if field in self.fields}
-        for field, said in (known or {None: error.messages}).items():
-            self.add_error(field, said)
+
+class MatchForm(PlacingForm):
+    """Which column fills which field, and what happens to rows that don't fit."""
+
+    use_required_attribute = False
+    all_or_nothing = forms.ChoiceField(choices=[("yes", ""), ("no", "")])
+    name_pattern = PatternField()
+
+    def __init__(self, *args: Any, user: User, importing: Import, preview: imports.Preview, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer_groups(user)
+        self.importing, self.preview = importing, preview
+        self.initial = {"group": importing.group_id, "name_pattern": importing.name_pattern}
+        self.initial["all_or_nothing"] = "yes" if importing.all_or_nothing else "no"
+        for number, (title, field) in enumerate(zip(preview.header, self._guessed(), strict=True)):
+            self.fields[f"column-{number}"] = _column(title, field)
+            self.initial[f"column-{number}"] = field
+
+    def _guessed(self) -> list[str]:
+        """As it is kept, if the file is still read as it was; else as anybody would match it."""
+        if self.importing.header == self.preview.header and len(self.importing.columns) == len(self.preview.header):
+            return list(self.importing.columns)
+        version = self.importing.version
+        return imports.guess(self.preview.header, version.recipe.columns, identities.of(version).can_generate)[0]
 
     @property
-    def device(self) -> dict[str, Any]:
-        """What devices.adding.add asks for."""
-        fields = {name: self.cleaned_data[name] for name in ("serial", "name", "group", "model", "tags")}
-        return fields | {"version": self.version}
+    def columns(self) -> list[tuple[str, forms.BoundField]]:
+        """Each of the file's headings with the field that says what its column is."""
+        return [(title, self[f"column-{number}"]) for number, title in enumerate(self.preview.header)]
 
-
-class ManyForm(_Placing, _Adding):
-    total = forms.IntegerField(
-        label="How many",
-        min_value=1,
-        max_value=MOST,
-        help_text=f"At most {MOST:,} at a time. Each gets a serial, an access key and a secret.",
-        error_messages={
-            "required": "Say how many devices.",
-            "invalid": "Give a whole number.",
-            "min_value": "At least one.",
-            "max_value": f"At most {MOST:,} at a time.",
-        },
-        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
-    )
-    name_pattern = PatternField()
-    field_order = ("recipe", "total", "name_pattern", "group")
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, user=user, **kwargs)
-        self.offer_groups(user)
-
-    def clean_recipe(self) -> Recipe:
-        recipe: Recipe = self.cleaned_data["recipe"]
-        fitting = identities.of(recipe.current)
-        if not fitting.can_generate:
-            raise forms.ValidationError(fitting.made)
-        return recipe
+    @property
+    def format(self) -> identities.Format:
+        """Of the serials that the recipe takes."""
+        return identities.of(self.importing.version)
 
     @property
     def wanted(self) -> dict[str, Any]:
-        """What devices.imports.count asks for."""
-        fields = {name: self.cleaned_data[name] for name in ("total", "group", "name_pattern")}
-        return fields | {"version": self.version}
+        """What devices.imports.match asks for."""
+        given = self.cleaned_data
+        return {
+            "columns": [given[field.name] for _, field in self.columns],
+            "encoding": self.preview.encoding,
+            "delimiter": self.preview.delimiter,
+            "group": given["group"],
+            "all_or_nothing": given["all_or_nothing"] == "yes",
+            "name_pattern": given["name_pattern"],
+        }
 
 
-class FileForm(_Adding):
-    file = forms.FileField(
-        label="CSV file",
-        error_messages={
-            "required": "Choose the file with the devices.",
-            "missing": "The file did not arrive. Choose it again.",
-            "empty": "This file is empty. Choose the one with the devices.",
-        },
-    )
-
-    def clean_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["file"]
-        most = settings.IMPORT_MAX_BYTES
-        if (file.size or 0) > most:
-            raise forms.ValidationError(
-                f"This file has {filesizeformat(file.size)}; {filesizeformat(most)} is the most. Split it into parts."
-            )
-        start = file.read(4)
-        file.seek(0)
-        if kind := SHEETS.get(start):
-            raise forms.ValidationError(f"This is {kind}. Open it there and save it as CSV, then choose that file.")
-        return file
-
-
-def printable(text: str) -> str:
-    """On one line, without control characters; refuses what can't be shown."""
-    text = " ".join(text.split())
-    if not text.isprintable():
-        raise forms.ValidationError("Leave control characters out.")
-    return text
-
-
-def parse_tags(text: str) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    for part in printable(text).split(","):
-        key, _, value = (piece.strip() for piece in part.partition(":"))
-        if value and not key:
-            raise forms.ValidationError(f"“{part.strip()}” has a value and no key.")
-        if key in tags:
-            raise forms.ValidationError(f"The key “{key}” is there twice.")
-        if key:
-            tags[key] = value
-    return tags
+def _column(title: str, field: str) -> forms.ChoiceField:
+    tags = dict.fromkeys([field] if field.startswith(imports.TAG) else [])
+    if title:
+        tags[f"{imports.TAG}{title}"] = None
+    choices = [("", "Leave out"), *imports.FIELDS.items()]
+    choices += [(tag, f"Tag “{tag.removeprefix(imports.TAG)}”") for tag in tags]
+    widget = forms.Select(attrs={"class": "form-select"})
+    return forms.ChoiceField(label=f"Column {title}", choices=choices, required=False, widget=widget)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django import forms
 
 from tenants.models import Group, Role
 
@@ -38,3 +40,25 @@ def under_parents(found: list[Leaf]) -> Iterator[tuple[str, list[Choice]]]:
     """Option groups."""
     for title, rows in groupby(found, key=lambda leaf: leaf.above):
         yield title or "Groups", [(leaf.pk, leaf.name) for leaf in rows]
+
+
+class PlacingForm(forms.Form):
+    """A group to put devices into straight away, instead of leaving that to a technician."""
+
+    group = forms.ModelChoiceField(
+        Group.objects.none(),
+        required=False,
+        empty_label="None: a technician places them",
+        error_messages={"invalid_choice": "This group can't take devices (any more). Choose another one."},
+    )
+
+    def offer_groups(self, user: User) -> None:
+        groups: Any = self.fields["group"]
+        groups.queryset = Group.objects.registrable_by(user)
+        groups.choices = [("", groups.empty_label), *under_parents(leaves(user))]
+
+    def refuse(self, error: forms.ValidationError) -> None:
+        """What an operation says, beside the field that it is about, else above the form."""
+        said = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+        for field, texts in said.items():
+            self.add_error(field if field in self.fields else None, texts)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from devices import adding, assignments, imports
-from devices.forms.imports import FileForm, ManyForm, OneForm
+from devices.forms.adding import FileForm, ManyForm, OneForm
 from devices.models import Recipe
 from tenants.access import require_owner
 from tenants.posted import posted
@@ -85,8 +85,8 @@ def many(request: SignedIn) -> HttpResponse:
         return _page(request, "many", form, status=422)
     try:
         importing = imports.count(by=user, **form.wanted)
-    except imports.Unreadable as error:
-        form.add_error("total", error.cause)
+    except ValidationError as error:
+        form.refuse(error)
         return _page(request, "many", form, status=422)
     return redirect(importing)
 
