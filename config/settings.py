@@ -133,7 +133,8 @@ ONLINE_SECONDS = env.int("ONLINE_SECONDS", default=60)
 """A device heard within this many seconds, and not seen to leave since, is online."""
 STREAM_HEARTBEAT_SECONDS = env.float("STREAM_HEARTBEAT_SECONDS", default=4.0)
 """How often an open live stream re-checks that its user still may (bar: 5 s)."""
-IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=64 << 20)
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=256 << 20)
+IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=1_000_000)
 SITE_URLS = env.list("SITE_URLS", default=[])
 """Other origins under which labels name this site, e.g. `https://devices.example`."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.template.defaultfilters import filesizeformat
 
 from devices import identities, serials
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from tenants.models import User
 
-SHEETS = {b"PK\x03\x04": "an Excel or OpenDocument workbook", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
-MOST = 100_000  # devices at a time
 PATTERN_HELP = "{serial} stands for the serial and {n} for the number of the row."
 
 
@@ -138,13 +137,10 @@ class ManyForm(PlacingForm, _Adding):
     total = forms.IntegerField(
         label="How many",
         min_value=1,
-        max_value=MOST,
-        help_text=f"At most {MOST:,} at a time. Each gets a serial, an access key and a secret.",
         error_messages={
             "required": "Say how many devices.",
             "invalid": "Give a whole number.",
             "min_value": "At least one.",
-            "max_value": f"At most {MOST:,} at a time.",
         },
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )
@@ -154,6 +150,9 @@ class ManyForm(PlacingForm, _Adding):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
         self.offer_groups(user)
+        most = f"At most {settings.IMPORT_MAX_ROWS:,} at a time."
+        self.fields["total"].help_text = f"{most} Each gets a serial, an access key and a secret."
+        self.fields["total"].validators.append(MaxValueValidator(settings.IMPORT_MAX_ROWS, most))
 
     def clean_recipe(self) -> Recipe:
         recipe: Recipe = self.cleaned_data["recipe"]
@@ -186,10 +185,6 @@ class FileForm(_Adding):
             raise forms.ValidationError(
                 f"This file has {filesizeformat(size)}; {filesizeformat(most)} is the most. Split it into parts."
             )
-        start = file.read(4)
-        file.seek(0)
-        if kind := SHEETS.get(start):
-            raise forms.ValidationError(f"This is {kind}. Open it there and save it as CSV, then choose that file.")
         return file
 
 

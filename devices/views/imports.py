@@ -83,6 +83,8 @@ def _matching(request: SignedIn, importing: Import, form: MatchForm | None = Non
 def match(request: SignedIn, key: UUID) -> HttpResponse:
     """Starts the check of every row."""
     importing = get_import(require_owner(request.user), key)
+    if not outlook.matches(importing, asked=True):
+        return redirect(importing)
     reading = ReadingForm(request.POST, importing=importing)
     try:
         preview = reading.preview()
