@@ -125,6 +125,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "clear-sessions": {"task": "config.tasks.clear_sessions", "schedule": 86_400.0},
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
+    "resume-imports": {"task": "devices.tasks.resume_imports", "schedule": 15.0},
 }
 
 # Rules --------------------------------------------------------------------------------------
@@ -135,6 +136,11 @@ STREAM_HEARTBEAT_SECONDS = env.float("STREAM_HEARTBEAT_SECONDS", default=4.0)
 """How often an open live stream re-checks that its user still may (bar: 5 s)."""
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=256 << 20)
 IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=1_000_000)
+"""The largest import: of a file, and of the devices that it makes."""
+IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=30)
+"""How long an imported file is kept, for its report."""
+IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=30.0)
+"""An import whose worker was not heard for so long is taken over by another."""
 SITE_URLS = env.list("SITE_URLS", default=[])
 """Other origins under which labels name this site, e.g. `https://devices.example`."""
 

@@ -15,7 +15,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 12
 MAX_LENGTH = 64
 
-_FOLD = str.maketrans({"O": "0", "I": "1", "L": "1"})
+LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _UNSEEN = re.compile(r"[\s\-\u2010-\u2015\u2212\x00-\x1f\x7f\ud800-\udfff]+")  # spacing, and what no database takes
 _SHAPE = re.compile(r"[0-9A-Z._:]{1,64}\Z")
 
@@ -43,7 +43,7 @@ def canonical(text: str) -> str:
 
 def fold(text: str) -> str:
     """As compared: canonical, with look-alikes as one (O as 0, I and L as 1)."""
-    return canonical(text).translate(_FOLD)
+    return canonical(text).translate(LOOK_ALIKES)
 
 
 def is_plausible(text: str) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from devices import deliveries, files
+from devices import deliveries, files, imports, queue
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -10,3 +10,15 @@ def clear_expired() -> None:
     """Keys and files whose time is over; again and again changes nothing."""
     deliveries.clear_expired()
     files.clear_expired()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def work_on_import(pk: int) -> None:
+    imports.work(pk)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def resume_imports() -> None:
+    """Those whose worker died, or that nobody could be asked for."""
+    for pk in imports.forsaken():
+        queue.send(imports.TASK, pk)

@@ -4,21 +4,25 @@ upload -> match -> (a worker checks every row) -> start -> (a worker makes the d
 """
 
 from devices.imports.columns import FIELDS, TAG, guess
-from devices.imports.operations import ENCODINGS, cancel, count, match, preview, start, upload
+from devices.imports.lease import forsaken
+from devices.imports.operations import TASK, cancel, count, match, preview, start, upload
 from devices.imports.progress import Progress, progress, topic
-from devices.imports.reading import DELIMITERS, Preview, Unreadable
+from devices.imports.reading import DELIMITERS, ENCODINGS, Preview, Unreadable
 from devices.imports.results import problems_csv, report_csv, result_csv
+from devices.imports.running import work
 
 __all__ = [
     "DELIMITERS",
     "ENCODINGS",
     "FIELDS",
     "TAG",
+    "TASK",
     "Preview",
     "Progress",
     "Unreadable",
     "cancel",
     "count",
+    "forsaken",
     "guess",
     "match",
     "preview",
@@ -29,4 +33,5 @@ __all__ = [
     "start",
     "topic",
     "upload",
+    "work",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
 
 from devices.models import Import
 
@@ -20,8 +23,68 @@ FIELDS = {
 }
 """Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
 TAG = "tag:"
+TAG_KEY = re.compile(r"[^\x00-\x1f\x7f=;:]{1,64}\Z")
+
+# Headers in lower case, without anything but letters and digits.
+_SPELLINGS = {
+    "serial": "serial serialnumber serialno serialnr sn id identity deviceserial deviceidentity seriennummer deveui "
+    "mac macaddress imei uuid",
+    "name": "name devicename label title bezeichnung",
+    "description": "description desc notes note comment comments beschreibung",
+    "model": "model devicemodel type producttype product modell",
+    "group": "group path site location customer grouppath gruppe",
+    "tags": "tags labels",
+    "certificate": "certificate cert tlsclientcertificate clientcertificate x509 pem zertifikat",
+}
+_BY_SPELLING = {spelling: field for field, spellings in _SPELLINGS.items() for spelling in spellings.split()}
+_WEST = ["id", "tlsclientcertificate", "tags"]
 
 
-def guess(header: Sequence[str], remembered: Mapping[str, str], can_generate: bool) -> tuple[list[str], Import.Dialect]:
-    """A field or "" for each column: as this recipe had it last, else by common names, else by the file's dialect."""
-    raise NotImplementedError
+def guess(
+    header: Sequence[str], remembered: Mapping[str, str], can_generate: bool = True
+) -> tuple[list[str], Import.Dialect]:
+    """A field or "" for each column: as this recipe had it last, else by common names, else by the file's dialect.
+
+    A Losant file has columns of any name: one is the name, perhaps one the description, and every other one a tag.
+    """
+    plain = [re.sub(r"[^a-z0-9äöü]", "", name.lower()) for name in header]
+    found: list[str] = []
+    for name, spelling in zip(header, plain, strict=True):
+        field = remembered.get(name, _tag_of(name) or _BY_SPELLING.get(spelling, ""))
+        found.append(field if is_known(field) and (not field or field not in found) else "")
+    if plain == _WEST:
+        return found, Import.Dialect.WEST
+    if "name" in found and "serial" not in found and not remembered and can_generate:
+        tags = [field or f"{TAG}{name}"[: len(TAG) + 64] for field, name in zip(found, header, strict=True)]
+        return [field if is_known(field) else "" for field in tags], Import.Dialect.LOSANT
+    return found, Import.Dialect.OWN
+
+
+def _tag_of(name: str) -> str:
+    """`tag:site`, `Tag: site` and `tags.site` name a tag themselves."""
+    match = re.match(r"tags?\s*[:.]\s*(\S.*)", name, re.IGNORECASE)
+    return f"{TAG}{match[1].strip()}" if match else ""
+
+
+def is_known(field: str) -> bool:
+    return not field or field in FIELDS or (field.startswith(TAG) and bool(TAG_KEY.match(field[len(TAG) :])))
+
+
+def check(columns: Sequence[str], header: Sequence[str], *, can_generate: bool, needs_certificate: bool) -> list[str]:
+    """The columns to keep. Raises ValidationError, in words for people."""
+    kept = ["" if field == "ignore" else field for field in columns]
+    if len(kept) != len(header):
+        raise ValidationError({"columns": f"The file has {len(header)} columns, but {len(kept)} were matched."})
+    if unknown := [field for field in kept if not is_known(field)]:
+        raise ValidationError({"columns": f"“{unknown[0][:80]}” is no field of a device."})
+    if twice := [field for field in dict.fromkeys(kept) if field and kept.count(field) > 1]:
+        raise ValidationError({"columns": f"Two columns can't both fill {title(twice[0])}. Ignore one of them."})
+    if "serial" not in kept and not can_generate:
+        raise ValidationError({"columns": "Say which column holds the serials: this recipe's can't be made here."})
+    if "certificate" not in kept and needs_certificate:
+        raise ValidationError({"columns": "Say which column holds the certificates: this recipe asks for one each."})
+    return kept
+
+
+def title(field: str) -> str:
+    return FIELDS.get(field) or f"the tag “{field[len(TAG) :]}”"

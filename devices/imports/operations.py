@@ -2,40 +2,140 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from devices.imports.reading import Preview
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from devices import deliveries, files, identities, live
+from devices.imports import columns as matching
+from devices.imports import lease, running
+from devices.imports.progress import topic
+from devices.imports.reading import (
+    DELIMITERS,
+    ENCODINGS,
+    Preview,
+    Sniffer,
+    Unreadable,
+    delimiter_of,
+    header_of,
+    records,
+)
+from devices.models import Event, Import, Recipe, RecipeVersion
+from devices.queue import enqueue
+from tenants.models import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from devices.models import Import, RecipeVersion
-    from tenants.models import Group, User
+    from tenants.models import User
 
-ENCODINGS = {
-    "utf-8": "Unicode (UTF-8)",
-    "utf-16": "Unicode (UTF-16)",
-    "utf-16-le": "Unicode (UTF-16, little-endian)",
-    "utf-16-be": "Unicode (UTF-16, big-endian)",
-    "windows-1252": "Western European (Windows-1252)",
-    "latin-1": "Western European (Latin-1)",
-}
+State = Import.State
+TASK = "devices.tasks.work_on_import"
+PLACEHOLDERS = ("{serial}", "{n}")
 
 
 def upload(*, by: User, version: RecipeVersion, name: str, chunks: Iterable[bytes]) -> Import:
     """Keeps the file and guesses its columns. Raises Unreadable, with nothing kept."""
-    raise NotImplementedError
+    organisation = version.recipe.organisation
+    sniffer = Sniffer()
+    keep = timedelta(days=settings.IMPORT_KEEP_DAYS)
+    with transaction.atomic():
+        tasted = _tasted(chunks, sniffer)
+        file = files.store(organisation=organisation, name=name, content_type="text/csv", chunks=tasted, keep=keep)
+        if not file.size:
+            raise Unreadable("The file is empty. It should have a header, and a row for each device below it.")
+        encoding = sniffer.encoding()
+        delimiter = delimiter_of(file, encoding)
+        header = header_of(file, encoding, delimiter)
+        columns, dialect = matching.guess(header, version.recipe.columns, identities.of(version).can_generate)
+        return Import.objects.create(
+            organisation=organisation,
+            by=by,
+            version=version,
+            file=file,
+            total=sniffer.rows,
+            encoding=encoding,
+            delimiter=delimiter,
+            dialect=dialect,
+            header=header,
+            columns=columns,
+        )
+
+
+def _tasted(chunks: Iterable[bytes], sniffer: Sniffer) -> Iterator[bytes]:
+    for chunk in chunks:
+        sniffer.feed(chunk)
+        if sniffer.size > settings.IMPORT_MAX_BYTES:
+            most = settings.IMPORT_MAX_BYTES / (1 << 20)
+            raise Unreadable(f"The file is larger than {most:,.0f} MB. Split it, and import its parts one by one.")
+        yield chunk
 
 
 def count(*, by: User, version: RecipeVersion, total: int, group: Group | None, name_pattern: str) -> Import:
     """So many devices with serials made here; it starts at once. Raises ValidationError by field: total, group,
     name_pattern."""
-    raise NotImplementedError
+    _check_total(version, total)
+    _check(version, group, name_pattern)
+    with transaction.atomic():
+        importing = Import.objects.create(
+            organisation=version.recipe.organisation,
+            by=by,
+            version=version,
+            group=group,
+            total=total,
+            name_pattern=name_pattern,
+            state=State.CHECKED,
+        )
+        start(importing=importing, by=by)
+    importing.refresh_from_db()
+    return importing
+
+
+def _check_total(version: RecipeVersion, total: int) -> None:
+    made = identities.of(version)
+    if not 1 <= total <= settings.IMPORT_MAX_ROWS:
+        raise ValidationError({"total": f"Between 1 and {settings.IMPORT_MAX_ROWS:,} devices can be made at once."})
+    if version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE:
+        raise ValidationError({"total": "This recipe's devices bring certificates: import a file that has them."})
+    if not made.can_generate:
+        raise ValidationError({"total": f"Serials of this recipe can't be made here: {made.words()}. Import a file."})
+    if total * 4 > made.capacity:
+        raise ValidationError({"total": f"This recipe's format has {made.capacity:,} serials: too few for so many."})
+
+
+def _check(version: RecipeVersion, group: Group | None, name_pattern: str) -> None:
+    root = version.recipe.organisation.root.path
+    if group is not None and not Group.objects.filter(pk=group.pk, path__startswith=root, numchild=0).exists():
+        raise ValidationError({"group": "Devices can only be in a group of this organisation without groups below it."})
+    rest = name_pattern
+    for placeholder in PLACEHOLDERS:
+        rest = rest.replace(placeholder, "")
+    if len(name_pattern) > 120 or "{" in rest or "}" in rest or not rest.isprintable():
+        raise ValidationError({"name_pattern": "A name has at most 120 characters; in braces only {serial} and {n}."})
 
 
 def preview(importing: Import, rows: int = 10, *, encoding: str | None = None, delimiter: str | None = None) -> Preview:
     """The file's first rows, by the import's encoding and delimiter or by those given. Raises Unreadable."""
-    raise NotImplementedError
+    encoding, delimiter = encoding or importing.encoding, delimiter or importing.delimiter
+    if importing.file is None:
+        raise Unreadable("The uploaded file is no longer kept. Upload it again.")
+    if encoding not in ENCODINGS or delimiter not in DELIMITERS:
+        raise Unreadable("Choose one of the encodings and delimiters.")
+    header = header_of(importing.file, encoding, delimiter)
+    found: list[list[str]] = []
+    beginning = records(importing.file, encoding, delimiter)
+    next(beginning)
+    for _, cells in beginning:
+        if len(found) == rows:
+            break
+        if isinstance(cells, list) and "".join(cells).strip():
+            found.append([cell[:200].replace("\0", "�") for cell in cells])
+    return Preview(header, found, encoding, delimiter, importing.dialect)
 
 
 def match(
@@ -55,15 +155,66 @@ def match(
     of FIELDS, `tag:<key>` or "". Raises ValidationError by field: columns, encoding, delimiter, group, name_pattern;
     Unreadable if the file is none in that encoding.
     """
-    raise NotImplementedError
+    version, kinds = importing.version, RecipeVersion.CredentialKind
+    if encoding not in ENCODINGS:
+        raise ValidationError({"encoding": "Choose one of the encodings."})
+    if delimiter not in DELIMITERS:
+        raise ValidationError({"delimiter": "Choose one of the delimiters."})
+    header = preview(importing, 0, encoding=encoding, delimiter=delimiter).header
+    needs = version.credential_kind == kinds.CERTIFICATE
+    made = identities.of(version).can_generate
+    kept = matching.check(columns, header, can_generate=made, needs_certificate=needs)
+    _check(version, group, name_pattern)
+    fields = {"columns": kept, "header": header, "encoding": encoding, "delimiter": delimiter, "group": group}
+    fields["dialect"] = matching.guess(header, {}, made)[1]
+    options = {"all_or_nothing": all_or_nothing, "name_pattern": name_pattern, "by": by, "cause": ""}
+    open_for_it = Q(state__in=(State.UPLOADED, State.CHECKED)) | Q(state=State.FAILED, delivery=None, made=0)
+    with transaction.atomic():
+        found = Import.objects.filter(open_for_it, pk=importing.pk, file__isnull=False)
+        if found.update(state=State.CHECKING, **_unclaimed(), **fields, **options) != 1:
+            return False
+        remembered = version.recipe.columns | dict(zip(header, kept, strict=True))
+        Recipe.objects.filter(pk=version.recipe_id).update(columns=dict(list(remembered.items())[-200:]))
+        enqueue(TASK, importing.pk)
+    importing.refresh_from_db()
+    return True
+
+
+def _unclaimed() -> dict[str, object]:
+    """Nobody works on it yet; a worker is about to be asked."""
+    times = {"beat_at": Now(), "started_at": None, "finished_at": None, "cancel_asked_at": None}
+    return {"worker": None, "done": 0, **times}
 
 
 def start(*, importing: Import, by: User) -> bool:
     """Makes the devices of a checked import; whether this call started it. All or nothing refuses rows with problems,
     and no import starts that would make nothing."""
-    raise NotImplementedError
+    startable = Q(refused=0) | Q(all_or_nothing=False)
+    with transaction.atomic():
+        found = Import.objects.filter(startable, pk=importing.pk, state=State.CHECKED).exclude(total__lte=F("refused"))
+        if found.update(state=State.WAITING, by=by, made=0, **_unclaimed()) != 1:
+            return False
+        delivery = deliveries.prepare(organisation=importing.organisation, by=by)
+        Import.objects.filter(pk=importing.pk).update(delivery=delivery)
+        data = {"import": str(importing.key)}
+        organisation = importing.organisation_id
+        Event.objects.create(organisation_id=organisation, by=by, kind=Event.Kind.IMPORT_STARTED, data=data)
+        enqueue(TASK, importing.pk)
+    importing.refresh_from_db()
+    return True
 
 
 def cancel(*, importing: Import, by: User) -> bool:
     """Ends an import that has not ended, at once or within a batch; whether it will. What batches made, stays."""
-    raise NotImplementedError
+    with transaction.atomic():
+        idle = Q(state__in=(State.UPLOADED, State.CHECKED)) | Q(state__in=lease.WORKING, worker=None)
+        ended = Import.objects.filter(idle, pk=importing.pk)
+        if ended.update(state=State.CANCELLED, finished_at=Now(), cancel_asked_at=Now()) == 1:
+            importing.refresh_from_db()
+            running.settle(importing)
+            return True
+        asked = Import.objects.filter(pk=importing.pk, state__in=lease.WORKING, cancel_asked_at=None)
+        won = asked.update(cancel_asked_at=Now()) == 1
+    importing.refresh_from_db()
+    live.announce([topic(importing)])
+    return won

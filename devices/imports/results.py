@@ -1,26 +1,152 @@
-"""What is handed back, as CSV streamed by the line; no cell begins a formula."""
+"""What is handed back, as CSV streamed by the batch; no cell begins a formula."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import csv
+import hmac
+from io import StringIO
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Case, Q, When
+from django.db.models.functions import Now
+
+from devices import sealing
+from devices.cells import neutral
+from devices.credentials import digest
+from devices.imports import source
+from devices.imports.reading import Bad, Unreadable
+from devices.models import Credential, Device, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from devices.models import Import
+
+ALONE = ["Serial", "Name", "Group"]  # of imports without a file, or whose file is no longer kept
+GONE = "The credential of this import was replaced or revoked since"
+
+
+class Made(NamedTuple):
+    pk: int
+    device_id: str
+    serial: str
+    name: str
+    group: str
 
 
 def problems_csv(importing: Import) -> Iterator[str]:
     """Row, column and cause of every problem."""
-    raise NotImplementedError
+    yield _written([["Row", "Column", "Problem"]])
+    found = Problem.objects.filter(importing=importing).order_by("row", "id")
+    rows = iter(found.values_list("row", "column", "cause").iterator(chunk_size=source.BATCH))
+    while batch := list(islice(rows, source.BATCH)):
+        yield _written(batch)
 
 
 def report_csv(importing: Import) -> Iterator[str]:
     """The file's columns with device ID and error added; without secrets, as often as it is wanted."""
-    raise NotImplementedError
+    return _lines(importing, ["Device ID", "Error"], lambda batch: {})
 
 
 def result_csv(importing: Import, key: bytes) -> Iterator[str]:
     """The file's columns with device ID, access key, access secret and error added; `key` is what
     `deliveries.take` gave for `importing.delivery`."""
-    raise NotImplementedError
+
+    return _lines(importing, ["Device ID", "Access key", "Access secret", "Error"], lambda made: _secrets(key, made))
+
+
+def _secrets(key: bytes, made: dict[int, Made]) -> dict[int, list[str]]:
+    """Access key, secret and error by row; the secret only while the credential is still the one that was made here."""
+    accesses = {row: sealing.access(key, row) for row in made}
+    stored = _stored([access.key for access in accesses.values()])
+    found = {}
+    for row, access in accesses.items():
+        device, secret_hash, is_current = stored.get(access.key, (0, b"", False))
+        if is_current and device == made[row].pk and hmac.compare_digest(secret_hash, digest(access.secret)):
+            found[row] = [access.key, access.secret, ""]
+        elif device:
+            found[row] = ["", "", GONE]
+    return found
+
+
+def _stored(keys: list[str]) -> dict[str, tuple[int, bytes, bool]]:
+    """Device, hash, and whether it is neither revoked, expired nor being replaced."""
+    open_end = Q(expires_at=None) | Q(expires_at__gt=Now())
+    current = Case(When(open_end, revoked_at=None, superseded_by=None, then=True), default=False)
+    rows = Credential.objects.filter(access_key__in=keys).annotate(is_current=current)
+    fields = rows.values_list("access_key", "device_id", "secret_hash", "is_current")
+    return {key: (device, bytes(secret_hash), is_current) for key, device, secret_hash, is_current in fields}
+
+
+def _lines(
+    importing: Import, extra: list[str], columns: Callable[[dict[int, Made]], dict[int, list[str]]]
+) -> Iterator[str]:
+    try:
+        yield from _of_rows(importing, extra, columns)
+    except Unreadable as unreadable:
+        yield _written([[unreadable.cause]])
+
+
+def _of_rows(
+    importing: Import, extra: list[str], columns: Callable[[dict[int, Made]], dict[int, list[str]]]
+) -> Iterator[str]:
+    whole = importing.file is not None
+    serial_at = importing.columns.index("serial") if "serial" in importing.columns else None
+    own = list(importing.header) if whole else ALONE
+    added = ["Serial"] if whole and serial_at is None else []
+    yield _written([[*own, *added, *extra]])
+    rows = source.rows(importing) if whole else ((row, row, []) for row in _numbers(importing))
+    empty = [""] * (len(extra) - 2)
+    for batch in source.batches(rows):
+        made = _made(importing, batch[0][0], batch[-1][0])
+        causes = _causes(importing, batch[0][0], batch[-1][0])
+        secrets = columns(made)
+        page = []
+        for row, _, cells in batch:
+            each, error = made.get(row), causes.get(row, "")
+            given = _given(cells, len(own), serial_at, each) if whole else _alone(each)
+            if whole and serial_at is None:
+                given.append(each.serial if each else "")
+            between = secrets.get(row, [*empty, ""])
+            page.append([*given, each.device_id if each else "", *between[:-1], error or between[-1]])
+        yield _written(page)
+
+
+def _given(cells: Sequence[str] | Bad, width: int, serial_at: int | None, made: Made | None) -> list[str]:
+    given = [] if isinstance(cells, Bad) else list(cells[:width])
+    given += [""] * (width - len(given))
+    if made and serial_at is not None and not given[serial_at].strip():
+        given[serial_at] = made.serial
+    return given
+
+
+def _alone(made: Made | None) -> list[str]:
+    return [made.serial, made.name, made.group] if made else ["", "", ""]
+
+
+def _numbers(importing: Import) -> Iterator[int]:
+    rows = Device.objects.filter(source=importing).order_by("row").values_list("row", flat=True)
+    return (row for row in rows.iterator(chunk_size=source.BATCH) if row is not None)
+
+
+def _made(importing: Import, first: int, last: int) -> dict[int, Made]:
+    fields = "row", "pk", "device_id", "serial", "name", "group__name"
+    found = Device.objects.filter(source=importing, row__range=(first, last)).values_list(*fields)
+    return {row: Made(pk, device_id, serial, name, group or "") for row, pk, device_id, serial, name, group in found}
+
+
+def _causes(importing: Import, first: int, last: int) -> dict[int, str]:
+    causes: dict[int, str] = {}
+    found = Problem.objects.filter(importing=importing, row__range=(first, last)).order_by("row", "id")
+    for row, column, cause in found.values_list("row", "column", "cause"):
+        said = f"{column}: {cause}" if column else cause
+        causes[row] = f"{causes[row]} {said}" if row in causes else said
+    return causes
+
+
+def _written(rows: Iterable[Iterable[str | int]]) -> str:
+    page = StringIO()
+    safe = ([neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    csv.writer(page).writerows(safe)
+    return page.getvalue()

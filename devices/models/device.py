@@ -100,7 +100,8 @@ class Device(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)  # when it connected first
     expires_at = models.DateTimeField(null=True, blank=True)  # if it has not connected until then
     locked_at = models.DateTimeField(null=True, blank=True)  # may neither connect nor be registered by anyone
-    source = models.ForeignKey("Import", models.SET_NULL, null=True, blank=True, related_name="devices")
+    source = models.ForeignKey("Import", models.SET_NULL, null=True, blank=True, related_name="devices", db_index=False)
+    row = models.PositiveIntegerField(null=True, blank=True)  # of its source's file
 
     objects = DeviceQuerySet.as_manager()
 
@@ -113,7 +114,7 @@ class Device(models.Model):
                 name="device_group_and_assignment_agree",
             ),
         ]
-        indexes = [models.Index(fields=["organisation", "name", "id"])]
+        indexes = [models.Index(fields=["organisation", "name", "id"]), models.Index(fields=["source", "row"])]
 
     def __str__(self) -> str:
         return self.name

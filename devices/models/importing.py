@@ -60,6 +60,8 @@ class Import(Job):
     made = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)  # rows with a problem
     delivery = models.OneToOneField(Delivery, models.SET_NULL, null=True, blank=True, related_name="importing")
+    worker = models.UUIDField(null=True, blank=True)  # who works on it, for as long as it beats (devices.imports.lease)
+    beat_at = models.DateTimeField(null=True, blank=True)
 
     objects = ImportQuerySet.as_manager()
 

@@ -1,0 +1,53 @@
+"""From a file to devices with credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from devices import credentials, imports
+from devices.models import Device, Event, Import
+from tests.devices.imports.conftest import result, table, work
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+    from tests.devices.imports.conftest import Run
+
+FILE = "Serial,Name,Description,Group,Model,Site,Tags\nAB-01,First,On the roof,,KG-250,,\nab02,,,Tekton Health / Boise,,,a=1\n"
+
+
+def test_rows_become_devices_with_credentials(run: Run, world: World) -> None:
+    importing = run(FILE)
+    assert (importing.state, importing.cause, importing.made, importing.refused) == (Import.State.DONE, "", 2, 0)
+    first, second = Device.objects.filter(source=importing).order_by("row")
+    assert (first.serial, first.serial_key, first.name, first.row) == ("AB01", "AB01", "First", 2)
+    assert (first.description, first.model, first.group) == ("On the roof", world.version.model, None)
+    assert (second.serial, second.name, second.group, second.tags) == ("AB02", "AB02", world.boise, {"a": "1"})
+    assert second.assignment is not None
+    assert second.assignment.device == second
+    rows = result(importing)
+    for row, device in zip(rows, (first, second), strict=True):
+        assert row["Device ID"] == device.device_id
+        found = credentials.authenticate(access_key=row["Access key"], access_secret=row["Access secret"])
+        assert found == device
+    assert rows[0]["Description"] == "On the roof"
+    kinds = {device: list(device.events.order_by("id").values_list("kind", flat=True)) for device in (first, second)}
+    assert kinds[first] == [Event.Kind.REGISTERED, Event.Kind.CREDENTIAL_ISSUED]
+    assert kinds[second] == [*kinds[first], Event.Kind.PROVISIONED]
+    report = table(imports.report_csv(importing))
+    assert [row["Device ID"] for row in report] == [first.device_id, second.device_id]
+    assert "Access secret" not in report[0]
+
+
+def test_serials_are_made_for_so_many_devices(world: World) -> None:
+    importing = imports.count(
+        by=world.owner, version=world.version, total=1200, group=world.anaheim, name_pattern="Gateway {n}"
+    )
+    assert importing.state == Import.State.WAITING
+    importing = work(importing)
+    assert (importing.state, importing.cause, importing.made) == (Import.State.DONE, "", 1200)
+    made = Device.objects.filter(source=importing, group=world.anaheim).order_by("row")
+    assert made.count() == 1200
+    assert made[1199].name == "Gateway 1200"
+    rows = result(importing)
+    assert len({row["Access secret"] for row in rows}) == 1200
+    assert rows[7]["Serial"] == made[7].serial
