@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
 from devices import imports
-from devices.models import Import
+from devices.models import Import, RecipeVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from devices.models import Delivery, Problem
+    from devices.models import Problem
     from devices.models.importing import ImportQuerySet
     from tenants.models import User
 
 State = Import.State
 MOVING = {State.CHECKING, State.WAITING, State.RUNNING}
 ENDED = {State.DONE, State.CANCELLED, State.FAILED}
-LATE_SECONDS = 15  # that a job without a worker waits until its page says so
+LATE_SECONDS = 10  # that a job waits for a worker until its page says so
 SIZE = 50  # rows of a page
 
 
@@ -29,19 +31,22 @@ def matches(importing: Import, *, asked: bool) -> bool:
     """Whether the page is the one on which columns are matched."""
     if importing.state == State.UPLOADED:
         return True
-    unmade = importing.state == State.CHECKED or (importing.state == State.FAILED and not importing.started_at)
-    return asked and unmade and importing.file_id is not None
+    uncertain = importing.state == State.FAILED and importing.delivery_id is None and not importing.made
+    return asked and importing.file_id is not None and (importing.state == State.CHECKED or uncertain)
 
 
 def version(importing: Import) -> str:
     """Changes whenever the page would."""
-    return f"{importing.state}-{importing.done}-{'late' if is_late(importing) else ''}"
+    if importing.state not in MOVING:
+        return importing.state
+    stopping = "stopping" if importing.cancel_asked_at else ""
+    return f"{importing.state}-{imports.progress(importing).rows}-{is_late(importing)}-{stopping}"
 
 
 def is_late(importing: Import) -> bool:
-    if importing.state != State.WAITING or importing.started_at is None:
-        return False
-    return (timezone.now() - importing.started_at).total_seconds() > LATE_SECONDS
+    """Whether no worker took it up yet, or the one that did is no longer heard."""
+    patience = settings.IMPORT_LEASE_SECONDS if importing.worker else LATE_SECONDS
+    return importing.beat_at is not None and importing.beat_at < timezone.now() - timedelta(seconds=patience)
 
 
 def context(importing: Import, user: User, after: str) -> dict[str, object]:
@@ -55,7 +60,7 @@ def context(importing: Import, user: User, after: str) -> dict[str, object]:
         "fitting": fitting,
         "startable": fitting > 0 and not (importing.all_or_nothing and importing.refused),
         "correctable": matches(importing, asked=True),
-        "result": result(importing.delivery, user),
+        "result": result(importing, user),
     }
 
 
@@ -67,9 +72,10 @@ def span(progress: imports.Progress) -> str:
     return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def result(delivery: Delivery | None, user: User) -> str:
+def result(importing: Import, user: User) -> str:
     """Of the secrets: "none", "theirs" (another admin's), "taken", "expired" or "ready"."""
-    if delivery is None:
+    delivery = importing.delivery
+    if delivery is None or importing.version.credential_kind != RecipeVersion.CredentialKind.ACCESS_KEY:
         return "none"
     if delivery.taken_at:
         return "taken"
