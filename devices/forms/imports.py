@@ -27,12 +27,8 @@ SIGNS = [(_named(sign), words) for sign, words in imports.DELIMITERS.items()]
 class ReadingForm(forms.Form):
     """How the file is read. What is not understood is left as it was found out."""
 
-    encoding = forms.ChoiceField(choices=list(imports.ENCODINGS.items()), required=False)
-    delimiter = forms.ChoiceField(
-        label="Between columns",
-        choices=SIGNS,
-        required=False,
-    )
+    encoding = forms.ChoiceField(choices=list(imports.ENCODINGS.items()))
+    delimiter = forms.ChoiceField(label="Between columns", choices=SIGNS)
 
     def __init__(self, data: Mapping[str, Any], *, importing: Import) -> None:
         known = {"encoding": importing.encoding, "delimiter": _named(importing.delimiter)}
@@ -45,9 +41,7 @@ class ReadingForm(forms.Form):
         if not self.is_valid():
             return imports.preview(self.importing)
         delimiter = self.cleaned_data["delimiter"].replace("tab", "\t")
-        return imports.preview(
-            self.importing, encoding=self.cleaned_data["encoding"] or None, delimiter=delimiter or None
-        )
+        return imports.preview(self.importing, encoding=self.cleaned_data["encoding"], delimiter=delimiter)
 
 
 class MatchForm(PlacingForm):

@@ -2,8 +2,8 @@
 // A file dragged onto the page's drop zone; too big a file is refused before it travels; how far its upload is.
 (() => {
   const zone = () => document.querySelector("[data-drop]");
-  const size = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-  const megabytes = (bytes) => `${size.format(Math.max(bytes / 1048576, 0.1))} MB`;
+  const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+  const size = (bytes) => (bytes < 1048576 ? `${number.format(bytes / 1024)} KB` : `${number.format(bytes / 1048576)} MB`);
 
   function refuse(text) {
     const error = document.querySelector("[data-drop-error]");
@@ -17,9 +17,9 @@
     const [file] = input.files;
     zone().classList.toggle("is-chosen", Boolean(file));
     if (!file) return;
-    zone().querySelector("[data-drop-said]").textContent = `${file.name}, ${megabytes(file.size)}`;
+    zone().querySelector("[data-drop-said]").textContent = `${file.name}, ${size(file.size)}`;
     const most = Number(zone().dataset.max);
-    refuse(file.size > most ? `This file has ${megabytes(file.size)}; ${megabytes(most)} is the most. Split it into parts.` : "");
+    refuse(file.size > most ? `This file has ${size(file.size)}; ${size(most)} is the most. Split it into parts.` : "");
   }
 
   for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
