@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import StreamingHttpResponse
 from django.urls import reverse
@@ -29,15 +30,21 @@ def send(client: Client, world: World, data: bytes, name: str = "serials.csv", *
 
 
 def words(answer: Any) -> str:
-    """What the page says, without its tags."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+    """What the page says, without its tags, with plain apostrophes."""
+    text = html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode()))
+    return " ".join(text.replace("\u2019", "'").split())
 
 
 def downloaded(answer: Any) -> str:
     assert isinstance(answer, StreamingHttpResponse)
     assert "attachment" in answer["Content-Disposition"]
     assert "no-store" in answer["Cache-Control"]
-    return b"".join(answer).decode()  # type: ignore[arg-type]
+
+    @async_to_sync
+    async def body() -> str:
+        return b"".join([chunk async for chunk in cast("StreamingHttpResponse", answer)]).decode()
+
+    return body()
 
 
 def matched(importing: Import, **fields: Any) -> dict[str, Any]:
