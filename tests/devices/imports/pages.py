@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -42,7 +42,7 @@ def downloaded(answer: Any) -> str:
 
     @async_to_sync
     async def body() -> str:
-        return b"".join([chunk async for chunk in cast("StreamingHttpResponse", answer)]).decode()
+        return b"".join([chunk async for chunk in answer]).decode()
 
     return body()
 

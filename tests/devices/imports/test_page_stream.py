@@ -48,7 +48,7 @@ def follow(world: World, importing: Import, *changes: Callable[[], object], last
         assert isinstance(answer, StreamingHttpResponse)
         said = []
         async with asyncio.timeout(10):
-            async for chunk in answer.streaming_content:  # type: ignore[union-attr]
+            async for chunk in answer.streaming_content:
                 if chunk.startswith(b"event"):
                     said.append(chunk.decode())
                 elif b": alive" in chunk and left:
