@@ -72,6 +72,8 @@ def _present(model: type[Model], column: str, values: Sequence[str], also: str =
 def take_keys(model: type[Model], count: int) -> Sequence[int]:
     """Primary keys for so many new rows."""
     table = model._meta.db_table
+    if not count:
+        return ()
     with connection.cursor() as cursor:
         if on_postgresql():
             cursor.execute(

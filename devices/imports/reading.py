@@ -182,7 +182,7 @@ def _parsed(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[int,
         except StopIteration:
             return
         except UnicodeError:
-            raise Unreadable(f"Row {number} is not {encoding}. Choose another encoding, or save it again.") from None
+            raise Unreadable(f"This is not {encoding}, not from row {number} on. Choose another encoding.") from None
         except csv.Error as error:
             yield number, _bad(error, lines, number, delimiter, reader.line_num - began)
         else:

@@ -39,8 +39,8 @@ def problems_csv(importing: Import) -> Iterator[str]:
     """Row, column and cause of every problem."""
     yield _written([["Row", "Column", "Problem"]])
     found = Problem.objects.filter(importing=importing).order_by("row", "id")
-    rows = iter(found.values_list("row", "column", "cause").iterator(chunk_size=source.BATCH))
-    while batch := list(islice(rows, source.BATCH)):
+    rows = iter(found.values_list("row", "column", "cause").iterator(chunk_size=2_000))
+    while batch := list(islice(rows, 2_000)):
         yield _written(batch)
 
 
@@ -127,7 +127,7 @@ def _alone(made: Made | None) -> list[str]:
 
 def _numbers(importing: Import) -> Iterator[int]:
     rows = Device.objects.filter(source=importing).order_by("row").values_list("row", flat=True)
-    return (row for row in rows.iterator(chunk_size=source.BATCH) if row is not None)
+    return (row for row in rows.iterator(chunk_size=2_000) if row is not None)
 
 
 def _made(importing: Import, first: int, last: int) -> dict[int, Made]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Row = tuple[int, int, list[str] | Bad]  # its number in the file, its place among the devices, its cells
 
-BATCH = 1_000
+LEAST, MOST = 500, 5_000  # rows in a batch, which is a hundredth of them where that lies between
 
 
 def rows(importing: Import) -> Iterator[Row]:
@@ -36,7 +36,7 @@ def _of_file(file: File, encoding: str, delimiter: str) -> Iterator[Row]:
         yield number, count, cells
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    rest = iter(rows)
-    while batch := list(islice(rest, BATCH)):
+def batches(rows: Iterable[Row], total: int = 100 * 1_000) -> Iterator[list[Row]]:
+    rest, size = iter(rows), min(max(total // 100, LEAST), MOST)
+    while batch := list(islice(rest, size)):
         yield batch

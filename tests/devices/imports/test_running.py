@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from tests.conftest import World
     from tests.devices.imports.conftest import Run
 
-FILE = "Serial,Name,Description,Group,Model,Site,Tags\nAB-01,First,On the roof,,KG-250,,\nab02,,,Tekton Health / Boise,,,a=1\n"
+FILE = """Serial,Name,Description,Group,Model,Site,Tags
+AB-01,First,On the roof,,KG-250,,
+ab02,,,Tekton Health / Boise,,,a=1
+"""
 
 
 def test_rows_become_devices_with_credentials(run: Run, world: World) -> None:

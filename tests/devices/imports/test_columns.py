@@ -1,0 +1,100 @@
+"""Which column fills which field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from devices import imports
+from devices.imports import guess
+from devices.models import Import
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devices.models import RecipeVersion
+    from tests.conftest import World
+
+OWN, WEST, LOSANT = Import.Dialect.OWN, Import.Dialect.WEST, Import.Dialect.LOSANT
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "dialect"),
+    [
+        (["Serial Number", "Device name", "X"], ["serial", "name", ""], OWN),
+        (["S/N", "notes", "tag: Site", "tags.floor"], ["serial", "description", "tag:Site", "tag:floor"], OWN),
+        (["serial", "Serial", "id"], ["serial", "", ""], OWN),
+        (["ID", "TLS Client Certificate", "Tags"], ["serial", "certificate", "tags"], WEST),
+        (["name", "description", "building"], ["name", "description", "tag:building"], LOSANT),
+        (["a", "b"], ["", ""], OWN),
+    ],
+)
+def test_guessed(header: list[str], columns: list[str], dialect: str) -> None:
+    assert guess(header, {}, can_generate=True) == (columns, dialect)
+
+
+def test_what_was_matched_last_comes_first() -> None:
+    remembered = {"id": "name", "X": "serial", "Y": "nonsense"}
+    assert guess(["id", "X", "Y"], remembered, can_generate=True)[0] == ["name", "serial", ""]
+
+
+@pytest.fixture
+def match(world: World, upload: Callable[[str], Import]) -> Callable[..., bool]:
+    def one(**options: Any) -> bool:
+        importing = upload("id,X\nS1,1\n")
+        defaults: dict[str, Any] = {
+            "columns": ["serial", ""],
+            "encoding": "utf-8",
+            "delimiter": ",",
+            "group": None,
+            "all_or_nothing": True,
+            "name_pattern": "",
+        }
+        return imports.match(importing=importing, by=world.owner, **defaults | options)
+
+    return one
+
+
+def test_matched_columns_are_remembered(match: Callable[..., bool], world: World, version: RecipeVersion) -> None:
+    assert match(columns=["name", "serial"])
+    version.recipe.refresh_from_db()
+    assert version.recipe.columns == {"id": "name", "X": "serial"}
+    assert not world.other_version.recipe.columns
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"columns": ["serial"]}, "columns"),
+        ({"columns": ["serial", "serial"]}, "columns"),
+        ({"columns": ["name", ""]}, "columns"),
+        ({"columns": ["serial", "pk"]}, "columns"),
+        ({"columns": ["serial", "tag:"]}, "columns"),
+        ({"delimiter": ";"}, "columns"),
+        ({"delimiter": "x"}, "delimiter"),
+        ({"encoding": "x"}, "encoding"),
+        ({"name_pattern": "{evil}"}, "name_pattern"),
+        ({"name_pattern": "x" * 121}, "name_pattern"),
+    ],
+)
+def test_a_match_that_can_not_be(match: Callable[..., bool], options: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        match(**options)
+    assert field in refused.value.message_dict
+    assert Import.objects.get().state == Import.State.UPLOADED
+
+
+def test_groups_of_others_and_parents_are_refused(match: Callable[..., bool], world: World) -> None:
+    for group in (world.other_site, world.region):
+        with pytest.raises(ValidationError):
+            match(group=group)
+    assert match(group=world.anaheim)
+
+
+def test_a_recipe_with_certificates_asks_for_their_column(match: Callable[..., bool], version: RecipeVersion) -> None:
+    type(version).objects.filter(pk=version.pk).update(credential_kind="certificate")
+    version.refresh_from_db()
+    with pytest.raises(ValidationError, match="certificates"):
+        match()
