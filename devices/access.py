@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices import serials
-from devices.models import Device
+from devices.models import Device, Import
 from tenants.access import found
 from tenants.models import Role
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tenants.access import Viewer
 
 
@@ -17,3 +19,8 @@ def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER) -> Device
     scope = Device.objects.visible_to(user, role).with_status()
     related = scope.select_related("organisation", "group", "model", "version", "assignment")
     return found(related, serial_key=serials.fold(serial))
+
+
+def get_import(user: Viewer, key: UUID) -> Import:
+    related = ("version__recipe__organisation", "group", "by", "file", "delivery")
+    return found(Import.objects.manageable_by(user).select_related(*related), key=key)

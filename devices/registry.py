@@ -9,16 +9,26 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from devices import serials
-from devices.models import Device, Event, RecipeVersion
+from devices.models import Device, DeviceModel, Event, RecipeVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.db.models.expressions import CombinedExpression
 
     from tenants.models import User
 
 
-def register(*, version: RecipeVersion, by: User | None, serial: str = "", name: str = "") -> Device:
-    """One device from a recipe; without a serial it gets one of Handover's own."""
+def register(
+    *,
+    version: RecipeVersion,
+    by: User | None,
+    serial: str = "",
+    name: str = "",
+    model: DeviceModel | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Device:
+    """One device from a recipe, whose model and tags it gets beside its own; without a serial, one of Handover's."""
     serial = serials.canonical(serial) or serials.generate()
     recipe = version.recipe
     with transaction.atomic():
@@ -27,8 +37,8 @@ def register(*, version: RecipeVersion, by: User | None, serial: str = "", name:
             serial=serial,
             version=version,
             name=name or serial,
-            model=version.model,
-            tags=dict(version.default_tags),
+            model=model or version.model,
+            tags={**version.default_tags, **(tags or {})},
             expires_at=expiry(version),
         )
         device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])

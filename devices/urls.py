@@ -1,7 +1,7 @@
 from django.urls import path
 
 from devices.mqtt import views as mqtt
-from devices.views import home, labels, models, recipes
+from devices.views import adding, home, imports, labels, models, recipes
 
 app_name = "devices"
 urlpatterns = [
@@ -25,6 +25,19 @@ urlpatterns = [
     path("models/<int:pk>/retire/", models.retire, name="model-retire"),
     path("models/<int:pk>/restore/", models.restore, name="model-restore"),
     path("models/<int:pk>/delete/", models.delete, name="model-delete"),
+    path("devices/new/", adding.new, name="new"),
+    path("devices/new/one/", adding.one, name="new-one"),
+    path("devices/new/many/", adding.many, name="new-many"),
+    path("imports/", imports.listing, name="imports"),
+    path("imports/new/", adding.upload, name="import-new"),
+    path("imports/<uuid:key>/", imports.page, name="import"),
+    path("imports/<uuid:key>/match/", imports.match, name="import-match"),
+    path("imports/<uuid:key>/start/", imports.start, name="import-start"),
+    path("imports/<uuid:key>/cancel/", imports.cancel, name="import-cancel"),
+    path("imports/<uuid:key>/result/", imports.result, name="import-result"),
+    path("imports/<uuid:key>/report.csv", imports.report, name="import-report"),
+    path("imports/<uuid:key>/problems.csv", imports.problems, name="import-problems"),
+    path("imports/<uuid:key>/stream/", imports.stream, name="import-stream"),
     path("broker/rabbitmq/user", mqtt.user, name="rabbitmq-user"),
     path("broker/rabbitmq/vhost", mqtt.vhost, name="rabbitmq-vhost"),
     path("broker/rabbitmq/resource", mqtt.resource, name="rabbitmq-resource"),

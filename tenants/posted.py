@@ -10,11 +10,11 @@ from django.shortcuts import redirect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpResponse
+    from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
 
-    View = Callable[..., HttpResponse]
+    View = Callable[..., HttpResponseBase]
 
 
 def posted(*, back: str) -> Callable[[View], View]:
@@ -22,7 +22,7 @@ def posted(*, back: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: SignedIn, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SignedIn, **kwargs: Any) -> HttpResponseBase:
             return view(request, **kwargs) if request.method == "POST" else redirect(back, **kwargs)
 
         return guarded

@@ -7,11 +7,14 @@ import pytest
 
 from devices import deliveries, imports
 from devices.models import Import
+from tenants.models import Role
+from tests import builders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from devices.models import RecipeVersion
+    from tenants.models import User
     from tests.conftest import World
 
     Run = Callable[..., Import]
@@ -62,6 +65,12 @@ def run(world: World, check: Callable[..., Import]) -> Callable[..., Import]:
         return work(importing)
 
     return one
+
+
+@pytest.fixture
+def second(world: World) -> User:
+    """Another admin of the whole organisation."""
+    return builders.make_user("second@kanarra.example", world.kanarra.root, Role.ADMIN)
 
 
 def work(importing: Import) -> Import:

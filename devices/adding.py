@@ -1,0 +1,50 @@
+"""One device added by hand: registered, with a credential, and in a group if one is named. All of it or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import IntegrityError, transaction
+
+from devices import assignments, credentials, registry
+from devices.models import RecipeVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devices.credentials import Issued
+    from devices.models import Device, DeviceModel
+    from tenants.models import Group, User
+
+
+class Taken(Exception):
+    """The organisation has a device with this serial already."""
+
+
+class Added(NamedTuple):
+    """`issued` is what only this answer can tell; None where the recipe makes no access key."""
+
+    device: Device
+    issued: Issued | None
+
+
+def add(
+    *,
+    by: User,
+    version: RecipeVersion,
+    serial: str,
+    name: str = "",
+    group: Group | None = None,
+    model: DeviceModel | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Added:
+    """Raises Taken, ValidationError, and assignments.Moved where the group is no longer a leaf."""
+    try:
+        with transaction.atomic():
+            device = registry.register(version=version, by=by, serial=serial, name=name, model=model, tags=tags)
+            if group:
+                assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
+            keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
+            return Added(device, credentials.issue(device=device, by=by) if keyed else None)
+    except IntegrityError:
+        raise Taken from None

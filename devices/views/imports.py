@@ -1,0 +1,196 @@
+"""An import, from the matching of its columns to its result: one page for every state."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_safe
+
+from devices import deliveries, imports, live, sealing
+from devices.access import get_import
+from devices.forms.imports import MatchForm, ReadingForm
+from devices.models import Delivery, Import
+from devices.views import outlook
+from tenants.access import found, require_owner
+from tenants.models import User
+from tenants.posted import posted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from uuid import UUID
+
+    from django.http import HttpResponse
+    from django.http.response import HttpResponseBase
+
+    from tenants.access import SignedIn
+
+State = Import.State
+LINES = 1_000  # of a download, fetched at a time
+SPACING = 0.5  # seconds between two looks at a job that never rests
+
+
+@require_safe
+@login_required
+@never_cache
+def listing(request: SignedIn) -> HttpResponse:
+    require_owner(request.user)
+    scope = Import.objects.manageable_by(request.user).select_related("version__recipe", "by", "file")
+    return render(request, "devices/imports.html", {"page": outlook.page(scope, request.GET)})
+
+
+@require_safe
+@login_required
+@never_cache
+def page(request: SignedIn, key: UUID) -> HttpResponse:
+    """The whole page, or for htmx the part that changes."""
+    importing = get_import(request.user, key)
+    if outlook.matches(importing, asked="columns" in request.GET):
+        return _matching(request, importing)
+    return _page(request, importing)
+
+
+def _page(request: SignedIn, importing: Import) -> HttpResponse:
+    context = outlook.context(importing, request.user, after=request.GET.get("after", ""))
+    template = "devices/_import.html" if request.htmx else "devices/import.html"
+    return render(request, template, context)
+
+
+def _matching(request: SignedIn, importing: Import, form: MatchForm | None = None, status: int = 200) -> HttpResponse:
+    reading = ReadingForm(request.POST or request.GET, importing=importing)
+    cause = ""
+    try:
+        preview = reading.preview()
+    except imports.Unreadable as error:
+        preview, cause = None, error.cause
+    if form is None and preview:
+        form = MatchForm(user=request.user, importing=importing, preview=preview)
+    context = {"importing": importing, "reading": reading, "preview": preview, "cause": cause, "form": form}
+    template = "devices/_matching.html" if request.htmx else "devices/import.html"
+    return render(request, template, context | {"matching": True, "state": importing.state}, status=status)
+
+
+@login_required
+@posted(back="devices:import")
+def match(request: SignedIn, key: UUID) -> HttpResponse:
+    """Starts the check of every row."""
+    importing = get_import(require_owner(request.user), key)
+    if not outlook.matches(importing, asked=True):
+        return redirect(importing)
+    reading = ReadingForm(request.POST, importing=importing)
+    try:
+        preview = reading.preview()
+    except imports.Unreadable:
+        return _matching(request, importing, status=422)
+    form = MatchForm(request.POST, user=request.user, importing=importing, preview=preview)
+    if not _match(form, importing, request.user):
+        return _matching(request, importing, form, status=422)
+    return redirect(importing)
+
+
+def _match(form: MatchForm, importing: Import, user: User) -> bool:
+    """Whether the form was taken; one that came too late is, and the page says how far the import is by now."""
+    if not form.is_valid():
+        return False
+    try:
+        imports.match(importing=importing, by=user, **form.wanted)
+    except imports.Unreadable as error:
+        form.add_error(None, error.cause)
+    except ValidationError as error:
+        form.refuse(error)
+    return form.is_valid()
+
+
+@login_required
+@posted(back="devices:import")
+def start(request: SignedIn, key: UUID) -> HttpResponse:
+    importing = get_import(require_owner(request.user), key)
+    if not imports.start(importing=importing, by=request.user):
+        importing.refresh_from_db()
+        if importing.state == State.CHECKED:
+            messages.warning(request, "There is nothing to make: no row fits, or all of them had to.")
+    return redirect(importing)
+
+
+@login_required
+@posted(back="devices:import")
+def cancel(request: SignedIn, key: UUID) -> HttpResponse:
+    importing = get_import(require_owner(request.user), key)
+    if imports.cancel(importing=importing, by=request.user):
+        messages.info(request, "Cancelled. What was made until then stays.")
+    return redirect(importing)
+
+
+@login_required
+@posted(back="devices:import")
+def result(request: SignedIn, key: UUID) -> HttpResponseBase:
+    """The secrets, once, and only to whoever had them made."""
+    user = require_owner(request.user)
+    importing = get_import(user, key)
+    delivery = found(Delivery.objects.of(user), importing=importing)
+    if importing.state not in outlook.ENDED:
+        messages.warning(request, "The result is ready when the import has ended.")
+        return redirect(importing)
+    try:
+        secret = deliveries.take(delivery=delivery, by=user, what=f"import {importing.key}")
+    except (deliveries.Gone, sealing.Unsealable):
+        delivery.refresh_from_db()
+        return render(request, "devices/import_gone.html", {"importing": importing, "delivery": delivery}, status=410)
+    return _download(imports.result_csv(importing, secret), importing, "result")
+
+
+@require_GET
+@login_required
+def report(request: SignedIn, key: UUID) -> HttpResponseBase:
+    importing = get_import(request.user, key)
+    return _download(imports.report_csv(importing), importing, "report")
+
+
+@require_GET
+@login_required
+def problems(request: SignedIn, key: UUID) -> HttpResponseBase:
+    importing = get_import(request.user, key)
+    return _download(imports.problems_csv(importing), importing, "problems")
+
+
+def _download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHttpResponse:
+    answer = StreamingHttpResponse(_encoded(lines), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="import-{str(importing.key)[:8]}-{kind}.csv"'
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    while some := await sync_to_async(_some)(lines):
+        yield some.encode()
+
+
+def _some(lines: Iterator[str]) -> str:
+    return "".join(islice(lines, LINES))
+
+
+@require_GET
+@login_required
+async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
+    """That the import has got further, and nothing of what is in it."""
+    user = await request.auser()
+    importing = await sync_to_async(get_import)(user, key)
+    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
+    return live.response(imports.topic(importing), partial(seen, user.pk, key), last=last, spacing=SPACING)
+
+
+def seen(user_pk: int | None, key: UUID) -> live.Seen | None:
+    """Gates anew, from the rows: a role taken away or a disabled user ends the stream."""
+    try:
+        importing = get_import(User.objects.get(pk=user_pk or 0), key)
+    except (User.DoesNotExist, Http404):
+        return None
+    return live.Seen(outlook.version(importing), final=importing.state not in outlook.MOVING)

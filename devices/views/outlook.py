@@ -1,0 +1,122 @@
+"""What the page of an import shows: how far it is, what comes next, and what can be taken away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from devices import imports
+from devices.models import Import, RecipeVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devices.models import Problem
+    from devices.models.importing import ImportQuerySet
+    from tenants.models import User
+
+State = Import.State
+MOVING = {State.CHECKING, State.WAITING, State.RUNNING}
+ENDED = {State.DONE, State.CANCELLED, State.FAILED}
+LATE_SECONDS = 10  # that a job waits for a worker until its page says so
+SIZE = 50  # rows of a page
+
+
+def matches(importing: Import, *, asked: bool) -> bool:
+    """Whether the page is the one on which columns are matched."""
+    if importing.state == State.UPLOADED:
+        return True
+    uncertain = importing.state == State.FAILED and importing.delivery_id is None and not importing.made
+    return asked and importing.file_id is not None and (importing.state == State.CHECKED or uncertain)
+
+
+def version(importing: Import) -> str:
+    """Changes whenever the page would."""
+    if importing.state not in MOVING:
+        return importing.state
+    stopping = "stopping" if importing.cancel_asked_at else ""
+    return f"{importing.state}-{imports.progress(importing).rows}-{is_late(importing)}-{stopping}"
+
+
+def is_late(importing: Import) -> bool:
+    """Whether no worker took it up yet, or the one that did is no longer heard."""
+    patience = settings.IMPORT_LEASE_SECONDS if importing.worker else LATE_SECONDS
+    return importing.beat_at is not None and importing.beat_at < timezone.now() - timedelta(seconds=patience)
+
+
+def context(importing: Import, user: User, after: str) -> dict[str, object]:
+    shown: dict[str, object] = {"importing": importing, "state": importing.state, "version": version(importing)}
+    if importing.state in MOVING:
+        progress = imports.progress(importing)
+        return shown | {"moving": True, "progress": progress, "left": span(progress), "late": is_late(importing)}
+    fitting = importing.total - importing.refused
+    return shown | {
+        "problems": problems(importing, after),
+        "fitting": fitting,
+        "startable": fitting > 0 and not (importing.all_or_nothing and importing.refused),
+        "correctable": matches(importing, asked=True),
+        "result": result(importing, user),
+    }
+
+
+def span(progress: imports.Progress) -> str:
+    """The time left, as roughly as it is known."""
+    if progress.seconds_left is None:
+        return "–"
+    seconds = ceil(progress.seconds_left)
+    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def result(importing: Import, user: User) -> str:
+    """Of the secrets: "none", "theirs" (another admin's), "taken", "expired" or "ready"."""
+    delivery = importing.delivery
+    if delivery is None or importing.version.credential_kind != RecipeVersion.CredentialKind.ACCESS_KEY:
+        return "none"
+    if delivery.taken_at:
+        return "taken"
+    if delivery.sealed is None or delivery.expires_at <= timezone.now():
+        return "expired"
+    return "ready" if delivery.by_id == user.pk else "theirs"
+
+
+class Page(NamedTuple):
+    """`previous` and `next` are keys for the query, empty where there is no such page."""
+
+    rows: list[Import] | list[Problem]
+    previous: str = ""
+    next: str = ""
+
+
+def page(found: ImportQuerySet, given: Mapping[str, str]) -> Page:
+    """Newest first, by key."""
+    if before := _number(given.get("before", "")):
+        rows = list(found.filter(pk__gt=before).order_by("pk")[: SIZE + 1])
+        shown = rows[:SIZE][::-1]
+        return Page(shown, _key(shown[0]) if len(rows) > SIZE else "", _key(shown[-1])) if shown else Page([])
+    after = _number(given.get("after", ""))
+    rows = list((found.filter(pk__lt=after) if after else found).order_by("-pk")[: SIZE + 1])
+    shown = rows[:SIZE]
+    return Page(shown, _key(shown[0]) if after and shown else "", _key(shown[-1]) if len(rows) > SIZE else "")
+
+
+def problems(importing: Import, after: str) -> Page:
+    """In the order of the file, by (row, id)."""
+    row, _, pk = after.partition("-")
+    start = (_number(row), _number(pk))
+    following = Q(row__gt=start[0]) | Q(row=start[0], pk__gt=start[1])
+    rows = list(importing.problems.filter(following).order_by("row", "pk")[: SIZE + 1])
+    last = rows[SIZE - 1] if len(rows) > SIZE else None
+    return Page(rows[:SIZE], next=f"{last.row}-{last.pk}" if last else "")
+
+
+def _key(importing: Import) -> str:
+    return str(importing.pk)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
