@@ -8,6 +8,7 @@ from devices.models.file import File, Part
 from devices.models.importing import Import, ImportQuerySet, Problem
 from devices.models.job import Job
 from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
+from devices.models.sheet import Sheet, SheetQuerySet
 
 __all__ = [
     "Assignment",
@@ -33,5 +34,7 @@ __all__ = [
     "Recipe",
     "RecipeQuerySet",
     "RecipeVersion",
+    "Sheet",
+    "SheetQuerySet",
     "new_device_id",
 ]
