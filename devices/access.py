@@ -1,15 +1,17 @@
-"""The gate for devices: by serial, from what the user may see, else the uniform 404."""
+"""The gates for devices, by serial, and for what was made of them: from what the user may see, else the uniform 404."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from devices import serials
-from devices.models import Device
-from tenants.access import found
+from devices.models import Device, Sheet
+from tenants.access import found, require_admin
 from tenants.models import Role
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tenants.access import Viewer
 
 
@@ -17,3 +19,8 @@ def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER) -> Device
     scope = Device.objects.visible_to(user, role).with_status()
     related = scope.select_related("organisation", "group", "model", "version", "assignment")
     return found(related, serial_key=serials.fold(serial))
+
+
+def get_sheet(user: Viewer, key: UUID) -> Sheet:
+    """What this admin asked for themselves."""
+    return found(Sheet.objects.of(require_admin(user)).select_related("file"), key=key)

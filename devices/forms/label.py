@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -20,12 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devices.models import DeviceQuerySet
-    from tenants.models import User
+    from tenants.models import GroupQuerySet, User
 
 MOST = 200_000  # labels at once
 MOST_TYPED = 5_000  # serials
 NAMED = 5  # serials in a message
+MOST_GROUPS = 500  # in a list to choose from
 CHUNK = 1_000
+
+
+class GroupField(forms.ModelChoiceField):
+    """Groups in the tree's order, each set in below its parent."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{'– ' * (obj.depth - self.top)}{obj.name}"
+
+    top = 1
 
 
 class LabelForm(forms.Form):
@@ -56,6 +66,11 @@ class LabelForm(forms.Form):
         max_value=10,
         help_text=f"{QUIET} by the standard; less where the label itself stands on white.",
     )
+    start = forms.IntegerField(
+        label="First free label of the sheet",
+        min_value=1,
+        help_text="Counted along the rows, for a sheet that is partly used.",
+    )
     with_name = forms.BooleanField(label="Device's name", required=False)
     with_model = forms.BooleanField(label="Model", required=False)
     with_logo = forms.BooleanField(label="Logo", required=False)
@@ -65,6 +80,7 @@ class LabelForm(forms.Form):
         "dpi": "600",
         "level": str(Level.Q),
         "quiet": str(QUIET),
+        "start": "1",
         "with_name": "on",
     }
 
@@ -76,9 +92,17 @@ class LabelForm(forms.Form):
         if not organisation.logo_digest:
             del self.fields["with_logo"]
 
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        stock = stocks.STOCKS.get(given.get("stock", ""))
+        if stock and given.get("start", 1) > stock.per_page:
+            self.add_error("start", f"A sheet of these has {stock.per_page} label{'s' if stock.per_page > 1 else ''}.")
+        return given
+
     def options(self, *, origin: str, logo_shape: float | None = None) -> Options:
+        """Raises nothing for a valid form; whether the symbol fits shows when it is drawn."""
         given = self.cleaned_data
-        names = ("dpi", "content", "level", "side", "quiet", "with_name", "with_model")
+        names = ("dpi", "content", "level", "side", "quiet", "start", "with_name", "with_model")
         chosen: dict[str, Any] = {name: given[name] for name in names}
         shape = logo_shape if given.get("with_logo") else None
         return Options(stock=stocks.STOCKS[given["stock"]], origin=origin, logo_shape=shape, **chosen)
@@ -90,7 +114,7 @@ class SheetForm(LabelForm):
     Its names are those of the device list's query, so that a list's address becomes a sheet's.
     """
 
-    group = forms.ModelChoiceField(Group.objects.none(), label="Group", required=False, empty_label="All devices")
+    group = GroupField(Group.objects.none(), label="Group", required=False, empty_label="All devices")
     serials = forms.CharField(
         label="Only these serials",
         required=False,
@@ -98,25 +122,33 @@ class SheetForm(LabelForm):
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off"}),
         help_text="One a line; labels come in this order.",
     )
-    start = forms.IntegerField(
-        label="First free label of the sheet", min_value=1, help_text="Counted along the rows, for a sheet that is partly used."
-    )
     right = forms.FloatField(label="Shift to the right, in mm", min_value=-10, max_value=10, required=False)
     down = forms.FloatField(label="Shift down, in mm", min_value=-10, max_value=10, required=False)
     marks = forms.ChoiceField(
         label="Marks",
         required=False,
-        choices=[("", "None"), ("outline", "Outlines, for a trial on plain paper"), ("ticks", "Ticks in the margin, for cutting")],
+        choices=[
+            ("", "None"),
+            ("outline", "Outlines, for a trial on plain paper"),
+            ("ticks", "Ticks in the margin, for cutting"),
+        ],
     )
-
-    defaults: ClassVar[dict[str, str]] = {**LabelForm.defaults, "start": "1"}
 
     def __init__(self, data: Mapping[str, str], *, user: User, organisation: Organisation, plain: bool = True) -> None:
         super().__init__(data, organisation=organisation, plain=plain)
         self.user = user
         self.filter = DeviceFilter(dict(data), user=user)
-        self.fields["group"].queryset = Group.objects.manageable_by(user)  # type: ignore[attr-defined]
+        self._offer(Group.objects.manageable_by(user))
         self.fields["import"] = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def _offer(self, groups: GroupQuerySet) -> None:
+        """The user's groups to choose from; of very many only the one that the address names."""
+        field = self.fields["group"]
+        assert isinstance(field, GroupField)
+        depths = list(groups.values_list("depth", flat=True)[: MOST_GROUPS + 1])
+        field.queryset, field.top = groups, min(depths, default=1)
+        if len(depths) > MOST_GROUPS:
+            field.widget = forms.HiddenInput()
 
     def clean_serials(self) -> list[str]:
         """As the database compares them, once each, in the order given; all of them must be the user's."""
@@ -124,30 +156,29 @@ class SheetForm(LabelForm):
         typed = {serials.fold(line): line.strip() for line in reversed(lines) if serials.canonical(line)}
         keys = list(reversed(typed))
         if len(keys) > MOST_TYPED:
-            raise ValidationError(f"These are {len(keys):,} serials; {MOST_TYPED:,} fit here. Print an import or a group instead.")
+            raise ValidationError(
+                f"These are {len(keys):,} serials; {MOST_TYPED:,} fit here. Print an import or a group instead."
+            )
         mine = Device.objects.manageable_by(self.user).filter(serial_key__in=keys)
         known = set(mine.values_list("serial_key", flat=True))
         if strange := [typed[key][: serials.MAX_LENGTH] for key in keys if key not in known]:
             more = f" and {len(strange) - NAMED:,} more" if len(strange) > NAMED else ""
-            raise ValidationError(f"Not found among your devices: {', '.join(strange[:NAMED])}{more}. Correct or remove them.")
+            raise ValidationError(
+                f"Not found among your devices: {', '.join(strange[:NAMED])}{more}. Correct or remove them."
+            )
         return keys
 
     def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        stock = stocks.STOCKS.get(given.get("stock", ""))
-        if stock and given.get("start", 1) > stock.per_page:
-            self.add_error("start", f"A sheet of these has {stock.per_page} label{'s' if stock.per_page > 1 else ''}.")
+        given = super().clean()
         if not self.filter.is_valid():
             self.add_error(None, "The filter of devices is not understood. Choose again which devices.")
         return given
 
     def options(self, *, origin: str, logo_shape: float | None = None) -> Options:
-        from dataclasses import replace
-
         given = self.cleaned_data
         shift = (given["right"] or 0.0, given["down"] or 0.0)
         looks = super().options(origin=origin, logo_shape=logo_shape)
-        return replace(looks, start=given["start"], shift=shift, marks=given["marks"])
+        return replace(looks, shift=shift, marks=given["marks"])
 
     def devices(self) -> DeviceQuerySet:
         given = self.cleaned_data
@@ -176,7 +207,10 @@ class SheetForm(LabelForm):
     def words(self) -> str:
         """The choice of devices in words, for the log."""
         given, narrowed = self.cleaned_data, self.filter.cleaned_data
-        parts = [f"group {given['group']}" if given["group"] else "", f"import {given['import']}" if given["import"] else ""]
+        parts = [
+            f"group {given['group']}" if given["group"] else "",
+            f"import {given['import']}" if given["import"] else "",
+        ]
         parts += [f"{len(given['serials'])} serials" if given["serials"] else ""]
         parts += [f"{name} {narrowed[name]}" for name in self.filter.narrowing if narrowed[name]]
         parts += ["waiting for a group" if narrowed["waiting"] else ""]

@@ -16,7 +16,7 @@ POINT = MM / 72
 EDGE = 0.5  # between the quiet zone and the label's edge
 LEAST_MODULE = 0.3  # mm; below it phones have to come very near
 LEAST_DOTS = 3  # a module; below it a dot too many or too few is a third of it
-LARGEST, COMFORTABLE, SMALLEST = 14.0, 7.0, 4.5  # the serial's type
+LARGEST, COMFORTABLE, READABLE, SMALLEST = 14.0, 9.0, 7.0, 4.5  # the serial's type
 WORDS_LARGEST, WORDS_SMALLEST = 9.0, 5.0
 LEADING = 1.2
 LOGO = (0.22, 3.0, 9.0)  # its share of the label's height, at least and at most so many mm
@@ -67,6 +67,10 @@ class Text(NamedTuple):
     @property
     def width(self) -> float:
         return fonts.width(self.words, self.font, self.size) * POINT
+
+    @property
+    def height(self) -> float:
+        return self.size * POINT
 
 
 class Box(NamedTuple):
@@ -153,7 +157,7 @@ class _Pen:
         words, budget = list(self.words), room.height / POINT
         small = WORDS_SMALLEST * LEADING
         lines = _lines(self.groups, room.width / POINT, budget - len(words) * small)
-        while words and lines.size < COMFORTABLE and budget - len(lines.words) * COMFORTABLE * LEADING < len(words) * small:
+        while words and lines.size < READABLE and budget - len(lines.words) * READABLE * LEADING < len(words) * small:
             self.drawing.warnings.append(f"No room for the {'model' if len(words) > 1 else 'name'} on this label.")
             words.pop()
             lines = _lines(self.groups, room.width / POINT, budget - len(words) * small)
@@ -196,7 +200,9 @@ class _Pen:
             finer = "print at 600 dpi, " if dpi < 600 and dots < LEAST_DOTS + 1 else ""
             drawing.warnings.insert(0, f"{size} are hard to scan: {finer}choose a larger label or a shorter content.")
         elif dots < LEAST_DOTS:
-            drawing.warnings.insert(0, f"{size} are only {dots} dots at {dpi} dpi: print at 600 dpi or choose a larger label.")
+            drawing.warnings.insert(
+                0, f"{size} are only {dots} dots at {dpi} dpi: print at 600 dpi or choose a larger label."
+            )
         if self.options.quiet < QUIET:
             drawing.warnings.append(f"A quiet zone of less than {QUIET} modules scans worse on a dark ground.")
 

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
     from devices.labels.layout import Label
 
+    Written = Callable[[int], None]
+
 PART = 5_000  # labels in one PDF: its pages are in memory until it is written
 LOGO_PIXELS = 600
 TICK = 3.0  # mm
+
+
+def unheard(count: int) -> None:
+    """For those who don't ask how far it is."""
 
 
 def logo_of(png: bytes | None) -> Image.Image | None:
@@ -53,7 +59,7 @@ def write_all(
     logo: Image.Image | None = None,
     *,
     total: int,
-    written: Callable[[int], None] = lambda count: None,
+    written: Written = unheard,
 ) -> int:
     """A PDF, or of more than `PART` labels a ZIP of several; `written` hears how many are done, again and again."""
     heard = _heard(labels, written)
@@ -154,10 +160,14 @@ class _Sheet:
             return
         for x in sorted({x + side for x, _ in corners for side in (0, width)}):
             for start, end in self._ticks(self.stock.first[1], self.stock.page[1]):
-                self.canvas.line((x + across) / POINT, self._up(start + down), (x + across) / POINT, self._up(end + down))
+                self.canvas.line(
+                    (x + across) / POINT, self._up(start + down), (x + across) / POINT, self._up(end + down)
+                )
         for y in sorted({y + side for _, y in corners for side in (0, height)}):
             for start, end in self._ticks(self.stock.first[0], self.stock.page[0]):
-                self.canvas.line((start + across) / POINT, self._up(y + down), (end + across) / POINT, self._up(y + down))
+                self.canvas.line(
+                    (start + across) / POINT, self._up(y + down), (end + across) / POINT, self._up(y + down)
+                )
 
     def _ticks(self, margin: float, page: float) -> list[tuple[float, float]]:
         """Two strokes, one in each margin, that end half a millimetre before the labels."""
