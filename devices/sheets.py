@@ -184,5 +184,6 @@ def _chunks(out: IO[bytes]) -> Iterator[bytes]:
 
 
 def _record(*, by: User, count: int, words: str) -> None:
+    assert by.organisation is not None
     data = {"count": count, "of": words}
     Event.objects.create(organisation=by.organisation, by=by, kind=Event.Kind.LABELS_PRINTED, data=data)

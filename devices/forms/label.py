@@ -29,7 +29,7 @@ MOST_GROUPS = 500  # in a list to choose from
 CHUNK = 1_000
 
 
-class GroupField(forms.ModelChoiceField):
+class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """Groups in the tree's order, each set in below its parent."""
 
     def label_from_instance(self, obj: Any) -> str:
@@ -50,7 +50,10 @@ class LabelForm(forms.Form):
     content = forms.ChoiceField(
         label="The code holds",
         choices=Organisation.LabelContent.choices,
-        help_text="With the address, a phone's own camera opens the device. The serial alone makes a coarser code, which wears better.",
+        help_text=(
+            "With the address, a phone's own camera opens the device. "
+            "The serial alone makes a coarser code, which wears better."
+        ),
     )
     level = forms.ChoiceField(label="Error correction", choices=Level.choices)
     side = forms.FloatField(
@@ -153,8 +156,8 @@ class SheetForm(LabelForm):
     def clean_serials(self) -> list[str]:
         """As the database compares them, once each, in the order given; all of them must be the user's."""
         lines = self.cleaned_data["serials"].replace(",", "\n").replace(";", "\n").splitlines()
-        typed = {serials.fold(line): line.strip() for line in reversed(lines) if serials.canonical(line)}
-        keys = list(reversed(typed))
+        typed = {serials.fold(line): line.strip() for line in lines if serials.canonical(line)}
+        keys = list(typed)  # where it stood first
         if len(keys) > MOST_TYPED:
             raise ValidationError(
                 f"These are {len(keys):,} serials; {MOST_TYPED:,} fit here. Print an import or a group instead."

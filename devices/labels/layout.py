@@ -15,7 +15,7 @@ from tenants.models import Organisation
 POINT = MM / 72
 EDGE = 0.5  # between the quiet zone and the label's edge
 LEAST_MODULE = 0.3  # mm; below it phones have to come very near
-LEAST_DOTS = 3  # a module; below it a dot too many or too few is a third of it
+FINEST = 600  # dpi
 LARGEST, COMFORTABLE, READABLE, SMALLEST = 14.0, 9.0, 7.0, 4.5  # the serial's type
 WORDS_LARGEST, WORDS_SMALLEST = 9.0, 5.0
 LEADING = 1.2
@@ -194,17 +194,12 @@ class _Pen:
 
     def _warn(self) -> None:
         drawing, dpi = self.drawing, self.options.dpi
-        dots = round(drawing.module / self.options.dot)
-        size = f"Modules of {drawing.module:.2f} mm"
         if drawing.module < LEAST_MODULE:
-            finer = "print at 600 dpi, " if dpi < 600 and dots < LEAST_DOTS + 1 else ""
-            drawing.warnings.insert(0, f"{size} are hard to scan: {finer}choose a larger label or a shorter content.")
-        elif dots < LEAST_DOTS:
-            drawing.warnings.insert(
-                0, f"{size} are only {dots} dots at {dpi} dpi: print at 600 dpi or choose a larger label."
-            )
+            finer = "print at 600 dpi, " if dpi < FINEST else ""
+            how = f"{finer}choose a larger label or a shorter content"
+            drawing.warnings.insert(0, f"Modules of {drawing.module:.2f} mm are hard to scan: {how}.")
         if self.options.quiet < QUIET:
-            drawing.warnings.append(f"A quiet zone of less than {QUIET} modules scans worse on a dark ground.")
+            drawing.warnings.append(f"A white border of less than {QUIET} modules scans worse on a dark ground.")
 
 
 class _Lines(NamedTuple):

@@ -31,7 +31,7 @@ def unheard(count: int) -> None:
     """For those who don't ask how far it is."""
 
 
-def logo_of(png: bytes | None) -> Image.Image | None:
+def logo_of(png: bytes | memoryview | None) -> Image.Image | None:
     """The organisation's picture, no larger than print needs; none if it can't be read."""
     try:
         picture = Image.open(BytesIO(png or b"")).convert("RGBA")
@@ -45,11 +45,10 @@ def write(out: IO[bytes], labels: Iterable[Label], options: Options, logo: Image
     """One PDF; returns how many labels are in it. Raises TooSmall."""
     fonts.register()
     sheet = _Sheet(out, options, logo)
-    count = 0
-    for count, label in enumerate(labels, start=1):
+    for label in labels:
         sheet.add(draw(label, options))
-    sheet.end()
-    return count
+    sheet.canvas.save()
+    return sheet.count
 
 
 def write_all(
@@ -96,6 +95,7 @@ class _Sheet:
         self.canvas.setViewerPreference("PrintScaling", "None")
         self.next = options.start - 1
         self.empty = True
+        self.count = 0
         if logo is not None:
             self.canvas.beginForm("logo", 0, 0, 1, 1)
             self.canvas.drawImage(ImageReader(logo), 0, 0, 1, 1, mask="auto")
@@ -115,10 +115,7 @@ class _Sheet:
             self.canvas.drawString((x + text.x) / POINT, self._up(y + text.baseline), text.words)
         if drawing.logo:
             self._draw_logo(x + drawing.logo.x, y + drawing.logo.y, drawing.logo.width, drawing.logo.height)
-        self.next, self.empty = self.next + 1, False
-
-    def end(self) -> None:
-        self.canvas.save()
+        self.next, self.empty, self.count = self.next + 1, False, self.count + 1
 
     def _up(self, y: float) -> float:
         return (self.stock.page[1] - y) / POINT
@@ -148,7 +145,7 @@ class _Sheet:
         if not self.options.marks:
             return
         self.canvas.setLineWidth(0.25)
-        self.canvas.setStrokeGray(0.6 if self.options.marks == "outline" else 0)
+        self.canvas.setStrokeGray(0.4 if self.options.marks == "outline" else 0)
         width, height = self.stock.label
         across, down = self.options.shift
         corners = [self.stock.corner(number) for number in range(self.stock.per_page)]

@@ -157,7 +157,7 @@ def sheet_file(request: SignedIn, key: UUID) -> HttpResponseBase:
 
 async def _parts(file: File) -> AsyncIterator[bytes]:
     parts = files.chunks(file)
-    while (part := await sync_to_async(next)(parts, None)) is not None:
+    while part := await sync_to_async(lambda: next(parts, b""))():
         yield part
 
 
