@@ -130,7 +130,7 @@ def main() -> int:
         least, _ = measured("floor", options.labels, out / "floor.pdf")
         seconds, _ = measured("product", options.labels, out / "labels.pdf")
         lost = unread(out / "labels.pdf", options.labels)
-        many, memory = measured("product", options.many, out / "many")
+        _, memory = measured("product", options.many, out / "many")
         lost += unread(out / "many", options.many)
     print(f"ratio to the floor {seconds / least:.2f}, to the modules alone {seconds / bare:.2f}")
     print(f"not read again: {lost} of {options.labels + options.many:,}")

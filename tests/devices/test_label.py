@@ -100,8 +100,8 @@ def test_nonsense_is_said_on_the_page(client: Client, world: World, name: str, f
 def test_a_code_that_does_not_fit(client: Client, world: World) -> None:
     client.force_login(world.viewer)
     query = {"stock": "l4731", "dpi": "203", "content": "url", "level": "H", "quiet": "10"}
-    host = {"headers": {"host": f"{'x' * 60}.{'y' * 60}.{'z' * 60}.example"}}
-    answer = client.get(f"/devices/{world.placed.serial}/label.pdf", query, **host)
+    host = f"{'x' * 60}.{'y' * 60}.{'z' * 60}.example"
+    answer = client.get(f"/devices/{world.placed.serial}/label.pdf", query, headers={"host": host})
     assert answer.status_code == 422
     assert "does not fit on this label" in answer.content.decode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from uuid import uuid4
 from zipfile import ZipFile
 
 import pytest
+import redis
 from asgiref.sync import async_to_sync
 from django.db.models.functions import Now
 from django.utils.timezone import now
@@ -22,7 +24,7 @@ from tests.tenants.test_theme import PNG
 
 if TYPE_CHECKING:
     from django.test import Client
-    from pytest_django import DjangoAssertNumQueries
+    from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
     from pytest_django.fixtures import Settings
 
     from tests.conftest import World
@@ -53,7 +55,8 @@ def test_each_admin_prints_their_own(client: Client, world: World, who: str, nam
     client.force_login(getattr(world, who))
     assert sorted(pdf_of(client)) == sorted(getattr(world, name).serial for name in names)
     event = Event.objects.get(kind=Event.Kind.LABELS_PRINTED)
-    assert (event.by, event.organisation, event.device) == (getattr(world, who), event.by.organisation, None)
+    user = getattr(world, who)
+    assert (event.by, event.organisation, event.device) == (user, user.organisation, None)
     assert event.data == {"count": len(names), "of": "all devices"}
 
 
@@ -223,6 +226,16 @@ def test_thousands_are_made_by_a_worker(client: Client, world: World, asked: She
     event = Event.objects.get(kind=Event.Kind.LABELS_PRINTED)
     assert (event.by, event.data) == (world.owner, {"count": 3, "of": "all devices"})
     assert "3 labels" in client.get("/labels/").content.decode()
+
+
+def test_a_worker_is_told(
+    asked: Sheet, client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    queue = redis.Redis.from_url(os.environ["REDIS_URL"])
+    waiting = queue.llen("celery")
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/labels/print/", FULL)
+    assert queue.llen("celery") == int(str(waiting)) + 1
 
 
 def test_twice_made_is_once_made(asked: Sheet) -> None:
