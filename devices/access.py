@@ -1,12 +1,12 @@
-"""The gate for devices: by serial, from what the user may see, else the uniform 404."""
+"""The gates for devices, by serial, and for what was made of them: from what the user may see, else the uniform 404."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from devices import serials
-from devices.models import Device, Import
-from tenants.access import found
+from devices.models import Device, Import, Sheet
+from tenants.access import found, require_admin
 from tenants.models import Role
 
 if TYPE_CHECKING:
@@ -24,3 +24,8 @@ def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER) -> Device
 def get_import(user: Viewer, key: UUID) -> Import:
     related = ("version__recipe__organisation", "group", "by", "file", "delivery")
     return found(Import.objects.manageable_by(user).select_related(*related), key=key)
+
+
+def get_sheet(user: Viewer, key: UUID) -> Sheet:
+    """What this admin asked for themselves."""
+    return found(Sheet.objects.of(require_admin(user)).select_related("file"), key=key)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from devices import deliveries, files, imports, queue
+from devices import deliveries, files, imports, queue, sheets
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -22,3 +22,15 @@ def resume_imports() -> None:
     """Those whose worker died, or that nobody could be asked for."""
     for pk in imports.forsaken():
         queue.send(imports.TASK, pk)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def make_sheet(pk: int) -> None:
+    sheets.make(pk)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def find_sheets() -> None:
+    """Labels that were asked for while no worker heard, or whose worker died."""
+    for pk in sheets.unclaimed():
+        queue.send(sheets.TASK, pk)

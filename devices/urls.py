@@ -1,7 +1,7 @@
 from django.urls import path
 
 from devices.mqtt import views as mqtt
-from devices.views import adding, home, imports, labels, models, recipes
+from devices.views import adding, home, imports, labels, models, recipes, sheets
 
 app_name = "devices"
 urlpatterns = [
@@ -38,6 +38,15 @@ urlpatterns = [
     path("imports/<uuid:key>/report.csv", imports.report, name="import-report"),
     path("imports/<uuid:key>/problems.csv", imports.problems, name="import-problems"),
     path("imports/<uuid:key>/stream/", imports.stream, name="import-stream"),
+    path("devices/<str:serial>/label.png", labels.label_png, name="label-png"),
+    path("devices/<str:serial>/label.pdf", labels.label_pdf, name="label-pdf"),
+    path("labels/", sheets.sheets, name="sheets"),
+    path("labels/preview/", sheets.preview, name="sheets-preview"),
+    path("labels/print/", sheets.print_labels, name="sheets-print"),
+    path("labels/<uuid:key>/", sheets.sheet, name="sheet"),
+    path("labels/<uuid:key>/stream/", sheets.stream, name="sheet-stream"),
+    path("labels/<uuid:key>/file/", sheets.sheet_file, name="sheet-file"),
+    path("labels/<uuid:key>/cancel/", sheets.cancel, name="sheet-cancel"),
     path("broker/rabbitmq/user", mqtt.user, name="rabbitmq-user"),
     path("broker/rabbitmq/vhost", mqtt.vhost, name="rabbitmq-vhost"),
     path("broker/rabbitmq/resource", mqtt.resource, name="rabbitmq-resource"),

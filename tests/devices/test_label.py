@@ -1,21 +1,27 @@
+"""One device's label: the page, and the downloads of it."""
+
 from __future__ import annotations
 
-import re
+from io import BytesIO
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-import segno
+import zxingcpp
+from PIL import Image
 
-from devices import labels
+from tests.devices.labels.reading import codes, pictures
 
 if TYPE_CHECKING:
     from django.test import Client
+    from pytest_django.fixtures import Settings
 
     from tests.conftest import World
 
+FILES = ["label.svg", "label.png", "label.pdf"]
 
-@pytest.mark.parametrize("page", ["label/", "label.svg"])
+
+@pytest.mark.parametrize("page", ["label/", *FILES])
 def test_who_may_print(client: Client, world: World, page: str) -> None:
     url = f"/devices/{world.placed.serial}/{page}"
     assert client.get(url).status_code == 302
@@ -40,14 +46,69 @@ def test_the_symbol(client: Client, world: World) -> None:
     response = client.get(f"/devices/{world.placed.serial}/label.svg")
     assert response["Content-Type"] == "image/svg+xml"
     assert response["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Disposition" not in response
     root = ElementTree.fromstring(response.content)
-    side = 21 + 2 * labels.QUIET
-    assert root.get("viewBox") == f"0 0 {side * 8} {side * 8}"
+    assert (root.get("viewBox"), root.get("width")) == ("0 0 29 29", None)
 
 
-def test_the_symbol_is_the_upper_case_serial_at_level_q() -> None:
-    drawn = labels.symbol("abcd1234efgh").decode()
-    expected = segno.make("ABCD1234EFGH", error="q", micro=False, boost_error=False)
-    assert (expected.designator, expected.mode) == ("1-Q", "alphanumeric")
-    modules = re.findall(r'd="([^"]+)"', drawn)[-1]
-    assert modules in expected.svg_inline(border=labels.QUIET, scale=8, omitsize=True)
+def test_downloads(client: Client, world: World, settings: Settings) -> None:
+    client.force_login(world.viewer)
+    settings.SITE_URLS = ["https://devices.example"]
+    url, serial = f"/devices/{world.placed.serial}/label", world.placed.serial
+    vector = client.get(f"{url}.svg", {"side": "21"})
+    assert ElementTree.fromstring(vector.content).get("width") == "29mm"
+    picture = client.get(f"{url}.png", {"side": "21", "dpi": "300", "content": "url"})
+    [code] = zxingcpp.read_barcodes(Image.open(BytesIO(picture.content)))
+    assert code.text == f"HTTPS://DEVICES.EXAMPLE/D/{serial}"
+    document = client.get(f"{url}.pdf", {"stock": "roll-62x29", "dpi": "300"})
+    [page] = pictures(document.content, 300)
+    assert codes(page) == [serial]
+    assert page.size == pytest.approx((732, 343), abs=1)
+    for answer, kind in ((vector, "svg"), (picture, "png"), (document, "pdf")):
+        assert answer["Content-Disposition"] == f'attachment; filename="{serial}.{kind}"'
+
+
+def test_the_organisation_says_what_the_code_holds(client: Client, world: World) -> None:
+    client.force_login(world.viewer)
+    world.kanarra.label_content = "url"
+    world.kanarra.save()
+    picture = client.get(f"/devices/{world.placed.serial}/label.png").content
+    [code] = zxingcpp.read_barcodes(Image.open(BytesIO(picture)))
+    assert code.text == f"HTTP://TESTSERVER/D/{world.placed.serial}"
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("stock", "x"),
+        ("dpi", "9999999"),
+        ("side", "1e9"),
+        ("side", "nan"),
+        ("level", "Z"),
+        ("quiet", "0"),
+        ("start", "22"),
+    ],
+)
+def test_nonsense_is_said_on_the_page(client: Client, world: World, name: str, field: str, value: str) -> None:
+    client.force_login(world.viewer)
+    answer = client.get(f"/devices/{world.placed.serial}/{name}", {field: value})
+    assert answer.status_code == 422
+    assert "field-error" in answer.content.decode()
+
+
+def test_a_code_that_does_not_fit(client: Client, world: World) -> None:
+    client.force_login(world.viewer)
+    query = {"stock": "l4731", "dpi": "203", "content": "url", "level": "H", "quiet": "10"}
+    host = f"{'x' * 60}.{'y' * 60}.{'z' * 60}.example"
+    answer = client.get(f"/devices/{world.placed.serial}/label.pdf", query, headers={"host": host})
+    assert answer.status_code == 422
+    assert "does not fit on this label" in answer.content.decode()
+
+
+def test_a_box_left_empty_on_the_page_stays_empty(client: Client, world: World) -> None:
+    client.force_login(world.viewer)
+    url = f"/devices/{world.placed.serial}/label/"
+    full = {"chosen": "1", "stock": "l7160", "dpi": "600", "level": "Q", "quiet": "4", "start": "1"}
+    assert " checked" in client.get(url).content.decode()
+    assert " checked" not in client.get(url, full).content.decode()

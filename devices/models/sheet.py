@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.urls import reverse
+
+from devices.models.file import File
+from devices.models.job import Job
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+class SheetQuerySet(models.QuerySet["Sheet"]):
+    def of(self, user: User | AnonymousUser) -> SheetQuerySet:
+        """What the user has asked for."""
+        return self.filter(by=user) if isinstance(user, User) and user.is_active else self.none()
+
+
+class Sheet(Job):
+    """Labels of many devices as PDF, made by a worker. waiting -> running -> done; failed or cancelled from either."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for a worker"
+        RUNNING = "running", "Being made"
+        DONE = "done", "Ready"
+        CANCELLED = "cancelled", "Cancelled"
+        FAILED = "failed", "Failed"
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    given = models.JSONField(default=dict)  # which labels and how, as the form had it
+    words = models.CharField(max_length=300)  # the same for people
+    origin = models.CharField(max_length=200)  # of the site that the labels name
+    file = models.ForeignKey(File, models.SET_NULL, null=True, blank=True, related_name="+")
+    claim = models.UUIDField(null=True, blank=True)  # the one worker that makes it now
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    objects = SheetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["by", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.total} labels"
+
+    @property
+    def is_over(self) -> bool:
+        return self.state not in {self.State.WAITING, self.State.RUNNING}
+
+    def get_absolute_url(self) -> str:
+        return reverse("devices:sheet", kwargs={"key": self.key})

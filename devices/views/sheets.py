@@ -1,0 +1,169 @@
+"""Labels for many devices: choose, look, print."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from devices import files, live, queue
+from devices import sheets as printing
+from devices.access import get_sheet
+from devices.forms.label import MOST, SheetForm
+from devices.labels.layout import TooSmall
+from devices.models import Sheet
+from devices.views.labels import origin
+from tenants.access import require_admin
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+    from django.http.response import HttpResponseBase
+
+    from devices.models import File
+    from tenants.access import SignedIn
+
+RECENT = 5
+
+
+@require_safe
+@login_required
+@never_cache
+def sheets(request: SignedIn) -> HttpResponse:
+    """The address may name the devices as the device list's does, and anything else of the form."""
+    user = require_admin(request.user)
+    return _page(request, _form(user, request.GET.dict()))
+
+
+@login_required
+@require_POST
+def preview(request: SignedIn) -> HttpResponse:
+    """What would be printed; changes nothing. POST, since pasted serials are too long for an address."""
+    user = require_admin(request.user)
+    return _page(request, _form(user, request.POST.dict(), plain=False))
+
+
+@login_required
+@require_POST
+def print_labels(request: SignedIn) -> HttpResponse:
+    """Some hundreds at once, more of them by a worker."""
+    user, form = require_admin(request.user), _form(request.user, request.POST.dict(), plain=False)
+    context = _preview(request, form)
+    count = context["count"]
+    if not form.is_valid() or not isinstance(count, int) or "drawing" not in context:
+        return _page(request, form, status=422)
+    if count > printing.STRAIGHT:
+        with transaction.atomic():
+            sheet = printing.ask(form=form, by=user, origin=origin(request), total=count)
+            queue.enqueue(printing.TASK, sheet.pk)
+        return redirect(sheet)
+    name = content_disposition_header(as_attachment=True, filename=f"labels-{count}.pdf") or ""
+    drawn = printing.printed(form=form, by=user, origin=origin(request))
+    return HttpResponse(drawn, content_type="application/pdf", headers={"Content-Disposition": name})
+
+
+def _form(user: User, data: dict[str, str], *, plain: bool = True) -> SheetForm:
+    assert user.organisation is not None
+    return SheetForm(data, user=user, organisation=user.organisation, plain=plain)
+
+
+def _page(request: SignedIn, form: SheetForm, status: int = 200) -> HttpResponse:
+    context = {"form": form, **_preview(request, form)}
+    if request.htmx.target == "preview":
+        return render(request, "devices/_sheet_preview.html", context)
+    recent = Sheet.objects.of(request.user).select_related("file")[:RECENT]
+    return render(request, "devices/sheets.html", context | {"recent": recent}, status=status)
+
+
+def _preview(request: SignedIn, form: SheetForm) -> dict[str, object]:
+    """The first label, how many there are, and on how many pages; or what is wrong."""
+    if not form.is_valid():
+        return {"count": None}
+    count = form.count()
+    if not count:
+        form.add_error(None, "No device that you manage is among these. Choose others.")
+    elif count > MOST:
+        form.add_error(None, f"These are {count:,} labels; at most {MOST:,} are printed at once. Narrow the choice.")
+    try:
+        seen = printing.first(form=form, origin=origin(request)) if form.is_valid() else None
+    except TooSmall as error:
+        form.add_error("stock", str(error))
+        return {"count": count}
+    if not seen:
+        return {"count": count}
+    drawing, options = seen
+    pages = -(-(count + options.start - 1) // options.stock.per_page)
+    spots = [options.stock.corner(number) for number in range(options.stock.per_page)]
+    later = count > printing.STRAIGHT
+    shown = {"drawing": drawing, "options": options, "stock": options.stock, "spots": spots}
+    return {"count": count, "pages": pages, "later": later, "last": count + options.start - 1, **shown}
+
+
+@require_GET
+@login_required
+@never_cache
+def sheet(request: SignedIn, key: UUID) -> HttpResponse:
+    """The whole page, or for htmx the part that changes."""
+    context = {"sheet": (sheet := get_sheet(request.user, key)), "version": version(sheet)}
+    return render(request, "devices/_sheet.html" if request.htmx else "devices/sheet.html", context)
+
+
+def version(sheet: Sheet) -> str:
+    return f"{sheet.state}-{sheet.done}"
+
+
+@require_GET
+@login_required
+async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
+    user = await request.auser()
+    await sync_to_async(get_sheet)(user, key)
+    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
+    return live.response(printing.topic(key), partial(progress, user.pk, key), last=last, spacing=0.5)
+
+
+def progress(user_pk: int | None, key: UUID) -> live.Seen | None:
+    """Gates anew, from the rows: a role taken away or a disabled user ends the stream."""
+    try:
+        sheet = get_sheet(User.objects.get(pk=user_pk or 0), key)
+    except (User.DoesNotExist, Http404):
+        return None
+    return live.Seen(version(sheet), final=sheet.is_over)
+
+
+@require_GET
+@login_required
+@never_cache
+def sheet_file(request: SignedIn, key: UUID) -> HttpResponseBase:
+    """As often as it is wanted, for a day."""
+    sheet = get_sheet(request.user, key)
+    if sheet.file is None:
+        return redirect(sheet)
+    name = content_disposition_header(as_attachment=True, filename=sheet.file.name) or ""
+    headers = {"Content-Disposition": name, "Content-Length": str(sheet.file.size)}
+    return StreamingHttpResponse(_parts(sheet.file), content_type=sheet.file.content_type, headers=headers)
+
+
+async def _parts(file: File) -> AsyncIterator[bytes]:
+    parts = files.chunks(file)
+    while part := await sync_to_async(lambda: next(parts, b""))():
+        yield part
+
+
+@login_required
+@require_POST
+def cancel(request: SignedIn, key: UUID) -> HttpResponse:
+    sheet = get_sheet(request.user, key)
+    if printing.cancel(sheet=sheet, by=request.user):
+        messages.info(request, "Cancelled. No labels were made.")
+    return redirect("devices:sheets")
