@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
 from devices import serials
+from devices.forms import places
 from devices.models import Device, DeviceModel
 from provisioning import labels
 from tenants.models import Group, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from tenants.models import User
-
-Choice = tuple[int | str, str]
 
 
 class ScanForm(forms.Form):
@@ -88,8 +86,8 @@ class PlaceForm(forms.Form):
         super().__init__(*args, **kwargs)
         groups: Any = self.fields["group"]
         groups.queryset = Group.objects.registrable_by(user)
-        leaves = _leaves(user)
-        groups.choices = [("", groups.empty_label), *_under_parents(leaves)]
+        leaves = places.leaves(user)
+        groups.choices = [("", groups.empty_label), *places.under_parents(leaves)]
         models: Any = self.fields["model"]
         models.queryset = DeviceModel.objects.visible_to(user)
         group = leaves[0].pk if len(leaves) == 1 else None
@@ -106,27 +104,3 @@ def _known_name(device: Device, user: User) -> str:
     """What another tenant calls its device is not for the technician who takes it over."""
     known = device.group is None or user.may(Role.VIEWER, device.group.path)
     return device.name if known else ""
-
-
-class Leaf(NamedTuple):
-    above: str
-    name: str
-    pk: int
-
-
-def _leaves(user: User) -> list[Leaf]:
-    """Where the user may place devices, each with the names above it as far as the user may see them."""
-    groups = Group.objects.visible_to(user).values_list("path", "name", "pk", "numchild")
-    rows = {path: (name, pk, numchild) for path, name, pk, numchild in groups}
-
-    def above(path: str) -> str:
-        steps = range(Group.steplen, len(path), Group.steplen)
-        return " / ".join(rows[path[:step]][0] for step in steps if path[:step] in rows)
-
-    leaves = [(path, name, pk) for path, (name, pk, numchild) in rows.items() if numchild == 0]
-    return sorted(Leaf(above(path), name, pk) for path, name, pk in leaves if user.may(Role.TECHNICIAN, path))
-
-
-def _under_parents(leaves: list[Leaf]) -> Iterator[tuple[str, list[Choice]]]:
-    for title, rows in groupby(leaves, key=lambda leaf: leaf.above):
-        yield title or "Groups", [(leaf.pk, leaf.name) for leaf in rows]

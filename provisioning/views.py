@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial, wraps
+from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -26,17 +26,15 @@ from provisioning.forms import PlaceForm, ScanForm
 from provisioning.models import Window
 from tenants.access import require_technician
 from tenants.models import User
+from tenants.posted import posted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from uuid import UUID
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
-
-    View = Callable[..., HttpResponse]
 
 WHY_NOT = {
     Window.State.WAITING: "The button has not been pressed in this window yet. Press it, then finish.",
@@ -46,19 +44,6 @@ WHY_NOT = {
     Window.State.SUPERSEDED: "You scanned this device again, which started a new window. Go on there.",
     Window.State.EXPIRED: "The time is up, and nothing was changed. Scan the label again.",
 }
-
-
-def posted(*, back: str) -> Callable[[View], View]:
-    """For addresses that are posted to. Whoever comes by GET (after signing in again, by a reload) is led `back`."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def guarded(request: SignedIn, **kwargs: Any) -> HttpResponse:
-            return view(request, **kwargs) if request.method == "POST" else redirect(back, **kwargs)
-
-        return guarded
-
-    return decorate
 
 
 @require_GET
