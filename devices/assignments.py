@@ -40,8 +40,8 @@ def release(*, device: Device, by: User) -> None:
 
 
 def _lock_leaf(group: Group) -> None:
-    # Held against `tenants.groups.create`, which locks the same row before it adds a child.
-    if not Group.objects.select_for_update().filter(pk=group.pk, numchild=0).exists():
+    # Held against `tenants.groups`, which locks the same row before it adds a child or archives it.
+    if not Group.objects.select_for_update().filter(pk=group.pk, numchild=0, archived_at=None).exists():
         raise Moved
 
 

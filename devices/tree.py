@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Q
 
 from tenants.models import Group
+from tenants.tree import ancestry, topmost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,20 +53,6 @@ def children(user: User, parent: Group, *, skip: int = 0) -> Node:
     below = Group.objects.visible_to(user).filter(path__startswith=parent.path, depth=parent.depth + 1)
     nodes = _nodes([parent, *below], _counts(user, parent.path), None, {parent.path}, skip)
     return nodes[parent.path]
-
-
-def topmost(paths: Iterable[str]) -> list[str]:
-    """Without those that lie below another."""
-    kept: list[str] = []
-    for path in sorted(paths):
-        if not kept or not path.startswith(kept[-1]):
-            kept.append(path)
-    return kept
-
-
-def ancestry(path: str) -> list[str]:
-    """The paths from the root down to this one."""
-    return [path[:end] for end in range(Group.steplen, len(path) + 1, Group.steplen)]
 
 
 def trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
