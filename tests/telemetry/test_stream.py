@@ -150,7 +150,7 @@ def test_a_right_that_moves_is_followed(world: World) -> None:
         Membership.objects.create(user=world.viewer, group=world.anaheim, role=Role.TECHNICIAN)
 
     assert len(follow(world, change, lambda: groups.move(group=world.region, to=world.kanarra.root))) == 1
-    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
     assert watch()
     world.viewer.memberships.update(group=world.tekton)
     assert watch() is None
@@ -161,7 +161,7 @@ def test_a_right_that_moves_is_followed(world: World) -> None:
 
 
 def test_a_heartbeat_costs_two_short_queries(world: World, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
     for _ in range(2):
         with django_assert_num_queries(2):
             watch()
