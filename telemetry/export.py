@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 
+from tenants.spreadsheet import neutral
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
     from datetime import datetime
@@ -50,11 +52,6 @@ def _cell(value: Value | None) -> str | float:
     if isinstance(value, bool):
         return "true" if value else "false"
     return neutral(value) if isinstance(value, str) else value
-
-
-def neutral(text: str) -> str:
-    """No spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _written(rows: Iterable[Iterable[str | float]]) -> bytes:
