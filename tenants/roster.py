@@ -34,11 +34,11 @@ def page(user: User, *, text: str = "", group: Group | None = None, after: str =
 
 
 def detailed(user: User, people: UserQuerySet) -> UserQuerySet:
-    """With `roles`, as far as the user manages their groups, and `second_factor`."""
+    """With `second_factor`, and of their memberships those of which the user manages the group."""
     roles = Membership.objects.manageable_by(user).select_related("group").order_by("group__path")
     factor = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
     annotated: UserQuerySet = people.annotate(second_factor=Exists(factor))
-    return annotated.prefetch_related(Prefetch("memberships", roles, to_attr="roles"))
+    return annotated.prefetch_related(Prefetch("memberships", roles))
 
 
 class Members(NamedTuple):

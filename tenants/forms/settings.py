@@ -63,7 +63,7 @@ class SettingsForm(forms.Form):
         return colour
 
     def clean_logo(self) -> bytes | None:
-        upload: UploadedFile | None = self.cleaned_data["logo"]
+        upload: UploadedFile[bytes] | None = self.cleaned_data["logo"]
         if upload is None:
             return None
         content = upload.read(theme.LARGEST_LOGO[0] + 1)

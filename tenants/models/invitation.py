@@ -72,10 +72,10 @@ class Invitation(models.Model):
         ]
         indexes = [models.Index(fields=["organisation", "created_at"])]
 
+    def __str__(self) -> str:
+        return f"{self.email}: {self.get_role_display()} of {self.group}"
+
     @property
     def expired(self) -> bool:
         """For showing; what counts is the database's clock."""
         return self.expires_at <= timezone.now()
-
-    def __str__(self) -> str:
-        return f"{self.email}: {self.get_role_display()} of {self.group}"

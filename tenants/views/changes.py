@@ -19,6 +19,7 @@ from tenants.spreadsheet import neutral
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+    from datetime import datetime
 
     from django.http import HttpResponse
 
@@ -66,9 +67,13 @@ async def _lines(found: ChangeQuerySet) -> AsyncIterator[bytes]:
     """A few thousand rows at a time; no connection is held in between."""
     yield _written([["Time (UTC)", "Who", "What"]])
     rows = found
-    while chunk := await sync_to_async(list)(rows.values_list("pk", "at", "by__email", "what")[:CHUNK]):
+    while chunk := await sync_to_async(_chunk)(rows):
         yield _written([f"{at:%Y-%m-%dT%H:%M:%SZ}", neutral(who or ""), neutral(what)] for _, at, who, what in chunk)
         rows = found.filter(pk__lt=chunk[-1][0])
+
+
+def _chunk(rows: ChangeQuerySet) -> list[tuple[int, datetime, str | None, str]]:
+    return list(rows.values_list("pk", "at", "by__email", "what")[:CHUNK])
 
 
 def _written(rows: Iterable[Iterable[str]]) -> bytes:

@@ -60,7 +60,7 @@ def person(request: SignedIn, pk: int) -> HttpResponse:
 
 def _person(request: SignedIn, pk: int, *, status: int = 200, error: str = "") -> HttpResponse:
     who = roster.detailed(request.user, User.objects.manageable_by(request.user)).get(pk=pk)
-    rows = [(row, RoleForm(initial={"role": row.role}, auto_id=f"role-{row.pk}-%s")) for row in who.roles]
+    rows = [(row, RoleForm(initial={"role": row.role}, auto_id=f"role-{row.pk}-%s")) for row in who.memberships.all()]
     trails = tree.trails(request.user, [row.group for row, _ in rows])
     context = {"person": who, "rows": rows, "trails": trails, "error": error, "myself": who.pk == request.user.pk}
     return render(request, "tenants/person.html", context, status=status)
