@@ -19,7 +19,11 @@ ROLES = [
 
 
 class RoleForm(forms.Form):
-    role = forms.TypedChoiceField(choices=ROLES, coerce=lambda value: Role(int(value)), widget=forms.RadioSelect)
+    role = forms.TypedChoiceField(
+        choices=ROLES,
+        coerce=lambda value: Role(int(value)),
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
 
 
 class InviteForm(RoleForm):
