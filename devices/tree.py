@@ -43,14 +43,15 @@ def outline(user: User, current: Group | None = None) -> list[Node]:
     wanted = Q(path__in=tops)
     for path in opened:
         wanted |= Q(path__startswith=path, depth=len(path) // Group.steplen + 1)
-    groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted)}
+    groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted, archived_at=None)}
     nodes = _nodes(groups.values(), _counts(user, ""), current, opened)
     return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
 
 
 def children(user: User, parent: Group, *, skip: int = 0) -> Node:
     """One group with a page of its children."""
-    below = Group.objects.visible_to(user).filter(path__startswith=parent.path, depth=parent.depth + 1)
+    shown = Group.objects.visible_to(user).filter(archived_at=None)
+    below = shown.filter(path__startswith=parent.path, depth=parent.depth + 1)
     nodes = _nodes([parent, *below], _counts(user, parent.path), None, {parent.path}, skip)
     return nodes[parent.path]
 

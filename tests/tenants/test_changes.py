@@ -8,6 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
+from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
 from tenants import changes
@@ -88,7 +89,8 @@ def test_as_a_file(world: World) -> None:
         await client.aforce_login(world.admin)
         answer = await client.get("/log/export.csv", {"who": "admin@sadler"})
         assert answer["Content-Disposition"] == 'attachment; filename="log.csv"'
-        return "".join([chunk.decode() async for chunk in answer.streaming_content])  # type: ignore[union-attr]
+        assert isinstance(answer, StreamingHttpResponse)
+        return "".join([chunk.decode() async for chunk in answer.streaming_content])
 
     rows = list(csv.reader(StringIO(asyncio.run(fetch()))))
     assert rows[0] == ["Time (UTC)", "Who", "What"]

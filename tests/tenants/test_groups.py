@@ -257,6 +257,7 @@ def test_an_archived_group_is_offered_no_more(client: Client, world: World) -> N
     post(client, world, "group-archive", group)
     assert fresh(group).archived_at
     assert group not in Group.objects.registrable_by(world.owner)
+    assert "Closed" not in client.get(reverse("devices:tree", kwargs={"pk": world.region.pk})).content.decode()
     with pytest.raises(assignments.Moved):
         builders.make_device(world.version, group=group, by=world.owner)
     with pytest.raises(ValidationError, match="archived"):
@@ -265,6 +266,7 @@ def test_an_archived_group_is_offered_no_more(client: Client, world: World) -> N
         groups.move(group=world.boise, to=group)
     post(client, world, "group-restore", group)
     assert group in Group.objects.registrable_by(world.owner)
+    assert "Closed" in client.get(reverse("devices:tree", kwargs={"pk": world.region.pk})).content.decode()
     assert Change.objects.filter(path=group.path).count() == 3
 
 
@@ -308,6 +310,30 @@ def test_crossing_moves_leave_one_tree() -> None:
         assert fresh(one).parent_path == fresh(below).path
         assert fresh(two).parent_path == fresh(three).path
     assert Group.objects.find_problems() == ([], [], [], [], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("group", "get"),
+        ("group-children", "get"),
+        ("group-move", "get"),
+        ("invite", "get"),
+        ("group-create", "post"),
+        ("group-rename", "post"),
+        ("group-delete", "post"),
+        ("group-archive", "post"),
+        ("group-restore", "post"),
+        ("invite-send", "post"),
+    ],
+)
+def test_missing_and_forbidden_are_the_same_bytes(client: Client, world: World, name: str, method: str) -> None:
+    client.force_login(world.stranger)
+    forbidden = getattr(client, method)(url(name, world.region))
+    missing = getattr(client, method)(reverse(f"tenants:{name}", kwargs={"pk": 999_999}))
+    assert (forbidden.status_code, missing.status_code) == (404, 404)
+    assert forbidden.content == missing.content
+    assert dict(forbidden.headers) == dict(missing.headers)
 
 
 def test_no_membership_is_left_by_a_move(world: World) -> None:

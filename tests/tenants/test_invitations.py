@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core import mail
 from django.core.cache import cache
+from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
 from django.db.models.functions import Now
@@ -62,7 +63,7 @@ def signed_in(client: Client) -> bool:
     return client.get("/account/").status_code == 200
 
 
-def send(client: Client, world: World, group: Group | None = None, **data: str) -> Any:
+def send(client: Client, world: World, group: Group | None = None, **data: Any) -> Any:
     client.force_login(world.admin)
     given = {"email": EMAIL, "role": "20", **data}
     return client.post(reverse("tenants:invite-send", kwargs={"pk": (group or world.region).pk}), given)
@@ -74,6 +75,7 @@ def test_somebody_new(client: Client, world: World) -> None:
     assert message.to == [EMAIL]
     assert message.subject == "Join Kanarra on Handover"
     assert "admin@sadler.example invites you to Kanarra, as technician of Los Angeles" in str(message.body)
+    assert isinstance(message, EmailMultiAlternatives)
     assert link() in str(message.alternatives[0][0])
     assert EMAIL in client.get(reverse("tenants:people")).content.decode()
 
@@ -238,7 +240,7 @@ def test_a_member_is_not_invited_again(client: Client, world: World) -> None:
 
 
 @pytest.mark.parametrize("data", [{"email": "nobody"}, {"email": ""}, {"role": ""}, {"role": "99"}, {"email": "a@b\0"}])
-def test_no_good_address_or_role(client: Client, world: World, data: dict[str, str]) -> None:
+def test_no_good_address_or_role(client: Client, world: World, data: dict[str, Any]) -> None:
     answer = send(client, world, **data)
     assert answer.status_code == 422
     assert "field-error" in answer.content.decode()
@@ -350,7 +352,8 @@ def dump() -> str:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_one_accepts(world: World) -> None:
     invitation = invite(world)
-    gate, said = threading.Barrier(6), []
+    gate = threading.Barrier(6)
+    said: list[str] = []
 
     def run(number: int) -> None:
         gate.wait()

@@ -221,7 +221,8 @@ def test_two_last_admins_who_remove_each_other(world: World) -> None:
     for round_ in range(8):
         pair = [builders.make_user(f"{n}{round_}@kanarra.example", world.kanarra.root, Role.ADMIN) for n in "ab"]
         Membership.objects.filter(group=world.kanarra.root).exclude(user__in=pair).delete()
-        gate, refused = threading.Barrier(2), []
+        gate = threading.Barrier(2)
+        refused: list[bool] = []
 
         def run(me: User, other: User, gate: threading.Barrier = gate, refused: list[bool] = refused) -> None:
             gate.wait()
