@@ -136,7 +136,7 @@ def _join(
         "elsewhere": isinstance(user, User) and user.organisation_id not in {None, found.organisation_id},
         "other": isinstance(user, User) and user.email != found.email,
     }
-    return _unreferred(render(request, "tenants/join.html", context, status=status))
+    return render(request, "tenants/join.html", context, status=status)
 
 
 @never_cache
@@ -175,5 +175,6 @@ def _gone(request: HttpRequest) -> HttpResponse:
 
 
 def _unreferred(answer: HttpResponse) -> HttpResponse:
+    # Not on the form's page: a browser under this policy posts with the origin "null".
     answer["Referrer-Policy"] = "no-referrer"
     return answer
