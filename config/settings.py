@@ -3,6 +3,7 @@ without it this is production, which refuses to start with a default secret."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -147,6 +148,10 @@ IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=30.0)
 SITE_URLS = env.list("SITE_URLS", default=[])
 """Other origins under which labels name this site, e.g. `https://devices.example`."""
 
+INVITATION_SPAN = timedelta(hours=1)
+INVITATION_LIMIT = env.int("INVITATION_LIMIT", default=100)
+"""Invitations that one organisation may mail within an hour."""
+
 # People -------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tenants.User"
@@ -177,6 +182,8 @@ LOGIN_REDIRECT_URL = "devices:list"
 LOGOUT_REDIRECT_URL = "account_login"
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=10)
+"""Seconds: a page waits for the mail server, to say whether it took the message."""
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="handover@localhost")
 
 # Web ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.db.models import Case, CharField, Q, Sum, Value, When
 from django.db.models.functions import Substr
 
 from tenants.models import Group, under
+from tenants.tree import ancestry, topmost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,30 +44,17 @@ def outline(user: User, current: Group | None = None) -> list[Node]:
     wanted = Q(path__in=tops)
     for path in opened:
         wanted |= Q(path__startswith=path, depth=len(path) // Group.steplen + 1)
-    groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted)}
+    groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted, archived_at=None)}
     nodes = _nodes(groups.values(), _counts(user, tops, opened), current, opened)
     return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
 
 
 def children(user: User, parent: Group, *, skip: int = 0) -> Node:
     """One group with a page of its children."""
-    below = Group.objects.visible_to(user).filter(path__startswith=parent.path, depth=parent.depth + 1)
+    shown = Group.objects.visible_to(user).filter(archived_at=None)
+    below = shown.filter(path__startswith=parent.path, depth=parent.depth + 1)
     nodes = _nodes([parent, *below], _counts(user, [parent.path], {parent.path}), None, {parent.path}, skip)
     return nodes[parent.path]
-
-
-def topmost(paths: Iterable[str]) -> list[str]:
-    """Without those that lie below another."""
-    kept: list[str] = []
-    for path in sorted(paths):
-        if not kept or not path.startswith(kept[-1]):
-            kept.append(path)
-    return kept
-
-
-def ancestry(path: str) -> list[str]:
-    """The paths from the root down to this one."""
-    return [path[:end] for end in range(Group.steplen, len(path) + 1, Group.steplen)]
 
 
 def trails(user: User, groups: Iterable[Group]) -> dict[str, str]:

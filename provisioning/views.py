@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -24,6 +24,7 @@ from provisioning import windows
 from provisioning.access import find_registrable, find_visible, get_window
 from provisioning.forms import PlaceForm, ScanForm
 from provisioning.models import Window
+from tenants import signins
 from tenants.access import require_technician
 from tenants.models import User
 from tenants.posted import posted
@@ -31,6 +32,7 @@ from tenants.posted import posted
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
@@ -129,16 +131,16 @@ def version(found: Window, device: Device) -> str:
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """This window's progress, and nothing of the device's telemetry."""
-    user = await request.auser()
+    user = cast("User", await request.auser())
     await sync_to_async(get_window)(user, key)
     last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    return live.response(windows.topic(key), partial(progress, user.pk, key), last=last)
+    return live.response(windows.topic(key), partial(progress, signins.standing(user, request.session), key), last=last)
 
 
-def progress(user_pk: int | None, key: UUID) -> live.Seen | None:
-    """Gates anew, from the rows: a role taken away or a disabled user ends the stream."""
+def progress(users: QuerySet[User], key: UUID) -> live.Seen | None:
+    """Gates anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
     try:
-        found = get_window(User.objects.get(pk=user_pk or 0), key)
+        found = get_window(users.get(), key)
     except (User.DoesNotExist, Http404):
         return None
     device = Device.objects.with_status().get(pk=found.device_id)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asgiref.sync import sync_to_async
 
 from devices import positions
-from devices.cells import neutral
+from tenants.spreadsheet import neutral
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from devices import positions
 from devices.models import Attribute, Device
-from devices.tree import ancestry
 from telemetry.models import Latest, Report
 from telemetry.spans import BadInput
 from telemetry.store import EPOCH
 from tenants.models import Group
+from tenants.tree import ancestry
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -40,9 +40,10 @@ class Statement:
 class Watch:
     """Called from a thread; None once the user may not see the device any more."""
 
-    def __init__(self, *, user_id: int, device_id: int) -> None:
+    def __init__(self, *, users: QuerySet[User], device_id: int) -> None:
+        """`users` is the one who looks, while their sign-in stands."""
         self._device_id = device_id
-        memberships = Membership.objects.filter(user=user_id, user__is_active=True).order_by("pk")
+        memberships = Membership.objects.filter(user__in=users).order_by("pk")
         self._memberships = Statement(memberships.values_list("role", "group__path"))
         self._grants: list[Row] = []
         self._visible: Statement | None = None

@@ -9,7 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
-from tenants.models import Group, Organisation, Role, User
+from tenants.models import Group, Invitation, Membership, Organisation, Role, User
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -36,6 +36,22 @@ def found(scope: QuerySet[M], **lookup: Any) -> M:
 
 def get_group(user: Viewer, pk: int | str, *, role: Role = Role.VIEWER) -> Group:
     return found(Group.objects.visible_to(user, role), pk=pk)
+
+
+def get_person(user: Viewer, pk: int | str) -> User:
+    """Somebody whom the user manages."""
+    return found(User.objects.manageable_by(user), pk=pk)
+
+
+def get_membership(user: Viewer, person: User, pk: int | str) -> Membership:
+    """A role of that person in a group that the user manages."""
+    scope = Membership.objects.manageable_by(user).filter(user=person)
+    return found(scope.select_related("user", "group"), pk=pk)
+
+
+def get_invitation(user: Viewer, pk: int | str) -> Invitation:
+    """A waiting invitation into a group that the user manages."""
+    return found(Invitation.objects.manageable_by(user).waiting().select_related("group"), pk=pk)
 
 
 def get_organisation(user: Viewer, slug: str) -> Organisation:

@@ -10,6 +10,8 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from tenants.models import User
+
 
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages: ClassVar = {
@@ -26,6 +28,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def set_password(self, user: User, password: str) -> None:
+        user.epoch += 1  # open streams end with the sessions
+        super().set_password(user, password)
 
     def is_safe_url(self, url: str) -> bool:
         try:

@@ -6,64 +6,131 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import ProtectedError
+from django.db.models.functions import Now
 
+from tenants import changes, moves
 from tenants.models import Group, Organisation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tenants.models import User
+
+HISTORY = "Devices were in it, and their history names it. Archive it instead: then nobody is offered it any more."
+
+
+class Changed(ValidationError):
+    """The tree is no longer as it was shown; nothing was done."""
 
 
 def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:
     with transaction.atomic():
         root = Group.objects.add_root({"name": name})
-        return Organisation.objects.create(root=root, slug=slug, **settings)
+        organisation = Organisation.objects.create(root=root, slug=slug, **settings)
+        changes.record(path=root.path, by=None, what=f"Organisation {name} made")
+        return organisation
 
 
-def create(*, parent: Group, name: str) -> Group:
-    """Add a child below `parent`; refuses a parent that holds devices."""
+def create(*, parent: Group, name: str, by: User | None = None) -> Group:
+    """Add a child below `parent`; refuses a parent that holds devices or is archived."""
     with transaction.atomic():
-        locked = _lock(parent)
-        _refuse_holder(locked)
+        (locked,) = _lock(parent)
+        _refuse_parent(locked)
         group: Group = Group.objects.add_child(locked, {"name": name})
+        changes.record(path=group.path, by=by, what=f"Group {name} made in {locked}", group=group.pk)
         return group
 
 
-def move(*, group: Group, to: Group) -> None:
-    """Hang `group` below `to`, with all that is below it; never across organisations."""
+def rename(*, group: Group, name: str, by: User | None = None) -> None:
     with transaction.atomic():
-        # In one order, so that two opposite moves wait for each other instead of both giving up.
-        rows = Group.objects.select_for_update().filter(pk__in=[group.pk, to.pk]).order_by("pk")
-        locked = {row.pk: row for row in rows}
-        moving, target = locked[group.pk], locked[to.pk]
-        if moving.is_root() or moving.root_path != target.root_path:
-            raise ValidationError("A group stays in its organisation.")
-        if target.path.startswith(moving.path):
-            raise ValidationError("A group can't move below itself.")
-        _refuse_holder(target)
+        (locked,) = _lock(group)
+        if locked.name == name:
+            return
+        Group.objects.filter(pk=locked.pk).update(name=name)
+        what = f"{locked} renamed to {name}"
+        changes.record(path=locked.path, by=by, what=what, group=locked.pk, name=[locked.name, name])
+
+
+def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = None) -> None:
+    """Hang `group` below `to`, with all that is below it; never across organisations.
+
+    `seen` is the digest of the preview that the mover agreed to; raises `Changed` if it would be another one now.
+    """
+    if group.root_path != to.root_path:
+        raise ValidationError("A group stays in its organisation.")
+    with transaction.atomic():
+        moving, target = _lock(group, to)
+        if why := moves.refusal(moving, target):
+            raise ValidationError(why)
+        if seen is not None and moves.preview(moving, target).digest != seen:
+            raise Changed("The groups or their people changed meanwhile, and nothing was moved. Look again.")
+        before = moving.path
         Group.objects.move(moving, target, "last-child")
+        moved = Group.objects.get(pk=moving.pk)
+        what = f"{moving} moved into {target}"
+        for path in (before, moved.path):  # for those who managed it, and those who do now
+            changes.record(path=path, by=by, what=what, group=moving.pk, paths=[before, moved.path])
 
 
-def delete(*, group: Group) -> None:
-    """Remove an empty leaf that nobody is a member of."""
+def archive(*, group: Group, by: User | None = None) -> None:
+    """Take an empty leaf out of every choice, keeping the history that names it."""
     with transaction.atomic():
-        locked = _lock(group)
-        if locked.is_root() or locked.numchild or _holds_devices(locked):
-            raise ValidationError("Only an empty group can be deleted.")
-        if locked.memberships.exists():
-            raise ValidationError("People are still members of this group.")
-        locked.delete()
+        (locked,) = _lock(group)
+        if locked.is_root() or locked.numchild or _related(locked, "devices"):
+            raise ValidationError("Only a group without devices and without groups below it can be archived.")
+        if Group.objects.filter(pk=locked.pk, archived_at=None).update(archived_at=Now()):
+            changes.record(path=locked.path, by=by, what=f"{locked} archived", group=locked.pk)
 
 
-def _lock(group: Group) -> Group:
-    locked: Group = Group.objects.select_for_update().get(pk=group.pk)
-    return locked
+def restore(*, group: Group, by: User | None = None) -> None:
+    with transaction.atomic():
+        (locked,) = _lock(group)
+        if Group.objects.filter(pk=locked.pk, archived_at__isnull=False).update(archived_at=None):
+            changes.record(path=locked.path, by=by, what=f"{locked} taken out of the archive", group=locked.pk)
 
 
-def _holds_devices(group: Group) -> bool:
-    held: Callable[[], bool] = group.devices.exists
-    return held()
+def delete(*, group: Group, by: User | None = None) -> None:
+    """Remove an empty leaf that nobody is in and that no history names."""
+    with transaction.atomic():
+        (locked,) = _lock(group)
+        if reasons := obstacles(locked):
+            raise ValidationError(reasons)
+        try:
+            locked.delete()
+        except ProtectedError:
+            raise ValidationError(HISTORY) from None
+        changes.record(path=locked.path, by=by, what=f"Group {locked} deleted", group=locked.pk)
 
 
-def _refuse_holder(group: Group) -> None:
-    if _holds_devices(group):
-        raise ValidationError(f"{group} holds devices; only a group without devices can have groups below it.")
+def obstacles(group: Group) -> list[str]:
+    """Why a group can't be deleted, in words that say what to do; none if it can."""
+    if group.is_root():
+        return ["An organisation can't be deleted."]
+    reasons = {
+        "It has groups below it: move or delete them first.": group.numchild > 0,
+        "It holds devices: move them into another group first.": _related(group, "devices"),
+        "People are members of it: remove them first.": group.memberships.exists(),
+        "People are invited to it: withdraw the invitations first.": group.invitations.waiting().exists(),
+        HISTORY: not _related(group, "devices") and _related(group, "assignments"),
+    }
+    return [reason for reason, holds in reasons.items() if holds]
+
+
+def _lock(*groups: Group) -> list[Group]:
+    """The rows as they are now. Until the transaction ends nobody else changes the tree of their organisation."""
+    # The root stands for its tree: a move rewrites paths that a lock on two rows would not hold.
+    list(Group.objects.select_for_update(no_key=True).filter(path=groups[0].root_path))
+    rows = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
+    locked = {row.pk: row for row in rows}
+    if not all(group.pk in locked for group in groups):
+        raise Changed("This group is no longer there.")
+    return [locked[group.pk] for group in groups]
+
+
+def _related(group: Group, name: str) -> bool:
+    """Whether rows of the room above point to the group."""
+    return bool(getattr(group, name).exists())
+
+
+def _refuse_parent(group: Group) -> None:
+    if why := moves.unfit(group):
+        raise ValidationError(why)

@@ -1,10 +1,41 @@
 from django.urls import path
 
-from tenants.views import account
+from tenants.views import account, changes, groups, invitations, people, settings
 
 app_name = "tenants"
 urlpatterns = [
     path("account/", account.account, name="account"),
+    path("account/sign-out/", account.sign_out_everywhere, name="sign-out-everywhere"),
+    path("account/leave/", account.leave, name="leave"),
     path("theme/<slug:slug>-<str:digest>.css", account.theme, name="theme"),
     path("logo/<slug:slug>-<str:digest>.png", account.logo, name="logo"),
+    path("groups/", groups.groups, name="groups"),
+    path("groups/<int:pk>/", groups.group, name="group"),
+    path("groups/<int:pk>/children/", groups.children, name="group-children"),
+    path("groups/<int:pk>/new/", groups.create, name="group-create"),
+    path("groups/<int:pk>/rename/", groups.rename, name="group-rename"),
+    path("groups/<int:pk>/move/", groups.move, name="group-move"),
+    path("groups/<int:pk>/move/confirm/", groups.move_confirm, name="group-move-confirm"),
+    path("groups/<int:pk>/archive/", groups.archive, name="group-archive"),
+    path("groups/<int:pk>/restore/", groups.restore, name="group-restore"),
+    path("groups/<int:pk>/delete/", groups.delete, name="group-delete"),
+    path("groups/<int:pk>/invite/", invitations.invite, name="invite"),
+    path("groups/<int:pk>/invite/send/", invitations.send, name="invite-send"),
+    path("people/", people.roll, name="people"),
+    path("people/invite/", people.invite_where, name="invite-where"),
+    path("people/invite/again/", invitations.again, name="invite-again"),
+    path("people/invite/withdraw/", invitations.withdraw, name="invite-withdraw"),
+    path("people/<int:pk>/", people.person, name="person"),
+    path("people/<int:pk>/role/", people.role, name="person-role"),
+    path("people/<int:pk>/role/remove/", people.remove_role, name="person-role-remove"),
+    path("people/<int:pk>/active/", people.set_active, name="person-active"),
+    path("people/<int:pk>/remove/", people.expel, name="person-remove"),
+    path("invitations/", invitations.join, name="join"),
+    path("invitations/accept/", invitations.accept, name="accept"),
+    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/save/", settings.save, name="settings-save"),
+    path("settings/theme.css", settings.preview, name="theme-preview"),
+    path("log/", changes.changes, name="changes"),
+    path("log/export.csv", changes.export, name="changes-export"),
 ]

@@ -22,7 +22,6 @@ ELSEWHERE = {
     "devices/views/sheets.py": {"sheet = get_sheet(User.objects.get(pk=user_pk or 0), key)": "the session's own user"},
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
-        "found = get_window(User.objects.get(pk=user_pk or 0), key)": "the session's own user",
     },
 }
 MANAGERS = {"objects", "_default_manager", "_base_manager"}

@@ -12,11 +12,11 @@ from django.db.models import Case, Q, When
 from django.db.models.functions import Now
 
 from devices import sealing
-from devices.cells import neutral
 from devices.credentials import digest
 from devices.imports import source
 from devices.imports.reading import Bad, Unreadable
 from devices.models import Credential, Device, Problem
+from tenants.spreadsheet import neutral
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,8 @@
 """Who: the tenant tree, the people in it, and what they may reach."""
 
 from tenants.models.change import Change, ChangeQuerySet
-from tenants.models.people import Membership, User, UserManager
+from tenants.models.invitation import Invitation, InvitationQuerySet
+from tenants.models.people import Membership, MembershipQuerySet, User, UserManager, UserQuerySet
 from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Role, default_proofs, under
 
 __all__ = [
@@ -10,11 +11,15 @@ __all__ = [
     "Group",
     "GroupManager",
     "GroupQuerySet",
+    "Invitation",
+    "InvitationQuerySet",
     "Membership",
+    "MembershipQuerySet",
     "Organisation",
     "Role",
     "User",
     "UserManager",
+    "UserQuerySet",
     "default_proofs",
     "under",
 ]

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.crypto import salted_hmac
 
-from tenants.models.tree import Group, Organisation, Role
+from tenants.models.tree import Group, Organisation, Role, under
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def manageable_by(self, user: User | AnonymousUser) -> UserQuerySet:
+        """Members of the groups that the user manages; to an admin of the whole organisation, everybody in it."""
+        if not isinstance(user, User):
+            return self.none()
+        colleagues = self.filter(organisation=user.organisation_id, organisation__isnull=False)
+        if user.owns_organisation:
+            return colleagues
+        reached = Membership.objects.filter(under(user.reach(Role.ADMIN), "group__path"))
+        return colleagues.filter(pk__in=reached.values("user"))
 
 
 class UserManager(BaseUserManager["User"]):
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+    def manageable_by(self, user: User | AnonymousUser) -> UserQuerySet:
+        return self.get_queryset().manageable_by(user)
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
@@ -32,6 +54,7 @@ class User(AbstractBaseUser):
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, related_name="users")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    epoch = models.PositiveIntegerField(default=0, editable=False)  # a higher one ends every session before it
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -44,6 +67,11 @@ class User(AbstractBaseUser):
     def clean(self) -> None:
         super().clean()
         self.email = self.email.strip().lower()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Of the password, as Django makes it, and the epoch."""
+        value = f"{self.epoch}:{self.password}"
+        return salted_hmac("tenants.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     @cached_property
     def grants(self) -> list[tuple[int, str]]:
@@ -65,10 +93,19 @@ class User(AbstractBaseUser):
         return any(path.startswith(reached) for reached in self.reach(role))
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def manageable_by(self, user: User | AnonymousUser) -> MembershipQuerySet:
+        if not isinstance(user, User):
+            return self.none()
+        return self.filter(under(user.reach(Role.ADMIN), "group__path"))
+
+
 class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     group = models.ForeignKey(Group, models.PROTECT, related_name="memberships")
     role = models.PositiveSmallIntegerField(choices=Role.choices)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [

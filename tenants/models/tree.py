@@ -46,7 +46,7 @@ class GroupQuerySet(MP_NodeQuerySet):
 
     def registrable_by(self, user: User | AnonymousUser) -> GroupQuerySet:
         """The leaves into which the user may place devices."""
-        leaves: GroupQuerySet = self.visible_to(user, Role.TECHNICIAN).filter(numchild=0)
+        leaves: GroupQuerySet = self.visible_to(user, Role.TECHNICIAN).filter(numchild=0, archived_at=None)
         return leaves
 
 
@@ -70,6 +70,8 @@ class Group(MP_Node):
     """A node of the tenant tree. A root is an organisation; only leaves hold devices."""
 
     name = models.CharField(max_length=120)
+    # Kept for the history of the devices that were in it; nothing is placed in it any more.
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[GroupManager] = GroupManager()
 

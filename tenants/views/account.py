@@ -2,16 +2,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from tenants import people
 from tenants import theme as colours
 from tenants.access import get_organisation
+from tenants.posted import posted
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+    from tenants.access import SignedIn
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -20,6 +27,28 @@ FOR_EVER = "private, max-age=31536000, immutable"
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
     return render(request, "tenants/account.html")
+
+
+@login_required
+@posted(back="tenants:account")
+def sign_out_everywhere(request: SignedIn) -> HttpResponse:
+    people.end_sessions(user=request.user)
+    logout(request)
+    messages.success(request, "You are signed out on every device.")
+    return redirect("account_login")
+
+
+@login_required
+@posted(back="tenants:account")
+def leave(request: SignedIn) -> HttpResponse:
+    try:
+        people.expel(user=request.user, by=request.user)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("tenants:account")
+    logout(request)
+    messages.success(request, "You left the organisation. Your account stays, for whoever invites you next.")
+    return redirect("account_login")
 
 
 @require_safe

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
 
 from config.management.commands import organisation
@@ -68,6 +69,24 @@ def test_a_slug_or_an_admin_that_is_taken() -> None:
 @pytest.mark.parametrize("given", [{"slug": "not a slug"}, {"admin": "nobody"}])
 def test_a_slug_or_an_address_that_is_none(given: dict[str, str]) -> None:
     assert_refused("valid", **given)
+    assert not Group.objects.exists()
+
+
+def test_the_admin_is_invited(client: Client) -> None:
+    said = io.StringIO()
+    given = {"slug": "kanarra", "admin": "Admin@Kanarra.example", "invite": "https://site.example/some/page"}
+    call_command("organisation", "Kanarra", **given, stdout=said)
+    assert "admin@kanarra.example is invited" in said.getvalue()
+    link = re.search(r"https://site\.example(/invitations/\S+/)", str(mail.outbox[-1].body))
+    assert link
+    client.get(link[1])
+    client.post("/invitations/accept/", {"name": "An admin", "password": PASSWORD})
+    assert User.objects.get(email="admin@kanarra.example").owns_organisation
+
+
+def test_an_invitation_from_no_site() -> None:
+    with pytest.raises(CommandError, match="with its scheme"):
+        call_command("organisation", "Kanarra", slug="kanarra", admin="admin@kanarra.example", invite="devices")
     assert not Group.objects.exists()
 
 

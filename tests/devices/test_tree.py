@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devices import tree
+from tenants.tree import topmost
 from tests import builders
 from tests.devices.test_list import node_counts
 
@@ -59,12 +60,12 @@ def test_the_current_group_is_always_in_the_tree(client: Client, world: World, m
 
 
 def test_topmost() -> None:
-    assert tree.topmost(["00010002", "0001", "00020001", "00020003", "000100020003"]) == [
+    assert topmost(["00010002", "0001", "00020001", "00020003", "000100020003"]) == [
         "0001",
         "00020001",
         "00020003",
     ]
-    assert tree.topmost([]) == []
+    assert topmost([]) == []
 
 
 def test_somebody_without_groups(client: Client, world: World) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 from django.urls import reverse
 
 from provisioning import windows
+from tenants import people
 from tests.provisioning.conftest import end_in, pressed_window, report_press
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ def test_the_end_is_told_and_ends_the_stream(world: World) -> None:
     assert said == [changed("expired"), GONE]
 
 
-@pytest.mark.parametrize("take_away", ["role", "membership", "user"])
+@pytest.mark.parametrize("take_away", ["role", "membership", "user", "epoch", "session"])
 def test_losing_the_right_ends_the_stream(world: World, take_away: str) -> None:
     window = windows.open_window(device=world.waiting, by=world.technician)
 
@@ -99,6 +101,10 @@ def test_losing_the_right_ends_the_stream(world: World, take_away: str) -> None:
             world.technician.memberships.update(role=10)
         elif take_away == "membership":
             world.technician.memberships.all().delete()
+        elif take_away == "epoch":
+            people.end_sessions(user=world.technician)
+        elif take_away == "session":
+            Session.objects.all().delete()
         else:
             type(world.technician).objects.filter(pk=world.technician.pk).update(is_active=False)
 

@@ -8,8 +8,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from allauth.account.adapter import get_adapter
 from asgiref.sync import sync_to_async
 from django.conf import settings as configured
+from django.contrib.sessions.models import Session
 from django.db import connections
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
@@ -17,7 +19,7 @@ from django.urls import reverse
 
 from devices import assignments, live, presence
 from telemetry.watch import Watch
-from tenants import groups
+from tenants import groups, people
 from tenants.models import Membership, Role, User
 from tests.telemetry.reports import now, save, timed
 
@@ -127,20 +129,56 @@ def lose_row(world: World) -> None:
     assignments.release(device=world.placed, by=world.owner)
 
 
-@pytest.mark.parametrize("lose", [lose_role, lose_account, lose_device, lose_row])
+def lose_membership(world: World) -> None:
+    people.remove(membership=world.viewer.memberships.get(), by=world.admin)
+
+
+def leave(world: World) -> None:
+    people.expel(user=world.viewer, by=world.viewer)
+
+
+def lose_phone(world: World) -> None:
+    people.end_sessions(user=world.viewer)
+
+
+def sign_out(world: World) -> None:
+    Session.objects.all().delete()
+
+
+def change_password(world: World) -> None:
+    get_adapter().set_password(world.viewer, "another horse battery")
+
+
+LOSSES = [
+    lose_role,
+    lose_account,
+    lose_device,
+    lose_row,
+    lose_membership,
+    leave,
+    lose_phone,
+    sign_out,
+    change_password,
+]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
 def test_losing_the_right_ends_it(world: World, lose: Callable[[World], None]) -> None:
     assert follow(world, lambda: lose(world))[-1] == GONE
 
 
-def test_losing_the_right_ends_it_within_five_seconds(world: World, settings: Settings) -> None:
+@pytest.mark.parametrize("lose", [lose_membership, lose_phone])
+def test_losing_the_right_ends_it_within_five_seconds(
+    world: World, settings: Settings, lose: Callable[[World], None]
+) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = HEARTBEAT
     lost: list[float] = []
 
-    def lose() -> None:
-        lose_role(world)
+    def act() -> None:
+        lose(world)
         lost.append(time.monotonic())
 
-    assert follow(world, lose)[-1] == GONE
+    assert follow(world, act)[-1] == GONE
     assert time.monotonic() - lost[0] < 5
 
 
@@ -150,7 +188,7 @@ def test_a_right_that_moves_is_followed(world: World) -> None:
         Membership.objects.create(user=world.viewer, group=world.anaheim, role=Role.TECHNICIAN)
 
     assert len(follow(world, change, lambda: groups.move(group=world.region, to=world.kanarra.root))) == 1
-    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
     assert watch()
     world.viewer.memberships.update(group=world.tekton)
     assert watch() is None
@@ -161,7 +199,7 @@ def test_a_right_that_moves_is_followed(world: World) -> None:
 
 
 def test_a_heartbeat_costs_two_short_queries(world: World, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
     for _ in range(2):
         with django_assert_num_queries(2):
             watch()

@@ -3,16 +3,18 @@ from __future__ import annotations
 import sys
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 
-from tenants import groups
+from tenants import groups, invitations
 from tenants.models import Membership, Organisation, Role, User
 
 if TYPE_CHECKING:
@@ -26,14 +28,32 @@ class Command(BaseCommand):
         parser.add_argument("name", help="as people read it, e.g. 'Kanarra'")
         parser.add_argument("--slug", required=True, help="as addresses hold it, e.g. 'kanarra'")
         parser.add_argument("--admin", required=True, metavar="EMAIL")
+        parser.add_argument(
+            "--invite", metavar="SITE", help="mail the admin an invitation, e.g. from https://devices.example"
+        )
         parser.add_argument("--link", action="store_true", help="print a link to set the password instead of asking")
 
-    def handle(self, *args: Any, name: str, slug: str, admin: str, link: bool, **options: Any) -> None:
-        asked = "" if link or not sys.stdin.isatty() else _ask()
+    def handle(self, *args: Any, name: str, slug: str, admin: str, **options: Any) -> None:
         try:
-            user = _create(name, slug, admin, asked)
+            if options["invite"]:
+                self._invite(name, slug, admin, options["invite"])
+            else:
+                self._make(name, slug, admin, link=options["link"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
+
+    def _invite(self, name: str, slug: str, email: str, site: str) -> None:
+        site = _origin(site)
+        organisation = _create(name, slug, email)
+        invitation = invitations.invite(email=email, group=organisation.root, role=Role.ADMIN, by=None, site=site)
+        self.stdout.write(f"Organisation {name} is there.")
+        if not invitation.sent_at:
+            raise CommandError("The mail server did not take the invitation: see EMAIL_URL.")
+        self.stdout.write(f"{invitation.email} is invited as its admin, for seven days.")
+
+    def _make(self, name: str, slug: str, email: str, *, link: bool) -> None:
+        asked = "" if link or not sys.stdin.isatty() else _ask()
+        user = _create_with_admin(name, slug, email, asked)
         self.stdout.write(f"Organisation {name} is there; {user.email} is its admin.")
         if not asked:
             self.stdout.write(f"Set the password, within three days, at <this site>{_reset_path(user)}")
@@ -51,16 +71,30 @@ def _ask() -> str:
 
 
 @transaction.atomic
-def _create(name: str, slug: str, email: str, password: str) -> User:
+def _create(name: str, slug: str, email: str) -> Organisation:
     _refuse_taken(slug, email)
+    validate_email(email)
     organisation = groups.create_organisation(name=name, slug=slug)
     organisation.full_clean()
+    return organisation
+
+
+@transaction.atomic
+def _create_with_admin(name: str, slug: str, email: str, password: str) -> User:
+    organisation = _create(name, slug, email)
     user = User(email=email.strip().lower(), organisation=organisation)
     user.set_password(password or None)
     user.full_clean()
     user.save()
     Membership.objects.create(user=user, group=organisation.root, role=Role.ADMIN)
     return user
+
+
+def _origin(site: str) -> str:
+    parts = urlsplit(site)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValidationError("Give the site's address with its scheme, such as https://devices.example.")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _refuse_taken(slug: str, email: str) -> None:

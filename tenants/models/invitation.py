@@ -1,0 +1,81 @@
+"""Invitations: how people come to have an account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from tenants.models.people import User
+from tenants.models.tree import Group, Organisation, Role, under
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+LASTS = timedelta(days=7)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def manageable_by(self, user: User | AnonymousUser) -> InvitationQuerySet:
+        """Those into groups of which the user is an admin."""
+        if not isinstance(user, User):
+            return self.none()
+        return self.filter(under(user.reach(Role.ADMIN), "group__path"), organisation=user.organisation_id)
+
+    def waiting(self) -> InvitationQuerySet:
+        """Neither accepted nor withdrawn; they may have expired."""
+        return self.filter(accepted_at=None, withdrawn_at=None)
+
+    def valid(self) -> InvitationQuerySet:
+        return self.waiting().filter(expires_at__gt=Now())
+
+    def of_token(self, token: str) -> InvitationQuerySet:
+        """The one that a link leads to, if it still does."""
+        return self.valid().filter(token_hash=hashed(token))
+
+
+def hashed(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+class Invitation(models.Model):
+    """Who holds the link may accept, once, as the person with this address. The link is kept nowhere, only its hash."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="invitations")
+    group = models.ForeignKey(Group, models.CASCADE, related_name="invitations")
+    role = models.PositiveSmallIntegerField(choices=Role.choices)
+    email = models.EmailField()
+    by = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")  # none: by the site's operator
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True, blank=True)  # when the mail server took it
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["email", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "email"],
+                condition=Q(accepted_at=None, withdrawn_at=None),
+                name="one_waiting_invitation",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_is_known"),
+        ]
+        indexes = [models.Index(fields=["organisation", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.email}: {self.get_role_display()} of {self.group}"
+
+    @property
+    def expired(self) -> bool:
+        """For showing; what counts is the database's clock."""
+        return self.expires_at <= timezone.now()

@@ -1,0 +1,68 @@
+"""The settings of an organisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from tenants import changes, groups, people
+
+if TYPE_CHECKING:
+    from tenants.models import Organisation, User
+
+SETTINGS = (
+    "window_seconds",
+    "allow_reprovisioning",
+    "label_content",
+    "activation_hours",
+    "result_hours",
+    "colour",
+    "logo",
+)
+WORDS = {
+    "window_seconds": "Window length",
+    "allow_reprovisioning": "Re-provisioning",
+    "label_content": "Label content",
+    "activation_hours": "Activation time",
+    "result_hours": "Time for downloads with secrets",
+    "colour": "Colour",
+    "logo": "Logo",
+}
+
+
+def change(*, organisation: Organisation, by: User, name: str, **given: Any) -> list[str]:
+    """Store the settings that differ, each recorded as old and new; returns what changed, in words."""
+    with transaction.atomic():
+        current = people.lock(organisation.root.path)
+        differing = {field: given[field] for field in SETTINGS if field in given and _differs(current, field, given)}
+        before = {field: _shown(current, field) for field in differing}
+        for field, value in differing.items():
+            setattr(current, field, value)
+        if differing:
+            current.full_clean(validate_unique=False)
+            current.save(update_fields=[*differing])
+        for field in differing:
+            facts = [before[field], _shown(current, field)]
+            what = f"{WORDS[field]} changed from {facts[0]} to {facts[1]}"
+            changes.record(path=current.root.path, by=by, what=what, **{field: facts})
+        renamed = current.name != name
+        groups.rename(group=current.root, name=name, by=by)
+    return [*(["Name"] if renamed else []), *(WORDS[field] for field in differing)]
+
+
+def _differs(current: Organisation, field: str, given: dict[str, Any]) -> bool:
+    was = getattr(current, field)
+    if field == "logo":
+        return bytes(was or b"") != bytes(given[field] or b"")
+    return bool(was != given[field])
+
+
+def _shown(organisation: Organisation, field: str) -> str:
+    """A value as the log has it: pictures by their digest."""
+    if field == "logo":
+        return organisation.logo_digest or "none"
+    value = getattr(organisation, field)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)

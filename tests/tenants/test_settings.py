@@ -1,0 +1,123 @@
+"""The organisation's settings: each stored, refused or recorded, and nothing of another organisation's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from tenants import theme
+from tenants.models import Change, Organisation
+from tests.tenants.test_theme import PNG
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
+
+pytestmark = pytest.mark.django_db
+
+SAME = {
+    "name": "Kanarra",
+    "window_seconds": "300",
+    "label_content": "serial",
+    "activation_hours": "48",
+    "result_hours": "24",
+    "colour": "#0f5cc0",
+}
+
+
+def save(client: Client, world: World, **data: Any) -> Any:
+    client.force_login(world.owner)
+    return client.post(reverse("tenants:settings-save"), {**SAME, **data})
+
+
+def kanarra(world: World) -> Organisation:
+    return Organisation.objects.get(pk=world.kanarra.pk)
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "stored", "said"),
+    [
+        ("window_seconds", "3600", 3600, "Window length changed from 300 to 3600"),
+        ("window_seconds", "30", 30, "Window length changed from 300 to 30"),
+        ("allow_reprovisioning", "on", True, "Re-provisioning changed from off to on"),
+        ("label_content", "url", "url", "Label content changed from serial to url"),
+        ("activation_hours", "1", 1, "Activation time changed from 48 to 1"),
+        ("result_hours", "720", 720, "Time for downloads with secrets changed from 24 to 720"),
+        ("colour", "#FFD400", "#ffd400", "Colour changed from #0f5cc0 to #ffd400"),
+        ("name", " Kanarra  Power ", "Kanarra Power", "Kanarra renamed to Kanarra Power"),
+    ],
+)
+def test_each_is_stored_and_recorded(
+    client: Client, world: World, field: str, given: str, stored: object, said: str
+) -> None:
+    before = Change.objects.count()
+    assert save(client, world, **{field: given}).status_code == 302
+    assert getattr(kanarra(world), field) == stored
+    change = Change.objects.get(what=said)
+    assert (change.by, change.path) == (world.owner, world.kanarra.root.path)
+    assert Change.objects.count() == before + 1
+    assert Organisation.objects.get(pk=world.other.pk).window_seconds == 300
+
+
+def test_nothing_different_records_nothing(client: Client, world: World) -> None:
+    before = Change.objects.count()
+    assert "Nothing was different" in client.get(save(client, world)["Location"]).content.decode()
+    assert Change.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("window_seconds", "29"),
+        ("window_seconds", "3601"),
+        ("window_seconds", "soon"),
+        ("activation_hours", "0"),
+        ("result_hours", "9" * 30),
+        ("label_content", "picture"),
+        ("colour", "red"),
+        ("colour", "#12345g"),
+        ("name", ""),
+        ("name", "x" * 121),
+    ],
+)
+def test_what_will_not_do_is_said_beside_its_field(client: Client, world: World, field: str, given: str) -> None:
+    answer = save(client, world, **{"activation_hours": "47", field: given})
+    assert answer.status_code == 422
+    assert f'id="id_{field}_error"' in answer.content.decode()
+    assert kanarra(world).activation_hours == 48
+
+
+def upload(content: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile("logo.png", content, "image/png")
+
+
+def test_a_logo_comes_stays_and_goes(client: Client, world: World) -> None:
+    save(client, world, logo=upload(PNG))
+    digest = theme.digest(PNG)
+    assert kanarra(world).logo_digest == digest
+    save(client, world, window_seconds="60")
+    assert kanarra(world).logo_digest == digest
+    save(client, world, remove_logo="on")
+    assert (kanarra(world).logo, kanarra(world).logo_digest) == (None, "")
+    said = set(Change.objects.filter(what__startswith="Logo").values_list("what", flat=True))
+    assert said == {f"Logo changed from none to {digest}", f"Logo changed from {digest} to none"}
+
+
+@pytest.mark.parametrize("content", [b"GIF89a", PNG + b"\0" * 300_000, b"\0", b"<svg/>"])
+def test_no_logo(client: Client, world: World, content: bytes) -> None:
+    answer = save(client, world, logo=upload(content))
+    assert answer.status_code == 422
+    assert 'id="id_logo_error"' in answer.content.decode()
+    assert not kanarra(world).logo_digest
+
+
+def test_the_preview_is_the_stylesheet_of_the_colour(client: Client, world: World) -> None:
+    client.force_login(world.owner)
+    answer = client.get(reverse("tenants:theme-preview"), {"colour": "#FFD400"})
+    assert answer.content.decode() == theme.stylesheet("#ffd400")
+    for colour in ("", "red", "#fff", "}*{", "\0"):
+        assert client.get(reverse("tenants:theme-preview"), {"colour": colour}).status_code == 404
