@@ -27,23 +27,27 @@ class Identity:
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:
-    """Whose connection this is, in one indexed query; None refuses. A device's client id is its device ID."""
+    """Whose connection this is, in one indexed query; None refuses. A device's client id is its device ID.
+
+    The first connect with a credential, and then one a minute, is noted besides.
+    """
     if _is_service(username, password):
         return Identity(username)
     if "\0" in username:
         return None
-    device = credentials.authenticate(access_key=username, access_secret=password)
-    if device is None or device.device_id != client_id:
+    credential = credentials.find(access_key=username, access_secret=password)
+    if credential is None or credential.device.device_id != client_id:
         return None
-    return Identity(username, device)
+    credentials.used(credential)
+    return Identity(username, credential.device)
 
 
 def identify(username: str) -> Identity | None:
-    """Of a connection that was let in before; None once its credential is revoked."""
+    """Of a connection that was let in before; None once its credential or its device may connect no longer."""
     own = client.address(settings.MQTT_URL).username
     if own and compare_digest(username.encode(), own.encode()):
         return Identity(username)
-    live = Credential.objects.filter(access_key=username.replace("\0", ""), revoked_at=None)
+    live = Credential.objects.live().filter(access_key=username.replace("\0", ""))
     credential = live.select_related("device").first()
     return Identity(username, credential.device) if credential else None
 
@@ -59,10 +63,8 @@ def may(identity: Identity, action: Action, topic: str, *, retain: bool = False)
 
 
 def live(access_keys: Iterable[str]) -> set[str]:
-    """Those of the keys that are not revoked."""
-    return set(
-        Credential.objects.filter(access_key__in=access_keys, revoked_at=None).values_list("access_key", flat=True)
-    )
+    """Those of the keys with which a device may connect now."""
+    return set(Credential.objects.live().filter(access_key__in=access_keys).values_list("access_key", flat=True))
 
 
 def _is_service(username: str, password: str) -> bool:

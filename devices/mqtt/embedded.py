@@ -196,7 +196,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     # Beside them --------------------------------------------------------------------------------
 
     async def _watch(self, roll: Roll) -> None:
-        """Who came, who left, whose credential was revoked: a few queries a second for any number of devices."""
+        """Who came, who left, who may be here no longer: a few queries a second for any number of devices."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             present = {c.identity.username: c for c in self._connections.values() if c.identity.device}
@@ -206,7 +206,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 log.warning("presence waits for the database: %s", error)
                 continue
             for username in present.keys() - valid:
-                log.warning("%r disconnected: credential revoked", present[username].session.client_id)
+                log.warning("%r disconnected: its credential is no longer valid", present[username].session.client_id)
                 await present[username].end()
 
 
