@@ -36,8 +36,6 @@ def configuration(device: Device, issued: Issued) -> dict[str, object]:
         "device_id": device.device_id,
         "access_key": issued.access_key,
         "access_secret": issued.access_secret,
-        "state_topic": topics.build(device.device_id, "state"),
-        "command_topic": topics.build(device.device_id, "command"),
     }
 
 
@@ -51,6 +49,8 @@ def snippets(device: Device, configuration: dict[str, object]) -> list[Snippet]:
     report = json.dumps({"data": _example(device)})
     context: dict[str, Any] = {
         **configuration,
+        "state_topic": topics.build(device.device_id, "state"),
+        "command_topic": topics.build(device.device_id, "command"),
         "report": report,
         "report_in_shell": shlex.quote(report),
         "report_in_c": json.dumps(report),

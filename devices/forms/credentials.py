@@ -26,10 +26,10 @@ class RotateForm(forms.Form):
     }
 
     ends = forms.ChoiceField(
-        label="The access keys of now end",
+        label="The current access keys end",
         choices=ENDS,
         error_messages={
-            "required": "Choose when the access keys of now end.",
+            "required": "Choose when the current access keys end.",
             "invalid_choice": "Choose one of these times.",
         },
     )

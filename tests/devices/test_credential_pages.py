@@ -197,7 +197,6 @@ def test_what_is_shown_is_ready_to_use(admin: Client, world: World, settings: Se
     assert "WiFiClientSecure" in new["snippet-arduino"]
     facts = {"host": "broker.example", "port": 8883, "tls": True, "device_id": new["new-id"]}
     facts |= {"access_key": new["new-key"], "access_secret": new["new-secret"]}
-    facts |= {f"{name}_topic": f"devices/{new['new-id']}/{name}" for name in ("state", "command")}
     assert snippets.qr(facts) in html
     settings.MQTT_PUBLIC_URL, settings.MQTT_URL = "", "mqtt://site:site-secret@inside:1884"
     html = post(admin, "credential-issue", world.placed).content.decode()
