@@ -41,7 +41,7 @@ def configuration(device: Device, issued: Issued) -> dict[str, object]:
 
 def qr(configuration: dict[str, object]) -> str:
     """The configuration as JSON in a QR code, as a data: URI, so that no address and no file holds the secret."""
-    code = segno.make(json.dumps(configuration, separators=(",", ":")), error="m", micro=False)
+    code = segno.make(json.dumps(configuration, separators=(",", ":")), error="l", micro=False)
     return code.svg_data_uri(border=4, scale=4, dark="#000", light="#fff", omitsize=True)
 
 

@@ -24,13 +24,11 @@ class Identity:
 
     username: str
     device: Device | None = None
+    credential: Credential | None = None  # only of a connect
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:
-    """Whose connection this is, in one indexed query; None refuses. A device's client id is its device ID.
-
-    The first connect with a credential, and then one a minute, is noted besides.
-    """
+    """Whose connection this is, in one indexed query; None refuses. A device's client id is its device ID."""
     if _is_service(username, password):
         return Identity(username)
     if "\0" in username:
@@ -38,8 +36,20 @@ def connect(username: str, password: str, client_id: str) -> Identity | None:
     credential = credentials.find(access_key=username, access_secret=password)
     if credential is None or credential.device.device_id != client_id:
         return None
-    credentials.used(credential)
-    return Identity(username, credential.device)
+    return Identity(username, credential.device, credential)
+
+
+def admit(username: str, password: str, client_id: str) -> Identity | None:
+    """`connect`, and what follows from it: the first with a credential, and then one a minute, is noted."""
+    identity = connect(username, password, client_id)
+    note(identity)
+    return identity
+
+
+def note(identity: Identity | None) -> None:
+    """Never refuses a device, but may wait for the database's writers (SQLite)."""
+    if identity and identity.credential:
+        credentials.used(identity.credential)
 
 
 def identify(username: str) -> Identity | None:

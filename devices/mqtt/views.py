@@ -55,7 +55,7 @@ def _is_broker(request: HttpRequest) -> bool:
 @_decision
 def user(asked: QueryDict) -> bool:
     username, password = asked.get("username", ""), asked.get("password", "")
-    return authorise.connect(username, password, asked.get("client_id", "")) is not None
+    return authorise.admit(username, password, asked.get("client_id", "")) is not None
 
 
 @_decision

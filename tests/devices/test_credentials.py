@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def connects(device: Device, issued: Issued) -> bool:
-    return authorise.connect(issued.access_key, issued.access_secret, device.device_id) is not None
+    return authorise.admit(issued.access_key, issued.access_secret, device.device_id) is not None
 
 
 def row(issued: Issued) -> Credential:
@@ -83,7 +83,7 @@ def test_revoking_all_is_only_this_devices(world: World, issued: Issued) -> None
 def test_the_former_one_ends_when_its_successor_is_used(world: World, issued: Issued) -> None:
     new = credentials.rotate(device=world.placed, by=world.admin)
     assert connects(world.placed, issued)
-    assert not authorise.connect(new.access_key, new.access_secret, world.foreign.device_id)
+    assert not authorise.admit(new.access_key, new.access_secret, world.foreign.device_id)
     assert connects(world.placed, issued)
     for _ in range(3):
         assert connects(world.placed, new)

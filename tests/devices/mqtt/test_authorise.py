@@ -30,7 +30,6 @@ def issued(world: World) -> Issued:
 def test_a_device_connects_as_itself_in_one_query(
     world: World, issued: Issued, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    assert authorise.connect(issued.access_key, issued.access_secret, world.placed.device_id)
     with django_assert_num_queries(1):
         identity = authorise.connect(issued.access_key, issued.access_secret, world.placed.device_id)
     assert identity is not None
