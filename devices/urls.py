@@ -1,5 +1,6 @@
 from django.urls import path
 
+from devices.mqtt import dialects
 from devices.mqtt import views as mqtt
 from devices.views import credentials, home, labels, locks
 
@@ -21,4 +22,8 @@ urlpatterns = [
     path("broker/rabbitmq/vhost", mqtt.vhost, name="rabbitmq-vhost"),
     path("broker/rabbitmq/resource", mqtt.resource, name="rabbitmq-resource"),
     path("broker/rabbitmq/topic", mqtt.topic, name="rabbitmq-topic"),
+    path("broker/emqx/authentication", dialects.emqx_connect, name="emqx-connect"),
+    path("broker/emqx/authorization", dialects.emqx_may, name="emqx-may"),
+    path("broker/mosquitto/user", dialects.mosquitto_connect, name="mosquitto-connect"),
+    path("broker/mosquitto/acl", dialects.mosquitto_may, name="mosquitto-may"),
 ]

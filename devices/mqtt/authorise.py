@@ -15,7 +15,7 @@ from devices.mqtt import client, topics
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Action = Literal["publish", "subscribe"]
+Action = Literal["publish", "subscribe", "receive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +88,4 @@ def _service_may(action: Action, topic: str) -> bool:
     if action == "subscribe":
         return topic in topics.ALL_STATES
     own = topics.parse(topic)
-    return own is not None and own.channel == "command"
+    return own is not None and own.channel == ("command" if action == "publish" else "state")

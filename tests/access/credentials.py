@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from devices import credentials
 from devices.models import Credential
-from tests.access import ADMINS, Row, placed
+from tests.access import ADMINS, Row, everybody, placed
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -27,5 +27,9 @@ ROWS: dict[str, Row] = {
     "devices:credential-revoke-all": Row(DONE, "post", kwargs=placed),
     "devices:lock": Row(DONE, "post", kwargs=placed),
     "devices:unlock": Row(DONE, "post", kwargs=placed),
+    "devices:emqx-connect": Row(everybody(404), "post"),
+    "devices:emqx-may": Row(everybody(404), "post"),
+    "devices:mosquitto-connect": Row(everybody(404), "post"),
+    "devices:mosquitto-may": Row(everybody(404), "post"),
     "devices:open-again": Row(DONE, "post", kwargs=placed),
 }
