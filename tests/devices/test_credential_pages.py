@@ -15,9 +15,10 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from devices import assignments, credentials, snippets
+from devices import assignments, credentials, locks, snippets
 from devices.models import Credential, CredentialUse, Device, Event
 from devices.mqtt import authorise
+from telemetry.watch import Watch
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -145,6 +146,20 @@ def test_lock_unlock_and_open_again(admin: Client, world: World) -> None:
     assert world.placed.name in admin.get(reverse("devices:list"), {"status": "expired"}).content.decode()
     assert "It has to until" in admin.post(url("open-again", world.placed), follow=True).content.decode()
     assert "was not locked" in admin.post(url("unlock", world.placed), follow=True).content.decode()
+
+
+@pytest.mark.parametrize("name", ["lock", "unlock", "open-again"])
+def test_open_pages_are_told(admin: Client, world: World, name: str) -> None:
+    if name == "unlock":
+        locks.lock(device=world.placed, by=world.admin)
+    else:
+        Device.objects.filter(pk=world.placed.pk).update(expires_at=Now() - timedelta(days=1))
+    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    before = watch()
+    post(admin, name, world.placed)
+    assert watch() != before
+    page = admin.get(reverse("telemetry:live", kwargs={"serial": world.placed.serial})).content.decode()
+    assert ("This device is locked" in page) is (name == "lock")
 
 
 def test_a_new_tenant_sees_nothing_of_the_former_one(client: Client, world: World) -> None:

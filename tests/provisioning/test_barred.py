@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connections
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from devices import locks
+from devices import assignments, locks
 from devices.models import Device
 from provisioning import windows
 from provisioning.models import Window
 from tests.provisioning.conftest import form_data, pressed_window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.test import Client
 
     from tests.conftest import World
@@ -89,6 +95,45 @@ def test_after_unlocking_the_same_window_goes_on(world: World) -> None:
     locks.unlock(device=world.waiting, by=world.owner)
     device = windows.finish(window=window, by=world.technician, **facts)  # type: ignore[arg-type]
     assert device.group == world.anaheim
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_at_the_moment_of_placing_comes_before_or_after(world: World) -> None:
+    facts: dict[str, Any] = {"name": "KP002", "group": world.anaheim, "model": world.waiting.model}
+    for _ in range(10):
+        window = pressed_window(world)
+        outcomes = at_once(
+            partial(windows.finish, window=window, by=world.technician, **facts),
+            lambda: locks.lock(device=world.waiting, by=world.owner),
+        )
+        device = Device.objects.get(pk=world.waiting.pk)
+        told = list(device.events.filter(kind__in=["provisioned", "locked"]).order_by("pk").values_list("kind"))
+        barred = isinstance(outcomes[0], windows.Barred)
+        assert outcomes[1] is True
+        assert (device.group is None) is barred
+        assert told[-2:] == [("provisioned",), ("locked",)] or barred
+        locks.unlock(device=device, by=world.owner)
+        if device.group:
+            assignments.release(device=device, by=world.owner)
+        Window.objects.all().delete()
+
+
+def at_once(*calls: Callable[[], object]) -> list[object]:
+    """What each returned or raised."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> object:
+        barrier.wait()
+        try:
+            return call()
+        except Exception as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
 
 
 def test_a_window_says_that_its_device_was_locked(client: Client, world: World) -> None:
