@@ -21,7 +21,8 @@ def test_an_address_of_the_broker(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["broker.example:1883", "mqtt://site:secret@broker", "mqtt://broker:port", "mqtt://a b"]
+    "url",
+    ["broker.example:1883", "mqtt://site:secret@broker", "mqtt://broker:port", "mqtt://a b", "mqtt://broker:65536"],
 )
 def test_what_is_none_is_refused_at_the_start(url: str) -> None:
     refused = started(url)
