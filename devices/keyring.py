@@ -29,7 +29,8 @@ class Entry:
     @property
     def successor(self) -> str:
         """The key whose first use ends this one."""
-        return self.credential.superseded_by.access_key if self.standing and self.credential.superseded_by else ""
+        new = self.credential.superseded_by
+        return new.access_key if self.standing and new and new.revoked_at is None else ""
 
 
 def entries(device: Device) -> list[Entry]:

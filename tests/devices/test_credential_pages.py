@@ -87,6 +87,14 @@ def test_rotate(admin: Client, world: World, issued: Issued, ends: str) -> None:
     assert credentials.authenticate(access_key=new["new-key"], access_secret=new["new-secret"]) == world.placed
 
 
+def test_what_is_to_end_is_said_as_long_as_it_is_so(admin: Client, world: World, issued: Issued) -> None:
+    new = credentials.rotate(device=world.placed, by=world.admin)
+    says = f"Ends when {new.access_key[:8]}… is used"
+    assert says in admin.get(url("credentials", world.placed)).content.decode()
+    credentials.revoke(credential=Credential.objects.get(access_key=new.access_key), by=world.admin)
+    assert says not in admin.get(url("credentials", world.placed)).content.decode()
+
+
 @pytest.mark.parametrize("ends", ["", "2h", "0", "x" * 10_000, "\0"])
 def test_a_rotation_that_is_not_understood_changes_nothing(
     admin: Client, world: World, issued: Issued, ends: str
