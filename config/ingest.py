@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import live, presence
+from devices import activation, live, presence
 from devices.mqtt import state
 from provisioning import presses
 from telemetry import store
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def ingest(messages: Sequence[Message]) -> None:
-    """Store, count presses, note presence; committed when it returns. Repeating it changes nothing."""
+    """Store, count presses, activate, note presence; committed when it returns. Repeating it changes nothing."""
     with transaction.atomic():
         batch = state.read(messages)
         stored = store.save(batch.reports)
         topics = presses.count(stored)
+        activation.activate([device.pk for device in batch.heard if device.activated_at is None])
         presence.seen({device.pk: at for device, at in batch.heard.items()})
     live.announce([*presence.topics(batch.heard), *topics])

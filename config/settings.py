@@ -3,6 +3,7 @@ without it this is production, which refuses to start with a default secret."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -100,6 +101,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 MQTT_URL = env.str("MQTT_URL", default="mqtt://127.0.0.1:1883")
 """`mqtt[s]://user:password@host:port`: the account under which the consumer reads every device's state."""
+MQTT_PUBLIC_URL = env.str("MQTT_PUBLIC_URL", default="")
+"""`mqtt[s]://host:port`: the broker as devices reach it, for what is shown to be put into them; MQTT_URL's if empty."""
+if MQTT_PUBLIC_URL and not re.fullmatch(
+    r"mqtts?://(\[[0-9a-fA-F:]+\]|[\w.-]+)(:[1-9]\d{0,3}|:[1-5]\d{4}|:6[0-4]\d{3})?/?", MQTT_PUBLIC_URL
+):
+    raise ImproperlyConfigured("MQTT_PUBLIC_URL is mqtt[s]://host:port, without an account: everybody may see it.")
 MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="handover-consumer")
 MQTT_CA = env.str("MQTT_CA", default="")
 """The broker's certificate authority (a PEM file), where the system does not know it."""

@@ -40,7 +40,7 @@ def release(*, device: Device, by: User) -> None:
 
 
 def _lock_leaf(group: Group) -> None:
-    # Held against `tenants.groups`, which locks the same row before it adds a child or archives it; not against imports.
+    # Held against `tenants.groups`, which locks the same row before it adds a child or archives it; imports go on.
     leaf = Group.objects.select_for_update(no_key=True).filter(pk=group.pk, numchild=0, archived_at=None)
     if not leaf.exists():
         raise Moved

@@ -39,10 +39,12 @@ def hold_leaves(groups: Iterable[int]) -> set[int]:
     """
     wanted = sorted(set(groups))
     if not wanted or not on_postgresql():
-        return set(Group.objects.filter(pk__in=wanted, numchild=0).values_list("pk", flat=True))
+        return set(Group.objects.filter(pk__in=wanted, numchild=0, archived_at=None).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM tenants_group WHERE id = ANY(%s) AND numchild = 0 ORDER BY id FOR KEY SHARE", [wanted]
+            "SELECT id FROM tenants_group WHERE id = ANY(%s) AND numchild = 0 AND archived_at IS NULL"
+            " ORDER BY id FOR KEY SHARE",
+            [wanted],
         )
         return {pk for (pk,) in cursor.fetchall()}
 

@@ -1,7 +1,8 @@
 from django.urls import path
 
+from devices.mqtt import dialects
 from devices.mqtt import views as mqtt
-from devices.views import adding, home, imports, labels, models, recipes, sheets
+from devices.views import adding, credentials, home, imports, labels, locks, models, recipes, sheets
 
 app_name = "devices"
 urlpatterns = [
@@ -47,8 +48,20 @@ urlpatterns = [
     path("labels/<uuid:key>/stream/", sheets.stream, name="sheet-stream"),
     path("labels/<uuid:key>/file/", sheets.sheet_file, name="sheet-file"),
     path("labels/<uuid:key>/cancel/", sheets.cancel, name="sheet-cancel"),
+    path("devices/<str:serial>/credentials/", credentials.credential_list, name="credentials"),
+    path("devices/<str:serial>/credentials/issue/", credentials.issue, name="credential-issue"),
+    path("devices/<str:serial>/credentials/rotate/", credentials.rotate, name="credential-rotate"),
+    path("devices/<str:serial>/credentials/revoke/", credentials.revoke_all, name="credential-revoke-all"),
+    path("devices/<str:serial>/credentials/<int:pk>/revoke/", credentials.revoke, name="credential-revoke"),
+    path("devices/<str:serial>/lock/", locks.lock, name="lock"),
+    path("devices/<str:serial>/unlock/", locks.unlock, name="unlock"),
+    path("devices/<str:serial>/open-again/", locks.open_again, name="open-again"),
     path("broker/rabbitmq/user", mqtt.user, name="rabbitmq-user"),
     path("broker/rabbitmq/vhost", mqtt.vhost, name="rabbitmq-vhost"),
     path("broker/rabbitmq/resource", mqtt.resource, name="rabbitmq-resource"),
     path("broker/rabbitmq/topic", mqtt.topic, name="rabbitmq-topic"),
+    path("broker/emqx/authentication", dialects.emqx_connect, name="emqx-connect"),
+    path("broker/emqx/authorization", dialects.emqx_may, name="emqx-may"),
+    path("broker/mosquitto/user", dialects.mosquitto_connect, name="mosquitto-connect"),
+    path("broker/mosquitto/acl", dialects.mosquitto_may, name="mosquitto-may"),
 ]

@@ -51,6 +51,8 @@ def windows(request: Request) -> Response:
         opened = operations.open_window(device=device, by=user)
     except operations.Busy as busy:
         raise Conflict(f"Somebody else is registering this device until {busy.until.isoformat()}.") from None
+    except operations.Barred as barred:
+        raise Conflict(str(barred)) from None
     return Response(_shown(get_window(user, opened.key)), status=status.HTTP_201_CREATED)
 
 
@@ -73,6 +75,8 @@ def complete(request: Request, key: UUID) -> Response:
         operations.finish(window=found, by=user, **form.cleaned_data)
     except operations.NotOpen:
         raise Conflict("The window is no longer open, or the button was not pressed in it. Open a new one.") from None
+    except operations.Barred as barred:
+        raise Conflict(str(barred)) from None
     return Response(_shown(get_window(user, key)))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from devices.models import Event
+from devices.models import Device, Event
 from provisioning import windows
 from provisioning.models import Window
 
@@ -31,7 +31,7 @@ def count(reports: Sequence[Report]) -> list[str]:
     pressed = {report.device.pk: report.received_at for report in reports if _is_press(report.data.get(ATTRIBUTE))}
     if not pressed:
         return []
-    waiting = Window.objects.open().filter(device__in=pressed, pressed_at=None)
+    waiting = Window.objects.open().filter(Device.may_connect("device__"), device__in=pressed, pressed_at=None)
     return [
         windows.topic(window.key)
         for window in waiting.select_related("device__organisation")

@@ -72,6 +72,9 @@ def scan(request: SignedIn) -> HttpResponse:
     except windows.Busy as busy:
         form.refuse_busy(minutes=ceil((busy.until - timezone.now()).total_seconds() / 60))
         return _scanner(request, form, status=409)
+    except windows.Barred as barred:
+        form.add_error("text", str(barred))
+        return _scanner(request, form, status=409)
     return redirect("provisioning:window", key=window.key)
 
 
@@ -162,6 +165,9 @@ def place(request: SignedIn, key: UUID) -> HttpResponse:
         now = get_window(user, key)
         form.add_error(None, WHY_NOT[Window.State(now.state)])
         return _window(request, now, form, status=409)
+    except windows.Barred as barred:
+        form.add_error(None, str(barred))
+        return _window(request, get_window(user, key), form, status=409)
     messages.success(request, f"{device.name} is placed in {device.group}.")
     dashboard = reverse("telemetry:dashboard", kwargs={"serial": device.serial})
     return HttpResponseClientRedirect(dashboard) if request.htmx else redirect(dashboard)

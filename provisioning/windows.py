@@ -29,12 +29,29 @@ class Busy(Exception):
         self.until = until
 
 
+class Barred(Exception):
+    """The device is locked or expired (its `status`, a `Device.Status`), and can't be registered until that ends."""
+
+    def __init__(self, status: Device.Status) -> None:
+        super().__init__(WHY_BARRED[status])
+        self.status = status
+
+
 class NotOpen(Exception):
     """The window can't be finished (any more): closed, expired, not pressed, or somebody else's."""
 
 
+WHY_BARRED = {
+    Device.Status.LOCKED: "This device is locked. Ask an admin of your organisation to unlock it, then scan it again.",
+    Device.Status.EXPIRED: (
+        "This device never connected, and its activation window is over. "
+        "Ask an admin of your organisation to open it again, then scan it again."
+    ),
+}
+
+
 def open_window(*, device: Device, by: User) -> Window:
-    """A fresh window; the same technician's earlier one is superseded. Raises `Busy` for somebody else's."""
+    """A fresh window; the same technician's earlier one is superseded. Raises `Busy` for somebody else's, `Barred`."""
     for _ in range(3):  # two scans of one technician at once: the later one supersedes
         try:
             return _open(device, by)
@@ -47,6 +64,7 @@ def open_window(*, device: Device, by: User) -> Window:
 
 @transaction.atomic
 def _open(device: Device, by: User) -> Window:
+    refuse_barred(device)
     unclosed = Window.objects.filter(device=device, closed_at=None)
     unclosed.filter(deadline__lte=Now()).update(closed_at=F("deadline"), outcome=Window.State.EXPIRED)
     mine = list(unclosed.filter(technician=by).values_list("key", flat=True))
@@ -60,7 +78,10 @@ def _open(device: Device, by: User) -> Window:
 
 
 def finish(*, window: Window, by: User, name: str, group: Group, model: DeviceModel) -> Device:
-    """Hand the device over to `group`; exactly one caller wins. Raises `NotOpen`, and then nothing has changed."""
+    """Hand the device over to `group`; exactly one caller wins.
+
+    Raises `NotOpen`, or `Barred` if the device was locked meanwhile, and then nothing has changed.
+    """
     pressed_by_me = Q(technician=by, pressed_at__isnull=False)
     try:
         with transaction.atomic():
@@ -70,10 +91,18 @@ def finish(*, window: Window, by: User, name: str, group: Group, model: DeviceMo
             group = Group.objects.registrable_by(now).get(pk=group.pk)
             device = Device.objects.registrable_by(now).get(pk=window.device_id)
             assignments.assign(device=device, group=group, name=name, model=model, by=by)
+            refuse_barred(device)  # its row is held now: a lock is either seen here, or waits for us
             _announce(window, device)
     except (Device.DoesNotExist, Group.DoesNotExist, assignments.Moved):
         raise NotOpen from None
     return device
+
+
+def refuse_barred(device: Device) -> None:
+    """Raises `Barred`."""
+    status = Device.Status(Device.objects.with_status().get(pk=device.pk).status)
+    if status in WHY_BARRED:
+        raise Barred(status)
 
 
 def cancel(*, window: Window, by: User) -> bool:

@@ -26,6 +26,7 @@ import pytest
 PARTS = {
     "postgresql": ("initdb", "/usr/lib/postgresql/*/bin", "postgresql"),
     "mosquitto": ("mosquitto", "/usr/sbin", "mosquitto"),
+    "mosquitto_pub": ("mosquitto_pub", "/usr/bin", "mosquitto-clients"),
     "rabbitmq": ("rabbitmq-server", "/usr/sbin", "rabbitmq-server"),
     "chromium": ("chromium", "/usr/bin", "chromium"),
 }

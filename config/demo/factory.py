@@ -33,9 +33,13 @@ def _read(file: Path) -> dict[str, dict[str, str]]:
 
 
 def _row(device: Device, row: dict[str, str] | None) -> dict[str, str]:
-    if row and device == credentials.authenticate(access_key=row["access_key"], access_secret=row["access_secret"]):
-        return row
-    return _reissue(device)
+    return row if row and _opens(device, row) else _reissue(device)
+
+
+def _opens(device: Device, row: dict[str, str]) -> bool:
+    """Whether it is the device's credential, be the device locked or not."""
+    own = Credential.objects.of(device).standing()
+    return bool(credentials.find(access_key=row["access_key"], access_secret=row["access_secret"], among=own))
 
 
 @transaction.atomic

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from config.demo import more
-from devices import assignments, registry, serials
+from devices import assignments, locks, registry, serials
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from tenants import groups
 from tenants.models import Group, Membership, Organisation, Role, User
@@ -65,6 +66,8 @@ class Plan:
     prefix: str
     placed: Sequence[tuple[str, str, str]]
     waiting: Sequence[str] = ()
+    locked: str = ""
+    expired: str = ""
 
     @property
     def serials(self) -> list[str]:
@@ -110,6 +113,8 @@ KANARRA = Plan(
         ("Boise backup", "Boise Foothills Hospital", "KG-100"),
     ),
     waiting=("Waiting A", "Waiting B", "Waiting C", "Waiting D", "Spare 1", "Spare 2"),
+    locked="Returned, under suspicion",
+    expired="Left in the warehouse",
 )
 NORTHLIGHT = Plan(
     name="Northlight Pumps",
@@ -173,6 +178,18 @@ def _make(plan: Plan) -> None:
         assignments.assign(device=device, group=places[place], name=name, model=models[model], by=admin)
     for serial, name in zip(plan.serials[len(plan.placed) :], plan.waiting, strict=True):
         registry.register(version=version, by=admin, serial=serial, name=name)
+    _make_barred(plan, version, admin)
+
+
+def _make_barred(plan: Plan, version: RecipeVersion, admin: User) -> None:
+    """Devices that nobody can register now: their technician is told why. The factory's file has neither."""
+    number = len(plan.serials) + 1
+    if plan.locked:
+        device = registry.register(version=version, by=admin, serial=plan.serial(number), name=plan.locked)
+        locks.lock(device=device, by=admin)
+    if plan.expired:
+        device = registry.register(version=version, by=admin, serial=plan.serial(number + 1), name=plan.expired)
+        Device.objects.filter(pk=device.pk).update(expires_at=Now())
 
 
 def _grow(root: Group, tree: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[str, Group]]:

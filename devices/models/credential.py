@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -8,10 +10,13 @@ from devices.models.device import Device
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
+    def standing(self) -> CredentialQuerySet:
+        """Neither revoked nor past their own end, by the database's clock."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
+
     def live(self) -> CredentialQuerySet:
-        """Those with which a device may connect now, by the database's clock."""
-        within = Q(expires_at=None) | Q(expires_at__gt=Now())
-        return self.filter(within, Device.may_connect("device__"), revoked_at=None)
+        """Those with which a device may connect now: standing, and the device is neither locked nor expired."""
+        return self.standing().filter(Device.may_connect("device__"))
 
     def of(self, device: Device) -> CredentialQuerySet:
         return self.filter(device=device)
@@ -23,6 +28,10 @@ class Credential(models.Model):
     class Kind(models.TextChoices):
         ACCESS_KEY = "access-key", "Access key and secret"
         CERTIFICATE = "certificate", "X.509 certificate"
+
+    if TYPE_CHECKING:  # annotated by `devices.credentials.find`
+        unnoted: bool
+        has_former: bool
 
     device = models.ForeignKey(Device, models.CASCADE, related_name="credentials")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.ACCESS_KEY)

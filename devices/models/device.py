@@ -56,6 +56,11 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         free = Q(group=None) | Q(organisation__allow_reprovisioning=True)
         return self.filter(free, organisation=user.organisation_id)
 
+    def with_admitted(self) -> DeviceQuerySet:
+        """Annotates `admitted`: whether the device may connect and be registered, by the database's clock."""
+        admitted: dict[str, Any] = {"admitted": Case(When(Device.may_connect(), then=True), default=False)}
+        return self.annotate(**admitted)
+
     def with_status(self) -> DeviceQuerySet:
         """Annotates `status`: one of `Device.Status`, by the database's clock."""
         whens = [When(condition, then=Value(status)) for status, condition in Device.statuses().items()]
@@ -80,8 +85,9 @@ class Device(models.Model):
         EXPIRED = "expired", "Activation expired"
         LOCKED = "locked", "Locked"
 
-    if TYPE_CHECKING:  # annotated by `with_status`
+    if TYPE_CHECKING:  # annotated by `with_status` and `with_admitted`
         status: str
+        admitted: bool
 
     device_id = models.CharField(max_length=24, unique=True, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")

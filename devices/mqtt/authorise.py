@@ -15,7 +15,7 @@ from devices.mqtt import client, topics
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Action = Literal["publish", "subscribe"]
+Action = Literal["publish", "subscribe", "receive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Identity:
 
     username: str
     device: Device | None = None
+    credential: Credential | None = None  # only of a connect
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:
@@ -32,18 +33,31 @@ def connect(username: str, password: str, client_id: str) -> Identity | None:
         return Identity(username)
     if "\0" in username:
         return None
-    device = credentials.authenticate(access_key=username, access_secret=password)
-    if device is None or device.device_id != client_id:
+    credential = credentials.find(access_key=username, access_secret=password)
+    if credential is None or credential.device.device_id != client_id:
         return None
-    return Identity(username, device)
+    return Identity(username, credential.device, credential)
+
+
+def admit(username: str, password: str, client_id: str) -> Identity | None:
+    """`connect`, and what follows from it: the first with a credential, and then one a minute, is noted."""
+    identity = connect(username, password, client_id)
+    note(identity)
+    return identity
+
+
+def note(identity: Identity | None) -> None:
+    """Never refuses a device, but may wait for the database's writers (SQLite)."""
+    if identity and identity.credential:
+        credentials.used(identity.credential)
 
 
 def identify(username: str) -> Identity | None:
-    """Of a connection that was let in before; None once its credential is revoked."""
+    """Of a connection that was let in before; None once its credential or its device may connect no longer."""
     own = client.address(settings.MQTT_URL).username
     if own and compare_digest(username.encode(), own.encode()):
         return Identity(username)
-    live = Credential.objects.filter(access_key=username.replace("\0", ""), revoked_at=None)
+    live = Credential.objects.live().filter(access_key=username.replace("\0", ""))
     credential = live.select_related("device").first()
     return Identity(username, credential.device) if credential else None
 
@@ -59,10 +73,8 @@ def may(identity: Identity, action: Action, topic: str, *, retain: bool = False)
 
 
 def live(access_keys: Iterable[str]) -> set[str]:
-    """Those of the keys that are not revoked."""
-    return set(
-        Credential.objects.filter(access_key__in=access_keys, revoked_at=None).values_list("access_key", flat=True)
-    )
+    """Those of the keys with which a device may connect now."""
+    return set(Credential.objects.live().filter(access_key__in=access_keys).values_list("access_key", flat=True))
 
 
 def _is_service(username: str, password: str) -> bool:
@@ -76,4 +88,4 @@ def _service_may(action: Action, topic: str) -> bool:
     if action == "subscribe":
         return topic in topics.ALL_STATES
     own = topics.parse(topic)
-    return own is not None and own.channel == "command"
+    return own is not None and own.channel == ("command" if action == "publish" else "state")

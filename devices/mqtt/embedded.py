@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -55,6 +56,8 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         self._connections: dict[str | None, Connection] = {}
         self._roll: Roll | None = None
         self._watcher: asyncio.Task[None] | None = None
+        # A thread of its own: on SQLite it may wait for a long writer, and nobody's admission waits with it.
+        self._notes = ThreadPoolExecutor(1, "notes")
 
     async def start(self) -> None:
         await super().start()
@@ -65,6 +68,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         if self._watcher is not None:
             self._watcher.cancel()
         await super().shutdown()
+        await asyncio.to_thread(self._notes.shutdown)
         if self._roll is not None:
             await in_thread(_look, self._roll, [])
 
@@ -109,6 +113,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             return NOT_AUTHORIZED, None
         if identity.device and self.guards[session.client_id].is_banned(now()):
             return SERVER_UNAVAILABLE, None
+        self._notes.submit(_fresh(authorise.note), identity)
         return CONNECTION_ACCEPTED, identity
 
     async def _host(self, connection: Connection) -> None:
@@ -196,7 +201,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     # Beside them --------------------------------------------------------------------------------
 
     async def _watch(self, roll: Roll) -> None:
-        """Who came, who left, whose credential was revoked: a few queries a second for any number of devices."""
+        """Who came, who left, who may be here no longer: a few queries a second for any number of devices."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             present = {c.identity.username: c for c in self._connections.values() if c.identity.device}
@@ -206,7 +211,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 log.warning("presence waits for the database: %s", error)
                 continue
             for username in present.keys() - valid:
-                log.warning("%r disconnected: credential revoked", present[username].session.client_id)
+                log.warning("%r disconnected: its credential is no longer valid", present[username].session.client_id)
                 await present[username].end()
 
 
@@ -230,11 +235,15 @@ async def _refuse(writer: WriterAdapter, code: int | None = None) -> None:
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    def fresh() -> T:
+    return await asyncio.to_thread(_fresh(call), *args, **kwargs)
+
+
+def _fresh(call: Callable[P, T]) -> Callable[P, T]:
+    def fresh(*args: P.args, **kwargs: P.kwargs) -> T:
         close_old_connections()
         try:
             return call(*args, **kwargs)
         finally:
             close_old_connections()
 
-    return await asyncio.to_thread(fresh)
+    return fresh

@@ -44,13 +44,14 @@ class Refused(Exception):
 
 class Batch(NamedTuple):
     reports: list[Report]
-    heard: dict[Device, datetime]  # every known device that said anything at all, and when last
+    heard: dict[Device, datetime]  # every admitted device that said anything at all, and when last
 
 
 def read(messages: Sequence[Message]) -> Batch:
     """The reports of a batch in two queries, one when all its recipes were met before.
 
-    Retained messages are old state: nothing of them is used. What is dropped is counted.
+    Retained messages are old state: nothing of them is used. Nor is anything from a device that is locked or whose
+    activation expired. What is dropped is counted.
     """
     fresh = [message for message in messages if not message.retained]
     counts["retained"] += len(messages) - len(fresh)
@@ -58,16 +59,17 @@ def read(messages: Sequence[Message]) -> Batch:
     _declare(device.version_id for device in devices.values())
     batch = Batch([], {})
     for message in fresh:
-        if device := devices.get(message.device_id):
+        device = devices.get(message.device_id)
+        if device is None or not device.admitted:
+            counts["barred" if device else "unknown"] += 1
+        else:
             batch.heard[device] = message.received_at
             batch.reports.extend(_report(device, message))
-        else:
-            counts["unknown"] += 1
     return batch
 
 
 def _devices(ids: Iterable[str]) -> dict[str, Device]:
-    return {device.device_id: device for device in Device.objects.filter(device_id__in=ids)}
+    return {device.device_id: device for device in Device.objects.with_admitted().filter(device_id__in=ids)}
 
 
 def _declare(versions: Iterable[int]) -> None:

@@ -35,14 +35,14 @@ def _decision(decide: Callable[[QueryDict], bool]) -> Callable[[HttpRequest], Ht
     @csrf_exempt
     @wraps(decide)
     def view(request: HttpRequest) -> HttpResponse:
-        if request.method != "POST" or not _is_broker(request):
+        if request.method != "POST" or not is_broker(request):
             raise Http404
         return HttpResponse("allow" if decide(request.POST) else "deny", content_type="text/plain")
 
     return view
 
 
-def _is_broker(request: HttpRequest) -> bool:
+def is_broker(request: HttpRequest) -> bool:
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
         secret = b64decode(encoded, validate=True).partition(b":")[2]
@@ -55,7 +55,7 @@ def _is_broker(request: HttpRequest) -> bool:
 @_decision
 def user(asked: QueryDict) -> bool:
     username, password = asked.get("username", ""), asked.get("password", "")
-    return authorise.connect(username, password, asked.get("client_id", "")) is not None
+    return authorise.admit(username, password, asked.get("client_id", "")) is not None
 
 
 @_decision

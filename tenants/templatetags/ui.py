@@ -12,12 +12,16 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.timezone import now
 
+from tenants.models import Role
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.forms import BoundField
     from django.template import Context
     from django.utils.safestring import SafeString
+
+    from tenants.models import Group, User
 
 register = template.Library()
 
@@ -96,6 +100,12 @@ def field(bound: BoundField, **attrs: Any) -> dict[str, Any]:
 def trail(trails: dict[str, str], group: Any) -> str:
     """The names above a group, as far as the user may see them."""
     return trails.get(group.path, "")
+
+
+@register.filter
+def managed_by(group: Group | None, user: User) -> bool:
+    """Whether the user is an admin of this group; of no group, that is of the whole organisation."""
+    return user.may(Role.ADMIN, group.path) if group else user.owns_organisation
 
 
 @register.inclusion_tag("_adminlink.html", takes_context=True)

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from config.demo import world as demo
-from devices import credentials, serials
+from devices import credentials, locks, serials
 from devices.models import Attribute, Credential, Device, Recipe
 from tenants.models import Organisation, Role, User
 
@@ -47,9 +47,11 @@ def test_makes_the_world_of_the_demo(file: Path) -> None:
     assert technician.reach(Role.TECHNICIAN)
     assert not account("viewer@sadler.example").reach(Role.TECHNICIAN)
     counts = [Device.objects.visible_to(each).count() for each in (owner, technician, tekton, other)]
-    assert counts == [14, 5, 3, 1]
+    assert counts == [16, 5, 3, 1]
     assert {device.group for device in Device.objects.registrable_by(technician)} == {None}
-    assert Device.objects.registrable_by(technician).count() == 6
+    assert Device.objects.registrable_by(technician).count() == 8  # of which one is locked and one expired
+    statuses = [device.status for device in Device.objects.visible_to(owner).with_status()]
+    assert sorted(statuses) == ["expired", "locked", *["never"] * 14]
 
 
 def test_reports_are_left_to_the_devices(file: Path) -> None:
@@ -91,6 +93,14 @@ def test_a_second_time_changes_nothing(file: Path) -> None:
     before = file.read_bytes(), Device.objects.count(), Credential.objects.count()
     call_command("demo_data")
     assert (file.read_bytes(), Device.objects.count(), Credential.objects.count()) == before
+
+
+def test_what_a_visitor_locked_keeps_its_credential(file: Path) -> None:
+    call_command("demo_data")
+    before = file.read_bytes()
+    locks.lock(device=Device.objects.get(name="KP001"), by=account("admin@kanarra.example"))
+    call_command("demo_data")
+    assert file.read_bytes() == before
 
 
 def test_what_a_visitor_changed_stays(file: Path) -> None:

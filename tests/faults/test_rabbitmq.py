@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import credentials
+from devices import credentials, locks
 from devices.models import Credential
 from devices.mqtt.consumer import Consumer
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
@@ -105,8 +105,20 @@ def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) ->
     assert not victim.lost.is_set()
     assert [message.payload for message in stored if message.payload != b"kept?"] == [b"1", b"2", b"fine"]
 
+    device, third = join(), world.waiting.device_id
+    former = credentials.issue(device=world.waiting, by=None)
+    assert join(world.waiting, former).publish(f"devices/{third}/state", "before")
+    new = credentials.rotate(device=world.waiting, by=world.owner)
+    rotated = join(world.waiting, new)
+    eventually(lambda: stored[-1].payload == b"before")
+
     credentials.revoke(credential=Credential.objects.get(access_key=foreign.access_key), by=world.owner)
+    locks.lock(device=world.placed, by=world.owner)
     time.sleep(4.1)  # the time that the broker may believe the site's last answer
     assert not victim.publish(f"devices/{other}/state", "revoked")
-    assert gateway(port, world.foreign, foreign).connect() != ACCEPTED
-    assert stored[-1].payload != b"revoked"
+    assert not device.publish(f"devices/{own}/state", "locked")
+    for of, ended in ((world.foreign, foreign), (world.placed, issued), (world.waiting, former)):
+        assert gateway(port, of, ended).connect() != ACCEPTED
+    assert rotated.publish(f"devices/{third}/state", "after")
+    eventually(lambda: stored[-1].payload == b"after")
+    assert not {b"revoked", b"locked"} & {message.payload for message in stored}

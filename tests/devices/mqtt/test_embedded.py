@@ -9,8 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db.models.functions import Now
 
-from devices import credentials
+from devices import credentials, locks
 from devices.models import Credential, Device, Event
 from devices.mqtt import state
 from tests import builders
@@ -254,12 +255,35 @@ def test_a_consumer_that_comes_and_goes_costs_no_device_its_connection(
     eventually(lambda: {payload for _, payload, _ in site.received} >= {b"19"})
 
 
-def test_a_revoked_credential_ends_the_connection_within_five_seconds(world: World, join: Join) -> None:
+ENDS: dict[str, Callable[[World], object]] = {
+    "revoked": lambda world: credentials.revoke_all(device=world.placed, by=world.owner),
+    "locked": lambda world: locks.lock(device=world.placed, by=world.owner),
+    "rotated": lambda world: credentials.rotate(device=world.placed, by=world.owner, ends=credentials.AT_ONCE),
+    "past its end": lambda world: Credential.objects.filter(device=world.placed).update(expires_at=Now()),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_whatever_ends_a_credential_ends_its_connection_within_five_seconds(world: World, join: Join, how: str) -> None:
     device, other = join(world.placed), join(world.foreign)
-    credentials.revoke(credential=Credential.objects.get(device=world.placed), by=world.owner)
+    ENDS[how](world)
     assert device.lost.wait(5)
     assert device.connect() == REFUSED
+    assert other.publish(states(world.foreign))
     assert not other.lost.is_set()
+
+
+def test_the_first_use_of_a_new_credential_ends_the_former_ones_connection(world: World, port: int, join: Join) -> None:
+    former = join(world.placed)
+    issued = credentials.rotate(device=world.placed, by=world.owner)
+    assert former.publish(states(world.placed))
+    device = gateway(port, world.placed, issued)
+    assert device.connect() == ACCEPTED
+    assert former.lost.wait(5)
+    assert former.connect() == REFUSED
+    assert device.publish(states(world.placed))
+    assert Event.objects.filter(device=world.placed, kind=Event.Kind.ACTIVATED).count() == 1
+    device.leave()
 
 
 def test_presence_follows_the_connection(world: World, join: Join) -> None:

@@ -74,6 +74,7 @@ def test_csrf_does_not_stop_the_broker(db: None) -> None:
 
 def test_user(world: World, issued: Issued, ask: Ask, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     fields = {"username": issued.access_key, "password": issued.access_secret, "client_id": world.placed.device_id}
+    assert ask("user", **fields) == "allow"
     with django_assert_num_queries(1):
         assert ask("user", **fields) == "allow"
     assert ask("user", **fields | {"client_id": world.foreign.device_id}) == "deny"

@@ -1,0 +1,59 @@
+"""What an admin sees of a device's credentials: never a secret, and nothing of a former tenant's doings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import F, Q
+
+from devices.models import Credential, Event
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from devices.models import Device
+
+SHOWN = 50
+MADE = (Event.Kind.CREDENTIAL_ISSUED, Event.Kind.CREDENTIAL_ROTATED)
+
+
+@dataclass(frozen=True)
+class Entry:
+    credential: Credential
+    by: str  # who had it made; empty if that is not known, or was before the device came to its group
+    created_at: datetime | None  # None: before the device came to its group
+    used_at: datetime | None
+    standing: bool
+
+    @property
+    def successor(self) -> str:
+        """The key whose first use ends this one."""
+        new = self.credential.superseded_by
+        return new.access_key if self.standing and new and new.revoked_at is None else ""
+
+
+def entries(device: Device) -> list[Entry]:
+    """Those that work first, then the ended ones of the current assignment; newest first, in three queries."""
+    standing = set(Credential.objects.of(device).standing().values_list("pk", flat=True))
+    since = device.assignment.opened_at if device.assignment else None
+    own = Credential.objects.of(device).select_related("superseded_by", "use")
+    if since:
+        own = own.filter(Q(pk__in=standing) | Q(revoked_at__gte=since) | Q(revoked_at=None, expires_at__gte=since))
+    rows = list(own.order_by(F("revoked_at").desc(nulls_first=True), "-pk")[:SHOWN])
+    makers = _makers(device, [row.access_key for row in rows])
+    return [_entry(row, makers.get(row.access_key, ""), since, standing=row.pk in standing) for row in rows]
+
+
+def _entry(row: Credential, by: str, since: datetime | None, *, standing: bool) -> Entry:
+    used_at = row.use.last_at if hasattr(row, "use") else None
+
+    def known(at: datetime | None) -> datetime | None:
+        return None if at and since and at < since else at
+
+    return Entry(row, by, known(row.created_at), known(used_at), standing)
+
+
+def _makers(device: Device, keys: list[str]) -> dict[str, str]:
+    events = Event.objects.of(device).filter(kind__in=MADE, data__access_key__in=keys).select_related("by")
+    return {event.data["access_key"]: str(event.by) for event in events if event.by}

@@ -1,0 +1,117 @@
+"""An admin issues a credential on a phone, copies it, locks the device, and revokes what it has."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Error, expect, sync_playwright
+
+from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, violations
+from tests.mqtt.gateway import ACCEPTED, Gateway
+from tests.stack import demo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with demo() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, launch(playwright) as running:
+        yield running
+
+
+def faults(page: Page) -> list[object]:
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    small = page.evaluate(
+        """[...document.querySelectorAll("main .admin-main :is(button, summary, select, a.btn)")]
+        .filter((each) => each.offsetHeight && each.offsetHeight < 44).map((each) => each.outerHTML)"""
+    )
+    return [*violations(page), *small, *([f"{wide} px too wide"] if wide > 0 else [])]
+
+
+def clipboard(page: Page, button: str) -> str:
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    copied: str = page.evaluate("navigator.clipboard.readText()")
+    expect(page.get_by_text("Copied")).to_have_count(0)
+    return copied
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_issued_once_copied_and_revoked(stack: Stack, browser: Browser, scheme: str) -> None:
+    zxing, picture = pytest.importorskip("zxingcpp"), pytest.importorskip("PIL.Image")
+    context = browser.new_context(viewport=PHONE, color_scheme="dark" if scheme == "dark" else "light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text) if "Content Security" in message.text else None)
+    sign_in(page, stack, "admin@kanarra.example")
+    spare = stack.devices[-1].serial
+    page.goto(f"{stack.url}/devices/{spare}/")
+    page.get_by_role("link", name="Credentials").click()
+    assert faults(page) == []
+    page.get_by_role("button", name="Issue a credential").click()
+    page.get_by_text("mosquitto_pub", exact=True).click()
+    assert faults(page) == []
+
+    key, secret = clipboard(page, "Copy the access key"), clipboard(page, "Copy the access secret")
+    code = page.get_by_role("img", name="All of it")
+    code.evaluate("(image) => image.scrollIntoView({block: 'center'})")
+    shot = code.screenshot()
+    (found,) = zxing.read_barcodes(picture.open(BytesIO(shot)))
+    facts = json.loads(found.text)
+    assert (facts["access_key"], facts["access_secret"], facts["port"]) == (key, secret, stack.mqtt_port)
+    device = Gateway(stack.mqtt_port, facts["device_id"], key, secret)
+    assert device.connect() == ACCEPTED
+
+    page.get_by_role("link", name="I have it").click()
+    assert secret not in page.content()
+    with pytest.raises(Error, match="ERR_CACHE_MISS"):  # it was never kept
+        page.go_back()
+    page = context.new_page()
+    page.goto(f"{stack.url}/devices/{spare}/credentials/")
+    row = page.locator("tr", has_text=key)
+    expect(row.get_by_text("Works")).to_be_visible()
+    row.locator("summary").press("Enter")
+    assert faults(page) == []
+    row.get_by_role("button", name="Revoke", exact=False).press("Enter")
+    expect(page.get_by_text("is revoked. Connections")).to_be_visible()
+    assert device.lost.wait(5)
+    device.leave()
+    assert refused == []
+    context.close()
+
+
+def test_locked_and_unlocked(stack: Stack, browser: Browser) -> None:
+    page = browser.new_page(viewport=DESKTOP)
+    sign_in(page, stack, "admin@kanarra.example")
+    page.goto(f"{stack.url}/?status=locked")
+    page.locator(".device-link").first.click()
+    page.get_by_role("link", name="Credentials").click()
+    expect(page.get_by_text("This device is locked")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("button", name="Unlock").click()
+    expect(page.get_by_text("is unlocked: it may connect")).to_be_visible()
+    page.goto(f"{stack.url}/?status=expired")
+    page.locator(".device-link").first.click()
+    page.get_by_role("link", name="Credentials").click()
+    assert faults(page) == []
+    page.get_by_role("button", name="Open for 48 h again").click()
+    expect(page.get_by_text("may connect for the first time again")).to_be_visible()
+    assert faults(page) == []
+    page.close()
