@@ -1,5 +1,6 @@
 """What: the registry of devices, what they are, whose they are, and what happened to them."""
 
+from devices.models.action import Action, ActionQuerySet, Touched
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
@@ -10,6 +11,8 @@ from devices.models.job import Job
 from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
 
 __all__ = [
+    "Action",
+    "ActionQuerySet",
     "Assignment",
     "Attribute",
     "Connection",
@@ -33,5 +36,6 @@ __all__ = [
     "Recipe",
     "RecipeQuerySet",
     "RecipeVersion",
+    "Touched",
     "new_device_id",
 ]
