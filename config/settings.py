@@ -124,6 +124,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "clear-sessions": {"task": "config.tasks.clear_sessions", "schedule": 86_400.0},
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
+    "resume-actions": {"task": "devices.tasks.resume_actions", "schedule": 60.0},
 }
 
 # Rules --------------------------------------------------------------------------------------

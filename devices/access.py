@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices import serials
-from devices.models import Device
+from devices.models import Action, Device
 from tenants.access import found
-from tenants.models import Role
+from tenants.models import Role, User
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tenants.access import Viewer
 
 
@@ -17,3 +19,15 @@ def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER) -> Device
     scope = Device.objects.visible_to(user, role).with_status()
     related = scope.select_related("organisation", "group", "model", "version", "assignment")
     return found(related, serial_key=serials.fold(serial))
+
+
+def manages(user: Viewer, device: Device) -> bool:
+    """Whether the user is an admin of it; its group is loaded."""
+    if not isinstance(user, User) or user.organisation_id != device.organisation_id:
+        return False
+    return user.owns_organisation or (device.group is not None and user.may(Role.ADMIN, device.group.path))
+
+
+def get_action(user: Viewer, key: UUID) -> Action:
+    related = Action.objects.manageable_by(user).select_related("by", "undo_of", "delivery")
+    return found(related, key=key)

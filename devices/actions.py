@@ -164,7 +164,7 @@ def _batch(action: Action) -> bool:
     """Whether there was one to do."""
     with transaction.atomic():
         following = Touched.objects.filter(action=action, device__gt=action.reached).order_by("device")
-        keys = list(following.values_list("device", flat=True)[:BATCH])
+        keys = list(following.values_list("device_id", flat=True)[:BATCH])
         if not keys:
             return False
         done = _undone(action, keys) if action.undo_of else _done(action, keys)
@@ -189,8 +189,8 @@ def _done(action: Action, keys: list[int]) -> list[Touched]:
 
 
 def _act(action: Action, keys: list[int], devices: list[Device]) -> list[Touched]:
-    seen = {device.pk: Touched(action=action, device=device, verdict=_verdict(device)) for device in devices}
-    changing = [device for device in devices if _verdict(device) == CHANGE]
+    seen = {device.pk: Touched(action=action, device=device, verdict=device.verdict) for device in devices}
+    changing = [device for device in devices if device.verdict == CHANGE]
     if changing:
         seen |= {each.device_id: each for each in EFFECTS[action.kind](Batch(action, changing))}
     return [seen.get(pk) or Touched(action=action, device_id=pk, verdict=NOT_YOURS) for pk in keys]
@@ -204,19 +204,15 @@ def _undone(action: Action, keys: list[int]) -> list[Touched]:
     _lock(keys)
     devices = list(undoing.scope(action, user).filter(pk__in=keys).order_by("pk"))
     undoing.judge(action, devices, originals, leaves, user)
-    if changing := [device for device in devices if _verdict(device) == CHANGE]:
+    if changing := [device for device in devices if device.verdict == CHANGE]:
         undoing.WAYS_BACK[action.kind](Batch(action, changing), originals)
-    seen = {device.pk: _verdict(device) for device in devices}
+    seen = {device.pk: device.verdict for device in devices}
     return [Touched(action=action, device_id=pk, verdict=seen.get(pk, NOT_YOURS)) for pk in keys]
-
-
-def _verdict(device: Device) -> str:
-    return str(device.verdict)  # type: ignore[attr-defined]
 
 
 def _actor(action: Action) -> User:
     """With the roles of this moment; nobody manages anything in the name of somebody who is gone."""
-    user = User.objects.filter(pk=action.by_id).first()
+    user = User.objects.filter(pk=action.by_id).first() if action.by_id else None
     if user is None:
         raise Impossible("Whoever started it is no longer here.")
     return user

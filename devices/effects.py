@@ -144,7 +144,7 @@ def reopen(batch: Batch) -> list[Touched]:
 def revoke(batch: Batch) -> list[Touched]:
     live = Credential.objects.filter(device__in=batch.keys, revoked_at=None)
     keys: dict[int, list[str]] = {}
-    for device, key in live.values_list("device", "access_key"):
+    for device, key in live.values_list("device_id", "access_key"):
         keys.setdefault(device, []).append(key)
     live.update(revoked_at=Now())
     Event.objects.bulk_create(

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
-from celery import shared_task
+import logging
 
-from devices import deliveries, files
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from devices import actions, deliveries, files
+from devices.models import Action
+
+log = logging.getLogger(__name__)
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -10,3 +16,24 @@ def clear_expired() -> None:
     """Keys and files whose time is over; again and again changes nothing."""
     deliveries.clear_expired()
     files.clear_expired()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def run_action(pk: int) -> None:
+    if action := Action.objects.filter(pk=pk).first():
+        actions.run(action=action)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def resume_actions() -> None:
+    """Those that nobody works on, because a worker or a message was lost."""
+    for pk in actions.abandoned():
+        queue_action(pk)
+
+
+def queue_action(pk: int) -> None:
+    """For a worker; without the queue it waits until `resume_actions` finds it."""
+    try:
+        run_action.delay(pk)
+    except OperationalError:
+        log.warning("action %s waits: the queue can't be reached", pk)

@@ -45,13 +45,13 @@ def judge(action: Action, devices: list[Device], originals: Originals, leaves: s
     for device in devices:
         original = originals[device.pk]
         group = original.before.get("group")
-        device.verdict = CHANGE  # type: ignore[attr-defined]
+        device.verdict = CHANGE
         if not _as_left(action.kind, device, original, latest.get(device.pk)):
-            device.verdict = SINCE  # type: ignore[attr-defined]
+            device.verdict = SINCE
         elif group and group not in leaves:
-            device.verdict = NO_LEAF  # type: ignore[attr-defined]
+            device.verdict = NO_LEAF
         elif group and not user.may(Role.ADMIN, paths[group]):
-            device.verdict = NOT_YOURS  # type: ignore[attr-defined]
+            device.verdict = NOT_YOURS
 
 
 def _latest(devices: list[Device]) -> dict[int, int]:

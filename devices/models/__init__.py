@@ -1,6 +1,6 @@
 """What: the registry of devices, what they are, whose they are, and what happened to them."""
 
-from devices.models.action import Action, ActionQuerySet, Touched
+from devices.models.action import Action, ActionQuerySet, Touched, TouchedQuerySet
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
@@ -37,5 +37,6 @@ __all__ = [
     "RecipeQuerySet",
     "RecipeVersion",
     "Touched",
+    "TouchedQuerySet",
     "new_device_id",
 ]

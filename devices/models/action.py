@@ -101,6 +101,11 @@ class Action(Job):
         return self.done - self.changed
 
 
+class TouchedQuerySet(models.QuerySet["Touched"]):
+    def of(self, action: Action) -> TouchedQuerySet:
+        return self.filter(action=action)
+
+
 class Touched(models.Model):
     """A device of an action: first what was chosen, then what became of it."""
 
@@ -109,6 +114,8 @@ class Touched(models.Model):
     verdict = models.CharField(max_length=12, blank=True)  # devices.verdicts; empty: not gone through yet
     before = models.JSONField(default=dict)  # what undoing brings back
     after = models.JSONField(default=dict)  # by which undoing knows that nobody changed it since
+
+    objects = TouchedQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["action", "device"], name="touched_once")]

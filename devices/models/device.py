@@ -82,8 +82,9 @@ class Device(models.Model):
         EXPIRED = "expired", "Activation expired"
         LOCKED = "locked", "Locked"
 
-    if TYPE_CHECKING:  # annotated by `with_status`
+    if TYPE_CHECKING:  # annotated by `with_status`, and by devices.verdicts
         status: str
+        verdict: str
 
     device_id = models.CharField(max_length=24, unique=True, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")

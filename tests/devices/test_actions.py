@@ -38,7 +38,7 @@ def fresh(device: Device) -> Device:
 
 
 def verdicts_of(action: Action) -> dict[int, str]:
-    return dict(Touched.objects.filter(action=action).values_list("device", "verdict"))
+    return dict(Touched.objects.filter(action=action).values_list("device_id", "verdict"))
 
 
 @pytest.fixture
@@ -197,7 +197,11 @@ def test_undoing_brings_back_what_nobody_changed_since(world: World, kind: str, 
     assert (after.locked_at is None) == (before.locked_at is None)
     assert verdicts_of(back) == {world.placed.pk: "change", kept.pk: "since"}
     assert [getattr(fresh(kept), fact) for fact in facts] == [getattr(meddled, fact) for fact in facts]
-    assert not Assignment.objects.filter(device=world.placed, closed_at=None).exclude(pk=before.assignment_id).exists()
+    assert (
+        not Assignment.objects.filter(device=world.placed, closed_at=None)
+        .exclude(pk=before.assignment_id or 0)
+        .exists()
+    )
 
 
 def meddle(kind: str, device: Device, world: World) -> None:

@@ -1,0 +1,22 @@
+"""CSV as spreadsheets take it without running it."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def neutral(text: str) -> str:
+    """No spreadsheet takes it for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def written(rows: Iterable[Iterable[str | float]]) -> bytes:
+    """UTF-8; cells as they are given: `neutral` is for whoever fills them with what people wrote."""
+    page = StringIO()
+    csv.writer(page).writerows(rows)
+    return page.getvalue().encode()
