@@ -123,6 +123,11 @@ def abandoned() -> list[int]:
     return list(Action.objects.filter(waits | left).order_by("pk").values_list("pk", flat=True))
 
 
+def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:
+    facts = {"devices": devices.order_by().count(), **selection}
+    Event.objects.create(organisation_id=by.organisation_id or 0, by=by, kind=Event.Kind.EXPORTED, data=facts)
+
+
 def topic(action: Action) -> str:
     return f"action:{action.key}"
 
@@ -163,7 +168,7 @@ def _tried(action: Action) -> bool:
 def _batch(action: Action) -> bool:
     """Whether there was one to do."""
     with transaction.atomic():
-        following = Touched.objects.filter(action=action, device__gt=action.reached).order_by("device")
+        following = Touched.objects.filter(action=action, device__gt=action.reached).order_by("device_id")
         keys = list(following.values_list("device_id", flat=True)[:BATCH])
         if not keys:
             return False

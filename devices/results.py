@@ -44,7 +44,7 @@ async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
 
 async def credentials(action: Action, key: bytes) -> AsyncIterator[bytes]:
     """What the action issued, made again from the delivery's key."""
-    changed = Touched.objects.filter(action=action, verdict=CHANGE).select_related("device").order_by("device")
+    changed = Touched.objects.filter(action=action, verdict=CHANGE).select_related("device").order_by("device_id")
     yield written([SECRETS])
 
     def chunk(after: int) -> tuple[Rows, int]:

@@ -80,13 +80,14 @@ def judged(devices: DeviceQuerySet, kind: str, params: Params) -> DeviceQuerySet
     if kind in {Action.Kind.TAG, Action.Kind.UNTAG}:
         devices = devices.alias(tag=KeyTransform(params.tag, "tags"))
     whens = [When(condition, then=Value(reason)) for reason, condition in _obstacles(kind, params)]
-    return devices.annotate(verdict=Case(*whens, default=Value(CHANGE), output_field=CharField()))
+    annotations = {"verdict": Case(*whens, default=Value(CHANGE), output_field=CharField())}
+    return devices.annotate(**annotations)
 
 
 def preview(devices: DeviceQuerySet, kind: str, params: Params) -> Preview:
     """In one aggregate; the digest tells whether another asking meant the same devices in the same state."""
     spread = Sum(F("pk") * 2_654_435_761 % 2_147_483_647, output_field=BigIntegerField())
-    grouped = judged(devices, kind, params).order_by().values("verdict", "group")
+    grouped = judged(devices, kind, params).order_by().values("verdict", "group")  # type: ignore[misc]
     rows = sorted(grouped.annotate(n=Count("pk"), top=Max("pk"), spread=spread), key=str)
     counts: dict[str, int] = {}
     for row in rows:

@@ -138,6 +138,8 @@ class ConfirmForm(forms.Form):
     def __init__(self, data: Mapping[str, str] | None = None, *, number: int, dangerous: bool) -> None:
         super().__init__(data, auto_id="confirm-%s", use_required_attribute=False)
         self.number, self.dangerous = number, dangerous
+        self.fields["typed"].required = dangerous
+        self.fields["typed"].error_messages["required"] = f"Type the number of devices that change: {number}."
         self.fields["typed"].label = f"Type {number} to confirm"
         self.fields["typed"].widget.attrs |= {"inputmode": "numeric", "autocomplete": "off"}
 

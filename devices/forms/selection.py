@@ -63,7 +63,7 @@ class Selection(forms.Form):
 
     @cached_property
     def _filter(self) -> DeviceFilter:
-        return DeviceFilter(dict(self._given.items()), user=self.user)
+        return DeviceFilter({name: str(self._given[name]) for name in self._given}, user=self.user)
 
     def devices(self) -> DeviceQuerySet:
         """Of those, whichever the user manages now."""

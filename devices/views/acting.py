@@ -16,7 +16,6 @@ from devices import actions, results, verdicts
 from devices.acts import ACTS
 from devices.forms.actions import ConfirmForm, ParamsForm, params_form
 from devices.forms.selection import Selection
-from devices.models import Event
 from devices.tasks import queue_action
 from tenants.access import require_admin
 
@@ -111,8 +110,7 @@ def export(request: SignedIn) -> HttpResponse | StreamingHttpResponse:
     if not selection.is_valid():
         return _nothing(request, selection)
     devices = selection.devices()
-    facts = {"devices": devices.order_by().count(), **selection.record()}
-    Event.objects.create(organisation=user.organisation, by=user, kind=Event.Kind.EXPORTED, data=facts)
+    actions.record_export(devices=devices, selection=selection.record(), by=user)
     return attachment(results.registry(devices, user), "devices.csv")
 
 

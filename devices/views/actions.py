@@ -58,7 +58,7 @@ def action(request: SignedIn, key: UUID) -> HttpResponse:
 
 def _shown(request: SignedIn, found: Action, *, status: int = 200, gone: bool = False) -> HttpResponse:
     counts = Touched.objects.of(found).exclude(verdict__in=["", CHANGE]).order_by().values_list("verdict")
-    left = Touched.objects.of(found).exclude(verdict__in=["", CHANGE]).order_by("device")[:LEFT]
+    left = Touched.objects.of(found).exclude(verdict__in=["", CHANGE]).order_by("device_id")[:LEFT]
     known = {
         each.pk: each for each in Device.objects.visible_to(request.user).filter(pk__in=[t.device_id for t in left])
     }

@@ -3,6 +3,8 @@
 (() => {
   const KEY = "devices-selected";
   const MOST = 5000;
+  // What was selected is done with.
+  if (document.getElementById("action")) sessionStorage.removeItem(KEY);
   const form = document.getElementById("selection");
   if (!form) return;
   const part = (name) => form.querySelector(`[data-selection="${name}"]`);
