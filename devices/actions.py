@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import EmptyResultSet
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
-from devices import assignments, deliveries, live, sealing, undoing, verdicts
+from devices import assignments, deliveries, live, sealing, sets, undoing, verdicts
 from devices.effects import EFFECTS, Batch
 from devices.models import Action, Device, Event, Touched
 from devices.verdicts import CHANGE, NOT_YOURS, Params
@@ -27,6 +27,7 @@ BATCH = 2_000
 AT_ONCE = 200  # as many may be done while the page waits
 LEASE = timedelta(seconds=60)
 TRIES = 3
+STORIES = 4
 
 
 class Changed(Exception):
@@ -133,18 +134,8 @@ def topic(action: Action) -> str:
 
 
 def _keep(action: Action, devices: DeviceQuerySet) -> None:
-    """The chosen devices as rows, in one statement: a hundred thousand never pass through here."""
-    try:
-        chosen, values = devices.order_by().values(chosen_id=F("pk")).query.sql_with_params()
-    except EmptyResultSet:
-        return
-    table = Touched._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (action_id, device_id, verdict, before, after) "  # noqa: S608
-            f"SELECT %s, chosen.chosen_id, '', '{{}}', '{{}}' FROM ({chosen}) chosen",
-            [action.pk, *values],
-        )
+    same = {"action_id": action.pk, "verdict": "", "before": "{}", "after": "{}"}
+    sets.insert(Touched, devices, each={"device_id": "pk"}, same=same)
 
 
 def _claim(action: Action) -> Action | None:
@@ -235,12 +226,19 @@ def _lock(keys: list[int]) -> None:
 
 
 def _note(action: Action, touched: list[Touched]) -> None:
-    Touched.objects.bulk_create(
-        touched,
-        update_conflicts=True,
-        unique_fields=["action", "device"],
-        update_fields=["verdict", "before", "after"],
-    )
+    """Devices with one and the same story take one UPDATE; where each has its own, all go in one statement."""
+    stories: dict[str, list[Touched]] = {}
+    for each in touched:
+        stories.setdefault(json.dumps([each.verdict, each.before, each.after]), []).append(each)
+    if len(stories) > STORIES:
+        fields = ["verdict", "before", "after"]
+        Touched.objects.bulk_create(
+            touched, update_conflicts=True, unique_fields=["action", "device"], update_fields=fields
+        )
+        return
+    for alike in stories.values():
+        rows = Touched.objects.filter(action=action, device__in=[each.device_id for each in alike])
+        rows.update(verdict=alike[0].verdict, before=alike[0].before, after=alike[0].after)
 
 
 def _end(action: Action, state: str, *, cause: str = "") -> None:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Now
 
+from devices import sets
 from devices.models import Assignment, Device, DeviceModel, Event, RecipeVersion
 from tenants.models import Group
 
@@ -48,10 +49,11 @@ def assign_many(*, devices: Sequence[Device], group_id: int, keep: bool) -> dict
     """A new assignment for each, in place of the one that it has: device -> assignment. `devices` are locked, and so
     is the leaf; unless `keep`, those that leave a group leave what was written about them."""
     _close_all(devices)
-    made = Assignment.objects.bulk_create(Assignment(device=device, group_id=group_id) for device in devices)
+    keys = [device.pk for device in devices]
+    sets.insert(Assignment, Device.objects.filter(pk__in=keys), each={"device_id": "pk"}, same={"group_id": group_id})
     _forget([device.pk for device in devices if device.assignment_id and not keep])
-    _point_all([device.pk for device in devices])
-    return {assignment.device_id: assignment.pk for assignment in made}
+    _point_all(keys)
+    return dict(Assignment.objects.filter(device__in=keys, closed_at=None).values_list("device_id", "pk"))
 
 
 def release_many(*, devices: Sequence[Device]) -> None:

@@ -6,18 +6,19 @@ before and are now, for whoever undoes it.
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F, Func, JSONField, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
-from devices import assignments, credentials, deliveries, sealing
+from devices import assignments, credentials, deliveries, sealing, sets
 from devices.models import Action, Credential, Device, Event, Touched
 from devices.verdicts import Params
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.sql.compiler import SQLCompiler
@@ -55,8 +56,12 @@ class Batch(NamedTuple):
     def rows(self) -> Any:
         return Device.objects.filter(pk__in=self.keys)
 
-    def record(self, kind: Event.Kind, **data: object) -> None:
-        Event.objects.bulk_create(self.event(kind, device, device.assignment_id, **data) for device in self.devices)
+    def record(self, kind: Event.Kind, keys: Collection[int] | None = None, **data: object) -> None:
+        """An event for each, in the assignment that it has at this moment."""
+        rows = Device.objects.filter(pk__in=self.keys if keys is None else keys)
+        each = {"organisation_id": "organisation", "device_id": "pk", "assignment_id": "assignment"}
+        text = json.dumps({"action": str(self.action.key), **data})
+        sets.insert(Event, rows, each=each, same={"by_id": self.action.by_id, "kind": kind.value, "data": text})
 
     def event(self, kind: Event.Kind, device: Device, assignment: int | None, **data: object) -> Event:
         return Event(
@@ -74,13 +79,11 @@ class Batch(NamedTuple):
 
 def move(batch: Batch) -> list[Touched]:
     params = batch.params
+    former = [each.pk for each in batch.devices if each.assignment_id]
+    batch.record(Kind.RELEASED, former)
     opened = assignments.assign_many(devices=batch.devices, group_id=params.group, keep=params.keep)
-    gone = [batch.event(Kind.RELEASED, each, each.assignment_id) for each in batch.devices if each.assignment_id]
-    come = [
-        batch.event(Kind.MOVED if each.assignment_id else Kind.PROVISIONED, each, opened[each.pk])
-        for each in batch.devices
-    ]
-    Event.objects.bulk_create([*gone, *come])
+    batch.record(Kind.MOVED, former)
+    batch.record(Kind.PROVISIONED, opened.keys() - set(former))
     return [
         batch.touched(each, _place(each, named=not params.keep), {"assignment": opened[each.pk]})
         for each in batch.devices
@@ -88,8 +91,8 @@ def move(batch: Batch) -> list[Touched]:
 
 
 def release(batch: Batch) -> list[Touched]:
-    assignments.release_many(devices=batch.devices)
     batch.record(Kind.RELEASED)
+    assignments.release_many(devices=batch.devices)
     return [batch.touched(each, _place(each, named=True)) for each in batch.devices]
 
 

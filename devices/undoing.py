@@ -77,6 +77,7 @@ def _as_left(kind: str, device: Device, original: Touched, latest: int | None) -
 def places(batch: Batch, originals: Originals) -> None:
     """The assignments of before go on: the tenant that had the device finds its history again."""
     befores = {pk: original.before for pk, original in originals.items()}
+    batch.record(Event.Kind.RELEASED, [each.pk for each in batch.devices if each.assignment_id])
     assignments.restore_many(devices=batch.devices, to=befores)
     renamed = [pk for pk in batch.keys if "name" in befores[pk]]
     former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk"))
@@ -84,13 +85,7 @@ def places(batch: Batch, originals: Originals) -> None:
     Device.objects.filter(pk__in=renamed).update(
         **said, tags=Subquery(former.values(tags=KeyTransform("tags", "before")))
     )
-    gone = [batch.event(Event.Kind.RELEASED, each, each.assignment_id) for each in batch.devices if each.assignment_id]
-    back = [
-        batch.event(Event.Kind.MOVED, each, befores[each.pk]["assignment"])
-        for each in batch.devices
-        if befores[each.pk]["assignment"]
-    ]
-    Event.objects.bulk_create([*gone, *back])
+    batch.record(Event.Kind.MOVED, [pk for pk in batch.keys if befores[pk]["assignment"]])
 
 
 def tags(batch: Batch, originals: Originals) -> None:

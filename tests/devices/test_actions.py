@@ -367,7 +367,7 @@ def test_the_number_of_statements_does_not_grow_with_the_devices(
         ready(kind, device)
     target = {"group": world.anaheim.pk} if kind == Kind.MOVE else params
     action = started(kind, world.owner, Device.objects.filter(group=world.boise), **target)
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(36):
         ran(action)
     assert action.changed == 6
 
