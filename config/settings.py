@@ -137,6 +137,7 @@ CELERY_BEAT_SCHEDULE = {
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
     "resume-imports": {"task": "devices.tasks.resume_imports", "schedule": 15.0},
     "find-sheets": {"task": "devices.tasks.find_sheets", "schedule": 60.0},
+    "resume-actions": {"task": "devices.tasks.resume_actions", "schedule": 60.0},
 }
 
 # Rules --------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices import serials
-from devices.models import Device, Import, Sheet
+from devices.models import Action, Device, Import, Sheet
 from tenants.access import found, require_admin
-from tenants.models import Role
+from tenants.models import Role, User
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,3 +29,15 @@ def get_import(user: Viewer, key: UUID) -> Import:
 def get_sheet(user: Viewer, key: UUID) -> Sheet:
     """What this admin asked for themselves."""
     return found(Sheet.objects.of(require_admin(user)).select_related("file"), key=key)
+
+
+def manages(user: Viewer, device: Device) -> bool:
+    """Whether the user is an admin of it; its group is loaded."""
+    if not isinstance(user, User) or user.organisation_id != device.organisation_id:
+        return False
+    return user.owns_organisation or (device.group is not None and user.may(Role.ADMIN, device.group.path))
+
+
+def get_action(user: Viewer, key: UUID) -> Action:
+    related = Action.objects.manageable_by(user).select_related("by", "undo_of", "delivery")
+    return found(related, key=key)

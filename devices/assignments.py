@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Now
 
-from devices.models import Assignment, Device, DeviceModel, Event
+from devices import sets
+from devices.models import Assignment, Device, DeviceModel, Event, RecipeVersion
 from tenants.models import Group
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from tenants.models import User
 
 
@@ -22,6 +26,7 @@ def assign(*, device: Device, group: Group, name: str, model: DeviceModel | None
     """Open an assignment, closing the one that `device` was read with. Raises `Moved` if either is stale."""
     with transaction.atomic():
         _lock_leaf(group)
+        _hold(device)
         _close(device, by)
         assignment = Assignment.objects.create(device=device, group=group)
         facts = _registered_facts(device) if device.assignment_id is not None else {}
@@ -35,8 +40,67 @@ def release(*, device: Device, by: User) -> None:
     with transaction.atomic():
         if device.assignment_id is None:
             raise Moved
+        _hold(device)
         _close(device, by)
         _point(device, **_registered_facts(device), group=None, assignment=None)
+
+
+def assign_many(*, devices: Sequence[Device], group_id: int, keep: bool) -> dict[int, int]:
+    """A new assignment for each, in place of the one that it has: device -> assignment. `devices` are locked, and so
+    is the leaf; unless `keep`, those that leave a group leave what was written about them."""
+    _close_all(devices)
+    keys = [device.pk for device in devices]
+    sets.insert(Assignment, Device.objects.filter(pk__in=keys), each={"device_id": "pk"}, same={"group_id": group_id})
+    _forget([device.pk for device in devices if device.assignment_id and not keep])
+    _point_all(keys)
+    return dict(Assignment.objects.filter(device__in=keys, closed_at=None).values_list("device_id", "pk"))
+
+
+def release_many(*, devices: Sequence[Device]) -> None:
+    """The locked `devices` belong to no group again."""
+    _close_all(devices)
+    keys = [device.pk for device in devices]
+    _forget(keys)
+    _point_all(keys)
+
+
+def restore_many(*, devices: Sequence[Device], to: Mapping[int, Mapping[str, int | None]]) -> None:
+    """The locked `devices` go back into the assignments that they had, which go on as if never closed."""
+    _close_all(devices)
+    former = [to[device.pk]["assignment"] for device in devices]
+    Assignment.objects.filter(pk__in=[pk for pk in former if pk]).update(closed_at=None)
+    _point_all([device.pk for device in devices])
+
+
+def lock_leaves(groups: Collection[int]) -> set[int]:
+    """Those of them that can hold devices, and stay so until the transaction ends."""
+    leaves = Group.objects.select_for_update().filter(pk__in=groups, numchild=0)
+    return set(leaves.order_by("pk").values_list("pk", flat=True))
+
+
+def _close_all(devices: Sequence[Device]) -> None:
+    open_ones = [device.assignment_id for device in devices if device.assignment_id]
+    Assignment.objects.filter(pk__in=open_ones, closed_at=None).update(closed_at=Now())
+
+
+def _point_all(keys: Sequence[int]) -> None:
+    """Every device at its open assignment, or at none."""
+    current = Assignment.objects.filter(device=OuterRef("pk"), closed_at=None)
+    now = {"assignment": Subquery(current.values("pk")), "group": Subquery(current.values("group"))}
+    Device.objects.filter(pk__in=keys).update(**now)
+
+
+def _forget(keys: Sequence[int]) -> None:
+    """As `_registered_facts`, of many."""
+    tags = RecipeVersion.objects.filter(pk=OuterRef("version")).values("default_tags")
+    Device.objects.filter(pk__in=keys).update(name=F("serial"), description="", tags=Subquery(tags))
+
+
+def _hold(device: Device) -> None:
+    # Group, then device, then assignment: whoever changes many takes them in the same order.
+    as_read = Device.objects.select_for_update().filter(pk=device.pk, assignment=device.assignment_id)
+    if not as_read.exists():
+        raise Moved
 
 
 def _lock_leaf(group: Group) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from devices import deliveries, files, imports, queue, sheets
+from devices import actions, deliveries, files, imports, queue, sheets
+from devices.models import Action
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -34,3 +35,16 @@ def find_sheets() -> None:
     """Labels that were asked for while no worker heard, or whose worker died."""
     for pk in sheets.unclaimed():
         queue.send(sheets.TASK, pk)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def run_action(pk: int) -> None:
+    if action := Action.objects.filter(pk=pk).first():
+        actions.run(action=action)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def resume_actions() -> None:
+    """Those that nobody works on, because a worker or a message was lost."""
+    for pk in actions.abandoned():
+        queue.send(actions.TASK, pk)

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 import devices.live
-from devices.access import get_device
+from devices.access import get_device, manages
 from devices.models import Event
 from telemetry import export as csv
 from telemetry import series as history
@@ -44,6 +44,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         **state.live(device, declared),
         "declared": declared,
         "path": state.path(request.user, device),
+        "manages": manages(request.user, device),
         "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
         "ranges": list(spans.RANGES),
         "range": span,

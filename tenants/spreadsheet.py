@@ -1,4 +1,13 @@
-"""Text for spreadsheets."""
+"""CSV as spreadsheets take it without running it."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -6,3 +15,10 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 def neutral(text: str) -> str:
     """No spreadsheet takes it for a formula."""
     return f"'{text}" if text.startswith(FORMULAS) else text
+
+
+def written(rows: Iterable[Iterable[str | float]]) -> bytes:
+    """UTF-8; cells as they are given: `neutral` is for whoever fills them with what people wrote."""
+    page = StringIO()
+    csv.writer(page).writerows(rows)
+    return page.getvalue().encode()

@@ -20,6 +20,9 @@ ELSEWHERE = {
         "return count, found if plain else form.apply(Device.objects.walked(user, groups))": "groups that the user sees"
     },
     "devices/views/sheets.py": {"sheet = get_sheet(User.objects.get(pk=user_pk or 0), key)": "the session's own user"},
+    "devices/views/actions.py": {
+        "me = User.objects.filter(pk=user_pk, is_active=True).first()": "the session's own user",
+    },
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, ClassVar
 
 from django import forms
@@ -11,7 +12,7 @@ from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
 
 from devices import serials, supported
-from devices.models import Device, DeviceModel
+from devices.models import Device, DeviceModel, Import, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,15 +32,20 @@ class DeviceFilter(forms.Form):
     status = forms.ChoiceField(label="Status")
     model = forms.ModelChoiceField(DeviceModel.objects.none(), label="Model", empty_label="Any model")
     tag = forms.CharField(label="Tag", max_length=120)
+    recipe = forms.ModelChoiceField(Recipe.objects.none(), label="Recipe", empty_label="Any recipe")
+    since = forms.DateField(label="Registered from", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    until = forms.DateField(label="Registered to", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
     waiting = forms.BooleanField(label="Waiting for a group")
     after = forms.CharField(max_length=200)
     before = forms.CharField(max_length=200)
 
     # What narrows the list as the user set it: neither the page nor the place.
-    narrowing: ClassVar[tuple[str, ...]] = ("q", "status", "model", "tag")
+    narrowing: ClassVar[tuple[str, ...]] = ("q", "status", "model", "tag", "recipe", "since", "until", "import")
 
     def __init__(self, data: Mapping[str, str], *, user: User) -> None:
         super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
+        self.fields["import"] = forms.ModelChoiceField(Import.objects.manageable_by(user), to_field_name="key")
+        self.fields["recipe"].queryset = Recipe.objects.manageable_by(user)  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.required = False
         models = supported.worn(DeviceModel.objects.visible_to(user))
@@ -58,8 +64,16 @@ class DeviceFilter(forms.Form):
         devices = devices.filter(_matching(given["q"])) if given["q"] else devices
         devices = devices.filter(model=given["model"]) if given["model"] else devices
         devices = _tagged(devices, given["tag"]) if given["tag"] else devices
+        devices = devices.filter(version__recipe=given["recipe"]) if given["recipe"] else devices
+        devices = devices.filter(source=given["import"]) if given["import"] else devices
+        devices = devices.filter(registered_at__gte=_at(given["since"], time.min)) if given["since"] else devices
+        devices = devices.filter(registered_at__lte=_at(given["until"], time.max)) if given["until"] else devices
         devices = devices.filter(group=None) if given["waiting"] else devices
         return devices.in_status(given["status"]) if given["status"] else devices
+
+
+def _at(day: date, moment: time) -> datetime:
+    return datetime.combine(day, moment, UTC)
 
 
 def _matching(text: str) -> Q:

@@ -1,5 +1,6 @@
 """What: the registry of devices, what they are, whose they are, and what happened to them."""
 
+from devices.models.action import Action, ActionQuerySet, Touched, TouchedQuerySet
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
@@ -12,6 +13,8 @@ from devices.models.sheet import Sheet, SheetQuerySet
 from devices.models.tally import Tally
 
 __all__ = [
+    "Action",
+    "ActionQuerySet",
     "Assignment",
     "Attribute",
     "Connection",
@@ -38,5 +41,7 @@ __all__ = [
     "Sheet",
     "SheetQuerySet",
     "Tally",
+    "Touched",
+    "TouchedQuerySet",
     "new_device_id",
 ]

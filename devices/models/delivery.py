@@ -17,6 +17,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Secrets are handed to whoever had them made, and to nobody else."""
         return self.filter(by=user) if isinstance(user, User) and user.is_active else self.none()
 
+    def takeable(self) -> DeliveryQuerySet:
+        """Neither taken nor expired, by the database's clock."""
+        return self.filter(sealed__isnull=False, expires_at__gt=Now())
+
 
 class Delivery(models.Model):
     """Secrets to be handed over once.

@@ -85,9 +85,10 @@ class Device(models.Model):
         EXPIRED = "expired", "Activation expired"
         LOCKED = "locked", "Locked"
 
-    if TYPE_CHECKING:  # annotated by `with_status` and `with_admitted`
+    if TYPE_CHECKING:  # annotated by `with_status`, `with_admitted`, and devices.verdicts
         status: str
         admitted: bool
+        verdict: str
 
     device_id = models.CharField(max_length=24, unique=True, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")

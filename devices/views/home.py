@@ -8,10 +8,11 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from devices import pages, tree
+from devices.access import manages
 from devices.forms.filter import DeviceFilter
 from devices.models import Device
 from tenants.access import get_group
-from tenants.models import Group
+from tenants.models import Group, Role
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -33,9 +34,26 @@ def device_list(request: SignedIn) -> HttpResponse:
     groups = [device.group for device in page.devices if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": tree.trails(user, groups), "owner": user.owns_organisation}
+    context |= _selecting(request, page)
     if request.htmx.target == "devices":
         return render(request, "devices/_list.html", context)
     return render(request, "devices/list.html", context | {"nodes": tree.outline(user, group)})
+
+
+def _selecting(request: SignedIn, page: pages.Page) -> dict[str, object]:
+    """What admins may tick on this page, and the query by which they mean all that match."""
+    user = request.user
+    if not user.reach(Role.ADMIN):
+        return {}
+    query = request.GET.copy()
+    for name in ("after", "before", "select"):
+        query.pop(name, None)
+    selecting = request.GET.get("select") == "1"
+    return {
+        "pickable": {device.pk for device in page.devices if manages(user, device)},
+        "selecting": selecting,
+        "query": query.urlencode(),
+    }
 
 
 def _found(form: DeviceFilter, user: User, group: Group | None) -> tuple[pages.Count, DeviceQuerySet]:

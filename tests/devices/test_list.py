@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tenants.models import Group
     from tests.conftest import World
 
-QUERIES = 10
+QUERIES = 11
 FRAGMENT = {"HX-Request": "true", "HX-Target": "devices"}
 
 

@@ -1,0 +1,262 @@
+"""One thing done to many devices: what was previewed is done, in batches, each all or nothing, and once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import OperationalError, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+
+from devices import assignments, deliveries, live, sealing, sets, undoing, verdicts
+from devices.effects import EFFECTS, Batch
+from devices.models import Action, Device, Event, Touched
+from devices.verdicts import CHANGE, NOT_YOURS, Params
+from tenants.models import Group, User
+
+if TYPE_CHECKING:
+    from devices.models import DeviceQuerySet
+
+log = logging.getLogger(__name__)
+
+TASK = "devices.tasks.run_action"
+BATCH = 2_000
+AT_ONCE = 200  # as many may be done while the page waits
+LEASE = timedelta(seconds=60)
+TRIES = 3
+STORIES = 4
+
+
+class Changed(Exception):
+    """The devices are not those, or not as, that were previewed; nothing was done."""
+
+
+class Stopped(Exception):
+    """Cancelled, or another worker took it over."""
+
+
+class Impossible(Exception):
+    """It can't go on, for a reason that people can read."""
+
+
+def start(
+    *, kind: str, params: Params, devices: DeviceQuerySet, selection: dict[str, object], previewed: str, by: User
+) -> Action:
+    """Keeps the devices (already scoped to what `by` manages) for a worker. Raises Changed."""
+    assert by.organisation is not None
+    with transaction.atomic():
+        action = Action.objects.create(
+            organisation=by.organisation, by=by, kind=kind, params=params.as_json(), selection=selection
+        )
+        _keep(action, devices)
+        chosen = Device.objects.filter(pk__in=Touched.objects.filter(action=action).values("device"))
+        preview = verdicts.preview(chosen, kind, params)
+        if preview.digest != previewed or not preview.total:
+            raise Changed
+        if kind == Action.Kind.REISSUE:
+            action.delivery = deliveries.prepare(organisation=by.organisation, by=by)
+        action.total = preview.total
+        action.save(update_fields=["total", "delivery"])
+        _record(Event.Kind.ACTION_STARTED, action)
+    return action
+
+
+def undo(*, action: Action, by: User) -> Action:
+    """A new action that brings back what `action` changed. Raises Changed if that is not possible (any more)."""
+    with transaction.atomic():
+        locked = Action.objects.select_for_update(of=("self",)).filter(pk=action.pk)
+        if not locked.exists() or not Action.objects.undoable().filter(pk=action.pk).exists():
+            raise Changed
+        back = Action.objects.create(
+            organisation=action.organisation,
+            by=by,
+            kind=action.kind,
+            params=action.params,
+            selection={"undo": str(action.key)},
+            undo_of=action,
+            total=action.changed,
+        )
+        changed = Device.objects.filter(pk__in=Touched.objects.filter(action=action, verdict=CHANGE).values("device"))
+        _keep(back, changed)
+        _record(Event.Kind.ACTION_STARTED, back)
+    return back
+
+
+def cancel(*, action: Action) -> bool:
+    """Whether there was anything left to stop; what is done already stays, and can be undone."""
+    with transaction.atomic():
+        waiting = Action.objects.filter(pk=action.pk, state=Action.State.WAITING)
+        if waiting.update(state=Action.State.CANCELLED, cancel_asked_at=Now(), finished_at=Now()) == 1:
+            _record(Event.Kind.ACTION_ENDED, action, state=Action.State.CANCELLED)
+            _announce(action)
+            return True
+        running = Action.objects.filter(pk=action.pk, state=Action.State.RUNNING, cancel_asked_at=None)
+        return running.update(cancel_asked_at=Now()) == 1
+
+
+def run(*, action: Action) -> None:
+    """Goes on where it stands, if nobody else does; safe to be called again and again."""
+    held = _claim(action)
+    if held is None:
+        return
+    try:
+        while held.cancel_asked_at is None and _tried(held):
+            held.refresh_from_db()
+    except Stopped:
+        held.refresh_from_db(fields=["cancel_asked_at"])
+    except (Impossible, deliveries.Gone, sealing.Unsealable) as error:
+        _end(held, Action.State.FAILED, cause=str(error) or "Its credentials can't be made any more. Reissue them.")
+        return
+    except OperationalError:
+        log.warning("action %s waits for the database", held.key, exc_info=True)
+        Action.objects.filter(pk=held.pk, lease=held.lease).update(lease_until=Now())
+        return
+    _end(held, Action.State.CANCELLED if held.cancel_asked_at else Action.State.DONE)
+
+
+def abandoned() -> list[int]:
+    """Actions that nobody works on: their worker is gone, or their task never came."""
+    waits = Q(state=Action.State.WAITING, created_at__lt=Now() - LEASE)
+    left = Q(state=Action.State.RUNNING, lease_until__lte=Now())
+    return list(Action.objects.filter(waits | left).order_by("pk").values_list("pk", flat=True))
+
+
+def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:
+    facts = {"devices": devices.order_by().count(), **selection}
+    Event.objects.create(organisation_id=by.organisation_id or 0, by=by, kind=Event.Kind.EXPORTED, data=facts)
+
+
+def topic(action: Action) -> str:
+    return f"action:{action.key}"
+
+
+def _keep(action: Action, devices: DeviceQuerySet) -> None:
+    same = {"action_id": action.pk, "verdict": "", "before": "{}", "after": "{}"}
+    sets.insert(Touched, devices, each={"device_id": "pk"}, same=same)
+
+
+def _claim(action: Action) -> Action | None:
+    free = Q(state=Action.State.WAITING) | Q(state=Action.State.RUNNING, lease_until__lte=Now())
+    mine = {"lease": uuid.uuid4(), "lease_until": Now() + LEASE, "started_at": Coalesce("started_at", Now())}
+    if Action.objects.filter(free, pk=action.pk).update(state=Action.State.RUNNING, **mine) != 1:
+        return None
+    return Action.objects.select_related("organisation", "by", "delivery", "undo_of").get(pk=action.pk)
+
+
+def _tried(action: Action) -> bool:
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _batch(action)
+        except OperationalError:  # a deadlock: the other side has won by now
+            if attempt == TRIES:
+                raise
+    return False
+
+
+def _batch(action: Action) -> bool:
+    """Whether there was one to do."""
+    with transaction.atomic():
+        following = Touched.objects.filter(action=action, device__gt=action.reached).order_by("device_id")
+        keys = list(following.values_list("device_id", flat=True)[:BATCH])
+        if not keys:
+            return False
+        done = _undone(action, keys) if action.undo_of else _done(action, keys)
+        changed = sum(each.verdict == CHANGE for each in done)
+        _note(action, done)
+        held = Action.objects.filter(pk=action.pk, lease=action.lease, cancel_asked_at=None)
+        counts = {"done": F("done") + len(keys), "changed": F("changed") + changed, "reached": keys[-1]}
+        if held.update(**counts, lease_until=Now() + LEASE) != 1:
+            raise Stopped
+        _announce(action)
+    return True
+
+
+def _done(action: Action, keys: list[int]) -> list[Touched]:
+    params, user = Params(**action.params), _actor(action)
+    if action.kind == Action.Kind.MOVE:
+        _hold_target(params, user)
+    _lock(keys)
+    mine = Device.objects.manageable_by(user).filter(pk__in=keys).order_by("pk")
+    devices = list(verdicts.judged(mine, action.kind, params))
+    return _act(action, keys, devices)
+
+
+def _act(action: Action, keys: list[int], devices: list[Device]) -> list[Touched]:
+    seen = {device.pk: Touched(action=action, device=device, verdict=device.verdict) for device in devices}
+    changing = [device for device in devices if device.verdict == CHANGE]
+    if changing:
+        seen |= {each.device_id: each for each in EFFECTS[action.kind](Batch(action, changing))}
+    return [seen.get(pk) or Touched(action=action, device_id=pk, verdict=NOT_YOURS) for pk in keys]
+
+
+def _undone(action: Action, keys: list[int]) -> list[Touched]:
+    user = _actor(action)
+    former = Touched.objects.filter(action=action.undo_of_id, device__in=keys)
+    originals = {each.device_id: each for each in former}
+    leaves = undoing.lock_places(originals)
+    _lock(keys)
+    devices = list(undoing.scope(action, user).filter(pk__in=keys).order_by("pk"))
+    undoing.judge(action, devices, originals, leaves, user)
+    if changing := [device for device in devices if device.verdict == CHANGE]:
+        undoing.WAYS_BACK[action.kind](Batch(action, changing), originals)
+    seen = {device.pk: device.verdict for device in devices}
+    return [Touched(action=action, device_id=pk, verdict=seen.get(pk, NOT_YOURS)) for pk in keys]
+
+
+def _actor(action: Action) -> User:
+    """With the roles of this moment; nobody manages anything in the name of somebody who is gone."""
+    user = User.objects.filter(pk=action.by_id).first() if action.by_id else None
+    if user is None:
+        raise Impossible("Whoever started it is no longer here.")
+    return user
+
+
+def _hold_target(params: Params, user: User) -> None:
+    mine = Group.objects.manageable_by(user).filter(pk=params.group)
+    if not mine.exists() or not assignments.lock_leaves([params.group]):
+        raise Impossible("The group can't take devices any more: it is gone, has groups below it, or is not yours.")
+
+
+def _lock(keys: list[int]) -> None:
+    # Groups before devices before assignments, and each in one order: as `assignments.assign`.
+    list(Device.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+
+
+def _note(action: Action, touched: list[Touched]) -> None:
+    """Devices with one and the same story take one UPDATE; where each has its own, all go in one statement."""
+    stories: dict[str, list[Touched]] = {}
+    for each in touched:
+        stories.setdefault(json.dumps([each.verdict, each.before, each.after]), []).append(each)
+    if len(stories) > STORIES:
+        fields = ["verdict", "before", "after"]
+        Touched.objects.bulk_create(
+            touched, update_conflicts=True, unique_fields=["action", "device"], update_fields=fields
+        )
+        return
+    for alike in stories.values():
+        rows = Touched.objects.filter(action=action, device__in=[each.device_id for each in alike])
+        rows.update(verdict=alike[0].verdict, before=alike[0].before, after=alike[0].after)
+
+
+def _end(action: Action, state: str, *, cause: str = "") -> None:
+    with transaction.atomic():
+        held = Action.objects.filter(pk=action.pk, lease=action.lease, state=Action.State.RUNNING)
+        if held.update(state=state, cause=cause, finished_at=Now(), lease=None, lease_until=None) != 1:
+            return
+        if action.delivery:
+            deliveries.extend(delivery=action.delivery)
+        _record(Event.Kind.ACTION_ENDED, action, state=state)
+        _announce(action)
+
+
+def _record(kind: Event.Kind, action: Action, **data: object) -> None:
+    facts = {"action": str(action.key), "kind": action.kind, "total": action.total, **data}
+    Event.objects.create(organisation_id=action.organisation_id, by_id=action.by_id, kind=kind, data=facts)
+
+
+def _announce(action: Action) -> None:
+    transaction.on_commit(lambda: live.announce([topic(action)]))

@@ -1,0 +1,76 @@
+"""Files about many devices, streamed: a few thousand rows at a time, no connection held in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+
+from devices import sealing, tree
+from devices.models import Device, Touched
+from devices.verdicts import CHANGE
+from tenants.spreadsheet import neutral, written
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+
+    from devices.models import Action, DeviceQuerySet
+    from tenants.models import User
+
+    Rows = list[list[str]]
+
+CHUNK = 2_000
+REGISTRY = (
+    "Serial", "Device ID", "Name", "Group", "Model", "Recipe", "Tags", "Status",
+    "Registered (UTC)", "Activated (UTC)", "Last seen (UTC)",
+)  # fmt: skip
+SECRETS = ("serial", "device_id", "access_key", "access_secret")
+
+
+async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
+    """The devices, in the order in which they were registered; groups with the names above them that `user` sees."""
+    related = devices.with_status().select_related("group", "model", "version__recipe", "assignment").order_by("pk")
+    yield written([REGISTRY])
+
+    def chunk(after: int) -> tuple[Rows, int]:
+        found = list(related.filter(pk__gt=after)[:CHUNK])
+        above = tree.trails(user, [device.group for device in found if device.group])
+        return [_row(device, above) for device in found], found[-1].pk if found else 0
+
+    async for page in _pages(chunk):
+        yield page
+
+
+async def credentials(action: Action, key: bytes) -> AsyncIterator[bytes]:
+    """What the action issued, made again from the delivery's key."""
+    changed = Touched.objects.filter(action=action, verdict=CHANGE).select_related("device").order_by("device_id")
+    yield written([SECRETS])
+
+    def chunk(after: int) -> tuple[Rows, int]:
+        found = [each.device for each in changed.filter(device__gt=after)[:CHUNK]]
+        made = [[neutral(each.serial), each.device_id, *sealing.access(key, each.pk)] for each in found]
+        return made, found[-1].pk if found else 0
+
+    async for page in _pages(chunk):
+        yield page
+
+
+async def _pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[bytes]:
+    rows, last = await sync_to_async(chunk)(0)
+    while rows:
+        yield written(rows)
+        rows, last = await sync_to_async(chunk)(last)
+
+
+def _row(device: Device, above: dict[str, str]) -> list[str]:
+    group = device.group
+    path = " › ".join(filter(None, [above.get(group.path, ""), group.name])) if group else ""
+    tags = "; ".join(f"{key}: {value}" for key, value in sorted(device.tags.items()))
+    said = [device.serial, device.device_id, device.name, path, str(device.model or ""), str(device.version.recipe)]
+    times = [_time(at) for at in (device.registered_at, device.activated_at, device.last_seen_at)]
+    return [*map(neutral, said), neutral(tags), Device.Status(device.status).label, *times]
+
+
+def _time(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""

@@ -1,0 +1,152 @@
+"""Actions on many devices: how they go, what came of them, stopping and undoing them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from devices import actions, deliveries, live, queue, results, sealing
+from devices.access import get_action
+from devices.acts import ACTS
+from devices.models import Action, Delivery, Device, DeviceModel, Touched
+from devices.verdicts import CHANGE, WORDS, Params
+from devices.views.acting import attachment
+from tenants.access import require_admin
+from tenants.models import Group, User
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+
+    from tenants.access import SignedIn
+
+PAGE = 30
+LEFT = 50
+SPACING = 0.5  # seconds between two refreshes of a page, at least
+
+
+@require_safe
+@login_required
+@never_cache
+def action_list(request: SignedIn) -> HttpResponse:
+    user = require_admin(request.user)
+    rows = Action.objects.manageable_by(user).select_related("by", "undo_of")
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdigit() and len(before) < 19:
+        rows = rows.filter(pk__lt=int(before))
+    page = list(rows[: PAGE + 1])
+    older = page[PAGE - 1].pk if len(page) > PAGE else None
+    return render(request, "devices/actions.html", {"rows": page[:PAGE], "older": older})
+
+
+@require_safe
+@login_required
+@never_cache
+def action(request: SignedIn, key: UUID) -> HttpResponse:
+    """The whole page, or for htmx the part that changes."""
+    return _shown(request, get_action(request.user, key))
+
+
+def _shown(request: SignedIn, found: Action, *, status: int = 200, gone: bool = False) -> HttpResponse:
+    counts = Touched.objects.of(found).exclude(verdict__in=["", CHANGE]).order_by().values_list("verdict")
+    left = Touched.objects.of(found).exclude(verdict__in=["", CHANGE]).order_by("device_id")[:LEFT]
+    known = {
+        each.pk: each for each in Device.objects.visible_to(request.user).filter(pk__in=[t.device_id for t in left])
+    }
+    context = {
+        "action": found,
+        "act": ACTS[found.kind],
+        "said": _said(request.user, found),
+        "version": version(found),
+        "reasons": [(WORDS[code], number) for code, number in counts.annotate(number=Count("pk"))],
+        "left": [(known[each.device_id], WORDS[each.verdict]) for each in left if each.device_id in known],
+        "undoable": Action.objects.manageable_by(request.user).undoable().filter(pk=found.pk).exists(),
+        "undone": Action.objects.manageable_by(request.user).filter(undo_of=found).first(),
+        "result": Delivery.objects.of(request.user).takeable().filter(action=found).first() if found.ended else None,
+        "gone": gone,
+    }
+    template = "devices/_action.html" if request.htmx else "devices/action.html"
+    return render(request, template, context, status=status)
+
+
+def _said(user: User, found: Action) -> str:
+    """What was asked for, in words."""
+    params = Params(**found.params)
+    if params.group:
+        group = Group.objects.manageable_by(user).filter(pk=params.group).first()
+        return f"into {group}" if group else ""
+    if params.model:
+        return str(DeviceModel.objects.visible_to(user).filter(pk=params.model).first() or "")
+    return f"{params.tag}: {params.value}" if params.value else params.tag
+
+
+def version(found: Action) -> str:
+    return f"{found.state}-{found.done}"
+
+
+@login_required
+@require_safe
+async def stream(request: HttpRequest, key: UUID) -> StreamingHttpResponse:
+    user = cast("User", await request.auser())
+    found = await sync_to_async(get_action)(user, key)
+    user_pk = user.pk
+
+    def check() -> live.Seen | None:
+        me = User.objects.filter(pk=user_pk, is_active=True).first()
+        now = Action.objects.manageable_by(me).filter(key=key).first() if me else None
+        return live.Seen(version(now), final=now.ended) if now else None
+
+    last = request.headers.get("Last-Event-ID") or request.GET.get("last", "")
+    return live.response(actions.topic(found), check, last=last, spacing=SPACING)
+
+
+@login_required
+def cancel(request: SignedIn, key: UUID) -> HttpResponse:
+    found = get_action(request.user, key)
+    if request.method == "POST" and not actions.cancel(action=found):
+        messages.info(request, "It has ended already.")
+    return redirect(found)
+
+
+@login_required
+def undo(request: SignedIn, key: UUID) -> HttpResponse:
+    found = get_action(request.user, key)
+    if request.method != "POST":
+        return redirect(found)
+    try:
+        back = actions.undo(action=found, by=request.user)
+    except actions.Changed:
+        messages.error(request, "This can't be undone any more: it was undone already, or is too long ago.")
+        return redirect(found)
+    if back.total <= actions.AT_ONCE:
+        actions.run(action=back)
+    else:
+        queue.send(actions.TASK, back.pk)
+    return redirect(back)
+
+
+@login_required
+@never_cache
+def result(request: SignedIn, key: UUID) -> HttpResponse | StreamingHttpResponse:
+    """The secrets, once, to whoever had them made."""
+    found = get_action(request.user, key)
+    if request.method != "POST":
+        return redirect(found)
+    delivery = Delivery.objects.of(request.user).filter(action=found).first()
+    if delivery is None or not found.ended:
+        return _shown(request, found, status=404)
+    try:
+        secret = deliveries.take(delivery=delivery, by=request.user, what=f"action {found.key}")
+    except (deliveries.Gone, sealing.Unsealable):
+        return _shown(request, found, status=410, gone=True)
+    answer = attachment(results.credentials(found, secret), f"credentials-{found.created_at:%Y-%m-%d}.csv")
+    answer["Cache-Control"] = "no-store"
+    return answer

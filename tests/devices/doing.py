@@ -1,0 +1,35 @@
+"""Actions as tests run them: previewed, started and gone through, as the pages do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from devices import actions, verdicts
+from devices.models import Action, Device
+from devices.verdicts import Params
+
+if TYPE_CHECKING:
+    from devices.models import DeviceQuerySet
+    from tenants.models import User
+
+
+def started(kind: str, by: User, devices: DeviceQuerySet | None = None, **params: Any) -> Action:
+    """Of all that the user manages, unless told otherwise."""
+    chosen = Device.objects.manageable_by(by) if devices is None else devices
+    given = Params(**params)
+    digest = verdicts.preview(chosen, kind, given).digest
+    return actions.start(kind=kind, params=given, devices=chosen, selection={}, previewed=digest, by=by)
+
+
+def ran(action: Action) -> Action:
+    actions.run(action=action)
+    action.refresh_from_db()
+    return action
+
+
+def act(kind: str, by: User, devices: DeviceQuerySet | None = None, **params: Any) -> Action:
+    return ran(started(kind, by, devices, **params))
+
+
+def undone(action: Action, by: User) -> Action:
+    return ran(actions.undo(action=action, by=by))

@@ -1,0 +1,383 @@
+"""What each action does to the devices, once, and how it is taken back."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.utils.timezone import now
+
+from devices import actions, assignments, credentials, deliveries, sealing
+from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
+from devices.verdicts import Params
+from tenants import groups
+from tenants.models import Membership, Role, User
+from tests import builders
+from tests.devices.doing import act, ran, started, undone
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoAssertNumQueries
+
+    from tests.conftest import World
+
+Kind = Action.Kind
+
+
+def only(*devices: Device) -> Any:
+    return Device.objects.filter(pk__in=[device.pk for device in devices])
+
+
+def kinds(device: Device) -> list[str]:
+    return [event.kind for event in Event.objects.filter(device=device).order_by("pk")]
+
+
+def fresh(device: Device) -> Device:
+    return Device.objects.with_status().select_related("group", "assignment").get(pk=device.pk)
+
+
+def verdicts_of(action: Action) -> dict[int, str]:
+    return dict(Touched.objects.filter(action=action).values_list("device_id", "verdict"))
+
+
+@pytest.fixture
+def second(world: World) -> DeviceModel:
+    return DeviceModel.objects.create(organisation=world.kanarra, name="KG-500")
+
+
+@pytest.fixture(params=list(Kind))
+def any_kind(request: pytest.FixtureRequest, world: World, second: DeviceModel) -> tuple[str, dict[str, Any]]:
+    params: dict[str, dict[str, Any]] = {
+        Kind.MOVE: {"group": world.boise.pk},
+        Kind.TAG: {"tag": "site", "value": "roof"},
+        Kind.UNTAG: {"tag": "batch"},
+        Kind.MODEL: {"model": second.pk},
+    }
+    return request.param, params.get(request.param, {})
+
+
+def ready(kind: str, device: Device) -> None:
+    """As it must be for the action to change it."""
+    if kind == Kind.UNLOCK:
+        Device.objects.filter(pk=device.pk).update(locked_at=now())
+    elif kind == Kind.UNTAG:
+        Device.objects.filter(pk=device.pk).update(tags={"batch": "7", "kept": "yes"})
+    elif kind == Kind.REOPEN:
+        Device.objects.filter(pk=device.pk).update(expires_at=now() - timedelta(hours=1))
+    elif kind == Kind.REVOKE:
+        credentials.issue(device=device, by=None)
+
+
+def test_every_action_changes_a_device_once_and_says_so(world: World, any_kind: tuple[str, dict[str, Any]]) -> None:
+    kind, params = any_kind
+    ready(kind, world.placed)
+    before = len(kinds(world.placed))
+    action = act(kind, world.owner, only(world.placed), **params)
+    assert (action.state, action.total, action.done, action.changed) == (Action.State.DONE, 1, 1, 1)
+    said = kinds(world.placed)[before:]
+    assert (
+        said
+        == {
+            Kind.MOVE: ["released", "moved"],
+            Kind.RELEASE: ["released"],
+            Kind.TAG: ["changed"],
+            Kind.UNTAG: ["changed"],
+            Kind.MODEL: ["changed"],
+            Kind.LOCK: ["locked"],
+            Kind.UNLOCK: ["unlocked"],
+            Kind.REOPEN: ["opened-again"],
+            Kind.REVOKE: ["credential-revoked"],
+            Kind.REISSUE: ["credential-rotated"],
+        }[Kind(kind)]
+    )
+    ran(action)
+    assert kinds(world.placed)[before:] == said
+    again = act(kind, world.owner, only(world.placed), **params)
+    repeats = kind in {Kind.REOPEN, Kind.REISSUE}
+    assert again.changed == repeats
+    ended = Event.objects.filter(device=None, kind__startswith="action-").order_by("pk")
+    assert [event.kind for event in ended] == ["action-started", "action-ended"] * 2
+
+
+def test_a_move_hands_over_and_leaves_what_the_tenant_wrote(world: World) -> None:
+    Device.objects.filter(pk=world.placed.pk).update(description="Behind the boiler", tags={"floor": "2"})
+    former = fresh(world.placed).assignment
+    act(Kind.MOVE, world.owner, only(world.placed, world.waiting), group=world.boise.pk)
+    moved, provisioned = fresh(world.placed), fresh(world.waiting)
+    assert (moved.group, provisioned.group) == (world.boise, world.boise)
+    assert (moved.name, moved.description, moved.tags) == (moved.serial, "", {})
+    assert provisioned.name == "Waiting gateway"
+    assert former is not None
+    former.refresh_from_db()
+    assert former.closed_at is not None
+    assert not Device.objects.visible_to(world.viewer).exists()
+    theirs = Event.objects.of(moved)
+    assert [event.kind for event in theirs] == ["moved"]
+    assert kinds(world.waiting)[-1] == "provisioned"
+
+
+def test_a_move_keeps_names_when_told_to(world: World) -> None:
+    act(Kind.MOVE, world.owner, only(world.placed), group=world.boise.pk, keep=True)
+    assert fresh(world.placed).name == "Anaheim One"
+
+
+def test_tags_are_added_and_removed_beside_others(world: World) -> None:
+    Device.objects.filter(pk=world.placed.pk).update(tags={"floor": "2", "odd": 'it\'s "so" \\ 100 %'})
+    act(Kind.TAG, world.owner, only(world.placed), tag="site", value="roof 'x' %s")
+    assert fresh(world.placed).tags == {"floor": "2", "odd": 'it\'s "so" \\ 100 %', "site": "roof 'x' %s"}
+    act(Kind.UNTAG, world.owner, only(world.placed), tag="floor")
+    assert fresh(world.placed).tags == {"odd": 'it\'s "so" \\ 100 %', "site": "roof 'x' %s"}
+
+
+def test_only_devices_that_never_connected_open_again(world: World) -> None:
+    gone = now() - timedelta(hours=1)
+    Device.objects.filter(pk=world.placed.pk).update(expires_at=gone)
+    Device.objects.filter(pk=world.foreign.pk).update(expires_at=gone, activated_at=gone)
+    action = act(Kind.REOPEN, world.owner)
+    said = verdicts_of(action)
+    assert [said[each.pk] for each in (world.placed, world.foreign, world.waiting)] == [
+        "change", "connected", "endless",
+    ]  # fmt: skip
+    until = fresh(world.placed).expires_at
+    assert until is not None
+    assert abs(until - now() - timedelta(hours=48)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_reissued_credentials_replace_the_old_ones(world: World, at_once: bool) -> None:
+    credentials.issue(device=world.placed, by=None)
+    action = act(Kind.REISSUE, world.owner, only(world.placed), at_once=at_once)
+    assert action.delivery is not None
+    old, new = Credential.objects.filter(device=world.placed).order_by("pk")
+    assert (old.revoked_at is not None, old.superseded_by) == ((True, None) if at_once else (False, new))
+    key = deliveries.take(delivery=action.delivery, by=world.owner, what="test")
+    access = sealing.access(key, world.placed.pk)
+    assert credentials.authenticate(access_key=access.key, access_secret=access.secret) == world.placed
+
+
+def test_credentials_are_not_reissued_where_that_makes_no_sense(world: World) -> None:
+    Device.objects.filter(pk=world.placed.pk).update(locked_at=now())
+    Device.objects.filter(pk=world.waiting.pk).update(expires_at=now() - timedelta(hours=1))
+    other = RecipeVersion.objects.create(recipe=world.version.recipe, number=2, credential_kind="certificate")
+    Device.objects.filter(pk=world.foreign.pk).update(version=other)
+    action = act(Kind.REISSUE, world.owner)
+    assert sorted(verdicts_of(action).values()) == ["elsewise", "expired", "shut"]
+    assert not Credential.objects.exists()
+
+
+def test_without_its_key_a_reissue_fails_with_a_word(world: World) -> None:
+    action = started(Kind.REISSUE, world.owner)
+    Delivery.objects.update(sealed=None)
+    assert (ran(action).state, bool(action.cause)) == (Action.State.FAILED, True)
+    assert not Credential.objects.exists()
+
+
+@pytest.mark.parametrize("kind", sorted(Action.REVERSIBLE))
+def test_undoing_brings_back_what_nobody_changed_since(world: World, kind: str, second: DeviceModel) -> None:
+    params: dict[str, Any] = {
+        Kind.MOVE: {"group": world.boise.pk},
+        Kind.TAG: {"tag": "batch", "value": "8"},
+        Kind.UNTAG: {"tag": "batch"},
+        Kind.MODEL: {"model": second.pk},
+    }.get(Kind(kind), {})
+    kept = builders.make_device(world.version, group=world.anaheim, by=world.owner, name="Anaheim Two")
+    for each in (world.placed, kept):
+        Device.objects.filter(pk=each.pk).update(description="Here", tags={"batch": "7", "x": "y"})
+        if kind == Kind.UNLOCK:
+            ready(kind, each)
+    before = fresh(world.placed)
+    action = act(kind, world.owner, only(world.placed, kept), **params)
+    meddle(kind, fresh(kept), world)
+    meddled = fresh(kept)
+    back = undone(action, world.owner)
+    after = fresh(world.placed)
+    facts = ("group", "assignment", "name", "description", "tags", "model_id")
+    assert [getattr(after, fact) for fact in facts] == [getattr(before, fact) for fact in facts]
+    assert (after.locked_at is None) == (before.locked_at is None)
+    assert verdicts_of(back) == {world.placed.pk: "change", kept.pk: "since"}
+    assert [getattr(fresh(kept), fact) for fact in facts] == [getattr(meddled, fact) for fact in facts]
+    assert (
+        not Assignment.objects.filter(device=world.placed, closed_at=None)
+        .exclude(pk=before.assignment_id or 0)
+        .exists()
+    )
+
+
+def meddle(kind: str, device: Device, world: World) -> None:
+    """Somebody changes it after the action."""
+    rows = Device.objects.filter(pk=device.pk)
+    if kind == Kind.RELEASE:
+        assignments.assign(device=device, group=world.boise, name="N", model=None, by=world.owner)
+        assignments.release(device=device, by=world.owner)
+    elif kind == Kind.MOVE:
+        assignments.assign(device=device, group=world.boise, name="N", model=None, by=world.owner)
+    elif kind in {Kind.TAG, Kind.UNTAG}:
+        rows.update(tags={"batch": "9"})
+    elif kind == Kind.MODEL:
+        rows.update(model=None)
+    elif kind == Kind.LOCK:
+        rows.update(locked_at=now())
+    else:
+        rows.update(locked_at=now())
+
+
+def test_undoing_a_first_placement_frees_the_device(world: World) -> None:
+    back = undone(act(Kind.MOVE, world.owner, only(world.waiting), group=world.boise.pk), world.owner)
+    assert (back.changed, fresh(world.waiting).group, fresh(world.waiting).name) == (1, None, "Waiting gateway")
+
+
+def test_the_admin_of_a_group_takes_a_release_back(world: World) -> None:
+    action = act(Kind.RELEASE, world.admin)
+    assert fresh(world.placed).group is None
+    assert undone(action, world.admin).changed == 1
+    assert fresh(world.placed).group == world.anaheim
+
+
+def test_nothing_is_undone_into_a_group_that_became_a_parent(world: World) -> None:
+    action = act(Kind.MOVE, world.owner, only(world.placed), group=world.boise.pk)
+    groups.create(parent=world.anaheim, name="Roof")
+    assert list(verdicts_of(undone(action, world.owner)).values()) == ["no-leaf"]
+    assert fresh(world.placed).group == world.boise
+
+
+def test_an_action_is_undone_once_and_not_for_ever(world: World) -> None:
+    action = act(Kind.LOCK, world.owner, only(world.placed))
+    undone(action, world.owner)
+    with pytest.raises(actions.Changed):
+        actions.undo(action=action, by=world.owner)
+    late = act(Kind.LOCK, world.owner, only(world.placed))
+    Action.objects.filter(pk=late.pk).update(finished_at=now() - timedelta(hours=25))
+    with pytest.raises(actions.Changed):
+        actions.undo(action=late, by=world.owner)
+    with pytest.raises(actions.Changed):
+        actions.undo(action=act(Kind.REISSUE, world.owner, only(world.foreign)), by=world.owner)
+
+
+def test_what_was_not_previewed_is_not_done(world: World) -> None:
+    with pytest.raises(actions.Changed):
+        actions.start(
+            kind=Kind.LOCK, params=Params(), devices=only(world.placed), selection={}, previewed="x", by=world.owner
+        )
+    assert not Action.objects.exists()
+    assert not Touched.objects.exists()
+
+
+def test_nothing_chosen_is_nothing_to_do(world: World) -> None:
+    for nothing in (Device.objects.none(), Device.objects.filter(name="nobody's")):
+        with pytest.raises(actions.Changed):
+            started(Kind.LOCK, world.owner, nothing)
+
+
+def test_a_device_that_left_meanwhile_is_left_alone(world: World) -> None:
+    action = started(Kind.LOCK, world.admin)
+    assignments.assign(device=fresh(world.placed), group=world.boise, name="N", model=None, by=world.owner)
+    assert verdicts_of(ran(action)) == {world.placed.pk: "not-yours"}
+    assert fresh(world.placed).locked_at is None
+
+
+def test_an_admin_who_is_none_any_more_changes_nothing(world: World) -> None:
+    action = started(Kind.LOCK, world.admin)
+    Membership.objects.filter(user=world.admin).update(role=Role.VIEWER)
+    assert (ran(action).changed, action.state) == (0, Action.State.DONE)
+    gone = started(Kind.LOCK, world.owner)
+    Action.objects.filter(pk=gone.pk).update(by=None)
+    assert ran(gone).state == Action.State.FAILED
+
+
+@pytest.mark.parametrize("spoil", ["parent", "foreign"])
+def test_a_target_that_can_take_none_stops_it(world: World, spoil: str) -> None:
+    empty = builders.make_group(world.tekton, "Nampa")
+    action = started(Kind.MOVE, world.owner, only(world.placed), group=empty.pk)
+    if spoil == "parent":
+        groups.create(parent=empty, name="Below")
+    else:
+        Action.objects.filter(pk=action.pk).update(params=Params(group=world.other_site.pk).as_json())
+    assert (ran(action).state, fresh(world.placed).group) == (Action.State.FAILED, world.anaheim)
+    assert "group" in action.cause
+
+
+@pytest.fixture
+def fleet(world: World) -> list[Device]:
+    return [
+        builders.make_device(world.version, group=world.boise, by=world.owner, name=f"Gateway {number}")
+        for number in (3, 1, 4, 0, 2)  # names in another order than keys
+    ]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "BATCH", 2)
+    action = started(Kind.REISSUE, world.owner)
+    batch = actions._batch
+    left = iter([True, True])
+
+    def killed(held: Action) -> bool:
+        next(left)
+        return batch(held)
+
+    monkeypatch.setattr(actions, "_batch", killed)
+    with pytest.raises(StopIteration):
+        actions.run(action=action)
+    action.refresh_from_db()
+    assert (action.done, Credential.objects.count()) == (4, 4)
+    monkeypatch.setattr(actions, "_batch", batch)
+    actions.run(action=action)  # the lease still runs: nobody else may
+    action.refresh_from_db()
+    assert action.done == 4
+    Action.objects.filter(pk=action.pk).update(lease_until=now())
+    assert actions.abandoned() == [action.pk]
+    assert (ran(action).state, action.done, action.changed) == (Action.State.DONE, 8, 8)
+    assert (Credential.objects.count(), Event.objects.filter(kind="credential-rotated").count()) == (8, 8)
+    assert actions.abandoned() == []
+
+
+def test_a_worker_that_lost_its_lease_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    action = started(Kind.LOCK, world.owner)
+    claim = actions._claim
+
+    def overtaken(given: Action) -> Action | None:
+        held = claim(given)
+        Action.objects.update(lease=uuid.uuid4())
+        return held
+
+    monkeypatch.setattr(actions, "_claim", overtaken)
+    assert (ran(action).state, action.done) == (Action.State.RUNNING, 0)
+    assert not Device.objects.filter(locked_at__isnull=False).exists()
+
+
+def test_cancelling(world: World) -> None:
+    waiting = started(Kind.LOCK, world.owner)
+    assert actions.cancel(action=waiting)
+    assert not actions.cancel(action=waiting)
+    assert (ran(waiting).state, waiting.done) == (Action.State.CANCELLED, 0)
+    running = started(Kind.LOCK, world.owner)
+    Action.objects.filter(pk=running.pk).update(state=Action.State.RUNNING, lease_until=now() - timedelta(seconds=1))
+    assert actions.cancel(action=running)
+    assert (ran(running).state, running.done) == (Action.State.CANCELLED, 0)
+    assert not Device.objects.filter(locked_at__isnull=False).exists()
+
+
+@pytest.mark.usefixtures("fleet")
+def test_the_number_of_statements_does_not_grow_with_the_devices(
+    world: World, any_kind: tuple[str, dict[str, Any]], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    kind, params = any_kind
+    for device in Device.objects.filter(group=world.boise):
+        ready(kind, device)
+    target = {"group": world.anaheim.pk} if kind == Kind.MOVE else params
+    action = started(kind, world.owner, Device.objects.filter(group=world.boise), **target)
+    with django_assert_max_num_queries(36):
+        ran(action)
+    assert action.changed == 6
+
+
+def test_who_sees_which_actions(world: World) -> None:
+    mine, whole = act(Kind.LOCK, world.admin), act(Kind.UNLOCK, world.owner)
+
+    def seen(user: User) -> list[Action]:
+        return list(Action.objects.manageable_by(user))
+
+    assert seen(world.owner) == [whole, mine]
+    assert seen(world.admin) == [mine]
+    assert [seen(world.sibling), seen(world.stranger), seen(world.viewer)] == [[], [], []]

@@ -1,0 +1,63 @@
+"""An admin's edit of one device, and the menu that leads to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devices import assignments, editing
+from devices.models import Device, Event
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
+
+GOOD = {"name": "  Roof   unit ", "description": "Behind the chimney", "tags": "site: roof\n\nfloor : 2: east\n"}
+
+
+def test_what_is_written_is_kept_with_an_event(client: Client, world: World) -> None:
+    client.force_login(world.admin)
+    url = f"/devices/{world.placed.serial}/edit/"
+    for _ in range(2):  # the second time nothing changes
+        assert client.post(url, GOOD)["Location"] == world.placed.get_absolute_url()
+    world.placed.refresh_from_db()
+    assert world.placed.name == "Roof unit"
+    assert world.placed.tags == {"site": "roof", "floor": "2: east"}
+    event = Event.objects.get(kind="changed")
+    assert (event.by, event.data["fields"]) == (world.admin, ["name", "description", "tags"])
+    assert b"floor: 2: east" in client.get(url).content
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": ""}, {"name": "a\x07b"}, {"name": "x" * 121}, {"tags": "no colon"}, {"tags": "a: 1\na: 2"},
+     {"tags": "1: x"}, {"tags": "a:"}, {"tags": "\n".join(f"k{n}: x" for n in range(51))}, {"description": "x" * 501}],
+)  # fmt: skip
+def test_what_can_not_be_kept_comes_back_with_its_reason(client: Client, world: World, wrong: dict[str, str]) -> None:
+    client.force_login(world.admin)
+    answer = client.post(f"/devices/{world.placed.serial}/edit/", GOOD | wrong)
+    assert (answer.status_code, b"field-error" in answer.content) == (422, True)
+    assert not Event.objects.filter(kind="changed").exists()
+
+
+@pytest.mark.parametrize("who", ["technician", "viewer", "sibling", "stranger"])
+def test_nobody_else_edits_it(client: Client, world: World, who: str) -> None:
+    client.force_login(getattr(world, who))
+    assert client.post(f"/devices/{world.placed.serial}/edit/", GOOD).status_code == 404
+    assert not Device.objects.filter(name="Roof unit").exists()
+
+
+def test_nothing_is_written_on_a_device_that_moved_on(world: World) -> None:
+    stale = Device.objects.get(pk=world.placed.pk)
+    assignments.assign(device=world.placed, group=world.boise, name="Theirs", model=None, by=world.owner)
+    with pytest.raises(assignments.Moved):
+        editing.describe(device=stale, name="Mine", description="", tags={}, by=world.admin)
+    assert not Device.objects.filter(name="Mine").exists()
+
+
+@pytest.mark.parametrize(("who", "offered"), [("admin", True), ("owner", True), ("technician", False)])
+def test_the_menu_is_for_admins(client: Client, world: World, who: str, offered: bool) -> None:
+    client.force_login(getattr(world, who))
+    assert (b"Edit name and tags" in client.get(world.placed.get_absolute_url()).content) is offered
