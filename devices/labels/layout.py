@@ -112,6 +112,11 @@ class _Pen:
     def wide(self) -> bool:
         return self.width >= 1.35 * self.height
 
+    @property
+    def enough(self) -> float:
+        """Where the text takes room from the symbol, less of it is."""
+        return COMFORTABLE if self.wide else READABLE
+
     def draw(self) -> Drawing:
         if self.wide:
             self._place_symbol(min(self.height - 2 * EDGE, 0.6 * self.width))
@@ -128,7 +133,7 @@ class _Pen:
 
     def _text_height(self) -> float:
         """Of a label whose text stands below its symbol: a third of it at most."""
-        lines = _lines(self.groups, (self.width - 2 * self.pad) / POINT, self.height / 3 / POINT)
+        lines = _lines(self.groups, (self.width - 2 * self.pad) / POINT, self.height / 3 / POINT, self.enough)
         size = min(lines.size, 0.14 * self.height / POINT)
         words = len(self.words) * LEADING * max(WORDS_SMALLEST, min(WORDS_LARGEST, 0.7 * size))
         logo = _logo_height(self.height) / POINT if self.options.logo_shape and self.height >= 40 else 0
@@ -156,11 +161,11 @@ class _Pen:
         """Serial, then name and model as far as there is room for them, then the logo above it all."""
         words, budget = list(self.words), room.height / POINT
         small = WORDS_SMALLEST * LEADING
-        lines = _lines(self.groups, room.width / POINT, budget - len(words) * small)
+        lines = _lines(self.groups, room.width / POINT, budget - len(words) * small, self.enough)
         while words and lines.size < READABLE and budget - len(lines.words) * READABLE * LEADING < len(words) * small:
             self.drawing.warnings.append(f"No room for the {'model' if len(words) > 1 else 'name'} on this label.")
             words.pop()
-            lines = _lines(self.groups, room.width / POINT, budget - len(words) * small)
+            lines = _lines(self.groups, room.width / POINT, budget - len(words) * small, self.enough)
         rows = [(line, fonts.SERIAL, lines.size) for line in lines.words]
         rest = (budget - len(lines.words) * lines.size * LEADING) / max(1, len(words)) / LEADING
         rows += [_fitted(each, min(0.75 * lines.size + 1, rest, WORDS_LARGEST), room.width / POINT) for each in words]
@@ -207,8 +212,8 @@ class _Lines(NamedTuple):
     size: float
 
 
-def _lines(groups: list[str], width: float, height: float) -> _Lines:
-    """The serial in as few lines as leave it comfortable to read, else in as many as make it largest."""
+def _lines(groups: list[str], width: float, height: float, enough: float) -> _Lines:
+    """The serial in as few lines as make its type large `enough`, else in as many as make it largest."""
     best = _Lines([], 0.0)
     for count in range(1, len(groups) + 1):
         each = -(-len(groups) // count)
@@ -216,7 +221,7 @@ def _lines(groups: list[str], width: float, height: float) -> _Lines:
         size = min(LARGEST, height / len(lines) / LEADING, width / fonts.width(max(lines, key=len), fonts.SERIAL, 1))
         if size > best.size + 0.01:
             best = _Lines(lines, size)
-        if best.size >= COMFORTABLE:
+        if best.size >= enough:
             break
     if best.size >= SMALLEST:
         return best
