@@ -1,7 +1,7 @@
 from django.urls import path
 
 from devices.mqtt import views as mqtt
-from devices.views import home, labels, models, recipes
+from devices.views import home, identity, labels, models, recipes
 
 app_name = "devices"
 urlpatterns = [
@@ -18,6 +18,8 @@ urlpatterns = [
     path("recipes/<int:pk>/change/", recipes.change, name="recipe-change"),
     path("recipes/<int:pk>/retire/", recipes.retire, name="recipe-retire"),
     path("recipes/<int:pk>/restore/", recipes.restore, name="recipe-restore"),
+    path("settings/serials/", identity.identity, name="identity"),
+    path("settings/serials/save/", identity.save, name="identity-save"),
     path("models/", models.model_list, name="models"),
     path("models/add/", models.add, name="model-add"),
     path("models/<int:pk>/", models.model, name="model"),
