@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from django.db import transaction
 from django.db.models import TextChoices
 
 from devices import serials
+from tenants.models import Change, Organisation
 
 if TYPE_CHECKING:
     from devices.models import RecipeVersion
+    from tenants.models import User
 
 MAX_PREFIX = 32
 MAX_GIVEN = 200  # characters of a text that is looked at all
@@ -284,6 +287,19 @@ def of(version: RecipeVersion) -> Format:
             except ValueError:
                 continue
     return OWN
+
+
+def choose(*, organisation: Organisation, identity: dict[str, Any], by: User) -> bool:
+    """Make it the format of the organisation's serials made and imported from now on. Whether this call changed it."""
+    words = Format.from_json(identity).words()
+    with transaction.atomic():
+        rows = Organisation.objects.filter(pk=organisation.pk).exclude(identity=identity)
+        if rows.update(identity=identity) != 1:
+            return False
+        Change.objects.create(
+            organisation=organisation, path=organisation.root.path, by=by, what=f"Format of serials set: {words}"[:300]
+        )
+    return True
 
 
 def check_digit(payload: str, alphabet: str) -> str:

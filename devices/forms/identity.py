@@ -46,13 +46,25 @@ class IdentityForm(forms.Form):
     sample = forms.CharField(label="Try a serial", required=False, max_length=identities.MAX_GIVEN, strip=False)
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, *, stored: object = None, usual: Format, whose: str, **kwargs: Any
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        stored: object = None,
+        usual: Format,
+        whose: str = "",
+        **kwargs: Any,
     ) -> None:
-        """`whose` names the first choice: "The organisation's format"."""
+        """`whose` names the first choice, "The organisation's format"; without it there is none."""
         own = _known(stored)
-        super().__init__(data, prefix="identity", initial=_initial(own), use_required_attribute=False, **kwargs)
+        super().__init__(
+            data,
+            prefix="identity",
+            initial=_initial(own or (None if whose else usual)),
+            use_required_attribute=False,
+            **kwargs,
+        )
         kind: Any = self.fields["kind"]
-        kind.choices = [("", whose), *Kind.choices]
+        kind.choices = [("", whose), *Kind.choices] if whose else Kind.choices
         self.usual = usual
         self.format = own or usual
 

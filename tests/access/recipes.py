@@ -32,6 +32,8 @@ ROWS: dict[str, Row] = {
     "devices:recipe-change": Row(INVALID, "post", kwargs=recipe),
     "devices:recipe-retire": Row(DONE, "post", kwargs=recipe),
     "devices:recipe-restore": Row(DONE, "post", kwargs=recipe),
+    "devices:identity": Row(OWNERS),
+    "devices:identity-save": Row(INVALID_OWN, "post", data=lambda world: {"identity-kind": "what"}),
     "devices:models": Row(OWNERS),
     "devices:model": Row(OWNER, kwargs=model),
     "devices:model-add": Row(INVALID_OWN, "post"),
