@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
+from django.db.models import Exists, OuterRef
 
 from tenants.models import Group, Membership, Role
-from tenants.tree import ancestry
+from tenants.tree import ancestry, devices_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,15 +73,16 @@ def targets(user: User, group: Group, text: str = "") -> GroupQuerySet:
 
 def parents(user: User, text: str = "") -> GroupQuerySet:
     """The groups that the user manages and that can have groups below them, in the order of the tree."""
-    found: GroupQuerySet = Group.objects.manageable_by(user).filter(archived_at=None, devices=None)
+    holder = Exists(Group.objects.filter(pk=OuterRef("pk"), devices__isnull=False))
+    found: GroupQuerySet = Group.objects.manageable_by(user).filter(~holder, archived_at=None)
     return found.filter(name__icontains=text) if text else found
 
 
 def preview(group: Group, to: Group) -> Preview:
     """Three queries, however large the group is."""
     below = Group.objects.filter(path__startswith=group.path)
-    counted = below.aggregate(groups=Count("pk", distinct=True), devices=Count("devices", distinct=True))
-    return Preview(group, to, counted["groups"], counted["devices"], _shifts(group, to))
+    devices = devices_below([group]).get(group.path, 0)
+    return Preview(group, to, below.count(), devices, _shifts(group, to))
 
 
 def refusal(group: Group, to: Group) -> str:

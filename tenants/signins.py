@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 
 def standing(user: User, session: SessionBase) -> QuerySet[User]:
     """The user, for as long as nobody disabled them, ended their sessions or changed their password, and they are
-    signed in with this very session. Evaluated anew by whoever asks."""
+    signed in with this very session, a row as `SESSION_ENGINE`'s default has it. Evaluated anew by whoever asks."""
     here = Session.objects.filter(session_key=session.session_key or "", expire_date__gt=Now())
     return User.objects.filter(Exists(here), pk=user.pk, is_active=True, epoch=user.epoch)
