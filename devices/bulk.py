@@ -86,7 +86,10 @@ def take_keys(model: type[Model], count: int) -> Sequence[int]:
 
 
 def write(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """`columns` as in the database; what is left out gets the database's default. JSON as text."""
+    """`columns` as in the database; what is left out gets the database's default. JSON as text.
+
+    `rows` must not ask the database for anything: the connection is busy with them.
+    """
     table = model._meta.db_table
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         if on_postgresql():

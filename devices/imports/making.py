@@ -103,17 +103,17 @@ class Maker:
         placed = [(pk, each.group) for pk, each in zip(keys, wanted, strict=True) if each.group is not None]
         assigned = dict(zip((pk for pk, _ in placed), bulk.take_keys(Assignment, len(placed)), strict=True))
         issued = [self._credential(pk, each) for pk, each in zip(keys, wanted, strict=True)]
-        bulk.write(Device, _DEVICE, self._devices(keys, wanted, assigned))
+        bulk.write(Device, _DEVICE, self._devices(keys, wanted, assigned, self._expiry()))
         if placed:
             bulk.write(Assignment, _ASSIGNMENT, ((assigned[pk], pk, group) for pk, group in placed))
         bulk.write(Credential, _CREDENTIAL, (each for each in issued if each is not None))
         bulk.write(Event, _EVENT, self._events(keys, assigned, issued))
 
     def _devices(
-        self, keys: Sequence[int], wanted: Sequence[Wanted], assigned: dict[int, int]
+        self, keys: Sequence[int], wanted: Sequence[Wanted], assigned: dict[int, int], expires_at: Any
     ) -> Iterator[tuple[Any, ...]]:
         organisation, version, source = self._organisation, self.importing.version_id, self.importing.pk
-        expires_at, key, derive = self._expiry(), self._key, sealing.derive
+        key, derive = self._key, sealing.derive
         for pk, (row, serial, folded, name, description, model, tags, group, _) in zip(keys, wanted, strict=True):
             device_id = derive(key, "device", row)[:12].hex()
             yield (

@@ -1,0 +1,83 @@
+"""What is handed back: complete, harmless in a spreadsheet, secrets once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devices import credentials, deliveries, files, imports
+from devices.models import Credential, Device, File
+from tests.devices.imports.conftest import result, table
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+    from tests.devices.imports.conftest import Run
+
+FILE = "Serial,Comment\nS1,one\n?,two\n\nS3,three\n"
+
+
+def test_every_row_comes_back_with_what_became_of_it(run: Run) -> None:
+    importing = run(FILE)
+    rows = result(importing)
+    assert [(row["Serial"], row["Comment"]) for row in rows] == [("S1", "one"), ("?", "two"), ("S3", "three")]
+    assert [bool(row["Access secret"]) for row in rows] == [True, False, True]
+    assert [bool(row["Error"]) for row in rows] == [False, True, False]
+    report = table(imports.report_csv(importing))
+    assert [row["Device ID"] for row in report] == [row["Device ID"] for row in rows]
+    [problem] = table(imports.problems_csv(importing))
+    assert (problem["Row"], problem["Column"]) == ("3", "Serial")
+
+
+def test_a_credential_that_was_replaced_or_revoked_is_not_handed_out(run: Run, world: World) -> None:
+    importing = run("Serial\nS1\nS2\nS3\n")
+    first, second = Credential.objects.filter(device__source=importing).order_by("device__row")[:2]
+    credentials.revoke(credential=first, by=world.owner)
+    Credential.objects.filter(pk=second.pk).update(
+        superseded_by=Credential.objects.create(device=second.device, access_key="new", secret_hash=b"x")
+    )
+    rows = result(importing)
+    assert [bool(row["Access secret"]) for row in rows] == [False, False, True]
+    assert [row["Error"] for row in rows] == [rows[0]["Error"]] * 2 + [""]
+    assert "revoked" in rows[0]["Error"]
+
+
+@pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_formulas_are_neutralised(run: Run, evil: str) -> None:
+    importing = run(f'Serial,"{evil}"\nS1,"{evil}"\n"{evil}","{evil}"\n')
+    assert importing.delivery is not None
+    key = deliveries.key_of(importing.delivery)
+    for lines in (
+        imports.result_csv(importing, key),
+        imports.report_csv(importing),
+        imports.problems_csv(importing),
+    ):
+        cells = [cell for row in table(lines) for pair in row.items() for cell in pair]
+        assert cells or evil == "-1"  # without its dash a serial
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+def test_after_the_file_is_gone_devices_are_still_told(run: Run) -> None:
+    importing = run(FILE)
+    File.objects.all().delete()
+    importing.refresh_from_db()
+    assert importing.delivery is not None
+    rows = table(imports.result_csv(importing, deliveries.key_of(importing.delivery)))
+    assert [row["Serial"] for row in rows] == ["S1", "S3"]
+    assert all(row["Access secret"] for row in rows)
+
+
+def test_the_file_is_kept_as_long_as_its_result(run: Run, world: World) -> None:
+    world.kanarra.result_hours = 24 * 365
+    world.kanarra.save()
+    importing = run(FILE)
+    assert importing.file is not None
+    assert importing.delivery is not None
+    assert importing.file.expires_at >= importing.delivery.expires_at
+    assert files.clear_expired() == 0
+
+
+def test_deleted_devices_leave_an_empty_place(run: Run) -> None:
+    importing = run("Serial\nS1\nS2\nS3\n")
+    Device.objects.filter(serial="S2").delete()
+    assert [bool(row["Device ID"]) for row in result(importing)] == [True, False, True]
