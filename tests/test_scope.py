@@ -19,6 +19,9 @@ ELSEWHERE = {
     "devices/views/home.py": {
         "return count, found if plain else form.apply(Device.objects.walked(user, groups))": "groups that the user sees"
     },
+    "devices/views/imports.py": {
+        "importing = get_import(User.objects.get(pk=user_pk or 0), key)": "the session's own user"
+    },
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
         "found = get_window(User.objects.get(pk=user_pk or 0), key)": "the session's own user",
