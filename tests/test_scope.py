@@ -23,6 +23,9 @@ ELSEWHERE = {
     "devices/views/actions.py": {
         "me = User.objects.filter(pk=user_pk, is_active=True).first()": "the session's own user",
     },
+    "devices/views/imports.py": {
+        "importing = get_import(User.objects.get(pk=user_pk or 0), key)": "the session's own user"
+    },
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
     },

@@ -12,6 +12,7 @@ from django.template.defaultfilters import filesizeformat
 
 from devices import identities, serials
 from devices.forms.places import PlacingForm
+from devices.imports import rows
 from devices.models import DeviceModel, Recipe, RecipeVersion
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class OneForm(PlacingForm, _Adding):
         error_messages={"invalid_choice": "This model is not supported (any more). Choose another one."},
     )
     tags = forms.CharField(
-        max_length=2000, required=False, help_text="Separated by commas, each a key or key: value, e.g. batch: 7, spare"
+        max_length=2000, required=False, help_text="As in a file: key=value, and semicolons between several."
     )
     field_order = ("recipe", "serial", "name", "group", "model", "tags")
 
@@ -98,7 +99,11 @@ class OneForm(PlacingForm, _Adding):
         return printable(self.cleaned_data["name"])
 
     def clean_tags(self) -> dict[str, str]:
-        return parse_tags(self.cleaned_data["tags"])
+        text = self.cleaned_data["tags"]
+        try:
+            return rows.tags_of(text) if text else {}
+        except rows.Cause as cause:
+            raise forms.ValidationError(str(cause)) from None
 
     def clean(self) -> None:
         if "recipe" in self.cleaned_data and "serial" in self.cleaned_data:
@@ -194,16 +199,3 @@ def printable(text: str) -> str:
     if not text.isprintable():
         raise forms.ValidationError("Leave control characters out.")
     return text
-
-
-def parse_tags(text: str) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    for part in printable(text).split(","):
-        key, _, value = (piece.strip() for piece in part.partition(":"))
-        if value and not key:
-            raise forms.ValidationError(f"“{part.strip()}” has a value and no key.")
-        if key in tags:
-            raise forms.ValidationError(f"The key “{key}” is there twice.")
-        if key:
-            tags[key] = value
-    return tags

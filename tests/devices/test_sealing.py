@@ -25,6 +25,11 @@ def test_a_row_has_the_same_secret_each_time_and_another_row_another() -> None:
     assert sealing.access(sealing.new_key(), 1) != sealing.access(key, 1)
 
 
+def test_no_secret_begins_a_formula() -> None:
+    key = b"k" * 32
+    assert not [number for number in range(1000) if sealing.access(key, number).secret.startswith(("-", "=", "+", "@"))]
+
+
 def test_a_secret_is_not_in_its_repr() -> None:
     access = sealing.access(sealing.new_key(), 1)
     assert access.secret not in repr(access)

@@ -37,6 +37,14 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 
+def apart(change: Callable[[], object]) -> None:
+    """In a thread that leaves no session behind."""
+    try:
+        change()
+    finally:
+        connections.close_all()
+
+
 def follow(world: World, importing: Import, *changes: Callable[[], object], last: str = "") -> list[str]:
     """What the stream says while one change after another happens; ends with the stream."""
     left = list(changes)
@@ -52,7 +60,7 @@ def follow(world: World, importing: Import, *changes: Callable[[], object], last
                 if chunk.startswith(b"event"):
                     said.append(chunk.decode())
                 elif b": alive" in chunk and left:
-                    await sync_to_async(left.pop(0), thread_sensitive=False)()
+                    await sync_to_async(apart, thread_sensitive=False)(left.pop(0))
         return said
 
     return asyncio.run(watch())

@@ -1,0 +1,280 @@
+"""Import: so many devices with credentials from a CSV file, beside the bare floor of the same run.
+
+    python -m bench.imports [--rows 100000] [--rounds 1] [--whole]
+
+On PostgreSQL, by a Celery worker of its own process, from the upload to the last commit: every row checked, then made,
+with its events. The floor, in one bare process: parse, make the same secrets, hash them, COPY the same columns of
+devices and credentials into tables without a key or an index, write the result.
+Meanwhile a page is asked for again and again from a site of its own process, as before the import, and the progress
+that the site would show is compared with what is committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("DEMO", "1")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devices.models import Import
+
+BAR_FLOORS, BAR_MB, BAR_PROGRESS, BAR_WEB = 8.0, 256.0, 1.0, 1.2
+SITE_WARM_UP, SITE_SECONDS, SITE_PAUSE = 20, 10.0, 0.1
+
+
+@contextmanager
+def parts_of_production() -> Iterator[None]:
+    import django
+
+    from tests import parts
+
+    initdb = parts.find("postgresql")
+    if initdb is None:
+        raise SystemExit("PostgreSQL is not installed (on Debian: apt-get install postgresql).")
+    redis, database = parts.Redis(), parts.PostgreSQL(initdb)
+    try:
+        redis.start()
+        database.start()
+        with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
+            own = {"VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static", "LOG_LEVEL": "ERROR"}
+            os.environ |= own | {"REDIS_URL": redis.url, "DATABASE_URL": database.url}
+            django.setup()
+            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True)
+            subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, check=True)
+            yield
+    finally:
+        database.stop()
+        redis.stop()
+
+
+def file(rows: int, mark: str) -> bytes:
+    lines = (f"{mark}{n:010d},Gateway {n},Hall {n % 100}\r\n" for n in range(rows))
+    return ("Serial,Name,Description\r\n" + "".join(lines)).encode()
+
+
+def floor(data: bytes) -> float:
+    """Seconds."""
+    from django.db import connection
+
+    from devices import sealing
+    from devices.imports import making
+
+    with connection.cursor() as cursor:
+        for table in ("device", "credential"):
+            cursor.execute(f"CREATE TABLE floor_{table} (LIKE devices_{table} INCLUDING DEFAULTS)")
+    began = time.perf_counter()
+    rows = list(csv.reader(io.StringIO(data.decode(), newline="")))[1:]
+    key = sealing.new_key()
+    made = [(number, sealing.access(key, number)) for number in range(len(rows))]
+    digests = [hashlib.sha256(access.secret.encode()).digest() for _, access in made]
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY floor_device ({','.join(making._DEVICE)}) FROM STDIN") as copy:
+            for number, (serial, name, words) in enumerate(rows):
+                copy.write_row(
+                    (number, serial, 1, serial, serial, 1, name, words, 1, "{}", None, None, None, 1, number)
+                )
+        with cursor.copy(f"COPY floor_credential (id,{','.join(making._CREDENTIAL)}) FROM STDIN") as copy:
+            for (number, access), digest in zip(made, digests, strict=True):
+                copy.write_row((number, number, "access-key", access.key, digest, None))
+    with tempfile.TemporaryFile("w", newline="") as result:
+        lines = zip(rows, made, strict=True)
+        csv.writer(result).writerows([*row, access.key, access.secret] for row, (_, access) in lines)
+    taken = time.perf_counter() - began
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE floor_device, floor_credential")
+    return taken
+
+
+class Worker:
+    """A Celery worker; its memory is read as it works."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "solo"]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    @property
+    def peak_mb(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+class Asked(threading.Thread):
+    """A person who reads the list, page after page."""
+
+    def __init__(self, site: Any, path: str = "/") -> None:
+        super().__init__(daemon=True)
+        self._site, self._path = site, path
+        self._ended = threading.Event()
+        self.taken: list[float] = []
+
+    def run(self) -> None:
+        while not self._ended.wait(SITE_PAUSE):
+            began = time.perf_counter()
+            self._site.get(self._path)
+            self.taken.append(time.perf_counter() - began)
+
+    def end(self) -> float:
+        """Milliseconds: the 95th percentile."""
+        self._ended.set()
+        self.join()
+        return 1000 * statistics.quantiles(self.taken, n=20)[18]
+
+
+@contextmanager
+def site() -> Iterator[Any]:
+    """Signed in, from a process of its own."""
+    from tests import builders
+    from tests.parts import free_port, wait_for
+    from tests.web import Browser
+
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "error"]
+    process = subprocess.Popen(command, cwd=ROOT)
+    wait_for(port, process)
+    try:
+        browser = Browser(f"http://127.0.0.1:{port}")
+        browser.sign_in("admin@bench.example", builders.PASSWORD)
+        for _ in range(SITE_WARM_UP):
+            browser.get("/")
+        yield browser
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def waited(importing: Import, state: str, worst: list[float]) -> None:
+    """Until the import is in that state; notes by how many percent its progress was wrong."""
+    from devices import imports
+    from devices.models import Device
+
+    while (now := imports.progress(importing)).state != state:
+        if now.state in ("failed", "cancelled"):
+            raise SystemExit(f"{now.state}: {type(importing).objects.get(pk=importing.pk).cause}")
+        if now.state == "running" and not importing.all_or_nothing:
+            before = now.rows
+            made = Device.objects.filter(source=importing).count()
+            after = imports.progress(importing).rows
+            wrong = max(before - made, made - after, 0)  # between two looks it is between them
+            worst.append(100 * wrong / now.total)
+        time.sleep(0.25)
+
+
+def one(data: bytes, by: Any, version: Any, *, whole: bool, worst: list[float]) -> tuple[float, float, float]:
+    """Seconds of upload, check and run."""
+    from devices import imports
+
+    began = time.perf_counter()
+    importing = imports.upload(by=by, version=version, name="bench.csv", chunks=[data])
+    uploaded = time.perf_counter()
+    options: dict[str, Any] = {"columns": importing.columns, "encoding": importing.encoding, "name_pattern": ""}
+    options |= {"delimiter": importing.delimiter, "group": None, "all_or_nothing": whole}
+    assert imports.match(importing=importing, by=by, **options)
+    waited(importing, "checked", worst)
+    importing.refresh_from_db()
+    checked = seconds(importing)
+    assert imports.start(importing=importing, by=by)
+    waited(importing, "done", worst)
+    importing.refresh_from_db()
+    return uploaded - began, checked, seconds(importing)
+
+
+def seconds(importing: Import) -> float:
+    """From a worker's beginning to its last commit, by the database's clock."""
+    assert importing.started_at is not None
+    assert importing.finished_at is not None
+    return (importing.finished_at - importing.started_at).total_seconds()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--whole", action="store_true", help="all or nothing: one transaction")
+    options = parser.parse_args()
+    with parts_of_production():
+        from tenants.models import Role
+        from tests import builders
+
+        organisation = builders.make_organisation("Bench")
+        version = builders.make_recipe(organisation)
+        version.identity = {"kind": "opaque"}
+        version.save()
+        by = builders.make_user("admin@bench.example", organisation.root, Role.ADMIN)
+        worker = Worker()
+        try:
+            return measure(options, by, version, worker)
+        finally:
+            worker.stop()
+
+
+def measure(options: argparse.Namespace, by: Any, version: Any, worker: Worker) -> int:
+    floors, taken, worst, pages = [], [], [0.0], []
+    with site() as browser:
+        warm = one(file(1_000, "W"), by, version, whole=False, worst=[])
+        del warm
+        for number in range(options.rounds):
+            data = file(options.rows, f"R{number}")
+            floors.append(floor(data))
+            before = Asked(browser)
+            before.start()
+            time.sleep(SITE_SECONDS)
+            quiet = before.end()
+            during = Asked(browser)
+            during.start()
+            taken.append(one(data, by, version, whole=options.whole, worst=worst))
+            pages.append((quiet, during.end()))
+            floors.append(floor(data))
+        return verdict(options, floors, taken, worst, pages, worker.peak_mb)
+
+
+def verdict(
+    options: argparse.Namespace,
+    floors: list[float],
+    taken: list[tuple[float, float, float]],
+    worst: list[float],
+    pages: list[tuple[float, float]],
+    peak: float,
+) -> int:
+    base = statistics.median(floors)
+    upload, check, run = (statistics.median(each) for each in zip(*taken, strict=True))
+    quiet, busy = (statistics.median(each) for each in zip(*pages, strict=True))
+    ratio = (check + run) / base
+    load = os.getloadavg()[0] / (psutil.cpu_count() or 1)
+    print(f"{options.rows} rows, {'all or nothing' if options.whole else 'by batches'}, load {load:.1f} a core")
+    print(f"floor {base:.2f} s; upload {upload:.2f} s, check {check:.2f} s, run {run:.2f} s")
+    print(
+        f"check and run: {ratio:.1f} times the floor (bar {BAR_FLOORS:.0f}), {options.rows / (check + run):.0f} rows/s"
+    )
+    print(f"worker's peak memory: {peak:.0f} MB (bar {BAR_MB:.0f})")
+    print(f"progress wrong by at most {max(worst):.2f} % (bar {BAR_PROGRESS:.0f})")
+    print(f"a page's p95: {quiet:.0f} ms before, {busy:.0f} ms during: {busy / quiet:.2f} times (bar {BAR_WEB})")
+    missed = ratio > BAR_FLOORS or peak > BAR_MB or max(worst) > BAR_PROGRESS or busy / quiet > BAR_WEB
+    print("MISSED" if missed else "met")
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
