@@ -104,6 +104,20 @@ def floor(data: bytes) -> float:
     return taken
 
 
+def cpu(*processes: psutil.Process) -> float:
+    """Seconds that they took of a core."""
+    times = [each.cpu_times() for each in processes]
+    return float(sum(each.user + each.system for each in times))
+
+
+def of_database() -> float:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        return cpu(*(psutil.Process(pid) for (pid,) in cursor.fetchall()))
+
+
 class Worker:
     """A Celery worker; its memory is read as it works."""
 
@@ -115,6 +129,10 @@ class Worker:
     def peak_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    @property
+    def cpu(self) -> float:
+        return cpu(psutil.Process(self.process.pid))
 
     def stop(self) -> None:
         self.process.terminate()
@@ -232,21 +250,28 @@ def main() -> int:
 
 def measure(options: argparse.Namespace, by: Any, version: Any, worker: Worker) -> int:
     floors, taken, worst, pages = [], [], [0.0], []
+    base_cpu: list[float] = []
+    own_cpu: list[float] = []
     with site() as browser:
         warm = one(file(1_000, "W"), by, version, whole=False, worst=[])
         del warm
         for number in range(options.rounds):
             data = file(options.rows, f"R{number}")
+            spent = of_database() + time.process_time()
             floors.append(floor(data))
+            base_cpu.append(of_database() + time.process_time() - spent)
             before = Asked(browser)
             before.start()
             time.sleep(SITE_SECONDS)
             quiet = before.end()
             during = Asked(browser)
             during.start()
+            spent = of_database() + worker.cpu
             taken.append(one(data, by, version, whole=options.whole, worst=worst))
+            own_cpu.append(of_database() + worker.cpu - spent)
             pages.append((quiet, during.end()))
             floors.append(floor(data))
+        print(f"time on a core: {statistics.median(own_cpu) / statistics.median(base_cpu):.1f} times the floor's")
         return verdict(options, floors, taken, worst, pages, worker.peak_mb)
 
 

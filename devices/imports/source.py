@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Row = tuple[int, int, list[str] | Bad]  # its number in the file, its place among the devices, its cells
 
-LEAST, MOST = 500, 5_000  # rows in a batch, which is a hundredth of them where that lies between
+LEAST, MOST = 500, 5_000  # rows in a batch, which is a fiftieth of them where that lies between
 
 
 def rows(importing: Import) -> Iterator[Row]:
@@ -36,7 +36,7 @@ def _of_file(file: File, encoding: str, delimiter: str) -> Iterator[Row]:
         yield number, count, cells
 
 
-def batches(rows: Iterable[Row], total: int = 100 * 1_000) -> Iterator[list[Row]]:
-    rest, size = iter(rows), min(max(total // 100, LEAST), MOST)
+def batches(rows: Iterable[Row], total: int = 100_000) -> Iterator[list[Row]]:
+    rest, size = iter(rows), min(max(total // 50, LEAST), MOST)
     while batch := list(islice(rest, size)):
         yield batch

@@ -36,7 +36,7 @@ class Credential(models.Model):
     device = models.ForeignKey(Device, models.CASCADE, related_name="credentials")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.ACCESS_KEY)
     # Of a certificate: its SHA-256 in hex; the hash is that of the whole certificate (DER) then.
-    access_key = models.CharField(max_length=64, unique=True)
+    access_key = models.CharField(max_length=64)
     secret_hash = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)  # not live from then on
@@ -45,6 +45,9 @@ class Credential(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     objects = CredentialQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["access_key"], name="access_key_once")]
 
     def __str__(self) -> str:
         return self.access_key

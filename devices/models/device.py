@@ -90,7 +90,7 @@ class Device(models.Model):
         admitted: bool
         verdict: str
 
-    device_id = models.CharField(max_length=24, unique=True, default=new_device_id, editable=False)
+    device_id = models.CharField(max_length=24, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")
     serial = models.CharField(max_length=serials.MAX_LENGTH)
     serial_key = models.CharField(max_length=serials.MAX_LENGTH, editable=False)
@@ -113,6 +113,7 @@ class Device(models.Model):
     class Meta:
         ordering = ["name", "pk"]
         constraints = [
+            models.UniqueConstraint(fields=["device_id"], name="device_id_once"),
             models.UniqueConstraint(fields=["organisation", "serial_key"], name="serial_once"),
             models.CheckConstraint(
                 condition=Q(group=None, assignment=None) | Q(group__isnull=False, assignment__isnull=False),

@@ -49,7 +49,7 @@ class Event(models.Model):
         EXPORTED = "exported", "Exported"
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="events")
-    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="events")
+    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="events", db_index=False)
     assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="events")
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="events")
     kind = models.CharField(max_length=32, choices=Kind.choices)

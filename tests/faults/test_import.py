@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
@@ -151,8 +151,8 @@ def database() -> str:
 
 
 def redis() -> str:
-    client = Redis.from_url(settings.REDIS_URL)
-    read = {
+    client: Any = Redis.from_url(settings.REDIS_URL)
+    read: dict[bytes, Any] = {
         b"string": client.get,
         b"list": lambda key: client.lrange(key, 0, -1),
         b"hash": client.hgetall,

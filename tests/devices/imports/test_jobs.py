@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from devices import bulk, imports, registry, tasks
+from devices import bulk, imports, live, registry, tasks
 from devices.imports import lease, making, running, source
 from devices.models import Assignment, Credential, Delivery, Device, Event, Import
 from tenants import groups
@@ -192,7 +192,7 @@ def test_cancelled_within_a_batch(
             person.start()
             person.join()
 
-    monkeypatch.setattr(running.live, "announce", announce)
+    monkeypatch.setattr(live, "announce", announce)
     imports.work(importing.pk)
     importing.refresh_from_db()
     assert importing.state == State.CANCELLED
@@ -238,7 +238,7 @@ def test_progress(check: Run, world: World, small: None, monkeypatch: pytest.Mon
     imports.start(importing=importing, by=world.owner)
     assert imports.progress(importing)[:3] == (State.WAITING, 0, 10)
     seen = []
-    monkeypatch.setattr(running.live, "announce", lambda topics: seen.append(imports.progress(importing)))
+    monkeypatch.setattr(live, "announce", lambda topics: seen.append(imports.progress(importing)))
     imports.work(importing.pk)
     assert [(each.rows, each.percent) for each in seen[:4]] == [(3, 30), (6, 60), (9, 90), (10, 99)]
     assert imports.progress(importing).percent == 100
@@ -257,7 +257,7 @@ def test_beat_offers_what_nobody_could_be_asked_for(started: Callable[..., Impor
 
 def test_how_many_can_be_made(world: World) -> None:
     def count(**options: Any) -> None:
-        defaults = {"version": world.version, "total": 5, "group": None, "name_pattern": ""}
+        defaults: dict[str, Any] = {"version": world.version, "total": 5, "group": None, "name_pattern": ""}
         imports.count(by=world.owner, **defaults | options)
 
     for options in ({"total": 0}, {"total": 10**9}, {"group": world.other_site}, {"name_pattern": "{x}"}):
