@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 
 from devices import sealing, tree
+from devices.cells import neutral
 from devices.models import Device, Touched
-from devices.spreadsheets import neutral, written
 from devices.verdicts import CHANGE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from datetime import datetime
 
     from devices.models import Action, DeviceQuerySet
@@ -31,7 +33,7 @@ SECRETS = ("serial", "device_id", "access_key", "access_secret")
 async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
     """The devices, in the order in which they were registered; groups with the names above them that `user` sees."""
     related = devices.with_status().select_related("group", "model", "version__recipe", "assignment").order_by("pk")
-    yield written([REGISTRY])
+    yield _written([REGISTRY])
 
     def chunk(after: int) -> tuple[Rows, int]:
         found = list(related.filter(pk__gt=after)[:CHUNK])
@@ -45,7 +47,7 @@ async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
 async def credentials(action: Action, key: bytes) -> AsyncIterator[bytes]:
     """What the action issued, made again from the delivery's key."""
     changed = Touched.objects.filter(action=action, verdict=CHANGE).select_related("device").order_by("device_id")
-    yield written([SECRETS])
+    yield _written([SECRETS])
 
     def chunk(after: int) -> tuple[Rows, int]:
         found = [each.device for each in changed.filter(device__gt=after)[:CHUNK]]
@@ -59,8 +61,14 @@ async def credentials(action: Action, key: bytes) -> AsyncIterator[bytes]:
 async def _pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[bytes]:
     rows, last = await sync_to_async(chunk)(0)
     while rows:
-        yield written(rows)
+        yield _written(rows)
         rows, last = await sync_to_async(chunk)(last)
+
+
+def _written(rows: Iterable[Iterable[str]]) -> bytes:
+    page = StringIO()
+    csv.writer(page).writerows(rows)
+    return page.getvalue().encode()
 
 
 def _row(device: Device, above: dict[str, str]) -> list[str]:

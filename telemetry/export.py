@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import timedelta
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 
-from devices.spreadsheets import neutral, written
+from devices.cells import neutral
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from datetime import datetime
 
     from devices.models import Attribute
@@ -25,10 +27,10 @@ CHUNK = 2_000
 
 async def lines(scope: ReportQuerySet, attributes: Sequence[Attribute], span: Span) -> AsyncIterator[bytes]:
     """UTF-8 with a header; times in ISO 8601, UTC, in the order of time."""
-    yield written([["Time (UTC)", *(_heading(attribute) for attribute in attributes)]])
+    yield _written([["Time (UTC)", *(_heading(attribute) for attribute in attributes)]])
     within, start = scope.filter(at__lt=span.end).order_by("at"), span.start
     while rows := await sync_to_async(_chunk)(within, start):
-        yield written([_time(at), *(_cell(data.get(each.name)) for each in attributes)] for at, data in rows)
+        yield _written([_time(at), *(_cell(data.get(each.name)) for each in attributes)] for at, data in rows)
         start = rows[-1][0] + timedelta(microseconds=1)
 
 
@@ -50,3 +52,9 @@ def _cell(value: Value | None) -> str | float:
     if isinstance(value, bool):
         return "true" if value else "false"
     return neutral(value) if isinstance(value, str) else value
+
+
+def _written(rows: Iterable[Iterable[str | float]]) -> bytes:
+    page = StringIO()
+    csv.writer(page).writerows(rows)
+    return page.getvalue().encode()
