@@ -12,13 +12,15 @@ from django.db import OperationalError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
-from devices import assignments, deliveries, live, sealing, sets, undoing, verdicts
+from devices import assignments, deliveries, live, presence, sealing, sets, undoing, verdicts
 from devices.effects import EFFECTS, Batch
 from devices.models import Action, Device, Event, Touched
 from devices.verdicts import CHANGE, NOT_YOURS, Params
 from tenants.models import Group, User
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from devices.models import DeviceQuerySet
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ BATCH = 2_000
 AT_ONCE = 200  # as many may be done while the page waits
 LEASE = timedelta(seconds=60)
 TRIES = 3
+KEPT = timedelta(days=30)  # longer than anything can be undone or fetched
 STORIES = 4
 
 
@@ -125,6 +128,12 @@ def abandoned() -> list[int]:
     return list(Action.objects.filter(waits | left).order_by("pk").values_list("pk", flat=True))
 
 
+def clear_old() -> int:
+    """How many rows about single devices were deleted; the actions stay, and so do the devices' events."""
+    ended = Action.objects.filter(finished_at__lt=Now() - KEPT)
+    return Touched.objects.filter(action__in=ended).delete()[0]
+
+
 def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:
     facts = {"devices": devices.order_by().count(), **selection}
     Event.objects.create(organisation_id=by.organisation_id or 0, by=by, kind=Event.Kind.EXPORTED, data=facts)
@@ -135,7 +144,7 @@ def topic(action: Action) -> str:
 
 
 def _keep(action: Action, devices: DeviceQuerySet) -> None:
-    same = {"action_id": action.pk, "verdict": "", "before": "{}", "after": "{}"}
+    same: dict[str, str | int | None] = {"action_id": action.pk, "verdict": "", "before": "{}", "after": "{}"}
     sets.insert(Touched, devices, each={"device_id": "pk"}, same=same)
 
 
@@ -171,7 +180,7 @@ def _batch(action: Action) -> bool:
         counts = {"done": F("done") + len(keys), "changed": F("changed") + changed, "reached": keys[-1]}
         if held.update(**counts, lease_until=Now() + LEASE) != 1:
             raise Stopped
-        _announce(action)
+        _announce(action, [each.device_id for each in done if each.verdict == CHANGE])
     return True
 
 
@@ -258,5 +267,7 @@ def _record(kind: Event.Kind, action: Action, **data: object) -> None:
     Event.objects.create(organisation_id=action.organisation_id, by_id=action.by_id, kind=kind, data=facts)
 
 
-def _announce(action: Action) -> None:
-    transaction.on_commit(lambda: live.announce([topic(action)]))
+def _announce(action: Action, changed: Collection[int] = ()) -> None:
+    devices = Device.objects.filter(pk__in=changed).only("device_id") if changed else ()
+    topics = [topic(action), *presence.topics(devices)]
+    transaction.on_commit(lambda: live.announce(topics))

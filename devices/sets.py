@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
 
-def insert(into: type[Model], rows: QuerySet[Any], *, each: Mapping[str, str], same: Mapping[str, object]) -> None:
+def insert(
+    into: type[Model], rows: QuerySet[Any], *, each: Mapping[str, str], same: Mapping[str, str | int | None]
+) -> None:
     """For every one of `rows` a row of `into`: column -> field in `each`, column -> value in `same`.
 
     Columns are ours, never anybody's input. A JSON value is given as text; what has a default in the database may miss.

@@ -8,9 +8,10 @@ from devices.models import Action
 
 @shared_task  # type: ignore[untyped-decorator]
 def clear_expired() -> None:
-    """Keys and files whose time is over; again and again changes nothing."""
+    """Keys, files and rows whose time is over; again and again changes nothing."""
     deliveries.clear_expired()
     files.clear_expired()
+    actions.clear_old()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django import forms
 from django.http import QueryDict
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 MOST = 5_000  # that can be named one by one
+ADDRESSED = 100  # that an address can name
 
 
 class Selection(forms.Form):
@@ -100,10 +102,9 @@ class Selection(forms.Form):
         """Names and values with which the next page is told the same."""
         return [(name, str(self.cleaned_data[name])) for name in self.fields]
 
-    def listing(self) -> str:
-        """The query that shows the same devices in a list."""
+    def address(self) -> str:
+        """That of a page which narrows as the list does, or takes `serials`; empty where an address can't say it."""
+        chosen = self.cleaned_data["chosen"].split()
         if self.whole:
-            return self._given.urlencode()
-        query = QueryDict(mutable=True)
-        query.setlist("serial", self.cleaned_data["chosen"].split())
-        return query.urlencode()
+            return "" if self.cleaned_data["left_out"] else self._given.urlencode() or "all=1"
+        return urlencode({"serials": "\n".join(chosen)}) if len(chosen) <= ADDRESSED else ""

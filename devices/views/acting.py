@@ -124,7 +124,7 @@ def _nothing(request: SignedIn, selection: Selection) -> HttpResponse:
 
 def _choose(request: SignedIn, selection: Selection) -> HttpResponse:
     try:
-        sheets = f"{reverse('devices:sheets')}?{selection.listing()}"
+        sheets = f"{reverse('devices:sheets')}?{query}" if (query := selection.address()) else ""
     except NoReverseMatch:
         sheets = ""
     number = selection.devices().order_by().count()

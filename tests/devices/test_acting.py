@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from devices import actions, credentials
+from devices.forms.selection import Selection
 from devices.models import Action, Delivery, Device, DeviceModel, Event, Import, Touched
 from tenants.models import Membership, Role
 from tests import builders
@@ -91,7 +93,7 @@ def test_the_list_asks_no_more_for_more_boxes(client: Client, world: World) -> N
 def test_all_that_match_are_meant_over_pages_less_those_left_out(client: Client, world: World) -> None:
     client.force_login(world.admin)
     left_out = Device.objects.get(name="Gateway 07")
-    given = {"scope": "all", "query": "q=Gateway&after=5:x", "left_out": left_out.serial}
+    given: dict[str, Any] = {"scope": "all", "query": "q=Gateway&after=5:x", "left_out": left_out.serial}
     body = preview(client, "tag", tag="site", value="roof", **given)
     assert "59 of 59 devices will change" in body
     answer = confirm(client, body)
@@ -111,7 +113,7 @@ def test_serials_of_others_change_nothing(client: Client, world: World) -> None:
     assert "Canary" not in body
     assert confirm(client, body).status_code == 302
     assert list(Device.objects.filter(locked_at__isnull=False)) == [world.placed]
-    assert list(Touched.objects.values_list("device", flat=True)) == [world.placed.pk]
+    assert list(Touched.objects.values_list("device_id", flat=True)) == [world.placed.pk]
 
 
 @pytest.mark.parametrize("group", ["boise", "other_site", "region"])
@@ -211,6 +213,18 @@ def test_many_devices_are_left_to_a_worker(client: Client, world: World, monkeyp
     assert "sse-connect" in page
     assert client.post(f"{action.get_absolute_url()}cancel/").status_code == 302
     assert "Cancelled" in client.get(action.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
+
+
+def test_labels_are_asked_for_with_the_same_selection(world: World) -> None:
+    def address(query: str) -> str:
+        selection = Selection(QueryDict(query), user=world.owner)
+        assert selection.is_valid()
+        return selection.address()
+
+    assert address("scope=all&query=q%3DRoof%26group%3D7") == "q=Roof&group=7"
+    assert address(f"serial={world.placed.serial}&serial=B2") == f"serials={world.placed.serial_key}%0AB2"
+    assert address("scope=all&query=&left_out=B2") == ""
+    assert address("chosen=" + "+".join(f"B{number}" for number in range(2, 103))) == ""
 
 
 def test_undoing_over_the_page(client: Client, world: World) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils.timezone import now
 
-from devices import actions, assignments, credentials, deliveries, sealing
+from devices import actions, assignments, credentials, deliveries, sealing, tasks
 from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
 from devices.verdicts import Params
 from tenants import groups
@@ -381,3 +381,19 @@ def test_who_sees_which_actions(world: World) -> None:
     assert seen(world.owner) == [whole, mine]
     assert seen(world.admin) == [mine]
     assert [seen(world.sibling), seen(world.stranger), seen(world.viewer)] == [[], [], []]
+
+
+def test_rows_about_single_devices_are_not_kept_for_ever(world: World) -> None:
+    old, recent = act(Kind.LOCK, world.owner), act(Kind.UNLOCK, world.owner)
+    Action.objects.filter(pk=old.pk).update(finished_at=now() - timedelta(days=31))
+    tasks.clear_expired()
+    assert set(Touched.objects.values_list("action", flat=True)) == {recent.pk}
+    assert Action.objects.count() == 2
+
+
+def test_a_lost_action_is_found_by_beat(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost, fresh = started(Kind.LOCK, world.admin), started(Kind.TAG, world.owner, tag="a", value="b")
+    Action.objects.filter(pk=lost.pk).update(created_at=now() - timedelta(minutes=5))
+    monkeypatch.setattr(tasks.run_action, "delay", tasks.run_action)
+    tasks.resume_actions()
+    assert set(Action.objects.values_list("pk", "state")) == {(lost.pk, "done"), (fresh.pk, "waiting")}

@@ -19,6 +19,7 @@ from devices import assignments, credentials, locks, snippets
 from devices.models import Credential, CredentialUse, Device, Event
 from devices.mqtt import authorise
 from telemetry.watch import Watch
+from tenants.models import User
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -162,7 +163,7 @@ def test_open_pages_are_told(admin: Client, world: World, name: str) -> None:
         locks.lock(device=world.placed, by=world.admin)
     else:
         Device.objects.filter(pk=world.placed.pk).update(expires_at=Now() - timedelta(days=1))
-    watch = Watch(user_id=world.viewer.pk, device_id=world.placed.pk)
+    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
     before = watch()
     post(admin, name, world.placed)
     assert watch() != before
