@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from devices import sealing, tree
 from devices.models import Device, Touched
 from devices.verdicts import CHANGE
-from tenants.spreadsheet import neutral
+from tenants.spreadsheet import neutral, written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
