@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from tenants.models import Group, Organisation
+from tenants.models import Change, Group, Organisation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tenants.models import User
 
 
 def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:
@@ -26,6 +28,21 @@ def create(*, parent: Group, name: str) -> Group:
         _refuse_holder(locked)
         group: Group = Group.objects.add_child(locked, {"name": name})
         return group
+
+
+def rename(*, group: Group, name: str, by: User | None) -> None:
+    with transaction.atomic():
+        locked = _lock(group)
+        former, locked.name = locked.name, name
+        locked.save(update_fields=["name"])
+        organisation = Organisation.objects.get(root__path=locked.root_path)
+        Change.objects.create(
+            organisation=organisation,
+            path=locked.path,
+            by=by,
+            what=f"{former} renamed to {name}"[:300],
+            data={"group": locked.pk},
+        )
 
 
 def move(*, group: Group, to: Group) -> None:

@@ -16,9 +16,6 @@ SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create
 OWN = "the user's own organisation"
 ELSEWHERE = {
     "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
-    "devices/views/home.py": {
-        "return count, found if plain else form.apply(Device.objects.walked(user, groups))": "groups that the user sees"
-    },
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
         "found = get_window(User.objects.get(pk=user_pk or 0), key)": "the session's own user",

@@ -1,10 +1,14 @@
 """Who: the tenant tree, the people in it, and what they may reach."""
 
 from tenants.models.change import Change, ChangeQuerySet
+from tenants.models.idempotency import Replay
 from tenants.models.people import Membership, User, UserManager
 from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Role, default_proofs, under
+from tenants.models.token import ApiToken, ApiTokenQuerySet
 
 __all__ = [
+    "ApiToken",
+    "ApiTokenQuerySet",
     "Change",
     "ChangeQuerySet",
     "Group",
@@ -12,6 +16,7 @@ __all__ = [
     "GroupQuerySet",
     "Membership",
     "Organisation",
+    "Replay",
     "Role",
     "User",
     "UserManager",

@@ -1,0 +1,170 @@
+"""The OpenAPI document as a page shows it: sections, operations, fields and examples."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils.text import slugify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+METHODS = ("get", "post", "put", "patch", "delete")
+EXAMPLES = {
+    "boolean": True,
+    "integer": 17,
+    "number": 42.5,
+    "date-time": "2026-01-31T12:00:00Z",
+    "uuid": "4f3c2a10-5d8e-4b7a-9c61-0e2f7a8b9c0d",
+}
+TEXTS = {
+    "serial": "K7QX2M9TB4WC",
+    "name": "Generator 2",
+    "group": "Boise",
+    "next": None,
+    "email": "admin@kanarra.example",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    kind: str
+    required: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    anchor: str
+    method: str
+    path: str
+    summary: str
+    text: str
+    parameters: list[tuple[Field, str]]  # and where each stands
+    body: list[Field]
+    status: str
+    answer: list[Field]
+    sent: str  # the example's body
+    answered: str
+
+    @property
+    def curl(self) -> str:
+        lines = [f"curl $HANDOVER{self.path}", '-H "Authorization: Bearer $TOKEN"']
+        lines[0] = lines[0] if self.method == "GET" else f"curl -X {self.method} $HANDOVER{self.path}"
+        if any(field.name == "Idempotency-Key" for field, _ in self.parameters):
+            lines.append('-H "Idempotency-Key: $(uuidgen)"')
+        if self.sent:
+            lines += ['-H "Content-Type: application/json"', f"-d '{self.sent}'"]
+        return " \\\n  ".join(lines)
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str
+    operations: list[Operation]
+
+    @property
+    def anchor(self) -> str:
+        return slugify(self.name)
+
+
+def sections(document: dict[str, Any]) -> list[Section]:
+    """One for each tag, in the order of the addresses."""
+    found: dict[str, list[Operation]] = {}
+    for path, methods in document["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                found.setdefault(methods[method]["tags"][0], []).append(_operation(document, path, method))
+    return [Section(name, operations) for name, operations in found.items()]
+
+
+def _operation(document: dict[str, Any], path: str, method: str) -> Operation:
+    told = document["paths"][path][method]
+    body = _json(told.get("requestBody", {}))
+    status, answer = next((code, each) for code, each in told["responses"].items() if code.startswith("2"))
+    answered = _json(answer)
+    example = json.dumps(_example(document, answered), indent=2) if answered else ""
+    return Operation(
+        anchor=told["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=told.get("summary", ""),
+        text=told.get("description", ""),
+        parameters=[(_parameter(each), each["in"]) for each in told.get("parameters", [])],
+        body=list(_fields(document, body)),
+        status=status,
+        answer=list(_fields(document, answered)),
+        sent=json.dumps(_example(document, body, required_only=True)) if body else "",
+        answered=example,
+    )
+
+
+def _json(content: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = content.get("content", {}).get("application/json", {}).get("schema", {})
+    return schema
+
+
+def _parameter(told: dict[str, Any]) -> Field:
+    return Field(told["name"], _kind(told["schema"]), told.get("required", False), told.get("description", ""))
+
+
+def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Without references; of alternatives the first that is not null."""
+    for several in ("oneOf", "anyOf", "allOf"):
+        if several in schema:
+            first = next((each for each in schema[several] if each.get("type") != "null"), {})
+            return _resolved(document, first | {name: schema[name] for name in ("description",) if name in schema})
+    if "$ref" in schema:
+        named: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+        return _resolved(document, named | {name: schema[name] for name in ("description",) if name in schema})
+    return schema
+
+
+def _fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[Field]:
+    """Fields in fields have their names joined by a point; `[]` marks those of a list."""
+    told = _resolved(document, schema)
+    for name, inner in told.get("properties", {}).items():
+        whole = _resolved(document, inner)
+        required = name in told.get("required", ())
+        yield Field(f"{prefix}{name}", _kind(whole, inner), required, whole.get("description", ""))
+        if whole.get("type") == "array":
+            yield from _fields(document, whole["items"], f"{prefix}{name}[].")
+        elif "properties" in whole:
+            yield from _fields(document, whole, f"{prefix}{name}.")
+
+
+def _kind(schema: dict[str, Any], outer: dict[str, Any] | None = None) -> str:
+    """In words: text, number, one of …"""
+    named = schema.get("type", "any")
+    kinds = named if isinstance(named, list) else [named]
+    nullable = "null" in kinds or any(each.get("type") == "null" for each in (outer or {}).get("oneOf", ()))
+    words = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
+    plain = next((words.get(kind, kind) for kind in kinds if kind != "null"), "any")
+    plain = {"date-time": "time", "uuid": "UUID", "uri": "address"}.get(schema.get("format", ""), plain)
+    if choices := [str(each) for each in schema.get("enum", ()) if each is not None]:
+        plain = f"one of {', '.join(choices)}"
+    if most := schema.get("maxLength"):
+        plain += f", up to {most} characters"
+    return f"{plain}, or null" if nullable else plain
+
+
+def _example(document: dict[str, Any], schema: dict[str, Any], *, name: str = "", required_only: bool = False) -> Any:
+    told = _resolved(document, schema)
+    kinds = told.get("type", "object")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if name in TEXTS and kind == "string":
+        return TEXTS[name]
+    if "enum" in told:
+        return told["enum"][0]
+    if "properties" in told:
+        names = told.get("required", list(told["properties"])) if required_only else list(told["properties"])
+        names = names or list(told["properties"])[:1]
+        return {each: _example(document, told["properties"][each], name=each) for each in names}
+    if kind == "array":
+        return [_example(document, told["items"])]
+    if kind == "object":
+        return {}
+    return EXAMPLES.get(told.get("format", ""), EXAMPLES.get(kind, "…"))
