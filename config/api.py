@@ -32,7 +32,7 @@ def document() -> dict[str, Any]:
 
 @cache
 def _rendered(renderer: type[OpenApiJsonRenderer | OpenApiYamlRenderer]) -> bytes:
-    content: bytes = renderer().render(document(), renderer_context={})  # type: ignore[no-untyped-call]
+    content: bytes = renderer().render(document(), renderer_context={})
     return content
 
 

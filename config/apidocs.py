@@ -115,7 +115,7 @@ def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
     """Without references; of alternatives the first that is not null."""
     for several in ("oneOf", "anyOf", "allOf"):
         if several in schema:
-            first = next((each for each in schema[several] if each.get("type") != "null"), {})
+            first: dict[str, Any] = next((each for each in schema[several] if each.get("type") != "null"), {})
             return _resolved(document, first | {name: schema[name] for name in ("description",) if name in schema})
     if "$ref" in schema:
         named: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
@@ -141,8 +141,8 @@ def _kind(schema: dict[str, Any], outer: dict[str, Any] | None = None) -> str:
     named = schema.get("type", "any")
     kinds = named if isinstance(named, list) else [named]
     nullable = "null" in kinds or any(each.get("type") == "null" for each in (outer or {}).get("oneOf", ()))
-    words = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
-    plain = next((words.get(kind, kind) for kind in kinds if kind != "null"), "any")
+    words: dict[Any, str] = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
+    plain: str = next((words.get(kind, kind) for kind in kinds if kind != "null"), "any")
     plain = {"date-time": "time", "uuid": "UUID", "uri": "address"}.get(schema.get("format", ""), plain)
     if choices := [str(each) for each in schema.get("enum", ()) if each is not None]:
         plain = f"one of {', '.join(choices)}"

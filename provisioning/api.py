@@ -49,7 +49,7 @@ class WindowShown(Serializer):
 
 class Windows(ApiView):
     @described("Windows", "Open a window", request=Scan, responses={201: WindowShown})
-    @idempotent
+    @idempotent()
     def post(self, request: Request) -> Response:
         """On the device whose label says `text`: 404 as if absent; 409 while somebody else's is open."""
         user = require_technician(self.user)

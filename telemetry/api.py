@@ -30,7 +30,7 @@ PARAMETERS = [
 
 class Reading(Serializer):
     attribute = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     unit = serializers.CharField()
     value = serializers.JSONField(help_text="A number, a text, yes or no, or a position.")
     at = serializers.DateTimeField()

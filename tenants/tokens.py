@@ -38,13 +38,13 @@ class Made(NamedTuple):
 
 def create(*, by: User, name: str, group: Group, role: int, expires_at: datetime | None = None) -> Made:
     """A token for oneself; the secret is in nothing but the answer."""
-    if not by.may(Role(role), str(group.path)):
+    if by.organisation is None or not by.may(Role(role), str(group.path)):
         raise ValidationError("A token can't do more than you may.")
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         token = ApiToken.objects.create(
             user=by,
-            organisation_id=by.organisation_id,
+            organisation=by.organisation,
             name=name,
             group=group,
             role=role,

@@ -19,7 +19,7 @@ from tenants.access import require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import NEWEST_FIRST, Order, page
-from tenants.api.problems import BadQuery, Conflict, Problem
+from tenants.api.problems import BadQuery, Conflict, Problem, refused
 from tenants.api.schema import OpenApiParameter, OpenApiResponse, described, listing
 from tenants.api.scoped import Choice
 from tenants.models import Group, Role
@@ -116,7 +116,7 @@ class Devices(ApiView):
             raise BadQuery({"group": ["There is no such group."]})
         form = DeviceFilter({name: given[name] for name in given if name not in {"after", "before"}}, user=self.user)
         if not form.is_valid():
-            raise BadQuery({name: list(errors) for name, errors in form.errors.items()})
+            raise BadQuery(refused(form).detail)
         return pages.found(form, self.user, group)[1]
 
 

@@ -12,7 +12,7 @@ from devices.models import Attribute, Device, Event, RecipeVersion
 from tenants.api.base import Serializer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 TAGS = 50
 UNTAKEN = ("\x00", *map(chr, range(0xD800, 0xE000)))
@@ -23,7 +23,7 @@ class Tags(serializers.DictField):
 
     child = serializers.CharField(max_length=200, allow_blank=True)
 
-    def to_internal_value(self, data: Any) -> Mapping[str, str]:
+    def to_internal_value(self, data: Any) -> dict[str, str]:
         tags: dict[str, str] = super().to_internal_value(data)
         if len(tags) > TAGS:
             raise serializers.ValidationError(f"Up to {TAGS} tags.")
@@ -76,7 +76,7 @@ class ModelShown(Named):
 
 class AttributeShown(Serializer):
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     type = serializers.ChoiceField(Attribute.Type.choices)
     unit = serializers.CharField()
     minimum = serializers.FloatField(allow_null=True)

@@ -1,1 +1,1 @@
-"""The people-facing REST API's conventions (docs/api.md), shared by every room, and what it says of groups and oneself."""
+"""The people-facing REST API's conventions (docs/api.md), for every room; and its groups, and oneself."""

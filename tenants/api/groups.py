@@ -14,7 +14,7 @@ from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
 from tenants.api.problems import BadQuery, Conflict
-from tenants.api.schema import OpenApiParameter, described, listing
+from tenants.api.schema import described, listing
 from tenants.api.scoped import Choice
 from tenants.models import Group, Role
 
@@ -31,13 +31,13 @@ def managed(user: User) -> GroupQuerySet:
 class GroupShown(Serializer):
     id = serializers.IntegerField()
     name = serializers.CharField()
-    parent = serializers.IntegerField(allow_null=True, help_text="Null if you see none above it.")
+    parent = serializers.IntegerField(allow_null=True, help_text="Null if you see none above it.")  # type: ignore[assignment]
     leaf = serializers.BooleanField(help_text="Only leaves hold devices.")
 
 
 class GroupNew(Serializer):
     name = serializers.CharField(max_length=120)
-    parent = Choice(managed, help_text="A group that you manage and that holds no devices.")
+    parent = Choice(managed, help_text="A group that you manage and that holds no devices.")  # type: ignore[assignment]
 
 
 class GroupName(Serializer):
@@ -45,12 +45,12 @@ class GroupName(Serializer):
 
 
 class GroupPlace(Serializer):
-    parent = Choice(managed, help_text="Where to hang it, with all that is below it.")
+    parent = Choice(managed, help_text="Where to hang it, with all that is below it.")  # type: ignore[assignment]
 
 
 class GroupQuery(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name.")
-    parent = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1, help_text="Directly below it.")
+    parent = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1, help_text="Directly below it.")  # type: ignore[assignment]
 
 
 class Groups(ApiView):
@@ -61,7 +61,7 @@ class Groups(ApiView):
         return found.answer(_show(self.user, found.rows))
 
     @described("Groups", "Create a group", request=GroupNew, responses={201: GroupShown})
-    @idempotent
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Adds a group below one that you manage. A group that holds devices takes none below it."""
         given = self.read(GroupNew)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
@@ -25,40 +25,44 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from tenants.models import Replay
+    from tenants.models import Replay, User
 
 HEADER = "Idempotency-Key"
-V = TypeVar("V")
-P = ParamSpec("P")
-Handler = "Callable[Concatenate[V, Request, P], Response]"
+F = TypeVar("F", bound="Callable[..., Response]")
 
 
-def idempotent(handler: Callable[Concatenate[V, Request, P], Response] | None = None, *, secret: bool = False) -> Any:
+def idempotent(*, secret: bool = False) -> Callable[[F], F]:
     """Decorates the `post` that creates something; `secret` where the answer shows a secret."""
-    if handler is None:
-        return lambda handler: idempotent(handler, secret=secret)
 
-    @wraps(handler)
-    def once(view: V, request: Request, *args: P.args, **kwargs: P.kwargs) -> Response:
-        key = request.headers.get(HEADER)
-        if key is None:
-            return handler(view, request, *args, **kwargs)
-        _check(key)
-        given = {"user": request.user, "key": key, "route": request.path, "digest": _digest(request)}
-        try:
-            with transaction.atomic():
-                replay = claim(**given)
-                response = handler(view, request, *args, **kwargs)
-                _keep(replay, response, secret=secret)
-                return response
-        except IntegrityError:
-            kept = recall(user=given["user"], key=key)
-            if kept is None:
-                raise
-            return _again(kept, given["digest"])
+    def decorate(handler: F) -> F:
+        @wraps(handler)
+        def once(view: object, request: Request, *args: object, **kwargs: object) -> Response:
+            key = request.headers.get(HEADER)
+            if key is None:
+                return handler(view, request, *args, **kwargs)
+            _check(key)
+            return _once(key, request, lambda: handler(view, request, *args, **kwargs), secret=secret)
 
-    once.idempotent = True  # type: ignore[attr-defined]  # for the schema
-    return once
+        once.idempotent = True  # type: ignore[attr-defined]  # for the schema
+        return cast("F", once)
+
+    return decorate
+
+
+def _once(key: str, request: Request, carry_out: Callable[[], Response], *, secret: bool) -> Response:
+    user = cast("User", request.user)
+    digest = _digest(request, user)
+    try:
+        with transaction.atomic():
+            replay = claim(user=user, key=key, route=request.path, digest=digest)
+            response = carry_out()
+            _keep(replay, response, secret=secret)
+            return response
+    except IntegrityError:
+        kept = recall(user=user, key=key)
+        if kept is None:
+            raise
+        return _again(kept, digest)
 
 
 def _check(key: str) -> None:
@@ -66,11 +70,12 @@ def _check(key: str) -> None:
         raise ValidationError({HEADER: ["Send 1 to 255 printable characters, such as a UUID."]})
 
 
-def _digest(request: Request) -> bytes:
+def _digest(request: Request, user: User) -> bytes:
     """Of the address, the token's reach and what was sent; files by their content."""
-    digest = hashlib.sha256(f"{request.path}\n{sorted(request.user.grants)}\n".encode())
-    files = request.FILES
-    plain = {name: value for name, value in request.data.items() if name not in files} if files else request.data
+    digest = hashlib.sha256(f"{request.path}\n{sorted(user.grants)}\n".encode())
+    files: Any = request.FILES
+    data: Any = request.data
+    plain = {name: value for name, value in data.items() if name not in files} if files else data
     digest.update(json.dumps(plain, sort_keys=True, cls=DjangoJSONEncoder).encode())
     for name in sorted(files):
         digest.update(name.encode())

@@ -69,7 +69,7 @@ class Problem(APIException):
 
 def refused(form: forms.BaseForm) -> ValidationError:
     """What a form says, for the API."""
-    said = {name: list(errors) for name, errors in form.errors.items()}
+    said = {name: [str(each) for each in errors] for name, errors in form.errors.items()}
     if "__all__" in said:
         said["non_field_errors"] = said.pop("__all__")
     return ValidationError(said)

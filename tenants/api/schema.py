@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.utils.text import slugify
 from drf_spectacular.openapi import AutoSchema
@@ -13,6 +13,10 @@ from tenants.api.idempotency import HEADER
 from tenants.api.paging import PageQuery
 from tenants.api.problems import CONTENT_TYPE
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
 PROBLEM = {"$ref": "#/components/responses/Problem"}
 KEY = {
     "in": "header",
@@ -78,12 +82,12 @@ def with_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
-def described(tag: str, summary: str, **kwargs: Any) -> Any:
+def described(tag: str, summary: str, **kwargs: Any) -> Callable[[F], F]:
     """Of one method: its group in the document, its name in words, and `extend_schema`'s own arguments."""
     return extend_schema(tags=[tag], summary=summary, **kwargs)
 
 
-def listing(tag: str, summary: str, row: type[serializers.Serializer[Any]], **kwargs: Any) -> Any:
+def listing(tag: str, summary: str, row: type[serializers.Serializer[Any]], **kwargs: Any) -> Callable[[F], F]:
     """Of a `get` that answers with `paging.page(…).answer(…)`."""
     name = row.__name__
     fields = {

@@ -23,23 +23,17 @@ class Choice(PrimaryKeyRelatedField[Model]):
         "incorrect_type": "Send an id: a whole number.",
     }
 
-    def __init__(self, scope: Callable[[User], QuerySet[Any]] | None = None, **kwargs: Any) -> None:
+    def __init__(self, scope: Callable[[User], QuerySet[Any]], **kwargs: Any) -> None:
         self.scope = scope
         super().__init__(**kwargs | {"queryset": User.objects.none()})
 
     def get_queryset(self) -> QuerySet[Any]:
         user = self.context.get("user")
-        if self.scope is None or user is None:
-            return super().get_queryset()
-        return self.scope(user)
+        return self.scope(user) if user else User.objects.none()
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("incorrect_type")
         if not 0 < data < 2**63:
             self.fail("does_not_exist", pk_value=data)
-        return super().to_internal_value(data)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Choice:
-        again = {name: value for name, value in self._kwargs.items() if name != "queryset"}
-        return Choice(*self._args, **again)
+        return super().to_internal_value(data)  # type: ignore[arg-type]

@@ -84,4 +84,5 @@ class TokenForm(forms.Form):
 
 def _indented(group: Group, user: User) -> str:
     top = min(len(path) for path in user.reach() if group.path.startswith(path))
-    return "\u2003" * ((len(group.path) - top) // Group.steplen) + group.name
+    spaces = "\u2003" * ((len(group.path) - top) // Group.steplen)
+    return f"{spaces}{group.name}"

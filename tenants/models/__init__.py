@@ -3,8 +3,8 @@
 from tenants.models.change import Change, ChangeQuerySet
 from tenants.models.idempotency import Replay
 from tenants.models.people import Membership, User, UserManager
-from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Role, default_proofs, under
 from tenants.models.token import ApiToken, ApiTokenQuerySet
+from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Role, default_proofs, under
 
 __all__ = [
     "ApiToken",
