@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.views import exception_handler
 
-from tenants.api.problems import CONTENT_TYPE, KINDS, BadQuery, Conflict, Problem, problem
+from tenants.api.problems import CONTENT_TYPE, KINDS, Conflict, Problem, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if response is None:
         return None
     if isinstance(error, ValidationError):
-        where = "parameter" if isinstance(error, BadQuery) else "pointer"
+        where = getattr(error, "where", "pointer")
         response.data = problem("invalid", "Some values can't be accepted.", errors=list(_errors(error.detail, where)))
     else:
         code = getattr(error.detail, "code", "") if isinstance(error, APIException) else ""

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
-from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from tenants.api.problems import Problem
+from tenants.api.problems import BadHeader, Problem
 from tenants.replays import claim, recall
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def _once(key: str, request: Request, carry_out: Callable[[], Response], *, secr
 
 def _check(key: str) -> None:
     if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise ValidationError({HEADER: ["Send 1 to 255 printable characters, such as a UUID."]})
+        raise BadHeader({HEADER: ["Send 1 to 255 printable characters, such as a UUID."]})
 
 
 def _digest(request: Request, user: User) -> bytes:

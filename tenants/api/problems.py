@@ -78,6 +78,14 @@ def refused(form: forms.BaseForm) -> ValidationError:
 class BadQuery(ValidationError):
     """Errors of query parameters: name -> messages."""
 
+    where = "parameter"
+
+
+class BadHeader(ValidationError):
+    """Errors of headers: name -> messages."""
+
+    where = "header"
+
 
 def problem(slug: str, detail: str = "", **members: object) -> dict[str, object]:
     kind = KINDS[slug]

@@ -45,6 +45,7 @@ COMPONENTS: dict[str, Any] = {
                             "detail": {"type": "string"},
                             "pointer": {"type": "string", "description": "Place in the body: a JSON pointer."},
                             "parameter": {"type": "string", "description": "Name of the query parameter."},
+                            "header": {"type": "string", "description": "Name of the header."},
                         },
                     },
                 },

@@ -69,7 +69,7 @@ def test_a_narrowed_token_gets_what_a_viewer_gets(name: str, client: Client, wor
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer", "Bearer ", "Bearer nonsense", "Basic YTpi", "Bearer hdo_é", "", "bearer \u00ff\u00fe", "x" * 5000],
+    ["Bearer", "Bearer ", "Bearer nonsense", "Basic YTpi", "Bearer hdo_é", "", "bearer \u00ff", "x" * 5000],
 )
 def test_what_is_no_token_opens_nothing(header: str, client: Client, world: World) -> None:
     client.force_login(world.owner)  # who names a token is not answered as somebody else
