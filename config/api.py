@@ -50,7 +50,7 @@ def schema_yaml(request: HttpRequest) -> HttpResponse:
 def docs(request: HttpRequest) -> HttpResponse:
     context = {
         "sections": apidocs.sections(document()),
-        "problems": problems.KINDS.values(),
+        "problems": [(kind, apidocs.prose(kind.meaning)) for kind in problems.KINDS.values()],
         "site": f"{request.scheme}://{request.get_host()}",
         "limits": {
             "seconds": settings.API_LIMIT_SECONDS,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.utils.html import format_html, format_html_join
 from django.utils.text import slugify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from django.utils.safestring import SafeString
 
 METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLES = {
@@ -21,10 +25,18 @@ EXAMPLES = {
 }
 TEXTS = {
     "serial": "K7QX2M9TB4WC",
+    "text": "K7QX 2M9T B4WC",
     "name": "Generator 2",
-    "group": "Boise",
-    "next": None,
+    "group.name": "Boise",
+    "grants.name": "Boise",
+    "model.name": "KG-250",
+    "token.name": "Nightly export",
+    "organisation": "Kanarra",
+    "attribute": "rpm",
+    "label": "Engine speed",
+    "unit": "rpm",
     "email": "admin@kanarra.example",
+    "next": None,
 }
 
 
@@ -34,6 +46,10 @@ class Field:
     kind: str
     required: bool
     text: str
+
+    @property
+    def prose(self) -> SafeString:
+        return prose(self.text)
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,10 @@ class Operation:
     answer: list[Field]
     sent: str  # the example's body
     answered: str
+
+    @property
+    def prose(self) -> SafeString:
+        return prose(self.text)
 
     @property
     def curl(self) -> str:
@@ -71,6 +91,13 @@ class Section:
         return slugify(self.name)
 
 
+def prose(text: str) -> SafeString:
+    """Words between backticks are code."""
+    plain, *coded = re.split(r"`([^`]+)`", text)
+    rest = zip(coded[::2], coded[1::2], strict=True)
+    return format_html("{}{}", plain, format_html_join("", "<code>{}</code>{}", rest))
+
+
 def sections(document: dict[str, Any]) -> list[Section]:
     """One for each tag, in the order of the addresses."""
     found: dict[str, list[Operation]] = {}
@@ -86,7 +113,7 @@ def _operation(document: dict[str, Any], path: str, method: str) -> Operation:
     body = _json(told.get("requestBody", {}))
     status, answer = next((code, each) for code, each in told["responses"].items() if code.startswith("2"))
     answered = _json(answer)
-    example = json.dumps(_example(document, answered), indent=2) if answered else ""
+    example = json.dumps(_example(document, answered), indent=2, ensure_ascii=False) if answered else ""
     return Operation(
         anchor=told["operationId"],
         method=method.upper(),
@@ -143,7 +170,8 @@ def _kind(schema: dict[str, Any], outer: dict[str, Any] | None = None) -> str:
     nullable = "null" in kinds or any(each.get("type") == "null" for each in (outer or {}).get("oneOf", ()))
     words: dict[Any, str] = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
     plain: str = next((words.get(kind, kind) for kind in kinds if kind != "null"), "any")
-    plain = {"date-time": "time", "uuid": "UUID", "uri": "address"}.get(schema.get("format", ""), plain)
+    formats: dict[str, str] = {"date-time": "time", "uuid": "UUID", "uri": "address"}
+    plain = formats.get(schema.get("format", ""), plain)
     if choices := [str(each) for each in schema.get("enum", ()) if each is not None]:
         plain = f"one of {', '.join(choices)}"
     if most := schema.get("maxLength"):
@@ -155,16 +183,17 @@ def _example(document: dict[str, Any], schema: dict[str, Any], *, name: str = ""
     told = _resolved(document, schema)
     kinds = told.get("type", "object")
     kind = kinds if isinstance(kinds, str) else kinds[0]
-    if name in TEXTS and kind == "string":
-        return TEXTS[name]
+    last = name.rpartition(".")[2]
+    if kind == "string" and (name in TEXTS or last in TEXTS):
+        return TEXTS.get(name, TEXTS.get(last))
     if "enum" in told:
         return told["enum"][0]
     if "properties" in told:
         names = told.get("required", list(told["properties"])) if required_only else list(told["properties"])
         names = names or list(told["properties"])[:1]
-        return {each: _example(document, told["properties"][each], name=each) for each in names}
+        return {each: _example(document, told["properties"][each], name=f"{last}.{each}") for each in names}
     if kind == "array":
-        return [_example(document, told["items"])]
+        return [_example(document, told["items"], name=name)]
     if kind == "object":
         return {}
     return EXAMPLES.get(told.get("format", ""), EXAMPLES.get(kind, "…"))

@@ -33,8 +33,6 @@ class Tags(serializers.DictField):
 
 
 class Named(Serializer):
-    """What stands in a list of its own, as far as others refer to it."""
-
     id = serializers.IntegerField()
     name = serializers.CharField()
 

@@ -20,7 +20,7 @@ S = TypeVar("S", bound="Serializer")
 
 
 class Serializer(serializers.Serializer[Any]):
-    """Shows and reads; what is not among its fields is refused, so that a misspelt name is not silently dropped."""
+    # No docstring: those of serializers are published. A field that is not known is refused rather than dropped.
 
     def __init__(self, instance: Any = None, data: Any = empty, **kwargs: Any) -> None:
         super().__init__(instance, data, **kwargs)

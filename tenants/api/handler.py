@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as Invalid
 from django.db.models import ProtectedError
-from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.views import exception_handler
 
 from tenants.api.problems import CONTENT_TYPE, KINDS, Conflict, Problem, problem
@@ -32,7 +32,8 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     else:
         code = getattr(error.detail, "code", "") if isinstance(error, APIException) else ""
         members = error.members if isinstance(error, Problem) else {}
-        response.data = problem(_slug(code, response.status_code), str(response.data["detail"]), **members)
+        said = "" if isinstance(error, NotAuthenticated) else str(response.data["detail"])
+        response.data = problem(_slug(code, response.status_code), said, **members)
     response.content_type = CONTENT_TYPE
     return response
 

@@ -28,7 +28,7 @@ KINDS = {
     for kind in (
         Kind("parse-error", 400, "The body can't be read: it is not JSON, or nested too deeply."),
         Kind("invalid", 400, "Some values can't be accepted; `errors` names each, and nothing was done."),
-        Kind("not-authenticated", 401, "No token was sent, or one that opens nothing (any more)."),
+        Kind("not-authenticated", 401, "Send a token that is live: `Authorization: Bearer hdo_…`."),
         Kind("permission-denied", 403, "A browser's request came without its CSRF token."),
         Kind("not-found", 404, "There is no such thing, or it is not yours: the two are told apart by nobody."),
         Kind("method-not-allowed", 405, "This address does not take this method; `Allow` names those that it takes."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -12,6 +13,8 @@ from tenants.models.people import User
 from tenants.models.tree import Group, Organisation, Role, under
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from django.contrib.auth.models import AnonymousUser
 
 
@@ -52,6 +55,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def last_day(self) -> date | None:
+        """On which it works, in UTC."""
+        return (self.expires_at - timedelta(microseconds=1)).astimezone(UTC).date() if self.expires_at else None
 
     def narrow(self, grants: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """What is left of a user's grants: the lower role in the deeper group."""

@@ -18,7 +18,6 @@ from django.test import Client
 
 from devices.models import Credential, Device
 from tenants import groups, replays, tasks, tokens
-from tenants.api import groups as endpoint
 from tenants.models import Group, Replay, Role
 from tests import builders
 
@@ -82,7 +81,7 @@ def test_a_fault_of_ours_is_a_problem_without_reasons(world: World, monkeypatch:
     def fail(**kwargs: object) -> None:
         raise RuntimeError("secret reason")
 
-    monkeypatch.setattr(endpoint.groups, "create", fail)
+    monkeypatch.setattr(groups, "create", fail)
     client = Client(raise_request_exception=False)
     client.force_login(world.owner)
     answer = send(client, GROUPS, new(world))
@@ -107,7 +106,7 @@ def test_errors_name_their_place(admin: Client, world: World) -> None:
     tags = {"tags": {"site": {"a": 1}, "x\x00": "y"}}
     url = f"{DEVICES}{world.placed.serial}/"
     assert problem(admin.patch(url, tags, "application/json"))["errors"][0]["pointer"] == "#/tags/site"
-    queries = problem(admin.get(GROUPS, {"limit": 0, "after": "x"}))["errors"]
+    queries = problem(admin.get(f"{GROUPS}?limit=0&after=x"))["errors"]
     assert queries == [{"parameter": "limit", "detail": "Ensure this value is greater than or equal to 1."}]
 
 

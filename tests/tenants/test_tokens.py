@@ -19,8 +19,6 @@ from tests.access import table
 from tests.access.main import window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tenants.models import Group, User
     from tests.conftest import World
 
@@ -147,7 +145,7 @@ PAGE = "/tokens/"
 
 
 @pytest.fixture
-def technician(client: Client, world: World) -> Iterator[Client]:
+def technician(client: Client, world: World) -> Client:
     client.force_login(world.technician)
     return client
 
