@@ -168,10 +168,10 @@ def _kind(schema: dict[str, Any], outer: dict[str, Any] | None = None) -> str:
     named = schema.get("type", "any")
     kinds = named if isinstance(named, list) else [named]
     nullable = "null" in kinds or any(each.get("type") == "null" for each in (outer or {}).get("oneOf", ()))
-    words: dict[Any, str] = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
-    plain: str = next((words.get(kind, kind) for kind in kinds if kind != "null"), "any")
-    formats: dict[str, str] = {"date-time": "time", "uuid": "UUID", "uri": "address"}
-    plain = formats.get(schema.get("format", ""), plain)
+    words = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
+    plain = [*(str(kind) for kind in kinds if kind != "null"), "any"][0]
+    formats = {"date-time": "time", "uuid": "UUID", "uri": "address"}
+    plain = formats.get(str(schema.get("format")), words.get(plain, plain))
     if choices := [str(each) for each in schema.get("enum", ()) if each is not None]:
         plain = f"one of {', '.join(choices)}"
     if most := schema.get("maxLength"):

@@ -87,14 +87,14 @@ def _digest(request: Request, user: User) -> bytes:
 def _keep(replay: Replay, response: Response, *, secret: bool) -> None:
     replay.status = response.status_code
     replay.location = response.get("Location", "")
-    replay.body = None if secret else json.loads(json.dumps(response.data, cls=DjangoJSONEncoder))
+    replay.body = "" if secret else json.dumps(response.data, cls=DjangoJSONEncoder)
     replay.save(update_fields=["status", "location", "body"])
 
 
 def _again(kept: Replay, digest: bytes) -> Response:
     if bytes(kept.digest) != digest:
         raise Problem("idempotency-key-reused")
-    if kept.body is None:
+    if not kept.body:
         raise Problem("secret-shown-once", resource=kept.location)
     headers = {"Idempotent-Replayed": "true"} | ({"Location": kept.location} if kept.location else {})
-    return Response(kept.body, status=kept.status, headers=headers)
+    return Response(json.loads(kept.body), status=kept.status, headers=headers)

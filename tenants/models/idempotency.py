@@ -9,7 +9,7 @@ from tenants.models.people import User
 class Replay(models.Model):
     """The answer to a creation, kept for a day, so that the same request sent again creates nothing more.
 
-    `body` is null where the answer held a secret: secrets are shown once, and stored nowhere.
+    `body` is empty where the answer held a secret: secrets are shown once, and stored nowhere.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
@@ -18,7 +18,7 @@ class Replay(models.Model):
     digest = models.BinaryField(max_length=32)  # of the route, the scope and what was sent
     status = models.PositiveSmallIntegerField(default=0)
     location = models.CharField(max_length=500, blank=True)
-    body = models.JSONField(null=True)
+    body = models.TextField(blank=True)  # JSON
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 
     class Meta:

@@ -182,7 +182,7 @@ def test_a_secret_is_not_shown_again(admin: Client, world: World) -> None:
     told = problem(again)
     assert (told["status"], told["resource"]) == (409, first["Location"])
     assert secret not in again.content.decode()
-    assert Replay.objects.get().body is None
+    assert Replay.objects.get().body == ""
     assert (Device.objects.filter(name="Fresh").count(), Credential.objects.count()) == (1, 1)
 
 
