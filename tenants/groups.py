@@ -21,31 +21,24 @@ def create_organisation(*, name: str, slug: str, **settings: object) -> Organisa
         return Organisation.objects.create(root=root, slug=slug, **settings)
 
 
-def create(*, parent: Group, name: str) -> Group:
+def create(*, parent: Group, name: str, by: User | None = None) -> Group:
     """Add a child below `parent`; refuses a parent that holds devices."""
     with transaction.atomic():
         locked = _lock(parent)
         _refuse_holder(locked)
         group: Group = Group.objects.add_child(locked, {"name": name})
+        _record(group, by, f"Group {name} made in {locked}")
         return group
 
 
-def rename(*, group: Group, name: str, by: User | None) -> None:
+def rename(*, group: Group, name: str, by: User | None = None) -> None:
     with transaction.atomic():
         locked = _lock(group)
-        former, locked.name = locked.name, name
-        locked.save(update_fields=["name"])
-        organisation = Organisation.objects.get(root__path=locked.root_path)
-        Change.objects.create(
-            organisation=organisation,
-            path=locked.path,
-            by=by,
-            what=f"{former} renamed to {name}"[:300],
-            data={"group": locked.pk},
-        )
+        if Group.objects.filter(pk=locked.pk).exclude(name=name).update(name=name):
+            _record(locked, by, f"{locked} renamed to {name}")
 
 
-def move(*, group: Group, to: Group) -> None:
+def move(*, group: Group, to: Group, by: User | None = None) -> None:
     """Hang `group` below `to`, with all that is below it; never across organisations."""
     with transaction.atomic():
         # In one order, so that two opposite moves wait for each other instead of both giving up.
@@ -58,9 +51,10 @@ def move(*, group: Group, to: Group) -> None:
             raise ValidationError("A group can't move below itself.")
         _refuse_holder(target)
         Group.objects.move(moving, target, "last-child")
+        _record(Group.objects.get(pk=moving.pk), by, f"{moving} moved into {target}")
 
 
-def delete(*, group: Group) -> None:
+def delete(*, group: Group, by: User | None = None) -> None:
     """Remove an empty leaf that nobody is a member of."""
     with transaction.atomic():
         locked = _lock(group)
@@ -68,6 +62,7 @@ def delete(*, group: Group) -> None:
             raise ValidationError("Only an empty group can be deleted.")
         if locked.memberships.exists():
             raise ValidationError("People are still members of this group.")
+        _record(locked, by, f"Group {locked} deleted")
         locked.delete()
 
 
@@ -84,3 +79,11 @@ def _holds_devices(group: Group) -> bool:
 def _refuse_holder(group: Group) -> None:
     if _holds_devices(group):
         raise ValidationError(f"{group} holds devices; only a group without devices can have groups below it.")
+
+
+def _record(group: Group, by: User | None, what: str) -> None:
+    organisation = Organisation.objects.filter(root__path=group.root_path).first()
+    if organisation is not None:
+        Change.objects.create(
+            organisation=organisation, path=group.path, by=by, what=what[:300], data={"group": group.pk}
+        )

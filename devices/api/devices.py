@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import assignments, credentials, editing, labels, pages, registry, serials
+from devices import assignments, credentials, edits, labels, pages, registry, serials
 from devices.access import get_device
 from devices.api import shown
 from devices.forms.filter import DeviceFilter
@@ -131,8 +131,8 @@ class OneDevice(ApiView):
         device = get_device(self.user, serial, role=Role.ADMIN)
         _require_match(request, device)
         try:
-            editing.change(device=device, by=self.user, **self.read(DeviceChange))
-        except editing.Changed:
+            edits.change(device=device, by=self.user, **self.read(DeviceChange))
+        except assignments.Moved:
             raise _stale(request) from None
         return _answer(get_device(self.user, serial))
 

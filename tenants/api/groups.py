@@ -65,7 +65,7 @@ class Groups(ApiView):
     def post(self, request: Request) -> Response:
         """Adds a group below one that you manage. A group that holds devices takes none below it."""
         given = self.read(GroupNew)
-        group = groups.create(parent=given["parent"], name=given["name"])
+        group = groups.create(parent=given["parent"], name=given["name"], by=self.user)
         location = reverse("tenants:api-group", kwargs={"pk": group.pk})
         return Response(_show(self.user, [group])(group), status=201, headers={"Location": location})
 
@@ -101,7 +101,7 @@ class OneGroup(ApiView):
         group = get_group(self.user, pk, role=Role.ADMIN)
         if group.path in self.user.reach(Role.ADMIN):
             raise Conflict("Your own powers begin at this group. Somebody above it can delete it.")
-        groups.delete(group=group)
+        groups.delete(group=group, by=self.user)
         return Response(status=204)
 
     def _shown(self, group: Group) -> Response:
@@ -115,7 +115,7 @@ class GroupMove(ApiView):
         group = get_group(self.user, pk, role=Role.ADMIN)
         if group.path in self.user.reach(Role.ADMIN):
             raise Conflict("Your own powers begin at this group. Somebody above it can move it.")
-        groups.move(group=group, to=self.read(GroupPlace)["parent"])
+        groups.move(group=group, to=self.read(GroupPlace)["parent"], by=self.user)
         moved = get_group(self.user, pk)
         return Response(_show(self.user, [moved])(moved))
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices import credentials, editing
+from devices import assignments, credentials, edits
 from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
 from tests import builders
 
@@ -122,7 +122,7 @@ def test_a_change_is_an_event_and_leaves_the_rest(admin: Client, world: World) -
         "Anaheim One",
     )
     event = Event.objects.filter(device=world.placed).latest("id")
-    assert (event.kind, event.by, event.data) == ("changed", world.admin, {"changed": ["description", "tags"]})
+    assert (event.kind, event.by, event.data) == ("changed", world.admin, {"fields": ["description", "tags"]})
     before = len(kinds(world.placed))
     assert patch(admin, world.placed, {"description": "Roof"}).status_code == 200
     assert patch(admin, world.placed, {"model": None}).json()["model"] is None
@@ -136,8 +136,8 @@ def test_a_change_meanwhile_is_not_overwritten(admin: Client, world: World) -> N
     assert (late.status_code, late.json()["type"]) == (412, "/api/docs/#problem-precondition-failed")
     stale = Device.objects.get(pk=world.placed.pk)
     Device.objects.filter(pk=stale.pk).update(name="Three")
-    with pytest.raises(editing.Changed):
-        editing.change(device=stale, by=world.admin, description="x")
+    with pytest.raises(assignments.Moved):
+        edits.change(device=stale, by=world.admin, description="x")
     assert patch(admin, world.placed, {"name": "Four"}, **{"If-Match": "*"}).status_code == 200
 
 

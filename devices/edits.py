@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from devices import live
+from devices.assignments import Moved
 from devices.models import Device, Event
 
 if TYPE_CHECKING:
@@ -14,13 +16,9 @@ if TYPE_CHECKING:
 EDITABLE = ("name", "description", "tags", "model")
 
 
-class Changed(Exception):
-    """The device changed meanwhile; nothing was done."""
-
-
 def change(*, device: Device, by: User, **to: object) -> bool:
-    """Set any of `EDITABLE`, unless one of them, or the owner, changed since `device` was read. Whether there was any
-    difference."""
+    """Set any of `EDITABLE`; whether that changed anything. Raises `Moved` if one of them, or whose the device is,
+    changed since `device` was read."""
     differing = {name: value for name, value in to.items() if getattr(device, name) != value}
     if not differing:
         return False
@@ -28,13 +26,14 @@ def change(*, device: Device, by: User, **to: object) -> bool:
     with transaction.atomic():
         as_read = Device.objects.filter(pk=device.pk, assignment=device.assignment_id, **read)
         if as_read.update(**differing) != 1:
-            raise Changed
+            raise Moved
         Event.objects.create(
             organisation_id=device.organisation_id,
             device=device,
             assignment_id=device.assignment_id,
             by=by,
             kind=Event.Kind.CHANGED,
-            data={"changed": sorted(differing)},
+            data={"fields": sorted(differing)},
         )
+        transaction.on_commit(lambda: live.announce([f"device:{device.device_id}"]))
     return True
