@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q
+from django.db.models import Case, CharField, Q, Sum, Value, When
+from django.db.models.functions import Substr
 
-from tenants.models import Group
+from tenants.models import Group, under
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,14 +44,14 @@ def outline(user: User, current: Group | None = None) -> list[Node]:
     for path in opened:
         wanted |= Q(path__startswith=path, depth=len(path) // Group.steplen + 1)
     groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted)}
-    nodes = _nodes(groups.values(), _counts(user, ""), current, opened)
+    nodes = _nodes(groups.values(), _counts(user, tops, opened), current, opened)
     return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
 
 
 def children(user: User, parent: Group, *, skip: int = 0) -> Node:
     """One group with a page of its children."""
     below = Group.objects.visible_to(user).filter(path__startswith=parent.path, depth=parent.depth + 1)
-    nodes = _nodes([parent, *below], _counts(user, parent.path), None, {parent.path}, skip)
+    nodes = _nodes([parent, *below], _counts(user, [parent.path], {parent.path}), None, {parent.path}, skip)
     return nodes[parent.path]
 
 
@@ -80,14 +81,27 @@ def _within(path: str, tops: Iterable[str]) -> bool:
     return any(path.startswith(top) for top in tops)
 
 
-def _counts(user: User, below: str) -> Counter[str]:
-    """Path of each group -> devices in its subtree: one aggregate, added up along the paths."""
-    groups = Group.objects.visible_to(user).filter(path__startswith=below, devices__isnull=False).order_by()
+def _counts(user: User, tops: list[str], opened: set[str]) -> Counter[str]:
+    """Path of each shown group -> devices in its subtree.
+
+    Every leaf counts for the topmost group above it that is shown without children: the database adds up those, and
+    the few that come back are added up along their paths.
+    """
+    shown = [
+        When(path__startswith=path, then=Substr("path", 1, len(path) + Group.steplen)) for path in _deepest(opened)
+    ]
+    closed = [When(path__startswith=path, then=Value(path)) for path in tops]
+    bucket = Case(*shown, *closed, output_field=CharField())
+    leaves = Group.objects.visible_to(user).filter(under(tops), tally__devices__gt=0).order_by()
     counts: Counter[str] = Counter()
-    for path, number in groups.values_list("path").annotate(number=Count("devices")):
+    for path, number in leaves.values_list(bucket).annotate(number=Sum("tally__devices")):
         for above in ancestry(path):
             counts[above] += number
     return counts
+
+
+def _deepest(paths: Iterable[str]) -> list[str]:
+    return sorted(paths, key=len, reverse=True)
 
 
 def _nodes(

@@ -8,6 +8,7 @@ from devices.models.file import File, Part
 from devices.models.importing import Import, ImportQuerySet, Problem
 from devices.models.job import Job
 from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
+from devices.models.tally import Tally
 
 __all__ = [
     "Assignment",
@@ -33,5 +34,6 @@ __all__ = [
     "Recipe",
     "RecipeQuerySet",
     "RecipeVersion",
+    "Tally",
     "new_device_id",
 ]

@@ -58,18 +58,16 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
     def with_status(self) -> DeviceQuerySet:
         """Annotates `status`: one of `Device.Status`, by the database's clock."""
-        alive = Q(connection__last_seen_at__gt=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
-        gone = Q(connection__disconnected_at__gte=F("connection__last_seen_at"))
-        status: Any = Case(
-            When(locked_at__isnull=False, then=Value(Device.Status.LOCKED)),
-            When(Device.has_expired(), then=Value(Device.Status.EXPIRED)),
-            When(alive & ~gone, then=Value(Device.Status.ONLINE)),
-            When(connection__last_seen_at__isnull=False, then=Value(Device.Status.OFFLINE)),
-            default=Value(Device.Status.NEVER),
-            output_field=models.CharField(),
-        )
+        whens = [When(condition, then=Value(status)) for status, condition in Device.statuses().items()]
+        status: Any = Case(*whens, default=Value(Device.Status.NEVER), output_field=models.CharField())
         annotations = {"status": status}
         return self.select_related("connection").annotate(**annotations)
+
+    def in_status(self, status: str) -> DeviceQuerySet:
+        """Those whose status it is: asked for by its own condition, which the database can look up."""
+        if status == Device.Status.LOCKED:
+            return self.filter(locked_at__isnull=False)
+        return self.filter(Device.statuses()[status], locked_at=None)
 
 
 class Device(models.Model):
@@ -113,7 +111,16 @@ class Device(models.Model):
                 name="device_group_and_assignment_agree",
             ),
         ]
-        indexes = [models.Index(fields=["organisation", "name", "id"])]
+        indexes = [
+            models.Index(fields=["organisation", "name", "id"]),
+            # Few of many: a filter that finds them reads these alone.
+            models.Index(fields=["organisation", "name"], name="device_locked", condition=Q(locked_at__isnull=False)),
+            models.Index(
+                fields=["organisation", "expires_at"],
+                name="device_not_activated",
+                condition=Q(activated_at=None, expires_at__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -132,6 +139,22 @@ class Device(models.Model):
             raise ValidationError({"version": "This recipe belongs to another organisation."})
         if self.model and self.model.organisation_id != self.organisation_id:
             raise ValidationError({"model": "This model belongs to another organisation."})
+
+    @staticmethod
+    def statuses() -> dict[str, Q]:
+        """Condition of each status, by the database's clock; the first that holds is the device's."""
+        alive = Q(connection__last_seen_at__gt=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
+        gone = Q(connection__disconnected_at__gte=F("connection__last_seen_at"))
+        stayed = Q(connection__disconnected_at=None) | Q(connection__disconnected_at__lt=F("connection__last_seen_at"))
+        silent = Q(connection__last_seen_at__lte=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
+        waits = Q(expires_at=None) | Q(expires_at__gt=Now()) | Q(activated_at__isnull=False)
+        return {
+            Device.Status.LOCKED: Q(locked_at__isnull=False),
+            Device.Status.EXPIRED: Device.has_expired(),
+            Device.Status.ONLINE: alive & stayed,
+            Device.Status.OFFLINE: silent | gone,
+            Device.Status.NEVER: Q(connection=None) & waits,
+        }
 
     @staticmethod
     def has_expired(prefix: str = "") -> Q:

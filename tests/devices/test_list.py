@@ -290,6 +290,18 @@ def test_registering_is_offered_to_those_who_may(client: Client, world: World, w
     assert ("Register device" in client.get("/").content.decode()) is may
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("an", ["Anaheim One"]), ("ne", []), ("one", ["Anaheim One"]), ("ahei", ["Anaheim One"])],
+)
+def test_a_short_text_is_looked_for_at_the_beginning(client: Client, world: World, text: str, found: list[str]) -> None:
+    Device.objects.filter(pk=world.placed.pk).update(serial="KP0123456789", serial_key="KP0123456789")
+    client.force_login(world.viewer)
+    assert names(client, q=text) == found
+    assert names(client, q="kp") == names(client, q="0123") == ["Anaheim One"]
+    assert names(client, q="45") == []
+
+
 def test_names_are_text(client: Client, world: World) -> None:
     Device.objects.filter(pk=world.placed.pk).update(name="<script>alert(1)</script>")
     world.region.name = "<img src=x>"

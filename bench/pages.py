@@ -1,0 +1,309 @@
+"""What pages cost with a large fleet, beside the same pages with a small one.
+
+    python -m bench.pages [--devices 100000] [--groups 10000] [--rounds 40]
+
+Two databases on one PostgreSQL: 100 devices in 20 groups, and 100,000 in 10,000 at depth 8. Each is asked by a process
+of its own, in turns, as the whole organisation's admin and as a customer's, and cold of nothing: the page itself, from
+the view to the last byte. Prints queries and milliseconds (p50, p95) and their ratio; the bar is the same number of
+queries and a p95 within twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+from tests import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenants.models import Group, Organisation
+
+DEPTH, CHILDREN = 8, 4
+MODELS = ("KG-60", "KG-100", "KG-250", "KG-500")
+
+
+# The fleet ------------------------------------------------------------------------------------
+
+
+def make(devices: int, groups: int) -> None:
+    from django.core.management import call_command
+
+    from tenants.groups import create_organisation
+    from tenants.models import Membership, Role, User
+
+    call_command("migrate", verbosity=0)
+    organisation = create_organisation(name="Kanarra", slug="kanarra")
+    tree = grow(organisation, groups)
+    customer = next(group for group in tree if group.depth == 2)
+    for email, group in (("owner@kanarra.example", organisation.root), ("admin@customer.example", customer)):
+        user = User.objects.create_user(email, "x", organisation=organisation)
+        Membership.objects.create(user=user, group=group, role=Role.ADMIN)
+    fill(organisation, [group for group in tree if not group.numchild and group.depth > 2], devices)
+    settle()
+
+
+def grow(organisation: Organisation, number: int) -> list[Group]:
+    """A tree of so many groups, as deep as `DEPTH`, each inner one with some children."""
+    from tenants.models import Group
+
+    root = organisation.root
+    made: list[Group] = []
+    # Down to the bottom first, so that the depth is there however few groups there are; then broad.
+    chain = [root]
+    for _ in range(DEPTH - 1):
+        chain.append(_hang(chain[-1], made, "Line"))
+    queue = [root, *made]
+    while len(made) < number:
+        parent = queue.pop(0)
+        if parent.depth < DEPTH:
+            queue.extend(_hang(parent, made, "Site") for _ in range(CHILDREN) if len(made) < number)
+    Group.objects.bulk_create(made, batch_size=5000)
+    Group.objects.filter(pk=root.pk).update(numchild=root.numchild)
+    return list(Group.objects.all())
+
+
+def _hang(parent: Group, made: list[Group], name: str) -> Group:
+    from tenants.models import Group
+
+    parent.numchild += 1
+    path = Group._get_path(parent.path, parent.depth + 1, parent.numchild)
+    child = Group(name=f"{name} {len(made):05}", path=path, depth=parent.depth + 1)
+    made.append(child)
+    return child
+
+
+def fill(organisation: Organisation, leaves: list[Group], number: int) -> None:
+    """Nine of ten in a group, half of them heard within the minute; one of a hundred waits, some with tags."""
+    from django.utils.timezone import now
+
+    from devices import serials
+    from devices.models import Assignment, Connection, Device, DeviceModel, Recipe, RecipeVersion
+
+    models = [DeviceModel.objects.create(organisation=organisation, name=name) for name in MODELS]
+    version = RecipeVersion.objects.create(recipe=Recipe.objects.create(organisation=organisation, name="Gateway"))
+    for start in range(0, number, 5000):
+        batch = []
+        for index in range(start, min(start + 5000, number)):
+            serial = serials.generate()
+            tags = {"site": f"S{index % 997}"} | ({"rare": "yes"} if index % 10_000 == 50 else {})
+            name = f"Generator {index:06}"
+            batch.append(
+                Device(
+                    organisation=organisation,
+                    version=version,
+                    serial=serial,
+                    serial_key=serials.fold(serial),
+                    name=name,
+                    model=models[index % len(models)],
+                    tags=tags,
+                )
+            )
+        Device.objects.bulk_create(batch)
+        placed = [device for number_, device in enumerate(batch) if number_ % 100]
+        opened = Assignment.objects.bulk_create(
+            Assignment(device=device, group=leaves[device.pk * 7919 % len(leaves)]) for device in placed
+        )
+        for device, assignment in zip(placed, opened, strict=True):
+            device.group, device.assignment = assignment.group, assignment
+        Device.objects.bulk_update(placed, ["group", "assignment"], batch_size=1000)
+        heard = [device for device in placed if device.pk % 2]
+        Connection.objects.bulk_create(Connection(device=device, last_seen_at=now()) for device in heard)
+
+
+def settle() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+# Asking ---------------------------------------------------------------------------------------
+
+
+def pages(user: Any) -> dict[str, str]:
+    """Name -> address, the same questions for both fleets."""
+    from urllib.parse import urlencode
+
+    from devices.models import Device
+    from tenants.models import Group
+
+    visible = Device.objects.visible_to(user).filter(group__depth__gte=3).order_by("name")
+    some = visible[visible.count() // 2]
+    late = visible[visible.count() * 9 // 10]
+    path = some.group.path if some.group else ""
+    seen = Group.objects.visible_to(user)
+    middle = next(group for group in seen.order_by("depth") if path.startswith(group.path) and group.depth > 2)
+    found = {
+        "list": "",
+        "list of a group": urlencode({"group": middle.pk}),
+        "list, a late page": urlencode({"after": f"{late.pk}:{late.name}"}),
+        "search: a name": urlencode({"q": some.name}),
+        "search: part of many names": urlencode({"q": "erator"}),
+        "search: a serial": urlencode({"q": some.serial}),
+        "search: nothing": urlencode({"q": "no such device"}),
+        "search: nothing, two letters": urlencode({"q": "z!"}),
+        "status online": urlencode({"status": "online"}),
+        "status offline": urlencode({"status": "offline"}),
+        "status never": urlencode({"status": "never"}),
+        "status expired": urlencode({"status": "expired"}),
+        "status locked": urlencode({"status": "locked"}),
+        "model": urlencode({"model": some.model_id}),
+        "tag": urlencode({"tag": "rare"}),
+        "tag with value": urlencode({"tag": "site:S7"}),
+        "tag that nobody has": urlencode({"tag": "nobody"}),
+        "waiting": urlencode({"waiting": 1}),
+    }
+    addresses = {name: f"/?{query}" for name, query in found.items()}
+    return addresses | {
+        "tree": f"/groups/{middle.pk}/tree/",
+        "device": some.get_absolute_url(),
+        "events": f"/devices/{some.serial}/events/",
+    }
+
+
+def answer() -> None:
+    """The child's part: one line of JSON in, name and address; one out, queries and seconds."""
+    from django.conf import settings
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from tenants.models import User
+
+    settings.ALLOWED_HOSTS = ["testserver"]
+    asked = {}
+    for user in User.objects.order_by("pk"):
+        client = Client()
+        client.force_login(user)
+        asked[user.email.split("@")[0]] = (client, pages(user))
+    print(json.dumps({who: list(addresses) for who, (_, addresses) in asked.items()}), flush=True)
+    for line in sys.stdin:
+        who, name, counted = json.loads(line)
+        client, addresses = asked[who]
+        if counted:
+            with CaptureQueriesContext(connection) as queries:
+                client.get(addresses[name])
+            print(json.dumps(len(queries)), flush=True)
+            continue
+        began = time.perf_counter()
+        response = client.get(addresses[name])
+        took = time.perf_counter() - began
+        assert response.status_code == 200, (who, name, response.status_code)
+        print(json.dumps(took), flush=True)
+
+
+class Fleet:
+    """A process that asks one database."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "bench.pages", "--answer"]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.names: dict[str, list[str]] = self._hear()
+
+    def ask(self, who: str, name: str, *, counted: bool = False) -> float:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([who, name, counted]) + "\n")
+        self.process.stdin.flush()
+        heard: float = self._hear()
+        return heard
+
+    def _hear(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("A fleet's process has ended.")
+        return json.loads(line)
+
+
+def run(rounds: int, small: Fleet, large: Fleet) -> Iterator[tuple[str, list[str]]]:
+    for who, names in small.names.items():
+        for name in names:
+            queries = [fleet.ask(who, name, counted=True) for fleet in (small, large)]
+            times: tuple[list[float], list[float]] = ([], [])
+            for _ in range(rounds):
+                for fleet, taken in zip((small, large), times, strict=True):
+                    taken.append(fleet.ask(who, name) * 1000)
+            middles = [statistics.median(taken) for taken in times]
+            worst = [sorted(taken)[int(len(taken) * 0.95)] for taken in times]
+            figures = [f"{queries[0]:.0f}", f"{queries[1]:.0f}", *(f"{value:.1f}" for value in (*middles, *worst))]
+            fine = queries[0] == queries[1] and worst[1] <= 2 * worst[0]
+            yield f"{who}: {name}", [*figures, f"{worst[1] / worst[0]:.2f}", "" if fine else "MISSED"]
+
+
+def prepared(server: parts.PostgreSQL, name: str, devices: int, groups: int, folder: Path) -> dict[str, str]:
+    import psycopg
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = server.url.rsplit("/", 1)[0] + f"/{name}"
+    environment = os.environ | {"DEMO": "1", "DATABASE_URL": url, "VAR_DIR": str(folder)}
+    command = [sys.executable, "-m", "bench.pages", "--make", str(devices), str(groups)]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return environment
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--devices", type=int, default=100_000)
+    parser.add_argument("--groups", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--make", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.make or given.answer:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+        import django
+
+        django.setup()
+        make(*given.make) if given.make else answer()
+        return
+    initdb = parts.find("postgresql")
+    if initdb is None:
+        raise SystemExit("This needs PostgreSQL (on Debian: apt-get install postgresql).")
+    folder = Path(tempfile.mkdtemp(prefix="handover-bench-"))
+    server, redis = parts.PostgreSQL(initdb), parts.Redis()
+    try:
+        server.start()
+        redis.start()
+        os.environ |= {"REDIS_URL": redis.url, "STATIC_ROOT": str(folder / "static")}
+        report(server, folder, given)
+    finally:
+        server.stop()
+        redis.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(server: parts.PostgreSQL, folder: Path, given: argparse.Namespace) -> None:
+    collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
+    subprocess.run(collect, cwd=ROOT, env=os.environ | {"DEMO": "1"}, check=True)
+    began = time.monotonic()
+    small = Fleet(prepared(server, "small", 100, 20, folder))
+    large = Fleet(prepared(server, "large", given.devices, given.groups, folder))
+    print(f"fleets made in {time.monotonic() - began:.0f} s; 100 devices beside {given.devices:,}\n")
+    print(f"{'page':38} {'queries':>9} {'p50 ms':>15} {'p95 ms':>15} {'ratio':>6}")
+    try:
+        for name, (few, many, p50, great50, p95, great95, ratio, word) in run(given.rounds, small, large):
+            print(f"{name:38} {few:>4} {many:>4} {p50:>7} {great50:>7} {p95:>7} {great95:>7} {ratio:>6} {word}")
+    finally:
+        for fleet in (small, large):
+            fleet.process.kill()
+            fleet.process.wait()
+
+
+if __name__ == "__main__":
+    main()
