@@ -32,3 +32,10 @@ class LenientRedisCache(RedisCache):
             return bool(super().delete(*args, **kwargs))
         except redis.RedisError:
             return False
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        """0 while nobody counts."""
+        try:
+            return int(super().incr(key, delta, version))
+        except redis.RedisError:
+            return 0

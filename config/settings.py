@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "treebeard",
     "django_htmx",
     "rest_framework",
+    "drf_spectacular",
     "csp",
     "tenants",
     "devices",
@@ -134,6 +135,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "clear-sessions": {"task": "config.tasks.clear_sessions", "schedule": 86_400.0},
+    "clear-replays": {"task": "tenants.tasks.clear_expired", "schedule": 3600.0},
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
     "resume-imports": {"task": "devices.tasks.resume_imports", "schedule": 15.0},
     "find-sheets": {"task": "devices.tasks.find_sheets", "schedule": 60.0},
@@ -258,12 +260,41 @@ if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # limits on signing in count the client's address, not the proxy's
 
+# The people-facing API (docs/api.md) ---------------------------------------------------------
+
+API_LIMIT_SECONDS = env.int("API_LIMIT_SECONDS", default=60)
+API_TOKEN_LIMIT = env.int("API_TOKEN_LIMIT", default=600)
+API_ORGANISATION_LIMIT = env.int("API_ORGANISATION_LIMIT", default=3000)
+"""Requests in so many seconds, of one token or browser, and of all of an organisation."""
+
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["tenants.api.throttles.TokenLimit", "tenants.api.throttles.OrganisationLimit"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.parsers.BoundedJSONParser"],
-    "EXCEPTION_HANDLER": "config.problems.handler",
+    "DEFAULT_PARSER_CLASSES": ["tenants.api.parsers.BoundedJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "tenants.api.schema.Schema",
+    "EXCEPTION_HANDLER": "tenants.api.handler.handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Handover",
+    "DESCRIPTION": "Devices, the groups that they belong to, and what they report.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tenants.api.schema.with_problems",
+    ],
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # scripts/check validates the document itself
 }
 
 LOGGING = {

@@ -1,10 +1,12 @@
 from django.urls import include, path
 
-from config import views
+from config import api, views
 from config.health import healthz
 
+handler400 = "config.views.bad_request"
 handler403 = "config.views.not_found"
 handler404 = "config.views.not_found"
+handler500 = "config.views.server_error"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
@@ -12,6 +14,9 @@ urlpatterns = [
     path("sw.js", views.service_worker, name="service-worker"),
     path("offline/", views.offline, name="offline"),
     path("favicon.ico", views.favicon, name="favicon"),
+    path("api/v1/openapi.json", api.schema_json, name="api-schema"),
+    path("api/v1/openapi.yaml", api.schema_yaml, name="api-schema-yaml"),
+    path("api/docs/", api.docs, name="api-docs"),
     path("accounts/", include("tenants.account_urls")),
     path("", include("tenants.urls")),
     path("", include("devices.urls")),

@@ -6,16 +6,22 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
+from django.views import defaults
 from django.views.decorators.http import require_safe
+
+from tenants.api.problems import CONTENT_TYPE, problem
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
 
+API = "/api/"
 SHELL = (
     "vendor/bootstrap/bootstrap.min.css",
     "vendor/bootstrap/bootstrap.bundle.min.js",
@@ -41,7 +47,23 @@ def _page(template: str) -> str:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The one 404: what is missing and what is somebody else's differ in nothing."""
     headers = {"Cache-Control": "no-store", "Vary": "Cookie"}
+    if request.path.startswith(API):
+        return JsonResponse(problem("not-found"), status=404, headers=headers, content_type=CONTENT_TYPE)
     return HttpResponse(_page("404.html"), status=404, headers=headers)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    if request.path.startswith(API):
+        return JsonResponse(problem("server-error"), status=500, content_type=CONTENT_TYPE)
+    return defaults.server_error(request)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if request.path.startswith(API):
+        slug = "too-large" if isinstance(exception, RequestDataTooBig) else "invalid"
+        body = problem(slug)
+        return JsonResponse(body, status=int(str(body["status"])), content_type=CONTENT_TYPE)
+    return defaults.bad_request(request, exception)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Q
 
+from devices.models import Device
+from tenants.models import Group
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from devices.models import Device, DeviceQuerySet
+    from devices.forms.filter import DeviceFilter
+    from devices.models import DeviceQuerySet
+    from tenants.models import User
 
 SIZE = 50
 COUNTED = 1000
@@ -81,3 +86,14 @@ class Count(NamedTuple):
 
 def counted(found: DeviceQuerySet) -> Count:
     return Count(found.order_by()[: COUNTED + 1].count())
+
+
+def found(form: DeviceFilter, user: User, group: Group | None) -> tuple[Count, DeviceQuerySet]:
+    """How many devices there are, and those devices in the way in which a page of so many is found best."""
+    visible, groups = Device.objects.visible_to(user), Group.objects.visible_to(user)
+    if group:
+        visible, groups = visible.filter(group__path__startswith=group.path), groups.filter(path__startswith=group.path)
+    narrowed = form.apply(visible)
+    count = counted(narrowed)
+    plain = not count.broad or (user.owns_organisation and not group)
+    return count, narrowed if plain else form.apply(Device.objects.walked(user, groups))

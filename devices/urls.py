@@ -1,5 +1,7 @@
 from django.urls import path
 
+from devices.api import devices as api
+from devices.api import recipes as api_recipes
 from devices.mqtt import dialects
 from devices.mqtt import views as mqtt
 from devices.views import (
@@ -91,4 +93,14 @@ urlpatterns = [
     path("broker/emqx/authorization", dialects.emqx_may, name="emqx-may"),
     path("broker/mosquitto/user", dialects.mosquitto_connect, name="mosquitto-connect"),
     path("broker/mosquitto/acl", dialects.mosquitto_may, name="mosquitto-may"),
+    path("api/v1/devices/", api.Devices.as_view(), name="api-devices"),
+    path("api/v1/devices/<str:serial>/", api.OneDevice.as_view(), name="api-device"),
+    path("api/v1/devices/<str:serial>/assign/", api.DeviceAssign.as_view(), name="api-device-assign"),
+    path("api/v1/devices/<str:serial>/release/", api.DeviceRelease.as_view(), name="api-device-release"),
+    path("api/v1/devices/<str:serial>/events/", api.DeviceEvents.as_view(), name="api-device-events"),
+    path("api/v1/devices/<str:serial>/label.svg", api.DeviceLabel.as_view(), name="api-device-label"),
+    path("api/v1/models/", api_recipes.Models.as_view(), name="api-models"),
+    path("api/v1/recipes/", api_recipes.Recipes.as_view(), name="api-recipes"),
+    path("api/v1/recipes/<int:pk>/", api_recipes.OneRecipe.as_view(), name="api-recipe"),
+    path("api/v1/recipes/<int:pk>/versions/", api_recipes.RecipeVersions.as_view(), name="api-recipe-versions"),
 ]

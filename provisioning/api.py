@@ -1,100 +1,112 @@
-"""The same steps for programs: open a window, watch it, complete or cancel it. Errors are problem+json."""
+"""The same steps for programs: open a window, watch it, complete or cancel it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from rest_framework import serializers, status
-from rest_framework.decorators import api_view
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
 from provisioning import labels
 from provisioning import windows as operations
 from provisioning.access import find_registrable, get_window
 from provisioning.forms import PlaceForm
+from provisioning.models import Window
 from provisioning.views import origins
 from tenants.access import require_technician
+from tenants.api.base import ApiView, Serializer
+from tenants.api.idempotency import idempotent
+from tenants.api.problems import Conflict, refused
+from tenants.api.schema import described
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from rest_framework.request import Request
 
-    from provisioning.models import Window
-    from tenants.models import User
+
+class Scan(Serializer):
+    text = serializers.CharField(max_length=labels.MAX_TEXT, help_text="What the label says: scanned, or typed.")
 
 
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_detail = "The window's state does not allow this."
+class Place(Serializer):
+    name = serializers.CharField(max_length=120)
+    group = serializers.IntegerField(help_text="A leaf into which you may register.")
+    model = serializers.IntegerField(help_text="A model of your organisation's table.")
 
 
-class Scan(serializers.Serializer[None]):
-    text = serializers.CharField(max_length=labels.MAX_TEXT)
+class WindowShown(Serializer):
+    key = serializers.UUIDField()
+    serial = serializers.CharField()
+    state = serializers.ChoiceField(Window.State.choices)
+    opened_at = serializers.DateTimeField()
+    deadline = serializers.DateTimeField()
+    pressed_at = serializers.DateTimeField(allow_null=True)
+    now = serializers.DateTimeField(help_text="The clock by which the deadline counts.")
 
 
-@api_view(["POST"])
-def windows(request: Request) -> Response:
-    """Open a window on the device whose label says `text`: 201; 404 as if absent; 409 while somebody else's is open."""
-    user = require_technician(cast("User", request.user))
-    scan = Scan(data=request.data)
-    scan.is_valid(raise_exception=True)
-    try:
-        candidates = labels.read(scan.validated_data["text"], origins=origins(request))
-    except labels.NotALabel as error:
-        raise ValidationError({"text": [f"This is {error}, not a device label."]}) from None
-    device = find_registrable(user, candidates)
-    if device is None:
-        raise NotFound
-    try:
-        opened = operations.open_window(device=device, by=user)
-    except operations.Busy as busy:
-        raise Conflict(f"Somebody else is registering this device until {busy.until.isoformat()}.") from None
-    except operations.Barred as barred:
-        raise Conflict(str(barred)) from None
-    return Response(_shown(get_window(user, opened.key)), status=status.HTTP_201_CREATED)
+class Windows(ApiView):
+    @described("Windows", "Open a window", request=Scan, responses={201: WindowShown})
+    @idempotent()
+    def post(self, request: Request) -> Response:
+        """On the device whose label says `text`: 404 as if absent; 409 while somebody else's is open."""
+        user = require_technician(self.user)
+        text = self.read(Scan)["text"]
+        try:
+            candidates = labels.read(text, origins=origins(request))
+        except labels.NotALabel as error:
+            raise ValidationError({"text": [f"This is {error}, not a device label."]}) from None
+        device = find_registrable(user, candidates)
+        if device is None:
+            raise NotFound
+        try:
+            opened = operations.open_window(device=device, by=user)
+        except operations.Busy as busy:
+            raise Conflict(f"Somebody else is registering this device until {busy.until.isoformat()}.") from None
+        except operations.Barred as barred:
+            raise Conflict(str(barred)) from None
+        location = reverse("provisioning:api-window", kwargs={"key": opened.key})
+        return Response(_shown(get_window(user, opened.key)), status=201, headers={"Location": location})
 
 
-@api_view(["GET"])
-def window(request: Request, key: UUID) -> Response:
-    return Response(_shown(get_window(request.user, key)))
+class OneWindow(ApiView):
+    @described("Windows", "Watch a window", responses=WindowShown)
+    def get(self, request: Request, key: UUID) -> Response:
+        return Response(_shown(get_window(self.user, key)))
 
 
-@api_view(["POST"])
-def complete(request: Request, key: UUID) -> Response:
-    """Place the device: `name`, `group` (id of a leaf) and `model` (id)."""
-    user = require_technician(cast("User", request.user))
-    found = get_window(user, key)
-    if not isinstance(request.data, dict):
-        raise ValidationError({"non_field_errors": ["Send an object with name, group and model."]})
-    form = PlaceForm(request.data, user=user, device=found.device)
-    if not form.is_valid():
-        raise ValidationError(form.errors.get_json_data())
-    try:
-        operations.finish(window=found, by=user, **form.cleaned_data)
-    except operations.NotOpen:
-        raise Conflict("The window is no longer open, or the button was not pressed in it. Open a new one.") from None
-    except operations.Barred as barred:
-        raise Conflict(str(barred)) from None
-    return Response(_shown(get_window(user, key)))
+class CompleteWindow(ApiView):
+    @described("Windows", "Place the device", request=Place, responses=WindowShown)
+    def post(self, request: Request, key: UUID) -> Response:
+        """Once the button was pressed, and until the deadline."""
+        user = require_technician(self.user)
+        found = get_window(user, key)
+        if not isinstance(request.data, dict):
+            raise ValidationError({"non_field_errors": ["Send an object with name, group and model."]})
+        form = PlaceForm(request.data, user=user, device=found.device)
+        if not form.is_valid():
+            raise refused(form)
+        try:
+            operations.finish(window=found, by=user, **form.cleaned_data)
+        except operations.NotOpen:
+            why = "The window is no longer open, or the button was not pressed in it. Open a new one."
+            raise Conflict(why) from None
+        except operations.Barred as barred:
+            raise Conflict(str(barred)) from None
+        return Response(_shown(get_window(user, key)))
 
 
-@api_view(["POST"])
-def cancel(request: Request, key: UUID) -> Response:
-    user = require_technician(cast("User", request.user))
-    if not operations.cancel(window=get_window(user, key), by=user):
-        raise Conflict("The window is no longer open.")
-    return Response(_shown(get_window(user, key)))
+class CancelWindow(ApiView):
+    @described("Windows", "Cancel a window", request=None, responses=WindowShown)
+    def post(self, request: Request, key: UUID) -> Response:
+        user = require_technician(self.user)
+        if not operations.cancel(window=get_window(user, key), by=user):
+            raise Conflict("The window is no longer open.")
+        return Response(_shown(get_window(user, key)))
 
 
 def _shown(found: Window) -> dict[str, object]:
-    return {
-        "key": str(found.key),
-        "serial": found.device.serial,
-        "state": found.state,
-        "opened_at": found.opened_at,
-        "deadline": found.deadline,
-        "pressed_at": found.pressed_at,
-        "now": found.now,
-    }
+    plain = ("state", "opened_at", "deadline", "pressed_at", "now")
+    return {"key": str(found.key), "serial": found.device.serial} | {name: getattr(found, name) for name in plain}

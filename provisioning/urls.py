@@ -12,8 +12,8 @@ urlpatterns = [
     path("register/<uuid:key>/cancel/", views.cancel, name="cancel"),
     path("d/<str:serial>", views.label, name="label"),
     path("D/<str:serial>", views.label, name="label-upper"),  # labels in upper case need fewer QR modules
-    path("api/v1/windows/", api.windows, name="api-windows"),
-    path("api/v1/windows/<uuid:key>/", api.window, name="api-window"),
-    path("api/v1/windows/<uuid:key>/complete/", api.complete, name="api-complete"),
-    path("api/v1/windows/<uuid:key>/cancel/", api.cancel, name="api-cancel"),
+    path("api/v1/windows/", api.Windows.as_view(), name="api-windows"),
+    path("api/v1/windows/<uuid:key>/", api.OneWindow.as_view(), name="api-window"),
+    path("api/v1/windows/<uuid:key>/complete/", api.CompleteWindow.as_view(), name="api-complete"),
+    path("api/v1/windows/<uuid:key>/cancel/", api.CancelWindow.as_view(), name="api-cancel"),
 ]

@@ -28,12 +28,16 @@ LONGEST = timedelta(days=366)
 class BadInput(Exception):
     """Says what was wrong, and what would be right."""
 
+    def __init__(self, text: str, parameter: str = "range") -> None:
+        super().__init__(text)
+        self.parameter = parameter
+
 
 def parse(query: QueryDict) -> Span:
     if "from" in query:
         return _between(query.get("from", ""), query.get("to", ""))
     if "to" in query:
-        raise BadInput("“to” needs a “from”.")
+        raise BadInput("“to” needs a “from”.", "to")
     now = timezone.now()
     return Span(now - RANGES[named(query)], now)
 
@@ -48,9 +52,9 @@ def named(query: QueryDict) -> str:
 def _between(start: str, end: str) -> Span:
     span = Span(_time("from", start), _time("to", end) if end else timezone.now())
     if span.end < span.start:
-        raise BadInput("“from” must not be later than “to”.")
+        raise BadInput("“from” must not be later than “to”.", "from")
     if span.end - span.start > LONGEST:
-        raise BadInput(f"Ask for {LONGEST.days} days at most.")
+        raise BadInput(f"Ask for {LONGEST.days} days at most.", "from")
     return span
 
 
@@ -63,4 +67,5 @@ def _time(name: str, text: str) -> datetime:
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise BadInput(f"“{name}” is a time: milliseconds since the epoch, or ISO 8601 such as 2026-01-31T12:00:00Z.")
+    text = f"“{name}” is a time: milliseconds since the epoch, or ISO 8601 such as 2026-01-31T12:00:00Z."
+    raise BadInput(text, name)

@@ -54,7 +54,7 @@ def attributes(device: Device) -> list[Attribute]:
 def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
     """The context of `_live.html`."""
     values = _values(device)
-    readings = [_reading(attribute, *values[attribute.name]) for attribute in declared if attribute.name in values]
+    readings = _readings(values, declared)
     return {
         "device": device,
         "numbers": [reading for reading in readings if reading.is_number],
@@ -65,12 +65,17 @@ def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
     }
 
 
+def readings(device: Device, declared: list[Attribute]) -> list[Reading]:
+    """The latest value of each attribute that was reported in the current assignment."""
+    return _readings(_values(device), declared)
+
+
 def numeric(device: Device, names: list[str]) -> list[str]:
     """The names, if each is a number that the device reports; all of them for none. Raises `BadInput`."""
     declared = [each.name for each in attributes(device) if each.type == Attribute.Type.NUMBER]
     if unknown := [name for name in names if name not in declared]:
         offered = f"It reports {', '.join(declared)}." if declared else "It reports none."
-        raise BadInput(f"“{unknown[0][:64]}” is not a number that this device reports. {offered}")
+        raise BadInput(f"“{unknown[0][:64]}” is not a number that this device reports. {offered}", "attribute")
     return list(dict.fromkeys(names)) or declared
 
 
@@ -96,6 +101,10 @@ def version(assignment: int | None, status: str, values: Values) -> str:
     """A name for what the fragment shows: another one as soon as it would show something else."""
     shown = zlib.crc32(json.dumps(values, sort_keys=True).encode())
     return f"{assignment or 0}-{status}-{shown:08x}"
+
+
+def _readings(values: Values, declared: list[Attribute]) -> list[Reading]:
+    return [_reading(attribute, *values[attribute.name]) for attribute in declared if attribute.name in values]
 
 
 def _reading(attribute: Attribute, value: Value, ms: int) -> Reading:

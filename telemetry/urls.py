@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemetry import views
+from telemetry import api, views
 
 app_name = "telemetry"
 urlpatterns = [
@@ -10,4 +10,6 @@ urlpatterns = [
     path("devices/<str:serial>/series/", views.series, name="series"),
     path("devices/<str:serial>/export.csv", views.export, name="export"),
     path("devices/<str:serial>/events/", views.events, name="events"),
+    path("api/v1/devices/<str:serial>/telemetry/", api.Telemetry.as_view(), name="api-telemetry"),
+    path("api/v1/devices/<str:serial>/latest/", api.LatestValues.as_view(), name="api-latest"),
 ]

@@ -1,6 +1,8 @@
 from django.urls import path
 
-from tenants.views import account, changes, groups, invitations, people, settings
+from tenants.api import groups as api
+from tenants.api import me
+from tenants.views import account, changes, groups, invitations, people, settings, tokens
 
 app_name = "tenants"
 urlpatterns = [
@@ -38,4 +40,11 @@ urlpatterns = [
     path("settings/theme.css", settings.preview, name="theme-preview"),
     path("log/", changes.changes, name="changes"),
     path("log/export.csv", changes.export, name="changes-export"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/new/", tokens.token_create, name="token-create"),
+    path("tokens/<int:pk>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("api/v1/me/", me.MeView.as_view(), name="api-me"),
+    path("api/v1/groups/", api.Groups.as_view(), name="api-groups"),
+    path("api/v1/groups/<int:pk>/", api.OneGroup.as_view(), name="api-group"),
+    path("api/v1/groups/<int:pk>/move/", api.GroupMove.as_view(), name="api-group-move"),
 ]

@@ -16,9 +16,6 @@ SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create
 OWN = "the user's own organisation"
 ELSEWHERE = {
     "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
-    "devices/views/home.py": {
-        "return count, found if plain else form.apply(Device.objects.walked(user, groups))": "groups that the user sees"
-    },
     "devices/views/sheets.py": {"sheet = get_sheet(User.objects.get(pk=user_pk or 0), key)": "the session's own user"},
     "devices/views/actions.py": {
         "me = User.objects.filter(pk=user_pk, is_active=True).first()": "the session's own user",

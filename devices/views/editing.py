@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from devices import editing
+from devices import edits
 from devices.access import get_device
 from devices.assignments import Moved
 from devices.forms.editing import EditForm
@@ -30,7 +30,7 @@ def edit(request: SignedIn, serial: str) -> HttpResponse:
         status = 422 if form.is_bound else 200
         return render(request, "devices/edit.html", {"device": device, "form": form}, status=status)
     try:
-        if editing.describe(device=device, **form.cleaned_data, by=request.user):
+        if edits.change(device=device, **form.cleaned_data, by=request.user):
             messages.success(request, "Saved.")
     except Moved:
         messages.error(request, "The device was moved meanwhile. Nothing was saved; look at it again.")

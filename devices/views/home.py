@@ -10,16 +10,13 @@ from django.views.decorators.vary import vary_on_headers
 from devices import pages, tree
 from devices.access import manages
 from devices.forms.filter import DeviceFilter
-from devices.models import Device
 from tenants.access import get_group
-from tenants.models import Group, Role
+from tenants.models import Role
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from devices.models import DeviceQuerySet
     from tenants.access import SignedIn
-    from tenants.models import User
 
 
 @require_safe
@@ -29,7 +26,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     """Home: the group tree beside the devices; for htmx the devices alone."""
     user, given, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
     group = get_group(user, given["group"]) if given.get("group") else None
-    count, found = _found(form, user, group)
+    count, found = pages.found(form, user, group)
     page = pages.page(found, given)
     groups = [device.group for device in page.devices if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
@@ -54,17 +51,6 @@ def _selecting(request: SignedIn, page: pages.Page) -> dict[str, object]:
         "selecting": selecting,
         "query": query.urlencode(),
     }
-
-
-def _found(form: DeviceFilter, user: User, group: Group | None) -> tuple[pages.Count, DeviceQuerySet]:
-    """How many devices there are, and those devices in the way in which a page of so many is found best."""
-    visible, groups = Device.objects.visible_to(user), Group.objects.visible_to(user)
-    if group:
-        visible, groups = visible.filter(group__path__startswith=group.path), groups.filter(path__startswith=group.path)
-    found = form.apply(visible)
-    count = pages.counted(found)
-    plain = not count.broad or (user.owns_organisation and not group)
-    return count, found if plain else form.apply(Device.objects.walked(user, groups))
 
 
 @require_safe

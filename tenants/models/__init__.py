@@ -1,11 +1,15 @@
 """Who: the tenant tree, the people in it, and what they may reach."""
 
 from tenants.models.change import Change, ChangeQuerySet
+from tenants.models.idempotency import Replay
 from tenants.models.invitation import Invitation, InvitationQuerySet
 from tenants.models.people import Membership, MembershipQuerySet, User, UserManager, UserQuerySet
+from tenants.models.token import ApiToken, ApiTokenQuerySet
 from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Role, default_proofs, under
 
 __all__ = [
+    "ApiToken",
+    "ApiTokenQuerySet",
     "Change",
     "ChangeQuerySet",
     "Group",
@@ -16,6 +20,7 @@ __all__ = [
     "Membership",
     "MembershipQuerySet",
     "Organisation",
+    "Replay",
     "Role",
     "User",
     "UserManager",

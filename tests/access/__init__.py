@@ -1,6 +1,7 @@
 """The access table's rows, one file for each area; `tests/test_access.py` reads them all.
 
-A row: route name -> statuses in the order of `CAST`, the method, and what to send, made from the world.
+A row: route name -> statuses in the order of `CAST`, the method, and what to send, made from the world. A route of the
+API that takes several methods has a row for each: "devices:api-device", and "devices:api-device patch".
 """
 
 from __future__ import annotations

@@ -31,7 +31,6 @@ def theme(world: World) -> dict[str, object]:
 
 REGISTER = (302, 404, 200, 200, 200, 200, 200)
 MY_WINDOW = (302, 404, 200, 404, 404, 404, 404)
-API_WINDOW = (403, 404, 200, 404, 404, 404, 404)
 BROKER = everybody(404)
 
 ROWS: dict[str, Row] = {
@@ -82,10 +81,4 @@ ROWS: dict[str, Row] = {
     "provisioning:cancel": Row((302, 404, 302, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:label": Row((302, 302, 302, 302, 302, 404, 404), kwargs=placed),
     "provisioning:label-upper": Row((302, 302, 302, 302, 302, 404, 404), kwargs=placed),
-    "provisioning:api-windows": Row(
-        (403, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}
-    ),
-    "provisioning:api-window": Row(API_WINDOW, kwargs=window),
-    "provisioning:api-complete": Row((403, 404, 400, 404, 404, 404, 404), "post", kwargs=window),
-    "provisioning:api-cancel": Row(API_WINDOW, "post", kwargs=window),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import assignments, editing
+from devices import assignments, edits
 from devices.models import Device, Event
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_nothing_is_written_on_a_device_that_moved_on(world: World) -> None:
     stale = Device.objects.get(pk=world.placed.pk)
     assignments.assign(device=world.placed, group=world.boise, name="Theirs", model=None, by=world.owner)
     with pytest.raises(assignments.Moved):
-        editing.describe(device=stale, name="Mine", description="", tags={}, by=world.admin)
+        edits.change(device=stale, name="Mine", description="", tags={}, by=world.admin)
     assert not Device.objects.filter(name="Mine").exists()
 
 

@@ -26,6 +26,8 @@ OWN = [
     "/?waiting=1",
     "/?q=no-such-device",
     "/account/",
+    "/tokens/",
+    "/api/docs/",
     "/accounts/password/change/",
     "/accounts/2fa/",
     "/accounts/reauthenticate/",

@@ -1,0 +1,64 @@
+"""The API's description: the OpenAPI document, and the page that is made from it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+
+from config import apidocs
+from tenants.api import paging, problems
+from tenants.replays import KEPT
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+HEADERS = {"Cache-Control": "public, max-age=300"}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The same for everybody: it says what there is, not what is whose."""
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    described: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return described
+
+
+@cache
+def _rendered(renderer: type[OpenApiJsonRenderer | OpenApiYamlRenderer]) -> bytes:
+    content: bytes = renderer().render(document(), renderer_context={})
+    return content
+
+
+@require_safe
+def schema_json(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_rendered(OpenApiJsonRenderer), content_type="application/json", headers=HEADERS)
+
+
+@require_safe
+def schema_yaml(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_rendered(OpenApiYamlRenderer), content_type="application/yaml", headers=HEADERS)
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    context = {
+        "sections": apidocs.sections(document()),
+        "problems": [(kind, apidocs.prose(kind.meaning)) for kind in problems.KINDS.values()],
+        "site": f"{request.scheme}://{request.get_host()}",
+        "limits": {
+            "seconds": settings.API_LIMIT_SECONDS,
+            "token": settings.API_TOKEN_LIMIT,
+            "organisation": settings.API_ORGANISATION_LIMIT,
+            "page": paging.SIZE,
+            "largest": paging.LARGEST,
+            "hours": int(KEPT.total_seconds() // 3600),
+        },
+    }
+    return render(request, "config/api_docs.html", context)

@@ -1,0 +1,205 @@
+"""Devices: the list, one, and what can be done with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.http import HttpResponse
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from devices import assignments, credentials, edits, labels, pages, registry, serials
+from devices.access import get_device
+from devices.api import shown
+from devices.forms.filter import DeviceFilter
+from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
+from tenants.access import require_owner
+from tenants.api.base import ApiView, Serializer
+from tenants.api.idempotency import idempotent
+from tenants.api.paging import NEWEST_FIRST, Order, page
+from tenants.api.problems import BadQuery, Conflict, Problem, refused
+from tenants.api.schema import OpenApiParameter, OpenApiResponse, described, listing
+from tenants.api.scoped import Choice
+from tenants.models import Group, Role
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from devices.models import DeviceModelQuerySet, DeviceQuerySet, RecipeQuerySet
+    from tenants.models import GroupQuerySet, User
+
+BY_NAME = Order((("name", str), ("pk", int)))
+FILTERS = [
+    OpenApiParameter("q", str, description="Part of the name or the serial."),
+    OpenApiParameter("status", str, enum=Device.Status.values),
+    OpenApiParameter("model", int, description="A model's id."),
+    OpenApiParameter("tag", str, description="`name`, or `name:value`."),
+    OpenApiParameter("waiting", bool, description="Only devices in no group."),
+    OpenApiParameter("group", int, description="In this group, or below it."),
+]
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The `ETag` as read: 412 if the device changed since."
+)
+
+
+def offered_recipes(user: User) -> RecipeQuerySet:
+    return Recipe.objects.manageable_by(user).filter(retired_at=None)
+
+
+def offered_models(user: User) -> DeviceModelQuerySet:
+    return DeviceModel.objects.visible_to(user).filter(retired_at=None)
+
+
+def managed_leaves(user: User) -> GroupQuerySet:
+    leaves: GroupQuerySet = Group.objects.manageable_by(user).filter(numchild=0)
+    return leaves
+
+
+class DeviceNew(Serializer):
+    recipe = Choice(offered_recipes)
+    serial = serializers.CharField(required=False, max_length=64, help_text="Without it the device gets one of ours.")
+    name = serializers.CharField(required=False, max_length=120, help_text="Without it the serial.")
+
+    def validate_serial(self, serial: str) -> str:
+        if not serials.is_plausible(serial):
+            raise serializers.ValidationError("A serial has letters, digits and . _ : only, 64 at most.")
+        return serial
+
+
+class DeviceChange(Serializer):
+    name = serializers.CharField(required=False, max_length=120)
+    description = serializers.CharField(required=False, max_length=500, allow_blank=True)
+    tags = shown.Tags(required=False, help_text="Replaces all of them.")
+    model = Choice(offered_models, required=False, allow_null=True)
+
+
+class DevicePlace(Serializer):
+    group = Choice(managed_leaves, help_text="A leaf that you manage.")
+    name = serializers.CharField(required=False, max_length=120)
+    model = Choice(offered_models, required=False, allow_null=True)
+
+
+class Devices(ApiView):
+    @listing("Devices", "List devices", shown.DeviceShown, parameters=FILTERS)
+    def get(self, request: Request) -> Response:
+        """The devices that you reach, by name; narrowed as the list on the site is."""
+        found = page(request, self._narrowed().with_status().select_related("group", "model", "assignment"), BY_NAME)
+        return found.answer(shown.device)
+
+    @described("Devices", "Register a device", request=DeviceNew, responses={201: shown.DeviceRegistered})
+    @idempotent(secret=True)
+    def post(self, request: Request) -> Response:
+        """Makes a device from a recipe, for admins of the whole organisation. Its secret is in this answer only."""
+        user = require_owner(self.user)
+        given = self.read(DeviceNew)
+        issued = None
+        try:
+            with transaction.atomic():
+                version = given.pop("recipe").current
+                device = registry.register(version=version, by=user, **given)
+                if version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY:
+                    issued = credentials.issue(device=device, by=user)
+        except IntegrityError:
+            raise Conflict("A device with this serial is registered already.") from None
+        secret = {"access_key": issued.access_key, "access_secret": issued.access_secret} if issued else None
+        location = reverse("devices:api-device", kwargs={"serial": device.serial})
+        body = shown.device(get_device(user, device.serial)) | {"credential": secret}
+        return Response(body, status=201, headers={"Location": location})
+
+    def _narrowed(self) -> DeviceQuerySet:
+        given = self.request.query_params.dict()
+        pk = given.get("group", "")
+        group = Group.objects.visible_to(self.user).filter(pk=int(pk)).first() if _is_id(pk) else None
+        if pk and group is None:
+            raise BadQuery({"group": ["There is no such group."]})
+        form = DeviceFilter({name: given[name] for name in given if name not in {"after", "before"}}, user=self.user)
+        if not form.is_valid():
+            raise BadQuery(refused(form).detail)
+        return pages.found(form, self.user, group)[1]
+
+
+class OneDevice(ApiView):
+    @described("Devices", "Read a device", responses=shown.DeviceShown)
+    def get(self, request: Request, serial: str) -> Response:
+        return _answer(get_device(self.user, serial))
+
+    @described("Devices", "Change a device", request=DeviceChange, responses=shown.DeviceShown, parameters=[IF_MATCH])
+    def patch(self, request: Request, serial: str) -> Response:
+        """What is not sent stays. With `If-Match`, only if nothing changed since you read it."""
+        device = get_device(self.user, serial, role=Role.ADMIN)
+        _require_match(request, device)
+        try:
+            edits.change(device=device, by=self.user, **self.read(DeviceChange))
+        except assignments.Moved:
+            raise _stale(request) from None
+        return _answer(get_device(self.user, serial))
+
+
+class DeviceAssign(ApiView):
+    @described("Devices", "Assign a device to a group", request=DevicePlace, responses=shown.DeviceShown)
+    def post(self, request: Request, serial: str) -> Response:
+        """Places a device that you manage in a leaf that you manage; one that was elsewhere is released from there.
+
+        What was reported and written in the former group is not seen from the new one.
+        """
+        device = get_device(self.user, serial, role=Role.ADMIN)
+        given = self.read(DevicePlace)
+        to = {"name": given.get("name", device.name), "model": given.get("model", device.model)}
+        try:
+            assignments.assign(device=device, group=given["group"], by=self.user, **to)
+        except assignments.Moved:
+            raise Conflict("The device or the group changed meanwhile. Read them again.") from None
+        return _answer(get_device(self.user, serial))
+
+
+class DeviceRelease(ApiView):
+    @described("Devices", "Release a device", request=None, responses={204: None})
+    def post(self, request: Request, serial: str) -> Response:
+        """Takes the device out of its group: nobody but admins of the whole organisation sees it until it is placed."""
+        device = get_device(self.user, serial, role=Role.ADMIN)
+        try:
+            assignments.release(device=device, by=self.user)
+        except assignments.Moved:
+            raise Conflict("The device is in no group, or was moved meanwhile.") from None
+        return Response(status=204)
+
+
+class DeviceEvents(ApiView):
+    @listing("Devices", "List a device's events", shown.EventShown)
+    def get(self, request: Request, serial: str) -> Response:
+        """What happened to it since it is in its group, newest first."""
+        rows = Event.objects.of(get_device(self.user, serial)).select_related("by")
+        return page(request, rows, NEWEST_FIRST).answer(shown.event)
+
+
+class DeviceLabel(ApiView):
+    @described(
+        "Devices",
+        "A device's QR code",
+        responses={(200, "image/svg+xml"): OpenApiResponse(bytes, description="The label's symbol as SVG.")},
+    )
+    def get(self, request: Request, serial: str) -> HttpResponse:
+        device = get_device(self.user, serial)
+        return HttpResponse(labels.symbol(device.serial), content_type="image/svg+xml")
+
+
+def _answer(device: Device) -> Response:
+    return Response(shown.device(device), headers={"ETag": shown.etag(device)})
+
+
+def _require_match(request: Request, device: Device) -> None:
+    wanted = request.headers.get("If-Match", "*")
+    if wanted != "*" and shown.etag(device) not in {each.strip() for each in wanted.split(",")}:
+        raise Problem("precondition-failed")
+
+
+def _stale(request: Request) -> Problem | Conflict:
+    if "If-Match" in request.headers:
+        return Problem("precondition-failed")
+    return Conflict("The device changed meanwhile. Read it again.")
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

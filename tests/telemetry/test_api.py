@@ -1,0 +1,65 @@
+"""What devices report, for programs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import timezone
+
+from devices import assignments
+from telemetry.models import Latest, Report
+from telemetry.store import milliseconds
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
+
+
+@pytest.fixture
+def viewer(client: Client, world: World) -> Client:
+    client.force_login(world.viewer)
+    return client
+
+
+def report(world: World, minutes: int, **data: float | str) -> None:
+    device, at = world.placed, timezone.now() - timedelta(minutes=minutes)
+    Report.objects.create(device=device, at=at, assignment_id=device.assignment_id, data=data)
+    values = {name: [value, milliseconds(at)] for name, value in data.items()}
+    Latest.objects.update_or_create(device=device, defaults={"assignment_id": device.assignment_id, "data": values})
+
+
+def test_latest_values_and_a_series(viewer: Client, world: World) -> None:
+    report(world, 30, rpm=1500)
+    report(world, 10, rpm=1800.5, engineState="running")
+    url = f"/api/v1/devices/{world.placed.serial}"
+    latest = {row["attribute"]: row for row in viewer.get(f"{url}/latest/").json()["results"]}
+    assert (latest["rpm"]["value"], latest["rpm"]["unit"], latest["engineState"]["value"]) == (1800.5, "rpm", "running")
+    series = viewer.get(f"{url}/telemetry/", {"attribute": "rpm", "range": "1h"}).json()
+    assert (series["bucket"], series["values"], len(series["times"])) == (0, {"rpm": [1500, 1800.5]}, 2)
+    assert series["end"] - series["start"] == 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ({"range": "1y"}, "range"),
+        ({"to": "2026-01-01"}, "to"),
+        ({"from": "soon"}, "from"),
+        ({"from": "2026-02-01T00:00Z", "to": "2026-01-01T00:00Z"}, "from"),
+        ({"attribute": "engineState"}, "attribute"),
+    ],
+)
+def test_bad_queries_name_their_parameter(viewer: Client, world: World, query: dict[str, str], parameter: str) -> None:
+    answer = viewer.get(f"/api/v1/devices/{world.placed.serial}/telemetry/", query)
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, parameter)
+
+
+def test_nothing_of_the_former_tenant(viewer: Client, world: World) -> None:
+    report(world, 10, rpm=1500)
+    assignments.assign(device=world.placed, group=world.anaheim, name="Again", model=world.placed.model, by=world.owner)
+    url = f"/api/v1/devices/{world.placed.serial}"
+    assert viewer.get(f"{url}/latest/").json() == {"results": []}
+    assert viewer.get(f"{url}/telemetry/").json()["times"] == []

@@ -1,0 +1,126 @@
+"""What the OpenAPI document promises is what the API does, whatever is sent: never a server error (schemathesis)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, transaction
+from django.urls import reverse
+from hypothesis import HealthCheck, Phase, given, seed
+from hypothesis import settings as bounds
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation.modes import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from config.api import document
+from tenants import tokens
+from tests.provisioning.conftest import pressed_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.test import Client
+    from pytest_django.fixtures import Settings
+    from schemathesis import Case
+
+    from tests.conftest import World
+
+EXAMPLES = 10
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+OPERATIONS = sorted(told["operationId"] for methods in document()["paths"].values() for told in methods.values())
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """The requests run in the test's transaction, as with Django's own client."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def real(world: World) -> dict[str, dict[str, Any]]:
+    """Rows that the paths and bodies may name: else nothing would be found."""
+    window = pressed_window(world)
+    return {
+        "paths": {
+            "/api/v1/groups/{id}/": {"id": world.region.pk},
+            "/api/v1/groups/{id}/move/": {"id": world.boise.pk},
+            "/api/v1/recipes": {"id": world.version.recipe_id},
+            "/api/v1/devices": {"serial": world.placed.serial},
+            "/api/v1/windows": {"key": str(window.key)},
+        },
+        "body": {
+            "recipe": world.version.recipe_id,
+            "group": world.anaheim.pk,
+            "parent": world.tekton.pk,
+            "model": world.version.model_id,
+        },
+    }
+
+
+def settle(case: Case[Any], real: dict[str, dict[str, Any]]) -> None:
+    """Ids that exist, instead of those that were made up."""
+    for prefix, values in real["paths"].items():
+        if case.path.startswith(prefix) and case.path_parameters:
+            case.path_parameters |= {name: value for name, value in values.items() if name in case.path_parameters}
+    if isinstance(case.body, dict):
+        case.body |= {name: value for name, value in real["body"].items() if isinstance(case.body.get(name), int)}
+
+
+@pytest.mark.parametrize("person", ["owner", "technician", "viewer"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_document_is_true(
+    operation: str, person: str, world: World, real: dict[str, dict[str, Any]], settings: Settings
+) -> None:
+    settings.API_TOKEN_LIMIT = settings.API_ORGANISATION_LIMIT = 10**6
+    user = getattr(world, person)
+    made = tokens.create(by=user, name="Fuzz", group=user.memberships.get().group, role=user.memberships.get().role)
+    headers = {"Authorization": f"Bearer {made.secret}"}
+    app = get_wsgi_application()
+    schema = schemathesis.openapi.from_dict(json.loads(json.dumps(document(), default=str)))
+    schema.app = app
+    schema.location = "http://testserver/api/v1/openapi.json"
+    modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
+    for mode in modes:
+        strategy = schema.find_operation_by_id(operation).as_strategy(generation_mode=mode)
+        fuzz(strategy, real, headers, positive=mode is GenerationMode.POSITIVE)
+
+
+def fuzz(strategy: Any, real: dict[str, dict[str, Any]], headers: dict[str, str], *, positive: bool) -> None:
+    @seed(7)
+    @bounds(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=strategy)
+    def run(case: Case[Any]) -> None:
+        if positive:
+            settle(case, real)
+        with transaction.atomic():
+            answer = case.call(headers=headers)
+            case.validate_response(answer, checks=CHECKS)
+            transaction.set_rollback(True)
+
+    run()
+
+
+def test_the_documentation_is_the_document(client: Client) -> None:
+    page = client.get(reverse("api-docs")).content.decode()
+    assert all(f'id="{operation}"' in page for operation in OPERATIONS)
+    assert client.get(reverse("api-schema")).json()["info"]["title"] == "Handover"
+    assert client.get(reverse("api-schema-yaml")).content.startswith(b"openapi: 3.1")
