@@ -182,7 +182,8 @@ class DeviceLabel(ApiView):
     )
     def get(self, request: Request, serial: str) -> HttpResponse:
         device = get_device(self.user, serial)
-        return HttpResponse(labels.symbol(device.serial), content_type="image/svg+xml")
+        text = symbol.content(device.serial, device.organisation.label_content, origin(request._request))
+        return HttpResponse(symbol.make(text).svg(), content_type="image/svg+xml")
 
 
 def _answer(device: Device) -> Response:

@@ -394,6 +394,6 @@ def test_rows_about_single_devices_are_not_kept_for_ever(world: World) -> None:
 def test_a_lost_action_is_found_by_beat(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     lost, fresh = started(Kind.LOCK, world.admin), started(Kind.TAG, world.owner, tag="a", value="b")
     Action.objects.filter(pk=lost.pk).update(created_at=now() - timedelta(minutes=5))
-    monkeypatch.setattr(tasks.run_action, "delay", tasks.run_action)
+    monkeypatch.setattr("devices.queue.send", lambda task, pk: tasks.run_action(pk))
     tasks.resume_actions()
     assert set(Action.objects.values_list("pk", "state")) == {(lost.pk, "done"), (fresh.pk, "waiting")}
