@@ -170,7 +170,8 @@ def reissue(batch: Batch) -> list[Touched]:
         Credential(device_id=pk, access_key=access.key, secret_hash=credentials.digest(access.secret))
         for pk, access in made.items()
     )
-    newest = Credential.objects.filter(device=OuterRef("device")).order_by("-pk").values("pk")[:1]
+    # Ordered by the device too, else PostgreSQL may walk all credentials from the last one back.
+    newest = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("pk")[:1]
     end: dict[str, Any] = {"revoked_at": Now()} if batch.params.at_once else {"superseded_by": Subquery(newest)}
     Credential.objects.filter(pk__in=former).update(**end)
     Event.objects.bulk_create(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Max, OuterRef, Q, Subquery
+from django.db.models import F, Max, OuterRef, Subquery
 from django.db.models.fields.json import KT, KeyTransform
 from django.db.models.functions import Now
 
@@ -27,10 +27,10 @@ PLACES = {Action.Kind.MOVE, Action.Kind.RELEASE}
 
 def scope(action: Action, user: User) -> DeviceQuerySet:
     """Devices that the user manages; after a release, those in no group too, which came from groups of theirs."""
-    mine = Q(pk__in=Device.objects.manageable_by(user).values("pk"))
-    if action.kind == Action.Kind.RELEASE:
-        mine |= Q(group=None)
-    return Device.objects.filter(mine, organisation=action.organisation_id)
+    mine = Device.objects.manageable_by(user)
+    if action.kind != Action.Kind.RELEASE:
+        return mine
+    return mine | Device.objects.filter(group=None, organisation=action.organisation_id)
 
 
 def lock_places(originals: Originals) -> set[int]:
