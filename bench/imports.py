@@ -119,10 +119,10 @@ def of_database() -> float:
 
 
 class Worker:
-    """A Celery worker; its memory is read as it works."""
+    """A Celery worker, as docs/operations.md starts it; its memory is read as it works."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "solo"]
+        command = ["nice", "-n", "10", sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "solo"]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     @property
