@@ -16,7 +16,8 @@ from django.db import transaction
 from django.db.models import TextChoices
 
 from devices import serials
-from tenants.models import Change, Organisation
+from tenants import changes
+from tenants.models import Organisation
 
 if TYPE_CHECKING:
     from devices.models import RecipeVersion
@@ -296,9 +297,7 @@ def choose(*, organisation: Organisation, identity: dict[str, Any], by: User) ->
         rows = Organisation.objects.filter(pk=organisation.pk).exclude(identity=identity)
         if rows.update(identity=identity) != 1:
             return False
-        Change.objects.create(
-            organisation=organisation, path=organisation.root.path, by=by, what=f"Format of serials set: {words}"[:300]
-        )
+        changes.record(path=organisation.root.path, by=by, what=f"Format of serials set: {words}")
     return True
 
 

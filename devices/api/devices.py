@@ -10,11 +10,13 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import assignments, credentials, edits, labels, pages, registry, serials
+from devices import assignments, credentials, edits, pages, registry, serials
 from devices.access import get_device
 from devices.api import shown
 from devices.forms.filter import DeviceFilter
+from devices.labels import symbol
 from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
+from devices.views.labels import origin
 from tenants.access import require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent

@@ -33,5 +33,5 @@ def edit(request: SignedIn, serial: str) -> HttpResponse:
         if edits.change(device=device, **form.cleaned_data, by=request.user):
             messages.success(request, "Saved.")
     except Moved:
-        messages.error(request, "Somebody else changed or moved the device meanwhile. Nothing was saved; look at it again.")
+        messages.error(request, "Somebody else changed or moved it meanwhile. Nothing was saved; look at it again.")
     return redirect(get_device(request.user, serial, role=Role.ADMIN))
