@@ -74,7 +74,7 @@ def restore_many(*, devices: Sequence[Device], to: Mapping[int, Mapping[str, int
 
 def lock_leaves(groups: Collection[int]) -> set[int]:
     """Those of them that can hold devices, and stay so until the transaction ends."""
-    leaves = Group.objects.select_for_update().filter(pk__in=groups, numchild=0)
+    leaves = Group.objects.select_for_update().filter(pk__in=groups, numchild=0, archived_at=None)
     return set(leaves.order_by("pk").values_list("pk", flat=True))
 
 

@@ -325,7 +325,7 @@ def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytes
     actions.run(action=action)  # the lease still runs: nobody else may
     action.refresh_from_db()
     assert action.done == 4
-    Action.objects.filter(pk=action.pk).update(lease_until=now())
+    Action.objects.filter(pk=action.pk).update(lease_until=now() - timedelta(seconds=1))
     assert actions.abandoned() == [action.pk]
     assert (ran(action).state, action.done, action.changed) == (Action.State.DONE, 8, 8)
     assert (Credential.objects.count(), Event.objects.filter(kind="credential-rotated").count()) == (8, 8)

@@ -26,7 +26,7 @@ def test_what_is_written_is_kept_with_an_event(client: Client, world: World) -> 
     assert world.placed.name == "Roof unit"
     assert world.placed.tags == {"site": "roof", "floor": "2: east"}
     event = Event.objects.get(kind="changed")
-    assert (event.by, event.data["fields"]) == (world.admin, ["name", "description", "tags"])
+    assert (event.by, event.data["fields"]) == (world.admin, ["description", "name", "tags"])
     assert b"floor: 2: east" in client.get(url).content
 
 

@@ -275,6 +275,7 @@ def test_groups_are_made_renamed_moved_and_deleted(admin: Client, world: World) 
     assert [next(word for word in what.split() if word in ACTS) for what in told] == [
         "made",
         "renamed",
+        "moved",  # told to those who managed it, and to those who do now
         "moved",
         "deleted",
     ]
