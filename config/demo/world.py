@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
-from config.demo import more
+from config.demo import life, more
 from devices import assignments, locks, registry, serials
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from tenants import groups
@@ -136,7 +136,7 @@ def load(*, fleet: int = 0) -> list[Device]:
     for plan in (KANARRA, NORTHLIGHT):
         if not Organisation.objects.filter(slug=plan.slug).exists():
             _make(plan)
-    more.make(KANARRA.slug, by=User.objects.get(email=KANARRA.accounts[0][0]))
+    _enliven(User.objects.get(email=KANARRA.accounts[0][0]))
     _make_fleet(fleet)
     if "DEMO_PASSWORD" in os.environ:
         _set_passwords(password())
@@ -144,6 +144,13 @@ def load(*, fleet: int = 0) -> list[Device]:
     mine = Device.objects.filter(organisation__slug__in=[KANARRA.slug, NORTHLIGHT.slug])
     found = {device.serial: device for device in mine}
     return [found[serial] for serial in order]
+
+
+def _enliven(admin: User) -> None:
+    more.make(KANARRA.slug, by=admin)
+    made = RecipeVersion.objects.filter(recipe__organisation__slug=KANARRA.slug, recipe__name=KANARRA.recipe)
+    if version := made.select_related("recipe__organisation__root").order_by("number").first():
+        life.make(version.recipe.organisation, version, by=admin)
 
 
 def spares() -> list[str]:

@@ -109,13 +109,14 @@ def managed_by(group: Group | None, user: User) -> bool:
 
 
 @register.inclusion_tag("_adminlink.html", takes_context=True)
-def adminlink(context: Context, view: str, picture: str, words: str) -> dict[str, object]:
-    """A line of the administration's list: current on the page itself and on those below its address."""
+def adminlink(context: Context, view: str, picture: str, words: str, apart: str = "") -> dict[str, object]:
+    """A line of the administration's list: current on the page itself and on those below its address, but `apart`."""
     try:
         url = reverse(view)
     except NoReverseMatch:
         return {}
-    current = context["request"].path.startswith(url)
+    match = context["request"].resolver_match
+    current = context["request"].path.startswith(url) and not (match and apart and match.view_name == apart)
     return {"url": url, "picture": picture, "words": words, "current": current}
 
 

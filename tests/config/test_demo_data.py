@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 
 from config.demo import world as demo
 from devices import credentials, locks, serials
-from devices.models import Attribute, Credential, Device, Recipe
-from tenants.models import Organisation, Role, User
+from devices.models import Action, Attribute, Credential, Device, Import, Recipe
+from tenants.models import Change, Group, Invitation, Organisation, Role, User
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,11 +47,11 @@ def test_makes_the_world_of_the_demo(file: Path) -> None:
     assert technician.reach(Role.TECHNICIAN)
     assert not account("viewer@sadler.example").reach(Role.TECHNICIAN)
     counts = [Device.objects.visible_to(each).count() for each in (owner, technician, tekton, other)]
-    assert counts == [16, 5, 3, 1]
+    assert counts == [22, 11, 3, 1]
     assert {device.group for device in Device.objects.registrable_by(technician)} == {None}
     assert Device.objects.registrable_by(technician).count() == 8  # of which one is locked and one expired
     statuses = [device.status for device in Device.objects.visible_to(owner).with_status()]
-    assert sorted(statuses) == ["expired", "locked", *["never"] * 14]
+    assert sorted(statuses) == ["expired", "locked", *["never"] * 20]
 
 
 def test_reports_are_left_to_the_devices(file: Path) -> None:
@@ -74,6 +74,20 @@ def test_a_database_from_before_gets_what_is_new_once(file: Path) -> None:
     Recipe.objects.filter(name="Fuel tank sensor").update(name="Mine")
     call_command("demo_data")
     assert Recipe.objects.count() == 3
+
+
+def test_an_admin_was_at_work_once(file: Path) -> None:
+    call_command("demo_data")
+    done = Import.objects.get()
+    assert (done.state, done.made, done.refused) == (Import.State.DONE, 6, 2)
+    assert set(Action.objects.values_list("state", "kind")) == {(Action.State.DONE, Action.Kind.TAG)}
+    assert Device.objects.filter(tags__contract="full service").count() == 3
+    assert Group.objects.exclude(archived_at=None).get().name == "Closed clinic"
+    assert Invitation.objects.waiting().get().email == "new.colleague@sadler.example"
+    Group.objects.filter(name="Sadler-Isberg").update(name="Mine")
+    before = Change.objects.count()
+    call_command("demo_data")
+    assert (Import.objects.count(), Action.objects.count(), Change.objects.count()) == (1, 2, before)
 
 
 def test_every_row_of_the_factorys_file_opens_its_device(file: Path) -> None:
@@ -118,7 +132,7 @@ def test_a_lost_file_is_made_again_and_the_lost_credentials_revoked(file: Path) 
     call_command("demo_data")
     for row in lost:
         assert credentials.authenticate(access_key=row["access_key"], access_secret=row["access_secret"]) is None
-    assert Credential.objects.filter(revoked_at=None).count() == len(rows(file)) == len(lost)
+    assert Credential.objects.filter(revoked_at=None, device__source=None).count() == len(rows(file)) == len(lost)
 
 
 def test_a_fleet_is_registered_and_placed_before_the_spares(file: Path) -> None:

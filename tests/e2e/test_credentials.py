@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 def faults(page: Page) -> list[object]:
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     small = page.evaluate(
-        """[...document.querySelectorAll("main .admin-main :is(button, summary, select, a.btn)")]
+        """[...document.querySelectorAll("main :is(button, summary, select, a.btn)")]
         .filter((each) => each.offsetHeight && each.offsetHeight < 44).map((each) => each.outerHTML)"""
     )
     return [*violations(page), *small, *([f"{wide} px too wide"] if wide > 0 else [])]

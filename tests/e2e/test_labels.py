@@ -105,7 +105,7 @@ def test_many_are_made_while_one_looks_on(browser: Browser) -> None:
         page = browser.new_page(viewport=DESKTOP)
         sign_in(page, stack, OWNER)
         page.goto(f"{stack.url}/labels/")
-        page.get_by_role("button", name=f"Make {FLEET + 14} labels").click()
+        page.get_by_role("button", name=f"Make {FLEET + 20} labels").click()
         link = page.get_by_role("link", name="Download labels-")
         expect(link).to_be_visible(timeout=60_000)
         with page.expect_download() as download:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -11,15 +11,17 @@ from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, violations
 from tests.stack import demo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from playwright.sync_api import Browser, Page, ViewportSize
 
     from tests.stack import Stack
 
+    Look = tuple[ViewportSize, Literal["light", "dark"]]
+
 pytestmark = pytest.mark.e2e
 
-OWNER = "admin@kanarra.example"
+OWNER, GROUP_ADMIN = "admin@kanarra.example", "admin@tekton.example"
 DOOR = ["/accounts/login/", "/accounts/password/reset/", "/accounts/password/reset/key/1-x/", "/offline/", "/none/"]
 OWN = [
     "/",
@@ -32,6 +34,51 @@ OWN = [
     "/accounts/2fa/",
     "/accounts/reauthenticate/",
     "/accounts/logout/",
+]
+
+# The administration: what every admin has, and what an admin of the whole organisation has besides.
+ADMINS = [
+    "/manage/",
+    "/?status=never&select=1",
+    "/labels/",
+    "/actions/",
+    "/groups/",
+    "/groups/?q=none",
+    "/people/",
+    "/people/?q=none",
+    "/people/invite/",
+    "/tokens/",
+    "/log/",
+    "/log/?q=none",
+]
+OWNERS = [
+    "/devices/new/",
+    "/devices/new/?how=many",
+    "/devices/new/?how=one",
+    "/imports/",
+    "/recipes/",
+    "/recipes/new/",
+    "/models/",
+    "/settings/",
+    "/settings/serials/",
+]
+# On which page the first match of this leads to one more.
+FURTHER = {
+    "/imports/": "tbody a",
+    "/recipes/": "tbody a",
+    "/actions/": "tbody a",
+    "/models/": "main a[href^='/models/']",
+    "/groups/": ".tree a[href^='/groups/']",
+    "/people/": "tbody a",
+    "/people/invite/": ".pick",
+    "/": ".device-link",
+}
+OF_A_DEVICE = ["", "events/", "label/", "credentials/", "edit/"]
+LOOKS: list[Look] = [
+    (PHONE, "light"),
+    (DESKTOP, "dark"),
+    (PHONE, "dark"),
+    (DESKTOP, "light"),
 ]
 
 KEPT = """navigator.serviceWorker.ready
@@ -74,6 +121,66 @@ def test_every_page(stack: Stack, browser: Browser, size: ViewportSize, scheme: 
     found |= {url: faults(page, stack.url + url) for url in [*OWN, label]}
     assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
+    context.close()
+
+
+def in_looks(page: Page, url: str, looks: Sequence[Look]) -> list[object]:
+    """What is wrong with a page, opened once and then turned about."""
+    answer = page.goto(url)
+    found: list[object] = [] if answer and answer.ok else [f"status {answer and answer.status}"]
+    for size, scheme in looks:
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        found += [(size["width"], scheme, wrong) for wrong in violations(page)]
+        found += [f"{wide} px too wide at {size['width']}"] if wide > 0 else []
+    return found
+
+
+def further(page: Page, stack: Stack) -> list[str]:
+    """One page of each thing that there is, and all of a device's."""
+    found = []
+    for url, link in FURTHER.items():
+        page.goto(stack.url + url)
+        if page.locator(link).count():
+            found.append(page.locator(link).first.get_attribute("href") or "")
+    return [*found[:-1], *(found[-1] + part for part in OF_A_DEVICE)]
+
+
+@pytest.mark.parametrize(("person", "looks"), [(OWNER, LOOKS), (GROUP_ADMIN, LOOKS[:2])], ids=["owner", "group-admin"])
+def test_the_administration(stack: Stack, browser: Browser, person: str, looks: list[Look]) -> None:
+    page = browser.new_page(viewport=DESKTOP, reduced_motion="reduce")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    sign_in(page, stack, person)
+    nav = page.get_by_role("navigation", name="Administration")
+    urls = [*ADMINS, *(OWNERS if person == OWNER else [])]
+    found = {}
+    for url in urls:
+        found[url] = in_looks(page, stack.url + url, looks)
+        if url != "/manage/" and not url.startswith("/?"):
+            expect(nav.locator("[aria-current]"), url).to_have_count(1)
+    offered = {link.get_attribute("href") for link in nav.get_by_role("link").all()}
+    assert offered == {url for url in urls if "?" not in url} - {"/people/invite/", "/recipes/new/"}
+    found |= {url: in_looks(page, stack.url + url, looks) for url in further(page, stack)}
+    assert {url: wrong for url, wrong in found.items() if wrong} == {}
+    assert said == []
+    page.close()
+
+
+def test_on_a_phone_the_administrations_list_is_one_button(stack: Stack, browser: Browser) -> None:
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, stack, OWNER)
+    page.get_by_role("link", name="Administration").click()
+    links = page.get_by_role("navigation", name="Administration").get_by_role("link")
+    expect(page.get_by_role("heading", level=1)).to_be_in_viewport()
+    assert not links.first.is_visible()
+    page.locator(".admin-menu summary").press("Enter")
+    links.filter(has_text="Serials").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Format of serials")
     context.close()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sys
 import time
@@ -19,6 +20,8 @@ from devices import serials
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from pathlib import Path
+
+    from devices.models import Device
 
 BANNER = """
   Handover is up ({seconds:.0f} s): {site}
@@ -75,11 +78,19 @@ class Command(BaseCommand):
             supervisor.say("demo", f"database: {connection.vendor}")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("collectstatic", verbosity=0, interactive=False)
-            factory.renew(file, world.load(fleet=fleet))
+            factory.renew(file, self._world(fleet))
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
         finally:
             connections.close_all()
+
+    def _world(self, fleet: int) -> list[Device]:
+        """Nobody listens yet: what it announces, and asks of workers, is lost on nobody."""
+        logging.disable(logging.WARNING)
+        try:
+            return world.load(fleet=fleet)
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def _private_folder() -> Path:

@@ -1,0 +1,99 @@
+"""What an admin of the demo's maker has done so far: an import, tags, an archived group, an invitation."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from devices import actions, imports, serials, verdicts
+from devices.models import Action, Device, Import, RecipeVersion
+from devices.verdicts import Params
+from tenants import changes, groups
+from tenants.models import Group, Invitation, Role
+from tenants.models.invitation import LASTS, hashed
+
+if TYPE_CHECKING:
+    from tenants.models import Organisation, User
+
+FILE = "factory-batch-7.csv"
+PREFIX = "KANARRB"
+SITE = "Hilltop Children's Hospital"
+CUSTOMER = "Sadler-Isberg"
+CLOSED = "Closed clinic"
+GUEST = "new.colleague@sadler.example"
+CONTRACTS = {"full service": ("KP001", "Harbor main", "Cascade main"), "parts only": ("Boise backup",)}
+
+
+def make(organisation: Organisation, version: RecipeVersion, *, by: User) -> None:
+    """Once: what a visitor changed or removed afterwards stays so."""
+    if Import.objects.filter(organisation=organisation).exists():
+        return
+    _import(version, by)
+    for contract, names in CONTRACTS.items():
+        _tag(organisation, contract, names, by)
+    if customer := Group.objects.filter(path__startswith=organisation.root.path, depth=2, name=CUSTOMER).first():
+        _close_one(customer, by)
+        _invite(organisation, customer, by)
+
+
+def _import(version: RecipeVersion, by: User) -> None:
+    """Six devices of a batch for a hospital; two rows did not fit and were skipped."""
+    rows = [f"{serial},Hilltop {number},{SITE},7" for number, serial in enumerate(map(_serial, range(1, 7)), start=1)]
+    lines = ["Serial,Name,Site,Batch", *rows[:3], "KANARRB0O4XX,Misread,,7", *rows[3:], rows[0]]
+    data = "\r\n".join(lines).encode()
+    importing = imports.upload(by=by, version=version, name=FILE, chunks=[data])
+    matched = imports.match(
+        importing=importing,
+        by=by,
+        columns=["serial", "name", "group", "tag:Batch"],
+        encoding=importing.encoding,
+        delimiter=importing.delimiter,
+        group=None,
+        all_or_nothing=False,
+        name_pattern="",
+    )
+    if matched:
+        imports.work(importing.pk)
+    if imports.start(importing=importing, by=by):
+        imports.work(importing.pk)
+
+
+def _serial(number: int) -> str:
+    payload = f"{PREFIX}{number:03}"
+    return payload + serials.check_characters(payload)
+
+
+def _tag(organisation: Organisation, contract: str, names: tuple[str, ...], by: User) -> None:
+    chosen = Device.objects.filter(organisation=organisation, name__in=names)
+    params = Params(tag="contract", value=contract)
+    seen = verdicts.preview(chosen, Action.Kind.TAG, params)
+    if seen.total:
+        ticked = {"ticked": True}
+        kind, digest = Action.Kind.TAG, seen.digest
+        action = actions.start(kind=kind, params=params, devices=chosen, selection=ticked, previewed=digest, by=by)
+        actions.run(action=action)
+
+
+def _close_one(customer: Group, by: User) -> None:
+    groups.archive(group=groups.create(parent=customer, name=CLOSED, by=by), by=by)
+
+
+@transaction.atomic
+def _invite(organisation: Organisation, customer: Group, by: User) -> None:
+    """As if mailed three days ago; nobody holds its link."""
+    Invitation.objects.create(
+        organisation=organisation,
+        group=customer,
+        role=Role.VIEWER,
+        email=GUEST,
+        by=by,
+        token_hash=hashed(secrets.token_urlsafe(32)),
+        sent_at=Now() - timedelta(days=3),
+        expires_at=Now() + LASTS - timedelta(days=3),
+    )
+    what = f"{GUEST} invited as {Role.VIEWER.label} of {customer}"
+    changes.record(path=customer.path, by=by, what=what)
