@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from rest_framework import serializers
 
+from devices.forms.filter import DeviceFilter
 from devices.forms.selection import MOST, Selection
 from devices.models import Device
 from tenants.api.base import Serializer
@@ -63,6 +64,9 @@ def selection(given: dict[str, Any], user: User) -> Selection:
     data = QueryDict(mutable=True)
     data["left_out"] = " ".join(given.get("except", ()))
     if "filter" in given:
+        narrowing = DeviceFilter(words(given["filter"]), user=user)
+        if not narrowing.is_valid():
+            raise serializers.ValidationError({"filter": refused(narrowing).detail})
         data["scope"], data["query"] = "all", urlencode(words(given["filter"]))
     else:
         data["chosen"] = " ".join(given["serials"])

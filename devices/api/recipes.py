@@ -39,7 +39,7 @@ def offered(user: User) -> DeviceModelQuerySet:
 
 class AttributeNew(Serializer):
     name = serializers.CharField(max_length=64, help_text="Under which devices report it.")
-    label = serializers.CharField(required=False, max_length=120, allow_blank=True)
+    label = serializers.CharField(required=False, max_length=120, allow_blank=True)  # type: ignore[assignment]
     type = serializers.ChoiceField(Attribute.Type.choices, required=False)
     unit = serializers.CharField(required=False, max_length=16, allow_blank=True)
     minimum = serializers.FloatField(required=False, allow_null=True, help_text="Of numbers only.")
