@@ -45,7 +45,7 @@ class AttributeNew(Serializer):
     minimum = serializers.FloatField(required=False, allow_null=True, help_text="Of numbers only.")
     maximum = serializers.FloatField(required=False, allow_null=True)
 
-    def validate(self, given: dict[str, Any]) -> Line:  # type: ignore[override]
+    def validate(self, given: dict[str, Any]) -> Line:
         row = AttributeRow({"type": Attribute.Type.NUMBER, **given})
         if not row.is_valid():
             raise refused(row)

@@ -44,7 +44,11 @@ KINDS = {
         Kind("precondition-failed", 412, "It changed since the version that `If-Match` names; nothing was done."),
         Kind("gone", 410, "It was handed over already, or its time is over. What was in it can't be shown again."),
         Kind("too-large", 413, "The body is larger than is taken."),
-        Kind("unsupported-media-type", 415, "Send `Content-Type: application/json`."),
+        Kind(
+            "unsupported-media-type",
+            415,
+            "Send `Content-Type: application/json`, or `multipart/form-data` where a file is uploaded.",
+        ),
         Kind("idempotency-key-reused", 422, "This Idempotency-Key belongs to another request. Take a new one."),
         Kind("throttled", 429, "Too many requests; `Retry-After` says for how many seconds to wait."),
         Kind("server-error", 500, "Our fault. Nothing was done; try again, with the same Idempotency-Key."),
