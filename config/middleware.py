@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 if TYPE_CHECKING:
@@ -16,3 +17,10 @@ class PrivatePages(MiddlewareMixin):
         if session is not None and session.accessed and "Cache-Control" not in response:
             response["Cache-Control"] = "private, no-store"
         return response
+
+
+class Addresses(CommonMiddleware):
+    """As Django's, but only who reads is led to the address with its slash: of anything else the body would be lost."""
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)

@@ -11,7 +11,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import is_valid_path, reverse
 from django.views import defaults
 from django.views.decorators.http import require_safe
 
@@ -48,7 +48,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     """The one 404: what is missing and what is somebody else's differ in nothing."""
     headers = {"Cache-Control": "no-store", "Vary": "Cookie"}
     if request.path.startswith(API):
-        return JsonResponse(problem("not-found"), status=404, headers=headers, content_type=CONTENT_TYPE)
+        slug = "no-slash" if not request.path.endswith("/") and is_valid_path(f"{request.path}/") else "not-found"
+        return JsonResponse(problem(slug), status=404, headers=headers, content_type=CONTENT_TYPE)
     return HttpResponse(_page("404.html"), status=404, headers=headers)
 
 

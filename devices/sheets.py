@@ -20,6 +20,7 @@ from devices.forms.label import SheetForm
 from devices.labels import pdf
 from devices.labels.layout import Label, TooSmall, draw
 from devices.models import Event, Sheet
+from tenants.models import ApiToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +75,15 @@ def first(*, form: SheetForm, origin: str) -> tuple[Drawing, Options] | None:
     return (draw(label, options), options) if label else None
 
 
-def ask(*, form: SheetForm, by: User, origin: str, total: int) -> Sheet:
-    """For a worker to make; the caller tells one, and beat finds what no worker was told of."""
-    given = {name: str(value) for name, value in form.data.items() if name != "csrfmiddlewaretoken"}
+def ask(*, form: SheetForm, by: User, origin: str, total: int, token: ApiToken | None = None) -> Sheet:
+    """For a worker to make; the caller tells one, and beat finds what no worker was told of.
+
+    With `token` the worker finds no more than the token may see.
+    """
+    given: dict[str, object] = {
+        name: str(value) for name, value in form.data.items() if name not in {"csrfmiddlewaretoken", "token"}
+    }
+    given |= {"token": token.pk} if token else {}
     assert by.organisation is not None
     return Sheet.objects.create(
         organisation=by.organisation, by=by, given=given, words=form.words(), origin=origin, total=total
@@ -134,10 +141,19 @@ def _form(sheet: Sheet) -> SheetForm:
     """Asked again with what the user may print now."""
     if sheet.by is None or not sheet.by.is_active:
         raise Refused("Whoever asked for these labels has no account any more.")
-    form = SheetForm(sheet.given, user=sheet.by, organisation=sheet.organisation, plain=False)
+    form = SheetForm(sheet.given, user=_asker(sheet, sheet.by), organisation=sheet.organisation, plain=False)
     if not form.is_valid():
         raise Refused(" ".join(str(error) for errors in form.errors.values() for error in errors)[:500])
     return form
+
+
+def _asker(sheet: Sheet, by: User) -> User:
+    if "token" in sheet.given:
+        token = ApiToken.objects.live().filter(pk=sheet.given["token"], user=by).first()
+        if token is None:
+            raise Refused("The token with which these labels were asked for has ended.")
+        by.grants = token.narrow(by.grants)
+    return by
 
 
 def _write(form: SheetForm, out: IO[bytes], origin: str, total: int, written: pdf.Written = pdf.unheard) -> int:

@@ -1,6 +1,11 @@
 from django.urls import path
 
+from devices.api import actions as api_actions
+from devices.api import credentials as api_credentials
 from devices.api import devices as api
+from devices.api import imports as api_imports
+from devices.api import labels as api_labels
+from devices.api import models as api_models
 from devices.api import recipes as api_recipes
 from devices.mqtt import dialects
 from devices.mqtt import views as mqtt
@@ -98,9 +103,61 @@ urlpatterns = [
     path("api/v1/devices/<str:serial>/assign/", api.DeviceAssign.as_view(), name="api-device-assign"),
     path("api/v1/devices/<str:serial>/release/", api.DeviceRelease.as_view(), name="api-device-release"),
     path("api/v1/devices/<str:serial>/events/", api.DeviceEvents.as_view(), name="api-device-events"),
-    path("api/v1/devices/<str:serial>/label.svg", api.DeviceLabel.as_view(), name="api-device-label"),
-    path("api/v1/models/", api_recipes.Models.as_view(), name="api-models"),
+    path("api/v1/devices/<str:serial>/label.svg", api_labels.LabelSvg.as_view(), name="api-device-label"),
+    path("api/v1/devices/export.csv", api.DevicesExport.as_view(), name="api-devices-export"),
+    path("api/v1/devices/<str:serial>/label.png", api_labels.LabelPng.as_view(), name="api-device-label-png"),
+    path("api/v1/devices/<str:serial>/label.pdf", api_labels.LabelPdf.as_view(), name="api-device-label-pdf"),
+    path("api/v1/devices/<str:serial>/lock/", api_credentials.Lock.as_view(), name="api-device-lock"),
+    path("api/v1/devices/<str:serial>/unlock/", api_credentials.Unlock.as_view(), name="api-device-unlock"),
+    path("api/v1/devices/<str:serial>/open-again/", api_credentials.OpenAgain.as_view(), name="api-device-open-again"),
+    path("api/v1/devices/<str:serial>/credentials/", api_credentials.Credentials.as_view(), name="api-credentials"),
+    path(
+        "api/v1/devices/<str:serial>/credentials/rotate/",
+        api_credentials.CredentialsRotate.as_view(),
+        name="api-credentials-rotate",
+    ),
+    path(
+        "api/v1/devices/<str:serial>/credentials/revoke/",
+        api_credentials.CredentialsRevoke.as_view(),
+        name="api-credentials-revoke",
+    ),
+    path(
+        "api/v1/devices/<str:serial>/credentials/<int:pk>/revoke/",
+        api_credentials.CredentialRevoke.as_view(),
+        name="api-credential-revoke",
+    ),
+    path("api/v1/models/", api_models.Models.as_view(), name="api-models"),
+    path("api/v1/models/<int:pk>/", api_models.OneModel.as_view(), name="api-model"),
+    path("api/v1/models/<int:pk>/retire/", api_models.ModelRetire.as_view(), name="api-model-retire"),
+    path("api/v1/models/<int:pk>/restore/", api_models.ModelRestore.as_view(), name="api-model-restore"),
     path("api/v1/recipes/", api_recipes.Recipes.as_view(), name="api-recipes"),
     path("api/v1/recipes/<int:pk>/", api_recipes.OneRecipe.as_view(), name="api-recipe"),
     path("api/v1/recipes/<int:pk>/versions/", api_recipes.RecipeVersions.as_view(), name="api-recipe-versions"),
+    path("api/v1/recipes/<int:pk>/retire/", api_recipes.RecipeRetire.as_view(), name="api-recipe-retire"),
+    path("api/v1/recipes/<int:pk>/restore/", api_recipes.RecipeRestore.as_view(), name="api-recipe-restore"),
+    path("api/v1/recipes/<int:pk>/check-serial/", api_recipes.RecipeSerial.as_view(), name="api-recipe-serial"),
+    path("api/v1/imports/", api_imports.Imports.as_view(), name="api-imports"),
+    path("api/v1/imports/count/", api_imports.ImportsCount.as_view(), name="api-imports-count"),
+    path("api/v1/imports/<uuid:key>/", api_imports.OneImport.as_view(), name="api-import"),
+    path("api/v1/imports/<uuid:key>/match/", api_imports.ImportMatching.as_view(), name="api-import-match"),
+    path("api/v1/imports/<uuid:key>/start/", api_imports.ImportStart.as_view(), name="api-import-start"),
+    path("api/v1/imports/<uuid:key>/cancel/", api_imports.ImportCancel.as_view(), name="api-import-cancel"),
+    path("api/v1/imports/<uuid:key>/problems/", api_imports.ImportProblems.as_view(), name="api-import-problems"),
+    path(
+        "api/v1/imports/<uuid:key>/problems.csv",
+        api_imports.ImportProblemsFile.as_view(),
+        name="api-import-problems-file",
+    ),
+    path("api/v1/imports/<uuid:key>/report.csv", api_imports.ImportReport.as_view(), name="api-import-report"),
+    path("api/v1/imports/<uuid:key>/result/", api_imports.ImportResult.as_view(), name="api-import-result"),
+    path("api/v1/labels/", api_labels.Sheets.as_view(), name="api-sheets"),
+    path("api/v1/labels/<uuid:key>/", api_labels.OneSheet.as_view(), name="api-sheet"),
+    path("api/v1/labels/<uuid:key>/file/", api_labels.SheetFile.as_view(), name="api-sheet-file"),
+    path("api/v1/labels/<uuid:key>/cancel/", api_labels.SheetCancel.as_view(), name="api-sheet-cancel"),
+    path("api/v1/actions/", api_actions.Actions.as_view(), name="api-actions"),
+    path("api/v1/actions/preview/", api_actions.ActionPreview.as_view(), name="api-action-preview"),
+    path("api/v1/actions/<uuid:key>/", api_actions.OneAction.as_view(), name="api-action"),
+    path("api/v1/actions/<uuid:key>/cancel/", api_actions.ActionCancel.as_view(), name="api-action-cancel"),
+    path("api/v1/actions/<uuid:key>/undo/", api_actions.ActionUndo.as_view(), name="api-action-undo"),
+    path("api/v1/actions/<uuid:key>/result/", api_actions.ActionResult.as_view(), name="api-action-result"),
 ]

@@ -5,28 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
-from django.http import HttpResponse
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import assignments, credentials, edits, pages, registry, serials
+from devices import actions, assignments, credentials, edits, pages, registry, results, serials
 from devices.access import get_device
 from devices.api import shown
+from devices.api.files import CSV, FileView, holding
 from devices.forms.filter import DeviceFilter
-from devices.labels import symbol
 from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
-from devices.views.labels import origin
-from tenants.access import require_owner
+from devices.views.acting import attachment
+from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import NEWEST_FIRST, Order, page
 from tenants.api.problems import BadQuery, Conflict, Problem, refused
-from tenants.api.schema import OpenApiParameter, OpenApiResponse, described, listing
+from tenants.api.schema import OpenApiParameter, described, listing
 from tenants.api.scoped import Choice
 from tenants.models import Group, Role
 
 if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
     from devices.models import DeviceModelQuerySet, DeviceQuerySet, RecipeQuerySet
@@ -38,6 +39,10 @@ FILTERS = [
     OpenApiParameter("status", str, enum=Device.Status.values),
     OpenApiParameter("model", int, description="A model's id."),
     OpenApiParameter("tag", str, description="`name`, or `name:value`."),
+    OpenApiParameter("recipe", int, description="A recipe's id, for admins of the whole organisation."),
+    OpenApiParameter("since", OpenApiTypes.DATE, description="Registered on this day (UTC) or later."),
+    OpenApiParameter("until", OpenApiTypes.DATE, description="Registered on this day (UTC) or before."),
+    OpenApiParameter("import", OpenApiTypes.UUID, description="An import's key: devices that it made."),
     OpenApiParameter("waiting", bool, description="Only devices in no group."),
     OpenApiParameter("group", int, description="In this group, or below it."),
 ]
@@ -111,14 +116,7 @@ class Devices(ApiView):
         return Response(body, status=201, headers={"Location": location})
 
     def _narrowed(self) -> DeviceQuerySet:
-        given = self.request.query_params.dict()
-        pk = given.get("group", "")
-        group = Group.objects.visible_to(self.user).filter(pk=int(pk)).first() if _is_id(pk) else None
-        if pk and group is None:
-            raise BadQuery({"group": ["There is no such group."]})
-        form = DeviceFilter({name: given[name] for name in given if name not in {"after", "before"}}, user=self.user)
-        if not form.is_valid():
-            raise BadQuery(refused(form).detail)
+        form, group = _filter(self.request, self.user)
         return pages.found(form, self.user, group)[1]
 
 
@@ -176,16 +174,34 @@ class DeviceEvents(ApiView):
         return page(request, rows, NEWEST_FIRST).answer(shown.event)
 
 
-class DeviceLabel(ApiView):
+class DevicesExport(FileView):
     @described(
         "Devices",
-        "A device's QR code",
-        responses={(200, "image/svg+xml"): OpenApiResponse(bytes, description="The label's symbol as SVG.")},
+        "Export devices",
+        parameters=FILTERS,
+        request=None,
+        responses=holding(CSV, "The devices that you manage, in the order in which they were registered."),
     )
-    def get(self, request: Request, serial: str) -> HttpResponse:
-        device = get_device(self.user, serial)
-        text = symbol.content(device.serial, device.organisation.label_content, origin(request._request))
-        return HttpResponse(symbol.make(text).svg(), content_type="image/svg+xml")
+    def post(self, request: Request) -> HttpResponseBase:
+        """Narrowed as the list is; it is logged, therefore a POST."""
+        user = require_admin(self.user)
+        form, group = _filter(request, user)
+        devices = form.apply(Device.objects.manageable_by(user))
+        devices = devices.filter(group__path__startswith=group.path) if group else devices
+        actions.record_export(devices=devices, selection={"query": request.query_params.urlencode()}, by=user)
+        return attachment(results.registry(devices, user), "devices.csv")
+
+
+def _filter(request: Request, user: User) -> tuple[DeviceFilter, Group | None]:
+    given = request.query_params.dict()
+    pk = given.get("group", "")
+    group = Group.objects.visible_to(user).filter(pk=int(pk)).first() if _is_id(pk) else None
+    if pk and group is None:
+        raise BadQuery({"group": ["There is no such group."]})
+    form = DeviceFilter({name: given[name] for name in given if name != "after"}, user=user)
+    if not form.is_valid():
+        raise BadQuery(refused(form).detail)
+    return form, group
 
 
 def _answer(device: Device) -> Response:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
+from devices import identities, serials
 from devices.models import Attribute, Device, Event, RecipeVersion
 from tenants.api.base import Serializer
 
 if TYPE_CHECKING:
-    pass
+    from devices.models import DeviceModel, Recipe
 
 TAGS = 50
 UNTAKEN = ("\x00", *map(chr, range(0xD800, 0xE000)))
@@ -81,12 +82,27 @@ class AttributeShown(Serializer):
     maximum = serializers.FloatField(allow_null=True)
 
 
+class Identity(Serializer):
+    kind = serializers.ChoiceField(identities.Kind.choices)
+    prefix = serializers.CharField(
+        required=False, max_length=identities.MAX_PREFIX, allow_blank=True, trim_whitespace=False
+    )
+    length = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=serials.MAX_LENGTH, help_text="After the prefix."
+    )
+    casing = serializers.ChoiceField(identities.Casing.choices, required=False)
+    separator = serializers.ChoiceField(
+        identities.Separator.choices, required=False, allow_blank=True, help_text="Between an address's bytes."
+    )
+
+
 class VersionShown(Serializer):
     number = serializers.IntegerField()
     model = Named(allow_null=True)
     default_tags = serializers.DictField(child=serializers.JSONField())
     credential_kind = serializers.ChoiceField(RecipeVersion.CredentialKind.choices)
     expires = serializers.BooleanField(help_text="Whether devices that never connect expire.")
+    identity = Identity(allow_null=True, help_text="The format of serials; null: the organisation's.")
     created_at = serializers.DateTimeField()
     attributes = AttributeShown(many=True)
 
@@ -97,6 +113,14 @@ class RecipeShown(Named):
 
 class RecipeWhole(RecipeShown):
     current = VersionShown(help_text="The version from which new devices are made.")
+
+
+def model(row: DeviceModel) -> dict[str, Any]:
+    return {"id": row.pk, "name": row.name, "retired": row.retired_at is not None}
+
+
+def recipe(row: Recipe) -> dict[str, Any]:
+    return {"id": row.pk, "name": row.name, "retired": row.retired_at is not None}
 
 
 def device(row: Device) -> dict[str, Any]:
@@ -136,4 +160,8 @@ def version(row: RecipeVersion) -> dict[str, Any]:
         {name: getattr(each, name) for name in ("name", "label", "type", "unit", "minimum", "maximum")}
         for each in row.attributes.all()
     ]
-    return {name: getattr(row, name) for name in plain} | {"model": named(row.model), "attributes": declared}
+    return {name: getattr(row, name) for name in plain} | {
+        "model": named(row.model),
+        "identity": row.identity or None,
+        "attributes": declared,
+    }

@@ -221,7 +221,7 @@ class RecipeForms:
             expires=self.details.expiring,
             default_tags={row.cleaned_data["key"]: row.cleaned_data["value"] for row in self.tags.kept()},
             identity=self.identity.stored,
-            attributes=tuple(_line(row.cleaned_data) for row in self.attributes.kept()),
+            attributes=tuple(line(row.cleaned_data) for row in self.attributes.kept()),
         )
 
     def refuse(self, error: ValidationError) -> None:
@@ -258,6 +258,6 @@ def _details(recipe: Recipe, last: RecipeVersion) -> dict[str, Any]:
     }
 
 
-def _line(given: dict[str, Any]) -> Line:
+def line(given: dict[str, Any]) -> Line:
     names = ("name", "type", "unit", "minimum", "maximum")
     return Line(label=given["label"] or given["name"], **{name: given[name] for name in names})

@@ -144,24 +144,24 @@ def result(request: SignedIn, key: UUID) -> HttpResponseBase:
     except (deliveries.Gone, sealing.Unsealable):
         delivery.refresh_from_db()
         return render(request, "devices/import_gone.html", {"importing": importing, "delivery": delivery}, status=410)
-    return _download(imports.result_csv(importing, secret), importing, "result")
+    return download(imports.result_csv(importing, secret), importing, "result")
 
 
 @require_GET
 @login_required
 def report(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
-    return _download(imports.report_csv(importing), importing, "report")
+    return download(imports.report_csv(importing), importing, "report")
 
 
 @require_GET
 @login_required
 def problems(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
-    return _download(imports.problems_csv(importing), importing, "problems")
+    return download(imports.problems_csv(importing), importing, "problems")
 
 
-def _download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHttpResponse:
+def download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHttpResponse:
     answer = StreamingHttpResponse(_encoded(lines), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="import-{str(importing.key)[:8]}-{kind}.csv"'
     answer["Cache-Control"] = "no-store"

@@ -151,12 +151,12 @@ def sheet_file(request: SignedIn, key: UUID) -> HttpResponseBase:
         return redirect(sheet)
     name = content_disposition_header(as_attachment=True, filename=sheet.file.name) or ""
     headers = {"Content-Disposition": name, "Content-Length": str(sheet.file.size)}
-    return StreamingHttpResponse(_parts(sheet.file), content_type=sheet.file.content_type, headers=headers)
+    return StreamingHttpResponse(parts(sheet.file), content_type=sheet.file.content_type, headers=headers)
 
 
-async def _parts(file: File) -> AsyncIterator[bytes]:
-    parts = files.chunks(file)
-    while part := await sync_to_async(lambda: next(parts, b""))():
+async def parts(file: File) -> AsyncIterator[bytes]:
+    chunks = files.chunks(file)
+    while part := await sync_to_async(lambda: next(chunks, b""))():
         yield part
 
 

@@ -9,6 +9,7 @@ from rest_framework.fields import empty
 from rest_framework.views import APIView
 
 from tenants.api import throttles
+from tenants.api.problems import BadQuery
 from tenants.models import User
 
 if TYPE_CHECKING:
@@ -37,6 +38,17 @@ class ApiView(APIView):
     def user(self) -> User:
         """Who asks, with the grants of the token if there is one."""
         return cast("User", self.request.user)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._refuse_unknown(request)
+
+    def _refuse_unknown(self, request: Request) -> None:
+        """A misspelt filter would be dropped silently, and more be found than was asked for."""
+        taken: frozenset[str] = getattr(getattr(self, str(request.method).lower(), None), "query", frozenset())
+        there = f"There are: {', '.join(sorted(taken))}." if taken else "This address takes none."
+        if unknown := request.query_params.keys() - taken:
+            raise BadQuery({name: [f"There is no such parameter. {there}"] for name in sorted(unknown)})
 
     def read(self, of: type[S], **kwargs: Any) -> dict[str, Any]:
         """What was sent, valid; choices start from what the user may use. Else 400 with each error's place."""

@@ -14,7 +14,7 @@ from tenants.api.paging import PageQuery
 from tenants.api.problems import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 F = TypeVar("F", bound="Callable[..., Any]")
 PROBLEM = {"$ref": "#/components/responses/Problem"}
@@ -84,8 +84,27 @@ def with_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 
 def described(tag: str, summary: str, **kwargs: Any) -> Callable[[F], F]:
-    """Of one method: its group in the document, its name in words, and `extend_schema`'s own arguments."""
-    return extend_schema(tags=[tag], summary=summary, **kwargs)
+    """Of one method: its group in the document, its name in words, and `extend_schema`'s own arguments.
+
+    Its query takes the `parameters` that are described, and no others.
+    """
+    extend: Callable[[F], F] = extend_schema(tags=[tag], summary=summary, **kwargs)
+
+    def decorate(handler: F) -> F:
+        extended = extend(handler)
+        extended.query = frozenset(_query(kwargs.get("parameters", [])))  # type: ignore[attr-defined]
+        return extended
+
+    return decorate
+
+
+def _query(parameters: Iterable[Any]) -> Iterator[str]:
+    """The names of those that stand in the query."""
+    for each in parameters:
+        if isinstance(each, OpenApiParameter):
+            yield from [each.name] if each.location == OpenApiParameter.QUERY else []
+        else:
+            yield from each().fields
 
 
 def listing(tag: str, summary: str, row: type[serializers.Serializer[Any]], **kwargs: Any) -> Callable[[F], F]:

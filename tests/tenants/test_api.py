@@ -15,11 +15,13 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
+from django.urls import reverse
 
 from devices.models import Credential, Device
 from tenants import groups, replays, tasks, tokens
 from tenants.models import Change, Group, Replay, Role
 from tests import builders
+from tests.access import table
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -109,6 +111,41 @@ def test_errors_name_their_place(admin: Client, world: World) -> None:
     assert problem(admin.patch(url, tags, "application/json"))["errors"][0]["pointer"] == "#/tags/site"
     queries = problem(admin.get(f"{GROUPS}?limit=0&after=x"))["errors"]
     assert queries == [{"parameter": "limit", "detail": "Ensure this value is greater than or equal to 1."}]
+
+
+# Addresses -------------------------------------------------------------------------------------
+
+
+def addresses() -> list[str]:
+    """A GET, wherever one is: the address of each row of the access table."""
+    return sorted(name for name, row in table().items() if ":api-" in name and " " not in name)
+
+
+@pytest.mark.parametrize("name", addresses())
+def test_an_unknown_parameter_is_refused_everywhere(name: str, admin: Client, world: World) -> None:
+    row = table()[name]
+    url = reverse(name, kwargs=row.kwargs(world))
+    answer = getattr(admin, row.method)(f"{url}?colour=red&format=csv")
+    told = problem(answer)
+    assert [each["parameter"] for each in told["errors"]] == ["colour", "format"]
+    assert (answer.status_code, told["type"]) == (400, "/api/docs/#problem-invalid")
+
+
+def test_a_misspelt_filter_is_told_what_there_is(admin: Client) -> None:
+    [error] = problem(admin.get(GROUPS, {"parents": 1}))["errors"]
+    assert error["detail"] == "There is no such parameter. There are: after, limit, parent, q."
+
+
+@pytest.mark.parametrize("method", ["post", "patch", "delete"])
+def test_an_address_without_its_slash_changes_nothing(method: str, admin: Client, world: World) -> None:
+    """A redirect would lose what was sent."""
+    url = GROUPS if method == "post" else f"{GROUPS}{world.sadler.pk}/"
+    before = list(Group.objects.values_list("pk", "name"))
+    answer = getattr(admin, method)(url.rstrip("/"), new(world), "application/json")
+    assert (answer.status_code, problem(answer)["type"]) == (404, "/api/docs/#problem-no-slash")
+    assert list(Group.objects.values_list("pk", "name")) == before
+    assert problem(getattr(admin, method)("/api/v1/nothing"))["type"] == "/api/docs/#problem-not-found"
+    assert admin.get(url.rstrip("/")).status_code == 301
 
 
 # Pages -----------------------------------------------------------------------------------------
