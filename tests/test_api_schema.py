@@ -23,6 +23,9 @@ from schemathesis.specs.openapi.checks import (
 
 from config.api import document
 from tenants import tokens
+from tenants.models import Role
+from tests import builders
+from tests.access.people import invite
 from tests.provisioning.conftest import pressed_window
 
 if TYPE_CHECKING:
@@ -52,11 +55,17 @@ def _one_connection() -> Iterator[None]:
 @pytest.fixture
 def real(world: World) -> dict[str, dict[str, Any]]:
     """Rows that the paths and bodies may name: else nothing would be found."""
-    window = pressed_window(world)
+    window, empty = pressed_window(world), builders.make_group(world.tekton, "Nampa")
+    token = tokens.create(by=world.owner, name="Other", group=world.sadler, role=Role.VIEWER).token
     return {
         "paths": {
             "/api/v1/groups/{id}/": {"id": world.region.pk},
             "/api/v1/groups/{id}/move/": {"id": world.boise.pk},
+            "/api/v1/groups/{id}/archive/": {"id": empty.pk},
+            "/api/v1/groups/{id}/restore/": {"id": empty.pk},
+            "/api/v1/people": {"id": world.technician.pk, "membership": world.technician.memberships.get().pk},
+            "/api/v1/invitations": {"id": invite(world).pk},
+            "/api/v1/tokens": {"id": token.pk},
             "/api/v1/recipes": {"id": world.version.recipe_id},
             "/api/v1/devices": {"serial": world.placed.serial},
             "/api/v1/windows": {"key": str(window.key)},

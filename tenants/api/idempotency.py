@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from tenants.api.problems import BadHeader, Problem
 from tenants.replays import claim, recall
@@ -87,7 +88,7 @@ def _digest(request: Request, user: User) -> bytes:
 def _keep(replay: Replay, response: Response, *, secret: bool) -> None:
     replay.status = response.status_code
     replay.location = response.get("Location", "")
-    replay.body = "" if secret else json.dumps(response.data, cls=DjangoJSONEncoder)
+    replay.body = "" if secret else json.dumps(response.data, cls=JSONEncoder)  # as the first answer was written
     replay.save(update_fields=["status", "location", "body"])
 
 
