@@ -17,6 +17,7 @@ urlpatterns = [
     path("theme/<slug:slug>-<str:digest>.css", account.theme, name="theme"),
     path("logo/<slug:slug>-<str:digest>.png", account.logo, name="logo"),
     path("groups/", groups.groups, name="groups"),
+    path("groups/choices/", groups.choices, name="group-choices"),
     path("groups/<int:pk>/", groups.group, name="group"),
     path("groups/<int:pk>/children/", groups.children, name="group-children"),
     path("groups/<int:pk>/new/", groups.create, name="group-create"),

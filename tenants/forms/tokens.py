@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
+from tenants.forms.picker import GroupField
 from tenants.models import Group, Role
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ class TokenForm(forms.Form):
         error_messages={"required": "Name what will use it."},
     )
     role = forms.TypedChoiceField(coerce=int, help_text="The least that is enough.")
-    group = forms.ModelChoiceField(
-        Group.objects.none(),
+    group = GroupField(
         empty_label=None,
         help_text="It reaches this group and everything below it.",
         error_messages={"invalid_choice": "You don't reach this group (any more). Choose another one."},
@@ -47,8 +47,8 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.user = user
         groups: Any = self.fields["group"]
-        groups.queryset = Group.objects.visible_to(user)
-        groups.choices = [(group.pk, _indented(group, user)) for group in groups.queryset]
+        if groups.offer(user, "see"):
+            groups.choices = [(group.pk, _indented(group, user)) for group in groups.queryset]
         roles: Any = self.fields["role"]
         roles.choices = [(role.value, words) for role, words in ROLES.items() if user.reach(role)]
         self.initial = {"role": Role.VIEWER, "last_day": timezone.now().date() + timedelta(days=DAYS)}
