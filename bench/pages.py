@@ -4,8 +4,8 @@
 
 Two databases on one PostgreSQL: 100 devices in 20 groups, and 100,000 in 10,000 at depth 8. Each is asked by a process
 of its own, in turns, as the whole organisation's admin and as a customer's, and cold of nothing: the page itself, from
-the view to the last byte. Prints queries and milliseconds (p50, p95) and their ratio; the bar is the same number of
-queries and a p95 within twice.
+the view to the last byte. Prints queries and milliseconds (p50, p95) and their ratio; the bar is no more queries, and
+a p95 within twice.
 """
 
 from __future__ import annotations
@@ -203,8 +203,8 @@ def administration(user: Any, some: Device) -> dict[str, str]:
         "group, children of": f"/groups/{top.pk}/children/",
         "group, in the middle": f"/groups/{middle.pk}/",
         "group, a leaf": f"/groups/{leaf.pk}/",
-        "move: where to": f"/groups/{middle.pk}/move/",
-        "move: preview": f"/groups/{middle.pk}/move/?to={top.pk}",
+        "move: where to": f"/groups/{leaf.pk}/move/",
+        "move: preview": f"/groups/{leaf.pk}/move/?to={top.pk}",
         "people": "/people/",
         "people: invite": "/people/invite/",
         "log": "/log/",
@@ -298,7 +298,7 @@ def run(rounds: int, only: str, small: Fleet, large: Fleet) -> Iterator[tuple[st
             middles = [statistics.median(taken) for taken in times]
             worst = [sorted(taken)[int(len(taken) * 0.95)] for taken in times]
             figures = [f"{queries[0]:.0f}", f"{queries[1]:.0f}", *(f"{value:.1f}" for value in (*middles, *worst))]
-            fine = queries[0] == queries[1] and worst[1] <= 2 * worst[0]
+            fine = queries[1] <= queries[0] and worst[1] <= 2 * worst[0]
             yield f"{who}: {name}", [*figures, f"{worst[1] / worst[0]:.2f}", "" if fine else "MISSED"]
 
 

@@ -74,6 +74,9 @@ class Picker(forms.Widget):
             return Sought(text)
         return data.get(f"{name}-offered") or data.get(name)
 
+    def use_required_attribute(self, initial: Any) -> bool:
+        return False  # what is offered beside it may be chosen instead
+
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return not {name, f"{name}-sought", f"{name}-offered"} & set(data)
 
