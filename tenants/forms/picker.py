@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from tenants.models import Group, Role, under
-from tenants.tree import trails
+from tenants.tree import ancestry, trails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +27,8 @@ SCOPES: dict[str, Callable[[User], GroupQuerySet]] = {
     "see": lambda user: Group.objects.visible_to(user),
     "manage": lambda user: Group.objects.manageable_by(user),
 }
+LEAVES = {"place", "put"}
+SPACE = "\u2003"
 NONE = "No group that you can choose is called that. Try a part of its name, or of the name of one above it."
 SEVERAL = "Several groups fit. Choose one of them, or write more of its name."
 
@@ -106,6 +108,7 @@ class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
     user: User
     among: str
+    understood = 0
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(Group.objects.none(), **kwargs)
@@ -117,7 +120,7 @@ class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
         few = len(rows) <= LISTED
         shown = named(user, [*lately, *(rows if few else [])])
         if few:
-            self.choices = [*self._empty(), *grouped(shown[len(lately) :])]
+            self.choices = [*self._empty(), *self._listed(rows, shown[len(lately) :])]
             return [row.pk for row in rows]
         self.widget = Picker(user, among, shown)
         self.widget.is_required = self.required
@@ -126,16 +129,29 @@ class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
     def clean(self, value: Any) -> Any:
         return super().clean(self._only(value) if isinstance(value, Sought) else value)
 
+    def prepare_value(self, value: Any) -> Any:
+        """What words were understood as, once they were."""
+        return self.understood if isinstance(value, Sought) and self.understood else super().prepare_value(value)
+
     def _only(self, text: Sought) -> int:
         found = search(self.user, SCOPES[self.among](self.user), text)
         exact = [row for row in found if row.name.casefold() == text.casefold()]
         for rows in (found, exact):
             if len(rows) == 1:
-                return int(rows[0].pk)
+                self.understood = int(rows[0].pk)
+                return self.understood
         if not found:
             raise forms.ValidationError(NONE, code="invalid_choice")
         self.widget.legend, self.widget.offered = "Found", named(self.user, found)
         raise forms.ValidationError(SEVERAL, code="several")
+
+    def _listed(self, rows: list[Group], shown: list[Choice]) -> list[Any]:
+        """Leaves under the names above them; whole trees in their own order, set in."""
+        if self.among in LEAVES:
+            return grouped(shown)
+        paths = {row.path for row in rows}
+        inside = {row.path: len(paths.intersection(ancestry(row.parent_path))) for row in rows}
+        return [(row.pk, f"{SPACE * inside[row.path]}{row.name}") for row in rows]
 
     def _empty(self) -> list[tuple[str, str]]:
         return [("", str(self.empty_label))] if self.empty_label is not None else []

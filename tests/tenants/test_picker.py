@@ -193,3 +193,16 @@ def test_pages_ask_no_more_for_more_groups(
     before = asked()
     grow(4)
     assert asked() <= before
+
+
+def test_words_that_were_understood_are_carried_on(client: Client, many: World) -> None:
+    client.force_login(many.admin)
+    sent = {"kind": "move", "set": "1", "scope": "ticked", "chosen": many.placed.serial, "group-sought": "hall 4"}
+    page = client.post("/actions/new/", sent).content.decode()
+    assert f'name="group" value="{hall(4).pk}"' in page
+
+
+def test_labels_of_a_group_among_many(client: Client, many: World) -> None:
+    client.force_login(many.admin)
+    assert 'value="Los Angeles"' in client.get("/labels/", {"group": many.region.pk}).content.decode()
+    assert "several" not in client.get("/labels/").content.decode().lower()
