@@ -1,11 +1,11 @@
 """What pages cost with a large fleet, beside the same pages with a small one.
 
-    python -m bench.pages [--devices 100000] [--groups 10000] [--rounds 40]
+    python -m bench.pages [--devices 100000] [--groups 10000] [--rounds 40] [--only group]
 
 Two databases on one PostgreSQL: 100 devices in 20 groups, and 100,000 in 10,000 at depth 8. Each is asked by a process
 of its own, in turns, as the whole organisation's admin and as a customer's, and cold of nothing: the page itself, from
-the view to the last byte. Prints queries and milliseconds (p50, p95) and their ratio; the bar is the same number of
-queries and a p95 within twice.
+the view to the last byte. Prints queries and milliseconds (p50, p95) and their ratio; the bar is no more queries, and
+a p95 within twice.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +32,9 @@ from tests import parts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.test import Client
+
+    from devices.models import Device
     from tenants.models import Group, Organisation
 
 DEPTH, CHILDREN = 8, 4
@@ -91,6 +97,8 @@ def fill(organisation: Organisation, leaves: list[Group], number: int) -> None:
 
     from devices import serials
     from devices.models import Assignment, Connection, Device, DeviceModel, Recipe, RecipeVersion
+    from provisioning.models import Window
+    from tenants.models import User
 
     models = [DeviceModel.objects.create(organisation=organisation, name=name) for name in MODELS]
     version = RecipeVersion.objects.create(recipe=Recipe.objects.create(organisation=organisation, name="Gateway"))
@@ -121,6 +129,9 @@ def fill(organisation: Organisation, leaves: list[Group], number: int) -> None:
         Device.objects.bulk_update(placed, ["group", "assignment"], batch_size=1000)
         heard = [device for device in placed if device.pk % 2]
         Connection.objects.bulk_create(Connection(device=device, last_seen_at=now()) for device in heard)
+    for device, user in zip(Device.objects.filter(group=None)[:2], User.objects.all(), strict=False):
+        later = now() + timedelta(days=1)
+        Window.objects.create(device=device, technician=user, deadline=later, pressed_at=now())
 
 
 def settle() -> None:
@@ -171,7 +182,47 @@ def pages(user: Any) -> dict[str, str]:
         "tree": f"/groups/{middle.pk}/tree/",
         "device": some.get_absolute_url(),
         "events": f"/devices/{some.serial}/events/",
+        **administration(user, some),
     }
+
+
+def administration(user: Any, some: Device) -> dict[str, str]:
+    from devices.models import Recipe
+    from provisioning.models import Window
+    from tenants.models import Group, Role
+
+    top = next(group for group in Group.objects.manageable_by(user).order_by("depth"))
+    leaf = some.group
+    assert leaf
+    middle = Group.objects.get(path=leaf.parent_path)
+    found = {
+        "groups": "/groups/",
+        "groups: a search": "/groups/?q=Site+0001",
+        "groups: nothing found": "/groups/?q=nowhere",
+        "group, the topmost": f"/groups/{top.pk}/",
+        "group, children of": f"/groups/{top.pk}/children/",
+        "group, in the middle": f"/groups/{middle.pk}/",
+        "group, a leaf": f"/groups/{leaf.pk}/",
+        "move: where to": f"/groups/{leaf.pk}/move/",
+        "move: preview": f"/groups/{leaf.pk}/move/?to={top.pk}",
+        "people": "/people/",
+        "people: invite": "/people/invite/",
+        "log": "/log/",
+        "tokens": "/tokens/",
+        "labels": "/labels/",
+        "actions": "/actions/",
+        "bulk: move, settings": f"/actions/new/?scope=all&kind=move&query=group%3D{leaf.pk}",
+        "bulk: lock, preview": f"/actions/new/?scope=all&kind=lock&query=group%3D{leaf.pk}",
+        "credentials": f"/devices/{some.serial}/credentials/",
+        "register": "/register/",
+    }
+    if window := Window.objects.visible_to(user).filter(closed_at=None).first():
+        found["window: the form"] = f"/register/{window.key}/"
+    if user.reach(Role.ADMIN) and user.owns_organisation:
+        recipe = Recipe.objects.manageable_by(user).get()
+        owners = {"recipes": "/recipes/", "recipe": f"/recipes/{recipe.pk}/", "imports": "/imports/"}
+        found |= owners | {"add: one": "/devices/new/", "add: many": "/devices/new/?how=many"}
+    return found
 
 
 def answer() -> None:
@@ -195,14 +246,20 @@ def answer() -> None:
         client, addresses = asked[who]
         if counted:
             with CaptureQueriesContext(connection) as queries:
-                client.get(addresses[name])
+                ask(client, addresses[name])
             print(json.dumps(len(queries)), flush=True)
             continue
         began = time.perf_counter()
-        response = client.get(addresses[name])
+        response = ask(client, addresses[name])
         took = time.perf_counter() - began
         assert response.status_code == 200, (who, name, response.status_code)
         print(json.dumps(took), flush=True)
+
+
+def ask(client: Client, address: str) -> Any:
+    """Actions are asked for by POST, and change nothing before they are run."""
+    path, _, query = address.partition("?")
+    return client.post(path, dict(parse_qsl(query))) if path == "/actions/new/" else client.get(address)
 
 
 class Fleet:
@@ -230,9 +287,9 @@ class Fleet:
         return json.loads(line)
 
 
-def run(rounds: int, small: Fleet, large: Fleet) -> Iterator[tuple[str, list[str]]]:
+def run(rounds: int, only: str, small: Fleet, large: Fleet) -> Iterator[tuple[str, list[str]]]:
     for who, names in small.names.items():
-        for name in names:
+        for name in filter(re.compile(only).search, names):
             queries = [fleet.ask(who, name, counted=True) for fleet in (small, large)]
             times: tuple[list[float], list[float]] = ([], [])
             for _ in range(rounds):
@@ -241,7 +298,7 @@ def run(rounds: int, small: Fleet, large: Fleet) -> Iterator[tuple[str, list[str
             middles = [statistics.median(taken) for taken in times]
             worst = [sorted(taken)[int(len(taken) * 0.95)] for taken in times]
             figures = [f"{queries[0]:.0f}", f"{queries[1]:.0f}", *(f"{value:.1f}" for value in (*middles, *worst))]
-            fine = queries[0] == queries[1] and worst[1] <= 2 * worst[0]
+            fine = queries[1] <= queries[0] and worst[1] <= 2 * worst[0]
             yield f"{who}: {name}", [*figures, f"{worst[1] / worst[0]:.2f}", "" if fine else "MISSED"]
 
 
@@ -262,6 +319,7 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=100_000)
     parser.add_argument("--groups", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--only", default="", help="pages whose names match this regular expression")
     parser.add_argument("--make", nargs=2, type=int, help=argparse.SUPPRESS)
     parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -297,7 +355,7 @@ def report(server: parts.PostgreSQL, folder: Path, given: argparse.Namespace) ->
     print(f"fleets made in {time.monotonic() - began:.0f} s; 100 devices beside {given.devices:,}\n")
     print(f"{'page':38} {'queries':>9} {'p50 ms':>15} {'p95 ms':>15} {'ratio':>6}")
     try:
-        for name, (few, many, p50, great50, p95, great95, ratio, word) in run(given.rounds, small, large):
+        for name, (few, many, p50, great50, p95, great95, ratio, word) in run(given.rounds, given.only, small, large):
             print(f"{name:38} {few:>4} {many:>4} {p50:>7} {great50:>7} {p95:>7} {great95:>7} {ratio:>6} {word}")
     finally:
         for fleet in (small, large):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from devices import serials
-from devices.forms import places
 from devices.models import Device, DeviceModel
-from provisioning import labels
-from tenants.models import Group, Role
+from provisioning import labels, windows
+from tenants.forms.picker import GroupField
+from tenants.models import Role
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,8 +65,7 @@ class PlaceForm(forms.Form):
         help_text="What people at the site call it.",
         error_messages={"required": "Give the device a name."},
     )
-    group = forms.ModelChoiceField(
-        Group.objects.none(),
+    group = GroupField(
         empty_label="Choose a group…",
         error_messages={
             "required": "Choose where the device is installed.",
@@ -85,12 +84,10 @@ class PlaceForm(forms.Form):
     def __init__(self, *args: Any, user: User, device: Device, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         groups: Any = self.fields["group"]
-        groups.queryset = Group.objects.registrable_by(user)
-        leaves = places.leaves(user)
-        groups.choices = [("", groups.empty_label), *places.under_parents(leaves)]
+        listed = groups.offer(user, "place", recent=windows.placed_in(user))
         models: Any = self.fields["model"]
         models.queryset = DeviceModel.objects.visible_to(user).offered(keep=device.model_id)
-        group = leaves[0].pk if len(leaves) == 1 else None
+        group = listed[0] if len(listed) == 1 else None
         self.initial = {"name": _known_name(device, user), "model": device.model_id, "group": group}
 
     def clean_name(self) -> str:

@@ -41,6 +41,8 @@ class NotOpen(Exception):
     """The window can't be finished (any more): closed, expired, not pressed, or somebody else's."""
 
 
+RECENT = 4  # groups to choose again
+LOOKED_BACK = 50  # finished windows
 WHY_BARRED = {
     Device.Status.LOCKED: "This device is locked. Ask an admin of your organisation to unlock it, then scan it again.",
     Device.Status.EXPIRED: (
@@ -96,6 +98,14 @@ def finish(*, window: Window, by: User, name: str, group: Group, model: DeviceMo
     except (Device.DoesNotExist, Group.DoesNotExist, assignments.Moved):
         raise NotOpen from None
     return device
+
+
+def placed_in(user: User) -> list[Group]:
+    """The groups into which the user put devices lately and still may, the last one first."""
+    done = Window.objects.filter(technician=user, outcome=Window.State.COMPLETED).order_by("-pk")
+    lately = list(dict.fromkeys(done.values_list("device__group", flat=True)[:LOOKED_BACK]))
+    groups = Group.objects.registrable_by(user).in_bulk([pk for pk in lately if pk])
+    return [groups[pk] for pk in lately if pk in groups][:RECENT]
 
 
 def refuse_barred(device: Device) -> None:

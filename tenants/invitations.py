@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import secrets
 from smtplib import SMTPException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -41,13 +41,29 @@ class Elsewhere(ValidationError):
     """The account belongs to another organisation."""
 
 
+class Prepared(NamedTuple):
+    invitation: Invitation
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Prepared({self.invitation!r})"
+
+
 def invite(*, email: str, group: Group, role: Role, by: User | None, site: str) -> Invitation:
     """Mail a new link; one that was sent to the same address for the same group before works no longer.
 
     `site` is the origin that the link names. `sent_at` stays empty if the mail server did not take the message.
     """
-    email, token = email.strip().lower(), secrets.token_urlsafe(32)
     with transaction.atomic(durable=True):  # the mail must not leave before the row is there
+        made = prepare(email=email, group=group, role=role, by=by)
+    send(made, site=site)
+    return made.invitation
+
+
+def prepare(*, email: str, group: Group, role: Role, by: User | None) -> Prepared:
+    """The invitation, still to be sent once the transaction around it is through."""
+    email, token = email.strip().lower(), secrets.token_urlsafe(32)
+    with transaction.atomic():
         organisation = people.lock(group.root_path)
         _refuse_flood(organisation.invitations.all())
         organisation.invitations.waiting().filter(group=group, email=email).update(withdrawn_at=Now())
@@ -63,8 +79,11 @@ def invite(*, email: str, group: Group, role: Role, by: User | None, site: str) 
         what = f"{email} invited as {role.label} of {group}"
         changes.record(path=group.path, by=by, what=what, invitation=invitation.pk)
     invitation.refresh_from_db()
-    _send(invitation, site + reverse("tenants:invitation", kwargs={"token": token}))
-    return invitation
+    return Prepared(invitation, token)
+
+
+def send(prepared: Prepared, *, site: str) -> None:
+    _send(prepared.invitation, site + reverse("tenants:invitation", kwargs={"token": prepared.token}))
 
 
 def withdraw(*, invitation: Invitation, by: User) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Q
 
 from tenants.models import Group, Membership, Role
 from tenants.tree import ancestry, devices_below
@@ -73,8 +73,8 @@ def targets(user: User, group: Group, text: str = "") -> GroupQuerySet:
 
 def parents(user: User, text: str = "") -> GroupQuerySet:
     """The groups that the user manages and that can have groups below them, in the order of the tree."""
-    holder = Exists(Group.objects.filter(pk=OuterRef("pk"), devices__isnull=False))
-    found: GroupQuerySet = Group.objects.manageable_by(user).filter(~holder, archived_at=None)
+    empty = Q(tally=None) | Q(tally__devices=0)
+    found: GroupQuerySet = Group.objects.manageable_by(user).filter(empty, archived_at=None)
     return found.filter(name__icontains=text) if text else found
 
 

@@ -31,7 +31,7 @@ WORDS = {
 }
 
 
-def change(*, organisation: Organisation, by: User, name: str, **given: Any) -> list[str]:
+def change(*, organisation: Organisation, by: User, name: str | None = None, **given: Any) -> list[str]:
     """Store the settings that differ, each recorded as old and new; returns what changed, in words."""
     with transaction.atomic():
         current = people.lock(organisation.root.path)
@@ -46,8 +46,9 @@ def change(*, organisation: Organisation, by: User, name: str, **given: Any) -> 
             facts = [before[field], _shown(current, field)]
             what = f"{WORDS[field]} changed from {facts[0]} to {facts[1]}"
             changes.record(path=current.root.path, by=by, what=what, **{field: facts})
-        renamed = current.name != name
-        groups.rename(group=current.root, name=name, by=by)
+        renamed = name is not None and current.name != name
+        if name is not None:
+            groups.rename(group=current.root, name=name, by=by)
     return [*(["Name"] if renamed else []), *(WORDS[field] for field in differing)]
 
 

@@ -23,14 +23,19 @@ class Page(NamedTuple):
 
 def page(user: User, *, text: str = "", group: Group | None = None, after: str = "") -> Page:
     """People in the order of their addresses, by name or address, of a subtree; `after` is the last address shown."""
-    found = User.objects.manageable_by(user).filter(email__gt=after) if after else User.objects.manageable_by(user)
+    found = search(user, text=text, group=group).filter(email__gt=after)
+    rows = list(detailed(user, found).order_by("email")[: SIZE + 1])
+    return Page(rows[:SIZE], rows[SIZE - 1].email if len(rows) > SIZE else "")
+
+
+def search(user: User, *, text: str = "", group: Group | None = None) -> UserQuerySet:
+    found = User.objects.manageable_by(user)
     if text:
         found = found.filter(Q(name__icontains=text) | Q(email__icontains=text))
     if group:
         inside = Membership.objects.manageable_by(user).filter(group__path__startswith=group.path)
         found = found.filter(pk__in=inside.values("user"))
-    rows = list(detailed(user, found).order_by("email")[: SIZE + 1])
-    return Page(rows[:SIZE], rows[SIZE - 1].email if len(rows) > SIZE else "")
+    return found
 
 
 def detailed(user: User, people: UserQuerySet) -> UserQuerySet:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import F, Sum
-from django.db.models.functions import Length, Lower, Substr
+from django.db.models import Case, CharField, F, Sum, When
+from django.db.models.functions import Lower, Substr
 
-from tenants.models import Group, Role
+from tenants.models import Group, Role, under
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from django.db.models import Q
+
     from tenants.models import GroupQuerySet, User
 
 SHOWN = 100  # children of one group, or groups found, at a time
+NEAR = 8  # subtrees to look in
 
 
 @dataclass
@@ -34,37 +38,39 @@ class Page:
     rows: list[Row]
     following: int | None = None
     rest: int = 0
+    devices: int = 0  # of the parent, with all below it
 
 
-def tops(user: User) -> list[Row]:
-    """Where what the user manages begins."""
-    paths = topmost(user.reach(Role.ADMIN))
-    return _rows(list(Group.objects.manageable_by(user).filter(path__in=paths)))
+def opening(user: User) -> tuple[list[Row], Page | None]:
+    """Where what the user manages begins; of a single group its children too."""
+    found = list(Group.objects.manageable_by(user).filter(path__in=topmost(user.reach(Role.ADMIN))))
+    if len(found) != 1:
+        return _rows(found, {}), None
+    first = children(user, found[0])
+    return [Row(found[0], first.devices)], first
 
 
 def children(user: User, parent: Group, *, skip: int = 0) -> Page:
     scope = Group.objects.manageable_by(user).filter(path__startswith=parent.path, depth=parent.depth + 1)
     found = list(scope.order_by(F("archived_at").asc(nulls_first=True), Lower("name"), "pk")[skip : skip + SHOWN])
     rest = max(parent.numchild - skip - SHOWN, 0)
-    return Page(_rows(found), skip + SHOWN if rest else None, rest)
+    counts = devices_below([parent, *found])
+    rows = [Row(group, counts.get(group.path, 0)) for group in found]
+    return Page(rows, skip + SHOWN if rest else None, rest, counts.get(parent.path, 0))
 
 
 def search(user: User, text: str) -> list[Row]:
     """The groups whose name contains the text, as many as are shown at once, with one more if there are more."""
     found = Group.objects.manageable_by(user).filter(name__icontains=text).order_by(Lower("name"), "pk")
-    return named(user, list(found[: SHOWN + 1]))
+    rows = list(found[: SHOWN + 1])
+    return _rows(rows, trails(user, rows))
 
 
-def named(user: User, groups: list[Group]) -> list[Row]:
-    """With the names above them."""
-    return _rows(groups, trails(user, groups))
-
-
-def trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
-    """Path of each group -> the names above it, as far as the user manages them."""
+def trails(user: User, groups: Iterable[Group], role: Role = Role.ADMIN) -> dict[str, str]:
+    """Path of each group -> the names above it, as far as the user has the role there."""
     above = {group.path: ancestry(group.parent_path) for group in groups}
     wanted = {path for paths in above.values() for path in paths}
-    names = dict(Group.objects.manageable_by(user).filter(path__in=wanted).values_list("path", "name"))
+    names = dict(Group.objects.visible_to(user, role).filter(path__in=wanted).values_list("path", "name"))
     return {path: " › ".join(names[step] for step in steps if step in names) for path, steps in above.items()}
 
 
@@ -89,16 +95,35 @@ def ancestry(path: str) -> list[str]:
 
 
 def devices_below(groups: Sequence[Group]) -> dict[str, int]:
-    """Path of each group -> devices in its subtree, in one query for each length of path."""
-    counts: dict[str, int] = {}
-    for length in {len(group.path) for group in groups}:
-        paths = [group.path for group in groups if len(group.path) == length]
-        below = Group.objects.alias(size=Length("path")).filter(size__gte=length, tally__devices__gt=0).order_by()
-        tops = below.annotate(top=Substr("path", 1, length)).filter(top__in=paths)
-        counts |= dict(tops.values_list("top").annotate(number=Sum("tally__devices")))
+    """Path of each group -> devices in its subtree, in one query however many they are and wherever they lie.
+
+    Every leaf counts for the deepest of these groups that it lies below; the few sums are added up along their paths.
+    """
+    paths = {group.path for group in groups}
+    lengths = sorted({len(path) for path in paths}, reverse=True)
+    if not lengths:
+        return {}
+    tops = {f"top{length}": Substr("path", 1, length) for length in lengths}
+    nearest = [
+        When(**{f"top{length}__in": [path for path in paths if len(path) == length]}, then=F(f"top{length}"))
+        for length in lengths
+    ]
+    below = Group.objects.filter(_around(paths), tally__devices__gt=0).order_by().alias(**tops)
+    sums = below.values_list(Case(*nearest, output_field=CharField())).annotate(number=Sum("tally__devices"))
+    counts: Counter[str] = Counter()
+    for path, number in sums:
+        for above in paths.intersection(ancestry(path or "")):
+            counts[above] += number
     return counts
 
 
-def _rows(groups: list[Group], above: dict[str, str] | None = None) -> list[Row]:
+def _around(paths: set[str]) -> Q:
+    """A few subtrees with all of these in them, so that the database need not look at others."""
+    while len(near := topmost(paths)) > NEAR:
+        paths = {path[: -Group.steplen] or path for path in paths if len(path) > Group.steplen}
+    return under(near)
+
+
+def _rows(groups: list[Group], above: dict[str, str]) -> list[Row]:
     counts = devices_below(groups)
-    return [Row(group, counts.get(group.path, 0), (above or {}).get(group.path, "")) for group in groups]
+    return [Row(group, counts.get(group.path, 0), above.get(group.path, "")) for group in groups]

@@ -1,7 +1,12 @@
 from django.urls import path
 
+from tenants.api import changes as api_changes
 from tenants.api import groups as api
+from tenants.api import invitations as api_invitations
 from tenants.api import me
+from tenants.api import people as api_people
+from tenants.api import settings as api_settings
+from tenants.api import tokens as api_tokens
 from tenants.views import account, changes, groups, invitations, people, settings, tokens
 
 app_name = "tenants"
@@ -12,6 +17,7 @@ urlpatterns = [
     path("theme/<slug:slug>-<str:digest>.css", account.theme, name="theme"),
     path("logo/<slug:slug>-<str:digest>.png", account.logo, name="logo"),
     path("groups/", groups.groups, name="groups"),
+    path("groups/choices/", groups.choices, name="group-choices"),
     path("groups/<int:pk>/", groups.group, name="group"),
     path("groups/<int:pk>/children/", groups.children, name="group-children"),
     path("groups/<int:pk>/new/", groups.create, name="group-create"),
@@ -47,4 +53,22 @@ urlpatterns = [
     path("api/v1/groups/", api.Groups.as_view(), name="api-groups"),
     path("api/v1/groups/<int:pk>/", api.OneGroup.as_view(), name="api-group"),
     path("api/v1/groups/<int:pk>/move/", api.GroupMove.as_view(), name="api-group-move"),
+    path("api/v1/groups/<int:pk>/archive/", api.GroupArchive.as_view(), name="api-group-archive"),
+    path("api/v1/groups/<int:pk>/restore/", api.GroupRestore.as_view(), name="api-group-restore"),
+    path("api/v1/people/", api_people.People.as_view(), name="api-people"),
+    path("api/v1/people/<int:pk>/", api_people.OnePerson.as_view(), name="api-person"),
+    path("api/v1/people/<int:pk>/disable/", api_people.Disable.as_view(), name="api-person-disable"),
+    path("api/v1/people/<int:pk>/enable/", api_people.Enable.as_view(), name="api-person-enable"),
+    path(
+        "api/v1/people/<int:pk>/memberships/<int:membership>/",
+        api_people.OneMembership.as_view(),
+        name="api-membership",
+    ),
+    path("api/v1/invitations/", api_invitations.Invitations.as_view(), name="api-invitations"),
+    path("api/v1/invitations/<int:pk>/", api_invitations.OneInvitation.as_view(), name="api-invitation"),
+    path("api/v1/invitations/<int:pk>/again/", api_invitations.Again.as_view(), name="api-invitation-again"),
+    path("api/v1/settings/", api_settings.Settings.as_view(), name="api-settings"),
+    path("api/v1/changes/", api_changes.Changes.as_view(), name="api-changes"),
+    path("api/v1/tokens/", api_tokens.Tokens.as_view(), name="api-tokens"),
+    path("api/v1/tokens/<int:pk>/", api_tokens.OneToken.as_view(), name="api-token"),
 ]

@@ -25,8 +25,11 @@ from schemathesis.specs.openapi.checks import (
 from config.api import document
 from devices.models import Device, Sheet
 from tenants import tokens
+from tenants.models import Role
+from tests import builders
 from tests.access.credentials import one
 from tests.access.imports import importing
+from tests.access.people import invite
 from tests.devices.doing import act
 from tests.provisioning.conftest import pressed_window
 
@@ -57,13 +60,19 @@ def _one_connection() -> Iterator[None]:
 @pytest.fixture
 def real(world: World) -> dict[str, dict[str, Any]]:
     """Rows that the paths and bodies may name: else nothing would be found."""
-    window = pressed_window(world)
     sheet = Sheet.objects.create(organisation=world.kanarra, by=world.owner, words="all devices", total=1000)
     locking = act("lock", world.owner, Device.objects.filter(pk=world.placed.pk))
+    window, empty = pressed_window(world), builders.make_group(world.tekton, "Nampa")
+    token = tokens.create(by=world.owner, name="Other", group=world.sadler, role=Role.VIEWER).token
     return {
         "paths": {
             "/api/v1/groups/{id}/": {"id": world.region.pk},
             "/api/v1/groups/{id}/move/": {"id": world.boise.pk},
+            "/api/v1/groups/{id}/archive/": {"id": empty.pk},
+            "/api/v1/groups/{id}/restore/": {"id": empty.pk},
+            "/api/v1/people": {"id": world.technician.pk, "membership": world.technician.memberships.get().pk},
+            "/api/v1/invitations": {"id": invite(world).pk},
+            "/api/v1/tokens": {"id": token.pk},
             "/api/v1/recipes": {"id": world.version.recipe_id},
             "/api/v1/models": {"id": world.version.model_id},
             "/api/v1/devices": {"serial": world.placed.serial},

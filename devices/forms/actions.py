@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 from django import forms
 
-from devices import tree
 from devices.forms.filter import PLAIN
 from devices.models import Action, DeviceModel
 from devices.verdicts import Params
-from tenants.models import Group
+from tenants.forms.picker import GroupField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +29,7 @@ class ParamsForm(forms.Form):
 
 
 class MoveForm(ParamsForm):
-    group = forms.ModelChoiceField(
-        Group.objects.none(),
+    group = GroupField(
         label="Group",
         empty_label="Choose a group",
         error_messages={
@@ -48,13 +45,9 @@ class MoveForm(ParamsForm):
 
     def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
         super().__init__(data, user=user)
-        leaves = Group.objects.manageable_by(self.user).registrable_by(self.user)
-        self.fields["group"].queryset = leaves  # type: ignore[attr-defined]
-        above = tree.trails(self.user, leaves)
-        ordered = sorted(leaves, key=lambda leaf: (above.get(leaf.path, ""), leaf.name.casefold()))
-        grouped = groupby(ordered, key=lambda leaf: above.get(leaf.path, ""))
-        choices = [(title or "Groups", [(leaf.pk, leaf.name) for leaf in rows]) for title, rows in grouped]
-        self.fields["group"].choices = [("", "Choose a group"), *choices]  # type: ignore[attr-defined]
+        group = self.fields["group"]
+        assert isinstance(group, GroupField)
+        group.offer(self.user, "put")
 
     def params(self) -> Params:
         return Params(group=self.cleaned_data["group"].pk, keep=self.cleaned_data["keep"])

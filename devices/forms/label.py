@@ -14,28 +14,19 @@ from devices.labels import stocks
 from devices.labels.layout import Label, Options
 from devices.labels.symbol import LEAST_QUIET, QUIET, Level
 from devices.models import Device
-from tenants.models import Group, Organisation
+from tenants.forms.picker import GroupField
+from tenants.models import Organisation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devices.models import DeviceQuerySet
-    from tenants.models import GroupQuerySet, User
+    from tenants.models import User
 
 MOST = 200_000  # labels at once
 MOST_TYPED = 5_000  # serials
 NAMED = 5  # serials in a message
-MOST_GROUPS = 500  # in a list to choose from
 CHUNK = 1_000
-
-
-class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """Groups in the tree's order, each set in below its parent."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return f"{'– ' * (obj.depth - self.top)}{obj.name}"
-
-    top = 1
 
 
 class LabelForm(forms.Form):
@@ -117,7 +108,7 @@ class SheetForm(LabelForm):
     Its names are those of the device list's query, so that a list's address becomes a sheet's.
     """
 
-    group = GroupField(Group.objects.none(), label="Group", required=False, empty_label="All devices")
+    group = GroupField(label="Group", required=False, empty_label="All devices")
     serials = forms.CharField(
         label="Only these serials",
         required=False,
@@ -141,17 +132,10 @@ class SheetForm(LabelForm):
         super().__init__(data, organisation=organisation, plain=plain)
         self.user = user
         self.filter = DeviceFilter(dict(data), user=user)
-        self._offer(Group.objects.manageable_by(user))
+        group = self.fields["group"]
+        assert isinstance(group, GroupField)
+        group.offer(user, "manage")
         self.fields["import"] = forms.UUIDField(required=False, widget=forms.HiddenInput)
-
-    def _offer(self, groups: GroupQuerySet) -> None:
-        """The user's groups to choose from; of very many only the one that the address names."""
-        field = self.fields["group"]
-        assert isinstance(field, GroupField)
-        depths = list(groups.values_list("depth", flat=True)[: MOST_GROUPS + 1])
-        field.queryset, field.top = groups, min(depths, default=1)
-        if len(depths) > MOST_GROUPS:
-            field.widget = forms.HiddenInput()
 
     def clean_serials(self) -> list[str]:
         """As the database compares them, once each, in the order given; all of them must be the user's."""

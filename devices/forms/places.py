@@ -1,61 +1,30 @@
-"""The leaf groups into which somebody may put devices, as a form offers them: under the names of their parents."""
+"""Putting devices into a group straight away."""
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from django import forms
 
-from tenants.models import Group, Role
+from tenants.forms.picker import GroupField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tenants.models import User
-
-Choice = tuple[int | str, str]
-
-
-class Leaf(NamedTuple):
-    above: str
-    name: str
-    pk: int
-
-
-def leaves(user: User) -> list[Leaf]:
-    """Where the user may place devices, each with the names above it as far as the user may see them."""
-    groups = Group.objects.visible_to(user).values_list("path", "name", "pk", "numchild")
-    rows = {path: (name, pk, numchild) for path, name, pk, numchild in groups}
-
-    def above(path: str) -> str:
-        steps = range(Group.steplen, len(path), Group.steplen)
-        return " / ".join(rows[path[:step]][0] for step in steps if path[:step] in rows)
-
-    found = [(path, name, pk) for path, (name, pk, numchild) in rows.items() if numchild == 0]
-    return sorted(Leaf(above(path), name, pk) for path, name, pk in found if user.may(Role.TECHNICIAN, path))
-
-
-def under_parents(found: list[Leaf]) -> Iterator[tuple[str, list[Choice]]]:
-    """Option groups."""
-    for title, rows in groupby(found, key=lambda leaf: leaf.above):
-        yield title or "Groups", [(leaf.pk, leaf.name) for leaf in rows]
 
 
 class PlacingForm(forms.Form):
     """A group to put devices into straight away, instead of leaving that to a technician."""
 
-    group = forms.ModelChoiceField(
-        Group.objects.none(),
+    group = GroupField(
         required=False,
         empty_label="None: a technician places them",
         error_messages={"invalid_choice": "This group can't take devices (any more). Choose another one."},
     )
 
     def offer_groups(self, user: User) -> None:
-        groups: Any = self.fields["group"]
-        groups.queryset = Group.objects.registrable_by(user)
-        groups.choices = [("", groups.empty_label), *under_parents(leaves(user))]
+        group = self.fields["group"]
+        assert isinstance(group, GroupField)
+        group.offer(user, "place")
 
     def refuse(self, error: forms.ValidationError) -> None:
         """What an operation says, beside the field that it is about, else above the form."""

@@ -70,7 +70,7 @@
     }
     navigator.vibrate?.(80);
     say("Button pressed. Name the device and choose its group.");
-    panel().querySelector("#id_group, select")?.focus();
+    panel().querySelector("[data-picker] [type=radio], #id_group, select")?.focus();
   }
 
   document.body.addEventListener("htmx:sseError", streamFailed);

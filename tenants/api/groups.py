@@ -8,12 +8,13 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from tenants import groups
+from tenants import groups, moves, roster
 from tenants.access import get_group
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
 from tenants.api.problems import BadQuery, Conflict
+from tenants.api.query import query
 from tenants.api.schema import described, listing
 from tenants.api.scoped import Choice
 from tenants.models import Group, Role
@@ -33,6 +34,7 @@ class GroupShown(Serializer):
     name = serializers.CharField()
     parent = serializers.IntegerField(allow_null=True, help_text="Null if you see none above it.")  # type: ignore[assignment]
     leaf = serializers.BooleanField(help_text="Only leaves hold devices.")
+    archived = serializers.BooleanField(help_text="Then nobody is offered it any more; its history stays.")
 
 
 class GroupNew(Serializer):
@@ -44,13 +46,41 @@ class GroupName(Serializer):
     name = serializers.CharField(max_length=120)
 
 
-class GroupPlace(Serializer):
+class GroupTarget(Serializer):
     parent = Choice(managed, help_text="Where to hang it, with all that is below it.")  # type: ignore[assignment]
+
+
+class GroupPlace(GroupTarget):
+    seen = serializers.CharField(
+        required=False, max_length=64, help_text="The preview's `digest`: if it would be another one now, 409."
+    )
+
+
+class ShiftShown(Serializer):
+    person = serializers.CharField(
+        allow_null=True, help_text="Address; null for somebody above what you manage, of whom you learn only the role."
+    )
+    before = serializers.CharField(allow_null=True, help_text="Their role in the group now, null for none.")
+    after = serializers.CharField(allow_null=True, help_text="Their role afterwards.")
+
+
+class MoveShown(Serializer):
+    group = serializers.IntegerField()
+    parent = serializers.IntegerField()  # type: ignore[assignment]
+    groups = serializers.IntegerField(help_text="That move: the group and all below it.")
+    devices = serializers.IntegerField(help_text="In them.")
+    losing = ShiftShown(many=True, help_text="Who may do less in them afterwards.")
+    gaining = ShiftShown(many=True, help_text="Who may do more.")
+    digest = serializers.CharField(help_text="Send it back as `seen`, so that just this is done or nothing.")
 
 
 class GroupQuery(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name.")
     parent = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1, help_text="Directly below it.")  # type: ignore[assignment]
+
+
+class MoveQuery(Serializer):
+    parent = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="Where it would hang.")  # type: ignore[assignment]
 
 
 class Groups(ApiView):
@@ -70,13 +100,10 @@ class Groups(ApiView):
         return Response(_show(self.user, [group])(group), status=201, headers={"Location": location})
 
     def _narrowed(self, rows: GroupQuerySet) -> GroupQuerySet:
-        given = {name: self.request.query_params[name] for name in ("q", "parent") if name in self.request.query_params}
-        query = GroupQuery(data=given)
-        if not query.is_valid():
-            raise BadQuery(query.errors)
-        if text := query.validated_data.get("q"):
+        given = query(self.request, GroupQuery)
+        if text := given.get("q"):
             rows = rows.filter(name__icontains=text)
-        if parent := query.validated_data.get("parent"):
+        if parent := given.get("parent"):
             above = Group.objects.visible_to(self.user).filter(pk=parent).first()
             if above is None:
                 raise BadQuery({"parent": ["There is no such group."]})
@@ -109,19 +136,79 @@ class OneGroup(ApiView):
 
 
 class GroupMove(ApiView):
+    @described("Groups", "Preview a move", parameters=[MoveQuery], responses=MoveShown)
+    def get(self, request: Request, pk: int) -> Response:
+        """What moving the group below `parent` would change, and for whom."""
+        group = self._movable(pk)
+        asked = query(request, MoveQuery)["parent"]
+        to = managed(self.user).filter(pk=asked).first()
+        if to is None:
+            raise BadQuery({"parent": ["There is no such group."]})
+        if why := moves.refusal(group, to):
+            raise BadQuery({"parent": [why]})
+        return Response(_told(moves.preview(group, to), roster.known(self.user, group, to)))
+
     @described("Groups", "Move a group", request=GroupPlace, responses=GroupShown)
     def post(self, request: Request, pk: int) -> Response:
         """Hangs the group, and all that is below it, below another one that you manage."""
+        group, given = self._movable(pk), self.read(GroupPlace)
+        groups.move(group=group, to=given["parent"], by=self.user, seen=given.get("seen"))
+        moved = get_group(self.user, pk)
+        return Response(_show(self.user, [moved])(moved))
+
+    def _movable(self, pk: int) -> Group:
         group = get_group(self.user, pk, role=Role.ADMIN)
         if group.path in self.user.reach(Role.ADMIN):
             raise Conflict("Your own powers begin at this group. Somebody above it can move it.")
-        groups.move(group=group, to=self.read(GroupPlace)["parent"], by=self.user)
-        moved = get_group(self.user, pk)
-        return Response(_show(self.user, [moved])(moved))
+        return group
+
+
+class GroupArchive(ApiView):
+    @described("Groups", "Archive a group", request=None, responses=GroupShown)
+    def post(self, request: Request, pk: int) -> Response:
+        """Takes an empty leaf out of every choice, and keeps the history that names it."""
+        groups.archive(group=get_group(self.user, pk, role=Role.ADMIN), by=self.user)
+        group = get_group(self.user, pk)
+        return Response(_show(self.user, [group])(group))
+
+
+class GroupRestore(ApiView):
+    @described("Groups", "Restore a group", request=None, responses=GroupShown)
+    def post(self, request: Request, pk: int) -> Response:
+        """Takes it out of the archive."""
+        groups.restore(group=get_group(self.user, pk, role=Role.ADMIN), by=self.user)
+        group = get_group(self.user, pk)
+        return Response(_show(self.user, [group])(group))
+
+
+def _told(preview: moves.Preview, known: set[int]) -> dict[str, object]:
+    return {
+        "group": preview.group.pk,
+        "parent": preview.to.pk,
+        "groups": preview.groups,
+        "devices": preview.devices,
+        "losing": [_shift(shift, known) for shift in preview.losing],
+        "gaining": [_shift(shift, known) for shift in preview.gaining],
+        "digest": preview.digest,
+    }
+
+
+def _shift(shift: moves.Shift, known: set[int]) -> dict[str, object]:
+    return {
+        "person": shift.user.email if shift.user.pk in known else None,
+        "before": shift.before and shift.before.label,
+        "after": shift.after and shift.after.label,
+    }
 
 
 def _show(user: User, rows: list[Group]) -> Any:
     """A function that shows each of the rows; their parents are read at once."""
     above = Group.objects.visible_to(user).filter(path__in={row.parent_path for row in rows})
     ids = dict(above.values_list("path", "pk"))
-    return lambda row: {"id": row.pk, "name": row.name, "parent": ids.get(row.parent_path), "leaf": row.is_leaf()}
+    return lambda row: {
+        "id": row.pk,
+        "name": row.name,
+        "parent": ids.get(row.parent_path),
+        "leaf": row.is_leaf(),
+        "archived": row.archived_at is not None,
+    }

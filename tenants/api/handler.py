@@ -10,6 +10,7 @@ from django.db.models import ProtectedError
 from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.views import exception_handler
 
+from tenants import groups, people
 from tenants.api.problems import CONTENT_TYPE, KINDS, Conflict, Problem, problem
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def _slug(code: str, answered: int) -> str:
 
 def _translated(error: Exception) -> Exception:
     """Django's own, in REST framework's words."""
+    if isinstance(error, (groups.Changed, people.Stale)):
+        return Conflict(" ".join(error.messages))
     if isinstance(error, Invalid):
         said = error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}
         if "__all__" in said:

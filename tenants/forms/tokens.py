@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
-from tenants.models import Group, Role
+from tenants.forms.picker import GroupField
+from tenants.models import Role
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,8 +31,7 @@ class TokenForm(forms.Form):
         error_messages={"required": "Name what will use it."},
     )
     role = forms.TypedChoiceField(coerce=int, help_text="The least that is enough.")
-    group = forms.ModelChoiceField(
-        Group.objects.none(),
+    group = GroupField(
         empty_label=None,
         help_text="It reaches this group and everything below it.",
         error_messages={"invalid_choice": "You don't reach this group (any more). Choose another one."},
@@ -47,8 +47,7 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.user = user
         groups: Any = self.fields["group"]
-        groups.queryset = Group.objects.visible_to(user)
-        groups.choices = [(group.pk, _indented(group, user)) for group in groups.queryset]
+        groups.offer(user, "see")
         roles: Any = self.fields["role"]
         roles.choices = [(role.value, words) for role, words in ROLES.items() if user.reach(role)]
         self.initial = {"role": Role.VIEWER, "last_day": timezone.now().date() + timedelta(days=DAYS)}
@@ -80,9 +79,3 @@ class TokenForm(forms.Form):
         given = self.cleaned_data
         end = given["last_day"] and datetime.combine(given["last_day"] + timedelta(days=1), time(), UTC)
         return {"name": given["name"], "role": given["role"], "group": given["group"], "expires_at": end or None}
-
-
-def _indented(group: Group, user: User) -> str:
-    top = min(len(path) for path in user.reach() if group.path.startswith(path))
-    spaces = "\u2003" * ((len(group.path) - top) // Group.steplen)
-    return f"{spaces}{group.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from tenants.models.people import User
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 
 class ChangeQuerySet(models.QuerySet["Change"]):
+    def matching(self, *, who: str = "", q: str = "") -> ChangeQuerySet:
+        """By somebody whose name or address contains `who`; with `q` in its words."""
+        rows = self.filter(Q(by__name__icontains=who) | Q(by__email__icontains=who)) if who else self.all()
+        return rows.filter(what__icontains=q) if q else rows
+
     def visible_to(self, user: User | AnonymousUser) -> ChangeQuerySet:
         """What happened to the groups that the user manages; to the organisation itself, for its own admins."""
         if not isinstance(user, User):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
 from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -57,10 +56,7 @@ def _given(request: SignedIn) -> dict[str, str]:
 
 
 def _found(request: SignedIn) -> ChangeQuerySet:
-    found, given = Change.objects.visible_to(require_admin(request.user)), _given(request)
-    if given["who"]:
-        found = found.filter(Q(by__name__icontains=given["who"]) | Q(by__email__icontains=given["who"]))
-    return found.filter(what__icontains=given["q"]) if given["q"] else found
+    return Change.objects.visible_to(require_admin(request.user)).matching(**_given(request))
 
 
 async def _lines(found: ChangeQuerySet) -> AsyncIterator[bytes]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.http import Http404
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from tenants import groups as operations
 from tenants import moves, roster, tree
 from tenants.access import get_group, require_admin
+from tenants.forms import picker
 from tenants.forms.groups import NameForm
 from tenants.models import Invitation, Role
 from tenants.posted import posted
@@ -33,8 +35,7 @@ def groups(request: SignedIn) -> HttpResponse:
     if "\0" in text:
         text = ""
     found = tree.search(user, text) if text else None
-    tops = [] if text else tree.tops(user)
-    first = tree.children(user, tops[0].group) if len(tops) == 1 else None
+    tops, first = ([], None) if text else tree.opening(user)
     return render(request, "tenants/groups.html", {"q": text, "found": found, "tops": tops, "first": first})
 
 
@@ -45,6 +46,18 @@ def children(request: SignedIn, pk: int) -> HttpResponse:
     parent = get_group(request.user, pk, role=Role.ADMIN)
     page = tree.children(request.user, parent, skip=_number(request.GET.get("skip", "")))
     return render(request, "tenants/_children.html", {"page": page, "parent": parent})
+
+
+@require_safe
+@login_required
+def choices(request: SignedIn) -> HttpResponse:
+    """What a field that asks for a group finds."""
+    scope = picker.SCOPES.get(request.GET.get("among", ""))
+    if scope is None:
+        raise Http404
+    text = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    rows = picker.named(request.user, picker.search(request.user, scope(request.user), text))
+    return render(request, "tenants/_choices.html", {"rows": rows})
 
 
 @require_safe
@@ -61,7 +74,6 @@ def _group(
         "group": found,
         "lineage": tree.lineage(user, found),
         "page": tree.children(user, found, skip=_number(request.GET.get("skip", ""))),
-        "devices": tree.devices_below([found]).get(found.path, 0),
         "members": roster.members(user, found),
         "invitations": Invitation.objects.manageable_by(user).waiting().filter(group=found),
         "obstacles": operations.obstacles(found),
@@ -110,8 +122,14 @@ def move(request: SignedIn, pk: int) -> HttpResponse:
     if request.GET.get("to"):
         return _preview(request, found, get_group(request.user, request.GET["to"], role=Role.ADMIN))
     text = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
-    rows = tree.named(request.user, list(moves.targets(request.user, found, text)[: tree.SHOWN]))
-    context = {"group": found, "lineage": tree.lineage(request.user, found), "rows": rows, "q": text}
+    rows = picker.named(request.user, moves.targets(request.user, found, text)[: picker.FOUND], Role.ADMIN)
+    context = {
+        "group": found,
+        "lineage": tree.lineage(request.user, found),
+        "rows": rows,
+        "q": text,
+        "shown": picker.FOUND,
+    }
     return render(request, "tenants/move.html", context)
 
 

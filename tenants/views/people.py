@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from tenants import people, roster, tree
 from tenants.access import get_group, get_membership, get_person, require_admin, require_owner
+from tenants.forms import picker
 from tenants.forms.people import RoleForm
 from tenants.models import Group, Invitation, Role, User
 from tenants.posted import posted
@@ -47,8 +48,8 @@ def invite_where(request: SignedIn) -> HttpResponse:
     """Choose the group into which somebody is invited."""
     user, text = require_admin(request.user), request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
     found = Group.objects.manageable_by(user).filter(archived_at=None, name__icontains=text)
-    rows = tree.named(user, list(found[: tree.SHOWN]))
-    return render(request, "tenants/invite_where.html", {"rows": rows, "q": text, "shown": tree.SHOWN})
+    rows = picker.named(user, found[: picker.FOUND], Role.ADMIN)
+    return render(request, "tenants/invite_where.html", {"rows": rows, "q": text, "shown": picker.FOUND})
 
 
 @require_safe

@@ -8,6 +8,7 @@ from tenants import tokens
 from tenants.models import Role
 from tests.access import OPEN, SIGNED_IN, Row, everybody, placed
 from tests.access.main import window
+from tests.access.people import invite
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -30,12 +31,27 @@ def token(world: World) -> dict[str, object]:
     return {"pk": made.token.pk}
 
 
+def technician(world: World) -> dict[str, object]:
+    return {"pk": world.technician.pk}
+
+
+def membership(world: World) -> dict[str, object]:
+    return {"pk": world.technician.pk, "membership": world.technician.memberships.get().pk}
+
+
+def invitation(world: World) -> dict[str, object]:
+    return {"pk": invite(world).pk}
+
+
 ANYBODY = everybody(200, anonymous=401)
 MEMBERS = (401, 200, 200, 200, 200, 404, 404)  # of the placed device's group
 ADMINS = (401, 404, 404, 200, 200, 404, 404)  # of the placed device's group
 REFUSED = (401, 404, 404, 400, 400, 404, 404)  # the same, with something to mend
 OWNER = (401, 404, 404, 404, 200, 404, 404)  # of the organisation
 OWNERS = (401, 404, 404, 404, 200, 404, 200)  # each of their own
+ANY_ADMIN = (401, 404, 404, 200, 200, 404, 200)  # each of their own
+DONE = (401, 404, 404, 204, 204, 404, 404)
+OWNER_DONE = (401, 404, 404, 404, 204, 404, 404)
 MY_WINDOW = (401, 404, 200, 404, 404, 404, 404)
 TOLD = everybody(400, anonymous=401)  # about what was sent; nothing is done
 
@@ -52,7 +68,28 @@ ROWS: dict[str, Row] = {
     "tenants:api-group": Row(MEMBERS, kwargs=sadler),
     "tenants:api-group patch": Row(ADMINS, "patch", kwargs=sadler, data=lambda world: {"name": "Sadler"}),
     "tenants:api-group delete": Row((401, 404, 404, 400, 400, 404, 404), "delete", kwargs=region),
-    "tenants:api-group-move": Row(REFUSED, "post", kwargs=region),
+    "tenants:api-group-move": Row(REFUSED, kwargs=region),
+    "tenants:api-group-move post": Row(REFUSED, "post", kwargs=region),
+    "tenants:api-group-archive": Row(REFUSED, "post", kwargs=region),
+    "tenants:api-group-restore": Row(ADMINS, "post", kwargs=region),
+    "tenants:api-people": Row(ANY_ADMIN),
+    "tenants:api-person": Row(ADMINS, kwargs=technician),
+    "tenants:api-person delete": Row(OWNER_DONE, "delete", kwargs=technician),
+    "tenants:api-person-disable": Row(OWNER, "post", kwargs=technician),
+    "tenants:api-person-enable": Row(OWNER, "post", kwargs=technician),
+    "tenants:api-membership": Row(REFUSED, "patch", kwargs=membership),
+    "tenants:api-membership delete": Row(DONE, "delete", kwargs=membership),
+    "tenants:api-invitations": Row(ANY_ADMIN),
+    "tenants:api-invitations post": Row((401, 404, 404, 400, 400, 404, 400), "post"),
+    "tenants:api-invitation": Row(ADMINS, kwargs=invitation),
+    "tenants:api-invitation delete": Row(DONE, "delete", kwargs=invitation),
+    "tenants:api-invitation-again": Row((401, 404, 404, 201, 201, 404, 404), "post", kwargs=invitation),
+    "tenants:api-settings": Row(OWNERS),
+    "tenants:api-settings patch": Row(OWNERS, "patch", data=lambda world: {"colour": "#0f5cc0"}),
+    "tenants:api-changes": Row(ANY_ADMIN),
+    "tenants:api-tokens": Row(ANYBODY),
+    "tenants:api-token": Row((401, 404, 200, 200, 200, 404, 404), kwargs=token),
+    "tenants:api-token delete": Row((401, 404, 204, 204, 204, 404, 404), "delete", kwargs=token),
     "devices:api-devices": Row(ANYBODY),
     "devices:api-devices post": Row((401, 404, 404, 404, 400, 404, 400), "post"),
     "devices:api-device": Row(MEMBERS, kwargs=placed),

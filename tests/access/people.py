@@ -9,7 +9,7 @@ from django.core import mail
 
 from tenants import invitations
 from tenants.models import Invitation, Role
-from tests.access import ADMINS, ANY_ADMIN, OWNERS, Row, everybody
+from tests.access import ADMINS, ANY_ADMIN, OWNERS, SIGNED_IN, Row, everybody
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -52,6 +52,7 @@ ROWS: dict[str, Row] = {
     "tenants:sign-out-everywhere": Row(everybody(302), "post"),
     "tenants:leave": Row(everybody(302), "post"),
     "tenants:groups": Row(ANY_ADMIN),
+    "tenants:group-choices": Row(SIGNED_IN, data=lambda world: {"among": "place"}),
     "tenants:group": Row(ADMINS, kwargs=region),
     "tenants:group-children": Row(ADMINS, kwargs=region),
     "tenants:group-create": Row(POSTED, "post", kwargs=region, data=lambda world: {"new-name": "North"}),

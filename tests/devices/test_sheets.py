@@ -139,7 +139,7 @@ def test_what_can_not_be_printed_is_said(client: Client, world: World, given: di
 def test_the_page_takes_the_list_s_address(client: Client, world: World) -> None:
     client.force_login(world.owner)
     body = client.get("/labels/", {"group": world.anaheim.pk, "q": "Anaheim"}).content.decode()
-    assert f'<option value="{world.anaheim.pk}" selected>– – – Kaiser Permanente Anaheim</option>' in body
+    assert f'<option value="{world.anaheim.pk}" selected>\u2003\u2003\u2003Kaiser Permanente Anaheim</option>' in body
     assert "<strong>1</strong> label on <strong>1</strong> sheet" in body
     assert f"The first label: {world.placed.serial_grouped}" in body.replace("\n", " ")
 

@@ -40,7 +40,7 @@ def test_from_scan_to_dashboard(technician: Client, world: World) -> None:
     assert "Press the register button" in technician.get(answer["Location"]).content.decode()
     report_press(world.waiting)
     page = technician.get(answer["Location"]).content.decode()
-    assert '<optgroup label="Sadler-Isberg / Los Angeles">' in page
+    assert '<optgroup label="Sadler-Isberg › Los Angeles">' in page
     assert "Tekton" not in page
     answer = technician.post(url("place", window), form_data(world))  # type: ignore[assignment]
     assert answer["Location"] == reverse("telemetry:dashboard", kwargs={"serial": world.waiting.serial})

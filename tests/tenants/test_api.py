@@ -300,7 +300,7 @@ def test_nobody_is_refused_while_redis_is_away(
 def test_groups_are_made_renamed_moved_and_deleted(admin: Client, world: World) -> None:
     made = send(admin, GROUPS, new(world)).json()
     url = f"{GROUPS}{made['id']}/"
-    assert made == {"id": made["id"], "name": "San Diego", "parent": world.sadler.pk, "leaf": True}
+    assert made == {"id": made["id"], "name": "San Diego", "parent": world.sadler.pk, "leaf": True, "archived": False}
     assert admin.patch(url, {"name": "Fresno"}, "application/json").json()["name"] == "Fresno"
     assert send(admin, f"{url}move/", {"parent": world.tekton.pk}).json()["parent"] == world.tekton.pk
     below = {row["name"] for row in admin.get(GROUPS, {"parent": world.tekton.pk}).json()["results"]}

@@ -1,0 +1,20 @@
+"""The query of an address, valid; else 400 with the parameter's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from tenants.api.problems import BadQuery
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from tenants.api.base import Serializer
+
+
+def query(request: Request, of: type[Serializer]) -> dict[str, Any]:
+    names: list[str] = list(of().fields)
+    given = of(data={name: request.query_params[name] for name in names if name in request.query_params})
+    if not given.is_valid():
+        raise BadQuery(given.errors)
+    return cast("dict[str, Any]", given.validated_data)
