@@ -8,9 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from devices import bulk, live
+from devices import bulk, jobs, live
 from devices.imports import source
-from devices.imports.progress import topic
 from devices.imports.reading import Unreadable
 from devices.imports.rows import Rules, Wanted, Wrong
 from devices.models import Import, Problem
@@ -18,12 +17,12 @@ from devices.models import Import, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from devices.imports.lease import Lease
+    from devices.jobs import Lease
 
 State = Import.State
 
 
-def check(importing: Import, lease: Lease) -> None:
+def check(importing: Import, lease: Lease[Import]) -> None:
     """From the beginning, whatever a killed worker left. Raises Lost, Unreadable."""
     with transaction.atomic():
         Problem.objects.filter(importing=importing).delete()
@@ -37,9 +36,9 @@ def check(importing: Import, lease: Lease) -> None:
             keep(importing, wrong)
             fields = {"total": batch[-1][1]} if batch[-1][1] > importing.total else {}
             lease.update(done=batch[-1][1], refused=checked.refused, **fields)
-        live.announce([topic(importing)])
-    if lease.end(state=State.CHECKED, finished_at=Now(), total=checked.count, refused=checked.refused):
-        live.announce([topic(importing)])
+        live.announce([jobs.topic(importing)])
+    lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused)
+    live.announce([jobs.topic(importing)])
 
 
 def keep(importing: Import, wrong: Iterable[Wrong]) -> None:
