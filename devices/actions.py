@@ -167,7 +167,7 @@ def _done(action: Action, keys: list[int]) -> list[Touched]:
     if action.kind == Action.Kind.MOVE:
         _hold_target(params, user)
     _lock(keys)
-    mine = Device.objects.manageable_by(user).filter(pk__in=keys).order_by("pk")
+    mine = Device.objects.manageable_by(user).filter(pk__among=keys).order_by("pk")
     devices = list(verdicts.judged(mine, action.kind, params))
     return _act(action, keys, devices)
 
@@ -182,11 +182,11 @@ def _act(action: Action, keys: list[int], devices: list[Device]) -> list[Touched
 
 def _undone(action: Action, keys: list[int]) -> list[Touched]:
     user = _actor(action)
-    former = Touched.objects.filter(action=action.undo_of_id, device__in=keys)
+    former = Touched.objects.filter(action=action.undo_of_id, device__among=keys)
     originals = {each.device_id: each for each in former}
     leaves = undoing.lock_places(originals)
     _lock(keys)
-    devices = list(undoing.scope(action, user).filter(pk__in=keys).order_by("pk"))
+    devices = list(undoing.scope(action, user).filter(pk__among=keys).order_by("pk"))
     undoing.judge(action, devices, originals, leaves, user)
     if changing := [device for device in devices if device.verdict == CHANGE]:
         undoing.WAYS_BACK[action.kind](Batch(action, changing), originals)
@@ -210,7 +210,7 @@ def _hold_target(params: Params, user: User) -> None:
 
 def _lock(keys: list[int]) -> None:
     # Groups before devices before assignments, and each in one order: as `assignments.assign`.
-    list(Device.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+    list(Device.objects.select_for_update().filter(pk__among=keys).order_by("pk").values_list("pk"))
 
 
 def _note(action: Action, touched: list[Touched]) -> None:
@@ -225,7 +225,7 @@ def _note(action: Action, touched: list[Touched]) -> None:
         )
         return
     for alike in stories.values():
-        rows = Touched.objects.filter(action=action, device__in=[each.device_id for each in alike])
+        rows = Touched.objects.filter(action=action, device__among=[each.device_id for each in alike])
         rows.update(verdict=alike[0].verdict, before=alike[0].before, after=alike[0].after)
 
 
@@ -250,6 +250,6 @@ def _record(kind: Event.Kind, action: Action, **data: object) -> None:
 
 
 def _announce(action: Action, changed: Collection[int] = ()) -> None:
-    devices = Device.objects.filter(pk__in=changed).only("device_id") if changed else ()
+    devices = Device.objects.filter(pk__among=changed).only("device_id") if changed else ()
     topics = [jobs.topic(action), *presence.topics(devices)]
     transaction.on_commit(lambda: live.announce(topics))
