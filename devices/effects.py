@@ -66,17 +66,8 @@ class Batch(NamedTuple):
     def record_keys(self, kind: Event.Kind, access_keys: Iterable[tuple[Device, str]]) -> None:
         """An event for each credential, in the assignment that its device was read with."""
         action, by, code = str(self.action.key), self.action.by_id, kind.value
-        rows = (
-            (
-                each.organisation_id,
-                each.pk,
-                each.assignment_id,
-                by,
-                code,
-                json.dumps({"action": action, "access_key": key}),
-            )
-            for each, key in access_keys
-        )
+        said = ((each, json.dumps({"action": action, "access_key": key})) for each, key in access_keys)
+        rows = ((each.organisation_id, each.pk, each.assignment_id, by, code, text) for each, text in said)
         bulk.write(Event, ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"], rows)
 
     def touched(self, device: Device, before: object = None, after: object = None) -> Touched:

@@ -28,7 +28,7 @@ class Among(Lookup):  # type: ignore[type-arg]
         column, params = self.process_lhs(compiler, connection)
         keys = list(self.rhs)
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s)", [*params, keys]
+            return f"{column} = ANY(%s::bigint[])", [*params, keys]
         if not keys:
             raise EmptyResultSet
         return f"{column} IN ({','.join(['%s'] * len(keys))})", [*params, *keys]
