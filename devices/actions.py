@@ -108,7 +108,7 @@ def run(*, action: Action) -> None:
     held = Action.objects.select_related("organisation", "by", "delivery", "undo_of").get(pk=action.pk)
 
     def go_on() -> None:
-        while _tried(held, lease):
+        for _ in jobs.paced(iter(partial(_tried, held, lease), False)):
             held.refresh_from_db(fields=["reached"])
         _end(held, lease, Action.State.DONE)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from contextlib import suppress
 from datetime import timedelta
@@ -24,7 +25,7 @@ from devices import live
 from devices.models.job import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
     from typing import Self
 
@@ -38,6 +39,7 @@ LATE_SECONDS = 10  # that a job waits for a worker until its page says so
 AWAY = OperationalError, InterfaceError  # the database; the same may do later
 
 J = TypeVar("J", bound=Job)
+S = TypeVar("S")
 
 
 class Lost(Exception):
@@ -198,6 +200,15 @@ class Lease(Generic[J]):
         except DatabaseError as error:
             log.warning("the worker of %s %s can't say that it lives: %s", self.model.__name__, self.pk, error)
             connection.close()
+
+
+def paced(steps: Iterable[S]) -> Iterator[S]:
+    """The steps of a job, with a rest after each that is in proportion to what it took: others get their turn."""
+    began = time.monotonic()
+    for step in steps:
+        yield step
+        time.sleep(settings.JOB_PAUSE * (time.monotonic() - began))
+        began = time.monotonic()
 
 
 def work(

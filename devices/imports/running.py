@@ -88,7 +88,7 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
                 continue
             bulk.hold_leaves(groups)  # all in one order, before anything else
             made = 0
-            for batch in source.batches(source.rows(importing), importing.total):
+            for batch in jobs.paced(source.batches(source.rows(importing), importing.total)):
                 made += _all_of(maker, batch)
                 _in_between(importing, lease, batch[-1][1])
             lease.update(done=importing.total, made=made)
@@ -115,7 +115,7 @@ def _in_between(importing: Import, lease: Lease[Import], rows: int) -> None:
 def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
     """A transaction a batch: rows, credentials, events and the checkpoint together or not at all."""
     done = importing.done
-    for batch in source.batches(islice(source.rows(importing), done, None), importing.total):
+    for batch in jobs.paced(source.batches(islice(source.rows(importing), done, None), importing.total)):
         problems = Problem.objects.filter(importing=importing, row__range=(batch[0][0], batch[-1][0]))
         refused = set(problems.values_list("row", flat=True))
         _retried(importing, lease, maker, batch, refused)

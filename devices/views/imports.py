@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 State = Import.State
-LINES = 1_000  # of a download, fetched at a time
 
 
 @require_safe
@@ -168,13 +166,9 @@ def _download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHt
     return answer
 
 
-async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
-    while some := await sync_to_async(_some)(lines):
-        yield some.encode()
-
-
-def _some(lines: Iterator[str]) -> str:
-    return "".join(islice(lines, LINES))
+async def _encoded(pages: Iterator[str]) -> AsyncIterator[bytes]:
+    while page := await sync_to_async(next)(pages, ""):
+        yield page.encode()
 
 
 @require_GET
