@@ -185,16 +185,16 @@ def site() -> Iterator[Any]:
 
 def waited(importing: Import, state: str, worst: list[float]) -> None:
     """Until the import is in that state; notes by how many percent its progress was wrong."""
-    from devices import imports
+    from devices import jobs
     from devices.models import Device
 
-    while (now := imports.progress(importing)).state != state:
+    while (now := jobs.progress(importing)).state != state:
         if now.state in ("failed", "cancelled"):
             raise SystemExit(f"{now.state}: {type(importing).objects.get(pk=importing.pk).cause}")
         if now.state == "running" and not importing.all_or_nothing:
             before = now.rows
             made = Device.objects.filter(source=importing).count()
-            after = imports.progress(importing).rows
+            after = jobs.progress(importing).rows
             wrong = max(before - made, made - after, 0)  # between two looks it is between them
             worst.append(100 * wrong / now.total)
         time.sleep(0.25)

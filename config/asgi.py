@@ -14,6 +14,7 @@ django.setup(set_prefix=False)
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
+from config import limits
 from config.static import StaticFiles
 
 
@@ -28,8 +29,19 @@ class Handler(ASGIHandler):
         elif scope["type"] == "http" and scope["path"].endswith("/stream/"):
             # Outside ThreadSensitiveContext: an open stream then keeps no thread (and no connection) of its own.
             await self.handle(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._bounded(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    async def _bounded(self, scope: Any, receive: Any, send: Any) -> None:
+        if limits.declared(scope) > limits.most():
+            await limits.refuse(scope, receive, send)
+            return
+        try:
+            await super().__call__(scope, limits.counted(receive), send)
+        except limits.TooLarge:
+            await limits.refuse(scope, receive, send)
 
 
 application = Handler()

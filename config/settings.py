@@ -137,9 +137,7 @@ CELERY_BEAT_SCHEDULE = {
     "clear-sessions": {"task": "config.tasks.clear_sessions", "schedule": 86_400.0},
     "clear-replays": {"task": "tenants.tasks.clear_expired", "schedule": 3600.0},
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
-    "resume-imports": {"task": "devices.tasks.resume_imports", "schedule": 15.0},
-    "find-sheets": {"task": "devices.tasks.find_sheets", "schedule": 60.0},
-    "resume-actions": {"task": "devices.tasks.resume_actions", "schedule": 60.0},
+    "resume-jobs": {"task": "devices.tasks.resume_jobs", "schedule": 15.0},
 }
 
 # Rules --------------------------------------------------------------------------------------
@@ -153,8 +151,10 @@ IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=1_000_000)
 """The largest import: of a file, and of the devices that it makes."""
 IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=30)
 """How long an imported file is kept, for its report."""
-IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=30.0)
-"""An import whose worker was not heard for so long is taken over by another."""
+JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", default=30.0)
+"""An import, an action or a sheet whose worker was not heard for so long is taken over by another."""
+JOB_PAUSE = env.float("JOB_PAUSE", default=0.25)
+"""How long a job rests between its batches, as a part of what a batch took: 0 is fastest, 1 leaves half of the time."""
 SITE_URLS = env.list("SITE_URLS", default=[])
 """Other origins under which labels name this site, e.g. `https://devices.example`."""
 

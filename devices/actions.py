@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
-import uuid
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import OperationalError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from devices import assignments, deliveries, live, presence, sealing, sets, undoing, verdicts
+from devices import assignments, deliveries, jobs, live, presence, queue, sealing, sets, undoing, verdicts
 from devices.effects import EFFECTS, Batch
 from devices.models import Action, Device, Event, Touched
 from devices.verdicts import CHANGE, NOT_YOURS, Params
@@ -21,14 +20,11 @@ from tenants.models import Group, User
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from devices.jobs import Lease
     from devices.models import DeviceQuerySet
 
-log = logging.getLogger(__name__)
-
-TASK = "devices.tasks.run_action"
 BATCH = 2_000
 AT_ONCE = 200  # as many may be done while the page waits
-LEASE = timedelta(seconds=60)
 TRIES = 3
 KEPT = timedelta(days=30)  # longer than anything can be undone or fetched
 STORIES = 4
@@ -36,10 +32,6 @@ STORIES = 4
 
 class Changed(Exception):
     """The devices are not those, or not as, that were previewed; nothing was done."""
-
-
-class Stopped(Exception):
-    """Cancelled, or another worker took it over."""
 
 
 class Impossible(Exception):
@@ -53,7 +45,12 @@ def start(
     assert by.organisation is not None
     with transaction.atomic():
         action = Action.objects.create(
-            organisation=by.organisation, by=by, kind=kind, params=params.as_json(), selection=selection
+            organisation=by.organisation,
+            by=by,
+            kind=kind,
+            params=params.as_json(),
+            selection=selection,
+            held_until=jobs.held(),
         )
         _keep(action, devices)
         chosen = Device.objects.filter(pk__in=Touched.objects.filter(action=action).values("device"))
@@ -82,6 +79,7 @@ def undo(*, action: Action, by: User) -> Action:
             selection={"undo": str(action.key)},
             undo_of=action,
             total=action.changed,
+            held_until=jobs.held(),
         )
         changed = Device.objects.filter(pk__in=Touched.objects.filter(action=action, verdict=CHANGE).values("device"))
         _keep(back, changed)
@@ -91,41 +89,36 @@ def undo(*, action: Action, by: User) -> Action:
 
 def cancel(*, action: Action) -> bool:
     """Whether there was anything left to stop; what is done already stays, and can be undone."""
-    with transaction.atomic():
-        waiting = Action.objects.filter(pk=action.pk, state=Action.State.WAITING)
-        if waiting.update(state=Action.State.CANCELLED, cancel_asked_at=Now(), finished_at=Now()) == 1:
-            _record(Event.Kind.ACTION_ENDED, action, state=Action.State.CANCELLED)
-            _announce(action)
-            return True
-        running = Action.objects.filter(pk=action.pk, state=Action.State.RUNNING, cancel_asked_at=None)
-        return running.update(cancel_asked_at=Now()) == 1
+    return jobs.cancel(action, settle=lambda: _settle(action))
+
+
+def carry_out(*, action: Action) -> None:
+    """At once where it is small, else by a worker."""
+    if action.total <= AT_ONCE:
+        run(action=action)
+    else:
+        queue.send(Action.TASK, action.pk)
 
 
 def run(*, action: Action) -> None:
     """Goes on where it stands, if nobody else does; safe to be called again and again."""
-    held = _claim(action)
-    if held is None:
+    lease = jobs.claim(Action, action.pk, state=Action.State.RUNNING, started_at=Coalesce("started_at", Now()))
+    if lease is None:
         return
-    try:
-        while held.cancel_asked_at is None and _tried(held):
-            held.refresh_from_db()
-    except Stopped:
-        held.refresh_from_db(fields=["cancel_asked_at"])
-    except (Impossible, deliveries.Gone, sealing.Unsealable) as error:
-        _end(held, Action.State.FAILED, cause=str(error) or "Its credentials can't be made any more. Reissue them.")
-        return
-    except OperationalError:
-        log.warning("action %s waits for the database", held.key, exc_info=True)
-        Action.objects.filter(pk=held.pk, lease=held.lease).update(lease_until=Now())
-        return
-    _end(held, Action.State.CANCELLED if held.cancel_asked_at else Action.State.DONE)
+    held = Action.objects.select_related("organisation", "by", "delivery", "undo_of").get(pk=action.pk)
+
+    def go_on() -> None:
+        for _ in jobs.paced(iter(partial(_tried, held, lease), False)):
+            held.refresh_from_db(fields=["reached"])
+        _end(held, lease, Action.State.DONE)
+
+    jobs.work(lease, go_on, end=partial(_end, held, lease), why=_why)
 
 
-def abandoned() -> list[int]:
-    """Actions that nobody works on: their worker is gone, or their task never came."""
-    waits = Q(state=Action.State.WAITING, created_at__lt=Now() - LEASE)
-    left = Q(state=Action.State.RUNNING, lease_until__lte=Now())
-    return list(Action.objects.filter(waits | left).order_by("pk").values_list("pk", flat=True))
+def _why(error: Exception) -> str | None:
+    if isinstance(error, deliveries.Gone | sealing.Unsealable):
+        return "Its credentials can't be made any more. Reissue them."
+    return str(error) if isinstance(error, Impossible) else None
 
 
 def clear_old() -> int:
@@ -139,34 +132,22 @@ def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: 
     Event.objects.create(organisation_id=by.organisation_id or 0, by=by, kind=Event.Kind.EXPORTED, data=facts)
 
 
-def topic(action: Action) -> str:
-    return f"action:{action.key}"
-
-
 def _keep(action: Action, devices: DeviceQuerySet) -> None:
     same: dict[str, str | int | None] = {"action_id": action.pk, "verdict": "", "before": "{}", "after": "{}"}
     sets.insert(Touched, devices, each={"device_id": "pk"}, same=same)
 
 
-def _claim(action: Action) -> Action | None:
-    free = Q(state=Action.State.WAITING) | Q(state=Action.State.RUNNING, lease_until__lte=Now())
-    mine = {"lease": uuid.uuid4(), "lease_until": Now() + LEASE, "started_at": Coalesce("started_at", Now())}
-    if Action.objects.filter(free, pk=action.pk).update(state=Action.State.RUNNING, **mine) != 1:
-        return None
-    return Action.objects.select_related("organisation", "by", "delivery", "undo_of").get(pk=action.pk)
-
-
-def _tried(action: Action) -> bool:
+def _tried(action: Action, lease: Lease[Action]) -> bool:
     for attempt in range(1, TRIES + 1):
         try:
-            return _batch(action)
+            return _batch(action, lease)
         except OperationalError:  # a deadlock: the other side has won by now
             if attempt == TRIES:
                 raise
     return False
 
 
-def _batch(action: Action) -> bool:
+def _batch(action: Action, lease: Lease[Action]) -> bool:
     """Whether there was one to do."""
     with transaction.atomic():
         following = Touched.objects.filter(action=action, device__gt=action.reached).order_by("device_id")
@@ -176,10 +157,7 @@ def _batch(action: Action) -> bool:
         done = _undone(action, keys) if action.undo_of else _done(action, keys)
         changed = sum(each.verdict == CHANGE for each in done)
         _note(action, done)
-        held = Action.objects.filter(pk=action.pk, lease=action.lease, cancel_asked_at=None)
-        counts = {"done": F("done") + len(keys), "changed": F("changed") + changed, "reached": keys[-1]}
-        if held.update(**counts, lease_until=Now() + LEASE) != 1:
-            raise Stopped
+        lease.update(done=F("done") + len(keys), changed=F("changed") + changed, reached=keys[-1])
         _announce(action, [each.device_id for each in done if each.verdict == CHANGE])
     return True
 
@@ -189,7 +167,7 @@ def _done(action: Action, keys: list[int]) -> list[Touched]:
     if action.kind == Action.Kind.MOVE:
         _hold_target(params, user)
     _lock(keys)
-    mine = Device.objects.manageable_by(user).filter(pk__in=keys).order_by("pk")
+    mine = Device.objects.manageable_by(user).filter(pk__among=keys).order_by("pk")
     devices = list(verdicts.judged(mine, action.kind, params))
     return _act(action, keys, devices)
 
@@ -204,11 +182,11 @@ def _act(action: Action, keys: list[int], devices: list[Device]) -> list[Touched
 
 def _undone(action: Action, keys: list[int]) -> list[Touched]:
     user = _actor(action)
-    former = Touched.objects.filter(action=action.undo_of_id, device__in=keys)
+    former = Touched.objects.filter(action=action.undo_of_id, device__among=keys)
     originals = {each.device_id: each for each in former}
     leaves = undoing.lock_places(originals)
     _lock(keys)
-    devices = list(undoing.scope(action, user).filter(pk__in=keys).order_by("pk"))
+    devices = list(undoing.scope(action, user).filter(pk__among=keys).order_by("pk"))
     undoing.judge(action, devices, originals, leaves, user)
     if changing := [device for device in devices if device.verdict == CHANGE]:
         undoing.WAYS_BACK[action.kind](Batch(action, changing), originals)
@@ -232,7 +210,7 @@ def _hold_target(params: Params, user: User) -> None:
 
 def _lock(keys: list[int]) -> None:
     # Groups before devices before assignments, and each in one order: as `assignments.assign`.
-    list(Device.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+    list(Device.objects.select_for_update().filter(pk__among=keys).order_by("pk").values_list("pk"))
 
 
 def _note(action: Action, touched: list[Touched]) -> None:
@@ -247,19 +225,23 @@ def _note(action: Action, touched: list[Touched]) -> None:
         )
         return
     for alike in stories.values():
-        rows = Touched.objects.filter(action=action, device__in=[each.device_id for each in alike])
+        rows = Touched.objects.filter(action=action, device__among=[each.device_id for each in alike])
         rows.update(verdict=alike[0].verdict, before=alike[0].before, after=alike[0].after)
 
 
-def _end(action: Action, state: str, *, cause: str = "") -> None:
+def _end(action: Action, lease: Lease[Action], state: str, cause: str = "") -> None:
     with transaction.atomic():
-        held = Action.objects.filter(pk=action.pk, lease=action.lease, state=Action.State.RUNNING)
-        if held.update(state=state, cause=cause, finished_at=Now(), lease=None, lease_until=None) != 1:
-            return
-        if action.delivery:
-            deliveries.extend(delivery=action.delivery)
-        _record(Event.Kind.ACTION_ENDED, action, state=state)
-        _announce(action)
+        lease.end(state=state, cause=cause[:500])
+        action.refresh_from_db(fields=["state"])
+        _settle(action)
+
+
+def _settle(action: Action) -> None:
+    """What follows from an end: the event, and the time for which its secrets can be had."""
+    if action.delivery:
+        deliveries.extend(delivery=action.delivery)
+    _record(Event.Kind.ACTION_ENDED, action, state=action.state)
+    _announce(action)
 
 
 def _record(kind: Event.Kind, action: Action, **data: object) -> None:
@@ -268,6 +250,6 @@ def _record(kind: Event.Kind, action: Action, **data: object) -> None:
 
 
 def _announce(action: Action, changed: Collection[int] = ()) -> None:
-    devices = Device.objects.filter(pk__in=changed).only("device_id") if changed else ()
-    topics = [topic(action), *presence.topics(devices)]
+    devices = Device.objects.filter(pk__among=changed).only("device_id") if changed else ()
+    topics = [jobs.topic(action), *presence.topics(devices)]
     transaction.on_commit(lambda: live.announce(topics))

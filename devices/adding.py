@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from devices import assignments, credentials, registry
 from devices.models import RecipeVersion
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from devices.credentials import Issued
     from devices.models import Device, DeviceModel
     from tenants.models import Group, User
-
-
-class Taken(Exception):
-    """The organisation has a device with this serial already."""
 
 
 class Added(NamedTuple):
@@ -38,13 +34,10 @@ def add(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Added:
-    """Raises Taken, ValidationError, and assignments.Moved where the group is no longer a leaf."""
-    try:
-        with transaction.atomic():
-            device = registry.register(version=version, by=by, serial=serial, name=name, model=model, tags=tags)
-            if group:
-                assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
-            keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
-            return Added(device, credentials.issue(device=device, by=by) if keyed else None)
-    except IntegrityError:
-        raise Taken from None
+    """Raises registry.Taken, ValidationError, and assignments.Moved where the group is no longer a leaf."""
+    with transaction.atomic():
+        device = registry.register(version=version, by=by, serial=serial, name=name, model=model, tags=tags)
+        if group:
+            assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
+        keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
+        return Added(device, credentials.issue(device=device, by=by) if keyed else None)

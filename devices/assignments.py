@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
 from devices import sets
@@ -50,26 +50,31 @@ def assign_many(*, devices: Sequence[Device], group_id: int, keep: bool) -> dict
     is the leaf; unless `keep`, those that leave a group leave what was written about them."""
     _close_all(devices)
     keys = [device.pk for device in devices]
-    sets.insert(Assignment, Device.objects.filter(pk__in=keys), each={"device_id": "pk"}, same={"group_id": group_id})
-    _forget([device.pk for device in devices if device.assignment_id and not keep])
-    _point_all(keys)
-    return dict(Assignment.objects.filter(device__in=keys, closed_at=None).values_list("device_id", "pk"))
+    rows = Device.objects.filter(pk__among=keys)
+    sets.insert(Assignment, rows, each={"device_id": "pk"}, same={"group_id": group_id})
+    leaving = {device.pk for device in devices if device.assignment_id and not keep}
+    _point_all(leaving, **_forgotten())
+    _point_all(set(keys) - leaving)
+    return dict(Assignment.objects.filter(device__among=keys, closed_at=None).values_list("device_id", "pk"))
 
 
 def release_many(*, devices: Sequence[Device]) -> None:
     """The locked `devices` belong to no group again."""
     _close_all(devices)
-    keys = [device.pk for device in devices]
-    _forget(keys)
-    _point_all(keys)
+    _point_all([device.pk for device in devices], **_forgotten())
 
 
-def restore_many(*, devices: Sequence[Device], to: Mapping[int, Mapping[str, int | None]]) -> None:
-    """The locked `devices` go back into the assignments that they had, which go on as if never closed."""
+def restore_many(
+    *, devices: Sequence[Device], to: Mapping[int, Mapping[str, int | None]], facts: Mapping[str, Any]
+) -> None:
+    """The locked `devices` go back into the assignments that they had, which go on as if never closed; those that `to`
+    has a name for get `facts` too."""
     _close_all(devices)
     former = [to[device.pk]["assignment"] for device in devices]
-    Assignment.objects.filter(pk__in=[pk for pk in former if pk]).update(closed_at=None)
-    _point_all([device.pk for device in devices])
+    Assignment.objects.filter(pk__among=[pk for pk in former if pk]).update(closed_at=None)
+    named = {device.pk for device in devices if "name" in to[device.pk]}
+    _point_all(named, **facts)
+    _point_all({device.pk for device in devices} - named)
 
 
 def lock_leaves(groups: Collection[int]) -> set[int]:
@@ -80,20 +85,22 @@ def lock_leaves(groups: Collection[int]) -> set[int]:
 
 def _close_all(devices: Sequence[Device]) -> None:
     open_ones = [device.assignment_id for device in devices if device.assignment_id]
-    Assignment.objects.filter(pk__in=open_ones, closed_at=None).update(closed_at=Now())
+    Assignment.objects.filter(pk__among=open_ones, closed_at=None).update(closed_at=Now())
 
 
-def _point_all(keys: Sequence[int]) -> None:
-    """Every device at its open assignment, or at none."""
+def _point_all(keys: Collection[int], **facts: Any) -> None:
+    """Every device at its open assignment, or at none; and the facts, in one statement, since each writes the row."""
+    if not keys:
+        return
     current = Assignment.objects.filter(device=OuterRef("pk"), closed_at=None)
     now = {"assignment": Subquery(current.values("pk")), "group": Subquery(current.values("group"))}
-    Device.objects.filter(pk__in=keys).update(**now)
+    Device.objects.filter(pk__among=keys).update(**now, **facts)
 
 
-def _forget(keys: Sequence[int]) -> None:
+def _forgotten() -> dict[str, Any]:
     """As `_registered_facts`, of many."""
     tags = RecipeVersion.objects.filter(pk=OuterRef("version")).values("default_tags")
-    Device.objects.filter(pk__in=keys).update(name=F("serial"), description="", tags=Subquery(tags))
+    return {"name": F("serial"), "description": Value(""), "tags": Subquery(tags)}
 
 
 def _hold(device: Device) -> None:

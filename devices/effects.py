@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import F, Func, JSONField, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
-from devices import assignments, credentials, deliveries, sealing, sets
+from devices import assignments, bulk, credentials, deliveries, sealing, sets
 from devices.models import Action, Credential, Device, Event, Touched
 from devices.verdicts import Params
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.sql.compiler import SQLCompiler
@@ -54,24 +54,21 @@ class Batch(NamedTuple):
 
     @property
     def rows(self) -> Any:
-        return Device.objects.filter(pk__in=self.keys)
+        return Device.objects.filter(pk__among=self.keys)
 
     def record(self, kind: Event.Kind, keys: Collection[int] | None = None, **data: object) -> None:
         """An event for each, in the assignment that it has at this moment."""
-        rows = Device.objects.filter(pk__in=self.keys if keys is None else keys)
+        rows = Device.objects.filter(pk__among=self.keys if keys is None else keys)
         each = {"organisation_id": "organisation", "device_id": "pk", "assignment_id": "assignment"}
         text = json.dumps({"action": str(self.action.key), **data})
         sets.insert(Event, rows, each=each, same={"by_id": self.action.by_id, "kind": kind.value, "data": text})
 
-    def event(self, kind: Event.Kind, device: Device, assignment: int | None, **data: object) -> Event:
-        return Event(
-            organisation_id=device.organisation_id,
-            device=device,
-            assignment_id=assignment,
-            by_id=self.action.by_id,
-            kind=kind,
-            data={"action": str(self.action.key), **data},
-        )
+    def record_keys(self, kind: Event.Kind, access_keys: Iterable[tuple[Device, str]]) -> None:
+        """An event for each credential, in the assignment that its device was read with."""
+        action, by, code = str(self.action.key), self.action.by_id, kind.value
+        said = ((each, json.dumps({"action": action, "access_key": key})) for each, key in access_keys)
+        rows = ((each.organisation_id, each.pk, each.assignment_id, by, code, text) for each, text in said)
+        bulk.write(Event, ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"], rows)
 
     def touched(self, device: Device, before: object = None, after: object = None) -> Touched:
         return Touched(action=self.action, device=device, verdict="change", before=before or {}, after=after or {})
@@ -145,16 +142,12 @@ def reopen(batch: Batch) -> list[Touched]:
 
 
 def revoke(batch: Batch) -> list[Touched]:
-    live = Credential.objects.filter(device__in=batch.keys, revoked_at=None)
+    live = Credential.objects.filter(device__among=batch.keys, revoked_at=None)
     keys: dict[int, list[str]] = {}
     for device, key in live.values_list("device_id", "access_key"):
         keys.setdefault(device, []).append(key)
     live.update(revoked_at=Now())
-    Event.objects.bulk_create(
-        batch.event(Kind.CREDENTIAL_REVOKED, each, each.assignment_id, access_key=key)
-        for each in batch.devices
-        for key in keys.get(each.pk, ())
-    )
+    batch.record_keys(Kind.CREDENTIAL_REVOKED, ((each, key) for each in batch.devices for key in keys.get(each.pk, ())))
     return [batch.touched(each) for each in batch.devices]
 
 
@@ -164,20 +157,16 @@ def reissue(batch: Batch) -> list[Touched]:
         raise deliveries.Gone
     key = deliveries.key_of(batch.action.delivery)
     made = {each.pk: sealing.access(key, each.pk) for each in batch.devices}
-    old = Credential.objects.filter(device__in=batch.keys, revoked_at=None)
+    old = Credential.objects.filter(device__among=batch.keys, revoked_at=None)
     former = list(old.values_list("pk", flat=True))
-    Credential.objects.bulk_create(
-        Credential(device_id=pk, access_key=access.key, secret_hash=credentials.digest(access.secret))
-        for pk, access in made.items()
-    )
+    kind, digest = Credential.Kind.ACCESS_KEY.value, credentials.digest
+    rows = ((pk, kind, access.key, digest(access.secret)) for pk, access in made.items())
+    bulk.write(Credential, ["device_id", "kind", "access_key", "secret_hash"], rows)
     # Ordered by the device too, else PostgreSQL may walk all credentials from the last one back.
     newest = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("pk")[:1]
     end: dict[str, Any] = {"revoked_at": Now()} if batch.params.at_once else {"superseded_by": Subquery(newest)}
-    Credential.objects.filter(pk__in=former).update(**end)
-    Event.objects.bulk_create(
-        batch.event(Kind.CREDENTIAL_ROTATED, each, each.assignment_id, access_key=made[each.pk].key)
-        for each in batch.devices
-    )
+    Credential.objects.filter(pk__among=former).update(**end)
+    batch.record_keys(Kind.CREDENTIAL_ROTATED, ((each, made[each.pk].key) for each in batch.devices))
     return [batch.touched(each) for each in batch.devices]
 
 

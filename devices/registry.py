@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from devices import serials
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 
+class Taken(Exception):
+    """The organisation has a device with this serial already."""
+
+
 def register(
     *,
     version: RecipeVersion,
@@ -28,7 +32,9 @@ def register(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Device:
-    """One device from a recipe, whose model and tags it gets beside its own; without a serial, one of Handover's."""
+    """One device from a recipe, whose model and tags it gets beside its own; without a serial, one of Handover's.
+
+    Raises Taken, even where another committed it this very moment, and ValidationError."""
     serial = serials.canonical(serial) or serials.generate()
     recipe = version.recipe
     with transaction.atomic():
@@ -42,10 +48,21 @@ def register(
             expires_at=expiry(version),
         )
         device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])
-        device.save()
+        _save(device)
         device.refresh_from_db(fields=["expires_at"])
         Event.objects.create(organisation=recipe.organisation, device=device, by=by, kind=Event.Kind.REGISTERED)
     return device
+
+
+def _save(device: Device) -> None:
+    try:
+        with transaction.atomic():
+            device.save()
+    except IntegrityError:
+        key = serials.fold(device.serial)
+        if Device.objects.filter(organisation=device.organisation, serial_key=key).exists():
+            raise Taken from None
+        raise
 
 
 def expiry(version: RecipeVersion) -> CombinedExpression | None:

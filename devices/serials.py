@@ -15,6 +15,9 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 12
 MAX_LENGTH = 64
 
+RESERVED = frozenset({"NEW"})  # of addresses: /devices/new/ adds one
+RESERVED_CAUSE = "“NEW” can't be a serial: its address is where devices are added. Put a prefix before it."
+
 LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _UNSEEN = re.compile(r"[\s\-\u2010-\u2015\u2212\x00-\x1f\x7f\ud800-\udfff]+")  # spacing, and what no database takes
 _SHAPE = re.compile(r"[0-9A-Z._:]{1,64}\Z")

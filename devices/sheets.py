@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
-from uuid import UUID, uuid4
 
-from django.db import Error as DatabaseError
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
-from devices import files, live
+from devices import files, jobs, live
 from devices.forms.label import SheetForm
 from devices.labels import pdf
 from devices.labels.layout import Label, TooSmall, draw
 from devices.models import Event, Sheet
+from devices.queue import enqueue
 from tenants.models import ApiToken
 
 if TYPE_CHECKING:
@@ -28,28 +25,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from devices.forms.label import LabelForm
+    from devices.jobs import Lease
     from devices.labels.layout import Drawing, Options
     from devices.models import Device
     from tenants.models import User
 
-log = logging.getLogger(__name__)
-
-TASK = "devices.tasks.make_sheet"
 STRAIGHT = 500  # labels made while the browser waits: a second
 KEPT = timedelta(days=1)
-LEASE = timedelta(minutes=2)  # a worker that has not been heard of for so long is dead
 
 
 class Refused(Exception):
     """The labels can't be made, and why."""
-
-
-class _Lost(Exception):
-    """Cancelled, or another worker took over."""
-
-
-def topic(key: UUID) -> str:
-    return f"sheet:{key}"
 
 
 def printed(*, form: SheetForm, by: User, origin: str) -> bytes:
@@ -76,7 +62,7 @@ def first(*, form: SheetForm, origin: str) -> tuple[Drawing, Options] | None:
 
 
 def ask(*, form: SheetForm, by: User, origin: str, total: int, token: ApiToken | None = None) -> Sheet:
-    """For a worker to make; the caller tells one, and beat finds what no worker was told of.
+    """For a worker to make; beat finds what no worker was told of.
 
     With `token` the worker finds no more than the token may see.
     """
@@ -85,56 +71,37 @@ def ask(*, form: SheetForm, by: User, origin: str, total: int, token: ApiToken |
     }
     given |= {"token": token.pk} if token else {}
     assert by.organisation is not None
-    return Sheet.objects.create(
-        organisation=by.organisation, by=by, given=given, words=form.words(), origin=origin, total=total
-    )
+    asked = {"given": given, "words": form.words(), "origin": origin, "total": total, "held_until": jobs.held()}
+    with transaction.atomic():
+        sheet = Sheet.objects.create(organisation=by.organisation, by=by, **asked)
+        enqueue(Sheet.TASK, sheet.pk)
+    return sheet
 
 
 def cancel(*, sheet: Sheet, by: User) -> bool:
     """Whether it was still to be made."""
-    going = Sheet.objects.of(by).filter(pk=sheet.pk, state__in=[Sheet.State.WAITING, Sheet.State.RUNNING])
-    won = going.update(state=Sheet.State.CANCELLED, cancel_asked_at=Now(), finished_at=Now(), claim=None) == 1
-    live.announce([topic(sheet.key)])
-    return won
-
-
-def unclaimed() -> list[int]:
-    """Sheets that no living worker makes."""
-    free = Q(claimed_until=None, created_at__lte=Now() - LEASE) | Q(claimed_until__lte=Now())
-    waiting = Sheet.objects.filter(free, state__in=[Sheet.State.WAITING, Sheet.State.RUNNING])
-    return list(waiting.values_list("pk", flat=True))
+    return jobs.cancel(sheet, settle=lambda: None) if Sheet.objects.of(by).filter(pk=sheet.pk).exists() else False
 
 
 def make(pk: int) -> None:
     """Claims it, makes it, keeps it for a day; a second worker, or a second time, changes nothing."""
-    claim = uuid4()
-    if not _claim(pk, claim):
+    started = Coalesce("started_at", Now())
+    lease = jobs.claim(Sheet, pk, state=Sheet.State.RUNNING, started_at=started, done=0)
+    if lease is None:
         return
     sheet = Sheet.objects.select_related("by__organisation__root", "organisation").get(pk=pk)
-    try:
+
+    def draw_all() -> None:
         with TemporaryFile() as out:
-            count = _write(_form(sheet), out, sheet.origin, sheet.total, partial(_renew, sheet, claim))
+            count = _write(_form(sheet), out, sheet.origin, sheet.total, partial(_written, sheet, lease))
             out.seek(0)
-            _finish(sheet, claim, count, out)
-    except _Lost:
-        log.info("labels %s: cancelled, or another worker makes them", sheet.key)
-    except (Refused, TooSmall) as error:
-        _fail(sheet, claim, str(error))
-    except DatabaseError:
-        raise  # beat finds it again
-    except Exception:
-        log.exception("labels %s", sheet.key)
-        _fail(sheet, claim, "Something went wrong on our side. Ask for the labels again; if it fails again, tell us.")
+            _finish(sheet, lease, count, out)
+
+    jobs.work(lease, draw_all, end=partial(_end, sheet, lease), why=_why)
 
 
-def _claim(pk: int, claim: UUID) -> bool:
-    free = Q(claimed_until=None) | Q(claimed_until__lte=Now())
-    going = Sheet.objects.filter(free, pk=pk, state__in=[Sheet.State.WAITING, Sheet.State.RUNNING])
-    started = Coalesce("started_at", Now())
-    return (
-        going.update(state=Sheet.State.RUNNING, claim=claim, claimed_until=Now() + LEASE, started_at=started, done=0)
-        == 1
-    )
+def _why(error: Exception) -> str | None:
+    return str(error) if isinstance(error, Refused | TooSmall) else None
 
 
 def _form(sheet: Sheet) -> SheetForm:
@@ -165,14 +132,12 @@ def _looks(form: LabelForm, origin: str) -> tuple[Options, Image | None]:
     return form.options(origin=origin, logo_shape=logo.width / logo.height if logo else None), logo
 
 
-def _renew(sheet: Sheet, claim: UUID, done: int) -> None:
-    mine = Sheet.objects.filter(pk=sheet.pk, claim=claim, state=Sheet.State.RUNNING)
-    if mine.update(done=done, claimed_until=Now() + LEASE) != 1:
-        raise _Lost
-    live.announce([topic(sheet.key)])
+def _written(sheet: Sheet, lease: Lease[Sheet], done: int) -> None:
+    lease.update(done=done)
+    live.announce([jobs.topic(sheet)])
 
 
-def _finish(sheet: Sheet, claim: UUID, count: int, out: IO[bytes]) -> None:
+def _finish(sheet: Sheet, lease: Lease[Sheet], count: int, out: IO[bytes]) -> None:
     several = count > pdf.PART
     name = f"labels-{sheet.created_at:%Y-%m-%d}-{count}.{'zip' if several else 'pdf'}"
     kind = "application/zip" if several else "application/pdf"
@@ -180,19 +145,16 @@ def _finish(sheet: Sheet, claim: UUID, count: int, out: IO[bytes]) -> None:
         file = files.store(
             organisation=sheet.organisation, name=name, content_type=kind, chunks=_chunks(out), keep=KEPT
         )
-        mine = Sheet.objects.filter(pk=sheet.pk, claim=claim, state=Sheet.State.RUNNING)
-        ended = {"state": Sheet.State.DONE, "file": file, "done": count, "total": count, "finished_at": Now()}
-        if mine.update(claim=None, **ended) != 1:
-            raise _Lost
+        lease.update(file=file, done=count, total=count)
+        lease.end(state=Sheet.State.DONE)
         assert sheet.by is not None
         _record(by=sheet.by, count=count, words=sheet.words)
-        transaction.on_commit(partial(live.announce, [topic(sheet.key)]))
+        transaction.on_commit(partial(live.announce, [jobs.topic(sheet)]))
 
 
-def _fail(sheet: Sheet, claim: UUID, cause: str) -> None:
-    mine = Sheet.objects.filter(pk=sheet.pk, claim=claim, state=Sheet.State.RUNNING)
-    mine.update(state=Sheet.State.FAILED, cause=cause, finished_at=Now(), claim=None)
-    live.announce([topic(sheet.key)])
+def _end(sheet: Sheet, lease: Lease[Sheet], state: str, cause: str) -> None:
+    lease.end(state=state, cause=cause[:500])
+    live.announce([jobs.topic(sheet)])
 
 
 def _chunks(out: IO[bytes]) -> Iterator[bytes]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from devices import actions, deliveries, files, imports, queue, sheets
-from devices.models import Action
+from devices import actions, deliveries, files, imports, jobs, queue, sheets
+from devices.models import Action, Import, Sheet
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -20,22 +20,8 @@ def work_on_import(pk: int) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def resume_imports() -> None:
-    """Those whose worker died, or that nobody could be asked for."""
-    for pk in imports.forsaken():
-        queue.send(imports.TASK, pk)
-
-
-@shared_task  # type: ignore[untyped-decorator]
 def make_sheet(pk: int) -> None:
     sheets.make(pk)
-
-
-@shared_task  # type: ignore[untyped-decorator]
-def find_sheets() -> None:
-    """Labels that were asked for while no worker heard, or whose worker died."""
-    for pk in sheets.unclaimed():
-        queue.send(sheets.TASK, pk)
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -45,7 +31,8 @@ def run_action(pk: int) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def resume_actions() -> None:
-    """Those that nobody works on, because a worker or a message was lost."""
-    for pk in actions.abandoned():
-        queue.send(actions.TASK, pk)
+def resume_jobs() -> None:
+    """Those whose worker died, or that nobody could be asked for."""
+    for model in (Import, Sheet, Action):
+        for pk in jobs.abandoned(model):
+            queue.send(model.TASK, pk)

@@ -55,7 +55,7 @@ def judge(action: Action, devices: list[Device], originals: Originals, leaves: s
 
 
 def _latest(devices: list[Device]) -> dict[int, int]:
-    rows = Assignment.objects.filter(device__in=[device.pk for device in devices]).order_by()
+    rows = Assignment.objects.filter(device__among=[device.pk for device in devices]).order_by()
     return dict(rows.values_list("device").annotate(latest=Max("pk")))
 
 
@@ -78,13 +78,10 @@ def places(batch: Batch, originals: Originals) -> None:
     """The assignments of before go on: the tenant that had the device finds its history again."""
     befores = {pk: original.before for pk, original in originals.items()}
     batch.record(Event.Kind.RELEASED, [each.pk for each in batch.devices if each.assignment_id])
-    assignments.restore_many(devices=batch.devices, to=befores)
-    renamed = [pk for pk in batch.keys if "name" in befores[pk]]
     former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk"))
     said = {name: Subquery(former.values(text=KT(f"before__{name}"))) for name in ("name", "description")}
-    Device.objects.filter(pk__in=renamed).update(
-        **said, tags=Subquery(former.values(tags=KeyTransform("tags", "before")))
-    )
+    said["tags"] = Subquery(former.values(tags=KeyTransform("tags", "before")))
+    assignments.restore_many(devices=batch.devices, to=befores, facts=said)
     batch.record(Event.Kind.MOVED, [pk for pk in batch.keys if befores[pk]["assignment"]])
 
 
@@ -99,7 +96,7 @@ def models(batch: Batch, originals: Originals) -> None:
     for pk in batch.keys:
         by_model.setdefault(originals[pk].before["model"], []).append(pk)
     for model, keys in by_model.items():
-        Device.objects.filter(pk__in=keys).update(model=model)
+        Device.objects.filter(pk__among=keys).update(model=model)
     batch.record(Event.Kind.CHANGED, undone=True)
 
 

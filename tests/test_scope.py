@@ -16,13 +16,6 @@ SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create
 OWN = "the user's own organisation"
 ELSEWHERE = {
     "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
-    "devices/views/sheets.py": {"sheet = get_sheet(User.objects.get(pk=user_pk or 0), key)": "the session's own user"},
-    "devices/views/actions.py": {
-        "me = User.objects.filter(pk=user_pk, is_active=True).first()": "the session's own user",
-    },
-    "devices/views/imports.py": {
-        "importing = get_import(User.objects.get(pk=user_pk or 0), key)": "the session's own user"
-    },
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
     },

@@ -9,7 +9,7 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import actions, deliveries, queue, results, sealing, verdicts
+from devices import actions, deliveries, results, sealing, verdicts
 from devices.api import chosen
 from devices.api.files import CSV, FileView, holding
 from devices.forms.actions import params_form
@@ -132,7 +132,7 @@ class ActionView(ApiView):
 
     def whole(self, action: Action, status: int = 200) -> Response:
         kept = Touched.objects.of(action).exclude(verdict__in=["", CHANGE]).order_by().values_list("verdict")
-        secrets = Delivery.objects.of(self.user).takeable().filter(action=action) if action.ended else None
+        secrets = Delivery.objects.of(self.user).takeable().filter(action=action) if not action.is_working else None
         more = {
             "kept": [{"reason": WORDS[code], "devices": n} for code, n in kept.annotate(n=Count("pk"))],
             "undoable": self.mine().undoable().filter(pk=action.pk).exists(),
@@ -143,10 +143,7 @@ class ActionView(ApiView):
 
     def begun(self, action: Action) -> Response:
         """As the page does: few at once, many by a worker."""
-        if action.total <= actions.AT_ONCE:
-            actions.run(action=action)
-        else:
-            queue.enqueue(actions.TASK, action.pk)
+        actions.carry_out(action=action)
         return self.whole(self.one(action.key), 201)
 
 
@@ -232,7 +229,7 @@ class ActionResult(FileView, ActionView):
         """The secrets that it made, once, and only for whoever had them made. After that: `410`."""
         action = self.one(key)
         delivery = found(Delivery.objects.of(self.user), action=action)
-        if not action.ended:
+        if action.is_working:
             raise Conflict("The result is ready when the action has ended.")
         try:
             secret = deliveries.take(delivery=delivery, by=self.user, what=f"action {action.key}")

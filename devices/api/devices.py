@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
@@ -108,7 +108,7 @@ class Devices(ApiView):
                 device = registry.register(version=version, by=user, **given)
                 if version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY:
                     issued = credentials.issue(device=device, by=user)
-        except IntegrityError:
+        except registry.Taken:
             raise Conflict("A device with this serial is registered already.") from None
         secret = {"access_key": issued.access_key, "access_secret": issued.access_secret} if issued else None
         location = reverse("devices:api-device", kwargs={"serial": device.serial})

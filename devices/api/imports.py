@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
-from devices import deliveries, identities, imports, sealing
+from devices import deliveries, identities, imports, jobs, sealing
 from devices.access import get_import
 from devices.api import shown
 from devices.api.files import CSV, FileView, holding
@@ -278,7 +278,7 @@ def _shown(row: Import) -> dict[str, object]:
 
 def _whole(row: Import, user: User) -> dict[str, object]:
     plain = ("encoding", "delimiter", "header", "columns", "all_or_nothing", "name_pattern", "cause")
-    progress = imports.progress(row)._asdict()
+    progress = jobs.progress(row)._asdict()
     del progress["state"]
     more = {"progress": progress, "problems": row.problems.count(), "result": outlook.result(row, user)}
     return _shown(row) | {name: getattr(row, name) for name in plain} | more

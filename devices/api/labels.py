@@ -10,7 +10,6 @@ from django.utils.http import content_disposition_header
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import queue
 from devices import sheets as printing
 from devices.access import get_device
 from devices.api import chosen
@@ -108,9 +107,7 @@ class Sheets(SheetView):
         total = _total(form, site)
         token = chosen.narrow(request, user)
         sheet = printing.ask(form=form, by=user, origin=site, total=total, token=token)
-        if total > printing.STRAIGHT:
-            queue.enqueue(printing.TASK, sheet.pk)
-        else:
+        if total <= printing.STRAIGHT:
             printing.make(sheet.pk)
         return self.answer(sheet.key, 201)
 

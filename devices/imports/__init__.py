@@ -4,9 +4,7 @@ upload -> match -> (a worker checks every row) -> start -> (a worker makes the d
 """
 
 from devices.imports.columns import FIELDS, TAG, guess
-from devices.imports.lease import forsaken
-from devices.imports.operations import TASK, cancel, count, match, preview, start, upload
-from devices.imports.progress import Progress, progress, topic
+from devices.imports.operations import cancel, count, match, preview, start, upload
 from devices.imports.reading import DELIMITERS, ENCODINGS, Preview, Unreadable
 from devices.imports.results import problems_csv, report_csv, result_csv
 from devices.imports.running import work
@@ -16,22 +14,17 @@ __all__ = [
     "ENCODINGS",
     "FIELDS",
     "TAG",
-    "TASK",
     "Preview",
-    "Progress",
     "Unreadable",
     "cancel",
     "count",
-    "forsaken",
     "guess",
     "match",
     "preview",
     "problems_csv",
-    "progress",
     "report_csv",
     "result_csv",
     "start",
-    "topic",
     "upload",
     "work",
 ]

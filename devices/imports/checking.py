@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from devices import bulk, live
+from devices import bulk, jobs, live
 from devices.imports import source
-from devices.imports.progress import topic
+from devices.imports.firsts import Firsts
 from devices.imports.reading import Unreadable
 from devices.imports.rows import Rules, Wanted, Wrong
 from devices.models import Import, Problem
@@ -18,18 +18,18 @@ from devices.models import Import, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from devices.imports.lease import Lease
+    from devices.jobs import Lease
 
 State = Import.State
 
 
-def check(importing: Import, lease: Lease) -> None:
+def check(importing: Import, lease: Lease[Import]) -> None:
     """From the beginning, whatever a killed worker left. Raises Lost, Unreadable."""
     with transaction.atomic():
         Problem.objects.filter(importing=importing).delete()
         lease.update(done=0, refused=0, started_at=Now(), finished_at=None)
     checked = Checked(importing)
-    for batch in source.batches(source.rows(importing), importing.total):
+    for batch in jobs.paced(source.batches(source.rows(importing), importing.total)):
         if batch[-1][1] > settings.IMPORT_MAX_ROWS:
             raise Unreadable(f"More than {settings.IMPORT_MAX_ROWS:,} rows. Split the file.")
         wrong = checked.problems(batch)
@@ -37,9 +37,9 @@ def check(importing: Import, lease: Lease) -> None:
             keep(importing, wrong)
             fields = {"total": batch[-1][1]} if batch[-1][1] > importing.total else {}
             lease.update(done=batch[-1][1], refused=checked.refused, **fields)
-        live.announce([topic(importing)])
-    if lease.end(state=State.CHECKED, finished_at=Now(), total=checked.count, refused=checked.refused):
-        live.announce([topic(importing)])
+        live.announce([jobs.topic(importing)])
+    lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused)
+    live.announce([jobs.topic(importing)])
 
 
 def keep(importing: Import, wrong: Iterable[Wrong]) -> None:
@@ -52,9 +52,8 @@ class Checked:
         self.refused = self.count = 0
         self._rules = Rules(importing)
         self._organisation = importing.organisation_id
-        # By hash, since a million serials would not fit: 64 bits of a keyed hash, two alike once in 10 million files.
-        self._serials: dict[int, int] = {}
-        self._certificates: dict[int, int] = {}
+        self._serials = Firsts(importing.total)
+        self._certificates = Firsts()
 
     def problems(self, batch: Sequence[source.Row]) -> list[Wrong]:
         wrong: list[Wrong] = []
@@ -74,11 +73,11 @@ class Checked:
 
     def _twice(self, wanted: Wanted) -> list[Wrong]:
         found = []
-        if wanted.key and (first := self._serials.setdefault(hash(wanted.key), wanted.row)) != wanted.row:
+        if wanted.key and (first := self._serials.of(wanted.key, wanted.row)) != wanted.row:
             cause = f"“{wanted.serial}”: The same serial as in row {first}; look-alikes such as O and 0 count as one."
             found.append(Wrong(wanted.row, self._rules.column("serial"), cause))
         if wanted.certificate:
-            first = self._certificates.setdefault(hash(wanted.certificate.fingerprint), wanted.row)
+            first = self._certificates.of(wanted.certificate.fingerprint, wanted.row)
             if first != wanted.row:
                 cause = f"The same certificate as in row {first}. Each device needs its own."
                 found.append(Wrong(wanted.row, self._rules.column("certificate"), cause))

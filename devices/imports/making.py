@@ -68,7 +68,7 @@ class Maker:
     def _add_serials(self, wanted: list[Wanted], wrong: list[Wrong], counts: dict[int, int]) -> None:
         """In place: a serial for each that has none, which neither the batch nor the registry has."""
         bare = [at for at, each in enumerate(wanted) if not each.key]
-        used = {each.key for each in wanted if each.key}
+        used = {each.key for each in wanted if each.key} | serials.RESERVED
         for attempt in range(ATTEMPTS):
             tried = {at: self._serial(wanted[at], counts, attempt) for at in bare}
             taken = used | bulk.taken_serials(self._organisation, [each.key for each in tried.values()])

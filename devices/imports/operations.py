@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
-from devices import deliveries, files, identities, live
+from devices import deliveries, files, identities, jobs
 from devices.imports import columns as matching
-from devices.imports import lease, running
-from devices.imports.progress import topic
+from devices.imports import running
 from devices.imports.reading import (
     DELIMITERS,
     ENCODINGS,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 State = Import.State
-TASK = "devices.tasks.work_on_import"
 PLACEHOLDERS = ("{serial}", "{n}")
 
 
@@ -171,19 +169,13 @@ def match(
     open_for_it = Q(state__in=(State.UPLOADED, State.CHECKED)) | Q(state=State.FAILED, delivery=None, made=0)
     with transaction.atomic():
         found = Import.objects.filter(open_for_it, pk=importing.pk, file__isnull=False)
-        if found.update(state=State.CHECKING, **_unclaimed(), **fields, **options) != 1:
+        if found.update(state=State.CHECKING, **jobs.asked(), **fields, **options) != 1:
             return False
         remembered = version.recipe.columns | dict(zip(header, kept, strict=True))
         Recipe.objects.filter(pk=version.recipe_id).update(columns=dict(list(remembered.items())[-200:]))
-        enqueue(TASK, importing.pk)
+        enqueue(Import.TASK, importing.pk)
     importing.refresh_from_db()
     return True
-
-
-def _unclaimed() -> dict[str, object]:
-    """Nobody works on it yet; a worker is about to be asked."""
-    times = {"beat_at": Now(), "started_at": None, "finished_at": None, "cancel_asked_at": None}
-    return {"worker": None, "done": 0, **times}
 
 
 def start(*, importing: Import, by: User) -> bool:
@@ -192,29 +184,18 @@ def start(*, importing: Import, by: User) -> bool:
     startable = Q(refused=0) | Q(all_or_nothing=False)
     with transaction.atomic():
         found = Import.objects.filter(startable, pk=importing.pk, state=State.CHECKED).exclude(total__lte=F("refused"))
-        if found.update(state=State.WAITING, by=by, made=0, **_unclaimed()) != 1:
+        if found.update(state=State.WAITING, by=by, made=0, **jobs.asked()) != 1:
             return False
         delivery = deliveries.prepare(organisation=importing.organisation, by=by)
         Import.objects.filter(pk=importing.pk).update(delivery=delivery)
         data = {"import": str(importing.key)}
         organisation = importing.organisation_id
         Event.objects.create(organisation_id=organisation, by=by, kind=Event.Kind.IMPORT_STARTED, data=data)
-        enqueue(TASK, importing.pk)
+        enqueue(Import.TASK, importing.pk)
     importing.refresh_from_db()
     return True
 
 
 def cancel(*, importing: Import, by: User) -> bool:
     """Ends an import that has not ended, at once or within a batch; whether it will. What batches made, stays."""
-    with transaction.atomic():
-        idle = Q(state__in=(State.UPLOADED, State.CHECKED)) | Q(state__in=lease.WORKING, worker=None)
-        ended = Import.objects.filter(idle, pk=importing.pk)
-        if ended.update(state=State.CANCELLED, finished_at=Now(), cancel_asked_at=Now()) == 1:
-            importing.refresh_from_db()
-            running.settle(importing)
-            return True
-        asked = Import.objects.filter(pk=importing.pk, state__in=lease.WORKING, cancel_asked_at=None)
-        won = asked.update(cancel_asked_at=Now()) == 1
-    importing.refresh_from_db()
-    live.announce([topic(importing)])
-    return won
+    return jobs.cancel(importing, settle=partial(running.settle, importing), idle=(State.UPLOADED, State.CHECKED))

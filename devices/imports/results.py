@@ -59,7 +59,7 @@ def result_csv(importing: Import, key: bytes) -> Iterator[str]:
 def _secrets(key: bytes, made: dict[int, Made]) -> dict[int, list[str]]:
     """Access key, secret and error by row; the secret only while the credential is still the one that was made here."""
     accesses = {row: sealing.access(key, row) for row in made}
-    stored = _stored([access.key for access in accesses.values()])
+    stored = _stored([each.pk for each in made.values()])
     found = {}
     for row, access in accesses.items():
         device, secret_hash, is_current = stored.get(access.key, (0, b"", False))
@@ -70,11 +70,11 @@ def _secrets(key: bytes, made: dict[int, Made]) -> dict[int, list[str]]:
     return found
 
 
-def _stored(keys: list[str]) -> dict[str, tuple[int, bytes, bool]]:
+def _stored(devices: list[int]) -> dict[str, tuple[int, bytes, bool]]:
     """Device, hash, and whether it is neither revoked, expired nor being replaced."""
     open_end = Q(expires_at=None) | Q(expires_at__gt=Now())
     current = Case(When(open_end, revoked_at=None, superseded_by=None, then=True), default=False)
-    rows = Credential.objects.filter(access_key__in=keys).annotate(is_current=current)
+    rows = Credential.objects.filter(device__among=devices).annotate(is_current=current)
     fields = rows.values_list("access_key", "device_id", "secret_hash", "is_current")
     return {key: (device, bytes(secret_hash), is_current) for key, device, secret_hash, is_current in fields}
 

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from devices import bulk, deliveries, live, sealing
-from devices.imports import checking, lease, source
+from devices import bulk, deliveries, jobs, live, sealing
+from devices.imports import checking, source
 from devices.imports.making import Maker
-from devices.imports.progress import tell, topic
 from devices.imports.reading import Unreadable
 from devices.models import Credential, Delivery, Event, File, Import, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from devices.imports.lease import Lease
     from devices.imports.rows import Wrong
-
-log = logging.getLogger(__name__)
+    from devices.jobs import Lease
 
 State = Import.State
 RACES = 5  # in which a serial was registered between our look and our write
@@ -48,62 +44,55 @@ class Refused(Exception):
 
 def work(pk: int) -> None:
     """Idempotent: whoever calls it when there is nothing to do, or while another works on it, does nothing."""
-    if (held := lease.claim(pk)) is None:
+    if (lease := jobs.claim(Import, pk)) is None:
         return
     related = "version__recipe__organisation__root", "file", "delivery__organisation", "organisation"
     importing = Import.objects.select_related(*related).get(pk=pk)
-    with held, suppress(lease.Lost):
+
+    def go_on() -> None:
         try:
-            _go_on(importing, held)
-        except (lease.Lost, OperationalError, InterfaceError):
-            # Another's now, or the database is away: then another goes on when the lease is over.
-            if not held.is_cancelled():
-                raise
-            _end(importing, held, State.CANCELLED)
+            _go_on(importing, lease)
         except Refused as refused:
-            _end(importing, held, State.FAILED, _since_the_check(refused.wrong), refused.wrong)
-        except Exception as error:
-            _end(importing, held, State.FAILED, _why(importing, error))
+            _end(importing, lease, State.FAILED, _since_the_check(refused.wrong), refused.wrong)
+
+    jobs.work(lease, go_on, end=partial(_end, importing, lease), why=_why)
 
 
-def _why(importing: Import, error: Exception) -> str:
+def _why(error: Exception) -> str | None:
     if isinstance(error, Unreadable):
         return error.cause
-    if isinstance(error, deliveries.Gone | sealing.Unsealable):
-        return NO_KEY
-    log.exception("import %s failed", importing.key)
-    return "Something unexpected happened here; it is in the site's log."
+    return NO_KEY if isinstance(error, deliveries.Gone | sealing.Unsealable) else None
 
 
-def _go_on(importing: Import, held: Lease) -> None:
+def _go_on(importing: Import, lease: Lease[Import]) -> None:
     if importing.state == State.CHECKING:
-        checking.check(importing, held)
+        checking.check(importing, lease)
         return
     if importing.delivery is None:
         raise deliveries.Gone
     deliveries.extend(delivery=importing.delivery)
     maker = Maker(importing, deliveries.key_of(importing.delivery))
-    held.update(state=State.RUNNING, started_at=Coalesce("started_at", Now()))
+    lease.update(state=State.RUNNING, started_at=Coalesce("started_at", Now()))
     if importing.all_or_nothing:
-        _at_once(importing, held, maker)
+        _at_once(importing, lease, maker)
     else:
-        _by_batches(importing, held, maker)
+        _by_batches(importing, lease, maker)
 
 
-def _at_once(importing: Import, held: Lease, maker: Maker) -> None:
+def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
     """One transaction: a worker that is killed in it has made nothing, and the next makes the same."""
     groups = {group for _, _, cells in source.rows(importing) if (group := maker.rules.groups_of(cells)) is not None}
-    for _ in _turns(held):
+    for _ in _turns(lease):
         with transaction.atomic():
             if not bulk.take_turn(importing.organisation_id):
                 continue
             bulk.hold_leaves(groups)  # all in one order, before anything else
             made = 0
-            for batch in source.batches(source.rows(importing), importing.total):
+            for batch in jobs.paced(source.batches(source.rows(importing), importing.total)):
                 made += _all_of(maker, batch)
-                _in_between(importing, held, batch[-1][1])
-            held.update(done=importing.total, made=made)
-            _end(importing, held, State.DONE)
+                _in_between(importing, lease, batch[-1][1])
+            lease.update(done=importing.total, made=made)
+            _end(importing, lease, State.DONE)
             return
 
 
@@ -118,27 +107,25 @@ def _all_of(maker: Maker, batch: list[source.Row]) -> int:
     return made
 
 
-def _in_between(importing: Import, held: Lease, rows: int) -> None:
-    if held.is_cancelled():
-        raise lease.Lost
-    tell(held, rows)
-    live.announce([topic(importing)])
+def _in_between(importing: Import, lease: Lease[Import], rows: int) -> None:
+    lease.tell(rows)
+    live.announce([jobs.topic(importing)])
 
 
-def _by_batches(importing: Import, held: Lease, maker: Maker) -> None:
+def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
     """A transaction a batch: rows, credentials, events and the checkpoint together or not at all."""
     done = importing.done
-    for batch in source.batches(islice(source.rows(importing), done, None), importing.total):
+    for batch in jobs.paced(source.batches(islice(source.rows(importing), done, None), importing.total)):
         problems = Problem.objects.filter(importing=importing, row__range=(batch[0][0], batch[-1][0]))
         refused = set(problems.values_list("row", flat=True))
-        _retried(importing, held, maker, batch, refused)
-        live.announce([topic(importing)])
-    _end(importing, held, State.DONE)
+        _retried(importing, lease, maker, batch, refused)
+        live.announce([jobs.topic(importing)])
+    _end(importing, lease, State.DONE)
 
 
-def _retried(importing: Import, held: Lease, maker: Maker, batch: list[source.Row], refused: set[int]) -> None:
+def _retried(importing: Import, lease: Lease[Import], maker: Maker, batch: list[source.Row], refused: set[int]) -> None:
     races = 0
-    for _ in _turns(held):
+    for _ in _turns(lease):
         try:
             with transaction.atomic():
                 if not bulk.take_turn(importing.organisation_id):
@@ -146,19 +133,19 @@ def _retried(importing: Import, held: Lease, maker: Maker, batch: list[source.Ro
                 made, wrong = maker.make(batch, refused)
                 checking.keep(importing, wrong)
                 new = len({each.row for each in wrong})
-                held.update(done=batch[-1][1], made=F("made") + made, refused=F("refused") + new)
+                lease.update(done=batch[-1][1], made=F("made") + made, refused=F("refused") + new)
                 return
         except IntegrityError:
             if (races := races + 1) == RACES:
                 raise
 
 
-def _turns(held: Lease) -> Iterator[None]:
+def _turns(lease: Lease[Import]) -> Iterator[None]:
     """As long as another import writes to the organisation, and nobody asks to cancel."""
     yield
     while True:
-        if held.is_cancelled():
-            raise lease.Lost
+        if lease.is_cancelled():
+            raise jobs.Lost
         time.sleep(TURN_SECONDS)
         yield
 
@@ -171,12 +158,11 @@ def _since_the_check(wrong: list[Wrong]) -> str:
     return f"Since the check {rows} of its rows can't be imported any more. Row {row}: {cause} Nothing was made."
 
 
-def _end(importing: Import, held: Lease, state: State, cause: str = "", wrong: list[Wrong] | None = None) -> None:
+def _end(importing: Import, lease: Lease[Import], state: str, cause: str = "", wrong: Sequence[Wrong] = ()) -> None:
     """Raises Lost, with nothing changed, if another worker has it."""
     with transaction.atomic():
-        if not held.end(state=state, cause=cause[:500], finished_at=Now()):
-            raise lease.Lost
-        checking.keep(importing, wrong or ())
+        lease.end(state=state, cause=cause[:500])
+        checking.keep(importing, wrong)
         settle(importing)
 
 
@@ -195,4 +181,4 @@ def settle(importing: Import) -> None:
     if importing.file_id:
         hours = max(24 * settings.IMPORT_KEEP_DAYS, importing.organisation.result_hours)
         File.objects.filter(pk=importing.file_id).update(expires_at=Now() + timedelta(hours=hours))
-    transaction.on_commit(lambda: live.announce([topic(importing)]))
+    transaction.on_commit(lambda: live.announce([jobs.topic(importing)]))

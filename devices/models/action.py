@@ -57,6 +57,7 @@ class Action(Job):
         CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
 
+    TASK = "devices.tasks.run_action"
     REVERSIBLE: ClassVar[tuple[str, ...]] = (
         Kind.MOVE,
         Kind.RELEASE,
@@ -75,9 +76,6 @@ class Action(Job):
     reached = models.BigIntegerField(default=0)  # the last device gone through: where a killed worker goes on
     undo_of = models.OneToOneField("self", models.SET_NULL, null=True, blank=True, related_name="undone_by")
     delivery = models.OneToOneField(Delivery, models.SET_NULL, null=True, blank=True, related_name="action")
-    # Whoever holds the lease works on it; a worker that is gone lets it run out.
-    lease = models.UUIDField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
 
     objects = ActionQuerySet.as_manager()
 
@@ -90,10 +88,6 @@ class Action(Job):
 
     def get_absolute_url(self) -> str:
         return reverse("devices:action", kwargs={"key": self.key})
-
-    @property
-    def ended(self) -> bool:
-        return self.state not in {self.State.WAITING, self.State.RUNNING}
 
     @property
     def kept(self) -> int:

@@ -39,6 +39,9 @@ class Import(Job):
         CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
 
+    TASK = "devices.tasks.work_on_import"
+    WORKING = frozenset({State.CHECKING, State.WAITING, State.RUNNING})
+
     class Dialect(models.TextChoices):
         OWN = "own", "Comma-separated values"
         WEST = "west", "West Connectivity whitelist"
@@ -60,8 +63,6 @@ class Import(Job):
     made = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)  # rows with a problem
     delivery = models.OneToOneField(Delivery, models.SET_NULL, null=True, blank=True, related_name="importing")
-    worker = models.UUIDField(null=True, blank=True)  # who works on it, for as long as it beats (devices.imports.lease)
-    beat_at = models.DateTimeField(null=True, blank=True)
 
     objects = ImportQuerySet.as_manager()
 

@@ -29,13 +29,13 @@ class Sheet(Job):
         CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
 
+    TASK = "devices.tasks.make_sheet"
+
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     given = models.JSONField(default=dict)  # which labels and how, as the form had it
     words = models.CharField(max_length=300)  # the same for people
     origin = models.CharField(max_length=200)  # of the site that the labels name
     file = models.ForeignKey(File, models.SET_NULL, null=True, blank=True, related_name="+")
-    claim = models.UUIDField(null=True, blank=True)  # the one worker that makes it now
-    claimed_until = models.DateTimeField(null=True, blank=True)
 
     objects = SheetQuerySet.as_manager()
 
@@ -45,10 +45,6 @@ class Sheet(Job):
 
     def __str__(self) -> str:
         return f"{self.total} labels"
-
-    @property
-    def is_over(self) -> bool:
-        return self.state not in {self.State.WAITING, self.State.RUNNING}
 
     def get_absolute_url(self) -> str:
         return reverse("devices:sheet", kwargs={"key": self.key})

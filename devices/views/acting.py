@@ -12,7 +12,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from devices import actions, queue, results, verdicts
+from devices import actions, results, verdicts
 from devices.acts import ACTS
 from devices.forms.actions import ConfirmForm, ParamsForm, params_form
 from devices.forms.selection import Selection
@@ -91,10 +91,7 @@ def _start(
         )
     except actions.Changed:
         return _preview(request, selection, kind, form, changed=True)
-    if action.total <= actions.AT_ONCE:
-        actions.run(action=action)
-    else:
-        queue.send(actions.TASK, action.pk)
+    actions.carry_out(action=action)
     return redirect(action)
 
 

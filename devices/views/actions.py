@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
@@ -12,11 +11,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from devices import actions, deliveries, live, queue, results, sealing
+from devices import actions, deliveries, results, sealing
 from devices.access import get_action
 from devices.acts import ACTS
 from devices.models import Action, Delivery, Device, DeviceModel, Touched
 from devices.verdicts import CHANGE, WORDS, Params
+from devices.views import watching
 from devices.views.acting import attachment
 from tenants.access import require_admin
 from tenants.models import Group, User
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 PAGE = 30
 LEFT = 50
-SPACING = 0.5  # seconds between two refreshes of a page, at least
 
 
 @require_safe
@@ -65,16 +64,22 @@ def _shown(request: SignedIn, found: Action, *, status: int = 200, gone: bool = 
         "action": found,
         "act": ACTS[found.kind],
         "said": _said(request.user, found),
-        "version": version(found),
+        **watching.shown(found),
+        "fragment": "devices/_action.html",
+        "stream": "devices:action-stream",
         "reasons": [(WORDS[code], number) for code, number in counts.annotate(number=Count("pk"))],
         "left": [(known[each.device_id], WORDS[each.verdict]) for each in left if each.device_id in known],
         "undoable": Action.objects.manageable_by(request.user).undoable().filter(pk=found.pk).exists(),
         "undone": Action.objects.manageable_by(request.user).filter(undo_of=found).first(),
-        "result": Delivery.objects.of(request.user).takeable().filter(action=found).first() if found.ended else None,
+        "result": _result(request.user, found),
         "gone": gone,
     }
     template = "devices/_action.html" if request.htmx else "devices/action.html"
     return render(request, template, context, status=status)
+
+
+def _result(user: User, found: Action) -> Delivery | None:
+    return None if found.is_working else Delivery.objects.of(user).takeable().filter(action=found).first()
 
 
 def _said(user: User, found: Action) -> str:
@@ -88,24 +93,10 @@ def _said(user: User, found: Action) -> str:
     return f"{params.tag}: {params.value}" if params.value else params.tag
 
 
-def version(found: Action) -> str:
-    return f"{found.state}-{found.done}"
-
-
 @login_required
 @require_safe
 async def stream(request: HttpRequest, key: UUID) -> StreamingHttpResponse:
-    user = cast("User", await request.auser())
-    found = await sync_to_async(get_action)(user, key)
-    user_pk = user.pk
-
-    def check() -> live.Seen | None:
-        me = User.objects.filter(pk=user_pk, is_active=True).first()
-        now = Action.objects.manageable_by(me).filter(key=key).first() if me else None
-        return live.Seen(version(now), final=now.ended) if now else None
-
-    last = request.headers.get("Last-Event-ID") or request.GET.get("last", "")
-    return live.response(actions.topic(found), check, last=last, spacing=SPACING)
+    return await watching.stream(request, get_action, key)
 
 
 @login_required
@@ -126,10 +117,7 @@ def undo(request: SignedIn, key: UUID) -> HttpResponse:
     except actions.Changed:
         messages.error(request, "This can't be undone any more: it was undone already, or is too long ago.")
         return redirect(found)
-    if back.total <= actions.AT_ONCE:
-        actions.run(action=back)
-    else:
-        queue.send(actions.TASK, back.pk)
+    actions.carry_out(action=back)
     return redirect(back)
 
 
@@ -141,7 +129,7 @@ def result(request: SignedIn, key: UUID) -> HttpResponse | StreamingHttpResponse
     if request.method != "POST":
         return redirect(found)
     delivery = Delivery.objects.of(request.user).filter(action=found).first()
-    if delivery is None or not found.ended:
+    if delivery is None or found.is_working:
         return _shown(request, found, status=404)
     try:
         secret = deliveries.take(delivery=delivery, by=request.user, what=f"action {found.key}")

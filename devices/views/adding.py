@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from devices import adding, assignments, imports
+from devices import adding, assignments, imports, registry
 from devices.forms.adding import FileForm, ManyForm, OneForm
 from devices.models import Recipe
 from tenants.access import require_owner
@@ -67,7 +67,7 @@ def one(request: SignedIn) -> HttpResponse:
 def _add(form: OneForm, user: User) -> adding.Added | None:
     try:
         return adding.add(by=user, **form.device)
-    except adding.Taken:
+    except registry.Taken:
         form.refuse_taken()
     except assignments.Moved:
         form.add_error("group", "This group can't take devices any more. Choose another one.")

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from devices import deliveries, imports, live, sealing
+from devices import deliveries, imports, sealing
 from devices.access import get_import
 from devices.forms.imports import MatchForm, ReadingForm
 from devices.models import Delivery, Import
-from devices.views import outlook
+from devices.views import outlook, watching
 from tenants.access import found, require_owner
-from tenants.models import User
 from tenants.posted import posted
 
 if TYPE_CHECKING:
@@ -32,10 +29,9 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
+    from tenants.models import User
 
 State = Import.State
-LINES = 1_000  # of a download, fetched at a time
-SPACING = 0.5  # seconds between two looks at a job that never rests
 
 
 @require_safe
@@ -61,7 +57,8 @@ def page(request: SignedIn, key: UUID) -> HttpResponse:
 def _page(request: SignedIn, importing: Import) -> HttpResponse:
     context = outlook.context(importing, request.user, after=request.GET.get("after", ""))
     template = "devices/_import.html" if request.htmx else "devices/import.html"
-    return render(request, template, context)
+    page = {"fragment": "devices/_import.html", "stream": "devices:import-stream"}
+    return render(request, template, context | page)
 
 
 def _matching(request: SignedIn, importing: Import, form: MatchForm | None = None, status: int = 200) -> HttpResponse:
@@ -74,8 +71,9 @@ def _matching(request: SignedIn, importing: Import, form: MatchForm | None = Non
     if form is None and preview:
         form = MatchForm(user=request.user, importing=importing, preview=preview)
     context = {"importing": importing, "reading": reading, "preview": preview, "cause": cause, "form": form}
+    context |= {"job": importing, "fragment": "devices/_matching.html"}
     template = "devices/_matching.html" if request.htmx else "devices/import.html"
-    return render(request, template, context | {"matching": True, "state": importing.state}, status=status)
+    return render(request, template, context, status=status)
 
 
 @login_required
@@ -168,29 +166,12 @@ def download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHtt
     return answer
 
 
-async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
-    while some := await sync_to_async(_some)(lines):
-        yield some.encode()
-
-
-def _some(lines: Iterator[str]) -> str:
-    return "".join(islice(lines, LINES))
+async def _encoded(pages: Iterator[str]) -> AsyncIterator[bytes]:
+    while page := await sync_to_async(next)(pages, ""):
+        yield page.encode()
 
 
 @require_GET
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
-    """That the import has got further, and nothing of what is in it."""
-    user = await request.auser()
-    importing = await sync_to_async(get_import)(user, key)
-    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    return live.response(imports.topic(importing), partial(seen, user.pk, key), last=last, spacing=SPACING)
-
-
-def seen(user_pk: int | None, key: UUID) -> live.Seen | None:
-    """Gates anew, from the rows: a role taken away or a disabled user ends the stream."""
-    try:
-        importing = get_import(User.objects.get(pk=user_pk or 0), key)
-    except (User.DoesNotExist, Http404):
-        return None
-    return live.Seen(outlook.version(importing), final=importing.state not in outlook.MOVING)
+    return await watching.stream(request, get_import, key)

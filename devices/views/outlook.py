@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from devices import imports
 from devices.models import Import, RecipeVersion
+from devices.views import watching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +18,7 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 State = Import.State
-MOVING = {State.CHECKING, State.WAITING, State.RUNNING}
 ENDED = {State.DONE, State.CANCELLED, State.FAILED}
-LATE_SECONDS = 10  # that a job waits for a worker until its page says so
 SIZE = 50  # rows of a page
 
 
@@ -35,25 +30,10 @@ def matches(importing: Import, *, asked: bool) -> bool:
     return asked and importing.file_id is not None and (importing.state == State.CHECKED or uncertain)
 
 
-def version(importing: Import) -> str:
-    """Changes whenever the page would."""
-    if importing.state not in MOVING:
-        return importing.state
-    stopping = "stopping" if importing.cancel_asked_at else ""
-    return f"{importing.state}-{imports.progress(importing).rows}-{is_late(importing)}-{stopping}"
-
-
-def is_late(importing: Import) -> bool:
-    """Whether no worker took it up yet, or the one that did is no longer heard."""
-    patience = settings.IMPORT_LEASE_SECONDS if importing.worker else LATE_SECONDS
-    return importing.beat_at is not None and importing.beat_at < timezone.now() - timedelta(seconds=patience)
-
-
 def context(importing: Import, user: User, after: str) -> dict[str, object]:
-    shown: dict[str, object] = {"importing": importing, "state": importing.state, "version": version(importing)}
-    if importing.state in MOVING:
-        progress = imports.progress(importing)
-        return shown | {"moving": True, "progress": progress, "left": span(progress), "late": is_late(importing)}
+    shown = {"importing": importing, "state": importing.state, **watching.shown(importing)}
+    if importing.is_working:
+        return shown
     fitting = importing.total - importing.refused
     return shown | {
         "problems": problems(importing, after),
@@ -62,14 +42,6 @@ def context(importing: Import, user: User, after: str) -> dict[str, object]:
         "correctable": matches(importing, asked=True),
         "result": result(importing, user),
     }
-
-
-def span(progress: imports.Progress) -> str:
-    """The time left, as roughly as it is known."""
-    if progress.seconds_left is None:
-        return "–"
-    seconds = ceil(progress.seconds_left)
-    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
 def result(importing: Import, user: User) -> str:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from devices import files, live, queue
+from devices import files
 from devices import sheets as printing
 from devices.access import get_sheet
 from devices.forms.label import MOST, SheetForm
 from devices.labels.layout import TooSmall
 from devices.models import Sheet
+from devices.views import watching
 from devices.views.labels import origin
 from tenants.access import require_admin
-from tenants.models import User
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from devices.models import File
     from tenants.access import SignedIn
+    from tenants.models import User
 
 RECENT = 5
 
@@ -64,10 +63,7 @@ def print_labels(request: SignedIn) -> HttpResponse:
     if not form.is_valid() or not isinstance(count, int) or "drawing" not in context:
         return _page(request, form, status=422)
     if count > printing.STRAIGHT:
-        with transaction.atomic():
-            sheet = printing.ask(form=form, by=user, origin=origin(request), total=count)
-            queue.enqueue(printing.TASK, sheet.pk)
-        return redirect(sheet)
+        return redirect(printing.ask(form=form, by=user, origin=origin(request), total=count))
     name = content_disposition_header(as_attachment=True, filename=f"labels-{count}.pdf") or ""
     drawn = printing.printed(form=form, by=user, origin=origin(request))
     return HttpResponse(drawn, content_type="application/pdf", headers={"Content-Disposition": name})
@@ -115,30 +111,15 @@ def _preview(request: SignedIn, form: SheetForm) -> dict[str, object]:
 @never_cache
 def sheet(request: SignedIn, key: UUID) -> HttpResponse:
     """The whole page, or for htmx the part that changes."""
-    context = {"sheet": (sheet := get_sheet(request.user, key)), "version": version(sheet)}
+    context = {"sheet": (sheet := get_sheet(request.user, key)), **watching.shown(sheet)}
+    context |= {"fragment": "devices/_sheet.html", "stream": "devices:sheet-stream"}
     return render(request, "devices/_sheet.html" if request.htmx else "devices/sheet.html", context)
-
-
-def version(sheet: Sheet) -> str:
-    return f"{sheet.state}-{sheet.done}"
 
 
 @require_GET
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
-    user = await request.auser()
-    await sync_to_async(get_sheet)(user, key)
-    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    return live.response(printing.topic(key), partial(progress, user.pk, key), last=last, spacing=0.5)
-
-
-def progress(user_pk: int | None, key: UUID) -> live.Seen | None:
-    """Gates anew, from the rows: a role taken away or a disabled user ends the stream."""
-    try:
-        sheet = get_sheet(User.objects.get(pk=user_pk or 0), key)
-    except (User.DoesNotExist, Http404):
-        return None
-    return live.Seen(version(sheet), final=sheet.is_over)
+    return await watching.stream(request, get_sheet, key)
 
 
 @require_GET

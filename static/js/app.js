@@ -98,7 +98,8 @@
   });
   document.addEventListener("htmx:sendError", () => trouble("No connection. What you see may be old; it goes on when the signal is back."));
   document.addEventListener("htmx:responseError", ({ detail }) => {
-    trouble(detail.xhr.status === 404 ? "This is no longer here. Reload the page." : "The server could not answer. Try again in a moment.");
+    const said = { 404: "This is no longer here. Reload the page.", 413: "This is larger than is taken. Split the file, and import its parts." };
+    trouble(said[detail.xhr.status] || "The server could not answer. Try again in a moment.");
   });
   document.addEventListener("htmx:load", ({ detail }) => { times(detail.elt); restore(detail.elt); });
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils.timezone import now
 
-from devices import actions, assignments, credentials, deliveries, sealing, tasks
+from devices import actions, assignments, credentials, deliveries, jobs, sealing, tasks
 from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
 from devices.verdicts import Params
 from tenants import groups
@@ -305,19 +305,24 @@ def fleet(world: World) -> list[Device]:
     ]
 
 
+class Killed(BaseException):
+    pass
+
+
 @pytest.mark.usefixtures("fleet")
 def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "BATCH", 2)
     action = started(Kind.REISSUE, world.owner)
     batch = actions._batch
-    left = iter([True, True])
+    left = iter([True, True, False])
 
-    def killed(held: Action) -> bool:
-        next(left)
-        return batch(held)
+    def killed(*held: Any) -> bool:
+        if not next(left):
+            raise Killed
+        return batch(*held)
 
     monkeypatch.setattr(actions, "_batch", killed)
-    with pytest.raises(StopIteration):
+    with pytest.raises(Killed):
         actions.run(action=action)
     action.refresh_from_db()
     assert (action.done, Credential.objects.count()) == (4, 4)
@@ -325,23 +330,22 @@ def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytes
     actions.run(action=action)  # the lease still runs: nobody else may
     action.refresh_from_db()
     assert action.done == 4
-    Action.objects.filter(pk=action.pk).update(lease_until=now() - timedelta(seconds=1))
-    assert actions.abandoned() == [action.pk]
+    Action.objects.filter(pk=action.pk).update(held_until=now() - timedelta(seconds=1))
+    assert jobs.abandoned(Action) == [action.pk]
     assert (ran(action).state, action.done, action.changed) == (Action.State.DONE, 8, 8)
     assert (Credential.objects.count(), Event.objects.filter(kind="credential-rotated").count()) == (8, 8)
-    assert actions.abandoned() == []
+    assert jobs.abandoned(Action) == []
 
 
 def test_a_worker_that_lost_its_lease_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     action = started(Kind.LOCK, world.owner)
-    claim = actions._claim
+    batch = actions._batch
 
-    def overtaken(given: Action) -> Action | None:
-        held = claim(given)
-        Action.objects.update(lease=uuid.uuid4())
-        return held
+    def overtaken(*held: Any) -> bool:
+        Action.objects.update(worker=uuid.uuid4())
+        return batch(*held)
 
-    monkeypatch.setattr(actions, "_claim", overtaken)
+    monkeypatch.setattr(actions, "_batch", overtaken)
     assert (ran(action).state, action.done) == (Action.State.RUNNING, 0)
     assert not Device.objects.filter(locked_at__isnull=False).exists()
 
@@ -352,7 +356,7 @@ def test_cancelling(world: World) -> None:
     assert not actions.cancel(action=waiting)
     assert (ran(waiting).state, waiting.done) == (Action.State.CANCELLED, 0)
     running = started(Kind.LOCK, world.owner)
-    Action.objects.filter(pk=running.pk).update(state=Action.State.RUNNING, lease_until=now() - timedelta(seconds=1))
+    Action.objects.filter(pk=running.pk).update(state=Action.State.RUNNING, held_until=now() - timedelta(seconds=1))
     assert actions.cancel(action=running)
     assert (ran(running).state, running.done) == (Action.State.CANCELLED, 0)
     assert not Device.objects.filter(locked_at__isnull=False).exists()
@@ -393,7 +397,7 @@ def test_rows_about_single_devices_are_not_kept_for_ever(world: World) -> None:
 
 def test_a_lost_action_is_found_by_beat(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     lost, fresh = started(Kind.LOCK, world.admin), started(Kind.TAG, world.owner, tag="a", value="b")
-    Action.objects.filter(pk=lost.pk).update(created_at=now() - timedelta(minutes=5))
+    Action.objects.filter(pk=lost.pk).update(held_until=now() - timedelta(seconds=1))
     monkeypatch.setattr("devices.queue.send", lambda task, pk: tasks.run_action(pk))
-    tasks.resume_actions()
+    tasks.resume_jobs()
     assert set(Action.objects.values_list("pk", "state")) == {(lost.pk, "done"), (fresh.pk, "waiting")}

@@ -15,9 +15,12 @@ from asgiref.sync import async_to_sync
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from devices import files, sheets, tasks
+from devices import files, jobs, live, sheets, tasks
+from devices.access import get_sheet
 from devices.labels import pdf
 from devices.models import Device, Event, File, Import, Sheet
+from devices.views import watching
+from tenants.models import User
 from tests import builders
 from tests.devices.labels.reading import codes, pictures
 from tests.tenants.test_theme import PNG
@@ -254,29 +257,29 @@ def test_more_than_one_pdf_are_a_zip(client: Client, asked: Sheet, monkeypatch: 
 
 
 def test_a_living_worker_keeps_its_claim_and_a_dead_one_loses_it(asked: Sheet) -> None:
-    Sheet.objects.update(state="running", claim=uuid4(), claimed_until=Now() + timedelta(minutes=1))
-    assert sheets.unclaimed() == []
+    Sheet.objects.update(state="running", worker=uuid4(), held_until=Now() + timedelta(minutes=1))
+    assert jobs.abandoned(Sheet) == []
     tasks.make_sheet(asked.pk)
     assert not File.objects.exists()
-    Sheet.objects.update(claimed_until=Now() - timedelta(seconds=1))
-    assert sheets.unclaimed() == [asked.pk]
+    Sheet.objects.update(held_until=Now() - timedelta(seconds=1))
+    assert jobs.abandoned(Sheet) == [asked.pk]
     tasks.make_sheet(asked.pk)
     asked.refresh_from_db()
     assert (asked.state, asked.done) == ("done", 3)
-    assert sheets.unclaimed() == []
+    assert jobs.abandoned(Sheet) == []
 
 
 def test_what_no_worker_was_told_of_is_found(asked: Sheet) -> None:
-    assert sheets.unclaimed() == []  # a worker may yet come to it
-    Sheet.objects.update(created_at=now() - timedelta(minutes=5))
-    assert sheets.unclaimed() == [asked.pk]
+    assert jobs.abandoned(Sheet) == []  # a worker may yet come to it
+    Sheet.objects.update(held_until=now() - timedelta(seconds=1))
+    assert jobs.abandoned(Sheet) == [asked.pk]
 
 
 def test_a_worker_that_lost_its_claim_stores_nothing(asked: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
     real = files.store
 
     def late(**given: Any) -> File:
-        Sheet.objects.update(claim=uuid4())
+        Sheet.objects.update(worker=uuid4())
         return real(**given)
 
     monkeypatch.setattr(files, "store", late)
@@ -289,7 +292,7 @@ def test_cancelled(client: Client, asked: Sheet) -> None:
     assert client.post(f"/labels/{asked.key}/cancel/")["Location"] == "/labels/"
     tasks.make_sheet(asked.pk)
     asked.refresh_from_db()
-    assert (asked.state, asked.file, asked.is_over) == ("cancelled", None, True)
+    assert (asked.state, asked.file, asked.is_working) == ("cancelled", None, False)
     assert not sheets.cancel(sheet=asked, by=asked.by) if asked.by else False
 
 
@@ -331,12 +334,13 @@ def test_kept_for_a_day(client: Client, asked: Sheet) -> None:
 
 
 def test_the_stream_says_when_it_is_ready(world: World, asked: Sheet) -> None:
-    from devices.views.sheets import progress
+    def seen(user: User) -> live.Seen | None:
+        return watching.seen(User.objects.filter(pk=user.pk), get_sheet, asked.key)
 
-    waiting = progress(world.owner.pk, asked.key)
+    waiting = seen(world.owner)
     tasks.make_sheet(asked.pk)
-    ready = progress(world.owner.pk, asked.key)
+    ready = seen(world.owner)
     assert waiting
     assert ready
-    assert (waiting.version, waiting.final, ready.version, ready.final) == ("waiting-0", False, "done-3", True)
-    assert progress(world.admin.pk, asked.key) is progress(None, asked.key) is None
+    assert (waiting.version[:9], waiting.final, ready.version, ready.final) == ("waiting-0", False, "done", True)
+    assert seen(world.admin) is None

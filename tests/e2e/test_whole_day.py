@@ -64,11 +64,11 @@ def database() -> Iterator[dict[str, str]]:
         return
     name = f"day_{uuid4().hex}"
     with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"')
         try:
             yield {"DATABASE_URL": urlsplit(server)._replace(path=f"/{name}").geturl()}
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 class Day:
@@ -129,7 +129,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 def opened(browser: Browser, day: Day, email: str, path: str = "/", **options: object) -> Page:
-    page = browser.new_context(viewport=DESKTOP, **options).new_page()  # type: ignore[arg-type]
+    page = browser.new_context(viewport=DESKTOP, **options).new_page()
     page.set_default_timeout(10_000)
     sign_in(page, day.stack, email)
     page.goto(day.stack.url + path)
@@ -206,7 +206,7 @@ def _import(day: Day, page: Page) -> list[Row]:
     page.get_by_role("link", name="Add devices").first.click()
     page.get_by_label("Recipe").select_option(label="Day gateway")
     file = {"name": "day.csv", "mimeType": "text/csv", "buffer": text.encode()}
-    page.get_by_label("CSV file with the devices").set_input_files(file)  # type: ignore[arg-type]
+    page.get_by_label("CSV file with the devices").set_input_files(file)
     page.get_by_role("button", name="Upload and preview").click()
     page.get_by_text("Skip them").click()
     page.get_by_role("button", name="Check every row").click()

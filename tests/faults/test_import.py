@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from devices import credentials, deliveries, imports, tasks
+from devices import credentials, deliveries, imports, jobs, tasks
 from devices.models import Credential, Device, Event, Import
 from tests import leaks
 from tests.devices.imports.conftest import table
@@ -39,7 +39,7 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def worker(world: World, log: Path) -> Iterator[Process]:
     command = ("-m", "celery", "-A", "config", "worker", "--pool", "solo", "--loglevel", "DEBUG")
-    process = python(*command, IMPORT_LEASE_SECONDS=str(LEASE), LOG_LEVEL="DEBUG")
+    process = python(*command, JOB_LEASE_SECONDS=str(LEASE), LOG_LEVEL="DEBUG")
     process.command = ["sh", "-c", 'exec "$@" >>"$LOG" 2>&1', "sh", *process.command]
     process.env = {**(process.env or {}), "LOG": str(log)}
     with running(process):
@@ -48,7 +48,7 @@ def worker(world: World, log: Path) -> Iterator[Process]:
 
 @pytest.fixture(autouse=True)
 def _short_lease(settings: Settings) -> None:
-    settings.IMPORT_LEASE_SECONDS = LEASE
+    settings.JOB_LEASE_SECONDS = LEASE
 
 
 def uploaded(world: World, *, whole: bool) -> Import:
@@ -74,7 +74,7 @@ def uploaded(world: World, *, whole: bool) -> Import:
 def killed_until(worker: Process, importing: Import, states: set[str], seen: set[str]) -> int:
     """Beat's part is played here. Returns how often the worker was killed while it worked."""
     kills, until = 0, time.monotonic() + 240
-    while (now := imports.progress(importing)).state not in states:
+    while (now := jobs.progress(importing)).state not in states:
         assert time.monotonic() < until, now
         aim = random.uniform(0.02, 0.9) * ROWS
         if kills < KILLS and now.rows >= aim:
@@ -82,7 +82,7 @@ def killed_until(worker: Process, importing: Import, states: set[str], seen: set
             kills += now.state in (State.CHECKING, State.RUNNING)
             seen.update(Credential.objects.filter(device__source=importing).values_list("access_key", flat=True))
             worker.start()
-        tasks.resume_imports()
+        tasks.resume_jobs()
         time.sleep(0.02)
     return kills
 

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from devices import bulk, imports, live, registry, tasks
-from devices.imports import lease, making, running, source
+from devices import bulk, imports, jobs, live, registry, tasks
+from devices.imports import making, running, source
 from devices.models import Assignment, Credential, Delivery, Device, Event, Import
 from tenants import groups
 from tests import builders
@@ -143,10 +143,10 @@ def test_a_worker_that_dies_is_followed_by_one_that_makes_the_same(
     imports.work(importing.pk)  # the dead one's lease still holds
     importing.refresh_from_db()
     assert importing.state == State.RUNNING
-    assert imports.forsaken() == []
-    Import.objects.update(beat_at=Now() - timedelta(minutes=5))
-    assert imports.forsaken() == [importing.pk]
-    assert imports.forsaken() == []
+    assert jobs.abandoned(Import) == []
+    Import.objects.update(held_until=Now() - timedelta(minutes=5))
+    assert jobs.abandoned(Import) == [importing.pk]
+    assert jobs.abandoned(Import) == []
     importing = work(importing)
     assert (importing.state, importing.made) == (State.DONE, 10)
     assert made(importing) == [f"S{n}" for n in range(10)]
@@ -234,22 +234,22 @@ def test_a_key_that_is_gone_ends_it(started: Callable[..., Import], settings: Se
 
 def test_progress(check: Run, world: World, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     importing = check(FILE, all_or_nothing=True)
-    assert imports.progress(importing)[:3] == (State.CHECKED, 10, 10)
+    assert jobs.progress(importing)[:3] == (State.CHECKED, 10, 10)
     imports.start(importing=importing, by=world.owner)
-    assert imports.progress(importing)[:3] == (State.WAITING, 0, 10)
+    assert jobs.progress(importing)[:3] == (State.WAITING, 0, 10)
     seen = []
-    monkeypatch.setattr(live, "announce", lambda topics: seen.append(imports.progress(importing)))
+    monkeypatch.setattr(live, "announce", lambda topics: seen.append(jobs.progress(importing)))
     imports.work(importing.pk)
     assert [(each.rows, each.percent) for each in seen[:4]] == [(3, 30), (6, 60), (9, 90), (10, 99)]
-    assert imports.progress(importing).percent == 100
+    assert jobs.progress(importing).percent == 100
     assert seen[0].rate > 0
 
 
 def test_beat_offers_what_nobody_could_be_asked_for(started: Callable[..., Import]) -> None:
     importing = started()
-    tasks.resume_imports()
-    Import.objects.update(beat_at=None)
-    tasks.resume_imports()
+    tasks.resume_jobs()
+    Import.objects.update(held_until=None)
+    tasks.resume_jobs()
     tasks.work_on_import(importing.pk)
     importing.refresh_from_db()
     assert importing.state == State.DONE
@@ -317,12 +317,13 @@ def test_two_files_at_once_make_no_serial_twice(
 @pytest.mark.django_db(transaction=True)
 def test_one_worker_at_a_time(started: Callable[..., Import]) -> None:
     importing = started()
-    with lease.claim(importing.pk) as first:  # type: ignore[union-attr]
+    with jobs.claim(Import, importing.pk) as first:  # type: ignore[union-attr]
         assert first is not None
-        assert lease.claim(importing.pk) is None
+        assert jobs.claim(Import, importing.pk) is None
         first.release()
-        second = lease.claim(importing.pk)
+        second = jobs.claim(Import, importing.pk)
         assert second is not None
-        with pytest.raises(lease.Lost):
+        with pytest.raises(jobs.Lost):
             first.update(done=1)
-        assert not first.end(state=State.DONE)
+        with pytest.raises(jobs.Lost):
+            first.end(state=State.DONE)

@@ -76,7 +76,7 @@ def test_two_clicks_start_once_and_the_page_says_how_far_it_is(mine: Client, che
     assert "Waiting for a worker" in words(waiting)
     assert "No worker has taken this up yet" not in words(waiting)
     assert 'http-equiv="refresh"' in waiting.content.decode()
-    Import.objects.filter(pk=importing.pk).update(beat_at=now() - timedelta(seconds=11))
+    Import.objects.filter(pk=importing.pk).update(held_until=now() + timedelta(seconds=19))
     assert "No worker has taken this up yet" in words(mine.get(address(importing)))
     work(importing)
     page = words(mine.get(address(importing)))
@@ -93,7 +93,13 @@ def test_two_clicks_start_once_and_the_page_says_how_far_it_is(mine: Client, che
 def test_running_shows_rows_and_time_left(mine: Client, check: Run) -> None:
     importing = check(GOOD)
     started = now() - timedelta(seconds=100)
-    running = {"state": "running", "total": 98_225, "done": 50_000, "started_at": started, "beat_at": now()}
+    running = {
+        "state": "running",
+        "total": 98_225,
+        "done": 50_000,
+        "started_at": started,
+        "held_until": now() + timedelta(seconds=30),
+    }
     Import.objects.filter(pk=importing.pk).update(**running)
     fragment = mine.get(address(importing), headers={"HX-Request": "true"})
     page = words(fragment)

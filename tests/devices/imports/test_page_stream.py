@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
 from django.db import connections
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
 from devices import imports
 from devices.models import Import
-from devices.views import imports as views
+from devices.views import watching
 from tenants.models import User
 from tests.devices.imports.conftest import work
 from tests.devices.imports.pages import address
@@ -33,7 +34,7 @@ GONE = "event: gone\ndata: gone\n\n"
 @pytest.fixture(autouse=True)
 def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 0.1
-    monkeypatch.setattr(views, "SPACING", 0.0)
+    monkeypatch.setattr(watching, "SPACING", 0.0)
     monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 
@@ -89,7 +90,11 @@ def lose_account(world: World) -> None:
     User.objects.filter(pk=world.owner.pk).update(is_active=False)
 
 
-@pytest.mark.parametrize("lose", [lose_role, lose_account])
+def lose_sign_in(world: World) -> None:
+    Session.objects.all().delete()
+
+
+@pytest.mark.parametrize("lose", [lose_role, lose_account, lose_sign_in])
 def test_losing_the_right_ends_it(world: World, check: Run, lose: Callable[[World], None]) -> None:
     importing = check("Serial\nAB-01\n")
     imports.start(importing=importing, by=world.owner)

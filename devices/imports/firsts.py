@@ -1,0 +1,48 @@
+"""In which row a key came first, of a million keys."""
+
+from __future__ import annotations
+
+from array import array
+
+BITS = (1 << 64) - 1
+FULLEST = 0.6
+
+
+class Firsts:
+    """A hash table with open addressing in two arrays: 12 bytes a slot, where a dict takes a hundred.
+
+    Keys by 64 bits of their keyed hash: two alike once in ten million files of a million rows.
+    """
+
+    def __init__(self, expected: int = 0) -> None:
+        self._make(max(1024, int(expected / FULLEST)))
+
+    def of(self, key: str, row: int) -> int:
+        """The row in which the key was first; this one, if it is new."""
+        if self._free == 0:
+            self._grow()
+        return self._put(hash(key) & BITS or 1, row)
+
+    def _make(self, slots: int) -> None:
+        size = 1 << (slots - 1).bit_length()
+        self._mask, self._free = size - 1, int(size * FULLEST)
+        self._keys = array("Q", [0]) * size
+        self._rows = array("I", [0]) * size
+
+    def _put(self, code: int, row: int) -> int:
+        keys, mask = self._keys, self._mask
+        at = code & mask
+        while (found := keys[at]) != code:
+            if found == 0:
+                keys[at], self._rows[at] = code, row
+                self._free -= 1
+                return row
+            at = (at + 1) & mask
+        return self._rows[at]
+
+    def _grow(self) -> None:
+        keys, rows = self._keys, self._rows
+        self._make(2 * len(keys))
+        for code, row in zip(keys, rows, strict=True):
+            if code:
+                self._put(code, row)

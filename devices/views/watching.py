@@ -1,0 +1,71 @@
+"""What the pages of jobs share: how far one is, and the stream that says that it got further."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, cast
+
+from asgiref.sync import sync_to_async
+from django.http import Http404
+from django.utils import timezone
+
+from devices import jobs, live
+from tenants import signins
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, StreamingHttpResponse
+
+    from devices.models.job import Job
+
+    Gate = Callable[[User, UUID], Job]
+
+SPACING = 0.5  # seconds between two looks at a job that never rests
+
+
+def shown(job: Job) -> dict[str, object]:
+    """What templates/devices/job.html wants to know."""
+    context: dict[str, object] = {"job": job, "version": version(job), "moving": job.is_working}
+    if job.is_working:
+        progress = jobs.progress(job)
+        context |= {"progress": progress, "left": span(progress), "late": jobs.is_late(job, timezone.now())}
+    return context
+
+
+def version(job: Job) -> str:
+    """Changes whenever the page would."""
+    if not job.is_working:
+        return job.state
+    stopping = "stopping" if job.cancel_asked_at else ""
+    return f"{job.state}-{jobs.progress(job).rows}-{jobs.is_late(job, timezone.now())}-{stopping}"
+
+
+def span(progress: jobs.Progress) -> str:
+    """The time left, as roughly as it is known."""
+    if progress.seconds_left is None:
+        return "–"
+    seconds = ceil(progress.seconds_left)
+    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+async def stream(request: HttpRequest, gate: Gate, key: UUID) -> StreamingHttpResponse:
+    """That the job has got further, and nothing of what is in it."""
+    user = cast("User", await request.auser())
+    job = await sync_to_async(gate)(user, key)
+    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
+    check = partial(seen, signins.standing(user, request.session), gate, key)
+    return live.response(jobs.topic(job), check, last=last, spacing=SPACING)
+
+
+def seen(users: QuerySet[User], gate: Gate, key: UUID) -> live.Seen | None:
+    """Gates anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
+    try:
+        job = gate(users.get(), key)
+    except (User.DoesNotExist, Http404):
+        return None
+    return live.Seen(version(job), final=not job.is_working)

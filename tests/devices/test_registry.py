@@ -1,0 +1,72 @@
+"""Serials that can't be registered: taken, even this very moment, or an address of the site's."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.urls import reverse
+
+from devices import identities, registry
+from devices.models import Device, Event
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
+
+
+@pytest.mark.django_db
+def test_a_serial_that_is_taken_leaves_the_transaction_usable(world: World) -> None:
+    with transaction.atomic():
+        with pytest.raises(registry.Taken):
+            registry.register(version=world.version, by=world.owner, serial=world.placed.serial.lower())
+        assert not Event.objects.filter(device__name="Twin").exists()
+    registry.register(version=world.version, by=world.owner, serial="FREE-1")
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_at_the_same_moment(world: World) -> None:
+    said: list[str] = []
+    gate = threading.Barrier(2)
+
+    def one() -> None:
+        try:
+            with transaction.atomic():
+                gate.wait(10)
+                registry.register(version=world.version, by=world.owner, serial="AB-1")
+            said.append("made")
+        except registry.Taken:
+            said.append("taken")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(said) == ["made", "taken"]
+    assert Device.objects.filter(serial_key="AB1").count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("serial", ["NEW", "new", "n-E w"])
+def test_an_address_of_the_site_is_no_serial(client: Client, world: World, serial: str) -> None:
+    with pytest.raises(ValidationError, match="can't be a serial"):
+        registry.register(version=world.version, by=world.owner, serial=serial)
+    world.version.identity = {"kind": "opaque"}
+    world.version.save()
+    assert "can't be a serial" in (identities.of(world.version).problem(serial) or "")
+    client.force_login(world.owner)
+    answer = client.post(reverse("devices:new-one"), {"recipe": world.version.recipe_id, "serial": serial})
+    assert answer.status_code == 422
+    assert "can&#x27;t be a serial" in answer.content.decode()
+    body = {"recipe": world.version.recipe_id, "serial": serial}
+    api = client.post("/api/v1/devices/", body, content_type="application/json")
+    assert (api.status_code, "can't be a serial" in str(api.json()["errors"])) == (400, True)
+    assert not Device.objects.filter(serial_key="NEW").exists()
