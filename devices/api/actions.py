@@ -228,6 +228,8 @@ class ActionResult(FileView, ActionView):
     def post(self, request: Request, key: UUID) -> HttpResponseBase:
         """The secrets that it made, once, and only for whoever had them made. After that: `410`."""
         action = self.one(key)
+        if action.delivery is None:
+            raise Conflict("This action made no secrets.")
         delivery = found(Delivery.objects.of(self.user), action=action)
         if action.is_working:
             raise Conflict("The result is ready when the action has ended.")

@@ -230,6 +230,8 @@ class ImportResult(FileView):
         """The secrets, once, and only for whoever ran it. After that, or when its time is over: `410`."""
         user = require_owner(self.user)
         importing = get_import(user, key)
+        if importing.delivery is None:
+            raise Conflict("There are no secrets to take (yet): see its `state` and `result`.")
         delivery = found(Delivery.objects.of(user), importing=importing)
         if importing.state not in outlook.ENDED:
             raise Conflict("The result is ready when the import has ended.")

@@ -79,5 +79,5 @@ ROWS: dict[str, Row] = {
     "devices:api-action": Row(ADMIN, kwargs=action),
     "devices:api-action-cancel": Row(ADMIN, "post", kwargs=waiting),
     "devices:api-action-undo": Row(MADE, "post", kwargs=action),
-    "devices:api-action-result": Row((401, 404, 404, 404, 404, 404, 404), "post", kwargs=action),
+    "devices:api-action-result": Row((401, 404, 404, 409, 409, 404, 404), "post", kwargs=action),
 }

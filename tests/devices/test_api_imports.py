@@ -95,6 +95,7 @@ def test_problems_are_read_and_stop_the_start(owner: Program, world: World) -> N
     assert found == sorted(found, key=lambda each: each["row"])
     assert len(body(owner.get(f"{at}problems.csv")).splitlines()) == checked["problems"] + 1
     assert kind(owner.post(f"{at}start/")) == "conflict"
+    assert kind(owner.post(f"{at}result/")) == "conflict"
     assert not Device.objects.filter(source__isnull=False).exists()
     owner.post(f"{at}match/", {"all_or_nothing": False})
     work()
