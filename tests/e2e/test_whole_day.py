@@ -129,7 +129,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 def opened(browser: Browser, day: Day, email: str, path: str = "/", **options: object) -> Page:
-    page = browser.new_context(viewport=DESKTOP, **options).new_page()
+    page = browser.new_context(viewport=DESKTOP, **options).new_page()  # type: ignore[arg-type]
     page.set_default_timeout(10_000)
     sign_in(page, day.stack, email)
     page.goto(day.stack.url + path)
@@ -206,7 +206,7 @@ def _import(day: Day, page: Page) -> list[Row]:
     page.get_by_role("link", name="Add devices").first.click()
     page.get_by_label("Recipe").select_option(label="Day gateway")
     file = {"name": "day.csv", "mimeType": "text/csv", "buffer": text.encode()}
-    page.get_by_label("CSV file with the devices").set_input_files(file)
+    page.get_by_label("CSV file with the devices").set_input_files(file)  # type: ignore[arg-type]
     page.get_by_role("button", name="Upload and preview").click()
     page.get_by_text("Skip them").click()
     page.get_by_role("button", name="Check every row").click()
