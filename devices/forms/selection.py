@@ -75,8 +75,8 @@ class Selection(forms.Form):
         """How many were meant besides: not managed by the user, or not there."""
         if not self.whole:
             return len(self.cleaned_data["chosen"].split()) - self.devices().order_by().count()
-        theirs = Device.objects.manageable_by(self.user).values("pk")
-        return self._within(Device.objects.visible_to(self.user)).exclude(pk__in=theirs).order_by().count()
+        seen = self._within(Device.objects.visible_to(self.user)).order_by().count()
+        return max(0, seen - self.devices().order_by().count())
 
     def _within(self, devices: DeviceQuerySet) -> DeviceQuerySet:
         if not self.whole:
