@@ -17,6 +17,7 @@ from devices.forms.filter import DeviceFilter
 from devices.labels import symbol
 from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
 from devices.views.labels import origin
+from tenants import keys
 from tenants.access import require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
@@ -113,7 +114,7 @@ class Devices(ApiView):
     def _narrowed(self) -> DeviceQuerySet:
         given = self.request.query_params.dict()
         pk = given.get("group", "")
-        group = Group.objects.visible_to(self.user).filter(pk=int(pk)).first() if _is_id(pk) else None
+        group = Group.objects.visible_to(self.user).filter(pk=keys.whole(pk)).first()
         if pk and group is None:
             raise BadQuery({"group": ["There is no such group."]})
         form = DeviceFilter({name: given[name] for name in given if name not in {"after", "before"}}, user=self.user)
@@ -202,7 +203,3 @@ def _stale(request: Request) -> Problem | Conflict:
     if "If-Match" in request.headers:
         return Problem("precondition-failed")
     return Conflict("The device changed meanwhile. Read it again.")
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
