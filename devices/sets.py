@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 @IntegerField.register_lookup
 @ForeignKey.register_lookup
-class Among(Lookup):  # type: ignore[type-arg]
+class Among(Lookup):
     """As `__in`, of thousands of whole numbers: one parameter on PostgreSQL, instead of writing each of them out."""
 
     lookup_name = "among"
     prepare_rhs = False
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
         keys = list(self.rhs)
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s::bigint[])", [*params, keys]
+            return f"{column} = ANY(%s::bigint[])", (*params, keys)
         if not keys:
             raise EmptyResultSet
-        return f"{column} IN ({','.join(['%s'] * len(keys))})", [*params, *keys]
+        return f"{column} IN ({','.join(['%s'] * len(keys))})", (*params, *keys)
 
 
 def insert(

@@ -18,7 +18,7 @@ from telemetry import series as history
 from telemetry import spans, state
 from telemetry.models import Report
 from telemetry.watch import Watch
-from tenants import signins
+from tenants import keys, signins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -106,9 +106,8 @@ def export(request: HttpRequest, serial: str) -> HttpResponse | StreamingHttpRes
 def events(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
     rows = Event.objects.of(device).select_related("by")
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        rows = rows.filter(pk__lt=int(before))
+    if before := keys.whole(request.GET.get("before", "")):
+        rows = rows.filter(pk__lt=before)
     page = list(rows[: EVENTS + 1])
     context = {"device": device, "events": page[:EVENTS], "older": page[EVENTS - 1].pk if len(page) > EVENTS else None}
     return render(request, "telemetry/events.html", context)

@@ -17,8 +17,13 @@ def neutral(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 
-def written(rows: Iterable[Iterable[str | float]]) -> bytes:
-    """UTF-8; cells as they are given: `neutral` is for whoever fills them with what people wrote."""
+def text(rows: Iterable[Iterable[str | float]]) -> str:
+    """Cells as they are given: `neutral` is for whoever fills them with what people wrote."""
     page = StringIO()
     csv.writer(page).writerows(rows)
-    return page.getvalue().encode()
+    return page.getvalue()
+
+
+def written(rows: Iterable[Iterable[str | float]]) -> bytes:
+    """As `text`, in UTF-8."""
+    return text(rows).encode()

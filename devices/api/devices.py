@@ -17,6 +17,7 @@ from devices.api.files import CSV, FileView, holding
 from devices.forms.filter import DeviceFilter
 from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
 from devices.views.acting import attachment
+from tenants import keys
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
@@ -195,10 +196,10 @@ class DevicesExport(FileView):
 def _filter(request: Request, user: User) -> tuple[DeviceFilter, Group | None]:
     given = request.query_params.dict()
     pk = given.get("group", "")
-    group = Group.objects.visible_to(user).filter(pk=int(pk)).first() if _is_id(pk) else None
+    group = Group.objects.visible_to(user).filter(pk=keys.whole(pk)).first()
     if pk and group is None:
         raise BadQuery({"group": ["There is no such group."]})
-    form = DeviceFilter({name: given[name] for name in given if name != "after"}, user=user)
+    form = DeviceFilter({name: given[name] for name in given if name not in {"after", "before"}}, user=user)
     if not form.is_valid():
         raise BadQuery(refused(form).detail)
     return form, group
@@ -218,7 +219,3 @@ def _stale(request: Request) -> Problem | Conflict:
     if "If-Match" in request.headers:
         return Problem("precondition-failed")
     return Conflict("The device changed meanwhile. Read it again.")
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19

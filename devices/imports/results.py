@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hmac
-from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +14,7 @@ from devices.credentials import digest
 from devices.imports import source
 from devices.imports.reading import Bad, Unreadable
 from devices.models import Credential, Device, Problem
-from tenants.spreadsheet import neutral
+from tenants.spreadsheet import neutral, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -146,7 +144,4 @@ def _causes(importing: Import, first: int, last: int) -> dict[int, str]:
 
 
 def _written(rows: Iterable[Iterable[str | int]]) -> str:
-    page = StringIO()
-    safe = ([neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    csv.writer(page).writerows(safe)
-    return page.getvalue()
+    return text([neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)

@@ -18,8 +18,10 @@ from devices.models import Action, Delivery, Device, DeviceModel, Touched
 from devices.verdicts import CHANGE, WORDS, Params
 from devices.views import watching
 from devices.views.acting import attachment
+from tenants import keys
 from tenants.access import require_admin
 from tenants.models import Group, User
+from tenants.posted import posted
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -38,9 +40,8 @@ LEFT = 50
 def action_list(request: SignedIn) -> HttpResponse:
     user = require_admin(request.user)
     rows = Action.objects.manageable_by(user).select_related("by", "undo_of")
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        rows = rows.filter(pk__lt=int(before))
+    if before := keys.whole(request.GET.get("before", "")):
+        rows = rows.filter(pk__lt=before)
     page = list(rows[: PAGE + 1])
     older = page[PAGE - 1].pk if len(page) > PAGE else None
     return render(request, "devices/actions.html", {"rows": page[:PAGE], "older": older})
@@ -100,18 +101,18 @@ async def stream(request: HttpRequest, key: UUID) -> StreamingHttpResponse:
 
 
 @login_required
+@posted(back="devices:action")
 def cancel(request: SignedIn, key: UUID) -> HttpResponse:
     found = get_action(request.user, key)
-    if request.method == "POST" and not actions.cancel(action=found):
+    if not actions.cancel(action=found):
         messages.info(request, "It has ended already.")
     return redirect(found)
 
 
 @login_required
+@posted(back="devices:action")
 def undo(request: SignedIn, key: UUID) -> HttpResponse:
     found = get_action(request.user, key)
-    if request.method != "POST":
-        return redirect(found)
     try:
         back = actions.undo(action=found, by=request.user)
     except actions.Changed:
@@ -122,12 +123,11 @@ def undo(request: SignedIn, key: UUID) -> HttpResponse:
 
 
 @login_required
+@posted(back="devices:action")
 @never_cache
 def result(request: SignedIn, key: UUID) -> HttpResponse | StreamingHttpResponse:
     """The secrets, once, to whoever had them made."""
     found = get_action(request.user, key)
-    if request.method != "POST":
-        return redirect(found)
     delivery = Delivery.objects.of(request.user).filter(action=found).first()
     if delivery is None or found.is_working:
         return _shown(request, found, status=404)

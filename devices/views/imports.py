@@ -18,6 +18,7 @@ from devices.access import get_import
 from devices.forms.imports import MatchForm, ReadingForm
 from devices.models import Delivery, Import
 from devices.views import outlook, watching
+from devices.views.acting import attachment
 from tenants.access import found, require_owner
 from tenants.posted import posted
 
@@ -160,15 +161,18 @@ def problems(request: SignedIn, key: UUID) -> HttpResponseBase:
 
 
 def download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(_encoded(lines), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="import-{str(importing.key)[:8]}-{kind}.csv"'
+    answer = attachment(_encoded(lines), f"import-{str(importing.key)[:8]}-{kind}.csv")
     answer["Cache-Control"] = "no-store"
     return answer
 
 
 async def _encoded(pages: Iterator[str]) -> AsyncIterator[bytes]:
-    while page := await sync_to_async(next)(pages, ""):
+    while page := await sync_to_async(_next)(pages):
         yield page.encode()
+
+
+def _next(pages: Iterator[str]) -> str:
+    return next(pages, "")
 
 
 @require_GET

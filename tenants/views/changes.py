@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
@@ -14,10 +12,10 @@ from django.views.decorators.http import require_safe
 
 from tenants.access import require_admin
 from tenants.models import Change
-from tenants.spreadsheet import neutral
+from tenants.spreadsheet import neutral, written
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator
     from datetime import datetime
 
     from django.http import HttpResponse
@@ -61,18 +59,12 @@ def _found(request: SignedIn) -> ChangeQuerySet:
 
 async def _lines(found: ChangeQuerySet) -> AsyncIterator[bytes]:
     """A few thousand rows at a time; no connection is held in between."""
-    yield _written([["Time (UTC)", "Who", "What"]])
+    yield written([["Time (UTC)", "Who", "What"]])
     rows = found
     while chunk := await sync_to_async(_chunk)(rows):
-        yield _written([f"{at:%Y-%m-%dT%H:%M:%SZ}", neutral(who or ""), neutral(what)] for _, at, who, what in chunk)
+        yield written([f"{at:%Y-%m-%dT%H:%M:%SZ}", neutral(who or ""), neutral(what)] for _, at, who, what in chunk)
         rows = found.filter(pk__lt=chunk[-1][0])
 
 
 def _chunk(rows: ChangeQuerySet) -> list[tuple[int, datetime, str | None, str]]:
     return list(rows.values_list("pk", "at", "by__email", "what")[:CHUNK])
-
-
-def _written(rows: Iterable[Iterable[str]]) -> bytes:
-    page = StringIO()
-    csv.writer(page).writerows(rows)
-    return page.getvalue().encode()
