@@ -72,7 +72,7 @@ def _tag(organisation: Organisation, contract: str, names: tuple[str, ...], by: 
     params = Params(tag="contract", value=contract)
     seen = verdicts.preview(chosen, Action.Kind.TAG, params)
     if seen.total:
-        ticked = {"ticked": True}
+        ticked: dict[str, object] = {"ticked": True}
         kind, digest = Action.Kind.TAG, seen.digest
         action = actions.start(kind=kind, params=params, devices=chosen, selection=ticked, previewed=digest, by=by)
         actions.run(action=action)

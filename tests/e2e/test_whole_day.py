@@ -64,11 +64,11 @@ def database() -> Iterator[dict[str, str]]:
         return
     name = f"day_{uuid4().hex}"
     with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"')
         try:
             yield {"DATABASE_URL": urlsplit(server)._replace(path=f"/{name}").geturl()}
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 class Day:
