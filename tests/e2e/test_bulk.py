@@ -81,7 +81,7 @@ def test_select_preview_lock_and_undo(stack: Stack, browser: Browser, size: View
 def test_all_that_match_less_one_by_keyboard(stack: Stack, browser: Browser) -> None:
     page = browser.new_page(viewport=DESKTOP)
     sign_in(page, stack, OWNER)
-    page.goto(f"{stack.url}/?status=online")
+    page.goto(f"{stack.url}/?q=Waiting")
     total = page.locator("[data-pick]").count()
     page.get_by_label("Select this page").press("Space")
     page.get_by_role("button", name="Select all").press("Enter")
