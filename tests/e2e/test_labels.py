@@ -60,18 +60,18 @@ def test_the_preview_follows_and_the_pdf_is_read_again(stack: Stack, browser: Br
     sign_in(page, stack, OWNER)
     page.goto(f"{stack.url}/labels/?waiting=1")
     count = page.locator(".sheets-count")
-    expect(count).to_have_text("6 labels on 1 sheet")
+    expect(count).to_have_text("8 labels on 1 sheet")
     page.get_by_label("Labels", exact=True).select_option("l4731")
     page.get_by_label("Printer", exact=True).select_option("300")
     expect(page.get_by_text("Modules of 0.25 mm are hard to scan")).to_be_visible()
     page.get_by_label("Labels", exact=True).select_option("roll-62x29")
-    expect(count).to_have_text("6 labels")
+    expect(count).to_have_text("8 labels")
     page.get_by_label("The code holds").select_option("url")
     expect(page.get_by_text("hard to scan")).to_have_count(0)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download PDF").click()
     found = [text for sheet in pictures(Path(download.value.path()).read_bytes(), 300) for text in codes(sheet)]
-    assert len(found) == 6
+    assert len(found) == 8
     assert {text.rsplit("/", 1)[0] for text in found} == {f"{stack.url}/D".upper()}
     page.close()
 
@@ -95,7 +95,7 @@ def test_without_javascript(stack: Stack, browser: Browser) -> None:
     page.goto(f"{stack.url}/labels/?waiting=1")
     page.get_by_label("Labels", exact=True).select_option("roll-25x25")
     page.get_by_role("button", name="Show a preview").click()
-    expect(page.locator(".sheets-count")).to_have_text("6 labels")
+    expect(page.locator(".sheets-count")).to_have_text("8 labels")
     expect(page.get_by_label("Labels", exact=True)).to_have_value("roll-25x25")
     context.close()
 
@@ -105,7 +105,7 @@ def test_many_are_made_while_one_looks_on(browser: Browser) -> None:
         page = browser.new_page(viewport=DESKTOP)
         sign_in(page, stack, OWNER)
         page.goto(f"{stack.url}/labels/")
-        page.get_by_role("button", name=f"Make {FLEET + 20} labels").click()
+        page.get_by_role("button", name=f"Make {FLEET + 22} labels").click()
         link = page.get_by_role("link", name="Download labels-")
         expect(link).to_be_visible(timeout=60_000)
         with page.expect_download() as download:
