@@ -24,6 +24,7 @@ RAW = base64.urlsafe_b64decode(SECRET + "=")
 @pytest.mark.parametrize(
     "hidden",
     [SECRET, f"x{SECRET}y", f'{{"a": "{SECRET}"}}', RAW.hex(), base64.b64encode(RAW).decode(), RAW.decode("latin-1")],
+    ids=["itself", "within", "json", "hex", "base64", "raw"],
 )
 def test_every_spelling_is_found(hidden: str) -> None:
     others = [secrets.token_urlsafe(32) for _ in range(20)]
