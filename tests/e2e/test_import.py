@@ -73,6 +73,7 @@ def look(page: Page) -> list[object]:
 
 
 def send(page: Page, text: str, name: str = "serials.csv") -> None:
+    page.get_by_label("Recipe").select_option(label="Generator gateway")
     page.evaluate(DROP, [text, name])
     expect(page.locator("[data-drop-said]")).to_contain_text(name)
     page.get_by_role("button", name="Upload and preview").click()
@@ -129,6 +130,7 @@ def test_a_file_becomes_devices(stack: Stack, browser: Browser, size: ViewportSi
 def test_a_second_download_is_refused(stack: Stack, browser: Browser) -> None:
     page = opened(browser, stack, DESKTOP, "dark")
     page.goto(f"{stack.url}/devices/new/?how=many")
+    page.get_by_label("Recipe").select_option(label="Generator gateway")
     page.get_by_label("How many").fill("3")
     page.get_by_role("button", name="Make them").click()
     expect(page.get_by_role("heading", name="3 devices registered")).to_be_visible(timeout=30_000)
