@@ -22,10 +22,12 @@ def change(*, device: Device, by: User, **to: object) -> bool:
     differing = {name: value for name, value in to.items() if getattr(device, name) != value}
     if not differing:
         return False
-    read = {name: getattr(device, name) for name in EDITABLE}
+    read = {name: getattr(device, name) for name in EDITABLE if name != "tags"}
     with transaction.atomic():
         as_read = Device.objects.filter(pk=device.pk, assignment=device.assignment_id, **read)
-        if as_read.update(**differing) != 1:
+        # SQLite compares JSON as text, and spells it in more than one way: the tags are compared here, under a lock.
+        tags = as_read.select_for_update().values_list("tags", flat=True).first()
+        if tags != device.tags or as_read.update(**differing) != 1:
             raise Moved
         Event.objects.create(
             organisation_id=device.organisation_id,
