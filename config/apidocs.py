@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLES = {
+    "binary": "@serials.csv",
     "boolean": True,
     "integer": 17,
     "number": 42.5,
@@ -64,6 +65,7 @@ class Operation:
     status: str
     answer: list[Field]
     sent: str  # the example's body
+    form: dict[str, Any]  # the same, where a file is sent
     answered: str
 
     @property
@@ -76,6 +78,7 @@ class Operation:
         lines[0] = lines[0] if self.method == "GET" else f"curl -X {self.method} $HANDOVER{self.path}"
         if any(field.name == "Idempotency-Key" for field, _ in self.parameters):
             lines.append('-H "Idempotency-Key: $(uuidgen)"')
+        lines += [f"-F {name}={value}" for name, value in self.form.items()]
         if self.sent:
             lines += ['-H "Content-Type: application/json"', f"-d '{self.sent}'"]
         return " \\\n  ".join(lines)
@@ -110,7 +113,10 @@ def sections(document: dict[str, Any]) -> list[Section]:
 
 def _operation(document: dict[str, Any], path: str, method: str) -> Operation:
     told = document["paths"][path][method]
-    body = _json(told.get("requestBody", {}))
+    form = _json(told.get("requestBody", {}), "multipart/form-data")
+    body = form or _json(told.get("requestBody", {}))
+    shown = _example(document, body, required_only=True) if body else None
+    shown = _given(told.get("requestBody", {}), shown)
     status, answer = next((code, each) for code, each in told["responses"].items() if code.startswith("2"))
     answered = _json(answer)
     example = json.dumps(_example(document, answered), indent=2, ensure_ascii=False) if answered else ""
@@ -124,14 +130,21 @@ def _operation(document: dict[str, Any], path: str, method: str) -> Operation:
         body=list(_fields(document, body)),
         status=status,
         answer=list(_fields(document, answered)),
-        sent=json.dumps(_example(document, body, required_only=True)) if body else "",
+        sent=json.dumps(shown) if body and not form else "",
+        form=shown if form else {},
         answered=example,
     )
 
 
-def _json(content: dict[str, Any]) -> dict[str, Any]:
-    schema: dict[str, Any] = content.get("content", {}).get("application/json", {}).get("schema", {})
+def _json(content: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
+    schema: dict[str, Any] = content.get("content", {}).get(kind, {}).get("schema", {})
     return schema
+
+
+def _given(content: dict[str, Any], made: Any) -> Any:
+    """The example that the endpoint itself gives, if it does; fields alone can't say which of them go together."""
+    own: dict[str, Any] = content.get("content", {}).get("application/json", {}).get("examples", {})
+    return next((each["value"] for each in own.values()), made)
 
 
 def _parameter(told: dict[str, Any]) -> Field:

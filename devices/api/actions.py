@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
 from django.urls import reverse
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -37,6 +38,10 @@ TAG = "Actions on many devices"
 NOBODY = "No device that you manage is among these."
 CHANGED = "These are not the devices that were previewed, or not as they were. Look at a new preview, then decide."
 PARAMS = ("group", "keep", "tag", "value", "model", "old")
+
+
+MOVE = {"kind": "move", "params": {"group": 5}, "filter": {"waiting": True}}
+EXAMPLE = [OpenApiExample("Moving what waits", MOVE, request_only=True)]
 
 
 class ParamsNew(Serializer):
@@ -153,7 +158,7 @@ class Actions(ActionView):
         """Your own, and for admins of the whole organisation everybody's; newest first."""
         return page(request, self.mine(), NEWEST_FIRST).answer(_shown)
 
-    @described(TAG, "Do something to many devices", request=ActionNew, responses={201: ActionWhole})
+    @described(TAG, "Do something to many devices", request=ActionNew, examples=EXAMPLE, responses={201: ActionWhole})
     @idempotent()
     def post(self, request: Request) -> Response:
         """Up to 200 devices are done with the answer; more of them by a worker: read the action until it has ended."""
@@ -174,7 +179,7 @@ class Actions(ActionView):
 
 
 class ActionPreview(ActionView):
-    @described(TAG, "Preview an action", request=ActionAsked, responses=PreviewShown)
+    @described(TAG, "Preview an action", request=ActionAsked, examples=EXAMPLE, responses=PreviewShown)
     def post(self, request: Request) -> Response:
         """What it would do; nothing is changed."""
         require_admin(self.user)

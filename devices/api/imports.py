@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
@@ -42,6 +43,10 @@ RESULTS = ("none", "ready", "taken", "expired", "theirs")
 
 def offered(user: User) -> RecipeQuerySet:
     return Recipe.objects.manageable_by(user).offered()
+
+
+MATCHED = {"columns": ["serial", "name", "tag:hall"], "group": 5}
+EXAMPLE = [OpenApiExample("Three columns", MATCHED, request_only=True)]
 
 
 class TextChoice(Choice):
@@ -166,7 +171,7 @@ class OneImport(ApiView):
 
 
 class ImportMatching(ApiView):
-    @described(TAG, "Match an import's columns", request=ImportMatch, responses=ImportWhole)
+    @described(TAG, "Match an import's columns", request=ImportMatch, examples=EXAMPLE, responses=ImportWhole)
     def post(self, request: Request, key: UUID) -> Response:
         """Has every row checked. It can be sent again as long as the import has not been started."""
         importing = get_import(require_owner(self.user), key)

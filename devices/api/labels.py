@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from devices.models.sheet import SheetQuerySet
 
 TAG = "Labels"
+ROLL = {"filter": {"group": 5}, "options": {"stock": "l7160", "with_model": True}}
+EXAMPLE = [OpenApiExample("A group's labels", ROLL, request_only=True)]
 NOBODY = "No device that you manage is among these. Choose others."
 
 
@@ -98,7 +101,7 @@ class Sheets(SheetView):
         """Those that you asked for, newest first."""
         return page(request, self.mine(), NEWEST_FIRST).answer(_shown)
 
-    @described(TAG, "Print labels", request=SheetNew, responses={201: SheetShown})
+    @described(TAG, "Print labels", request=SheetNew, examples=EXAMPLE, responses={201: SheetShown})
     @idempotent()
     def post(self, request: Request) -> Response:
         """Up to 500 labels are there with the answer: `file` says where. More of them are made by a worker."""

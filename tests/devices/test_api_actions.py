@@ -6,6 +6,8 @@ import csv
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from devices import actions, credentials
 from devices.models import Action, Device, Event
@@ -157,3 +159,20 @@ def test_the_export_is_narrowed_as_the_list_is(admin: Program, world: World, sec
     assert places(admin.post(f"devices/export.csv?group={world.boise.pk}")) == ["group"]
     assert places(admin.post("devices/export.csv?colour=red")) == ["colour"]
     assert kind(admin.get("devices/export.csv")) == "method-not-allowed"
+
+
+@pytest.mark.parametrize("address", ["actions/", "labels/"])
+def test_a_list_costs_the_same_however_long(address: str, admin: Program, world: World) -> None:
+    sent = {"serials": [world.placed.serial]} | ({"kind": "lock"} if address == "actions/" else {})
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert admin.get(address).status_code == 200
+        return len(asked)
+
+    admin.post(address, sent)
+    few = queries()
+    for _ in range(4):
+        admin.post(address, sent)
+    assert len(admin.get(address).json()["results"]) == 5
+    assert queries() == few
