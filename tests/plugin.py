@@ -77,10 +77,17 @@ def pytest_report_header() -> str:
     return f"database: {'PostgreSQL' if on_postgresql() else 'SQLite'}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are dealt out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On SQLite by choice what needs PostgreSQL is left out; for want of PostgreSQL it is skipped, and said so."""
-    if on_postgresql():
-        return
+    for item in items:
+        if item.get_closest_marker("e2e"):  # a file's tests share a whole system: it is started once
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if not on_postgresql():
+        _without_postgresql(config, items)
+
+
+def _without_postgresql(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """By choice, what needs it is left out; for want of it, it is skipped, and said so."""
     theirs = [item for item in items if item.get_closest_marker("postgres")]
     if config.option.sqlite:
         config.hook.pytest_deselected(items=theirs)

@@ -178,6 +178,7 @@ def test_what_is_no_table_is_said_beside_the_file(stack: Stack, browser: Browser
 def test_one_device_by_keyboard(stack: Stack, browser: Browser) -> None:
     page = opened(browser, stack, PHONE, "dark")
     page.get_by_role("link", name="One device").press("Enter")
+    page.get_by_label("Recipe").select_option(label="Generator gateway")
     page.get_by_label("Name").fill("By hand")
     page.get_by_label("Name").press("Enter")
     expect(page.get_by_role("heading", name="By hand is registered")).to_be_visible()
@@ -193,6 +194,7 @@ def test_without_javascript(stack: Stack, browser: Browser, tmp_path: Path) -> N
     page.goto(f"{stack.url}/devices/new/")
     file = tmp_path / "plain.csv"
     file.write_text(sheet("NJS", 5))
+    page.get_by_label("Recipe").select_option(label="Generator gateway")
     page.get_by_label("CSV file with the devices").set_input_files(file)
     page.get_by_role("button", name="Upload and preview").click()
     page.get_by_role("button", name="Check every row").click()
