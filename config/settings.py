@@ -299,6 +299,7 @@ SPECTACULAR_SETTINGS = {
         "ImportState": "devices.models.Import.State",
         "CredentialKind": "devices.models.Credential.Kind",
         "SerialKind": "devices.identities.Kind",
+        "LabelContent": "tenants.models.Organisation.LabelContent",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
