@@ -25,6 +25,7 @@ folder: Path | None = None
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sqlite", action="store_true", help="run on SQLite, without what needs PostgreSQL")
+    parser.addoption("--again", action="store_true", help="with --sqlite: only what asks a database; the rest has run")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -90,10 +91,17 @@ def _without_postgresql(config: pytest.Config, items: list[pytest.Item]) -> None
     """By choice, what needs it is left out; for want of it, it is skipped, and said so."""
     theirs = [item for item in items if item.get_closest_marker("postgres")]
     if config.option.sqlite:
-        config.hook.pytest_deselected(items=theirs)
-        items[:] = [item for item in items if item not in theirs]
+        alike = [item for item in items if not _asks_database(item)] if config.option.again else []
+        left = {*theirs, *alike}
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
     for item in theirs:
         item.add_marker(pytest.mark.skip(reason="PostgreSQL is not installed (on Debian: apt-get install postgresql)"))
+
+
+def _asks_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db")) or not {"db", "transactional_db"}.isdisjoint(fixtures)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -132,6 +132,7 @@ def in_looks(page: Page, url: str, looks: Sequence[Look]) -> list[object]:
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
         expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # it is drawn
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found += [(size["width"], scheme, wrong) for wrong in violations(page)]
         found += [f"{wide} px too wide at {size['width']}"] if wide > 0 else []
