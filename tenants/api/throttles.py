@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-class Limit(BaseThrottle):
+class Limit(BaseThrottle, ABC):
     """Leaves what it counted in `request.limits`, for the headers."""
 
     name: ClassVar[str]
     left = 0
 
+    @abstractmethod
     def of(self, request: Request, user: User) -> tuple[str, int]:
         """Who is counted, and up to how many."""
-        raise NotImplementedError
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if not isinstance(request.user, User):

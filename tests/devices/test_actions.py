@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils.timezone import now
 
-from devices import actions, assignments, credentials, deliveries, jobs, sealing, tasks
+from devices import actions, assignments, credentials, deliveries, sealing
 from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
 from devices.verdicts import Params
 from tenants import groups
-from tenants.models import Membership, Role, User
+from tenants.models import Membership, Role
 from tests import builders
 from tests.devices.doing import act, ran, started, undone
 
@@ -297,71 +296,6 @@ def test_a_target_that_can_take_none_stops_it(world: World, spoil: str) -> None:
     assert "group" in action.cause
 
 
-@pytest.fixture
-def fleet(world: World) -> list[Device]:
-    return [
-        builders.make_device(world.version, group=world.boise, by=world.owner, name=f"Gateway {number}")
-        for number in (3, 1, 4, 0, 2)  # names in another order than keys
-    ]
-
-
-class Killed(BaseException):
-    pass
-
-
-@pytest.mark.usefixtures("fleet")
-def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "BATCH", 2)
-    action = started(Kind.REISSUE, world.owner)
-    batch = actions._batch
-    left = iter([True, True, False])
-
-    def killed(*held: Any) -> bool:
-        if not next(left):
-            raise Killed
-        return batch(*held)
-
-    monkeypatch.setattr(actions, "_batch", killed)
-    with pytest.raises(Killed):
-        actions.run(action=action)
-    action.refresh_from_db()
-    assert (action.done, Credential.objects.count()) == (4, 4)
-    monkeypatch.setattr(actions, "_batch", batch)
-    actions.run(action=action)  # the lease still runs: nobody else may
-    action.refresh_from_db()
-    assert action.done == 4
-    Action.objects.filter(pk=action.pk).update(held_until=now() - timedelta(seconds=1))
-    assert jobs.abandoned(Action) == [action.pk]
-    assert (ran(action).state, action.done, action.changed) == (Action.State.DONE, 8, 8)
-    assert (Credential.objects.count(), Event.objects.filter(kind="credential-rotated").count()) == (8, 8)
-    assert jobs.abandoned(Action) == []
-
-
-def test_a_worker_that_lost_its_lease_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    action = started(Kind.LOCK, world.owner)
-    batch = actions._batch
-
-    def overtaken(*held: Any) -> bool:
-        Action.objects.update(worker=uuid.uuid4())
-        return batch(*held)
-
-    monkeypatch.setattr(actions, "_batch", overtaken)
-    assert (ran(action).state, action.done) == (Action.State.RUNNING, 0)
-    assert not Device.objects.filter(locked_at__isnull=False).exists()
-
-
-def test_cancelling(world: World) -> None:
-    waiting = started(Kind.LOCK, world.owner)
-    assert actions.cancel(action=waiting)
-    assert not actions.cancel(action=waiting)
-    assert (ran(waiting).state, waiting.done) == (Action.State.CANCELLED, 0)
-    running = started(Kind.LOCK, world.owner)
-    Action.objects.filter(pk=running.pk).update(state=Action.State.RUNNING, held_until=now() - timedelta(seconds=1))
-    assert actions.cancel(action=running)
-    assert (ran(running).state, running.done) == (Action.State.CANCELLED, 0)
-    assert not Device.objects.filter(locked_at__isnull=False).exists()
-
-
 @pytest.mark.usefixtures("fleet")
 def test_the_number_of_statements_does_not_grow_with_the_devices(
     world: World, any_kind: tuple[str, dict[str, Any]], django_assert_max_num_queries: DjangoAssertNumQueries
@@ -374,30 +308,3 @@ def test_the_number_of_statements_does_not_grow_with_the_devices(
     with django_assert_max_num_queries(36):
         ran(action)
     assert action.changed == 6
-
-
-def test_who_sees_which_actions(world: World) -> None:
-    mine, whole = act(Kind.LOCK, world.admin), act(Kind.UNLOCK, world.owner)
-
-    def seen(user: User) -> list[Action]:
-        return list(Action.objects.manageable_by(user))
-
-    assert seen(world.owner) == [whole, mine]
-    assert seen(world.admin) == [mine]
-    assert [seen(world.sibling), seen(world.stranger), seen(world.viewer)] == [[], [], []]
-
-
-def test_rows_about_single_devices_are_not_kept_for_ever(world: World) -> None:
-    old, recent = act(Kind.LOCK, world.owner), act(Kind.UNLOCK, world.owner)
-    Action.objects.filter(pk=old.pk).update(finished_at=now() - timedelta(days=31))
-    tasks.clear_expired()
-    assert set(Touched.objects.values_list("action", flat=True)) == {recent.pk}
-    assert Action.objects.count() == 2
-
-
-def test_a_lost_action_is_found_by_beat(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    lost, fresh = started(Kind.LOCK, world.admin), started(Kind.TAG, world.owner, tag="a", value="b")
-    Action.objects.filter(pk=lost.pk).update(held_until=now() - timedelta(seconds=1))
-    monkeypatch.setattr("devices.queue.send", lambda task, pk: tasks.run_action(pk))
-    tasks.resume_jobs()
-    assert set(Action.objects.values_list("pk", "state")) == {(lost.pk, "done"), (fresh.pk, "waiting")}

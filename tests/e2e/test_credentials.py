@@ -7,6 +7,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Error, expect, sync_playwright
 
 from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, violations
@@ -54,7 +56,6 @@ def clipboard(page: Page, button: str) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_issued_once_copied_and_revoked(stack: Stack, browser: Browser, scheme: str) -> None:
-    zxing, picture = pytest.importorskip("zxingcpp"), pytest.importorskip("PIL.Image")
     context = browser.new_context(viewport=PHONE, color_scheme="dark" if scheme == "dark" else "light")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -73,7 +74,7 @@ def test_issued_once_copied_and_revoked(stack: Stack, browser: Browser, scheme: 
     code = page.get_by_role("img", name="All of it")
     code.evaluate("(image) => image.scrollIntoView({block: 'center'})")
     shot = code.screenshot()
-    (found,) = zxing.read_barcodes(picture.open(BytesIO(shot)))
+    (found,) = zxingcpp.read_barcodes(Image.open(BytesIO(shot)))
     facts = json.loads(found.text)
     assert (facts["access_key"], facts["access_secret"], facts["port"]) == (key, secret, stack.mqtt_port)
     device = Gateway(stack.mqtt_port, facts["device_id"], key, secret)
