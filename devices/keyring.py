@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from devices.models import Device
 
 SHOWN = 50
-MADE = (Event.Kind.CREDENTIAL_ISSUED, Event.Kind.CREDENTIAL_ROTATED)
+MADE = (Event.Kind.REGISTERED, Event.Kind.CREDENTIAL_ISSUED, Event.Kind.CREDENTIAL_ROTATED)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def _multiply(a: int, b: int) -> int:
 
 def canonical(text: str) -> str:
     """As stored and shown: upper case, without spaces and dashes."""
-    return _UNSEEN.sub("", text).upper()
+    bare = text.isascii() and text.isalnum()  # as most are, a million in a file
+    return (text if bare else _UNSEEN.sub("", text)).upper()
 
 
 def fold(text: str) -> str:

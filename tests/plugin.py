@@ -12,13 +12,17 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import parts
+from tests.stack import SHARED
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 HANGS_SECONDS = 300
+WHOLE = ("tests/e2e/", "tests/faults/test_demo.py")
 started: list[parts.Server] = []
 folder: Path | None = None
 
@@ -38,6 +42,7 @@ def prepare(*, sqlite: bool) -> None:
     global folder
     folder = Path(tempfile.mkdtemp(prefix="handover-test-"))
     os.environ |= {"DEMO": "1", "VAR_DIR": str(folder)}
+    os.environ.setdefault(SHARED, str(folder))
     collecting = None if WORKER else collect(folder / "static")
     initdb = None if sqlite else parts.find("postgresql")
     if not WORKER and not sqlite and initdb is None and parts.ci():
@@ -78,11 +83,21 @@ def pytest_report_header() -> str:
     return f"database: {'PostgreSQL' if on_postgresql() else 'SQLite'}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are dealt out
+class Spread(LoadScopeScheduling):  # type: ignore[misc]
+    """pytest-xdist's way of dealing out tests: files whose tests share a whole system go to one process as a whole, and
+    it is started once; any other test goes to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file.startswith(WHOLE) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
+    return Spread(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("e2e"):  # a file's tests share a whole system: it is started once
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     if not on_postgresql():
         _without_postgresql(config, items)
 

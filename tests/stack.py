@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "demo-demo"
 READY_SECONDS = 90
+SHARED = "HANDOVER_SHARED"
+"""Names a folder that the processes of a test run share."""
 
 
 @dataclass(frozen=True)
@@ -73,28 +78,53 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def demo(*options: str, **environment: str) -> Iterator[Stack]:
-    """`manage.py demo` until the block ends; yields once it says that it is up."""
+    """`manage.py demo` until the block ends; yields once it says that it is up.
+
+    In a test run it goes on from one that ran before, which saves making a database; not in the one it is given.
+    """
+    with tempfile.TemporaryDirectory(prefix="handover-") as folder:
+        if SHARED in os.environ and "DATABASE_URL" not in environment:
+            shutil.copytree(_ran_before(), folder, dirs_exist_ok=True)
+        with _running(folder, *options, **environment) as stack:
+            yield stack
+
+
+@cache
+def _ran_before() -> Path:
+    """The folder of a demo that ran and was ended; the first of a run's processes that asks for it makes it."""
+    shared = Path(os.environ[SHARED])
+    with (shared / "ran.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder := shared / "ran").exists():
+            began = tempfile.mkdtemp(dir=shared)
+            with _running(began):
+                pass
+            Path(began).rename(folder)
+    return folder
+
+
+@contextmanager
+def _running(folder: str, *options: str, **environment: str) -> Iterator[Stack]:
     free, mqtt_port, panel_port = free_ports(3)
     port = int(environment.get("PORT", free))
-    with tempfile.TemporaryDirectory(prefix="handover-") as folder:
-        own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
-        ports = {"PORT": str(port), "MQTT_PORT": str(mqtt_port), "PANEL_PORT": str(panel_port)}
-        clean = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_PORT"))}
-        with (Path(folder) / "demo.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", "demo", *options],
-                cwd=ROOT,
-                env={**clean, **own, **ports, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        stack = Stack(Path(folder), port, mqtt_port, panel_port, process)
-        try:
-            _wait_until_healthy(stack)
-            yield stack
-        finally:
-            stop(process)
+    own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
+    ports = {"PORT": str(port), "MQTT_PORT": str(mqtt_port), "PANEL_PORT": str(panel_port)}
+    clean = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_PORT"))}
+    with (Path(folder) / "demo.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", *options],
+            cwd=ROOT,
+            env={**clean, **own, **ports, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    stack = Stack(Path(folder), port, mqtt_port, panel_port, process)
+    try:
+        _wait_until_healthy(stack)
+        yield stack
+    finally:
+        stop(process)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -11,6 +11,7 @@ from devices import bulk, registry, sealing, serials
 from devices.imports.checking import already
 from devices.imports.rows import Rules, Wanted, Wrong
 from devices.models import Assignment, Credential, Device, Event, RecipeVersion
+from devices.models.device import new_device_id
 from tenants.models import Organisation
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _EVENT = ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "dat
 
 
 class Maker:
-    """Of one import; `key` is its delivery's. Every secret, serial and device ID comes from it by the row's number."""
+    """Of one import; `key` is its delivery's. Every secret and serial comes from it by the row's number."""
 
     def __init__(self, importing: Import, key: bytes) -> None:
         self.importing, self._key = importing, key
@@ -113,9 +114,8 @@ class Maker:
         self, keys: Sequence[int], wanted: Sequence[Wanted], assigned: dict[int, int], expires_at: Any
     ) -> Iterator[tuple[Any, ...]]:
         organisation, version, source = self._organisation, self.importing.version_id, self.importing.pk
-        key, derive = self._key, sealing.derive
         for pk, (row, serial, folded, name, description, model, tags, group, _) in zip(keys, wanted, strict=True):
-            device_id = derive(key, "device", row)[:12].hex()
+            device_id = new_device_id()
             yield (
                 *(pk, device_id, organisation, serial, folded, version, name, description, model, tags, group),
                 *(assigned.get(pk), expires_at, source, row),
@@ -142,12 +142,9 @@ class Maker:
         self, keys: Sequence[int], assigned: dict[int, int], issued: Sequence[tuple[Any, ...] | None]
     ) -> Iterator[tuple[Any, ...]]:
         organisation, by = self._organisation, self.importing.by_id
-        registered, credential, provisioned = (
-            kind.value for kind in (Event.Kind.REGISTERED, Event.Kind.CREDENTIAL_ISSUED, Event.Kind.PROVISIONED)
-        )
+        registered, provisioned = Event.Kind.REGISTERED.value, Event.Kind.PROVISIONED.value
         for pk, each in zip(keys, issued, strict=True):
-            yield organisation, pk, None, by, registered, "{}"
-            if each is not None:
-                yield organisation, pk, None, by, credential, f'{{"access_key": "{each[2]}"}}'
+            data = "{}" if each is None else f'{{"access_key": "{each[2]}"}}'
+            yield organisation, pk, None, by, registered, data
             if (assignment := assigned.get(pk)) is not None:
                 yield organisation, pk, assignment, by, provisioned, "{}"

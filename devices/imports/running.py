@@ -17,7 +17,7 @@ from devices import bulk, deliveries, jobs, live, sealing
 from devices.imports import checking, source
 from devices.imports.making import Maker
 from devices.imports.reading import Unreadable
-from devices.models import Credential, Delivery, Event, File, Import, Problem
+from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 State = Import.State
 RACES = 5  # in which a serial was registered between our look and our write
 TURN_SECONDS = 0.5
+MADE = (Device, Credential, Assignment, Event)
 NO_KEY = (
     "The key of its secrets is gone: it waited too long, or the site's SECRET_KEY changed. Nothing more was made; "
     "import the rest again."
@@ -92,6 +93,7 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
                 made += _all_of(maker, batch)
                 _in_between(importing, lease, batch[-1][1])
             lease.update(done=importing.total, made=made)
+            bulk.count_anew(*MADE)
             _end(importing, lease, State.DONE)
             return
 
@@ -119,7 +121,11 @@ def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
         problems = Problem.objects.filter(importing=importing, row__range=(batch[0][0], batch[-1][0]))
         refused = set(problems.values_list("row", flat=True))
         _retried(importing, lease, maker, batch, refused)
+        if not done:
+            bulk.count_anew(*MADE)
+        done = batch[-1][1]
         live.announce([jobs.topic(importing)])
+    bulk.count_anew(*MADE)
     _end(importing, lease, State.DONE)
 
 

@@ -41,13 +41,20 @@ class Credential(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)  # not live from then on
     # Dies when this one is used first: a rotation that a device finishes by itself.
-    superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
+    superseded_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="supersedes", db_index=False
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     objects = CredentialQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["access_key"], name="access_key_once")]
+        indexes = [  # few of many
+            models.Index(
+                fields=["superseded_by"], name="credential_superseded", condition=Q(superseded_by__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.access_key

@@ -91,7 +91,7 @@ class Device(models.Model):
         verdict: str
 
     device_id = models.CharField(max_length=24, default=new_device_id, editable=False)
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices", db_index=False)
     serial = models.CharField(max_length=serials.MAX_LENGTH)
     serial_key = models.CharField(max_length=serials.MAX_LENGTH, editable=False)
     version = models.ForeignKey(RecipeVersion, models.PROTECT, related_name="devices")
@@ -105,7 +105,9 @@ class Device(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)  # when it connected first
     expires_at = models.DateTimeField(null=True, blank=True)  # if it has not connected until then
     locked_at = models.DateTimeField(null=True, blank=True)  # may neither connect nor be registered by anyone
-    source = models.ForeignKey("Import", models.SET_NULL, null=True, blank=True, related_name="devices", db_index=False)
+    source = models.ForeignKey(
+        "Import", models.SET_NULL, null=True, blank=True, related_name="devices", db_constraint=False, db_index=False
+    )
     row = models.PositiveIntegerField(null=True, blank=True)  # of its source's file
 
     objects = DeviceQuerySet.as_manager()

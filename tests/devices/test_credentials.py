@@ -14,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from devices import credentials, locks
 from devices.models import Credential, CredentialUse, Device, Event
 from devices.mqtt import authorise
-from tenants.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,11 +172,16 @@ def test_nothing_that_can_not_be_written_refuses_a_device(world: World, issued: 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("make", [credentials.issue, credentials.rotate])
 def test_a_failure_before_the_commit_leaves_no_live_credential(
-    world: World, issued: Issued, make: Callable[..., Issued]
+    world: World, issued: Issued, make: Callable[..., Issued], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Quality: row 15. The event names a user who is gone, which the database refuses at the commit."""
+    """Quality: row 15. The event names a device that is not there, which the database refuses at the commit."""
+
+    def record(*_: object, **__: object) -> None:
+        Event.objects.create(organisation=world.kanarra, device_id=999_999, kind=Event.Kind.CHANGED)
+
+    monkeypatch.setattr(credentials, "_record", record)
     with pytest.raises(IntegrityError):
-        make(device=world.placed, by=User(pk=999_999, organisation=world.kanarra))
+        make(device=world.placed, by=world.admin)
     assert list(Credential.objects.of(world.placed)) == [row(issued)]
     assert row(issued).superseded_by is None
     assert connects(world.placed, issued)

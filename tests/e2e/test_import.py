@@ -113,6 +113,8 @@ def test_a_file_becomes_devices(stack: Stack, browser: Browser, size: ViewportSi
     wrong += look(page)
 
     page.get_by_role("button", name="Make 40 devices").click()
+    expect(page.get_by_role("button", name="Make 40 devices")).to_have_count(0)
+    page.wait_for_load_state()
     page.reload()
     expect(page.get_by_role("heading", name="40 devices registered")).to_be_visible(timeout=30_000)
     wrong += look(page)

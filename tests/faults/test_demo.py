@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 90
 NAMES = ("PORT", "MQTT_PORT", "PANEL_PORT")
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 @dataclass
