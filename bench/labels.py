@@ -21,6 +21,7 @@ from pathlib import Path
 from zipfile import ZipFile, is_zipfile
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("DEMO", "1")
 BAR_SECONDS = 10.0  # for 1,000 labels
 BAR_MEGABYTES = 300.0
 DPI = 300

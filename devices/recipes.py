@@ -108,7 +108,7 @@ def listed(scope: RecipeQuerySet) -> list[Recipe]:
     devices = Device.objects.filter(version__recipe=OuterRef("pk")).order_by().values("version__recipe")
     last = RecipeVersion.objects.filter(recipe=OuterRef("pk")).order_by("-number").values("pk")[:1]
     rows = scope.annotate(
-        device_count=Coalesce(Subquery(devices.annotate(count=Count("pk")).values("count")), 0), last_pk=Subquery(last)
+        device_count=Coalesce(Subquery(devices.annotate(count=Count("*")).values("count")), 0), last_pk=Subquery(last)
     )
     found: list[Any] = list(rows)
     wanted = RecipeVersion.objects.filter(pk__in=[each.last_pk for each in found]).select_related("model")
@@ -120,7 +120,9 @@ def listed(scope: RecipeQuerySet) -> list[Recipe]:
 
 def versions(recipe: Recipe) -> list[RecipeVersion]:
     """The newest first; annotates `device_count`, how many devices keep it."""
-    return list(recipe.versions.select_related("by").annotate(device_count=Count("devices")).order_by("-number"))
+    devices = Device.objects.filter(version=OuterRef("pk")).order_by().values("version")
+    count = Coalesce(Subquery(devices.annotate(count=Count("*")).values("count")), 0)  # by the index of versions alone
+    return list(recipe.versions.select_related("by").annotate(device_count=count).order_by("-number"))
 
 
 def _set_retired(recipe: Recipe, by: User, *, retired: bool) -> bool:

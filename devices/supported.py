@@ -28,7 +28,7 @@ def counted(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
     devices = Device.objects.filter(model=OuterRef("pk")).order_by().values("model")
     recipes = RecipeVersion.objects.filter(model=OuterRef("pk")).order_by().values("model")
     return scope.annotate(
-        device_count=Coalesce(Subquery(devices.annotate(count=Count("pk")).values("count")), 0),
+        device_count=Coalesce(Subquery(devices.annotate(count=Count("*")).values("count")), 0),
         recipe_count=Coalesce(Subquery(recipes.annotate(count=Count("recipe", distinct=True)).values("count")), 0),
     )
 
