@@ -92,7 +92,7 @@ def _hang(parent: Group, made: list[Group], name: str) -> Group:
 
 
 def fill(organisation: Organisation, leaves: list[Group], number: int) -> None:
-    """All but one of a hundred in a group; a quarter online as long as the run takes, a quarter gone; some with tags."""
+    """All but one of a hundred in a group; a quarter online while the run takes, a quarter gone; some with tags."""
     from django.utils.timezone import now
 
     from devices import serials

@@ -50,7 +50,11 @@ class ScanForm(forms.Form):
 
     def refuse_unknown(self) -> None:
         if all(map(serials.is_mistyped, self.candidates)):
-            self.add_error("text", "This serial is mistyped: its check characters don't fit. Look again.")
+            self.add_error(
+                "text",
+                "There is no device with this serial that you can register, and its check characters don't fit: "
+                "most likely a character is mistyped. Compare it with the label.",
+            )
         else:
             self.add_error(
                 "text",

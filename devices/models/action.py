@@ -84,7 +84,10 @@ class Action(Job):
         indexes = [models.Index(fields=["organisation", "-id"])]
 
     def __str__(self) -> str:
-        return f"Undo: {self.get_kind_display()}" if self.undo_of_id else str(self.get_kind_display())
+        said = str(self.get_kind_display())
+        if tag := self.params.get("tag"):
+            said += f": {tag}={self.params.get('value', '')}" if self.kind == self.Kind.TAG else f": {tag}"
+        return f"Undo: {said}" if self.undo_of_id else said
 
     def get_absolute_url(self) -> str:
         return reverse("devices:action", kwargs={"key": self.key})

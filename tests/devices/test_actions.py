@@ -190,6 +190,8 @@ def test_undoing_brings_back_what_nobody_changed_since(world: World, kind: str, 
     meddle(kind, fresh(kept), world)
     meddled = fresh(kept)
     back = undone(action, world.owner)
+    said = {Kind.TAG: "Add a tag: batch=8", Kind.UNTAG: "Remove a tag: batch"}.get(Kind(kind), Kind(kind).label)
+    assert (str(action), str(back)) == (said, f"Undo: {said}")
     after = fresh(world.placed)
     facts = ("group", "assignment", "name", "description", "tags", "model_id")
     assert [getattr(after, fact) for fact in facts] == [getattr(before, fact) for fact in facts]

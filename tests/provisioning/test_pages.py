@@ -93,7 +93,7 @@ def test_the_form_does_not_tell_what_another_tenant_calls_its_device(technician:
         ("A" * 4096, 422, "at most 1024 characters"),
         ("", 422, "Scan the label"),
         ("NOSUCHSERIAL9", 404, "no device with this serial"),
-        ("TMRY5AVJ28N6", 404, "mistyped"),
+        ("TMRY5AVJ28N6", 404, "most likely a character is mistyped"),
     ],
 )
 def test_bad_texts_open_nothing_and_say_why(technician: Client, text: str, status: int, says: str) -> None:
