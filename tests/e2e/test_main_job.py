@@ -58,6 +58,12 @@ def phone(browser: Browser, **options: object) -> Page:
     return browser.new_context(viewport=PHONE, **options).new_page()  # type: ignore[arg-type]
 
 
+SHAPE = """step => {
+    const { width, height } = step.querySelector(".step-pulse").getBoundingClientRect();
+    return { pulse: [width, height], before: getComputedStyle(step, "::before").content };
+}"""
+
+
 def press(stack: Stack, browser: Browser, serial: str) -> None:
     panel = browser.new_page()
     panel.goto(f"{stack.panel}/gateways/{serial}")
@@ -78,6 +84,7 @@ def test_label_to_dashboard(stack: Stack, playwright: Playwright, waiting: list[
         page.get_by_role("button", name="Scan label").click()
         taps += 1
         expect(page.get_by_role("heading", name="Press the register button")).to_be_visible(timeout=15_000)
+        assert page.locator(".step-now").evaluate(SHAPE) == {"pulse": [16, 16], "before": "none"}
         press(stack, browser, serial)
         expect(page.get_by_label("Name")).to_be_visible(timeout=5_000)
         page.get_by_label("Group").select_option(label="Kaiser Permanente Anaheim")
