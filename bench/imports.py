@@ -7,7 +7,7 @@ with its events. The floor, in one bare process as nice as the worker: parse, ma
 the same columns of devices and credentials into tables without a key or an index, write the result.
 Meanwhile a page is asked for again and again from a site of its own process, as before the import, and the progress
 that the site would show is compared with what is committed. What such a page takes beside a process that only keeps
-a core busy is told too: on few cores no work at all can do better.
+a core busy is told too, to compare with; the bar is on the quiet site.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ def quiet(browser: Any) -> list[float]:
 
 
 def beside_a_loop(browser: Any) -> list[float]:
-    """As `quiet`, while a process as nice as the worker keeps a core busy with nothing: what any work costs a page."""
+    """As `quiet`, while a process as nice as the worker keeps a core busy with nothing."""
     loop = subprocess.Popen([*NICE, sys.executable, "-c", "while True: sum(range(1000))"])
     try:
         return quiet(browser)

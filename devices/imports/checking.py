@@ -29,7 +29,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
         Problem.objects.filter(importing=importing).delete()
         lease.update(done=0, refused=0, started_at=Now(), finished_at=None)
     checked = Checked(importing)
-    for batch in source.batches(source.rows(importing), importing.total):  # at work itself, hardly the database
+    for batch in source.batches(source.rows(importing), importing.total):  # unpaced: the database has little to do
         if batch[-1][1] > settings.IMPORT_MAX_ROWS:
             raise Unreadable(f"More than {settings.IMPORT_MAX_ROWS:,} rows. Split the file.")
         wrong = checked.problems(batch)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 State = Import.State
 RACES = 5  # in which a serial was registered between our look and our write
 TURN_SECONDS = 0.5
-MADE = (Device, Credential, Assignment, Event)
+FILLED = (Device, Credential, Assignment, Event)
 NO_KEY = (
     "The key of its secrets is gone: it waited too long, or the site's SECRET_KEY changed. Nothing more was made; "
     "import the rest again."
@@ -93,7 +93,7 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
                 made += _all_of(maker, batch)
                 _in_between(importing, lease, batch[-1][1])
             lease.update(done=importing.total, made=made)
-            bulk.count_anew(*MADE)
+            bulk.count_anew(*FILLED)
             _end(importing, lease, State.DONE)
             return
 
@@ -122,10 +122,10 @@ def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
         refused = set(problems.values_list("row", flat=True))
         _retried(importing, lease, maker, batch, refused)
         if not done:
-            bulk.count_anew(*MADE)
+            bulk.count_anew(*FILLED)
         done = batch[-1][1]
         live.announce([jobs.topic(importing)])
-    bulk.count_anew(*MADE)
+    bulk.count_anew(*FILLED)
     _end(importing, lease, State.DONE)
 
 
