@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("DATABASE_POOL", "20")  # each request has a thread of its own, which takes no connection along
 
 import django
 

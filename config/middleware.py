@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING
 from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
+from tenants import downloads
+
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
+
+
+class Connections(MiddlewareMixin):
+    """The answer is made: while it is sent, its connection to the database is for others. Readers may be slow."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        downloads.give_back()
+        return response
 
 
 class PrivatePages(MiddlewareMixin):

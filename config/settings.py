@@ -51,6 +51,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.Connections",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
@@ -95,8 +96,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE_POOL = env.int("DATABASE_POOL", default=0)
+"""Connections that a process shares at most. None: each thread keeps its own, for CONN_MAX_AGE seconds."""
+DATABASES["default"]["CONN_MAX_AGE"] = 0 if DATABASE_POOL else env.int("CONN_MAX_AGE", default=60)
+if DATABASE_POOL and DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # The pool gives up on a database that is away before it waits for long, so that it is back as soon as that is.
+    pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5.0, "max_idle": 60.0, "reconnect_timeout": 3.0}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
@@ -153,7 +160,7 @@ IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=30)
 """How long an imported file is kept, for its report."""
 JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", default=30.0)
 """An import, an action or a sheet whose worker was not heard for so long is taken over by another."""
-JOB_PAUSE = env.float("JOB_PAUSE", default=0.15)
+JOB_PAUSE = env.float("JOB_PAUSE", default=0.1)
 """How long a job rests between its batches, as a part of what a batch took: 0 is fastest, 1 leaves half of the time.
 
 An import's check never rests: the database has little to do with it."""

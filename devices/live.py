@@ -162,7 +162,7 @@ async def events(topic: str, check: Callable[[], Seen | None], last: str, spacin
 
 
 async def in_thread(check: Callable[[], Seen | None]) -> Seen | None:
-    """Runs a check on a pooled thread, whose database connection the streams share."""
+    """Runs a check on a thread of the streams', which keeps no database connection meanwhile."""
     return await asyncio.to_thread(_fresh, check)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
-
 from devices import sealing, tree
 from devices.models import Device, Touched
 from devices.verdicts import CHANGE
+from tenants import downloads
 from tenants.spreadsheet import neutral, written
 
 if TYPE_CHECKING:
@@ -57,10 +56,10 @@ async def credentials(action: Action, key: bytes) -> AsyncIterator[bytes]:
 
 
 async def _pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[bytes]:
-    rows, last = await sync_to_async(chunk)(0)
+    rows, last = await downloads.step(chunk, 0)
     while rows:
         yield written(rows)
-        rows, last = await sync_to_async(chunk)(last)
+        rows, last = await downloads.step(chunk, last)
 
 
 def _row(device: Device, above: dict[str, str]) -> list[str]:

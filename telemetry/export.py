@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
-
 from devices import positions
+from tenants import downloads
 from tenants.spreadsheet import neutral, written
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ async def lines(scope: ReportQuerySet, attributes: Sequence[Attribute], span: Sp
     """UTF-8 with a header; times in ISO 8601, UTC, in the order of time."""
     yield written([["Time (UTC)", *(_heading(attribute) for attribute in attributes)]])
     within, start = scope.filter(at__lt=span.end).order_by("at"), span.start
-    while rows := await sync_to_async(_chunk)(within, start):
+    while rows := await downloads.step(_chunk, within, start):
         yield written([_time(at), *(_cell(each, data.get(each.name)) for each in attributes)] for at, data in rows)
         start = rows[-1][0] + timedelta(microseconds=1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Case, Q, When
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from devices.models import Import
 
+CHUNK = 2_000
 ALONE = ["Serial", "Name", "Group"]  # of imports without a file, or whose file is no longer kept
 GONE = "The credential of this import was replaced or revoked since"
 
@@ -36,10 +36,12 @@ class Made(NamedTuple):
 def problems_csv(importing: Import) -> Iterator[str]:
     """Row, column and cause of every problem."""
     yield _written([["Row", "Column", "Problem"]])
-    found = Problem.objects.filter(importing=importing).order_by("row", "id")
-    rows = iter(found.values_list("row", "column", "cause").iterator(chunk_size=2_000))
-    while batch := list(islice(rows, 2_000)):
-        yield _written(batch)
+    problems = Problem.objects.filter(importing=importing).order_by("row", "id")
+    found = rest = problems.values_list("row", "id", "column", "cause")
+    while batch := list(rest[:CHUNK]):
+        yield _written((row, column, cause) for row, _, column, cause in batch)
+        row, pk = batch[-1][:2]
+        rest = found.filter(row__gte=row).exclude(row=row, id__lte=pk)
 
 
 def report_csv(importing: Import) -> Iterator[str]:
@@ -125,7 +127,10 @@ def _alone(made: Made | None) -> list[str]:
 
 def _numbers(importing: Import) -> Iterator[int]:
     rows = Device.objects.filter(source=importing).order_by("row").values_list("row", flat=True)
-    return (row for row in rows.iterator(chunk_size=2_000) if row is not None)
+    last = -1
+    while batch := [row for row in rows.filter(row__gt=last)[:CHUNK] if row is not None]:
+        yield from batch
+        last = batch[-1]
 
 
 def _made(importing: Import, first: int, last: int) -> dict[int, Made]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -19,6 +18,7 @@ from devices.forms.imports import MatchForm, ReadingForm
 from devices.models import Delivery, Import
 from devices.views import outlook, watching
 from devices.views.acting import attachment
+from tenants import downloads
 from tenants.access import found, require_owner
 from tenants.posted import posted
 
@@ -167,12 +167,8 @@ def download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHtt
 
 
 async def _encoded(pages: Iterator[str]) -> AsyncIterator[bytes]:
-    while page := await sync_to_async(_next)(pages):
+    while page := await downloads.step(next, pages, ""):
         yield page.encode()
-
-
-def _next(pages: Iterator[str]) -> str:
-    return next(pages, "")
 
 
 @require_GET

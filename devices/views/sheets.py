@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, StreamingHttpResponse
@@ -21,6 +20,7 @@ from devices.labels.layout import TooSmall
 from devices.models import Sheet
 from devices.views import watching
 from devices.views.labels import origin
+from tenants import downloads
 from tenants.access import require_admin
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def sheet_file(request: SignedIn, key: UUID) -> HttpResponseBase:
 
 async def parts(file: File) -> AsyncIterator[bytes]:
     chunks = files.chunks(file)
-    while part := await sync_to_async(lambda: next(chunks, b""))():
+    while part := await downloads.step(next, chunks, b""):
         yield part
 
 

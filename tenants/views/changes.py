@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
 from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from tenants import downloads
 from tenants.access import require_admin
 from tenants.models import Change
 from tenants.spreadsheet import neutral, written
@@ -61,7 +61,7 @@ async def _lines(found: ChangeQuerySet) -> AsyncIterator[bytes]:
     """A few thousand rows at a time; no connection is held in between."""
     yield written([["Time (UTC)", "Who", "What"]])
     rows = found
-    while chunk := await sync_to_async(_chunk)(rows):
+    while chunk := await downloads.step(_chunk, rows):
         yield written([f"{at:%Y-%m-%dT%H:%M:%SZ}", neutral(who or ""), neutral(what)] for _, at, who, what in chunk)
         rows = found.filter(pk__lt=chunk[-1][0])
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devices import credentials, deliveries, files, imports
-from devices.models import Credential, Device, File
+from devices.imports import results
+from devices.models import Credential, Device, File, Problem
 from tests.devices.imports.conftest import result, table
 
 if TYPE_CHECKING:
@@ -65,6 +66,21 @@ def test_after_the_file_is_gone_devices_are_still_told(run: Run) -> None:
     rows = table(imports.result_csv(importing, deliveries.key_of(importing.delivery)))
     assert [row["Serial"] for row in rows] == ["S1", "S3"]
     assert all(row["Access secret"] for row in rows)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_by_whatever_chunks_nothing_is_left_out_or_told_twice(
+    run: Run, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    importing = run("Serial,Name\nS1,one\nS2,two\nS3,three\n")
+    found = [(4, "Serial"), (2, "Name"), (2, "Serial"), (2, "Serial"), (3, "Name")]
+    Problem.objects.bulk_create(Problem(importing=importing, row=row, column=name, cause="x") for row, name in found)
+    File.objects.all().delete()
+    importing.refresh_from_db()
+    monkeypatch.setattr(results, "CHUNK", chunk)
+    problems = [(int(row["Row"]), row["Column"]) for row in table(imports.problems_csv(importing))]
+    assert problems == sorted(found, key=lambda each: each[0])
+    assert [row["Serial"] for row in table(imports.report_csv(importing))] == ["S1", "S2", "S3"]
 
 
 def test_the_file_is_kept_as_long_as_its_result(run: Run, world: World) -> None:
