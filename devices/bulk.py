@@ -107,6 +107,12 @@ def write(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[An
         plain.executemany(f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
 
 
+def check_references() -> None:
+    """Of what the transaction wrote, now rather than all at once at its end."""
+    if on_postgresql():
+        connection.check_constraints()
+
+
 def count_anew(*models: type[Model]) -> None:
     """Tell PostgreSQL's planner roughly what the tables hold now. Its own round does it well, but a minute later; until
     then a page could read and sort all that is new, where an index gives it the first fifty."""

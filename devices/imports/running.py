@@ -91,6 +91,7 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
             made = 0
             for batch in jobs.paced(source.batches(source.rows(importing), importing.total)):
                 made += _all_of(maker, batch)
+                bulk.check_references()
                 _in_between(importing, lease, batch[-1][1])
             lease.update(done=importing.total, made=made)
             bulk.count_anew(*FILLED)

@@ -48,12 +48,16 @@ class Event(models.Model):
         LABELS_PRINTED = "labels-printed", "Labels printed"
         EXPORTED = "exported", "Exported"
 
-    # Written by the hundred thousand, and never looked up by these two: the database need not check and index them.
+    # Written by the hundred thousand, and a log: the database need not check what an entry names.
     organisation = models.ForeignKey(
         Organisation, models.PROTECT, related_name="events", db_constraint=False, db_index=False
     )
-    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="events", db_index=False)
-    assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="events", db_index=False)
+    device = models.ForeignKey(
+        Device, models.CASCADE, null=True, related_name="events", db_constraint=False, db_index=False
+    )
+    assignment = models.ForeignKey(
+        Assignment, models.CASCADE, null=True, related_name="events", db_constraint=False, db_index=False
+    )
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="events", db_constraint=False, db_index=False)
     kind = models.CharField(max_length=32, choices=Kind.choices)
     at = models.DateTimeField(db_default=Now())

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from devices import credentials, locks
-from devices.models import Credential, CredentialUse, Device, Event
+from devices.models import Assignment, Credential, CredentialUse, Device, Event
 from devices.mqtt import authorise
 
 if TYPE_CHECKING:
@@ -174,10 +174,10 @@ def test_nothing_that_can_not_be_written_refuses_a_device(world: World, issued: 
 def test_a_failure_before_the_commit_leaves_no_live_credential(
     world: World, issued: Issued, make: Callable[..., Issued], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Quality: row 15. The event names a device that is not there, which the database refuses at the commit."""
+    """Quality: row 15. What follows names a device that is not there, which the database refuses at the commit."""
 
     def record(*_: object, **__: object) -> None:
-        Event.objects.create(organisation=world.kanarra, device_id=999_999, kind=Event.Kind.CHANGED)
+        Assignment.objects.create(device_id=999_999, group=world.boise)
 
     monkeypatch.setattr(credentials, "_record", record)
     with pytest.raises(IntegrityError):
