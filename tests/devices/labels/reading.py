@@ -41,7 +41,9 @@ def pictures(drawn: bytes, dpi: int, *, unseen: float = 0.0) -> list[Image.Image
 
 
 def codes(picture: Image.Image) -> list[str]:
-    read = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    """Of the kind that the register page looks for. Micro QR has codes without error correction, which a decoder finds
+    by chance among the dots of a page of eighty."""
+    read = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2))
     return [each.text for each in read]
 
 
