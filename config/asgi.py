@@ -15,8 +15,10 @@ django.setup(set_prefix=False)
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
-from config import limits
+from config import connections, limits
 from config.static import StaticFiles
+
+connections.raise_descriptors()
 
 
 class Handler(ASGIHandler):
@@ -27,22 +29,12 @@ class Handler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].endswith("/stream/"):
-            # Outside ThreadSensitiveContext: an open stream then keeps no thread (and no connection) of its own.
-            await self.handle(scope, receive, send)
         elif scope["type"] == "http":
-            await self._bounded(scope, receive, send)
+            # A stream is outside ThreadSensitiveContext: open, it then keeps no thread (and no connection) of its own.
+            is_stream = scope["path"].endswith("/stream/")
+            await limits.bounded(self.handle if is_stream else super().__call__, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
-
-    async def _bounded(self, scope: Any, receive: Any, send: Any) -> None:
-        if limits.declared(scope) > limits.most():
-            await limits.refuse(scope, receive, send)
-            return
-        try:
-            await super().__call__(scope, limits.counted(receive), send)
-        except limits.TooLarge:
-            await limits.refuse(scope, receive, send)
 
 
 application = Handler()

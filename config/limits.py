@@ -1,25 +1,35 @@
-"""What is too large is refused by what the request says of itself, before any of it is kept."""
+"""What a request's body may be: small from strangers, larger from people, a file's only where one is uploaded; in time.
+
+Django reads a body whole before anything looks at the request, so whom it comes from is asked here, before it is read.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
-from tenants.api.problems import CONTENT_TYPE, problem
+from config import uploads
+from tenants.api.problems import CONTENT_TYPE, KINDS, problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    Receive = Callable[[], Awaitable[dict[str, Any]]]
-    Send = Callable[[dict[str, Any]], Awaitable[None]]
+    Message = dict[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    App = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 
-ROOM = 1 << 20  # for the rest of a form that brings a file
 LINGER_SECONDS = 20.0  # in which the rest is thrown away: a browser reads no answer before it has sent all
+STRANGERS_LINGER_SECONDS = 2.0
+STRANGERS_REST = 4 << 20
 
 HEADERS = {
     "cache-control": "no-store",
@@ -28,12 +38,30 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):
-    """More came than is taken."""
+class Refused(Exception):
+    """The body is not taken: a kind of `problems.KINDS`, and the page that says so."""
+
+    slug, template = "too-large", "413.html"
 
 
-def most() -> int:
-    return int(settings.IMPORT_MAX_BYTES) + ROOM
+class TooSlow(Refused):
+    slug, template = "too-slow", "408.html"
+
+
+class TooMany(Refused):
+    slug, template = "too-many-uploads", "429.html"
+
+
+async def bounded(app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Answer by `app`, unless the body is refused on its way to it."""
+    body = Body(scope, receive)
+    try:
+        await body.expect(declared(scope))
+        await app(scope, body.receive, send)
+    except Refused as refused:
+        await body.refuse(refused, send)
+    finally:
+        body.end()
 
 
 def declared(scope: dict[str, Any]) -> int:
@@ -41,33 +69,87 @@ def declared(scope: dict[str, Any]) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def counted(receive: Receive) -> Receive:
-    """As `receive`, for bodies that do not say how long they are. Raises TooLarge."""
-    size = 0
+class Body:
+    """One request's body, counted as it passes."""
 
-    async def counting() -> dict[str, Any]:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > most():
-            raise TooLarge
+    def __init__(self, scope: dict[str, Any], receive: Receive) -> None:
+        self._scope, self._receive = scope, receive
+        self._size, self._is_whole = 0, False
+        self._began = time.monotonic()
+        self._most: int = settings.ANONYMOUS_BODY_BYTES
+        self._sender: uploads.Sender | None = None
+        self._upload: uploads.Upload | None = None
+
+    async def receive(self) -> Message:
+        """Raises Refused."""
+        if self._is_whole:
+            return await self._receive()
+        message = await self._in_time()
+        self._size += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        await self.expect(self._size)
         return message
 
-    return counting
+    async def _in_time(self) -> Message:
+        due = self._began + settings.BODY_SECONDS + self._size / settings.BODY_RATE
+        try:
+            async with asyncio.timeout(max(due - time.monotonic(), 0)):
+                return await self._receive()
+        except TimeoutError:
+            raise TooSlow from None
+
+    async def expect(self, size: int) -> None:
+        """Raises Refused for what whoever sends it may not send, having asked only where it matters."""
+        if size > self._most and self._sender is None:
+            self._sender = await _asked(self._scope)
+            self._most = max(self._most, self._sender.most)
+        if size > self._most:
+            raise Refused
+        if size > settings.BODY_BYTES and self._upload is None and self._sender is not None:
+            self._upload = uploads.begin(self._sender)
+            if self._upload is None:
+                raise TooMany
+
+    def end(self) -> None:
+        if self._upload is not None:
+            self._upload.end()
+
+    async def refuse(self, why: Refused, send: Send) -> None:
+        """Say it in words: a problem for the API, else a page."""
+        if not isinstance(why, TooSlow):
+            await self._throw_rest_away()
+        status, most = KINDS[why.slug].status, filesizeformat(self._most)
+        if self._scope["path"].startswith("/api/"):
+            detail = f"{KINDS[why.slug].meaning} At most {most} are taken here." if why.slug == "too-large" else ""
+            await _send(send, status, CONTENT_TYPE, json.dumps(problem(why.slug, detail)))
+            return
+        facts = {"most": most, "is_known": self._is_known, "is_upload": self._is_known and uploads.is_one(self._scope)}
+        await _send(send, status, "text/html; charset=utf-8", render_to_string(why.template, facts))
+
+    @property
+    def _is_known(self) -> bool:
+        return self._sender is not None and self._sender.user is not None
+
+    async def _throw_rest_away(self) -> None:
+        left = uploads.largest() if self._is_known else STRANGERS_REST
+        if b"expect" in dict(self._scope["headers"]) and not self._size:
+            return  # it waits to be asked for the body
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS if self._is_known else STRANGERS_LINGER_SECONDS):
+                while left > 0 and not self._is_whole:
+                    message = await self._receive()
+                    left -= len(message.get("body", b"")) + 1
+                    self._is_whole = not message.get("more_body", False)
 
 
-async def refuse(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """413, in words: a problem for the API, else a page."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_SECONDS):
-            while (await receive()).get("more_body"):
-                pass
-    is_api = scope["path"].startswith("/api/")
-    megabytes = f"{settings.IMPORT_MAX_BYTES / (1 << 20):,.0f}"
-    text = json.dumps(problem("too-large")) if is_api else render_to_string("413.html", {"megabytes": megabytes})
-    kind = CONTENT_TYPE if is_api else "text/html; charset=utf-8"
+async def _asked(scope: dict[str, Any]) -> uploads.Sender:
+    async with ThreadSensitiveContext():
+        return await sync_to_async(uploads.sender_of)(scope)
+
+
+async def _send(send: Send, status: int, kind: str, text: str) -> None:
     body = text.encode()
     headers = {**HEADERS, "content-type": kind, "content-length": str(len(body))}
     named = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": 413, "headers": named})
+    await send({"type": "http.response.start", "status": status, "headers": named})
     await send({"type": "http.response.body", "body": body})

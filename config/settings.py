@@ -27,6 +27,18 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEMO else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4_000  # a recipe with 200 attributes has 2,000 and more
+ANONYMOUS_BODY_BYTES = env.int("ANONYMOUS_BODY_BYTES", default=64 << 10)
+BODY_BYTES = env.int("BODY_BYTES", default=2_621_440)
+"""The largest body of a request from whoever is not signed in, and from people; a file's is IMPORT_MAX_BYTES."""
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_BYTES
+BODY_SECONDS = env.float("BODY_SECONDS", default=30.0)
+BODY_RATE = env.int("BODY_RATE", default=16_384)
+"""A body has so many seconds to come, and one more for each so many bytes of it."""
+UPLOADS_PERSON = env.int("UPLOADS_PERSON", default=2)
+UPLOADS_ORGANISATION = env.int("UPLOADS_ORGANISATION", default=4)
+"""Files that one process takes from one at once."""
+HEAD_SECONDS = env.float("HEAD_SECONDS", default=10.0)
+"""A connection on which no request came for so long is closed; an answer that nobody reads, after six times that."""
 
 INSTALLED_APPS = [
     "django.contrib.auth",

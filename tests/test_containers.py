@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from config import connections
+
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -62,3 +64,11 @@ def test_the_image_holds_what_it_copies_and_runs_as_nobody_much() -> None:
 def test_every_variable_is_on_the_operators_page() -> None:
     documented = set(re.findall(r"`([A-Z][A-Z_]+)`", OPERATIONS))
     assert variables_of_the_settings() - documented == set()
+
+
+def test_the_site_runs_everywhere_with_limits_on_its_connections() -> None:
+    demo = (ROOT / "config/demo/parts.py").read_text()
+    assert '"--http", "config.connections:Connection"' in DOCKERFILE
+    assert '"--http", "config.connections:Connection"' in demo
+    assert "--http config.connections:Connection" in OPERATIONS
+    assert SERVICES["web"]["ulimits"]["nofile"] >= connections.DESCRIPTORS

@@ -156,6 +156,7 @@ class Parts:
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", self._ports.host]
         command += ["--port", str(self._ports.web), "--timeout-graceful-shutdown", "5"]
         command += ["--no-proxy-headers", "--no-server-header", "--no-access-log"]
+        command += ["--http", "config.connections:Connection"]
         return Process("web", command, self._env, lambda: listens(self._ports.reach, self._ports.web))
 
     def _healthy(self) -> bool:

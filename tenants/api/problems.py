@@ -43,6 +43,7 @@ KINDS = {
         ),
         Kind("precondition-failed", 412, "It changed since the version that `If-Match` names; nothing was done."),
         Kind("gone", 410, "It was handed over already, or its time is over. What was in it can't be shown again."),
+        Kind("too-slow", 408, "The body came too slowly; nothing was done. Send it again over a better connection."),
         Kind("too-large", 413, "The body is larger than is taken."),
         Kind(
             "unsupported-media-type",
@@ -51,6 +52,9 @@ KINDS = {
         ),
         Kind("idempotency-key-reused", 422, "This Idempotency-Key belongs to another request. Take a new one."),
         Kind("throttled", 429, "Too many requests; `Retry-After` says for how many seconds to wait."),
+        Kind(
+            "too-many-uploads", 429, "Other uploads of yours or your organisation's go on. Send it when one has ended."
+        ),
         Kind("server-error", 500, "Our fault. Nothing was done; try again, with the same Idempotency-Key."),
     )
 }

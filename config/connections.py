@@ -1,0 +1,127 @@
+"""The site's connections: none stays that says nothing, none takes endless heads, and the process has room for many.
+
+For uvicorn: `--http config.connections:Connection`.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+log = logging.getLogger(__name__)
+
+HEAD_BYTES = 1 << 16  # of what is no body: request line, headers, the framing of chunks
+FRAMING = 8  # bytes around each byte of a body in the smallest chunks
+DESCRIPTORS = 65_536
+ENOUGH_DESCRIPTORS = 8_192  # for 5,000 streams and what a site needs besides
+OWN_DESCRIPTORS = 256  # of it for the database, Redis, files; of few, a quarter
+PATIENCE = 6  # times HEAD_SECONDS for a reader who does not read
+
+
+def raise_descriptors() -> None:
+    """Raise this process's limit of open files as far as it may, and say so if that is little."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if (most := descriptors()) < ENOUGH_DESCRIPTORS:
+        log.warning("only %s files can be open: raise the hard limit (LimitNOFILE, ulimits) to %s", most, DESCRIPTORS)
+
+
+def descriptors() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+
+
+def most_connections() -> int:
+    """How many of them a process holds: beyond it the one that has been silent for longest goes."""
+    return descriptors() - min(OWN_DESCRIPTORS, descriptors() // 4)
+
+
+class Connection(HttpToolsProtocol):
+    """Uvicorn's, with limits on what comes before a request is one."""
+
+    _silent: ClassVar[dict[Connection, None]] = {}  # those that asked nothing that is not answered, oldest first
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._bytes = self._body = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+        if len(self.connections) > most_connections():
+            oldest = next(iter(self._silent))
+            oldest.transport.abort()
+            oldest._forget()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += len(data)
+        super().data_received(data)  # which ends the time limit of kept-alive connections
+        if self._timer is None and self in self._silent:
+            self._time()
+        if self._bytes > HEAD_BYTES + FRAMING * self._body and not self.transport.is_closing():
+            self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        self._bytes = self._body = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._forget()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        if not self.pipeline:
+            self._silent[self] = None
+            if self.cycle.more_body:
+                self.transport.close()  # answered before all was sent: the rest is not wanted
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(PATIENCE * settings.HEAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def _wait(self) -> None:
+        self._silent[self] = None
+        self._time()
+
+    def _time(self) -> None:
+        self._timer = self.loop.call_later(settings.HEAD_SECONDS, self.transport.abort)
+
+    def _forget(self) -> None:
+        self._silent.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse_head(self) -> None:
+        text = b"The head of a request has 64 KB at most.\n"
+        head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+        if self._body == 0:
+            self.transport.write(head + b"content-length: %d\r\n\r\n" % len(text) + text)
+        self.transport.close()

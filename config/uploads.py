@@ -1,0 +1,110 @@
+"""Who sends a large body, and may they: asked of the session or the token alone, before the body is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib import import_module
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import reverse
+
+from tenants import downloads, tokens
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from django.http import HttpRequest
+
+ROOM = 1 << 20  # for the rest of a form that brings a file
+ROUTES = ("devices:import-new", "devices:api-imports")
+
+
+class Sender(NamedTuple):
+    """Whoever sends a body, and how many bytes of it are taken."""
+
+    user: User | None
+    most: int
+
+
+def largest() -> int:
+    return int(settings.IMPORT_MAX_BYTES) + ROOM
+
+
+def is_one(scope: dict[str, Any]) -> bool:
+    """Whether this is where a file is uploaded."""
+    return scope["method"] == "POST" and scope["path"] in {reverse(name) for name in ROUTES}
+
+
+def sender_of(scope: dict[str, Any]) -> Sender:
+    """By the session or the token; the views behind ask again, in full."""
+    request = ASGIRequest(scope, BytesIO())
+    try:
+        user = _by_token(request) if "Authorization" in request.headers else _by_session(request)
+        if user is None:
+            return Sender(None, settings.ANONYMOUS_BODY_BYTES)
+        may_import = is_one(scope) and user.organisation_id is not None and user.owns_organisation
+        return Sender(user, largest() if may_import else settings.BODY_BYTES)
+    finally:
+        downloads.give_back()
+
+
+def _by_token(request: ASGIRequest) -> User | None:
+    scheme, _, secret = request.headers["Authorization"].partition(" ")
+    token = tokens.find(secret.strip()) if scheme.lower() == "bearer" else None
+    return token.user if token else None
+
+
+def _by_session(request: ASGIRequest) -> User | None:
+    """A form of another site brings no session (SameSite). htmx brings the CSRF token in a header: it is checked."""
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return None
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    return user if isinstance(user, User) and not _is_forged(request) else None
+
+
+def _is_forged(request: ASGIRequest) -> bool:
+    if settings.CSRF_HEADER_NAME not in request.META:
+        return False
+    check = CsrfViewMiddleware(_unreached)
+    check.process_request(request)
+    return check.process_view(request, _unreached, (), {}) is not None
+
+
+def _unreached(_: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+_going: Counter[Hashable] = Counter()
+
+
+class Upload:
+    """One of those that go on at once."""
+
+    def __init__(self, counted: list[Hashable]) -> None:
+        self._counted = counted
+        _going.update(counted)
+
+    def end(self) -> None:
+        _going.subtract(self._counted)
+        for each in self._counted:
+            if _going[each] <= 0:
+                del _going[each]
+        self._counted = []
+
+
+def begin(sender: Sender) -> Upload | None:
+    """None: as many of this person or organisation as may be go on in this process."""
+    assert sender.user is not None
+    person, organisation = ("person", sender.user.pk), ("organisation", sender.user.organisation_id)
+    if _going[person] >= settings.UPLOADS_PERSON or _going[organisation] >= settings.UPLOADS_ORGANISATION:
+        return None
+    return Upload([person, organisation])
