@@ -299,7 +299,7 @@ def choose(*, organisation: Organisation, identity: dict[str, Any], by: User) ->
         rows = Organisation.objects.filter(pk=organisation.pk).exclude(identity=identity)
         if rows.update(identity=identity) != 1:
             return False
-        changes.record(path=organisation.root.path, by=by, what=f"Format of serials set: {words}")
+        changes.record(group=organisation.root, by=by, what=f"Format of serials set: {words}")
     return True
 
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenants.models import Change, Group, Organisation
+from tenants.models import Change, Organisation
 
 if TYPE_CHECKING:
-    from tenants.models import User
+    from tenants.models import Group, User
 
 LONGEST = 300
 
 
-def record(*, path: str, by: User | None, what: str, **data: object) -> Change:
-    """A fact about the group with this path, in the transaction that makes it one; `by` none: the site's operator."""
-    organisation = Organisation.objects.only("pk").get(root__path=path[: Group.steplen])
-    return Change.objects.create(organisation=organisation, path=path, by=by, what=what[:LONGEST], data=data)
+def record(*, group: Group, by: User | None, what: str, about: str = "", **data: object) -> Change:
+    """Write a fact for those who manage the group, in the transaction that makes it one.
+
+    `by` none: the site's operator. `about`: the name of what it is about, if that is another group than this.
+    """
+    return Change.objects.create(
+        organisation=Organisation.objects.only("pk").get(root__path=group.root_path),
+        group=group,
+        group_name=about or group.name,
+        by=by,
+        what=what[:LONGEST],
+        data=data,
+    )

@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
 from tenants import changes, moves
-from tenants.models import Group, Organisation
+from tenants.models import Change, Group, Organisation
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -26,7 +26,7 @@ def create_organisation(*, name: str, slug: str, **settings: object) -> Organisa
     with transaction.atomic():
         root = Group.objects.add_root({"name": name})
         organisation = Organisation.objects.create(root=root, slug=slug, **settings)
-        changes.record(path=root.path, by=None, what=f"Organisation {name} made")
+        changes.record(group=root, by=None, what=f"Organisation {name} made")
         return organisation
 
 
@@ -36,7 +36,7 @@ def create(*, parent: Group, name: str, by: User | None = None) -> Group:
         (locked,) = _lock(parent)
         _refuse_parent(locked)
         group: Group = Group.objects.add_child(locked, {"name": name})
-        changes.record(path=group.path, by=by, what=f"Group {name} made in {locked}", group=group.pk)
+        changes.record(group=group, by=by, what=f"Group {name} made in {locked}")
         return group
 
 
@@ -47,7 +47,7 @@ def rename(*, group: Group, name: str, by: User | None = None) -> None:
             return
         Group.objects.filter(pk=locked.pk).update(name=name)
         what = f"{locked} renamed to {name}"
-        changes.record(path=locked.path, by=by, what=what, group=locked.pk, name=[locked.name, name])
+        changes.record(group=locked, by=by, what=what, name=[locked.name, name])
 
 
 def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = None) -> None:
@@ -63,12 +63,12 @@ def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = 
             raise ValidationError(why)
         if seen is not None and moves.preview(moving, target).digest != seen:
             raise Changed("The groups or their people changed meanwhile, and nothing was moved. Look again.")
-        before = moving.path
+        left: Group = Group.objects.get_parent(moving)
         Group.objects.move(moving, target, "last-child")
-        moved = Group.objects.get(pk=moving.pk)
-        what = f"{moving} moved into {target}"
-        for path in (before, moved.path):  # for those who managed it, and those who do now
-            changes.record(path=path, by=by, what=what, group=moving.pk, paths=[before, moved.path])
+        changes.record(group=moving, by=by, what=f"{moving} moved into {target}", parents=[left.pk, target.pk])
+        if left != target:  # its log went with it: those whom it left are told so, and not where it went
+            what = f"{moving} moved out of {left}"
+            changes.record(group=left, about=moving.name, by=by, what=what, moved=moving.pk)
 
 
 def archive(*, group: Group, by: User | None = None) -> None:
@@ -78,27 +78,30 @@ def archive(*, group: Group, by: User | None = None) -> None:
         if locked.is_root() or locked.numchild or _related(locked, "devices"):
             raise ValidationError("Only a group without devices and without groups below it can be archived.")
         if Group.objects.filter(pk=locked.pk, archived_at=None).update(archived_at=Now()):
-            changes.record(path=locked.path, by=by, what=f"{locked} archived", group=locked.pk)
+            changes.record(group=locked, by=by, what=f"{locked} archived")
 
 
 def restore(*, group: Group, by: User | None = None) -> None:
     with transaction.atomic():
         (locked,) = _lock(group)
         if Group.objects.filter(pk=locked.pk, archived_at__isnull=False).update(archived_at=None):
-            changes.record(path=locked.path, by=by, what=f"{locked} taken out of the archive", group=locked.pk)
+            changes.record(group=locked, by=by, what=f"{locked} taken out of the archive")
 
 
 def delete(*, group: Group, by: User | None = None) -> None:
-    """Remove an empty leaf that nobody is in and that no history names."""
+    """Remove an empty leaf that nobody is in and that no history names; what the log says of it goes to its parent."""
     with transaction.atomic():
         (locked,) = _lock(group)
         if reasons := obstacles(locked):
             raise ValidationError(reasons)
+        parent, deleted = Group.objects.get_parent(locked), locked.pk
+        Change.objects.hand_up(locked, parent)
         try:
             locked.delete()
         except ProtectedError:
             raise ValidationError(HISTORY) from None
-        changes.record(path=locked.path, by=by, what=f"Group {locked} deleted", group=locked.pk)
+        what = f"Group {locked} deleted"
+        changes.record(group=parent, about=locked.name, by=by, what=what, deleted=deleted)
 
 
 def obstacles(group: Group) -> list[str]:

@@ -77,7 +77,7 @@ def prepare(*, email: str, group: Group, role: Role, by: User | None) -> Prepare
             expires_at=Now() + LASTS,
         )
         what = f"{email} invited as {role.label} of {group}"
-        changes.record(path=group.path, by=by, what=what, invitation=invitation.pk)
+        changes.record(group=group, by=by, what=what, invitation=invitation.pk)
     invitation.refresh_from_db()
     return Prepared(invitation, token)
 
@@ -92,7 +92,7 @@ def withdraw(*, invitation: Invitation, by: User) -> None:
         if waiting.update(withdrawn_at=Now()) != 1:
             raise people.Stale
         what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
-        changes.record(path=invitation.group.path, by=by, what=what, invitation=invitation.pk)
+        changes.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
 
 
 def find(token_hash: str) -> Invitation | None:
@@ -146,7 +146,7 @@ def _enter(invitation: Invitation, user: User) -> Membership:
     if not made:
         Membership.objects.filter(pk=membership.pk, role__lt=role).update(role=role)
     what = f"{user} accepted the invitation as {role.label} of {group}"
-    changes.record(path=group.path, by=user, what=what, invitation=invitation.pk, user=user.pk)
+    changes.record(group=group, by=user, what=what, invitation=invitation.pk, user=user.pk)
     return membership
 
 

@@ -45,7 +45,7 @@ def change(*, organisation: Organisation, by: User, name: str | None = None, **g
         for field in differing:
             facts = [before[field], _shown(current, field)]
             what = f"{WORDS[field]} changed from {facts[0]} to {facts[1]}"
-            changes.record(path=current.root.path, by=by, what=what, **{field: facts})
+            changes.record(group=current.root, by=by, what=what, about=current.name, **{field: facts})
         renamed = name is not None and current.name != name
         if name is not None:
             groups.rename(group=current.root, name=name, by=by)

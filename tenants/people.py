@@ -32,7 +32,7 @@ def change_role(*, membership: Membership, role: Role, by: User) -> None:
             raise Stale
         _settle(user, group, lost=role < before)
         what = f"{user} became {role.label} of {group}, was {before.label}"
-        changes.record(path=group.path, by=by, what=what, user=user.pk, role=[before.label, role.label])
+        changes.record(group=group, by=by, what=what, user=user.pk, role=[before.label, role.label])
 
 
 def remove(*, membership: Membership, by: User) -> None:
@@ -44,7 +44,7 @@ def remove(*, membership: Membership, by: User) -> None:
             raise Stale
         _settle(user, group, lost=True)
         what = f"{user} is no longer {before.label} of {group}"
-        changes.record(path=group.path, by=by, what=what, user=user.pk, role=[before.label, None])
+        changes.record(group=group, by=by, what=what, user=user.pk, role=[before.label, None])
 
 
 def set_active(*, user: User, active: bool, by: User) -> None:
@@ -55,7 +55,7 @@ def set_active(*, user: User, active: bool, by: User) -> None:
         if User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active) != 1:
             raise Stale
         _settle(user, root, lost=not active)
-        changes.record(path=root.path, by=by, what=f"{user} {'enabled' if active else 'disabled'}", user=user.pk)
+        changes.record(group=root, by=by, what=f"{user} {'enabled' if active else 'disabled'}", user=user.pk)
 
 
 def expel(*, user: User, by: User) -> None:
@@ -69,7 +69,7 @@ def expel(*, user: User, by: User) -> None:
         user.memberships.all().delete()
         _settle(user, root, lost=True)
         what = f"{user} left the organisation" if by == user else f"{user} removed from the organisation"
-        changes.record(path=root.path, by=by, what=what, user=user.pk, roles=lost)
+        changes.record(group=root, by=by, what=what, user=user.pk, roles=lost)
 
 
 def end_sessions(*, user: User) -> None:

@@ -16,7 +16,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tenants.models import ApiToken, Change, Role
+from tenants import changes
+from tenants.models import ApiToken, Role
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -88,10 +89,4 @@ def _digest(secret: str) -> bytes:
 
 
 def _record(token: ApiToken, by: User, what: str) -> None:
-    Change.objects.create(
-        organisation_id=token.organisation_id,
-        path=token.group.path,
-        by=by,
-        what=what[:300],
-        data={"token": token.pk, "role": token.role, "prefix": token.prefix},
-    )
+    changes.record(group=token.group, by=by, what=what, token=token.pk, role=token.role, prefix=token.prefix)

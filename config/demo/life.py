@@ -96,4 +96,4 @@ def _invite(organisation: Organisation, customer: Group, by: User) -> None:
         expires_at=Now() + LASTS - timedelta(days=3),
     )
     what = f"{GUEST} invited as {Role.VIEWER.label} of {customer}"
-    changes.record(path=customer.path, by=by, what=what)
+    changes.record(group=customer, by=by, what=what)

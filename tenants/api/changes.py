@@ -23,6 +23,10 @@ class ChangeShown(Serializer):
     at = serializers.DateTimeField()
     by = serializers.CharField(allow_null=True, help_text="Address; null for the site's operator, or somebody gone.")
     what = serializers.CharField(help_text="In words.")
+    group = serializers.IntegerField(
+        allow_null=True, help_text="That it is told of: its own, or the one above a group that was deleted."
+    )
+    group_name = serializers.CharField(help_text="As what it is about was called then.")
 
 
 class ChangeQuery(Serializer):
@@ -39,4 +43,5 @@ class Changes(ApiView):
 
 
 def _show(row: Change) -> dict[str, object]:
-    return {"id": row.pk, "at": row.at, "by": row.by and row.by.email, "what": row.what}
+    about = {"group": row.group_id, "group_name": row.group_name}
+    return {"id": row.pk, "at": row.at, "by": row.by and row.by.email, "what": row.what, **about}

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from tenants.models.people import User
-from tenants.models.tree import Organisation, Role, under
+from tenants.models.tree import Group, Organisation, Role, under
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -22,17 +22,25 @@ class ChangeQuerySet(models.QuerySet["Change"]):
         return rows.filter(what__icontains=q) if q else rows
 
     def visible_to(self, user: User | AnonymousUser) -> ChangeQuerySet:
-        """What happened to the groups that the user manages; to the organisation itself, for its own admins."""
-        if not isinstance(user, User):
+        """What happened to the groups that the user manages; to an admin of the whole organisation, all of it."""
+        if not isinstance(user, User) or user.organisation_id is None:
             return self.none()
-        return self.filter(under(user.reach(Role.ADMIN)), organisation=user.organisation_id)
+        mine = self.filter(organisation=user.organisation_id)
+        return mine if user.owns_organisation else mine.filter(under(user.reach(Role.ADMIN), "group__path"))
+
+    def hand_up(self, group: Group, to: Group) -> None:
+        """Give what is said of a group to the one above it; then it may be deleted."""
+        self.filter(group=group).update(group=to)
 
 
 class Change(models.Model):
     """An immutable fact about groups, people, tokens or settings. Devices have events of their own."""
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="changes")
-    path = models.CharField(max_length=255)  # of the group that it is about, then
+    # Whoever manages this group may read it, wherever the group lies by now. An id is never given out twice, a path is.
+    # None, of entries older than this column: for the organisation's own admins.
+    group = models.ForeignKey(Group, models.PROTECT, null=True, related_name="changes")
+    group_name = models.CharField(max_length=120, db_default="")  # of what it is about, as it was called then
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     what = models.CharField(max_length=300)  # in words: "Sadler-Isberg renamed to Sadler"
     data = models.JSONField(default=dict)

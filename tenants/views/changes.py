@@ -59,12 +59,15 @@ def _found(request: SignedIn) -> ChangeQuerySet:
 
 async def _lines(found: ChangeQuerySet) -> AsyncIterator[bytes]:
     """A few thousand rows at a time; no connection is held in between."""
-    yield written([["Time (UTC)", "Who", "What"]])
+    yield written([["Time (UTC)", "Who", "What", "Group"]])
     rows = found
     while chunk := await downloads.step(_chunk, rows):
-        yield written([f"{at:%Y-%m-%dT%H:%M:%SZ}", neutral(who or ""), neutral(what)] for _, at, who, what in chunk)
+        yield written(
+            [f"{at:%Y-%m-%dT%H:%M:%SZ}", neutral(who or ""), neutral(what), neutral(group)]
+            for _, at, who, what, group in chunk
+        )
         rows = found.filter(pk__lt=chunk[-1][0])
 
 
-def _chunk(rows: ChangeQuerySet) -> list[tuple[int, datetime, str | None, str]]:
-    return list(rows.values_list("pk", "at", "by__email", "what")[:CHUNK])
+def _chunk(rows: ChangeQuerySet) -> list[tuple[int, datetime, str | None, str, str]]:
+    return list(rows.values_list("pk", "at", "by__email", "what", "group_name")[:CHUNK])

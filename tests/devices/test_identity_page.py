@@ -36,7 +36,7 @@ def test_it_holds_from_now_on_and_is_logged_once(owner: Client, world: World) ->
     world.version.recipe.organisation = world.kanarra
     assert identities.of(world.version) == Format.from_json(world.kanarra.identity) == wanted
     (change,) = Change.objects.filter(what__contains="erials")
-    assert (change.by, change.organisation, change.path) == (world.owner, world.kanarra, world.kanarra.root.path)
+    assert (change.by, change.organisation, change.group) == (world.owner, world.kanarra, world.kanarra.root)
     assert "8 hexadecimal digits in lower case" in change.what
     html = owner.get(reverse("devices:identity")).content.decode()
     assert '<option value="base16" selected>' in html

@@ -11,7 +11,10 @@ import pytest
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
-from tenants import changes
+from tenants import changes, groups
+from tenants.models import Role
+from tests import builders
+from tests.devices.api import Program
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -29,12 +32,24 @@ def said(client: Client, user: User, **query: str) -> list[str]:
     return [row.what for row in client.get(LOG, query).context["rows"]]
 
 
+def exported(user: User, **query: str) -> list[list[str]]:
+    async def fetch() -> str:
+        client = AsyncClient()
+        await client.aforce_login(user)
+        answer = await client.get("/log/export.csv", query)
+        assert answer["Content-Disposition"] == 'attachment; filename="log.csv"'
+        assert isinstance(answer, StreamingHttpResponse)
+        return "".join([chunk.decode() async for chunk in answer.streaming_content])
+
+    return list(csv.reader(StringIO(asyncio.run(fetch()))))
+
+
 @pytest.fixture
 def facts(world: World) -> None:
-    changes.record(path=world.region.path, by=world.admin, what="A region matter")
-    changes.record(path=world.tekton.path, by=world.owner, what="A Tekton matter")
-    changes.record(path=world.kanarra.root.path, by=None, what="A matter of all")
-    changes.record(path=world.other.root.path, by=world.stranger, what="Canary elsewhere")
+    changes.record(group=world.region, by=world.admin, what="A region matter")
+    changes.record(group=world.tekton, by=world.owner, what="A Tekton matter")
+    changes.record(group=world.kanarra.root, by=None, what="A matter of all")
+    changes.record(group=world.other.root, by=world.stranger, what="Canary elsewhere")
 
 
 @pytest.mark.usefixtures("facts")
@@ -66,7 +81,7 @@ def test_found_by_who_and_what(client: Client, world: World, query: dict[str, st
 
 def test_page_by_page(client: Client, world: World, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     for number in range(120):
-        changes.record(path=world.region.path, by=world.admin, what=f"Matter {number}")
+        changes.record(group=world.region, by=world.admin, what=f"Matter {number}")
     client.force_login(world.admin)
     seen: list[str] = []
     before = ""
@@ -82,17 +97,53 @@ def test_page_by_page(client: Client, world: World, django_assert_max_num_querie
 @pytest.mark.django_db(transaction=True)
 def test_as_a_file(world: World) -> None:
     for what in ('=HYPERLINK("x")', "+1", "-1", "@a", "\tx", "plain, with a comma"):
-        changes.record(path=world.region.path, by=world.admin, what=what)
+        changes.record(group=world.region, by=world.admin, what=what)
 
-    async def fetch() -> str:
-        client = AsyncClient()
-        await client.aforce_login(world.admin)
-        answer = await client.get("/log/export.csv", {"who": "admin@sadler"})
-        assert answer["Content-Disposition"] == 'attachment; filename="log.csv"'
-        assert isinstance(answer, StreamingHttpResponse)
-        return "".join([chunk.decode() async for chunk in answer.streaming_content])
-
-    rows = list(csv.reader(StringIO(asyncio.run(fetch()))))
-    assert rows[0] == ["Time (UTC)", "Who", "What"]
+    rows = exported(world.admin, who="admin@sadler")
+    assert rows[0] == ["Time (UTC)", "Who", "What", "Group"]
     assert [row[2] for row in rows[1:]] == ["plain, with a comma", "'\tx", "'@a", "'-1", "'+1", '\'=HYPERLINK("x")']
     assert {row[1] for row in rows[1:]} == {"admin@sadler.example"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("freed", ["delete", "move"])
+def test_the_next_group_at_a_path_reads_nothing_of_the_former(client: Client, world: World, freed: str) -> None:
+    former = builders.make_group(world.tekton, "Canary site")
+    groups.rename(group=former, name="Canary renamed", by=world.sibling)
+    if freed == "delete":
+        groups.delete(group=former)
+    else:
+        groups.move(group=former, to=world.sadler)
+    following = builders.make_group(world.tekton, "Following")
+    assert following.path == former.path
+    newcomer = builders.make_user("admin@following.example", following, Role.ADMIN)
+    own = ["Group Following made in Tekton Health"]
+    assert said(client, newcomer) == own
+    assert [row["what"] for row in Program(newcomer).get("changes/").json()["results"]] == own
+    assert [row[2:] for row in exported(newcomer)[1:]] == [[*own, "Following"]]
+
+
+def test_a_moved_group_keeps_its_own_and_tells_whom_it_left(client: Client, world: World) -> None:
+    keeper = builders.make_user("admin@anaheim.example", world.anaheim, Role.ADMIN)
+    changes.record(group=world.anaheim, by=world.admin, what="An old matter")
+    groups.move(group=world.region, to=world.tekton)
+    assert "An old matter" in said(client, keeper)
+    mine = said(client, world.admin)
+    assert mine[0] == "Los Angeles moved out of Sadler-Isberg"
+    assert not [what for what in mine if "Tekton" in what or "old matter" in what]
+    world.sibling.memberships.update(role=Role.ADMIN)
+    assert {"An old matter", "Los Angeles moved into Tekton Health"} <= set(said(client, world.sibling))
+
+
+def test_what_is_said_of_a_deleted_group_goes_to_the_one_above(client: Client, world: World) -> None:
+    leaf = builders.make_group(world.region, "Leaf")
+    groups.rename(group=leaf, name="Renamed", by=world.admin)
+    groups.delete(group=leaf, by=world.admin)
+    client.force_login(world.admin)
+    rows = client.get(LOG).context["rows"][:3]
+    assert [(row.what, row.group_name) for row in rows] == [
+        ("Group Renamed deleted", "Renamed"),
+        ("Leaf renamed to Renamed", "Leaf"),
+        ("Group Leaf made in Los Angeles", "Leaf"),
+    ]
+    assert {row.group for row in rows} == {world.region}

@@ -101,7 +101,7 @@ def test_create(client: Client, world: World) -> None:
     made = Group.objects.get(name="Harbor Center")
     assert answer["Location"] == url("group", made)
     assert made.parent_path == world.region.path
-    assert (last(world).by, last(world).path) == (world.admin, made.path)
+    assert (last(world).by, last(world).group) == (world.admin, made)
 
 
 @pytest.mark.parametrize(("name", "status"), [("", 422), ("x" * 121, 422), ("a\0b", 422), (" \n ", 422)])
@@ -149,8 +149,9 @@ def test_a_move_is_told_before_it_is_done(client: Client, world: World) -> None:
     post(client, world, "group-move-confirm", world.region, "owner", to=str(world.tekton.pk), seen=digest)
     moved = fresh(world.region)
     assert moved.parent_path == world.tekton.path
-    paths = set(Change.objects.filter(what__startswith="Los Angeles moved").values_list("path", flat=True))
-    assert paths == {before, moved.path}
+    told = set(Change.objects.filter(what__startswith="Los Angeles moved").values_list("group", "what"))
+    into, out = "Los Angeles moved into Tekton Health", "Los Angeles moved out of Sadler-Isberg"
+    assert told == {(moved.pk, into), (world.sadler.pk, out)}
 
 
 @pytest.mark.parametrize("change", ["person", "tree", "target"])
@@ -267,7 +268,7 @@ def test_an_archived_group_is_offered_no_more(client: Client, world: World) -> N
     post(client, world, "group-restore", group)
     assert group in Group.objects.registrable_by(world.owner)
     assert "Closed" in client.get(reverse("devices:tree", kwargs={"pk": world.region.pk})).content.decode()
-    assert Change.objects.filter(path=group.path).count() == 3
+    assert Change.objects.filter(group=group).count() == 3
 
 
 def test_a_holder_is_not_archived(client: Client, world: World) -> None:

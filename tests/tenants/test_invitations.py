@@ -92,7 +92,7 @@ def test_somebody_new(client: Client, world: World) -> None:
     assert [path[: len(world.region.path)] for path in user.reach(Role.TECHNICIAN)] == [world.region.path]
     assert user.reach(Role.ADMIN) == []
     assert user.check_password(PASSWORD)
-    assert Change.objects.filter(path=world.region.path).count() == 3  # made, invited, accepted
+    assert Change.objects.filter(group=world.region).count() == 3  # made, invited, accepted
 
 
 def test_the_link_works_once(client: Client, world: World) -> None:

@@ -106,7 +106,7 @@ def test_a_better_role_keeps_sessions(world: World) -> None:
     assert world.viewer.memberships.get().role == Role.TECHNICIAN
     assert still_in(theirs)
     assert last().what == f"{world.viewer} became technician of Sadler-Isberg, was viewer"
-    assert last().path == world.sadler.path
+    assert last().group == world.sadler
 
 
 @pytest.mark.parametrize(

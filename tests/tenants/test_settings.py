@@ -58,7 +58,7 @@ def test_each_is_stored_and_recorded(
     assert save(client, world, **{field: given}).status_code == 302
     assert getattr(kanarra(world), field) == stored
     change = Change.objects.get(what=said)
-    assert (change.by, change.path) == (world.owner, world.kanarra.root.path)
+    assert (change.by, change.group) == (world.owner, world.kanarra.root)
     assert Change.objects.count() == before + 1
     assert Organisation.objects.get(pk=world.other.pk).window_seconds == 300
 

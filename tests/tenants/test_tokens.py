@@ -167,7 +167,7 @@ def test_the_secret_is_shown_once(technician: Client, world: World) -> None:
     assert (token.user, token.group, token.role) == (world.technician, world.anaheim, Role.VIEWER)
     assert str(token.expires_at) == "3000-01-01 00:00:00+00:00"
     change = Change.objects.get(by=world.technician)
-    assert (change.by, "Nightly export" in change.what, change.path) == (world.technician, True, world.anaheim.path)
+    assert (change.by, "Nightly export" in change.what, change.group) == (world.technician, True, world.anaheim)
     with connection.cursor() as cursor:
         for table_name in connection.introspection.table_names():
             cursor.execute(f'SELECT * FROM "{table_name}"')
