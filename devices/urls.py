@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from devices.api import actions as api_actions
 from devices.api import credentials as api_credentials
@@ -7,8 +7,6 @@ from devices.api import imports as api_imports
 from devices.api import labels as api_labels
 from devices.api import models as api_models
 from devices.api import recipes as api_recipes
-from devices.mqtt import dialects
-from devices.mqtt import views as mqtt
 from devices.views import (
     acting,
     actions,
@@ -90,14 +88,7 @@ urlpatterns = [
     path("devices/<str:serial>/lock/", locks.lock, name="lock"),
     path("devices/<str:serial>/unlock/", locks.unlock, name="unlock"),
     path("devices/<str:serial>/open-again/", locks.open_again, name="open-again"),
-    path("broker/rabbitmq/user", mqtt.user, name="rabbitmq-user"),
-    path("broker/rabbitmq/vhost", mqtt.vhost, name="rabbitmq-vhost"),
-    path("broker/rabbitmq/resource", mqtt.resource, name="rabbitmq-resource"),
-    path("broker/rabbitmq/topic", mqtt.topic, name="rabbitmq-topic"),
-    path("broker/emqx/authentication", dialects.emqx_connect, name="emqx-connect"),
-    path("broker/emqx/authorization", dialects.emqx_may, name="emqx-may"),
-    path("broker/mosquitto/user", dialects.mosquitto_connect, name="mosquitto-connect"),
-    path("broker/mosquitto/acl", dialects.mosquitto_may, name="mosquitto-may"),
+    path("", include("devices.broker.urls")),
     path("api/v1/devices/", api.Devices.as_view(), name="api-devices"),
     path("api/v1/devices/<str:serial>/", api.OneDevice.as_view(), name="api-device"),
     path("api/v1/devices/<str:serial>/assign/", api.DeviceAssign.as_view(), name="api-device-assign"),

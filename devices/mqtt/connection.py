@@ -19,14 +19,14 @@ from amqtt.mqtt.subscribe import SubscribePacket
 from amqtt.mqtt.unsuback import UnsubackPacket
 from amqtt.mqtt.unsubscribe import UnsubscribePacket
 
-from devices.mqtt import authorise
+from devices.broker import authorization
 from devices.mqtt.state import MAX_BYTES
 
 if TYPE_CHECKING:
     from amqtt.adapters import ReaderAdapter, WriterAdapter
     from amqtt.session import Session
 
-    from devices.mqtt.authorise import Identity
+    from devices.broker.authorization import Identity
     from devices.mqtt.embedded import EmbeddedBroker
 
 MAX_PACKET = MAX_BYTES + 256  # a payload, its topic and its headers
@@ -102,7 +102,7 @@ class Connection:
 
     def _published(self, packet: PublishPacket) -> None:
         topic, qos = packet.topic_name or "", packet.qos or 0
-        if qos > 1 or not authorise.may(self.identity, "publish", topic, retain=packet.retain_flag):
+        if qos > 1 or not authorization.may(self.identity, "publish", topic, retain=packet.retain_flag):
             raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
         if self.identity.device and not self._broker.guards[self.session.client_id].allows(topic, now()):
             raise Refused("too many messages")

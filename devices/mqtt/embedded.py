@@ -25,7 +25,8 @@ from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from devices import live
-from devices.mqtt import authorise, topics
+from devices.broker import authorization
+from devices.mqtt import topics
 from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Refused, now
 from devices.mqtt.limits import Guard
 from devices.presence import Roll
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from amqtt.adapters import ReaderAdapter, WriterAdapter
 
-    from devices.mqtt.authorise import Identity
+    from devices.broker.authorization import Identity
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _admit(self, session: Session) -> tuple[int, Identity | None]:
         username, password, session.password = session.username or "", session.password or "", None
         try:
-            identity = await in_thread(authorise.connect, username, password, session.client_id or "")
+            identity = await in_thread(authorization.connect, username, password, session.client_id or "")
         except Error as error:
             log.warning("nobody can be let in: %s", error)
             return SERVER_UNAVAILABLE, None
@@ -113,7 +114,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             return NOT_AUTHORIZED, None
         if identity.device and self.guards[session.client_id].is_banned(now()):
             return SERVER_UNAVAILABLE, None
-        self._notes.submit(_fresh(authorise.note), identity)
+        self._notes.submit(_fresh(authorization.note), identity)
         return CONNECTION_ACCEPTED, identity
 
     async def _host(self, connection: Connection) -> None:
@@ -166,7 +167,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     # Messages -----------------------------------------------------------------------------------
 
     async def subscribe(self, connection: Connection, topic: str, qos: int) -> int:
-        if not authorise.may(connection.identity, "subscribe", topic):
+        if not authorization.may(connection.identity, "subscribe", topic):
             log.warning("%r may not subscribe to %r", connection.session.client_id, topic[:80])
             return REFUSED_SUBSCRIPTION
         granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)
@@ -218,12 +219,12 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 def _look(roll: Roll, identities: list[Identity]) -> set[str]:
     present = {identity.device.pk: identity.device.device_id for identity in identities if identity.device}
     live.announce(f"device:{device_id}" for device_id in roll.call(present, timezone.now()))
-    return authorise.live([identity.username for identity in identities])
+    return authorization.live([identity.username for identity in identities])
 
 
 def _will_is_fine(session: Session, identity: Identity) -> bool:
     retain = bool(session.will_retain)
-    return not session.will_flag or authorise.may(identity, "publish", session.will_topic or "", retain=retain)
+    return not session.will_flag or authorization.may(identity, "publish", session.will_topic or "", retain=retain)
 
 
 async def _refuse(writer: WriterAdapter, code: int | None = None) -> None:

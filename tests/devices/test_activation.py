@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from config.ingest import ingest
 from devices import activation, credentials, locks
+from devices.broker import authorization
 from devices.models import Connection, Device, Event
-from devices.mqtt import authorise
 from devices.mqtt.messages import counts
 from provisioning import windows
 from provisioning.models import Window
@@ -38,13 +38,13 @@ def test_the_first_connect_activates_once_and_clears_nothing_else(world: World) 
     Device.objects.update(expires_at=Now() + timedelta(hours=1))
     before = Device.objects.values().get(pk=world.waiting.pk)
     for _ in range(2):
-        assert authorise.admit(issued.access_key, issued.access_secret, world.waiting.device_id)
+        assert authorization.admit(issued.access_key, issued.access_secret, world.waiting.device_id)
     after = Device.objects.values().get(pk=world.waiting.pk)
     assert after["activated_at"] is not None
     assert after | {"activated_at": None} == before
     assert Event.objects.get(device=world.waiting, kind=Event.Kind.ACTIVATED).by is None
     expire(world.waiting)
-    assert authorise.admit(issued.access_key, issued.access_secret, world.waiting.device_id)
+    assert authorization.admit(issued.access_key, issued.access_secret, world.waiting.device_id)
 
 
 def test_the_first_report_activates_in_a_constant_number_of_statements(world: World) -> None:
@@ -67,13 +67,13 @@ def test_an_expired_device_is_refused_and_what_it_reports_is_nothing(world: Worl
     counts.clear()
     ingest([message(world.waiting.device_id, {"rpm": 1, "registerButton": True})])
     assert counts["barred"] == 1
-    assert authorise.admit(issued.access_key, issued.access_secret, world.waiting.device_id) is None
+    assert authorization.admit(issued.access_key, issued.access_secret, world.waiting.device_id) is None
     assert Window.objects.get(pk=window.pk).pressed_at is None
     assert not Report.objects.exists()
     assert not Connection.objects.exists()
     assert activation.activate([world.waiting.pk]) == 0
     assert activation.open_again(devices=[world.waiting], by=world.owner) == 1
-    assert authorise.admit(issued.access_key, issued.access_secret, world.waiting.device_id)
+    assert authorization.admit(issued.access_key, issued.access_secret, world.waiting.device_id)
 
 
 def test_opening_again_is_for_those_that_never_connected_and_can_expire(world: World) -> None:

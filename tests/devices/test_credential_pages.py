@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from devices import assignments, credentials, locks, snippets
+from devices.broker import authorization
 from devices.models import Credential, CredentialUse, Device, Event
-from devices.mqtt import authorise
 from telemetry.watch import Watch
 from tenants.models import User
 from tests import leaks
@@ -61,7 +61,7 @@ def test_issued_once_and_never_again(admin: Client, world: World) -> None:
     new = shown(answer)
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
-    assert authorise.admit(new["new-key"], new["new-secret"], new["new-id"])
+    assert authorization.admit(new["new-key"], new["new-secret"], new["new-id"])
     later = admin.get(url("credentials", world.placed)).content.decode()
     assert new["new-key"] in later
     assert "admin@sadler.example" in later
@@ -175,7 +175,7 @@ def test_a_new_tenant_sees_nothing_of_the_former_one(client: Client, world: Worl
     gone = credentials.issue(device=world.placed, by=world.admin)
     credentials.revoke(credential=Credential.objects.get(), by=world.admin)
     kept = credentials.issue(device=world.placed, by=world.admin)
-    authorise.admit(kept.access_key, kept.access_secret, world.placed.device_id)
+    authorization.admit(kept.access_key, kept.access_secret, world.placed.device_id)
     CredentialUse.objects.update(last_at=Now() - timedelta(days=1))
     Credential.objects.filter(access_key=kept.access_key).update(created_at=Now() - timedelta(days=2))
     assignments.assign(device=world.placed, group=world.boise, name="Theirs", model=None, by=world.owner)
@@ -238,7 +238,7 @@ def test_the_secret_is_in_the_answer_and_nowhere_else(
     answer = post(admin, "credential-rotate" if data else "credential-issue", world.placed, data)
     new = shown(answer)
     secret = new["new-secret"]
-    assert authorise.admit(new["new-key"], secret, new["new-id"])
+    assert authorization.admit(new["new-key"], secret, new["new-id"])
     later = admin.get(url("credentials", world.placed)).content.decode()
     with connection.cursor() as cursor:
         held = leaks.database(cursor, connection.vendor)

@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from devices import credentials, locks
+from devices.broker import authorization
 from devices.models import Assignment, Credential, CredentialUse, Device, Event
-from devices.mqtt import authorise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def connects(device: Device, issued: Issued) -> bool:
-    return authorise.admit(issued.access_key, issued.access_secret, device.device_id) is not None
+    return authorization.admit(issued.access_key, issued.access_secret, device.device_id) is not None
 
 
 def row(issued: Issued) -> Credential:
@@ -61,8 +61,8 @@ def test_every_end_of_a_credential_is_one_for_every_question(world: World, issue
     assert not connects(world.placed, issued)
     assert credentials.authenticate(access_key=issued.access_key, access_secret=issued.access_secret) is None
     if how != "a certificate":
-        assert authorise.identify(issued.access_key) is None
-        assert authorise.live([issued.access_key]) == set()
+        assert authorization.identify(issued.access_key) is None
+        assert authorization.live([issued.access_key]) == set()
 
 
 def test_revoking_twice_is_once(world: World, issued: Issued) -> None:
@@ -82,7 +82,7 @@ def test_revoking_all_is_only_this_devices(world: World, issued: Issued) -> None
 def test_the_former_one_ends_when_its_successor_is_used(world: World, issued: Issued) -> None:
     new = credentials.rotate(device=world.placed, by=world.admin)
     assert connects(world.placed, issued)
-    assert not authorise.admit(new.access_key, new.access_secret, world.foreign.device_id)
+    assert not authorization.admit(new.access_key, new.access_secret, world.foreign.device_id)
     assert connects(world.placed, issued)
     for _ in range(3):
         assert connects(world.placed, new)
@@ -216,8 +216,8 @@ def test_fifty_first_connects_at_once_end_the_former_one_once(world: World, issu
 def test_a_decision_reads_by_indexes_alone(world: World, issued: Issued, ask: str) -> None:
     questions: dict[str, Callable[[], object]] = {
         "find": lambda: credentials.find(access_key=issued.access_key, access_secret=issued.access_secret),
-        "identify": lambda: authorise.identify(issued.access_key),
-        "live": lambda: authorise.live([issued.access_key]),
+        "identify": lambda: authorization.identify(issued.access_key),
+        "live": lambda: authorization.live([issued.access_key]),
     }
     with CaptureQueriesContext(connection) as asked:
         assert questions[ask]()

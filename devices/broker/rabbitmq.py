@@ -16,14 +16,14 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from devices.mqtt import authorise
+from devices.broker import authorization
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, QueryDict
 
-    from devices.mqtt.authorise import Action, Identity
+    from devices.broker.authorization import Action, Identity
 
 EXCHANGE = "amq.topic"
 QUEUE = "mqtt-subscription-"
@@ -55,7 +55,7 @@ def is_broker(request: HttpRequest) -> bool:
 @_decision
 def user(asked: QueryDict) -> bool:
     username, password = asked.get("username", ""), asked.get("password", "")
-    return authorise.admit(username, password, asked.get("client_id", "")) is not None
+    return authorization.admit(username, password, asked.get("client_id", "")) is not None
 
 
 @_decision
@@ -81,12 +81,12 @@ def topic(asked: QueryDict) -> bool:
     identity = _identity(asked)
     if action is None or identity is None or asked.get("name") != EXCHANGE:
         return False
-    return authorise.may(identity, action, asked.get("routing_key", "").translate(TO_MQTT))
+    return authorization.may(identity, action, asked.get("routing_key", "").translate(TO_MQTT))
 
 
 def _identity(asked: QueryDict) -> Identity | None:
     """Whose client it is; a client id that is told must be the device's."""
-    identity = authorise.identify(asked.get("username", ""))
+    identity = authorization.identify(asked.get("username", ""))
     client_id = asked.get("client_id", asked.get("variable_map.client_id"))
     if identity and identity.device and client_id not in (None, identity.device.device_id):
         return None

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devices import credentials
+from devices.broker import authorization
 from devices.models import Credential
-from devices.mqtt import authorise
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries, Settings
@@ -31,11 +31,11 @@ def test_a_device_connects_as_itself_in_one_query(
     world: World, issued: Issued, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(1):
-        identity = authorise.connect(issued.access_key, issued.access_secret, world.placed.device_id)
+        identity = authorization.connect(issued.access_key, issued.access_secret, world.placed.device_id)
     assert identity is not None
     assert identity.device == world.placed
     with django_assert_num_queries(0):
-        assert authorise.may(identity, "publish", f"devices/{world.placed.device_id}/state")
+        assert authorization.may(identity, "publish", f"devices/{world.placed.device_id}/state")
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret", "client id", "nothing", "nul", "emoji"])
@@ -49,29 +49,29 @@ def test_everything_else_is_refused(world: World, issued: Issued, wrong: str) ->
         "nul": ("\0", "\0", client_id),
         "emoji": (username, "🔑", client_id),
     }[wrong]
-    assert authorise.connect(*attempt) is None
+    assert authorization.connect(*attempt) is None
 
 
 def test_a_revoked_credential_is_refused(world: World, issued: Issued) -> None:
-    assert authorise.live([issued.access_key, "unknown"]) == {issued.access_key}
+    assert authorization.live([issued.access_key, "unknown"]) == {issued.access_key}
     credentials.revoke(credential=Credential.objects.get(access_key=issued.access_key), by=world.owner)
-    assert authorise.connect(issued.access_key, issued.access_secret, world.placed.device_id) is None
-    assert authorise.identify(issued.access_key) is None
-    assert authorise.live([issued.access_key]) == set()
+    assert authorization.connect(issued.access_key, issued.access_secret, world.placed.device_id) is None
+    assert authorization.identify(issued.access_key) is None
+    assert authorization.live([issued.access_key]) == set()
 
 
 def test_the_site_connects_with_its_password(db: None) -> None:
-    identity = authorise.connect("site", "s@te/secret", "any")
-    assert identity == authorise.identify("site") == authorise.Identity("site")
-    assert authorise.connect("site", "", "any") is None
-    assert authorise.connect("site", "s%40te%2Fsecret", "any") is None
+    identity = authorization.connect("site", "s@te/secret", "any")
+    assert identity == authorization.identify("site") == authorization.Identity("site")
+    assert authorization.connect("site", "", "any") is None
+    assert authorization.connect("site", "s%40te%2Fsecret", "any") is None
 
 
 def test_a_site_without_a_password_is_nobody(db: None, settings: Settings) -> None:
     for url in ("mqtt://127.0.0.1", "mqtt://site@127.0.0.1"):
         settings.MQTT_URL = url
-        assert authorise.connect("", "", "any") is None
-        assert authorise.connect("site", "", "any") is None
+        assert authorization.connect("", "", "any") is None
+        assert authorization.connect("site", "", "any") is None
 
 
 TABLE = [
@@ -103,10 +103,10 @@ TABLE = [
 @pytest.mark.parametrize(("topic", "out", "into", "site_out", "site_into"), TABLE)
 def test_who_may_what(world: World, topic: str, out: bool, into: bool, site_out: bool, site_into: bool) -> None:
     world.placed.device_id = OWN
-    device, site = authorise.Identity("key", world.placed), authorise.Identity("site")
-    assert authorise.may(device, "publish", topic) is out
-    assert authorise.may(device, "subscribe", topic) is into
-    assert authorise.may(site, "publish", topic) is site_out
-    assert authorise.may(site, "subscribe", topic) is site_into
+    device, site = authorization.Identity("key", world.placed), authorization.Identity("site")
+    assert authorization.may(device, "publish", topic) is out
+    assert authorization.may(device, "subscribe", topic) is into
+    assert authorization.may(site, "publish", topic) is site_out
+    assert authorization.may(site, "subscribe", topic) is site_into
     for identity in (device, site):
-        assert not authorise.may(identity, "publish", topic, retain=True)
+        assert not authorization.may(identity, "publish", topic, retain=True)

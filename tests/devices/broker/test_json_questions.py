@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from devices import credentials, locks
 from devices.models import CredentialUse
-from tests.devices.mqtt.test_views import SECRET, basic
+from tests.devices.broker.test_rabbitmq import SECRET, basic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
