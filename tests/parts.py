@@ -28,6 +28,7 @@ PARTS = {
     "mosquitto": ("mosquitto", "/usr/sbin", "mosquitto"),
     "mosquitto_pub": ("mosquitto_pub", "/usr/bin", "mosquitto-clients"),
     "rabbitmq": ("rabbitmq-server", "/usr/sbin", "rabbitmq-server"),
+    "haproxy": ("haproxy", "/usr/sbin", "haproxy"),
     "chromium": ("chromium", "/usr/bin", "chromium"),
 }
 PATIENCE = 30.0

@@ -25,7 +25,7 @@ def variables_of_the_settings() -> set[str]:
 
 def test_production_runs_what_the_demo_runs() -> None:
     assert set(OURS) == {"migrate", "web", "worker", "beat"}
-    assert {"postgres", "redis", "rabbitmq", "simulator"} <= set(SERVICES)
+    assert {"proxy", "postgres", "redis", "rabbitmq", "simulator"} <= set(SERVICES)
     assert SERVICES["worker"]["environment"]["CONSUMER"] == "1"
 
 
@@ -72,3 +72,9 @@ def test_the_site_runs_everywhere_with_limits_on_its_connections() -> None:
     assert '"--http", "config.connections:Connection"' in demo
     assert "--http config.connections:Connection" in OPERATIONS
     assert SERVICES["web"]["ulimits"]["nofile"] >= connections.DESCRIPTORS
+
+
+def test_only_the_proxy_is_open_to_strangers() -> None:
+    assert "ports" not in SERVICES["web"]
+    assert OURS["web"]["environment"]["BEHIND_PROXY"].endswith(":-1}")
+    assert any(volume.startswith("./docker/haproxy/haproxy.cfg:") for volume in SERVICES["proxy"]["volumes"])
