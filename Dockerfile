@@ -6,6 +6,7 @@ COPY requirements/base.txt requirements/
 RUN pip install --require-hashes -r requirements/base.txt
 COPY manage.py ./
 COPY config config
+COPY lib lib
 COPY tenants tenants
 COPY devices devices
 COPY telemetry telemetry

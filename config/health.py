@@ -38,7 +38,8 @@ def _database() -> bool:
 
 
 def _redis() -> bool:
-    return bool(heartbeat.connect().ping())
+    """Whether it takes writes, too: it may be read-only after a failover, or full."""
+    return bool(heartbeat.connect().set("handover:health", 1, ex=10))
 
 
 def _broker() -> bool:

@@ -6,9 +6,11 @@ it starts after the pool, and the worker that hosts it should not be told to rep
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps
+from celery.worker.consumer import Consumer as CeleryConsumer
 from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, close_old_connections
 
@@ -34,6 +36,24 @@ def handle(messages: Sequence[Message]) -> None:
     """A connection that the database has dropped is replaced before the next batch."""
     close_old_connections()
     ingest(messages)
+
+
+class TaskConsumer(CeleryConsumer):  # type: ignore[misc]
+    """Celery's consumer of tasks, which tries again at a calm pace while Redis answers and refuses.
+
+    As it comes, a Redis that takes no writes (read-only after a failover, out of memory) ends the worker, and with it
+    the consumer of reports; CELERY_BROKER_CHANNEL_ERROR_RETRY makes it try again, five times in less than a second.
+    """
+
+    PAUSE_SECONDS = 1.0
+
+    def on_connection_error_before_connected(self, error: Exception) -> None:
+        super().on_connection_error_before_connected(error)
+        time.sleep(self.PAUSE_SECONDS)
+
+    def on_connection_error_after_connected(self, error: Exception) -> None:
+        super().on_connection_error_after_connected(error)
+        time.sleep(self.PAUSE_SECONDS)
 
 
 class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]

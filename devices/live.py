@@ -23,6 +23,8 @@ from django.http import StreamingHttpResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from lib import redis_circuit
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
@@ -44,16 +46,17 @@ class Seen(NamedTuple):
 
 @cache
 def _publisher() -> redis.Redis:
-    # One more try, at once, for a connection gone stale; waiting for Redis would hold up whoever announces.
-    retry = Retry(NoBackoff(), 1)
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
+    return redis_circuit.connect(settings.REDIS_URL)
 
 
 def announce(topics: Iterable[str]) -> None:
     """Wake the streams of these topics. Never raises: the rows are the truth, and heartbeats read them."""
     if names := " ".join(sorted(set(topics))):
         try:
-            _publisher().publish(CHANNEL, names)
+            with redis_circuit.asking(settings.REDIS_URL):
+                _publisher().publish(CHANNEL, names)
+        except redis_circuit.Open:
+            return
         except redis.RedisError as error:
             log.warning("live update not announced, streams find it by themselves: %s", error)
 

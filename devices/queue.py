@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import logging
 
+import redis
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from lib import redis_circuit
+
 log = logging.getLogger(__name__)
+
+# kombu tries to connect again and sleeps in between, for six seconds, whatever `retry` says: `max_retries` ends that.
+BRIEFLY = {
+    "socket_timeout": redis_circuit.TIMEOUT_SECONDS,
+    "socket_connect_timeout": redis_circuit.TIMEOUT_SECONDS,
+    "max_retries": 0,
+}
 
 
 def enqueue(task: str, *args: int) -> None:
@@ -17,7 +28,10 @@ def enqueue(task: str, *args: int) -> None:
 
 
 def send(task: str, *args: int) -> None:
+    """Ask now, on a connection of its own, since a page waits for it."""
+    url = settings.CELERY_BROKER_URL
     try:
-        current_app.send_task(task, args, retry=False)
-    except OperationalError as error:
+        with redis_circuit.asking(url), current_app.connection_for_write(url, transport_options=BRIEFLY) as connection:
+            current_app.send_task(task, args, connection=connection, retry=False)
+    except (OperationalError, redis.RedisError) as error:
         log.warning("%s not queued, beat will: %s", task, error)

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from lib import redis_circuit
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,7 @@ QUIET_SECONDS = 5.0  # without Redis, ingest is not held up more often than this
 
 
 def connect() -> redis.Redis:
-    """Fails at once rather than trying again: redis-py's default would hold a batch up for seconds."""
-    once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once)
+    return redis_circuit.connect(settings.REDIS_URL)
 
 
 class Heartbeat:
@@ -38,7 +36,10 @@ class Heartbeat:
         """Never raises: without Redis the consumer goes on."""
         self._next = time.monotonic() + EVERY_SECONDS
         try:
-            self._redis.set(KEY, json.dumps({"time": time.time(), **facts}), ex=LIVES_SECONDS)
+            with redis_circuit.asking(settings.REDIS_URL):
+                self._redis.set(KEY, json.dumps({"time": time.time(), **facts}), ex=LIVES_SECONDS)
+        except redis_circuit.Open:
+            return
         except redis.RedisError as error:
             self._next = time.monotonic() + QUIET_SECONDS
             log.warning("no heartbeat, Redis is away: %s", error)

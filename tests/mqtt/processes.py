@@ -46,6 +46,9 @@ class Process:
         )
         eventually(lambda: not self.port or listens(self.port), seconds)
 
+    def is_up(self) -> bool:
+        return self._running is not None and self._running.poll() is None
+
     def stop(self) -> None:
         self._end(subprocess.Popen.terminate)
 
@@ -55,7 +58,7 @@ class Process:
     def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
         if self._running is not None:
             how(self._running)
-            self._running.wait(15)
+            self._running.wait(30)
             self._running = None
 
 
