@@ -37,7 +37,8 @@ def add(
     """Raises registry.Taken, ValidationError, and assignments.Moved where the group is no longer a leaf."""
     with transaction.atomic():
         device = registry.register(version=version, by=by, serial=serial, name=name, model=model, tags=tags)
+        keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
+        issued = credentials.issue(device=device, by=by) if keyed else None  # the factory's: before it is in a group
         if group:
             assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
-        keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
-        return Added(device, credentials.issue(device=device, by=by) if keyed else None)
+        return Added(device, issued)

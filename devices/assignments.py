@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
-from devices import sets
+from devices import credentials, sets
 from devices.models import Assignment, Device, DeviceModel, Event, RecipeVersion
 from tenants.models import Group
 
@@ -45,10 +45,12 @@ def release(*, device: Device, by: User) -> None:
         _point(device, **_registered_facts(device), group=None, assignment=None)
 
 
-def assign_many(*, devices: Sequence[Device], group_id: int, keep: bool) -> dict[int, int]:
+def assign_many(
+    *, devices: Sequence[Device], group_id: int, keep: bool, by: User | None, **facts: object
+) -> dict[int, int]:
     """A new assignment for each, in place of the one that it has: device -> assignment. `devices` are locked, and so
-    is the leaf; unless `keep`, those that leave a group leave what was written about them."""
-    _close_all(devices)
+    is the leaf; unless `keep`, those that leave a group leave what was written about them. `facts` go into events."""
+    _close_all(devices, by, facts)
     keys = [device.pk for device in devices]
     rows = Device.objects.filter(pk__among=keys)
     sets.insert(Assignment, rows, each={"device_id": "pk"}, same={"group_id": group_id})
@@ -58,22 +60,27 @@ def assign_many(*, devices: Sequence[Device], group_id: int, keep: bool) -> dict
     return dict(Assignment.objects.filter(device__among=keys, closed_at=None).values_list("device_id", "pk"))
 
 
-def release_many(*, devices: Sequence[Device]) -> None:
+def release_many(*, devices: Sequence[Device], by: User | None, **facts: object) -> None:
     """The locked `devices` belong to no group again."""
-    _close_all(devices)
+    _close_all(devices, by, facts)
     _point_all([device.pk for device in devices], **_forgotten())
 
 
 def restore_many(
-    *, devices: Sequence[Device], to: Mapping[int, Mapping[str, int | None]], facts: Mapping[str, Any]
+    *,
+    devices: Sequence[Device],
+    to: Mapping[int, Mapping[str, int | None]],
+    said: Mapping[str, Any],
+    by: User | None,
+    **facts: object,
 ) -> None:
     """The locked `devices` go back into the assignments that they had, which go on as if never closed; those that `to`
-    has a name for get `facts` too."""
-    _close_all(devices)
+    has a name for get what was `said` of them too. Credentials that ended with those assignments stay revoked."""
+    _close_all(devices, by, facts)
     former = [to[device.pk]["assignment"] for device in devices]
     Assignment.objects.filter(pk__among=[pk for pk in former if pk]).update(closed_at=None)
     named = {device.pk for device in devices if "name" in to[device.pk]}
-    _point_all(named, **facts)
+    _point_all(named, **said)
     _point_all({device.pk for device in devices} - named)
 
 
@@ -83,7 +90,8 @@ def lock_leaves(groups: Collection[int]) -> set[int]:
     return set(leaves.order_by("pk").values_list("pk", flat=True))
 
 
-def _close_all(devices: Sequence[Device]) -> None:
+def _close_all(devices: Sequence[Device], by: User | None, facts: Mapping[str, object]) -> None:
+    credentials.end_issued(devices=[device.pk for device in devices if device.assignment_id], by=by, **facts)
     open_ones = [device.assignment_id for device in devices if device.assignment_id]
     Assignment.objects.filter(pk__among=open_ones, closed_at=None).update(closed_at=Now())
 
@@ -123,6 +131,7 @@ def _close(device: Device, by: User) -> None:
     current = Assignment.objects.filter(pk=device.assignment_id, closed_at=None)
     if current.update(closed_at=Now()) != 1:
         raise Moved
+    credentials.end_issued(devices=[device.pk], by=by)
     _record(Event.Kind.RELEASED, device, device.assignment_id, by)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
 import secrets
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from django.db import Error, transaction
 from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Least, Now
 
-from devices import activation
+from devices import activation, bulk
 from devices.models import Credential, CredentialUse, Device, Event
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from devices.models import CredentialQuerySet
+    from devices.sealing import Access
     from tenants.models import User
 
 log = logging.getLogger(__name__)
@@ -35,8 +39,20 @@ NOTED_EVERY = timedelta(minutes=1)
 AT_ONCE = timedelta()
 
 
-class TooMany(Exception):
+HANDED_OVER = "handed over"
+"""Why what was issued within an assignment is revoked."""
+
+
+class Refused(Exception):
     """Why the device gets no further credential; the message says what to do."""
+
+
+class TooMany(Refused):
+    """The device has enough of them."""
+
+
+class Moved(Refused):
+    """The device is no longer where whoever asks saw it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,7 +71,7 @@ def digest(secret: str) -> bytes:
 
 
 def issue(*, device: Device, by: User | None) -> Issued:
-    """One more credential for the device. Raises `TooMany`."""
+    """One more credential for the device, in the assignment that it was read with. Raises `Refused`."""
     with transaction.atomic():
         issued = _make(device)
         _record(Event.Kind.CREDENTIAL_ISSUED, device, by, access_key=issued.access_key)
@@ -65,7 +81,7 @@ def issue(*, device: Device, by: User | None) -> Issued:
 def rotate(*, device: Device, by: User | None, ends: timedelta | None = None) -> Issued:
     """A new access key instead of the device's others, which end `ends` from now; `AT_ONCE` revokes them.
 
-    With None they end when the device uses the new one first: it finishes the rotation by itself. Raises `TooMany`.
+    With None they end when the device uses the new one first: it finishes the rotation by itself. Raises `Refused`.
     """
     with transaction.atomic():
         issued = _make(device, instead=ends == AT_ONCE)
@@ -89,14 +105,21 @@ def revoke_all(*, device: Device, by: User) -> int:
 
 def _make(device: Device, *, instead: bool = False) -> Issued:
     # Held until the commit, so that two at once don't both find room for the last one.
-    Device.objects.select_for_update(no_key=True).only("pk").get(pk=device.pk)
+    held = Device.objects.select_for_update(no_key=True).only("pk", "assignment_id").get(pk=device.pk)
+    if held.assignment_id != device.assignment_id:
+        raise Moved("The device was handed over meanwhile, and nothing was done. Read it again.")
     own = Credential.objects.of(device)
     if not instead and own.standing().count() >= MAX_LIVE:
         raise TooMany(f"This device has {MAX_LIVE} working credentials already. Revoke one that it does not need.")
     if own.filter(created_at__gt=Now() - timedelta(hours=1)).count() >= MAX_AN_HOUR:
         raise TooMany(f"This device got {MAX_AN_HOUR} credentials within an hour. Try again later.")
     issued = Issued(secrets.token_hex(16), secrets.token_urlsafe(32))
-    Credential.objects.create(device=device, access_key=issued.access_key, secret_hash=digest(issued.access_secret))
+    Credential.objects.create(
+        device=device,
+        access_key=issued.access_key,
+        secret_hash=digest(issued.access_secret),
+        assignment_id=held.assignment_id,
+    )
     return issued
 
 
@@ -123,6 +146,47 @@ def _revoke(credentials: CredentialQuerySet, by: User | None, reason: str) -> in
                 _record(Event.Kind.CREDENTIAL_REVOKED, credential.device, by, **facts)
                 revoked += 1
     return revoked
+
+
+def end_issued(*, devices: Collection[int], by: User | None, **facts: object) -> int:
+    """Revoke what the locked `devices` got in the assignments that they leave now; how many that were.
+
+    Called before they leave, so that the events are theirs who lose them. What the factory gave them stays.
+    """
+    issued = Credential.objects.standing().filter(device__among=devices, assignment__isnull=False)
+    return revoke_many(issued, by, HANDED_OVER, **facts)
+
+
+def revoke_many(credentials: CredentialQuerySet, by: User | None, reason: str, **facts: object) -> int:
+    """Of devices that are locked: two statements and an event for each, however many; how many that were."""
+    fields = "device__organisation_id", "device_id", "device__assignment_id", "access_key", "pk"
+    ending = list(credentials.filter(revoked_at=None).order_by("pk").values_list(*fields))
+    if not ending:
+        return 0
+    Credential.objects.filter(pk__among=[pk for *_, pk in ending], revoked_at=None).update(revoked_at=Now())
+    columns = ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"]
+    kind, by_id = Event.Kind.CREDENTIAL_REVOKED.value, by.pk if by else None
+    said = [json.dumps({"access_key": key, "reason": reason, **facts}) for *_, key, _ in ending]
+    rows = ((*row[:3], by_id, kind, data) for row, data in zip(ending, said, strict=True))
+    bulk.write(Event, columns, rows)
+    return len(ending)
+
+
+def still_stand(made: Mapping[int, Access]) -> dict[int, bool]:
+    """Device -> whether what was made for it is its credential still, neither revoked, expired nor being replaced.
+
+    A device that never got it is left out.
+    """
+    alone = Q(superseded_by=None) | Q(superseded_by__revoked_at__isnull=False)
+    open_end = Q(expires_at=None) | Q(expires_at__gt=Now())
+    current = Case(When(alone & open_end & Q(revoked_at=None), then=True), default=False)
+    rows = Credential.objects.filter(device__among=list(made)).annotate(is_current=current)
+    found = rows.values_list("device_id", "access_key", "secret_hash", "is_current")
+    return {
+        device: is_current and hmac.compare_digest(bytes(secret_hash), digest(made[device].secret))
+        for device, key, secret_hash, is_current in found
+        if key == made[device].key
+    }
 
 
 # Checking them ---------------------------------------------------------------------------------

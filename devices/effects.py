@@ -78,7 +78,9 @@ def move(batch: Batch) -> list[Touched]:
     params = batch.params
     former = [each.pk for each in batch.devices if each.assignment_id]
     batch.record(Kind.RELEASED, former)
-    opened = assignments.assign_many(devices=batch.devices, group_id=params.group, keep=params.keep)
+    opened = assignments.assign_many(
+        devices=batch.devices, group_id=params.group, keep=params.keep, by=batch.action.by, action=str(batch.action.key)
+    )
     batch.record(Kind.MOVED, former)
     batch.record(Kind.PROVISIONED, opened.keys() - set(former))
     return [
@@ -89,7 +91,7 @@ def move(batch: Batch) -> list[Touched]:
 
 def release(batch: Batch) -> list[Touched]:
     batch.record(Kind.RELEASED)
-    assignments.release_many(devices=batch.devices)
+    assignments.release_many(devices=batch.devices, by=batch.action.by, action=str(batch.action.key))
     return [batch.touched(each, _place(each, named=True)) for each in batch.devices]
 
 
@@ -160,8 +162,9 @@ def reissue(batch: Batch) -> list[Touched]:
     old = Credential.objects.filter(device__among=batch.keys, revoked_at=None)
     former = list(old.values_list("pk", flat=True))
     kind, digest = Credential.Kind.ACCESS_KEY.value, credentials.digest
-    rows = ((pk, kind, access.key, digest(access.secret)) for pk, access in made.items())
-    bulk.write(Credential, ["device_id", "kind", "access_key", "secret_hash"], rows)
+    within = {each.pk: each.assignment_id for each in batch.devices}
+    rows = ((pk, kind, access.key, digest(access.secret), within[pk]) for pk, access in made.items())
+    bulk.write(Credential, ["device_id", "kind", "access_key", "secret_hash", "assignment_id"], rows)
     # Ordered by the device too, else PostgreSQL may walk all credentials from the last one back.
     newest = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("pk")[:1]
     end: dict[str, Any] = {"revoked_at": Now()} if batch.params.at_once else {"superseded_by": Subquery(newest)}

@@ -25,6 +25,7 @@ class Entry:
     created_at: datetime | None  # None: before the device came to its group
     used_at: datetime | None
     standing: bool
+    factory: bool  # of a device in a group: issued before it came there, so that others may know the secret
 
     @property
     def successor(self) -> str:
@@ -37,7 +38,7 @@ def entries(device: Device) -> list[Entry]:
     """Those that work first, then the ended ones of the current assignment; newest first, in three queries."""
     standing = set(Credential.objects.of(device).standing().values_list("pk", flat=True))
     since = device.assignment.opened_at if device.assignment else None
-    own = Credential.objects.of(device).select_related("superseded_by", "use")
+    own = Credential.objects.of(device).select_related("superseded_by", "use", "device")
     if since:
         own = own.filter(Q(pk__in=standing) | Q(revoked_at__gte=since) | Q(revoked_at=None, expires_at__gte=since))
     rows = list(own.order_by(F("revoked_at").desc(nulls_first=True), "-pk")[:SHOWN])
@@ -51,7 +52,8 @@ def _entry(row: Credential, by: str, since: datetime | None, *, standing: bool) 
     def known(at: datetime | None) -> datetime | None:
         return None if at and since and at < since else at
 
-    return Entry(row, by, known(row.created_at), known(used_at), standing)
+    factory = since is not None and row.assignment_id != row.device.assignment_id
+    return Entry(row, by, known(row.created_at), known(used_at), standing, factory)
 
 
 def _makers(device: Device, keys: list[str]) -> dict[str, str]:

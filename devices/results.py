@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices import sealing, tree
-from devices.models import Device, Touched
-from devices.verdicts import CHANGE
+from devices import tree
+from devices.models import Device
 from tenants import downloads
 from tenants.spreadsheet import neutral, written
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
-    from devices.models import Action, DeviceQuerySet
+    from devices.models import DeviceQuerySet
     from tenants.models import User
 
     Rows = list[list[str]]
@@ -24,7 +23,6 @@ REGISTRY = (
     "Serial", "Device ID", "Name", "Group", "Model", "Recipe", "Tags", "Status",
     "Registered (UTC)", "Activated (UTC)", "Last seen (UTC)",
 )  # fmt: skip
-SECRETS = ("serial", "device_id", "access_key", "access_secret")
 
 
 async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
@@ -36,20 +34,6 @@ async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
         found = list(related.filter(pk__gt=after)[:CHUNK])
         above = tree.trails(user, [device.group for device in found if device.group])
         return [_row(device, above) for device in found], found[-1].pk if found else 0
-
-    async for page in _pages(chunk):
-        yield page
-
-
-async def credentials(action: Action, key: bytes) -> AsyncIterator[bytes]:
-    """What the action issued, made again from the delivery's key."""
-    changed = Touched.objects.filter(action=action, verdict=CHANGE).select_related("device").order_by("device_id")
-    yield written([SECRETS])
-
-    def chunk(after: int) -> tuple[Rows, int]:
-        found = [each.device for each in changed.filter(device__gt=after)[:CHUNK]]
-        made = [[neutral(each.serial), each.device_id, *sealing.access(key, each.pk)] for each in found]
-        return made, found[-1].pk if found else 0
 
     async for page in _pages(chunk):
         yield page

@@ -15,7 +15,7 @@ from devices import files, jobs, live
 from devices.forms.label import SheetForm
 from devices.labels import pdf
 from devices.labels.layout import Label, TooSmall, draw
-from devices.models import Event, Sheet
+from devices.models import Device, Event, Sheet
 from devices.queue import enqueue
 from tenants.models import ApiToken
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from devices.forms.label import LabelForm
     from devices.jobs import Lease
     from devices.labels.layout import Drawing, Options
-    from devices.models import Device
+    from devices.models import File
     from tenants.models import User
 
 STRAIGHT = 500  # labels made while the browser waits: a second
@@ -35,7 +35,7 @@ KEPT = timedelta(days=1)
 
 
 class Refused(Exception):
-    """The labels can't be made, and why."""
+    """The labels can't be made or taken, and why."""
 
 
 def printed(*, form: SheetForm, by: User, origin: str) -> bytes:
@@ -83,6 +83,17 @@ def cancel(*, sheet: Sheet, by: User) -> bool:
     return jobs.cancel(sheet, settle=lambda: None) if Sheet.objects.of(by).filter(pk=sheet.pk).exists() else False
 
 
+def taken(*, sheet: Sheet, by: User) -> File:
+    """The file, if `by` manages every device in it now. Raises Refused: also where it is not there (any more)."""
+    if sheet.file is None or sheet.devices is None:
+        raise Refused("The file is kept for a day. Print the labels again.")
+    gone = len(sheet.devices) - Device.objects.manageable_by(by).filter(pk__among=sheet.devices).count()
+    if gone:
+        were = "1 of these devices is" if gone == 1 else f"{gone:,} of these devices are"
+        raise Refused(f"{were} no longer yours to manage. Print the labels of the others again.")
+    return sheet.file
+
+
 def make(pk: int) -> None:
     """Claims it, makes it, keeps it for a day; a second worker, or a second time, changes nothing."""
     started = Coalesce("started_at", Now())
@@ -92,10 +103,11 @@ def make(pk: int) -> None:
     sheet = Sheet.objects.select_related("by__organisation__root", "organisation").get(pk=pk)
 
     def draw_all() -> None:
+        drawn: list[int] = []
         with TemporaryFile() as out:
-            count = _write(_form(sheet), out, sheet.origin, sheet.total, partial(_written, sheet, lease))
+            count = _write(_form(sheet), out, sheet.origin, sheet.total, partial(_written, sheet, lease), drawn)
             out.seek(0)
-            _finish(sheet, lease, count, out)
+            _finish(sheet, lease, count, out, drawn)
 
     jobs.work(lease, draw_all, end=partial(_end, sheet, lease), why=_why)
 
@@ -123,8 +135,15 @@ def _asker(sheet: Sheet, by: User) -> User:
     return by
 
 
-def _write(form: SheetForm, out: IO[bytes], origin: str, total: int, written: pdf.Written = pdf.unheard) -> int:
-    return pdf.write_all(out, form.labels(), *_looks(form, origin), total=total, written=written)
+def _write(
+    form: SheetForm,
+    out: IO[bytes],
+    origin: str,
+    total: int,
+    written: pdf.Written = pdf.unheard,
+    drawn: list[int] | None = None,
+) -> int:
+    return pdf.write_all(out, form.labels(drawn), *_looks(form, origin), total=total, written=written)
 
 
 def _looks(form: LabelForm, origin: str) -> tuple[Options, Image | None]:
@@ -137,7 +156,7 @@ def _written(sheet: Sheet, lease: Lease[Sheet], done: int) -> None:
     live.announce([jobs.topic(sheet)])
 
 
-def _finish(sheet: Sheet, lease: Lease[Sheet], count: int, out: IO[bytes]) -> None:
+def _finish(sheet: Sheet, lease: Lease[Sheet], count: int, out: IO[bytes], drawn: list[int]) -> None:
     several = count > pdf.PART
     name = f"labels-{sheet.created_at:%Y-%m-%d}-{count}.{'zip' if several else 'pdf'}"
     kind = "application/zip" if several else "application/pdf"
@@ -145,7 +164,7 @@ def _finish(sheet: Sheet, lease: Lease[Sheet], count: int, out: IO[bytes]) -> No
         file = files.store(
             organisation=sheet.organisation, name=name, content_type=kind, chunks=_chunks(out), keep=KEPT
         )
-        lease.update(file=file, done=count, total=count)
+        lease.update(file=file, done=count, total=count, devices=drawn)
         lease.end(state=Sheet.State.DONE)
         assert sheet.by is not None
         _record(by=sheet.by, count=count, words=sheet.words)

@@ -81,7 +81,9 @@ def places(batch: Batch, originals: Originals) -> None:
     former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk"))
     said = {name: Subquery(former.values(text=KT(f"before__{name}"))) for name in ("name", "description")}
     said["tags"] = Subquery(former.values(tags=KeyTransform("tags", "before")))
-    assignments.restore_many(devices=batch.devices, to=befores, facts=said)
+    assignments.restore_many(
+        devices=batch.devices, to=befores, said=said, by=batch.action.by, action=str(batch.action.key)
+    )
     batch.record(Event.Kind.MOVED, [pk for pk in batch.keys if befores[pk]["assignment"]])
 
 

@@ -62,12 +62,14 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class Preview:
-    """`reasons`: words -> how many devices stay as they are for it. `losing`: groups that devices would leave."""
+    """`reasons`: words -> how many devices stay as they are for it. `losing`: groups that devices would leave;
+    `ending`: how many of these have credentials that would end."""
 
     total: int
     changing: int
     reasons: dict[str, int]
     losing: list[Share]
+    ending: int
     digest: str
 
     @property
@@ -92,14 +94,21 @@ def preview(devices: DeviceQuerySet, kind: str, params: Params) -> Preview:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row["verdict"]] = counts.get(row["verdict"], 0) + row["n"]
+    hands_over = kind in {Action.Kind.MOVE, Action.Kind.RELEASE}
     text = json.dumps([kind, params.as_json(), [list(row.values()) for row in rows]], default=str)
     return Preview(
         total=sum(counts.values()),
         changing=counts.get(CHANGE, 0),
         reasons={WORDS[code]: n for code, n in counts.items() if code != CHANGE},
-        losing=_losing(rows) if kind in {Action.Kind.MOVE, Action.Kind.RELEASE} else [],
+        losing=_losing(rows) if hands_over else [],
+        ending=_ending(judged(devices, kind, params)) if hands_over else 0,
         digest=hashlib.sha256(text.encode()).hexdigest()[:32],
     )
+
+
+def _ending(devices: DeviceQuerySet) -> int:
+    issued = Credential.objects.standing().filter(device=OuterRef("pk"), assignment__isnull=False)
+    return devices.filter(Exists(issued), verdict=CHANGE).order_by().count()  # type: ignore[misc]
 
 
 def _losing(rows: Iterable[dict[str, Any]]) -> list[Share]:

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import actions, deliveries, results, sealing, verdicts
+from devices import action_results, actions, deliveries, sealing, verdicts
 from devices.api import chosen
 from devices.api.files import CSV, FileView, holding
 from devices.forms.actions import params_form
@@ -88,6 +88,7 @@ class PreviewShown(Serializer):
     changing = serializers.IntegerField()
     staying = Reason(many=True, help_text="Devices that stay as they are.")
     leaving = Leaving(many=True, help_text="Groups that devices would leave.")
+    ending = serializers.IntegerField(help_text="Devices with credentials issued in those groups, which would end.")
     outside = serializers.IntegerField(help_text="Devices meant besides that you don't manage, or that don't exist.")
     digest = serializers.CharField()
 
@@ -190,6 +191,7 @@ class ActionPreview(ActionView):
             "changing": seen.changing,
             "staying": [{"reason": words, "devices": n} for words, n in seen.reasons.items()],
             "leaving": [{"group": share.group, "devices": share.number} for share in seen.losing],
+            "ending": seen.ending,
             "outside": selection.outside(),
             "digest": seen.digest,
         }
@@ -228,21 +230,29 @@ class ActionResult(FileView, ActionView):
         TAG,
         "Take an action's result",
         request=None,
-        responses=holding(CSV, "Serial, device ID, access key and secret of each device."),
+        responses=holding(CSV, "Serial, device ID, access key and secret of each device, or why it has none."),
     )
     def post(self, request: Request, key: UUID) -> HttpResponseBase:
-        """The secrets that it made, once, and only for whoever had them made. After that: `410`."""
+        """The secrets that it made, once, and only for whoever had them made. After that: `410`.
+
+        Of devices that you manage now, and only while they are the devices' credentials: what was made for devices that
+        left your groups is revoked.
+        """
         action = self.one(key)
         if action.delivery is None:
             raise Conflict("This action made no secrets.")
-        delivery = found(Delivery.objects.of(self.user), action=action)
+        found(Delivery.objects.of(self.user), action=action)
         if action.is_working:
             raise Conflict("The result is ready when the action has ended.")
         try:
-            secret = deliveries.take(delivery=delivery, by=self.user, what=f"action {action.key}")
+            secret = action_results.take(action=action, by=self.user)
         except (deliveries.Gone, sealing.Unsealable):
             raise Problem("gone") from None
-        return attachment(results.credentials(action, secret), f"credentials-{action.created_at:%Y-%m-%d}.csv")
+        except action_results.NothingLeft as nothing:
+            raise Problem("gone", str(nothing)) from None
+        return attachment(
+            action_results.lines(action, secret, self.user), f"credentials-{action.created_at:%Y-%m-%d}.csv"
+        )
 
 
 def _shown(action: Action) -> dict[str, object]:

@@ -36,6 +36,9 @@ class CredentialShown(Serializer):
     kind = serializers.ChoiceField(Credential.Kind.choices)
     access_key = serializers.CharField(help_text="Of a certificate its SHA-256.")
     works = serializers.BooleanField(help_text="Neither revoked nor past its end.")
+    factory = serializers.BooleanField(
+        help_text="The device had it before it came to its group: rotate, unless whoever made it may know the secret."
+    )
     by = serializers.CharField(help_text="Who had it made, if that is known.")
     created_at = serializers.DateTimeField(allow_null=True, help_text="Null: before the device came to its group.")
     used_at = serializers.DateTimeField(allow_null=True)
@@ -79,7 +82,7 @@ class Credentials(ApiView):
         device = _managed(self, serial)
         try:
             return _once(device, credentials.issue(device=device, by=self.user))
-        except credentials.TooMany as refusal:
+        except credentials.Refused as refusal:
             raise Conflict(str(refusal)) from None
 
 
@@ -92,7 +95,7 @@ class CredentialsRotate(ApiView):
         ends = RotateForm.LASTS[self.read(Ends)["ends"]]
         try:
             return _once(device, credentials.rotate(device=device, by=self.user, ends=ends))
-        except credentials.TooMany as refusal:
+        except credentials.Refused as refusal:
             raise Conflict(str(refusal)) from None
 
 
@@ -151,6 +154,7 @@ def _shown(entry: Entry) -> dict[str, object]:
     return {name: getattr(row, name) for name in plain} | {
         "id": row.pk,
         "works": entry.standing,
+        "factory": entry.factory,
         "by": entry.by,
         "created_at": entry.created_at,
         "used_at": entry.used_at,

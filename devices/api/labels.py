@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -21,7 +20,7 @@ from devices.labels.layout import TooSmall
 from devices.labels.symbol import LEAST_QUIET, Level
 from devices.models import Sheet
 from devices.views.labels import SIDE, origin
-from devices.views.sheets import parts
+from devices.views.sheets import attached
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
@@ -147,15 +146,14 @@ class SheetFile(FileView, SheetView):
         responses=holding("application/pdf", "PDF.") | holding("application/zip", "Several PDFs, of very many labels."),
     )
     def get(self, request: Request, key: UUID) -> HttpResponseBase:
-        """As often as it is wanted, for a day."""
+        """As often as it is wanted, for a day, while you manage its devices."""
         sheet = found(self.mine(), key=key)
         if sheet.state != Sheet.State.DONE:
             raise Conflict("There is no file (yet): see its `state`.")
-        if sheet.file is None:
-            raise Problem("gone", "The file is kept for a day. Print the labels again.")
-        name = content_disposition_header(as_attachment=True, filename=sheet.file.name) or ""
-        headers = {"Content-Disposition": name, "Content-Length": str(sheet.file.size)}
-        return StreamingHttpResponse(parts(sheet.file), content_type=sheet.file.content_type, headers=headers)
+        try:
+            return attached(printing.taken(sheet=sheet, by=self.user))
+        except printing.Refused as refusal:
+            raise Problem("gone", str(refusal)) from None
 
 
 class LabelView(FileView):

@@ -179,15 +179,19 @@ class SheetForm(LabelForm):
     def count(self) -> int:
         return self.devices().order_by().count()
 
-    def labels(self) -> Iterator[Label]:
-        """In the order of the serials given, else in which the devices were registered: that of an import's file."""
+    def labels(self, drawn: list[int] | None = None) -> Iterator[Label]:
+        """In the order of the serials given, else in which the devices were registered: that of an import's file.
+        `drawn` gets the primary key of each."""
+        drawn = [] if drawn is None else drawn
         rows = self.devices().order_by("pk").values_list("pk", "serial_key", "serial", "name", "model__name")
         if keys := self.cleaned_data["serials"]:
-            found = {row[1]: Label(row[2], row[3], row[4] or "") for row in rows}
-            yield from (found[key] for key in keys if key in found)
+            found = {row[1]: row for row in rows}
+            drawn += [found[key][0] for key in keys if key in found]
+            yield from (Label(*found[key][2:4], found[key][4] or "") for key in keys if key in found)
             return
         last = 0
         while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
+            drawn += [row[0] for row in chunk]
             yield from (Label(row[2], row[3], row[4] or "") for row in chunk)
             last = chunk[-1][0]
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Case, Q, When
-from django.db.models.functions import Now
-
-from devices import sealing
-from devices.credentials import digest
+from devices import credentials, sealing
 from devices.imports import source
 from devices.imports.reading import Bad, Unreadable
-from devices.models import Credential, Device, Problem
+from devices.models import Device, Problem
 from tenants.spreadsheet import neutral, text
 
 if TYPE_CHECKING:
@@ -58,25 +53,12 @@ def result_csv(importing: Import, key: bytes) -> Iterator[str]:
 
 def _secrets(key: bytes, made: dict[int, Made]) -> dict[int, list[str]]:
     """Access key, secret and error by row; the secret only while the credential is still the one that was made here."""
-    accesses = {row: sealing.access(key, row) for row in made}
-    stored = _stored([each.pk for each in made.values()])
-    found = {}
-    for row, access in accesses.items():
-        device, secret_hash, is_current = stored.get(access.key, (0, b"", False))
-        if is_current and device == made[row].pk and hmac.compare_digest(secret_hash, digest(access.secret)):
-            found[row] = [access.key, access.secret, ""]
-        elif device:
-            found[row] = ["", "", GONE]
-    return found
-
-
-def _stored(devices: list[int]) -> dict[str, tuple[int, bytes, bool]]:
-    """Device, hash, and whether it is neither revoked, expired nor being replaced."""
-    open_end = Q(expires_at=None) | Q(expires_at__gt=Now())
-    current = Case(When(open_end, revoked_at=None, superseded_by=None, then=True), default=False)
-    rows = Credential.objects.filter(device__among=devices).annotate(is_current=current)
-    fields = rows.values_list("access_key", "device_id", "secret_hash", "is_current")
-    return {key: (device, bytes(secret_hash), is_current) for key, device, secret_hash, is_current in fields}
+    accesses = {each.pk: sealing.access(key, row) for row, each in made.items()}
+    stand = credentials.still_stand(accesses)
+    given = {row: accesses[each.pk] for row, each in made.items() if each.pk in stand}
+    return {
+        row: [access.key, access.secret, ""] if stand[made[row].pk] else ["", "", GONE] for row, access in given.items()
+    }
 
 
 def _lines(

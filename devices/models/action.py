@@ -11,7 +11,7 @@ from django.urls import reverse
 from devices.models.delivery import Delivery
 from devices.models.device import Device
 from devices.models.job import Job
-from tenants.models import User
+from tenants.models import Role, User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -21,8 +21,8 @@ UNDO_HOURS = 24
 
 class ActionQuerySet(models.QuerySet["Action"]):
     def manageable_by(self, user: User | AnonymousUser) -> ActionQuerySet:
-        """One's own; to an admin of the whole organisation, everybody's in it."""
-        if not isinstance(user, User) or not user.is_active or user.organisation_id is None:
+        """An admin's own; to an admin of the whole organisation, everybody's in it."""
+        if not isinstance(user, User) or not user.reach(Role.ADMIN):
             return self.none()
         mine = self.filter(organisation=user.organisation_id)
         return mine if user.owns_organisation else mine.filter(by=user)

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from devices.models.device import Device
+from devices.models.device import Assignment, Device
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
@@ -39,6 +39,8 @@ class Credential(models.Model):
     access_key = models.CharField(max_length=64)
     secret_hash = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(db_default=Now())
+    # In which it was issued, and with which it ends; none: the factory's, which stays.
+    assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, blank=True, related_name="+", db_index=False)
     expires_at = models.DateTimeField(null=True, blank=True)  # not live from then on
     # Dies when this one is used first: a rotation that a device finishes by itself.
     superseded_by = models.ForeignKey(

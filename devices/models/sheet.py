@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class SheetQuerySet(models.QuerySet["Sheet"]):
     def of(self, user: User | AnonymousUser) -> SheetQuerySet:
         """What the user has asked for."""
-        return self.filter(by=user) if isinstance(user, User) and user.is_active else self.none()
+        own = self.defer("devices")
+        return own.filter(by=user) if isinstance(user, User) and user.is_active else own.none()
 
 
 class Sheet(Job):
@@ -36,6 +37,7 @@ class Sheet(Job):
     words = models.CharField(max_length=300)  # the same for people
     origin = models.CharField(max_length=200)  # of the site that the labels name
     file = models.ForeignKey(File, models.SET_NULL, null=True, blank=True, related_name="+")
+    devices = models.JSONField(null=True, blank=True)  # their primary keys: whoever takes the file still manages them
 
     objects = SheetQuerySet.as_manager()
 

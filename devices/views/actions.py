@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from devices import actions, deliveries, results, sealing
+from devices import action_results, actions, deliveries, sealing
 from devices.access import get_action
 from devices.acts import ACTS
 from devices.models import Action, Delivery, Device, DeviceModel, Touched
@@ -55,9 +55,10 @@ def action(request: SignedIn, key: UUID) -> HttpResponse:
     return _shown(request, get_action(request.user, key))
 
 
-def _shown(request: SignedIn, found: Action, *, status: int = 200, gone: bool = False) -> HttpResponse:
+def _shown(request: SignedIn, found: Action, *, status: int = 200, gone: str = "") -> HttpResponse:
     counts = Touched.objects.of(found).exclude(verdict__in=["", CHANGE]).order_by().values_list("verdict")
     left = Touched.objects.of(found).exclude(verdict__in=["", CHANGE]).order_by("device_id")[:LEFT]
+    result = _result(request.user, found)
     known = {
         each.pk: each for each in Device.objects.visible_to(request.user).filter(pk__in=[t.device_id for t in left])
     }
@@ -72,7 +73,8 @@ def _shown(request: SignedIn, found: Action, *, status: int = 200, gone: bool = 
         "left": [(known[each.device_id], WORDS[each.verdict]) for each in left if each.device_id in known],
         "undoable": Action.objects.manageable_by(request.user).undoable().filter(pk=found.pk).exists(),
         "undone": Action.objects.manageable_by(request.user).filter(undo_of=found).first(),
-        "result": _result(request.user, found),
+        "result": result,
+        "departed": action_results.left(found, request.user) if result else 0,
         "gone": gone,
     }
     template = "devices/_action.html" if request.htmx else "devices/action.html"
@@ -126,15 +128,19 @@ def undo(request: SignedIn, key: UUID) -> HttpResponse:
 @posted(back="devices:action")
 @never_cache
 def result(request: SignedIn, key: UUID) -> HttpResponse | StreamingHttpResponse:
-    """The secrets, once, to whoever had them made."""
+    """The secrets, once, to whoever had them made, of devices that they manage now."""
     found = get_action(request.user, key)
     delivery = Delivery.objects.of(request.user).filter(action=found).first()
     if delivery is None or found.is_working:
         return _shown(request, found, status=404)
     try:
-        secret = deliveries.take(delivery=delivery, by=request.user, what=f"action {found.key}")
+        secret = action_results.take(action=found, by=request.user)
     except (deliveries.Gone, sealing.Unsealable):
-        return _shown(request, found, status=410, gone=True)
-    answer = attachment(results.credentials(found, secret), f"credentials-{found.created_at:%Y-%m-%d}.csv")
+        return _shown(request, found, status=410, gone="taken")
+    except action_results.NothingLeft as nothing:
+        return _shown(request, found, status=410, gone=str(nothing))
+    answer = attachment(
+        action_results.lines(found, secret, request.user), f"credentials-{found.created_at:%Y-%m-%d}.csv"
+    )
     answer["Cache-Control"] = "no-store"
     return answer

@@ -54,8 +54,9 @@ def credential_list(request: SignedIn, serial: str) -> HttpResponse:
 
 def _page(request: SignedIn, device: Device, form: RotateForm, *, status: int = 200) -> HttpResponse:
     entries = keyring.entries(device)
+    standing = [entry for entry in entries if entry.standing]
     context = {"device": device, "entries": entries, "form": form, "max": credentials.MAX_LIVE}
-    context["standing"] = [entry for entry in entries if entry.standing]
+    context |= {"standing": standing, "factory": [entry for entry in standing if entry.factory]}
     return render(request, "devices/credentials.html", context, status=status)
 
 
@@ -63,7 +64,7 @@ def _page(request: SignedIn, device: Device, form: RotateForm, *, status: int = 
 def issue(request: SignedIn, device: Device) -> HttpResponse:
     try:
         issued = credentials.issue(device=device, by=request.user)
-    except credentials.TooMany as refusal:
+    except credentials.Refused as refusal:
         messages.error(request, str(refusal))
         return back_to(device)
     return _shown_once(request, device, issued)
@@ -76,7 +77,7 @@ def rotate(request: SignedIn, device: Device) -> HttpResponse:
         return _page(request, device, form, status=422)
     try:
         issued = credentials.rotate(device=device, by=request.user, ends=form.lasts)
-    except credentials.TooMany as refusal:
+    except credentials.Refused as refusal:
         messages.error(request, str(refusal))
         return back_to(device)
     return _shown_once(request, device, issued)

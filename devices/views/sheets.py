@@ -111,9 +111,14 @@ def _preview(request: SignedIn, form: SheetForm) -> dict[str, object]:
 @never_cache
 def sheet(request: SignedIn, key: UUID) -> HttpResponse:
     """The whole page, or for htmx the part that changes."""
-    context = {"sheet": (sheet := get_sheet(request.user, key)), **watching.shown(sheet)}
+    return _shown(request, get_sheet(request.user, key))
+
+
+def _shown(request: SignedIn, sheet: Sheet, *, refused: str = "", status: int = 200) -> HttpResponse:
+    context = {"sheet": sheet, "refused": refused, **watching.shown(sheet)}
     context |= {"fragment": "devices/_sheet.html", "stream": "devices:sheet-stream"}
-    return render(request, "devices/_sheet.html" if request.htmx else "devices/sheet.html", context)
+    template = "devices/_sheet.html" if request.htmx else "devices/sheet.html"
+    return render(request, template, context, status=status)
 
 
 @require_GET
@@ -126,13 +131,20 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
 @login_required
 @never_cache
 def sheet_file(request: SignedIn, key: UUID) -> HttpResponseBase:
-    """As often as it is wanted, for a day."""
+    """As often as it is wanted, for a day, by whoever manages its devices then."""
     sheet = get_sheet(request.user, key)
     if sheet.file is None:
         return redirect(sheet)
-    name = content_disposition_header(as_attachment=True, filename=sheet.file.name) or ""
-    headers = {"Content-Disposition": name, "Content-Length": str(sheet.file.size)}
-    return StreamingHttpResponse(parts(sheet.file), content_type=sheet.file.content_type, headers=headers)
+    try:
+        return attached(printing.taken(sheet=sheet, by=request.user))
+    except printing.Refused as refusal:
+        return _shown(request, sheet, refused=str(refusal), status=410)
+
+
+def attached(file: File) -> StreamingHttpResponse:
+    name = content_disposition_header(as_attachment=True, filename=file.name) or ""
+    headers = {"Content-Disposition": name, "Content-Length": str(file.size)}
+    return StreamingHttpResponse(parts(file), content_type=file.content_type, headers=headers)
 
 
 async def parts(file: File) -> AsyncIterator[bytes]:

@@ -64,7 +64,7 @@ def test_the_secret_is_shown_once_and_works(mine: Client, world: World) -> None:
     assert credentials.authenticate(access_key=key, access_secret=secret) == device
     assert body.count(secret) == 1
     kinds = Event.objects.filter(device=device).order_by("id").values_list("kind", "by")
-    assert list(kinds) == [(kind, world.owner.pk) for kind in ("registered", "provisioned", "credential-issued")]
+    assert list(kinds) == [(kind, world.owner.pk) for kind in ("registered", "credential-issued", "provisioned")]
     again = post(mine, world)
     assert again.status_code == 422
     assert "already" in again.content.decode()
