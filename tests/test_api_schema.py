@@ -147,6 +147,7 @@ def fuzz(
     run()
 
 
+@pytest.mark.django_db
 def test_the_documentation_is_the_document(client: Client) -> None:
     page = client.get(reverse("api-docs")).content.decode()
     assert all(f'id="{operation}"' in page for operation in OPERATIONS)
