@@ -17,7 +17,7 @@ urlpatterns = [
     path("api/v1/openapi.json", api.schema_json, name="api-schema"),
     path("api/v1/openapi.yaml", api.schema_yaml, name="api-schema-yaml"),
     path("api/docs/", api.docs, name="api-docs"),
-    path("accounts/", include("tenants.account_urls")),
+    path("accounts/", include("tenants.accounts.urls")),
     path("", include("tenants.urls")),
     path("", include("devices.urls")),
     path("", include("telemetry.urls")),

@@ -24,8 +24,8 @@ from provisioning import windows
 from provisioning.access import find_registrable, find_visible, get_window
 from provisioning.forms import PlaceForm, ScanForm
 from provisioning.models import Window
-from tenants import signins
 from tenants.access import require_technician
+from tenants.accounts import sessions
 from tenants.models import User
 from tenants.posted import posted
 
@@ -137,7 +137,9 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     user = cast("User", await request.auser())
     await sync_to_async(get_window)(user, key)
     last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    return live.response(windows.topic(key), partial(progress, signins.standing(user, request.session), key), last=last)
+    return live.response(
+        windows.topic(key), partial(progress, sessions.standing(user, request.session), key), last=last
+    )
 
 
 def progress(users: QuerySet[User], key: UUID) -> live.Seen | None:

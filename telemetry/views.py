@@ -18,7 +18,8 @@ from telemetry import series as history
 from telemetry import spans, state
 from telemetry.models import Report
 from telemetry.watch import Watch
-from tenants import keys, signins
+from tenants import keys
+from tenants.accounts import sessions
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -67,7 +68,7 @@ async def stream(request: HttpRequest, serial: str) -> StreamingHttpResponse:
     user = cast("User", await request.auser())
     device = await sync_to_async(get_device)(user, serial)
     last = request.headers.get("Last-Event-ID") or request.GET.get("last", "")
-    watch = Watch(users=signins.standing(user, request.session), device_id=device.pk)
+    watch = Watch(users=sessions.standing(user, request.session), device_id=device.pk)
     return devices.live.response(f"device:{device.device_id}", watch, last=last, spacing=SPACING)
 
 

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from tenants.accounts import views as accounts
 from tenants.api import changes as api_changes
 from tenants.api import groups as api
 from tenants.api import invitations as api_invitations
@@ -7,15 +8,15 @@ from tenants.api import me
 from tenants.api import people as api_people
 from tenants.api import settings as api_settings
 from tenants.api import tokens as api_tokens
-from tenants.views import account, changes, groups, invitations, people, settings, tokens
+from tenants.views import changes, groups, invitations, people, settings, tokens
 
 app_name = "tenants"
 urlpatterns = [
-    path("account/", account.account, name="account"),
-    path("account/sign-out/", account.sign_out_everywhere, name="sign-out-everywhere"),
-    path("account/leave/", account.leave, name="leave"),
-    path("theme/<slug:slug>-<str:digest>.css", account.theme, name="theme"),
-    path("logo/<slug:slug>-<str:digest>.png", account.logo, name="logo"),
+    path("account/", accounts.account, name="account"),
+    path("account/sign-out/", accounts.sign_out_everywhere, name="sign-out-everywhere"),
+    path("account/leave/", accounts.leave, name="leave"),
+    path("theme/<slug:slug>-<str:digest>.css", accounts.theme, name="theme"),
+    path("logo/<slug:slug>-<str:digest>.png", accounts.logo, name="logo"),
     path("groups/", groups.groups, name="groups"),
     path("groups/choices/", groups.choices, name="group-choices"),
     path("groups/<int:pk>/", groups.group, name="group"),

@@ -11,7 +11,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from devices import jobs, live
-from tenants import signins
+from tenants.accounts import sessions
 from tenants.models import User
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def stream(request: HttpRequest, gate: Gate, key: UUID) -> StreamingHttpRe
     user = cast("User", await request.auser())
     job = await sync_to_async(gate)(user, key)
     last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    check = partial(seen, signins.standing(user, request.session), gate, key)
+    check = partial(seen, sessions.standing(user, request.session), gate, key)
     return live.response(jobs.topic(job), check, last=last, spacing=SPACING)
 
 
