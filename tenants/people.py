@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 
-from tenants import changes
+from tenants import changes, tokens
 from tenants.models import Group, Membership, Organisation, Role, User
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def change_role(*, membership: Membership, role: Role, by: User) -> None:
         lock(group.root_path)
         if Membership.objects.filter(pk=membership.pk, role=before).update(role=role) != 1:
             raise Stale
-        _settle(user, group, lost=role < before)
+        _settle(user, group, lost=role < before, by=by)
         what = f"{user} became {role.label} of {group}, was {before.label}"
         changes.record(group=group, by=by, what=what, user=user.pk, role=[before.label, role.label])
 
@@ -42,7 +42,7 @@ def remove(*, membership: Membership, by: User) -> None:
         lock(group.root_path)
         if not Membership.objects.filter(pk=membership.pk, role=before).delete()[0]:
             raise Stale
-        _settle(user, group, lost=True)
+        _settle(user, group, lost=True, by=by)
         what = f"{user} is no longer {before.label} of {group}"
         changes.record(group=group, by=by, what=what, user=user.pk, role=[before.label, None])
 
@@ -54,7 +54,7 @@ def set_active(*, user: User, active: bool, by: User) -> None:
         lock(root.path)
         if User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active) != 1:
             raise Stale
-        _settle(user, root, lost=not active)
+        _settle(user, root, lost=not active, by=by)
         changes.record(group=root, by=by, what=f"{user} {'enabled' if active else 'disabled'}", user=user.pk)
 
 
@@ -67,14 +67,16 @@ def expel(*, user: User, by: User) -> None:
             raise Stale
         lost = [f"{row.get_role_display()} of {row.group}" for row in user.memberships.select_related("group")]
         user.memberships.all().delete()
-        _settle(user, root, lost=True)
+        _settle(user, root, lost=True, by=by)
         what = f"{user} left the organisation" if by == user else f"{user} removed from the organisation"
         changes.record(group=root, by=by, what=what, user=user.pk, roles=lost)
 
 
-def end_sessions(*, user: User) -> None:
-    """Sign somebody out everywhere: sessions at once, open streams at their next heartbeat."""
-    User.objects.filter(pk=user.pk).update(epoch=F("epoch") + 1)
+def end_sessions(*, user: User, by: User) -> None:
+    """Sign somebody out everywhere: sessions at once, open streams at their next heartbeat, API tokens for good."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(epoch=F("epoch") + 1)
+        tokens.revoke_all(user=user, by=by)
 
 
 def admins(path: str) -> QuerySet[User]:
@@ -89,13 +91,13 @@ def lock(path: str) -> Organisation:
     return Organisation.objects.select_for_update(no_key=True, of=("self",)).defer("logo").get(root__path=path)
 
 
-def _settle(user: User, group: Group, *, lost: bool) -> None:
+def _settle(user: User, group: Group, *, lost: bool, by: User) -> None:
     """After a right was changed: refuse if that leaves nobody in charge; end what the lost right kept open."""
     if not lost:
         return
     if group.is_root() and not admins(group.path).exists():
         raise ValidationError(LAST)
-    end_sessions(user=user)
+    end_sessions(user=user, by=by)
 
 
 def _root(user: User) -> Group:

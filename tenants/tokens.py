@@ -17,12 +17,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from tenants import changes
-from tenants.models import ApiToken, Role
+from tenants.models import ApiToken, Role, User
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tenants.models import Group, User
+    from tenants.models import Group
 
 PREFIX = "hdo_"  # lets scanners for leaked secrets recognise one
 SHOWN = 10
@@ -43,6 +43,7 @@ def create(*, by: User, name: str, group: Group, role: int, expires_at: datetime
         raise ValidationError("A token can't do more than you may.")
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
+        _hold(by)
         token = ApiToken.objects.create(
             user=by,
             organisation=by.organisation,
@@ -66,6 +67,17 @@ def revoke(*, token: ApiToken, by: User) -> bool:
     return True
 
 
+def revoke_all(*, user: User, by: User) -> list[str]:
+    """Revoke what acts for somebody who is signed out everywhere; the names of what was revoked."""
+    with transaction.atomic():
+        standing = ApiToken.objects.filter(user=user, revoked_at=None).select_related("group")
+        rows = list(standing.select_for_update(of=("self",), no_key=True).order_by("pk"))
+        standing.filter(pk__in=[token.pk for token in rows]).update(revoked_at=Now())
+        for token in rows:
+            _record(token, by, f"API token {token.name} of {user} revoked: they were signed out everywhere")
+    return [token.name for token in rows]
+
+
 def find(secret: str) -> ApiToken | None:
     """The live token whose secret this is, and its user with grants narrowed to it: two queries."""
     live = ApiToken.objects.live().select_related("user", "group")
@@ -82,6 +94,13 @@ def used(token: ApiToken) -> None:
         return
     stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - USED_EVERY)
     ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=Now())
+
+
+def _hold(user: User) -> None:
+    """Let whoever signs the person out everywhere wait; refuse if that has happened since they were asked."""
+    current = User.objects.select_for_update(no_key=True).filter(pk=user.pk, epoch=user.epoch, is_active=True)
+    if not current.exists():
+        raise ValidationError("You were signed out meanwhile, and no token was made. Sign in again.")
 
 
 def _digest(secret: str) -> bytes:

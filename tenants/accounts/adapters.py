@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.db import transaction
+
+from tenants import people
+from tenants.accounts import sealing
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -19,6 +23,12 @@ class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
         "incorrect_code": "This code does not fit. Enter the one that the app shows now, and check its clock.",
     }
 
+    def encrypt(self, text: str) -> str:
+        return sealing.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return sealing.unseal(encrypted_text)
+
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages: ClassVar = {
@@ -30,8 +40,11 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
     def set_password(self, user: User, password: str) -> None:
-        user.epoch += 1  # open streams end with the sessions
-        super().set_password(user, password)
+        with transaction.atomic():
+            people.end_sessions(user=user, by=user)
+            user.refresh_from_db(fields=["epoch"])
+            user.set_password(password)
+            user.save(update_fields=["password"])
 
     def is_safe_url(self, url: str) -> bool:
         try:

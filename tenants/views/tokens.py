@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -38,7 +39,11 @@ def token_create(request: SignedIn) -> HttpResponse:
     form = TokenForm(request.POST, user=request.user)
     if not form.is_valid():
         return _page(request, form, status=422)
-    made = operations.create(by=request.user, **form.made)
+    try:
+        made = operations.create(by=request.user, **form.made)
+    except ValidationError as error:
+        form.add_error(None, error)
+        return _page(request, form, status=409)
     site = f"{request.scheme}://{request.get_host()}"
     return render(request, "tenants/token.html", {"token": made.token, "secret": made.secret, "site": site})
 

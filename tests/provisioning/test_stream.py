@@ -102,7 +102,7 @@ def test_losing_the_right_ends_the_stream(world: World, take_away: str) -> None:
         elif take_away == "membership":
             world.technician.memberships.all().delete()
         elif take_away == "epoch":
-            people.end_sessions(user=world.technician)
+            people.end_sessions(user=world.technician, by=world.technician)
         elif take_away == "session":
             Session.objects.all().delete()
         else:

@@ -138,7 +138,7 @@ def leave(world: World) -> None:
 
 
 def lose_phone(world: World) -> None:
-    people.end_sessions(user=world.viewer)
+    people.end_sessions(user=world.viewer, by=world.viewer)
 
 
 def sign_out(world: World) -> None:

@@ -56,7 +56,7 @@ class Command(BaseCommand):
         user = _create_with_admin(name, slug, email, asked)
         self.stdout.write(f"Organisation {name} is there; {user.email} is its admin.")
         if not asked:
-            self.stdout.write(f"Set the password, within three days, at <this site>{_reset_path(user)}")
+            self.stdout.write(f"Set the password, within a day, at <this site>{_reset_path(user)}")
 
 
 def _ask() -> str:

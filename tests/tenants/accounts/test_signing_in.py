@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
-from django.core.cache import cache
 from django.test import Client
 
 from tests.builders import PASSWORD
@@ -29,11 +28,6 @@ OWN = [
     "/accounts/reauthenticate/",
     "/accounts/2fa/",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _no_tries_yet() -> None:
-    cache.clear()  # the limits count there
 
 
 def sign_in(client: Client, email: str = "viewer@sadler.example", password: str = PASSWORD, **more: str) -> Any:
@@ -167,11 +161,11 @@ def test_reset_tells_nobody_who_has_an_account(client: Client, world: World, mai
     assert mailoutbox == []
 
 
-def activate(client: Client) -> str:
+def activate(client: Client, password: str = PASSWORD) -> str:
     """Set up the second factor as a person would; the secret."""
     page = client.get("/accounts/2fa/totp/activate/")
     assert "reauthenticate" in page["Location"]
-    assert client.post(page["Location"], {"password": PASSWORD})["Location"] == "/accounts/2fa/totp/activate/"
+    assert client.post(page["Location"], {"password": password})["Location"] == "/accounts/2fa/totp/activate/"
     body = client.get("/accounts/2fa/totp/activate/").content.decode()
     assert 'src="data:image/svg+xml;base64,' in body
     assert 'inputmode="numeric"' in body

@@ -1,0 +1,151 @@
+"""A token ends with the state of its person in which it was made: whatever signs them out everywhere revokes it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core import mail
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from tenants import invitations, people, tokens
+from tenants.models import ApiToken, Change, Role
+from tests.builders import PASSWORD
+
+if TYPE_CHECKING:
+    from tenants.models import User
+    from tests.conftest import World
+
+ME = "/api/v1/me/"
+NEW = "another horse entirely"
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(type(user).objects.get(pk=user.pk))  # as it is by now
+    return client
+
+
+def person(world: World, name: str, **data: object) -> None:
+    url = reverse(f"tenants:{name}", kwargs={"pk": world.technician.pk})
+    assert signed_in(world.owner).post(url, data).status_code == 302
+
+
+def change_password(world: World) -> None:
+    data = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    assert signed_in(world.technician).post("/accounts/password/change/", data).status_code == 302
+
+
+def reset_password(world: World) -> None:
+    client = Client()
+    client.post("/accounts/password/reset/", {"email": world.technician.email})
+    [link] = re.findall(r"(/accounts/password/reset/key/\S+)", str(mail.outbox[-1].body))
+    answer = client.post(client.get(link)["Location"], {"password1": NEW, "password2": NEW})
+    assert answer.status_code == 302
+
+
+def sign_out_everywhere(world: World) -> None:
+    signed_in(world.technician).post(reverse("tenants:sign-out-everywhere"))
+
+
+def disable_and_enable(world: World) -> None:
+    person(world, "person-active", active="0")
+    person(world, "person-active", active="1")
+
+
+def demote_and_promote(world: World) -> None:
+    membership = str(world.technician.memberships.get().pk)
+    person(world, "person-role", membership=membership, role=Role.VIEWER.value)
+    person(world, "person-role", membership=membership, role=Role.TECHNICIAN.value)
+
+
+def invite_again(world: World) -> None:
+    made = invitations.prepare(email=world.technician.email, group=world.sadler, role=Role.TECHNICIAN, by=world.owner)
+    client = signed_in(world.technician)
+    client.get(reverse("tenants:invitation", kwargs={"token": made.token}))
+    assert client.post(reverse("tenants:accept"))["Location"] == "/"
+
+
+def remove_and_invite(world: World) -> None:
+    person(world, "person-role-remove", membership=str(world.technician.memberships.get().pk))
+    invite_again(world)
+
+
+def expel_and_invite(world: World) -> None:
+    person(world, "person-remove")
+    invite_again(world)
+
+
+def leave_and_be_invited(world: World) -> None:
+    signed_in(world.technician).post(reverse("tenants:leave"))
+    invite_again(world)
+
+
+ENDS = [
+    change_password,
+    reset_password,
+    sign_out_everywhere,
+    disable_and_enable,
+    demote_and_promote,
+    remove_and_invite,
+    expel_and_invite,
+    leave_and_be_invited,
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_ends_a_token_for_good(end: object, world: World) -> None:
+    made = tokens.create(by=world.technician, name="Script", group=world.sadler, role=Role.TECHNICIAN)
+    other = tokens.create(by=world.viewer, name="Other", group=world.sadler, role=Role.VIEWER)
+    headers = {"Authorization": f"Bearer {made.secret}"}
+    assert Client().get(ME, headers=headers).status_code == 200
+    end(world)  # type: ignore[operator]
+    assert Client().get(ME, headers=headers).status_code == 401
+    assert Change.objects.filter(what__contains="API token Script of", what__endswith="signed out everywhere").exists()
+    other.token.refresh_from_db()
+    assert other.token.revoked_at is None
+
+
+def test_a_new_role_ends_none(world: World) -> None:
+    made = tokens.create(by=world.technician, name="Script", group=world.sadler, role=Role.TECHNICIAN)
+    invitation = invitations.prepare(email=world.technician.email, group=world.tekton, role=Role.VIEWER, by=world.owner)
+    invitations.accept(invitation=invitation.invitation, user=world.technician)
+    assert tokens.find(made.secret)
+
+
+def test_a_token_made_from_an_ended_session_is_none(world: World) -> None:
+    ended = type(world.technician).objects.get(pk=world.technician.pk)
+    people.end_sessions(user=world.technician, by=world.technician)
+    with pytest.raises(ValidationError, match="signed out meanwhile"):
+        tokens.create(by=ended, name="Script", group=world.sadler, role=Role.VIEWER)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_made_while_signed_out_everywhere(world: World) -> None:
+    """Whichever comes first, no token is left over."""
+
+    def make(index: int) -> None:
+        try:
+            user = type(world.technician).objects.get(pk=world.technician.pk)
+            barrier.wait()
+            tokens.create(by=user, name=f"Script {index}", group=world.sadler, role=Role.VIEWER)
+        except ValidationError:
+            pass
+        finally:
+            connection.close()
+
+    barrier = threading.Barrier(5)
+    threads = [threading.Thread(target=make, args=[index]) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    people.end_sessions(user=world.technician, by=world.technician)
+    for thread in threads:
+        thread.join()
+    assert not ApiToken.objects.filter(revoked_at=None).exists()
