@@ -19,7 +19,7 @@ RUN DEMO=1 python manage.py collectstatic --noinput --verbosity 0 \
 USER handover
 EXPOSE 8000
 CMD ["uvicorn", "config.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "5", \
-     "--no-server-header", "--no-access-log", "--http", "config.connections:Connection"]
+     "--no-proxy-headers", "--no-server-header", "--no-access-log", "--http", "config.connections:Connection"]
 
 FROM site AS simulator
 USER root

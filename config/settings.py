@@ -19,9 +19,24 @@ DEBUG = False
 
 INSECURE_SECRET = "only-for-the-demo-on-this-machine-never-for-production"  # noqa: S105
 SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_SECRET)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 if not DEMO and SECRET_KEY == INSECURE_SECRET:
     raise ImproperlyConfigured("Set SECRET_KEY to a secret of your own (or DEMO=1 to try Handover out).")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+
+
+def refuse_weak(name: str, secret: str, length: int) -> None:
+    """Raise if a guess could find it: too short, of few different characters, or an example's."""
+    known = re.search(r"django-insecure|change.?me|your.?secret|placeholder|example|handover", secret, re.IGNORECASE)
+    if len(secret) < length or len(set(secret)) < 10 or known:
+        raise ImproperlyConfigured(
+            f"{name} can be guessed. Give {length} random characters or more: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
+        )
+
+
+if not DEMO:
+    for secret_key in (SECRET_KEY, *SECRET_KEY_FALLBACKS):
+        refuse_weak("SECRET_KEY", secret_key, 50)
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEMO else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -142,6 +157,8 @@ MQTT_LONGEST_BAN_SECONDS = env.float("MQTT_LONGEST_BAN_SECONDS", default=3600.0)
 """The ban doubles from the first to the second."""
 BROKER_AUTH_SECRET = env.str("BROKER_AUTH_SECRET", default="")
 """Shared with the broker that asks us over HTTP; without it those endpoints are closed."""
+if BROKER_AUTH_SECRET and not DEMO:
+    refuse_weak("BROKER_AUTH_SECRET", BROKER_AUTH_SECRET, 20)
 
 CACHES = {"default": {"BACKEND": "config.cache.LenientRedisCache", "LOCATION": REDIS_URL}}
 
@@ -280,11 +297,16 @@ HTTPS = env.bool("HTTPS", default=not DEMO)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:  # no other host, and no page without TLS, can set these
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie besides
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=HTTPS)
 SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^broker/"]  # asked inside the net
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # limits on signing in count the client's address, not the proxy's
 
@@ -307,6 +329,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "tenants.api.schema.Schema",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "tenants.api.handler.handler",
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Handover",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from config import connections
+from config.demo.parts import Parts
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -78,3 +80,11 @@ def test_only_the_proxy_is_open_to_strangers() -> None:
     assert "ports" not in SERVICES["web"]
     assert OURS["web"]["environment"]["BEHIND_PROXY"].endswith(":-1}")
     assert any(volume.startswith("./docker/haproxy/haproxy.cfg:") for volume in SERVICES["proxy"]["volumes"])
+
+
+def test_no_server_trusts_what_a_request_says_of_its_address() -> None:
+    """uvicorn believes X-Forwarded-For from this machine unless told otherwise."""
+    commands = [DOCKERFILE.split("CMD")[1], inspect.getsource(Parts._web)]
+    commands += [line for line in OPERATIONS.splitlines() if "uvicorn config.asgi" in line]
+    assert len(commands) > 2
+    assert [command for command in commands if "--no-proxy-headers" not in command] == []

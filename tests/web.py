@@ -34,7 +34,7 @@ class Browser:
         return self._open(Request(self.base + path, headers=headers))
 
     def post(self, path: str, **fields: str) -> Page:
-        token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), None)
+        token = next((cookie.value for cookie in self.cookies if "csrf" in cookie.name), None)
         body = urlencode({"csrfmiddlewaretoken": token or "", **fields}).encode()
         return self._open(Request(self.base + path, data=body, headers={"Referer": self.base + path}))
 
