@@ -17,5 +17,5 @@ class ResetTokens(PasswordResetTokenGenerator):
     the second factor.
     """
 
-    def _make_hash_value(self, user: User, timestamp: int) -> str:  # type: ignore[override]
-        return f"{super()._make_hash_value(user, timestamp)}{user.epoch}"  # type: ignore[arg-type]
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        return f"{super()._make_hash_value(user, timestamp)}{user.epoch}"

@@ -21,7 +21,7 @@ RESET = "/accounts/password/reset/"
 NEW = "another horse entirely"
 
 
-def rows() -> dict[str, list[object]]:
+def rows() -> dict[str, list[str]]:
     """All that the database holds of people and what belongs to them."""
     found = {}
     with connection.cursor() as cursor:
