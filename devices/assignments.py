@@ -22,8 +22,12 @@ class Moved(Exception):
     """The device or the group changed meanwhile; nothing was done."""
 
 
-def assign(*, device: Device, group: Group, name: str, model: DeviceModel | None, by: User) -> Assignment:
-    """Open an assignment, closing the one that `device` was read with. Raises `Moved` if either is stale."""
+def assign(*, device: Device, group: Group, name: str | None, model: DeviceModel | None, by: User) -> Assignment:
+    """Open an assignment, closing the one that `device` was read with. Raises `Moved` if either is stale.
+
+    Without a name it keeps its own where nobody else gave it: what a former group called it stays behind."""
+    if name is None:
+        name = device.name if device.group_id in (None, group.pk) else device.serial
     with transaction.atomic():
         _lock_leaf(group)
         _hold(device)

@@ -51,7 +51,9 @@ def _row(device: Device, above: dict[str, str]) -> list[str]:
     path = " › ".join(filter(None, [above.get(group.path, ""), group.name])) if group else ""
     tags = "; ".join(f"{key}: {value}" for key, value in sorted(device.tags.items()))
     said = [device.serial, device.device_id, device.name, path, str(device.model or ""), str(device.version.recipe)]
-    times = [_time(at) for at in (device.registered_at, device.activated_at, device.last_seen_at)]
+    times = [
+        _time(at) for at in (device.registered_at, device.since_assigned(device.activated_at), device.last_seen_at)
+    ]
     return [*map(neutral, said), neutral(tags), Device.Status(device.status).label, *times]
 
 

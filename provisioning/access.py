@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from tenants.access import Viewer
+    from tenants.models import ApiToken
 
 
 def find_registrable(user: Viewer, candidates: Sequence[str]) -> Device | None:
@@ -27,8 +28,8 @@ def find_visible(user: Viewer, candidates: Sequence[str]) -> Device | None:
     return _first(Device.objects.visible_to(user).select_related("group"), candidates)
 
 
-def get_window(user: Viewer, key: UUID) -> Window:
-    scope = Window.objects.visible_to(user).with_state()
+def get_window(user: Viewer, key: UUID, token: ApiToken | None = None) -> Window:
+    scope = Window.objects.visible_to(user, token).with_state()
     return found(scope.select_related("device__organisation", "device__group", "device__model"), key=key)
 
 

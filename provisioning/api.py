@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
+from devices.api import chosen
 from provisioning import labels
 from provisioning import windows as operations
 from provisioning.access import find_registrable, get_window
@@ -51,7 +52,11 @@ class Windows(ApiView):
     @described("Windows", "Open a window", request=Scan, responses={201: WindowShown})
     @idempotent()
     def post(self, request: Request) -> Response:
-        """On the device whose label says `text`: 404 as if absent; 409 while somebody else's is open."""
+        """On the device whose label says `text`: 404 as if absent; 409 while somebody else's is open.
+
+        A token for less than the whole organisation meets the windows that were opened with it, and no others of
+        its person.
+        """
         user = require_technician(self.user)
         text = self.read(Scan)["text"]
         try:
@@ -62,19 +67,24 @@ class Windows(ApiView):
         if device is None:
             raise NotFound
         try:
-            opened = operations.open_window(device=device, by=user)
+            opened = operations.open_window(device=device, by=user, token=chosen.narrow(request, user))
         except operations.Busy as busy:
-            raise Conflict(f"Somebody else is registering this device until {busy.until.isoformat()}.") from None
+            who = (
+                "You have opened a window on this device in another way"
+                if busy.own
+                else "Somebody else is registering it"
+            )
+            raise Conflict(f"{who}, until {busy.until.isoformat()}.") from None
         except operations.Barred as barred:
             raise Conflict(str(barred)) from None
         location = reverse("provisioning:api-window", kwargs={"key": opened.key})
-        return Response(_shown(get_window(user, opened.key)), status=201, headers={"Location": location})
+        return Response(_shown(_own(self, opened.key)), status=201, headers={"Location": location})
 
 
 class OneWindow(ApiView):
     @described("Windows", "Watch a window", responses=WindowShown)
     def get(self, request: Request, key: UUID) -> Response:
-        return Response(_shown(get_window(self.user, key)))
+        return Response(_shown(_own(self, key)))
 
 
 class CompleteWindow(ApiView):
@@ -82,7 +92,7 @@ class CompleteWindow(ApiView):
     def post(self, request: Request, key: UUID) -> Response:
         """Once the button was pressed, and until the deadline."""
         user = require_technician(self.user)
-        found = get_window(user, key)
+        found = _own(self, key)
         if not isinstance(request.data, dict):
             raise ValidationError({"non_field_errors": ["Send an object with name, group and model."]})
         form = PlaceForm(request.data, user=user, device=found.device)
@@ -95,16 +105,20 @@ class CompleteWindow(ApiView):
             raise Conflict(why) from None
         except operations.Barred as barred:
             raise Conflict(str(barred)) from None
-        return Response(_shown(get_window(user, key)))
+        return Response(_shown(_own(self, key)))
 
 
 class CancelWindow(ApiView):
     @described("Windows", "Cancel a window", request=None, responses=WindowShown)
     def post(self, request: Request, key: UUID) -> Response:
         user = require_technician(self.user)
-        if not operations.cancel(window=get_window(user, key), by=user):
+        if not operations.cancel(window=_own(self, key), by=user):
             raise Conflict("The window is no longer open.")
-        return Response(_shown(get_window(user, key)))
+        return Response(_shown(_own(self, key)))
+
+
+def _own(view: ApiView, key: UUID) -> Window:
+    return get_window(view.user, key, chosen.narrow(view.request, view.user))
 
 
 def _shown(found: Window) -> dict[str, object]:

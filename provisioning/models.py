@@ -10,7 +10,7 @@ from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Now
 
 from devices.models import Device
-from tenants.models import Role, User
+from tenants.models import ApiToken, Role, User
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 
 class WindowQuerySet(models.QuerySet["Window"]):
-    def visible_to(self, user: User | AnonymousUser) -> WindowQuerySet:
-        """The user's own windows, while they may still register devices in that organisation."""
+    def visible_to(self, user: User | AnonymousUser, token: ApiToken | None = None) -> WindowQuerySet:
+        """The user's own windows, while they may still register devices in that organisation.
+
+        Of a `token` that may less than its person, those opened with it."""
         if not isinstance(user, User) or not user.reach(Role.TECHNICIAN):
             return self.none()
-        return self.filter(technician=user, device__organisation=user.organisation_id)
+        return self.opened_by(user, token).filter(device__organisation=user.organisation_id)
+
+    def opened_by(self, user: User, token: ApiToken | None) -> WindowQuerySet:
+        return self.filter(technician=user, token=token) if token else self.filter(technician=user)
 
     def open(self) -> WindowQuerySet:
         """By the database's clock; nobody needs to close a window for it to end."""
@@ -64,6 +69,8 @@ class Window(models.Model):
     key = models.UUIDField(unique=True, default=uuid4, editable=False)
     device = models.ForeignKey(Device, models.CASCADE, related_name="windows")
     technician = models.ForeignKey(User, models.CASCADE, related_name="windows")
+    # With which it was opened: one that may less than its person meets no other window of theirs.
+    token = models.ForeignKey(ApiToken, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
     opened_at = models.DateTimeField(db_default=Now())
     deadline = models.DateTimeField()
     pressed_at = models.DateTimeField(null=True, blank=True)

@@ -20,13 +20,15 @@ from tenants.models import Group, User
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tenants.models import ApiToken
+
 
 class Busy(Exception):
-    """Somebody else is registering this device."""
+    """Somebody else is registering this device; with `own` the same person, in another way than by this token."""
 
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime, *, own: bool = False) -> None:
         super().__init__(f"until {until}")
-        self.until = until
+        self.until, self.own = until, own
 
 
 class Barred(Exception):
@@ -52,27 +54,28 @@ WHY_BARRED = {
 }
 
 
-def open_window(*, device: Device, by: User) -> Window:
-    """A fresh window; the same technician's earlier one is superseded. Raises `Busy` for somebody else's, `Barred`."""
+def open_window(*, device: Device, by: User, token: ApiToken | None = None) -> Window:
+    """A fresh window; the same technician's earlier one is superseded, with a `token` that may less than its person the
+    one opened with it. Raises `Busy` for any other, `Barred`."""
     for _ in range(3):  # two scans of one technician at once: the later one supersedes
         try:
-            return _open(device, by)
+            return _open(device, by, token)
         except IntegrityError:
-            theirs = Window.objects.open().filter(device=device).exclude(technician=by).first()
-            if theirs:
-                raise Busy(theirs.deadline) from None
+            there = Window.objects.open().filter(device=device)
+            if theirs := there.exclude(pk__in=there.opened_by(by, token).values("pk")).first():
+                raise Busy(theirs.deadline, own=theirs.technician_id == by.pk) from None
     raise Busy(device.windows.latest("opened_at").deadline)
 
 
 @transaction.atomic
-def _open(device: Device, by: User) -> Window:
+def _open(device: Device, by: User, token: ApiToken | None) -> Window:
     refuse_barred(device)
     unclosed = Window.objects.filter(device=device, closed_at=None)
     unclosed.filter(deadline__lte=Now()).update(closed_at=F("deadline"), outcome=Window.State.EXPIRED)
-    mine = list(unclosed.filter(technician=by).values_list("key", flat=True))
-    unclosed.filter(technician=by).update(closed_at=Now(), outcome=Window.State.SUPERSEDED)
+    mine = list(unclosed.opened_by(by, token).values_list("key", flat=True))
+    unclosed.opened_by(by, token).update(closed_at=Now(), outcome=Window.State.SUPERSEDED)
     seconds = timedelta(seconds=device.organisation.window_seconds)
-    window = Window.objects.create(device=device, technician=by, deadline=Now() + seconds)
+    window = Window.objects.create(device=device, technician=by, token=token, deadline=Now() + seconds)
     window.refresh_from_db()
     record(Event.Kind.WINDOW_OPENED, device, by=by)
     transaction.on_commit(lambda: live.announce(topic(key) for key in mine))

@@ -143,11 +143,12 @@ class DeviceAssign(ApiView):
     def post(self, request: Request, serial: str) -> Response:
         """Places a device that you manage in a leaf that you manage; one that was elsewhere is released from there.
 
-        What was reported and written in the former group is not seen from the new one.
+        What was reported and written in the former group is not seen from the new one, its name neither: without
+        `name` it is called by its serial there.
         """
         device = get_device(self.user, serial, role=Role.ADMIN)
         given = self.read(DevicePlace)
-        to = {"name": given.get("name", device.name), "model": given.get("model", device.model)}
+        to = {"name": given.get("name"), "model": given.get("model", device.model)}
         try:
             assignments.assign(device=device, group=given["group"], by=self.user, **to)
         except assignments.Moved:

@@ -49,7 +49,9 @@ class DeviceShown(Serializer):
     model = Named(allow_null=True)
     tags = serializers.DictField(child=serializers.JSONField())
     registered_at = serializers.DateTimeField()
-    activated_at = serializers.DateTimeField(allow_null=True, help_text="When it connected first.")
+    activated_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it connected first; null also if that was before it came to its group."
+    )
     expires_at = serializers.DateTimeField(allow_null=True, help_text="Unless it connects until then.")
 
 
@@ -135,8 +137,8 @@ def device(row: Device) -> dict[str, Any]:
         "model": named(row.model),
         "tags": row.tags,
         "registered_at": row.registered_at,
-        "activated_at": row.activated_at,
-        "expires_at": row.expires_at,
+        "activated_at": row.since_assigned(row.activated_at),
+        "expires_at": None if row.activated_at else row.expires_at,
     }
 
 

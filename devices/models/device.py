@@ -188,7 +188,11 @@ class Device(models.Model):
             at: datetime = self.connection.last_seen_at
         except Connection.DoesNotExist:
             return None
-        return None if self.assignment and at < self.assignment.opened_at else at
+        return self.since_assigned(at)
+
+    def since_assigned(self, at: datetime | None) -> datetime | None:
+        """Return the time, unless it is from before the current assignment."""
+        return None if at and self.assignment and at < self.assignment.opened_at else at
 
     @property
     def serial_grouped(self) -> str:

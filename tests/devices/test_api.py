@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from devices import assignments, credentials, edits
-from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
+from devices.models import Connection, Device, DeviceModel, Event, Recipe, RecipeVersion
 from tests import builders
+from tests.devices.api import body
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -173,7 +175,7 @@ def test_a_device_is_placed_moved_and_released(owner: Client, world: World) -> N
     placed = post(owner, url(world.waiting, "assign/"), {"group": world.anaheim.pk, "name": "Two"})
     assert (placed.json()["group"]["name"], placed.json()["name"]) == (world.anaheim.name, "Two")
     moved = post(owner, url(world.waiting, "assign/"), {"group": world.boise.pk})
-    assert (moved.json()["group"]["name"], moved.json()["name"]) == ("Boise", "Two")
+    assert (moved.json()["group"]["name"], moved.json()["name"]) == ("Boise", world.waiting.serial)
     assert post(owner, url(world.waiting, "release/")).status_code == 204
     assert post(owner, url(world.waiting, "release/")).status_code == 409
     assert kinds(world.waiting)[1:] == ["provisioned", "released", "provisioned", "released"]
@@ -190,6 +192,21 @@ def test_only_to_leaves_that_one_manages(admin: Client, world: World) -> None:
         assert post(admin, url(device, "release/")).status_code == 404
     world.placed.refresh_from_db()
     assert world.placed.group == world.anaheim
+
+
+def test_a_new_group_learns_neither_the_name_nor_the_times_of_before(owner: Client, world: World) -> None:
+    early = "2020-01-02T03:04:05Z"
+    Device.objects.filter(pk=world.placed.pk).update(name="Theatre 3", activated_at=early, expires_at=early)
+    Connection.objects.create(device=world.placed, last_seen_at=early)
+    told = post(owner, url(world.placed, "assign/"), {"group": world.boise.pk}).json()
+    assert (told["name"], told["group"]["name"]) == (world.placed.serial, "Boise")
+    assert [told[name] for name in ("last_seen_at", "activated_at", "expires_at")] == [None, None, None]
+    assert "2020-01-02" not in body(post(owner, f"{DEVICES}export.csv"))
+    named = post(owner, url(world.placed, "assign/"), {"group": world.boise.pk, "name": "Pump"}).json()
+    again = post(owner, url(world.placed, "assign/"), {"group": world.boise.pk}).json()
+    assert (named["name"], again["name"]) == ("Pump", "Pump")
+    Device.objects.filter(pk=world.placed.pk).update(activated_at=Now())
+    assert owner.get(url(world.placed)).json()["activated_at"] is not None
 
 
 def test_events_newest_first_and_of_this_assignment(admin: Client, world: World) -> None:

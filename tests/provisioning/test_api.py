@@ -10,6 +10,8 @@ from django.urls import reverse
 
 from provisioning import windows
 from provisioning.models import Window
+from tenants.models import Role
+from tests.devices.api import Program, kind
 from tests.provisioning.conftest import end_in, form_data, pressed_window, report_press
 
 if TYPE_CHECKING:
@@ -106,3 +108,30 @@ def test_others_windows_do_not_exist(client: Client, world: World) -> None:
     assert client.get(url("window", window)).status_code == 404
     assert client.post(url("complete", window), form_data(world), "application/json").status_code == 404
     assert client.post(url("cancel", window)).status_code == 404
+
+
+def test_a_narrow_token_meets_the_windows_that_it_opened(technician: Client, world: World) -> None:
+    """Of its person it may do less than all, and the person opened others: on the page, or with other tokens."""
+    opened = pressed_window(world)
+    one, other = (Program(world.technician, world.anaheim, Role.TECHNICIAN) for _ in range(2))
+    at = f"windows/{opened.key}/"
+    assert kind(one.get(at)) == kind(one.post(f"{at}cancel/")) == "not-found"
+    assert kind(one.post(f"{at}complete/", form_data(world))) == "not-found"
+    busy = one.post("windows/", {"text": world.waiting.serial})
+    assert (busy.status_code, "opened a window on this device in another way" in busy.content.decode()) == (409, True)
+    opened.refresh_from_db()
+    assert (opened.closed_at, opened.pressed_at is None) == (None, False)
+    assert technician.post(url("cancel", opened)).status_code == 200
+    own = f"windows/{one.post('windows/', {'text': world.waiting.serial}).json()['key']}/"
+    assert kind(other.get(own)) == "not-found"
+    assert [one.get(own).json()["state"], technician.get(f"/api/v1/{own}").json()["state"]] == ["waiting", "waiting"]
+    again = one.post("windows/", {"text": world.waiting.serial}).json()["key"]
+    assert one.get(own).json()["state"] == "superseded"
+    assert one.post(f"windows/{again}/cancel/").json()["state"] == "cancelled"
+
+
+def test_a_token_for_the_whole_organisation_meets_all_of_its_person(client: Client, world: World) -> None:
+    client.force_login(world.owner)
+    opened = client.post(reverse("provisioning:api-windows"), {"text": world.waiting.serial}, "application/json")
+    key = opened.json()["key"]
+    assert Program(world.owner, world.kanarra.root).get(f"windows/{key}/").json()["key"] == key
