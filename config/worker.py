@@ -7,12 +7,20 @@ it starts after the pool, and the worker that hosts it should not be told to rep
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps
 from celery.worker.consumer import Consumer as CeleryConsumer
 from django.conf import settings
-from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, close_old_connections
+from django.db import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    close_old_connections,
+    connection,
+)
 
 from config.ingest import ingest
 from devices.mqtt.consumer import Consumer
@@ -29,7 +37,7 @@ TEMPORARY = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 
 
 def make_consumer() -> Consumer:
-    return Consumer(handle, client_id=settings.MQTT_CLIENT_ID, temporary=TEMPORARY)
+    return Consumer(handle, client_id=settings.MQTT_CLIENT_ID, clock=database_now, temporary=TEMPORARY)
 
 
 def handle(messages: Sequence[Message]) -> None:
@@ -54,6 +62,16 @@ class TaskConsumer(CeleryConsumer):  # type: ignore[misc]
     def on_connection_error_after_connected(self, error: Exception) -> None:
         super().on_connection_error_after_connected(error)
         time.sleep(self.PAUSE_SECONDS)
+
+
+def database_now() -> datetime:
+    """Return the time by the clock that windows are opened and judged by."""
+    close_old_connections()
+    on_postgresql = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ("STATEMENT_TIMESTAMP()" if on_postgresql else "STRFTIME('%Y-%m-%d %H:%M:%f')"))
+        now = cursor.fetchone()[0]
+    return now if on_postgresql else datetime.fromisoformat(now).replace(tzinfo=UTC)
 
 
 class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from devices.models import Device, Event
 from provisioning import windows
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from devices.mqtt.messages import Report, Value
+    from devices.mqtt.messages import Report
 
 ATTRIBUTE = "registerButton"
 PROOF = "press"
@@ -25,10 +23,11 @@ PROOF = "press"
 def count(reports: Sequence[Report]) -> list[str]:
     """Moves the open windows of these devices on; to be called inside the transaction that stores the reports.
 
-    Takes reports that are new, never retained or repeated ones. What counts is that the server handles them while
-    the window is open, by the database's clock. Returns the live topics to announce after the commit.
+    A press counts if it came to the broker after the window was opened, for certain, and is handled while it is open,
+    both by the database's clock. One that the broker repeats may have come before whatever is delivered ahead of it.
+    Returns the live topics to announce after the commit.
     """
-    pressed = {report.device.pk: report.received_at for report in reports if _is_press(report.data.get(ATTRIBUTE))}
+    pressed = {report.device.pk: report.came_after for report in reports if _is_press(report) and report.came_after}
     if not pressed:
         return []
     waiting = Window.objects.open().filter(Device.may_connect("device__"), device__in=pressed, pressed_at=None)
@@ -39,16 +38,14 @@ def count(reports: Sequence[Report]) -> list[str]:
     ]
 
 
-def _is_press(value: Value | None) -> bool:
-    """A true value; a text is none, not even "true"."""
-    return isinstance(value, int | float) and bool(value)
+def _is_press(report: Report) -> bool:
+    """Return whether it has a true value; a text is none, not even "true"."""
+    value = report.data.get(ATTRIBUTE)
+    return isinstance(value, int | float) and bool(value) and not report.repeated
 
 
-def _press(window: Window, received_at: datetime) -> bool:
-    # A batch may have waited, for the database say, while the window was opened. Both times of the difference are
-    # this machine's, so its clock need not agree with the database's.
-    waited = max(timezone.now() - received_at, timedelta())
-    waiting = Window.objects.open().filter(pk=window.pk, pressed_at=None, opened_at__lte=Now() - waited)
+def _press(window: Window, came_after: datetime) -> bool:
+    waiting = Window.objects.open().filter(pk=window.pk, pressed_at=None, opened_at__lt=came_after)
     if waiting.update(pressed_at=Now()) != 1:
         return False
     windows.record(Event.Kind.PRESSED, window.device, by=None)

@@ -63,7 +63,7 @@ def identify(username: str) -> Identity | None:
 
 
 def may(identity: Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
-    """Devices: state out and command in, their own, as exact topics. The site: the other way round, for all."""
+    """Devices: state out, command in, their own, as exact topics. The site: the other way round, of all; fences."""
     if retain:
         return False
     if identity.device is None:
@@ -85,6 +85,8 @@ def _is_service(username: str, password: str) -> bool:
 
 
 def _service_may(action: Action, topic: str) -> bool:
+    if topic == topics.FENCE:
+        return True
     if action == "subscribe":
         return topic in topics.ALL_STATES
     own = topics.parse(topic)

@@ -28,14 +28,20 @@ def address(url: str) -> Address:
     return Address(host, port, unquote(parts.username or ""), unquote(parts.password or ""), tls)
 
 
-def make(client_id: str, *, url: str = "", manual_ack: bool = False) -> Client:
-    """A client with a persistent session that finds its broker by itself, for ever, once its loop is started."""
+def make(
+    client_id: str, *, url: str = "", clean_session: bool = False, manual_ack: bool = False, most_queued: int = 0
+) -> Client:
+    """Return a client that finds its broker by itself, for ever, once its loop is started.
+
+    Its session is persistent unless told otherwise; of `most_queued` 0 it queues whatever it is given.
+    """
     to = address(url or settings.MQTT_URL)
-    client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=False, manual_ack=manual_ack)
+    client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=clean_session, manual_ack=manual_ack)
     if to.username:
         client.username_pw_set(to.username, to.password)
     if to.tls:
         client.tls_set(ca_certs=settings.MQTT_CA or None)
+    client.max_queued_messages_set(most_queued)
     client.reconnect_delay_set(*RETRY)
     client.connect_async(to.host, to.port, KEEPALIVE)
     return client

@@ -2,7 +2,7 @@
 
 `on_message` only queues. One thread hands over whatever has arrived since its last commit (no timer, so a press
 never waits), and acknowledges after that returned. Nothing acknowledged is lost, much is delivered twice: whoever
-takes the batch must not mind.
+takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.mqtt import client, topics
+from devices.mqtt.fences import Fences
 from devices.mqtt.heartbeat import EVERY_SECONDS, Heartbeat
 from devices.mqtt.messages import Message, counts
 
@@ -47,21 +49,28 @@ class Consumer:
         handle: Callable[[Sequence[Message]], None],
         *,
         client_id: str,
+        clock: Callable[[], datetime],
         url: str = "",
         temporary: tuple[type[Exception], ...] = (),
     ) -> None:
-        """`handle` returns once a batch is durable. What it raises of `temporary` is tried again for ever."""
+        """`handle` returns once a batch is durable. What it raises of `temporary` is tried again for ever.
+
+        `clock` tells the time by which it is judged what came after what; it may raise.
+        """
         self._handle = handle
         self._temporary = temporary
         self._queue: deque[Arrival] = deque()
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
-        self._connection = 0
+        self._connection = 1
         self._same_connection = threading.Lock()
         self._stamps: dict[str, datetime] = {}
         self._shed = False
         self._failing = False
         self._subscribed = threading.Event()
+        self._came_after: datetime | None = None
+        self._up_to = time.monotonic()  # what had come to the broker by then has been delivered
+        self._fences = Fences(client_id, url, clock, lambda: self._connection if self.is_subscribed() else 0)
         self._heartbeat = Heartbeat()
         self._client = client.make(client_id, url=url, manual_ack=True)
         self._client.on_connect = self._on_connect
@@ -72,11 +81,13 @@ class Consumer:
 
     def start(self) -> None:
         self._client.loop_start()
+        self._fences.start()
         self._flusher.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Commit and acknowledge what has arrived, then leave. What can't be committed stays with the broker."""
         self._stopping.set()
+        self._fences.stop(timeout)
         with self._arrived:
             self._arrived.notify()
         self._flusher.join(timeout)
@@ -87,6 +98,10 @@ class Consumer:
     def is_subscribed(self) -> bool:
         return self._subscribed.is_set()
 
+    def behind(self) -> float:
+        """Return by how many seconds, at most, the broker's deliveries lag behind what comes to it."""
+        return time.monotonic() - self._up_to
+
     # The network thread -----------------------------------------------------------------------
 
     def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, *__: Any) -> None:
@@ -94,12 +109,13 @@ class Consumer:
             log.error("the broker refuses the consumer: %s", code)
             return
         log.info("connected, session %s", "resumed" if flags.session_present else "new")
-        client.subscribe([(topic, 1) for topic in topics.ALL_STATES])
+        client.subscribe([(topic, 1) for topic in (*topics.ALL_STATES, topics.FENCE)])
 
     def _on_disconnect(self, _: Client, __: Any, ___: Any, code: ReasonCode, *____: Any) -> None:
         self._subscribed.clear()
         with self._same_connection:
             self._connection += 1
+            self._came_after = None
         if not self._stopping.is_set():
             log.warning("lost the broker: %s (if again and again: another consumer has this client id)", code)
 
@@ -107,10 +123,14 @@ class Consumer:
         if any(code.is_failure for code in codes):
             log.error("the broker refuses the consumer's subscriptions: %s", [str(code) for code in codes])
         else:
+            self._up_to = time.monotonic()
             self._subscribed.set()
 
     def _on_message(self, _: Client, __: Any, arrived: MQTTMessage) -> None:
         if self._stopping.is_set():
+            return
+        if arrived.topic == topics.FENCE:
+            self._pass(arrived)
             return
         if len(self._queue) >= MAX_QUEUED:
             self._shed = True
@@ -118,10 +138,19 @@ class Consumer:
             return
         topic = topics.parse(arrived.topic)
         device_id = topic.device_id if topic else ""
-        message = Message(device_id, bytes(arrived.payload), self._stamp(device_id), arrived.retain, arrived.dup)
+        at, payload = self._stamp(device_id), bytes(arrived.payload)
+        message = Message(device_id, payload, at, arrived.retain, arrived.dup, self._came_after)
         with self._arrived:
             self._queue.append(Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message))
             self._arrived.notify()
+
+    def _pass(self, arrived: MQTTMessage) -> None:
+        """Take a fence; one that a later one had overtaken moves nothing back."""
+        fence = self._fences.read(bytes(arrived.payload))
+        if fence and fence.sent > self._up_to:
+            self._came_after, self._up_to = fence.at, fence.sent
+        if arrived.qos:
+            self._client.ack(arrived.mid, arrived.qos)
 
     def _stamp(self, device_id: str) -> datetime:
         """Now; a millisecond apart for one device, so that a backlog's untimed reports stay apart."""
@@ -201,4 +230,5 @@ class Consumer:
 
     def _beat(self) -> None:
         if self._heartbeat.due() and self.is_subscribed():
-            self._heartbeat.beat(connected=True, failing=self._failing, queued=len(self._queue), counts=dict(counts))
+            facts = {"failing": self._failing, "queued": len(self._queue), "behind": round(self.behind(), 1)}
+            self._heartbeat.beat(connected=True, **facts, counts=dict(counts))

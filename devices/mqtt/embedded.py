@@ -83,7 +83,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         session.client_id, session.clean_session = settings.MQTT_CLIENT_ID, False
         session.transitions.disconnect()
         self._sessions[settings.MQTT_CLIENT_ID] = (session, None)
-        for topic in topics.ALL_STATES:
+        for topic in (*topics.ALL_STATES, topics.FENCE):
             self._subscriptions[topic] = [(session, 1)]
 
     # Coming and going ---------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     def deliver(self, topic: str, data: bytes, qos: int) -> bool:
         """Whether every subscriber has it, or will: no wildcards but the site's own were granted."""
         taken = True
-        for pattern in (topic, topics.of_all(topic)):
+        for pattern in topics.patterns(topic):
             for session, granted in self._subscriptions.get(pattern, ()):
                 taken &= self._forward(session, topic, data, min(qos, granted))
         return taken

@@ -52,7 +52,9 @@ class Heartbeat:
 
 
 def read() -> dict[str, Any] | None:
-    """The last heartbeat (`time`, `connected`, `failing`, `queued`, `counts`), or None: no consumer is at work.
+    """The last heartbeat (`time`, `connected`, `failing`, `queued`, `behind`, `counts`).
+
+    None if no consumer is at work.
 
     Raises `redis.RedisError`.
     """

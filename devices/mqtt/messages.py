@@ -19,20 +19,24 @@ counts: Counter[str] = Counter()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """As it arrived on a state topic. `received_at` differs by a millisecond at least between two of a device."""
+    """As it arrived on a state topic. `received_at` differs by a millisecond at least between two of a device.
+
+    `came_after` is a moment of the database's clock after which it came to the broker for certain, if one is known.
+    """
 
     device_id: str
     payload: bytes
     received_at: datetime
     retained: bool = False
     repeated: bool = False  # the broker's DUP flag
+    came_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """A well-formed message of a known device: its declared attributes at a time (millisecond precision).
 
-    `timed` says whether the device gave the time itself; `repeated` is the broker's DUP flag.
+    `timed` says whether the device gave the time itself; `repeated` and `came_after` are the message's.
     """
 
     device: Device
@@ -42,3 +46,4 @@ class Report:
     timed: bool
     retained: bool
     repeated: bool
+    came_after: datetime | None

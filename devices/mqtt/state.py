@@ -101,6 +101,7 @@ def _report(device: Device, message: Message) -> list[Report]:
             timed=body.get("time") is not None,
             retained=message.retained,
             repeated=message.repeated,
+            came_after=message.came_after,
         )
     ]
 

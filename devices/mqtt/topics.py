@@ -1,4 +1,4 @@
-"""Topic names: `devices/<device id>/state|command`, and the same under the alias `losant/`."""
+"""Topic names: `devices/<device id>/state|command`, the same under the alias `losant/`, and one of the site's own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ Channel = Literal["state", "command"]
 
 ROOTS = ("devices", "losant")
 ALL_STATES = tuple(f"{root}/+/state" for root in ROOTS)
+
+FENCE = "handover/fence"
+"""The consumer's messages to itself; no device may use it."""
 
 _TOPIC = re.compile(r"(?:devices|losant)/([0-9a-f]{24})/(state|command)", re.ASCII)
 
@@ -30,7 +33,9 @@ def build(device_id: str, channel: Channel, root: str = "devices") -> str:
     return f"{root}/{device_id}/{channel}"
 
 
-def of_all(topic: str) -> str:
-    """The pattern of this topic for every device."""
+def patterns(topic: str) -> tuple[str, ...]:
+    """What a message on this topic can be subscribed to by: itself, and the pattern of it for every device."""
+    if topic == FENCE:
+        return (topic,)
     root, _, channel = topic.split("/")
-    return f"{root}/+/{channel}"
+    return topic, f"{root}/+/{channel}"

@@ -40,7 +40,7 @@ def store() -> Iterator[redis.Redis]:
     client.delete(heartbeat.KEY)
 
 
-def beat(store: redis.Redis, **facts: bool) -> None:
+def beat(store: redis.Redis, **facts: float) -> None:
     store.set(heartbeat.KEY, json.dumps({"time": time.time(), "connected": True, "failing": False} | facts))
 
 
@@ -62,9 +62,9 @@ def test_no_consumer(client: Client, broker: socket.socket, store: redis.Redis) 
     assert_down(client, "consumer")
 
 
-@pytest.mark.parametrize("facts", [{"connected": False}, {"failing": True}])
+@pytest.mark.parametrize("facts", [{"connected": False}, {"failing": True}, {"behind": 11.0}])
 def test_a_consumer_that_gets_nothing_stored(
-    client: Client, broker: socket.socket, store: redis.Redis, facts: dict[str, bool]
+    client: Client, broker: socket.socket, store: redis.Redis, facts: dict[str, float]
 ) -> None:
     beat(store, **facts)
     assert_down(client, "consumer")

@@ -26,7 +26,7 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def message(device_id: str, data: dict[str, Any], **flags: Any) -> Message:
-    return Message(device_id, json.dumps({"data": data}).encode(), timezone.now(), **flags)
+    return Message(device_id, json.dumps({"data": data}).encode(), timezone.now(), came_after=timezone.now(), **flags)
 
 
 def test_stored_seen_and_announced(world: World, announced: list[str]) -> None:

@@ -27,6 +27,7 @@ def message(world: World) -> Message:
 @pytest.fixture
 def read_only(world: World) -> Iterator[None]:
     """As after a failover to a database that only reads."""
+    connection.close()  # one that is young, so that it is not replaced
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     yield

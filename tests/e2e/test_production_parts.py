@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests import parts
+from tests.mqtt.presses import press_until
 from tests.mqtt.rabbitmq import rabbitmq
 from tests.stack import PASSWORD, demo
 from tests.web import Browser, Page, option_value
@@ -80,8 +81,8 @@ def test_scan_press_place_watch(stack: Stack) -> None:
     window = browser.post("/register/scan/", text=serial)
     path = window.url.removeprefix(stack.url)
     until(lambda: browser.get(path), "Online")
-    press(stack, serial)
-    form = until(lambda: browser.get(path), 'data-state="pressed"')
+    press_until(lambda: 'data-state="pressed"' in browser.get(path).text, lambda: press(stack, serial))
+    form = browser.get(path)
     fields = {
         "name": "KP002",
         "group": option_value(form.text, "Kaiser Permanente Anaheim"),

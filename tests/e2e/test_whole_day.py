@@ -30,6 +30,7 @@ from tests.devices.labels.reading import codes, pictures
 from tests.e2e import fakecamera
 from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in
 from tests.mqtt.gateway import ACCEPTED, Gateway
+from tests.mqtt.presses import press_until
 from tests.mqtt.processes import eventually
 from tests.stack import demo
 
@@ -268,8 +269,9 @@ def _place(day: Day, playwright: Playwright, film: Path, gateway: Gateway, row: 
         page.goto(f"{day.stack.url}/register/")
         page.get_by_role("button", name="Scan label").click()
         expect(page.get_by_role("heading", name="Press the register button")).to_be_visible(timeout=20_000)
-        _report(gateway, registerButton=True)
-        page.get_by_label("Name").fill("Day one")
+        name = page.get_by_label("Name")
+        press_until(name.count, lambda: _report(gateway, registerButton=True))
+        name.fill("Day one")
         page.get_by_label("Group").select_option(label="Kaiser Permanente Anaheim")
         page.get_by_role("button", name="Finish registration").click()
         expect(page).to_have_url(f"{day.stack.url}/devices/{row.serial.replace('-', '')}/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from provisioning.models import Window
 from telemetry.models import Report
 from tests import builders, parts
 from tests.mqtt.mosquitto import mosquitto
+from tests.mqtt.presses import press_until
 from tests.mqtt.processes import eventually, python, running
 
 if TYPE_CHECKING:
@@ -155,14 +157,55 @@ def test_a_press_counts_once_however_often_it_is_delivered(broker: Process, work
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
     topic = f"devices/{world.waiting.device_id}/state"
-    client.publish(topic, json.dumps({"data": {"registerButton": True}}), qos=1).wait_for_publish(5)
-    eventually(lambda: Window.objects.get(pk=window.pk).pressed_at is not None)
+    press_until(
+        lambda: Window.objects.get(pk=window.pk).pressed_at,
+        lambda: client.publish(topic, json.dumps({"data": {"registerButton": True}}), qos=1).wait_for_publish(5),
+    )
     pressed_at = Window.objects.get(pk=window.pk).pressed_at
     for _ in range(5):
         client.publish(topic, json.dumps({"data": {"registerButton": True}}), qos=1).wait_for_publish(5)
     client.publish(topic, json.dumps({"data": {"rpm": 7}}), qos=1).wait_for_publish(5)
     eventually(lambda: Report.objects.filter(device=world.waiting, data={"rpm": 7}).exists())
     assert Window.objects.get(pk=window.pk).pressed_at == pressed_at
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_a_press_that_waited_at_the_broker_does_not_count(broker: Process, worker: Process, world: World) -> None:
+    """While the consumer was away, and while it was merely behind; then one counts that came in time."""
+    client = Client(CallbackAPIVersion.VERSION2, "device")
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    topic, rpm = f"devices/{world.waiting.device_id}/state", 0
+
+    def press() -> None:
+        nonlocal rpm
+        rpm += 1
+        body = json.dumps({"data": {"registerButton": True, "rpm": rpm}})
+        client.publish(topic, body, qos=1).wait_for_publish(5)
+
+    def stored() -> bool:
+        return Report.objects.filter(device=world.waiting, data__rpm=rpm).exists()
+
+    def pressed() -> bool:
+        return Window.objects.get(pk=window.pk).pressed_at is not None
+
+    press()
+    eventually(stored)
+    worker.signal(signal.SIGSTOP)
+    press()
+    window = windows.open_window(device=world.waiting, by=world.technician)
+    worker.signal(signal.SIGCONT)
+    eventually(stored)
+    assert not pressed()
+
+    worker.stop()
+    press()
+    window = windows.open_window(device=world.waiting, by=world.technician)
+    worker.start()
+    eventually(stored, 20)
+    assert not pressed()
+    press_until(pressed, press)
     client.disconnect()
     client.loop_stop()
 

@@ -6,10 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 
 from devices import credentials, locks
 from devices.models import Credential
 from devices.mqtt.consumer import Consumer
+from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
 from tests.mqtt.rabbitmq import rabbitmq
@@ -41,7 +43,7 @@ def port(tmp_path: Path, live_server: LiveServer, settings: Settings) -> Iterato
 @pytest.fixture
 def stored(port: int) -> Iterator[list[Message]]:
     messages: list[Message] = []
-    consumer = Consumer(messages.extend, client_id="handover-consumer")
+    consumer = Consumer(messages.extend, client_id="handover-consumer", clock=timezone.now)
     consumer.start()
     eventually(consumer.is_subscribed)
     yield messages
@@ -69,7 +71,13 @@ def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) ->
     assert site.publish(f"devices/{own}/command", "restart")
     eventually(lambda: device.received == [(f"devices/{own}/command", b"restart", False)])
 
-    for topic in (f"devices/{other}/state", f"devices/{own}/command", f"devices/{own}/state/x", "$SYS/x", "anything"):
+    for topic in (
+        f"devices/{other}/state",
+        f"devices/{own}/command",
+        f"devices/{own}/state/x",
+        "$SYS/x",
+        "handover/fence",
+    ):
         attacker = join()
         assert not attacker.publish(topic, "attack"), topic
         attacker.leave()
@@ -78,6 +86,7 @@ def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) ->
         "devices/+/command",
         f"devices/{other}/command",
         "devices/+/state",
+        "handover/fence",
         f"$share/g/devices/{other}/command",
     ):
         attacker = join()
@@ -104,6 +113,8 @@ def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) ->
     eventually(lambda: stored[-1].payload == b"fine")
     assert not victim.lost.is_set()
     assert [message.payload for message in stored if message.payload != b"kept?"] == [b"1", b"2", b"fine"]
+
+    nothing_is_known_of_a_backlog(victim, f"devices/{other}/state", "another-consumer", count=200)
 
     device, third = join(), world.waiting.device_id
     former = credentials.issue(device=world.waiting, by=None)

@@ -49,6 +49,10 @@ class Process:
     def is_up(self) -> bool:
         return self._running is not None and self._running.poll() is None
 
+    def signal(self, number: int) -> None:
+        assert self._running is not None
+        self._running.send_signal(number)
+
     def stop(self) -> None:
         self._end(subprocess.Popen.terminate)
 

@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 
-def report_press(device: Device, *, value: bool | float | str = True, ago: timedelta = timedelta()) -> list[str]:
-    """A press that the consumer received so long ago; returns the topics of the windows that it moved on."""
+def report_press(
+    device: Device,
+    *,
+    value: bool | float | str = True,
+    ago: timedelta = timedelta(),
+    known: bool = True,
+    repeated: bool = False,
+) -> list[str]:
+    """A press that came to the broker so long ago at most; returns the topics of the windows that it moved on."""
     now = timezone.now() - ago
     report = Report(
         device=device,
@@ -28,7 +35,8 @@ def report_press(device: Device, *, value: bool | float | str = True, ago: timed
         received_at=now,
         timed=False,
         retained=False,
-        repeated=False,
+        repeated=repeated,
+        came_after=now if known else None,
     )
     return presses.count([report])
 

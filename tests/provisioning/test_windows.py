@@ -98,6 +98,8 @@ def test_presses_that_do_not_count(world: World) -> None:
     assert report_press(world.waiting, value=False) == []
     assert report_press(world.waiting, value="true") == []
     assert report_press(world.waiting, ago=timedelta(seconds=5)) == []  # it waited since before the scan
+    assert report_press(world.waiting, known=False) == []  # it may have
+    assert report_press(world.waiting, repeated=True) == []
     assert state(window) == "waiting"
     assert len(report_press(world.waiting)) == 1
     assert [report_press(world.waiting) for _ in range(5)] == [[]] * 5

@@ -25,19 +25,21 @@ def ms(at: datetime) -> int:
 
 def timed(device: Device, at: datetime, **data: Value) -> Report:
     """The device gave the time itself."""
-    return Report(device, at, data, received_at=max(at, now()), timed=True, retained=False, repeated=False)
+    return Report(
+        device, at, data, received_at=max(at, now()), timed=True, retained=False, repeated=False, came_after=None
+    )
 
 
 def untimed(device: Device, at: datetime, *, repeated: bool = False, **data: Value) -> Report:
     """The time is that of arrival."""
-    return Report(device, at, data, received_at=at, timed=False, retained=False, repeated=repeated)
+    return Report(device, at, data, received_at=at, timed=False, retained=False, repeated=repeated, came_after=None)
 
 
 def repeat(report: Report) -> Report:
     """The same message once more, flagged by the broker."""
     later = report.received_at + timedelta(seconds=1)
     at = report.at if report.timed else later
-    return Report(report.device, at, report.data, later, report.timed, retained=False, repeated=True)
+    return Report(report.device, at, report.data, later, report.timed, retained=False, repeated=True, came_after=None)
 
 
 def save(*reports: Report) -> list[Report]:

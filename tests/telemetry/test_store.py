@@ -174,7 +174,7 @@ class TestLatest:
     def test_a_clock_that_runs_ahead_does_not_block_the_truth(self, world: World) -> None:
         at = now()
         ahead = timed(world.placed, at + timedelta(hours=5), rpm=1)
-        arrived = type(ahead)(ahead.device, ahead.at, ahead.data, at, timed=True, retained=False, repeated=False)
+        arrived = type(ahead)(ahead.device, ahead.at, ahead.data, at, True, False, False, None)
         save(arrived)
         assert latest(world.placed) == {"rpm": [1, ms(at)]}
         save(timed(world.placed, at + SECOND, rpm=2))

@@ -76,6 +76,7 @@ def test_a_site_without_a_password_is_nobody(db: None, settings: Settings) -> No
 
 TABLE = [
     # topic, the device publishes, the device subscribes, the site publishes, the site subscribes
+    ("handover/fence", False, False, True, True),
     (f"devices/{OWN}/state", True, False, False, False),
     (f"losant/{OWN}/state", True, False, False, False),
     (f"devices/{OWN}/command", False, True, True, False),

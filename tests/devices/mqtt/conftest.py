@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 
 from devices.mqtt.consumer import Consumer
 from devices.mqtt.messages import counts
@@ -65,7 +66,7 @@ def start(broker: Process, sink: Sink) -> Iterator[Callable[[], Consumer]]:
 
     def begin() -> Consumer:
         url = f"mqtt://127.0.0.1:{broker.port}"
-        consumer = Consumer(sink, client_id="consumer", url=url, temporary=(ConnectionError,))
+        consumer = Consumer(sink, client_id="consumer", url=url, clock=timezone.now, temporary=(ConnectionError,))
         consumer.start()
         started.append(consumer)
         eventually(consumer.is_subscribed)

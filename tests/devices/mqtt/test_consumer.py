@@ -209,6 +209,7 @@ def test_the_heart_beats_while_connected(
     beat = heartbeat.read()
     assert beat is not None
     assert (beat["connected"], beat["failing"], beat["queued"]) == (True, False, 0)
+    assert beat["behind"] < 5
     assert abs(time.time() - beat["time"]) < 5
     broker.stop()
     eventually(lambda: heartbeat.read() is None)

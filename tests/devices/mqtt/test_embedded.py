@@ -15,12 +15,15 @@ from devices import credentials, locks
 from devices.models import Credential, Device, Event
 from devices.mqtt import state
 from tests import builders
+from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
 from tests.mqtt.processes import eventually, python, running
 from tests.parts import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pytest_django import Settings
 
     from tests.conftest import World
 
@@ -102,7 +105,7 @@ ATTACKS: list[tuple[str, dict[str, Any]]] = [
     ("devices/{other}/command", {}),
     ("devices/{own}/state/more", {}),
     ("$SYS/broker", {}),
-    ("anything", {}),
+    ("handover/fence", {}),
     ("devices/{own}/state", {"retain": True}),
     ("devices/{own}/state", {"qos": 2}),
     ("devices/{own}/state", {"payload": b"x" * 300_000}),
@@ -134,6 +137,7 @@ FOREIGN = [
     "$share/group/devices/{own}/command",
     "$share/group/devices/+/state",
     "$SYS/#",
+    "handover/fence",
 ]
 
 
@@ -236,6 +240,14 @@ def test_the_consumers_messages_wait_for_it_and_come_again_until_acknowledged(
     site.connect()
     eventually(lambda: len(site.received) == 20)
     assert [payload for _, payload, _ in site.received] == [str(number).encode() for number in range(20)]
+
+
+def test_of_what_waited_for_the_consumer_nothing_is_known(
+    world: World, port: int, join: Join, site: Gateway, settings: Settings
+) -> None:
+    site.leave()
+    settings.MQTT_URL = f"mqtt://site:{SECRET}@127.0.0.1:{port}"
+    nothing_is_known_of_a_backlog(join(world.placed), states(world.placed), CONSUMER, count=24)
 
 
 def test_a_consumer_that_comes_and_goes_costs_no_device_its_connection(

@@ -47,6 +47,7 @@ def test_declared_attributes_at_the_time_of_arrival(world: World) -> None:
         at=NOW_MS,
         data={"rpm": 1800.5, "engineState": "running", "registerButton": False},
         received_at=NOW,
+        came_after=None,
         timed=False,
         retained=False,
         repeated=True,

@@ -1,0 +1,107 @@
+"""What the consumer knows of when a message came to the broker, on a real one."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import timezone
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from devices.mqtt import topics
+from devices.mqtt.consumer import Consumer
+from tests.mqtt.backlog import fenced
+from tests.mqtt.processes import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from tests.devices.mqtt.conftest import Sink
+    from tests.mqtt.processes import Process
+
+    Start = Callable[[], Consumer]
+
+TOPIC = f"devices/{'a' * 24}/state"
+
+
+@pytest.fixture
+def device(broker: Process) -> Iterator[Client]:
+    client = Client(CallbackAPIVersion.VERSION2, "device")
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    yield client
+    client.disconnect()
+    client.loop_stop()
+
+
+def sent(device: Client, sink: Sink, payload: str = "now", qos: int = 1) -> datetime | None:
+    """After which moment it came, as the consumer knows."""
+    device.publish(TOPIC, payload, qos=qos).wait_for_publish(10)
+    eventually(lambda: sink.payloads[-1:] == [payload.encode()])
+    return sink.batches[-1][-1].came_after
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_message_came_after_the_last_fence_before_it(start: Start, device: Client, sink: Sink, qos: int) -> None:
+    consumer = start()
+    opened = timezone.now()
+    fenced(consumer)
+    before = timezone.now()
+    known = sent(device, sink, qos=qos)
+    assert known is not None
+    assert opened < known < before + timedelta(seconds=1)
+    assert consumer.behind() < 5
+
+
+def test_of_what_waited_at_the_broker_nothing_is_known(start: Start, device: Client, sink: Sink) -> None:
+    consumer = start()
+    fenced(consumer)
+    consumer.stop()
+    for number in range(50):
+        device.publish(TOPIC, str(number), qos=1).wait_for_publish(10)
+    came = timezone.now()
+    consumer = start()
+    eventually(lambda: len(sink.payloads) == 50)
+    assert all(m.came_after is None or m.came_after < came for batch in sink.batches for m in batch)
+    fenced(consumer)
+    known = sent(device, sink)
+    assert known is not None
+    assert known > came
+
+
+def test_a_fence_that_is_not_its_own_is_nothing(start: Start, device: Client, sink: Sink) -> None:
+    consumer = start()
+    fenced(consumer)
+    future = timezone.now() + timedelta(days=1)
+    for forged in (f"{'0' * 32} 1 1e12 {future.isoformat()}", "", "\0", "x" * 1000, b"\xff"):
+        device.publish(topics.FENCE, forged, qos=1).wait_for_publish(10)
+    known = sent(device, sink)
+    assert known is not None
+    assert known < future
+    assert consumer.is_subscribed()
+
+
+def test_a_clock_that_is_put_right_is_followed_and_one_that_is_away_tells_nothing_new(
+    broker: Process, device: Client, sink: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    ahead = [timedelta(hours=1)]
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    consumer = Consumer(sink, client_id=f"c{os.getpid()}", url=url, clock=lambda: timezone.now() + ahead[0])
+    consumer.start()
+    try:
+        fenced(consumer)
+        assert (sent(device, sink, "1") or timezone.now()) > timezone.now() + timedelta(minutes=50)
+        ahead[0] = timedelta()
+        fenced(consumer)
+        assert (sent(device, sink, "2") or timezone.now() + timedelta(days=1)) < timezone.now()
+        ahead.clear()
+        time.sleep(1)
+        assert consumer.behind() > 0.7
+        assert caplog.text.count("no press counts") == 1
+    finally:
+        consumer.stop()
