@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from amqtt.errors import AMQTTError, MQTTError, NoDataError
@@ -18,11 +19,14 @@ from amqtt.mqtt.suback import SubackPacket
 from amqtt.mqtt.subscribe import SubscribePacket
 from amqtt.mqtt.unsuback import UnsubackPacket
 from amqtt.mqtt.unsubscribe import UnsubscribePacket
+from amqtt.session import OutgoingApplicationMessage
 
 from devices.broker import authorization
 from devices.mqtt.state import MAX_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from amqtt.adapters import ReaderAdapter, WriterAdapter
     from amqtt.session import Session
 
@@ -31,13 +35,22 @@ if TYPE_CHECKING:
 
 MAX_PACKET = MAX_BYTES + 256  # a payload, its topic and its headers
 MAX_BUFFERED = 1 << 20  # bytes that a client may leave unread before QoS 0 messages to it are dropped
-WINDOW = 100  # unacknowledged messages to one client
+WINDOW = 100  # unacknowledged messages to one client, and from one
 CLOSE_SECONDS, IDLE_SECONDS = 2, 600
 ENDED = (AMQTTError, MQTTError, NoDataError, TimeoutError, OSError)
 
 
 class Refused(Exception):
     """What a client did that ends its connection."""
+
+
+class Outgoing(OutgoingApplicationMessage):  # type: ignore[misc]
+    """A message of QoS 1 for one client, which calls `acknowledged` when it has it."""
+
+    def __init__(self, topic: str, data: bytes, *, repeated: bool, acknowledged: Callable[[], None] | None) -> None:
+        super().__init__(None, topic, 1, data, False)
+        self.repeated = repeated
+        self.acknowledged = acknowledged or (lambda: None)
 
 
 class Connection:
@@ -54,6 +67,8 @@ class Connection:
         self._writer = writer
         self._patience = session.keep_alive * 1.5 or IDLE_SECONDS
         self._task = asyncio.current_task()
+        self._unanswered = 0  # messages of this client that the consumer has yet to acknowledge
+        self._answered = asyncio.Event()
 
     async def end(self) -> None:
         if self._task is not None:
@@ -67,11 +82,18 @@ class Connection:
         self._resend()
         while True:
             async with asyncio.timeout(self._patience):
+                await self._catch_up()
                 packet = await self._read()
             if isinstance(packet, DisconnectPacket):
                 return
             await self._handle(packet)
             await self._writer.drain()
+
+    async def _catch_up(self) -> None:
+        """Read no more from a client until most of what it sent is acknowledged."""
+        while self._unanswered >= WINDOW:
+            self._answered.clear()
+            await self._answered.wait()
 
     async def _read(self) -> Any:
         header = await MQTTFixedHeader.from_stream(self._reader)
@@ -86,7 +108,8 @@ class Connection:
             case PublishPacket():
                 self._published(packet)
             case PubackPacket():
-                self.session.inflight_out.pop(packet.variable_header.packet_id, None)
+                if message := self.session.inflight_out.pop(packet.variable_header.packet_id, None):
+                    message.acknowledged()
                 self.pump()
             case PingReqPacket():
                 self.write(PingRespPacket.build())
@@ -106,9 +129,14 @@ class Connection:
             raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
         if self.identity.device and not self._broker.guards[self.session.client_id].allows(topic, now()):
             raise Refused("too many messages")
-        taken = self._broker.deliver(topic, packet.data or b"", qos)
-        if qos and taken:
-            self.write(PubackPacket.build(packet.packet_id))
+        answer = partial(self._answer, packet.packet_id) if qos else None
+        self._unanswered += qos
+        self._broker.deliver(topic, packet.data or b"", qos, repeated=packet.dup_flag, acknowledged=answer)
+
+    def _answer(self, packet_id: int) -> None:
+        self._unanswered -= 1
+        self._answered.set()
+        self.write(PubackPacket.build(packet_id))
 
     def write(self, packet: Any) -> None:
         """To a client that is just leaving it does nothing: that is not the sender's fault, nor its end."""
@@ -127,7 +155,7 @@ class Connection:
             message: Any = waiting.get_nowait()
             message.packet_id = self.session.next_packet_id
             sent[message.packet_id] = message
-            self.write(message.build_publish_packet())
+            self.write(message.build_publish_packet(dup=message.repeated))
 
     def _resend(self) -> None:
         for message in self.session.inflight_out.values():

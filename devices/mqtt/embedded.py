@@ -3,7 +3,8 @@
 The life of a connection is not amqtt's (0.12), because that one lets a stranger end or delete another's session
 before it asks who they are, forgets a QoS 1 message that is not acknowledged within 5 s or when its receiver goes,
 hands what it kept for an absent session over as retained, takes packets of 256 MB, and never misses a client that
-fell silent. Here a connection is one task, from its first packet to its last, and nothing runs beside it.
+fell silent. Here a connection is one task, from its first packet to its last, and nothing runs beside it. What waits
+is in memory alone, so a device has its acknowledgement only when the consumer has given its own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
 from amqtt.mqtt.connack import CONNECTION_ACCEPTED, NOT_AUTHORIZED, SERVER_UNAVAILABLE, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
-from amqtt.session import OutgoingApplicationMessage, Session
+from amqtt.session import Session
 from django.conf import settings
 from django.db import Error, close_old_connections
 from django.utils import timezone
@@ -27,7 +28,7 @@ from django.utils import timezone
 from devices import live
 from devices.broker import authorization
 from devices.mqtt import topics
-from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Refused, now
+from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused, now
 from devices.mqtt.limits import Guard
 from devices.presence import Roll
 
@@ -177,27 +178,39 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         for topic in filters:
             self._del_subscription(topic, connection.session)
 
-    def deliver(self, topic: str, data: bytes, qos: int) -> bool:
-        """Whether every subscriber has it, or will: no wildcards but the site's own were granted."""
-        taken = True
+    def deliver(
+        self,
+        topic: str,
+        data: bytes,
+        qos: int,
+        *,
+        repeated: bool = False,
+        acknowledged: Callable[[], None] | None = None,
+    ) -> None:
+        """Pass a message on to every subscriber: no wildcards but the site's own were granted.
+
+        `acknowledged` is called once: for a device's message when the consumer has it, for one of the site's when it
+        is on its way.
+        """
+        awaited = topics.is_state(topic)
         for pattern in topics.patterns(topic):
             for session, granted in self._subscriptions.get(pattern, ()):
-                taken &= self._forward(session, topic, data, min(qos, granted))
-        return taken
+                consumer = session.client_id == settings.MQTT_CLIENT_ID
+                if qos and granted:
+                    call = acknowledged if awaited and consumer else None
+                    self._keep(session, Outgoing(topic, data, repeated=repeated, acknowledged=call))
+                elif connection := self._connections.get(session.client_id):
+                    connection.hurry(topic, data)
+        if acknowledged and not awaited:
+            acknowledged()
 
-    def _forward(self, session: Session, topic: str, data: bytes, qos: int) -> bool:
-        connection = self._connections.get(session.client_id)
-        if qos == 0:
-            if connection is not None:
-                connection.hurry(topic, data)
-            return True
+    def _keep(self, session: Session, message: Outgoing) -> None:
+        """For one that has no room left it is dropped: a device that got no acknowledgement sends it again."""
         room = KEPT_STATES if session.client_id == settings.MQTT_CLIENT_ID else KEPT_COMMANDS
-        if session.retained_messages.qsize() >= room:
-            return False
-        session.retained_messages.put_nowait(OutgoingApplicationMessage(None, topic, 1, data, False))
-        if connection is not None:
+        if session.retained_messages.qsize() < room:
+            session.retained_messages.put_nowait(message)
+        if connection := self._connections.get(session.client_id):
             connection.pump()
-        return True
 
     # Beside them --------------------------------------------------------------------------------
 

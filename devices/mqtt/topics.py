@@ -29,6 +29,11 @@ def parse(topic: str) -> Topic | None:
     return Topic(match[1], "state" if match[2] == "state" else "command")
 
 
+def is_state(topic: str) -> bool:
+    own = parse(topic)
+    return own is not None and own.channel == "state"
+
+
 def build(device_id: str, channel: Channel, root: str = "devices") -> str:
     return f"{root}/{device_id}/{channel}"
 

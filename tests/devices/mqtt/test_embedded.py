@@ -230,8 +230,7 @@ def test_the_consumers_messages_wait_for_it_and_come_again_until_acknowledged(
 ) -> None:
     device = join(world.placed)
     site.leave()
-    for number in range(20):
-        assert device.publish(states(world.placed), str(number))
+    sent = [device.client.publish(states(world.placed), str(number), qos=1) for number in range(20)]
     deaf = Gateway(port, CONSUMER, "site", SECRET, clean=False)
     deaf.client.manual_ack_set(True)
     assert deaf.connect() == ACCEPTED
@@ -240,6 +239,28 @@ def test_the_consumers_messages_wait_for_it_and_come_again_until_acknowledged(
     site.connect()
     eventually(lambda: len(site.received) == 20)
     assert [payload for _, payload, _ in site.received] == [str(number).encode() for number in range(20)]
+    eventually(lambda: all(info.is_published() for info in sent))
+
+
+def test_a_report_is_acknowledged_once_the_consumer_has_it(world: World, port: int, join: Join, site: Gateway) -> None:
+    device, other = join(world.placed), join(world.foreign)
+    site.leave()
+    sent = device.client.publish(states(world.placed), "1", qos=1)
+    assert device.subscribe(commands(world.placed)) == "Granted QoS 1"
+    slow = Gateway(port, CONSUMER, "site", SECRET, clean=False)
+    slow.client.manual_ack_set(True)
+    got: list[int] = []
+    slow.client.on_message = lambda _, __, message: got.append(message.mid)
+    assert slow.connect() == ACCEPTED
+    second = other.client.publish(states(world.foreign), "2", qos=1)
+    eventually(lambda: len(got) == 2)
+    assert not sent.is_published()
+    slow.client.ack(got[1], 1)
+    eventually(second.is_published)
+    assert not sent.is_published()
+    slow.client.ack(got[0], 1)
+    eventually(sent.is_published)
+    slow.leave()
 
 
 def test_of_what_waited_for_the_consumer_nothing_is_known(
@@ -255,16 +276,15 @@ def test_a_consumer_that_comes_and_goes_costs_no_device_its_connection(
 ) -> None:
     devices = [join(builders.make_device(world.version)) for _ in range(10)]
     site.leave()
+    sent = []
     for number in range(20):
         consumer = Gateway(port, CONSUMER, "site", SECRET, clean=False)
         assert consumer.connect() == ACCEPTED
-        sent = [device.client.publish(f"devices/{device.client_id}/state", str(number), qos=1) for device in devices]
+        sent += [device.client.publish(f"devices/{device.client_id}/state", str(number), qos=1) for device in devices]
         consumer.vanish()
-        for info in sent:
-            info.wait_for_publish(5)
-    assert not any(device.lost.is_set() for device in devices)
     site.connect()
-    eventually(lambda: {payload for _, payload, _ in site.received} >= {b"19"})
+    eventually(lambda: all(info.is_published() for info in sent))
+    assert not any(device.lost.is_set() for device in devices)
 
 
 ENDS: dict[str, Callable[[World], object]] = {
@@ -276,7 +296,9 @@ ENDS: dict[str, Callable[[World], object]] = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_whatever_ends_a_credential_ends_its_connection_within_five_seconds(world: World, join: Join, how: str) -> None:
+def test_whatever_ends_a_credential_ends_its_connection_within_five_seconds(
+    world: World, join: Join, site: Gateway, how: str
+) -> None:
     device, other = join(world.placed), join(world.foreign)
     ENDS[how](world)
     assert device.lost.wait(5)
@@ -285,13 +307,16 @@ def test_whatever_ends_a_credential_ends_its_connection_within_five_seconds(worl
     assert not other.lost.is_set()
 
 
-def test_the_first_use_of_a_new_credential_ends_the_former_ones_connection(world: World, port: int, join: Join) -> None:
+def test_the_first_use_of_a_new_credential_ends_the_former_ones_connection(
+    world: World, port: int, join: Join, site: Gateway
+) -> None:
     former = join(world.placed)
     issued = credentials.rotate(device=world.placed, by=world.owner)
     assert former.publish(states(world.placed))
     device = gateway(port, world.placed, issued)
     assert device.connect() == ACCEPTED
     assert former.lost.wait(5)
+    eventually(lambda: Credential.objects.live().filter(device=world.placed).count() == 1)  # noted beside the admission
     assert former.connect() == REFUSED
     assert device.publish(states(world.placed))
     assert Event.objects.filter(device=world.placed, kind=Event.Kind.ACTIVATED).count() == 1
@@ -323,7 +348,7 @@ NONSENSE = [
 ]
 
 
-def test_nonsense_is_hung_up_on(port: int, join: Join, world: World) -> None:
+def test_nonsense_is_hung_up_on(port: int, join: Join, world: World, site: Gateway) -> None:
     for nonsense in NONSENSE:
         with socket.create_connection(("127.0.0.1", port), timeout=15) as stranger:
             stranger.sendall(nonsense)
@@ -348,7 +373,7 @@ def test_the_largest_message_is_taken(world: World, join: Join, site: Gateway) -
     eventually(lambda: site.received)
 
 
-def test_asyncio_is_not_blocked_by_the_database(world: World, join: Join) -> None:
+def test_asyncio_is_not_blocked_by_the_database(world: World, join: Join, site: Gateway) -> None:
     """Many at once are let in beside a device that goes on talking."""
     talker = join(world.placed)
     issued = credentials.issue(device=world.foreign, by=None)
