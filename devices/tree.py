@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Case, CharField, Q, Sum, Value, When
 from django.db.models.functions import Substr
@@ -13,7 +13,7 @@ from tenants.models import Group, under
 from tenants.tree import ancestry, topmost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tenants.models import User
 
@@ -34,6 +34,23 @@ class Node:
     def lazy(self) -> bool:
         """Whether it has children that are not fetched yet."""
         return bool(self.group.numchild) and not self.children
+
+
+class Step(NamedTuple):
+    """Of a tree written down: a node that begins or ends, or one with more children than are shown."""
+
+    kind: str  # begin, end, more
+    node: Node
+
+
+def steps(nodes: Iterable[Node], parent: Node | None = None) -> Iterator[Step]:
+    """Yield what a template writes one after the other: one that includes itself ends at a depth of some 40 groups."""
+    for node in nodes:
+        yield Step("begin", node)
+        yield from steps(node.children, node)
+        yield Step("end", node)
+    if parent and parent.more:
+        yield Step("more", parent)
 
 
 def outline(user: User, current: Group | None = None) -> list[Node]:

@@ -10,16 +10,21 @@ from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
 from tenants import changes, moves
-from tenants.models import Change, Group, Organisation
+from tenants.models import Change, Group, Organisation, Role
 
 if TYPE_CHECKING:
     from tenants.models import User
 
+DONE = {"move": "moved", "archive": "archived", "restore": "restored", "delete": "deleted"}
 HISTORY = "Devices were in it, and their history names it. Archive it instead: then nobody is offered it any more."
 
 
 class Changed(ValidationError):
     """The tree is no longer as it was shown; nothing was done."""
+
+
+class Beyond(ValidationError):
+    """The group is managed by whoever asks, and yet not theirs to move or to close; nothing was done."""
 
 
 def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:
@@ -33,16 +38,18 @@ def create_organisation(*, name: str, slug: str, **settings: object) -> Organisa
 def create(*, parent: Group, name: str, by: User | None = None) -> Group:
     """Add a child below `parent`; refuses a parent that holds devices or is archived."""
     with transaction.atomic():
-        (locked,) = _lock(parent)
-        _refuse_parent(locked)
+        (locked,) = _lock(parent, by=by)
+        if why := moves.unfit(locked):
+            raise ValidationError(why)
         group: Group = Group.objects.add_child(locked, {"name": name})
         changes.record(group=group, by=by, what=f"Group {name} made in {locked}")
         return group
 
 
 def rename(*, group: Group, name: str, by: User | None = None) -> None:
+    """By whoever manages it: a customer may call itself what it likes."""
     with transaction.atomic():
-        (locked,) = _lock(group)
+        (locked,) = _lock(group, by=by)
         if locked.name == name:
             return
         Group.objects.filter(pk=locked.pk).update(name=name)
@@ -58,7 +65,8 @@ def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = 
     if group.root_path != to.root_path:
         raise ValidationError("A group stays in its organisation.")
     with transaction.atomic():
-        moving, target = _lock(group, to)
+        moving, target = _lock(group, to, by=by)
+        _refuse_beyond(moving, "move", by)
         if why := moves.refusal(moving, target):
             raise ValidationError(why)
         if seen is not None and moves.preview(moving, target).digest != seen:
@@ -74,16 +82,19 @@ def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = 
 def archive(*, group: Group, by: User | None = None) -> None:
     """Take an empty leaf out of every choice, keeping the history that names it."""
     with transaction.atomic():
-        (locked,) = _lock(group)
-        if locked.is_root() or locked.numchild or _related(locked, "devices"):
+        (locked,) = _lock(group, by=by)
+        _refuse_beyond(locked, "archive", by)
+        if locked.numchild or _related(locked, "devices"):
             raise ValidationError("Only a group without devices and without groups below it can be archived.")
         if Group.objects.filter(pk=locked.pk, archived_at=None).update(archived_at=Now()):
             changes.record(group=locked, by=by, what=f"{locked} archived")
 
 
 def restore(*, group: Group, by: User | None = None) -> None:
+    """Take it out of the archive; nothing if it is not in it."""
     with transaction.atomic():
-        (locked,) = _lock(group)
+        (locked,) = _lock(group, by=by)
+        _refuse_beyond(locked, "restore", by)
         if Group.objects.filter(pk=locked.pk, archived_at__isnull=False).update(archived_at=None):
             changes.record(group=locked, by=by, what=f"{locked} taken out of the archive")
 
@@ -91,7 +102,8 @@ def restore(*, group: Group, by: User | None = None) -> None:
 def delete(*, group: Group, by: User | None = None) -> None:
     """Remove an empty leaf that nobody is in and that no history names; what the log says of it goes to its parent."""
     with transaction.atomic():
-        (locked,) = _lock(group)
+        (locked,) = _lock(group, by=by)
+        _refuse_beyond(locked, "delete", by)
         if reasons := obstacles(locked):
             raise ValidationError(reasons)
         parent, deleted = Group.objects.get_parent(locked), locked.pk
@@ -104,10 +116,20 @@ def delete(*, group: Group, by: User | None = None) -> None:
         changes.record(group=parent, about=locked.name, by=by, what=what, deleted=deleted)
 
 
+def beyond(by: User | None, group: Group, act: str) -> str:
+    """Return why `act` is not for this admin of the group to do, or nothing.
+
+    A group's place and its end are the business of whoever manages the group above it, for that one loses it.
+    """
+    if group.is_root():
+        return f"An organisation can't be {DONE[act]}."
+    if by is not None and not by.may(Role.ADMIN, group.parent_path):
+        return f"Your own powers begin at this group. Somebody above it can {act} it."
+    return ""
+
+
 def obstacles(group: Group) -> list[str]:
     """Why a group can't be deleted, in words that say what to do; none if it can."""
-    if group.is_root():
-        return ["An organisation can't be deleted."]
     reasons = {
         "It has groups below it: move or delete them first.": group.numchild > 0,
         "It holds devices: move them into another group first.": _related(group, "devices"),
@@ -118,12 +140,15 @@ def obstacles(group: Group) -> list[str]:
     return [reason for reason, holds in reasons.items() if holds]
 
 
-def _lock(*groups: Group) -> list[Group]:
-    """The rows as they are now. Until the transaction ends nobody else changes the tree of their organisation."""
+def _lock(*groups: Group, by: User | None) -> list[Group]:
+    """The rows as they are now. Until the transaction ends nobody else changes the tree of their organisation.
+
+    One that is gone and one that `by` does not manage are refused alike.
+    """
     # The root stands for its tree: a move rewrites paths that a lock on two rows would not hold.
     list(Group.objects.select_for_update(no_key=True).filter(path=groups[0].root_path))
     rows = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
-    locked = {row.pk: row for row in rows}
+    locked = {row.pk: row for row in rows if by is None or by.may(Role.ADMIN, row.path)}
     if not all(group.pk in locked for group in groups):
         raise Changed("This group is no longer there.")
     return [locked[group.pk] for group in groups]
@@ -134,6 +159,6 @@ def _related(group: Group, name: str) -> bool:
     return bool(getattr(group, name).exists())
 
 
-def _refuse_parent(group: Group) -> None:
-    if why := moves.unfit(group):
-        raise ValidationError(why)
+def _refuse_beyond(group: Group, act: str, by: User | None) -> None:
+    if why := beyond(by, group, act):
+        raise Beyond(why)

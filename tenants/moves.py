@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from tenants.models import Group, Membership, Role
 from tenants.tree import ancestry, devices_below
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tenants.models import GroupQuerySet, User
+
+
+DEEPEST = Group._meta.get_field("path").max_length // Group.steplen  # groups from a root down, itself counted
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,14 @@ class Preview:
 def targets(user: User, group: Group, text: str = "") -> GroupQuerySet:
     """Where the user may move the group: what holds no devices, is not below it, and is not where it is."""
     fit = parents(user, text).exclude(path__startswith=group.path).exclude(path=group.parent_path)
-    lying: GroupQuerySet = fit.filter(path__startswith=group.root_path)
+    lying: GroupQuerySet = fit.filter(path__startswith=group.root_path, depth__lte=DEEPEST - height(group))
     return lying
 
 
 def parents(user: User, text: str = "") -> GroupQuerySet:
     """The groups that the user manages and that can have groups below them, in the order of the tree."""
     empty = Q(tally=None) | Q(tally__devices=0)
-    found: GroupQuerySet = Group.objects.manageable_by(user).filter(empty, archived_at=None)
+    found: GroupQuerySet = Group.objects.manageable_by(user).filter(empty, archived_at=None, depth__lt=DEEPEST)
     return found.filter(name__icontains=text) if text else found
 
 
@@ -91,13 +94,24 @@ def refusal(group: Group, to: Group) -> str:
         return "A group stays in its organisation."
     if to.path.startswith(group.path):
         return "A group can't move below itself."
+    if (deep := to.depth + height(group)) > DEEPEST:
+        return f"With what is below it, groups would be nested {deep} deep there; {DEEPEST} is the most."
     return unfit(to)
+
+
+def height(group: Group) -> int:
+    """Return how many levels the group and what is below it take: 1 for a leaf."""
+    below = Group.objects.filter(path__startswith=group.path).aggregate(deepest=Max("depth"))
+    levels: int = below["deepest"] - group.depth + 1
+    return levels
 
 
 def unfit(group: Group) -> str:
     """Why nothing can be put below this group, or nothing."""
     if group.archived_at:
         return f"{group} is archived. Take it out of the archive first."
+    if group.depth >= DEEPEST:
+        return f"Groups are nested {DEEPEST} deep here, which is the most. Put the new one higher up."
     if group.devices.exists():
         return f"{group} holds devices; only a group without devices can have groups below it."
     return ""

@@ -34,7 +34,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     context |= _selecting(request, page)
     if request.htmx.target == "devices":
         return render(request, "devices/_list.html", context)
-    return render(request, "devices/list.html", context | {"nodes": tree.outline(user, group)})
+    return render(request, "devices/list.html", context | {"steps": tree.steps(tree.outline(user, group))})
 
 
 def _selecting(request: SignedIn, page: pages.Page) -> dict[str, object]:
@@ -60,4 +60,4 @@ def group_children(request: SignedIn, pk: int) -> HttpResponse:
     skip = request.GET.get("skip", "")
     start = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
     parent = tree.children(request.user, get_group(request.user, pk), skip=start)
-    return render(request, "tenants/_tree.html", {"nodes": parent.children, "parent": parent})
+    return render(request, "tenants/_tree.html", {"steps": tree.steps(parent.children, parent)})

@@ -93,7 +93,8 @@ class Groups(ApiView):
     @described("Groups", "Create a group", request=GroupNew, responses={201: GroupShown})
     @idempotent()
     def post(self, request: Request) -> Response:
-        """Adds a group below one that you manage. A group that holds devices takes none below it."""
+        """Adds a group below one that you manage. A group that holds devices takes none below it; groups nest 63
+        deep at most."""
         given = self.read(GroupNew)
         group = groups.create(parent=given["parent"], name=given["name"], by=self.user)
         location = reverse("tenants:api-group", kwargs={"pk": group.pk})
@@ -124,11 +125,8 @@ class OneGroup(ApiView):
 
     @described("Groups", "Delete a group", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        """Only an empty leaf that nobody is a member of; never the group where your own powers begin."""
-        group = get_group(self.user, pk, role=Role.ADMIN)
-        if group.path in self.user.reach(Role.ADMIN):
-            raise Conflict("Your own powers begin at this group. Somebody above it can delete it.")
-        groups.delete(group=group, by=self.user)
+        """Only an empty leaf that nobody is a member of, below a group that you manage."""
+        groups.delete(group=get_group(self.user, pk, role=Role.ADMIN), by=self.user)
         return Response(status=204)
 
     def _shown(self, group: Group) -> Response:
@@ -139,7 +137,9 @@ class GroupMove(ApiView):
     @described("Groups", "Preview a move", parameters=[MoveQuery], responses=MoveShown)
     def get(self, request: Request, pk: int) -> Response:
         """What moving the group below `parent` would change, and for whom."""
-        group = self._movable(pk)
+        group = get_group(self.user, pk, role=Role.ADMIN)
+        if why := groups.beyond(self.user, group, "move"):
+            raise Conflict(why)
         asked = query(request, MoveQuery)["parent"]
         to = managed(self.user).filter(pk=asked).first()
         if to is None:
@@ -150,23 +150,23 @@ class GroupMove(ApiView):
 
     @described("Groups", "Move a group", request=GroupPlace, responses=GroupShown)
     def post(self, request: Request, pk: int) -> Response:
-        """Hangs the group, and all that is below it, below another one that you manage."""
-        group, given = self._movable(pk), self.read(GroupPlace)
+        """Hangs the group, and all that is below it, below another one that you manage.
+
+        You manage the group above it too, which loses it.
+        """
+        group, given = get_group(self.user, pk, role=Role.ADMIN), self.read(GroupPlace)
         groups.move(group=group, to=given["parent"], by=self.user, seen=given.get("seen"))
         moved = get_group(self.user, pk)
         return Response(_show(self.user, [moved])(moved))
-
-    def _movable(self, pk: int) -> Group:
-        group = get_group(self.user, pk, role=Role.ADMIN)
-        if group.path in self.user.reach(Role.ADMIN):
-            raise Conflict("Your own powers begin at this group. Somebody above it can move it.")
-        return group
 
 
 class GroupArchive(ApiView):
     @described("Groups", "Archive a group", request=None, responses=GroupShown)
     def post(self, request: Request, pk: int) -> Response:
-        """Takes an empty leaf out of every choice, and keeps the history that names it."""
+        """Takes an empty leaf out of every choice, and keeps the history that names it.
+
+        You manage the group above it.
+        """
         groups.archive(group=get_group(self.user, pk, role=Role.ADMIN), by=self.user)
         group = get_group(self.user, pk)
         return Response(_show(self.user, [group])(group))

@@ -48,7 +48,7 @@ def _slug(code: str, answered: int) -> str:
 
 def _translated(error: Exception) -> Exception:
     """Django's own, in REST framework's words."""
-    if isinstance(error, (groups.Changed, people.Stale)):
+    if isinstance(error, (groups.Changed, groups.Beyond, people.Stale)):
         return Conflict(" ".join(error.messages))
     if isinstance(error, Invalid):
         said = error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}

@@ -78,6 +78,7 @@ def _group(
         "invitations": Invitation.objects.manageable_by(user).waiting().filter(group=found),
         "obstacles": operations.obstacles(found),
         "unfit": moves.unfit(found),
+        "beyond": {act: operations.beyond(user, found, act) for act in ("move", "restore", "delete")},
         "new": new or NameForm(prefix="new"),
         "rename": name or NameForm(prefix="rename", initial={"name": found.name}),
     }
@@ -109,7 +110,11 @@ def rename(request: SignedIn, pk: int) -> HttpResponse:
     found, form = get_group(request.user, pk, role=Role.ADMIN), NameForm(request.POST, prefix="rename")
     if not form.is_valid():
         return _group(request, found, name=form, status=422)
-    operations.rename(group=found, name=form.cleaned_data["name"], by=request.user)
+    try:
+        operations.rename(group=found, name=form.cleaned_data["name"], by=request.user)
+    except ValidationError as error:
+        form.add_error("name", error)
+        return _group(request, get_group(request.user, pk, role=Role.ADMIN), name=form, status=409)
     messages.success(request, f"The group is called {form.cleaned_data['name']} now.")
     return redirect("tenants:group", pk=pk)
 
@@ -122,8 +127,11 @@ def move(request: SignedIn, pk: int) -> HttpResponse:
     if request.GET.get("to"):
         return _preview(request, found, get_group(request.user, request.GET["to"], role=Role.ADMIN))
     text = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
-    rows = picker.named(request.user, moves.targets(request.user, found, text)[: picker.FOUND], Role.ADMIN)
+    why = operations.beyond(request.user, found, "move")
+    targets = [] if why else moves.targets(request.user, found, text)[: picker.FOUND]
+    rows = picker.named(request.user, targets, Role.ADMIN)
     context = {
+        "why": why,
         "group": found,
         "lineage": tree.lineage(request.user, found),
         "rows": rows,
@@ -134,7 +142,7 @@ def move(request: SignedIn, pk: int) -> HttpResponse:
 
 
 def _preview(request: SignedIn, found: Group, to: Group, *, error: str = "", status: int = 200) -> HttpResponse:
-    why = moves.refusal(found, to)
+    why = operations.beyond(request.user, found, "move") or moves.refusal(found, to)
     context = {
         "group": found,
         "to": to,
@@ -179,8 +187,12 @@ def archive(request: SignedIn, pk: int) -> HttpResponse:
 @posted(back="tenants:group")
 def restore(request: SignedIn, pk: int) -> HttpResponse:
     found = get_group(request.user, pk, role=Role.ADMIN)
-    operations.restore(group=found, by=request.user)
-    messages.success(request, f"{found} is back.")
+    try:
+        operations.restore(group=found, by=request.user)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, f"{found} is back.")
     return redirect("tenants:group", pk=pk)
 
 

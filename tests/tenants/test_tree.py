@@ -126,8 +126,8 @@ class Story:
             naive.log.append((one, f"{naive.name[one]} archived"))
 
     def restore(self, one: str, other: str) -> None:
-        groups.restore(group=self.group(one))
-        if one in self.naive.archived:
+        allowed = self.naive.parent[one] is not None
+        if expect(allowed, lambda: groups.restore(group=self.group(one))) and one in self.naive.archived:
             self.naive.archived.remove(one)
             self.naive.log.append((one, f"{self.naive.name[one]} taken out of the archive"))
 
