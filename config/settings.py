@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "treebeard",
     "django_htmx",
     "rest_framework",
@@ -87,6 +88,7 @@ MIDDLEWARE = [
     "config.middleware.Addresses",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.accounts.middleware.Activity",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -176,6 +178,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "clear-sessions": {"task": "config.tasks.clear_sessions", "schedule": 86_400.0},
     "clear-replays": {"task": "tenants.tasks.clear_expired", "schedule": 3600.0},
+    "account-mails": {"task": "tenants.tasks.send_account_mails", "schedule": 20.0},
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
     "resume-jobs": {"task": "devices.tasks.resume_jobs", "schedule": 15.0},
 }
@@ -232,6 +235,13 @@ MFA_ADAPTER = "tenants.accounts.adapters.SecondFactor"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up: each address came by an invitation, or from the operator
 MFA_TOTP_ISSUER = "Handover"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+SESSION_ENGINE = "tenants.accounts.store"
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=720)
+"""Who does nothing for so long is signed out."""
+SESSION_COOKIE_AGE = 60 * env.int("SESSION_MINUTES", default=7 * 24 * 60)
+"""Who signed in so long ago, in seconds, signs in anew, whatever they did since."""
+ACCOUNT_EVENT_DAYS = env.int("ACCOUNT_EVENT_DAYS", default=365)
+"""How long it is kept who signed in when and from where."""
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "devices:list"
 LOGOUT_REDIRECT_URL = "account_login"

@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class TenantsConfig(AppConfig):
     name = "tenants"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from allauth.mfa.signals import authentication_failed
+
+        from tenants.accounts.second_factor import on_refused_code
+
+        authentication_failed.connect(on_refused_code)

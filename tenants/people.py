@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import F
 
 from tenants import changes, tokens
-from tenants.models import Group, Membership, Organisation, Role, User
+from tenants.accounts import events
+from tenants.models import AccountEvent, Group, Membership, Organisation, Role, User
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -70,6 +71,13 @@ def expel(*, user: User, by: User) -> None:
         _settle(user, root, lost=True, by=by)
         what = f"{user} left the organisation" if by == user else f"{user} removed from the organisation"
         changes.record(group=root, by=by, what=what, user=user.pk, roles=lost)
+
+
+def sign_out_everywhere(*, user: User) -> None:
+    """What somebody asks for who lost a phone."""
+    with transaction.atomic():
+        events.record(AccountEvent.Kind.SIGNED_OUT_EVERYWHERE, user=user)
+        end_sessions(user=user, by=user)
 
 
 def end_sessions(*, user: User, by: User) -> None:

@@ -3,9 +3,17 @@ from __future__ import annotations
 from celery import shared_task
 
 from tenants import replays
+from tenants.accounts import events, mails
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def clear_expired() -> None:
     """Answers kept for repeated requests leave after a day; again and again changes nothing."""
     replays.clear_expired()
+    events.clear_old()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def send_account_mails() -> None:
+    """What waits is sent once, whoever asks."""
+    mails.send_due()

@@ -17,7 +17,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from tenants import changes
-from tenants.models import ApiToken, Role, User
+from tenants.accounts import events
+from tenants.models import AccountEvent, ApiToken, Role, User
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,6 +56,7 @@ def create(*, by: User, name: str, group: Group, role: int, expires_at: datetime
             expires_at=expires_at,
         )
         _record(token, by, f"API token {name} made")
+        events.record(AccountEvent.Kind.TOKEN_MADE, user=by, tokens=[name])
     return Made(token, secret)
 
 
@@ -64,18 +66,20 @@ def revoke(*, token: ApiToken, by: User) -> bool:
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()) != 1:
             return False
         _record(token, by, f"API token {token.name} of {token.user} revoked")
+        _tell(token.user, by, [token.name])
     return True
 
 
-def revoke_all(*, user: User, by: User) -> list[str]:
-    """Revoke what acts for somebody who is signed out everywhere; the names of what was revoked."""
+def revoke_all(*, user: User, by: User) -> None:
+    """Revoke what acts for somebody who is signed out everywhere."""
     with transaction.atomic():
         standing = ApiToken.objects.filter(user=user, revoked_at=None).select_related("group")
         rows = list(standing.select_for_update(of=("self",), no_key=True).order_by("pk"))
         standing.filter(pk__in=[token.pk for token in rows]).update(revoked_at=Now())
         for token in rows:
             _record(token, by, f"API token {token.name} of {user} revoked: they were signed out everywhere")
-    return [token.name for token in rows]
+        if rows:
+            _tell(user, by, [token.name for token in rows])
 
 
 def find(secret: str) -> ApiToken | None:
@@ -101,6 +105,11 @@ def _hold(user: User) -> None:
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk, epoch=user.epoch, is_active=True)
     if not current.exists():
         raise ValidationError("You were signed out meanwhile, and no token was made. Sign in again.")
+
+
+def _tell(user: User, by: User, names: list[str]) -> None:
+    data = {"tokens": names, "by": "" if by.pk == user.pk else str(by)}
+    events.record(AccountEvent.Kind.TOKENS_REVOKED, user=user, mail=True, **data)
 
 
 def _digest(secret: str) -> bytes:

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from tenants.accounts import session_views
 from tenants.accounts import views as accounts
 from tenants.api import changes as api_changes
 from tenants.api import groups as api
@@ -14,6 +15,9 @@ app_name = "tenants"
 urlpatterns = [
     path("account/", accounts.account, name="account"),
     path("account/sign-out/", accounts.sign_out_everywhere, name="sign-out-everywhere"),
+    path("account/sessions/", session_views.sessions, name="sessions"),
+    path("account/sessions/end/", session_views.end, name="session-end"),
+    path("account/sessions/end-others/", session_views.end_others, name="sessions-end-others"),
     path("account/leave/", accounts.leave, name="leave"),
     path("theme/<slug:slug>-<str:digest>.css", accounts.theme, name="theme"),
     path("logo/<slug:slug>-<str:digest>.png", accounts.logo, name="logo"),
@@ -46,6 +50,7 @@ urlpatterns = [
     path("settings/save/", settings.save, name="settings-save"),
     path("settings/theme.css", settings.preview, name="theme-preview"),
     path("log/", changes.changes, name="changes"),
+    path("log/accounts/", session_views.log, name="account-log"),
     path("log/export.csv", changes.export, name="changes-export"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/new/", tokens.token_create, name="token-create"),

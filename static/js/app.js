@@ -2,6 +2,11 @@
 (() => {
   const all = (selector, within = document) => within.querySelectorAll(selector);
 
+  // What a page asks for by itself does not keep its person signed in.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.triggeringEvent?.isTrusted) event.detail.headers["X-Background"] = "1";
+  });
+
   // Times: local to the reader, and counting.
   const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
   const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });

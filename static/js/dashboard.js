@@ -139,7 +139,7 @@
   async function load(query) {
     const url = new URL(grid.dataset.url, location.href);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const response = await fetch(url, { headers: { Accept: "application/json" }, redirect: "error" });
+    const response = await fetch(url, { headers: { Accept: "application/json", "X-Background": "1" }, redirect: "error" });
     const body = await response.json();
     if (!response.ok) throw new Error(body.error);
     return body;

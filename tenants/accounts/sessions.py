@@ -1,22 +1,110 @@
-"""Whether a sign-in still stands, for what goes on after its request: live streams."""
+"""Where somebody is signed in, and whether a sign-in still stands for what goes on after its request: live streams."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
+from allauth.usersessions.models import UserSession
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
+from django.db import DatabaseError, transaction
 from django.db.models import Exists
 from django.db.models.functions import Now
 
-from tenants.models import User
+from tenants.accounts import events
+from tenants.accounts.store import STARTED
+from tenants.models import AccountEvent, User
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.sessions.backends.base import SessionBase
     from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+KEPT_EVERY = 60.0  # seconds
+REMEMBERED = 10_000
+_kept: dict[str, float] = {}
+"""When this process last wrote that a session is in use, by its key."""
+
+
+class Row(NamedTuple):
+    pk: int
+    address: str
+    device: str
+    since: datetime
+    seen: datetime
+    current: bool
 
 
 def standing(user: User, session: SessionBase) -> QuerySet[User]:
     """The user, for as long as nobody disabled them, ended their sessions or changed their password, and they are
-    signed in with this very session, a row as `SESSION_ENGINE`'s default has it. Evaluated anew by whoever asks."""
+    signed in with this very session, a row of Django's own table. Evaluated anew by whoever asks."""
     here = Session.objects.filter(session_key=session.session_key or "", expire_date__gt=Now())
     return User.objects.filter(Exists(here), pk=user.pk, is_active=True, epoch=user.epoch)
+
+
+def keep(request: HttpRequest) -> None:
+    """Move the session's end, at most once a minute; nothing for strangers. A database that takes no write is no
+    reason to refuse the page."""
+    session, now = getattr(request, "session", None), time.time()
+    if session is None or not session.accessed or not session.session_key or SESSION_KEY not in session:
+        return
+    if now - max(_kept.get(session.session_key, 0.0), session.get(STARTED, 0.0)) < KEPT_EVERY:
+        return
+    if len(_kept) > REMEMBERED:
+        _kept.clear()
+    _kept[session.session_key] = now
+    try:
+        with transaction.atomic():
+            if STARTED not in session:  # of a former version
+                session[STARTED] = now
+            Session.objects.filter(pk=session.session_key).update(expire_date=session.get_expiry_date())
+            note(request)
+    except DatabaseError:
+        return
+
+
+def note(request: HttpRequest) -> None:
+    """Write down that the session is in use, from where and with what."""
+    if request.user.is_authenticated and events.address_of(request):
+        UserSession.objects.create_from_request(request)
+
+
+def listing(request: HttpRequest, user: User) -> list[Row]:
+    """Where the user is signed in, the one in use last first."""
+    note(request)
+    here = request.session.session_key
+    rows = [
+        Row(
+            row.pk,
+            row.ip,
+            events.device_name(row.user_agent),
+            row.created_at,
+            row.last_seen_at,
+            row.session_key == here,
+        )
+        for row in UserSession.objects.purge_and_list(user)
+    ]
+    return sorted(rows, key=lambda row: (row.current, row.seen), reverse=True)
+
+
+def end(*, user: User, pk: int) -> bool:
+    """End one of the user's sessions; whether this call did."""
+    return _end(user, UserSession.objects.filter(user=user, pk=pk)) > 0
+
+
+def end_others(*, user: User, session_key: str) -> int:
+    """End all but this one; how many."""
+    return _end(user, UserSession.objects.filter(user=user).exclude(session_key=session_key))
+
+
+def _end(user: User, chosen: QuerySet[UserSession]) -> int:
+    with transaction.atomic():
+        keys = list(chosen.values_list("session_key", flat=True))
+        chosen.filter(session_key__in=keys).delete()
+        ended: int = Session.objects.filter(session_key__in=keys).delete()[0]
+        if ended:
+            events.record(AccountEvent.Kind.SESSION_ENDED, user=user)
+    return ended

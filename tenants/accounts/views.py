@@ -32,7 +32,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 @posted(back="tenants:account")
 def sign_out_everywhere(request: SignedIn) -> HttpResponse:
-    people.end_sessions(user=request.user, by=request.user)
+    people.sign_out_everywhere(user=request.user)
     logout(request)
     messages.success(request, "You are signed out on every device, and your API tokens are revoked.")
     return redirect("account_login")

@@ -1,5 +1,6 @@
 """Who: the tenant tree, the people in it, and what they may reach."""
 
+from tenants.models.account import AccountEvent, AccountEventQuerySet
 from tenants.models.change import Change, ChangeQuerySet
 from tenants.models.idempotency import Replay
 from tenants.models.invitation import Invitation, InvitationQuerySet
@@ -8,6 +9,8 @@ from tenants.models.token import ApiToken, ApiTokenQuerySet
 from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Role, default_proofs, under
 
 __all__ = [
+    "AccountEvent",
+    "AccountEventQuerySet",
     "ApiToken",
     "ApiTokenQuerySet",
     "Change",

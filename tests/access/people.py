@@ -49,6 +49,10 @@ POSTED = (302, 404, 404, 302, 302, 404, 404)
 OWNERS_POST = (302, 404, 404, 404, 302, 404, 404)
 
 ROWS: dict[str, Row] = {
+    "tenants:sessions": Row(SIGNED_IN),
+    "tenants:session-end": Row(everybody(302), "post"),
+    "tenants:sessions-end-others": Row(everybody(302), "post"),
+    "tenants:account-log": Row(OWNERS),
     "tenants:sign-out-everywhere": Row(everybody(302), "post"),
     "tenants:leave": Row(everybody(302), "post"),
     "tenants:groups": Row(ANY_ADMIN),

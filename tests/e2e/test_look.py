@@ -28,6 +28,7 @@ OWN = [
     "/?waiting=1",
     "/?q=no-such-device",
     "/account/",
+    "/account/sessions/",
     "/tokens/",
     "/api/docs/",
     "/accounts/password/change/",
@@ -60,6 +61,8 @@ OWNERS = [
     "/recipes/new/",
     "/models/",
     "/settings/",
+    "/log/accounts/",
+    "/log/accounts/?who=none",
     "/settings/serials/",
 ]
 # On which page the first match of this leads to one more.

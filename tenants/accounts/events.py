@@ -1,0 +1,102 @@
+"""Recording what happens to accounts, with where it came from: the request's address and device, if there is one."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from allauth.account.adapter import get_adapter
+from allauth.core import context
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db.models.functions import Now
+
+from tenants.accounts import mails
+from tenants.models import AccountEvent
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from tenants.models import User
+
+KNOWN_FOR = timedelta(days=90)
+LOOKED_AT = 200
+Kind = AccountEvent.Kind
+BROWSERS = (
+    ("Edge", r"Edg(e|A|iOS)?/"),
+    ("Opera", r"OPR/"),
+    ("Samsung Internet", r"SamsungBrowser/"),
+    ("Firefox", r"(Firefox|FxiOS)/"),
+    ("Chrome", r"(Chrome|CriOS)/"),
+    ("Safari", r"Safari/"),
+)
+SYSTEMS = (
+    ("Android", r"Android"),
+    ("iPhone", r"iPhone"),
+    ("iPad", r"iPad"),
+    ("Windows", r"Windows"),
+    ("ChromeOS", r"CrOS"),
+    ("Mac", r"Mac OS X"),
+    ("Linux", r"Linux"),
+)
+
+
+def record(kind: Kind, *, user: User | None, mail: bool = False, **data: object) -> AccountEvent:
+    """Write a fact, in the transaction that makes it one; with `mail`, the person is told soon."""
+    request: HttpRequest | None = context.request
+    return AccountEvent.objects.create(
+        user=user,
+        organisation_id=user.organisation_id if user else None,
+        kind=kind,
+        address=address_of(request),
+        device=device_name(request.headers.get("User-Agent", "")) if request else "",
+        data={name: value for name, value in data.items() if value},
+        unsent=mail and user is not None and mails.configured(),
+    )
+
+
+def record_sign_in(user: User) -> None:
+    """Write it; mail it if the device is new to an account that has others."""
+    new = _is_new(user)
+    record(Kind.SIGNED_IN, user=user, mail=new, new=new)
+
+
+def clear_old() -> None:
+    AccountEvent.objects.filter(at__lt=Now() - timedelta(days=settings.ACCOUNT_EVENT_DAYS)).delete()
+
+
+def address_of(request: HttpRequest | None) -> str | None:
+    try:
+        return str(get_adapter().get_client_ip(request)) if request else None
+    except (PermissionDenied, ImproperlyConfigured):  # none, as on a socket of the machine
+        return None
+
+
+def device_name(agent: str) -> str:
+    """Browser and system in two words, else how the agent begins."""
+    browser = next((name for name, pattern in BROWSERS if re.search(pattern, agent)), "")
+    system = next((name for name, pattern in SYSTEMS if re.search(pattern, agent)), "")
+    if browser or system:
+        return " on ".join(filter(None, [browser, system]))
+    return "".join(char for char in agent if char.isprintable())[:40]
+
+
+def _is_new(user: User) -> bool:
+    """Whether there were sign-ins lately, but none with such a device from such a network."""
+    request = context.request
+    if request is None:
+        return False
+    lately = AccountEvent.objects.of(user).filter(kind=Kind.SIGNED_IN, at__gt=Now() - KNOWN_FOR)
+    known = list(lately.values_list("device", "address")[:LOOKED_AT])
+    here = device_name(request.headers.get("User-Agent", "")), _network(address_of(request))
+    return bool(known) and here not in {(device, _network(address)) for device, address in known}
+
+
+def _network(address: str | None) -> str:
+    """The neighbourhood of an address: /16, or /32 of IPv6, so that a phone that moves about is not new each time."""
+    if not address:
+        return ""
+    prefix = 16 if ipaddress.ip_address(address).version == 4 else 32
+    return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False))

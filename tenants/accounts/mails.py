@@ -1,0 +1,63 @@
+"""Telling people what happened to their account. No secret is in it, so a worker sends it, and again if it must."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+
+from tenants.models import AccountEvent
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 100
+GIVES_UP_AFTER = timedelta(days=1)
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
+SUBJECTS = {
+    AccountEvent.Kind.SIGNED_IN: "A new device signed in to your account",
+    AccountEvent.Kind.PASSWORD_CHANGED: "Your password was changed",
+    AccountEvent.Kind.PASSWORD_RESET: "Your password was reset",
+    AccountEvent.Kind.TWO_FACTOR_ON: "Two-factor sign-in was turned on",
+    AccountEvent.Kind.TWO_FACTOR_OFF: "Two-factor sign-in was turned off",
+    AccountEvent.Kind.CODES_MADE: "New recovery codes were made",
+    AccountEvent.Kind.TOKENS_REVOKED: "API tokens of yours were revoked",
+}
+
+
+def configured() -> bool:
+    """Whether mail goes anywhere; without EMAIL_URL it is printed, which is for links in a demo."""
+    return bool(settings.EMAIL_BACKEND != CONSOLE)
+
+
+def send_due() -> int:
+    """Send what waits, each by one worker; how many left. A server that takes none is asked again later, for a day."""
+    sent = 0
+    for event in AccountEvent.objects.filter(unsent=True).select_related("user").order_by("pk")[:AT_ONCE]:
+        mine = AccountEvent.objects.filter(pk=event.pk, unsent=True)
+        if mine.update(unsent=False) != 1:
+            continue
+        if not _send(event):
+            lately = AccountEvent.objects.filter(pk=event.pk, at__gt=Now() - GIVES_UP_AFTER)
+            lately.update(unsent=True)
+            break
+        sent += 1
+    return sent
+
+
+def _send(event: AccountEvent) -> bool:
+    if event.user is None:
+        return True
+    subject = SUBJECTS[AccountEvent.Kind(event.kind)]
+    site = next(iter(settings.SITE_URLS), "").rstrip("/")
+    text = render_to_string("tenants/email/account.txt", {"event": event, "subject": subject, "site": site})
+    try:
+        EmailMessage(subject, text, to=[event.user.email]).send()
+    except (OSError, SMTPException, ValueError) as error:
+        log.warning("account mail %s not sent: %s", event.pk, type(error).__name__)
+        return False
+    return True

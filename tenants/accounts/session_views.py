@@ -1,0 +1,70 @@
+"""Where one is signed in, what happened to one's account, and for admins of an organisation to everybody's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from tenants import keys
+from tenants.access import require_owner
+from tenants.accounts import sessions as operations
+from tenants.models import AccountEvent
+from tenants.posted import posted
+
+if TYPE_CHECKING:
+    from tenants.access import SignedIn
+    from tenants.models import AccountEventQuerySet
+
+SIZE = 50
+LONGEST = 120
+
+
+@require_safe
+@login_required
+def sessions(request: SignedIn) -> HttpResponse:
+    """The events beside the sessions are paged; the sessions of one person are few."""
+    page = _page(request, AccountEvent.objects.of(request.user))
+    return render(request, "tenants/sessions.html", {"sessions": operations.listing(request, request.user), **page})
+
+
+@login_required
+@posted(back="tenants:sessions")
+@reauthentication_required  # type: ignore[untyped-decorator]
+def end(request: SignedIn) -> HttpResponse:
+    """One of one's own, except this one: that is signing out."""
+    if not operations.end(user=request.user, pk=keys.whole(request.POST.get("session", ""))):
+        raise Http404
+    messages.success(request, "That device is signed out.")
+    return redirect("tenants:sessions")
+
+
+@login_required
+@posted(back="tenants:sessions")
+@reauthentication_required  # type: ignore[untyped-decorator]
+def end_others(request: SignedIn) -> HttpResponse:
+    ended = operations.end_others(user=request.user, session_key=request.session.session_key or "")
+    messages.success(request, f"Signed out elsewhere: {ended}." if ended else "You are signed in nowhere else.")
+    return redirect("tenants:sessions")
+
+
+@require_safe
+@login_required
+def log(request: SignedIn) -> HttpResponse:
+    owner = require_owner(request.user)
+    who = request.GET.get("who", "").replace("\0", "").strip()[:LONGEST]
+    rows = AccountEvent.objects.manageable_by(owner).by(who).select_related("user")
+    return render(request, "tenants/account_log.html", {"who": who, **_page(request, rows)})
+
+
+def _page(request: SignedIn, found: AccountEventQuerySet) -> dict[str, object]:
+    """The newest, or those before the one that the address names."""
+    if before := keys.whole(request.GET.get("before", "")):
+        found = found.filter(pk__lt=before)
+    rows = list(found[: SIZE + 1])
+    return {"rows": rows[:SIZE], "following": rows[SIZE - 1].pk if len(rows) > SIZE else None}

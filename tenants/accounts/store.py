@@ -1,0 +1,29 @@
+"""Sessions in the database that end when nobody used them for a while, and in any case after a longer one."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends import db
+from django.utils import timezone
+
+STARTED = "started"  # when somebody signed in, in seconds
+
+
+class SessionStore(db.SessionStore):
+    """Django's; the row's end is what counts, whatever the cookie says."""
+
+    def save(self, must_create: bool = False) -> None:
+        if not must_create and self.session_key and SESSION_KEY in self and STARTED not in self:
+            self[STARTED] = time.time()
+        super().save(must_create)
+
+    def get_expiry_date(self, **kwargs: Any) -> datetime:
+        idle = timezone.now() + timedelta(minutes=settings.SESSION_IDLE_MINUTES)
+        if not (started := self.get(STARTED)):
+            return idle
+        return min(idle, datetime.fromtimestamp(started, UTC) + timedelta(seconds=settings.SESSION_COOKIE_AGE))
