@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from tenants import changes, groups, people
+from tenants import changes, groups, people, pictures
 
 if TYPE_CHECKING:
     from tenants.models import Organisation, User
@@ -32,7 +33,12 @@ WORDS = {
 
 
 def change(*, organisation: Organisation, by: User, name: str | None = None, **given: Any) -> list[str]:
-    """Store the settings that differ, each recorded as old and new; returns what changed, in words."""
+    """Store the settings that differ, each recorded as old and new; returns what changed, in words.
+
+    A logo is kept as it is made anew from the picture given. Raises ValidationError by field.
+    """
+    if given.get("logo"):
+        given["logo"] = _reduced(given["logo"])
     with transaction.atomic():
         current = people.lock(organisation.root.path)
         differing = {field: given[field] for field in SETTINGS if field in given and _differs(current, field, given)}
@@ -50,6 +56,13 @@ def change(*, organisation: Organisation, by: User, name: str | None = None, **g
         if name is not None:
             groups.rename(group=current.root, name=name, by=by)
     return [*(["Name"] if renamed else []), *(WORDS[field] for field in differing)]
+
+
+def _reduced(logo: bytes) -> bytes:
+    try:
+        return pictures.reduced(logo)
+    except ValidationError as error:
+        raise ValidationError({"logo": error.messages}) from None
 
 
 def _differs(current: Organisation, field: str, given: dict[str, Any]) -> bool:

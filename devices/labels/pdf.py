@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from io import BytesIO
 from itertools import chain, islice
 from typing import IO, TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile
 
-from PIL import Image, UnidentifiedImageError
+from django.core.exceptions import ValidationError
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from devices.labels import fonts
 from devices.labels.layout import POINT, Drawing, Options, draw
+from tenants import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from PIL import Image
 
     from devices.labels.layout import Label
 
     Written = Callable[[int], None]
 
 PART = 5_000  # labels in one PDF: its pages are in memory until it is written
-LOGO_PIXELS = 600
 TICK = 3.0  # mm
 
 
@@ -34,11 +35,9 @@ def unheard(count: int) -> None:
 def logo_of(png: bytes | memoryview | None) -> Image.Image | None:
     """The organisation's picture, no larger than print needs; none if it can't be read."""
     try:
-        picture = Image.open(BytesIO(png or b"")).convert("RGBA")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return pictures.decoded(png)
+    except ValidationError:
         return None
-    picture.thumbnail((LOGO_PIXELS, LOGO_PIXELS))
-    return picture
 
 
 def write(out: IO[bytes], labels: Iterable[Label], options: Options, logo: Image.Image | None = None) -> int:

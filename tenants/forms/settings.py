@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from tenants import theme
+from tenants import pictures, theme
 from tenants.models import Organisation
 from tenants.organisations import SETTINGS
 
@@ -51,7 +51,9 @@ class SettingsForm(forms.Form):
         widget=forms.TextInput(attrs={"type": "color"}),
         help_text="Buttons and links. Text on it and beside it is kept readable by itself.",
     )
-    logo = forms.FileField(required=False, label="Logo", help_text="A PNG of 256 KB and 2048 pixels a side at most.")
+    logo = forms.FileField(
+        required=False, label="Logo", help_text="A PNG of 1 MB and 4 megapixels at most; it is kept smaller."
+    )
     remove_logo = forms.BooleanField(required=False, label="Remove the logo")
 
     def clean_name(self) -> str:
@@ -66,7 +68,7 @@ class SettingsForm(forms.Form):
         upload: UploadedFile[bytes] | None = self.cleaned_data["logo"]
         if upload is None:
             return None
-        content = upload.read(theme.LARGEST_LOGO[0] + 1)
+        content = upload.read(pictures.LARGEST + 1)
         theme.validate_logo(content)
         return bytes(content)
 

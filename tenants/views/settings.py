@@ -43,7 +43,11 @@ def save(request: SignedIn) -> HttpResponse:
     mine, form = _mine(request), SettingsForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, mine, form, status=422)
-    changed = organisations.change(organisation=mine, by=request.user, **form.settings())
+    try:
+        changed = organisations.change(organisation=mine, by=request.user, **form.settings())
+    except ValidationError as error:
+        form.add_error(None, error)
+        return _page(request, mine, form, status=422)
     messages.success(request, f"Saved: {', '.join(changed)}." if changed else "Nothing was different.")
     return redirect("tenants:settings")
 

@@ -142,7 +142,7 @@ def refuses(proxy: Proxy) -> bool:
 
 def test_one_address_has_its_share(proxy: Proxy) -> None:
     eventually(lambda: proxy.ask().status == 200)
-    held = [socket.create_connection(("127.0.0.1", proxy.port), timeout=5) for _ in range(CONNECTIONS)]
+    held = [socket.create_connection(("127.0.0.1", proxy.port), timeout=5) for _ in range(CONNECTIONS + 4)]
     eventually(lambda: refuses(proxy))
     for client in held:
         client.close()

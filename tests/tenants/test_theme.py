@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from tenants import theme
+from devices.labels import pdf
+from tenants import organisations, pictures, theme
+from tenants.models import Organisation
 from tests.conftest import World
 
+
+@cache
+def png(width: int, height: int) -> bytes:
+    out = BytesIO()
+    Image.new("1", (width, height)).save(out, format="PNG")
+    return out.getvalue()
+
+
 SITE = Path(settings.BASE_DIR) / "static/css/site.css"
-PNG = theme.PNG + struct.pack(">I", 13) + b"IHDR" + struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0) + b"\0" * 16
+PNG = png(8, 8)
 colours = st.tuples(*[st.integers(0, 255)] * 3)
 
 
@@ -132,16 +148,52 @@ def test_a_logo_that_went_is_gone(client: Client, world: World) -> None:
     assert client.get("/logo/kanarra-.png").status_code == 404
 
 
+def test_a_picture_is_made_anew_and_small(world: World) -> None:
+    noise = Image.effect_noise((1900, 1900), 90).convert("RGB")
+    out = BytesIO()
+    noise.resize((300, 300)).save(out, format="PNG", pnginfo=_text("<script>"))
+    for picture in (out.getvalue(), png(2000, 2000)):
+        organisations.change(organisation=world.kanarra, by=world.owner, logo=picture)
+        kept = bytes(Organisation.objects.get(pk=world.kanarra.pk).logo or b"")
+        assert max(Image.open(BytesIO(kept)).size) <= 600
+        assert len(kept) <= pictures.KEPT
+        assert b"script" not in kept
+    assert organisations.change(organisation=world.kanarra, by=world.owner, logo=kept) == []
+
+
+def _text(words: str) -> PngInfo:
+    info = PngInfo()
+    info.add_text("Comment", words)
+    return info
+
+
+def said_twice() -> bytes:
+    """A small picture's size first, then a huge one's: 140 KB that would take 576 MB."""
+    return PNG[:33] + png(12_000, 12_000)[8:]
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "why"),
     [
-        b"<svg onload=alert(1)>",
-        b"",
-        theme.PNG + b"short",
-        PNG[:16] + struct.pack(">II", 5000, 8) + PNG[24:],
-        PNG + b"\0" * theme.LARGEST_LOGO[0],
+        (b"<svg onload=alert(1)>", pictures.NO_PNG),
+        (b"GIF89a" + b"x" * 40, pictures.NO_PNG),
+        (PNG[:8] + b"short", pictures.NO_PNG),
+        (PNG[:-30], pictures.NO_PNG),
+        (PNG[:16] + struct.pack(">II", 5000, 1000) + PNG[24:], pictures.NO_PNG),
+        (png(2001, 2000), pictures.TOO_LARGE),
+        (png(12_000, 12_000), pictures.TOO_LARGE),
+        (said_twice(), pictures.TOO_LARGE),
+        (PNG + b"\0" * pictures.LARGEST, pictures.TOO_LARGE),
     ],
+    ids=["svg", "gif", "short", "cut", "wrong sum", "large", "huge", "said twice", "long"],
 )
-def test_only_a_modest_png_is_a_logo(content: bytes) -> None:
-    with pytest.raises(ValidationError):
-        theme.validate_logo(content)
+def test_only_a_modest_png_is_a_logo(client: Client, world: World, content: bytes, why: str) -> None:
+    client.force_login(world.owner)
+    logo = SimpleUploadedFile("logo.png", content, "image/png")
+    same = {"name": "Kanarra", "window_seconds": "300", "label_content": "serial", "activation_hours": "48"}
+    answer = client.post("/settings/save/", {**same, "result_hours": "24", "colour": "#0f5cc0", "logo": logo})
+    assert (answer.status_code, escape(why) in answer.content.decode()) == (422, True)
+    with pytest.raises(ValidationError, match="logo"):
+        organisations.change(organisation=world.kanarra, by=world.owner, logo=content)
+    assert not Organisation.objects.get(pk=world.kanarra.pk).logo
+    assert pdf.logo_of(content) is None  # one that was kept before there were bounds: labels go without it

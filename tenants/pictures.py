@@ -1,0 +1,60 @@
+"""Pictures that people upload: bounded before they are decoded, decoded once, and kept small.
+
+What a picture says of its size is read as the decoder reads it: a PNG can say it twice.
+"""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+
+from django.core.exceptions import ValidationError
+from PIL import Image, UnidentifiedImageError
+
+LARGEST = 1 << 20  # bytes
+PIXELS = 4_000_000
+SIDES = (600, 300, 150)  # pixels a side of what is kept: the first that makes it no larger than KEPT
+KEPT = 256 << 10  # bytes
+BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError)
+
+NO_PNG = "The logo has to be a PNG image. Save it as one and upload that."
+TOO_LARGE = "The logo may have 1 MB and 4 megapixels (2,000 × 2,000) at most. Make it smaller and upload it again."
+
+
+def opened(content: bytes | memoryview | None) -> Image.Image:
+    """The picture, not decoded yet, and no larger than may be. Raises ValidationError."""
+    data = bytes(content or b"")
+    if len(data) > LARGEST:
+        raise ValidationError(TOO_LARGE)
+    try:
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            picture = Image.open(BytesIO(data), formats=["PNG"])
+    except Image.DecompressionBombError:
+        raise ValidationError(TOO_LARGE) from None
+    except BROKEN:
+        raise ValidationError(NO_PNG) from None
+    if picture.width * picture.height > PIXELS:
+        raise ValidationError(TOO_LARGE)
+    return picture
+
+
+def decoded(content: bytes | memoryview | None) -> Image.Image:
+    """Its pixels, as RGBA and no larger than print and pages need. Raises ValidationError."""
+    try:
+        picture = opened(content).convert("RGBA")
+    except BROKEN:
+        raise ValidationError(NO_PNG) from None
+    picture.thumbnail((SIDES[0], SIDES[0]))
+    return picture
+
+
+def reduced(content: bytes) -> bytes:
+    """A PNG of the same picture, made here: small, and with nothing in it but its pixels. Raises ValidationError."""
+    picture, written = decoded(content), b""
+    for side in SIDES:
+        picture.thumbnail((side, side))
+        out = BytesIO()
+        picture.save(out, format="PNG", optimize=True)
+        if len(written := out.getvalue()) <= KEPT:
+            break
+    return written
