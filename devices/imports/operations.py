@@ -20,9 +20,9 @@ from devices.imports.reading import (
     Preview,
     Sniffer,
     Unreadable,
+    beginning,
     delimiter_of,
     header_of,
-    records,
 )
 from devices.models import Event, Import, Recipe, RecipeVersion
 from devices.queue import enqueue
@@ -56,7 +56,7 @@ def upload(*, by: User, version: RecipeVersion, name: str, chunks: Iterable[byte
             by=by,
             version=version,
             file=file,
-            total=sniffer.rows,
+            total=min(sniffer.rows, settings.IMPORT_MAX_ROWS),
             encoding=encoding,
             delimiter=delimiter,
             dialect=dialect,
@@ -126,9 +126,9 @@ def preview(importing: Import, rows: int = 10, *, encoding: str | None = None, d
         raise Unreadable("Choose one of the encodings and delimiters.")
     header = header_of(importing.file, encoding, delimiter)
     found: list[list[str]] = []
-    beginning = records(importing.file, encoding, delimiter)
-    next(beginning)
-    for _, cells in beginning:
+    first = beginning(importing.file, encoding, delimiter)
+    next(first)
+    for _, cells in first:
         if len(found) == rows:
             break
         if isinstance(cells, list) and "".join(cells).strip():

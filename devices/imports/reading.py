@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+from contextlib import suppress
 from io import TextIOWrapper
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices import files
@@ -25,8 +27,12 @@ ENCODINGS = {
 }
 LINE = 1 << 18  # characters; a cell has at most csv.field_size_limit(), half of it
 MAX_COLUMNS = 200
+MAX_CELLS = 10 * MAX_COLUMNS  # of a row: beyond it they are not even counted as too many
+ROW = 1 << 20  # characters of a row with line ends in its cells
+LOOK = 1 << 20  # characters at a file's beginning, by which a page tells what it is
+LOOK_ROWS = 10_000
 SAMPLE = 1 << 16  # bytes
-_UNUSED_IN_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+_UNUSED_IN_1252 = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 _KINDS = {
     b"PK\x03\x04": "an Excel workbook or another zipped file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -76,7 +82,7 @@ class Sniffer:
         self.size += len(chunk)
         self._lines += chunk.count(b"\n") or chunk.count(b"\r")
         self._last = chunk[-2:] or self._last
-        self._odd = self._odd or not _UNUSED_IN_1252.isdisjoint(chunk)
+        self._odd = self._odd or any(each in chunk for each in _UNUSED_IN_1252)
         self._decode(chunk)
 
     def _decode(self, chunk: bytes, final: bool = False) -> None:
@@ -132,7 +138,7 @@ def delimiter_of(file: File, encoding: str) -> str:
 def _first(file: File, encoding: str, delimiter: str, count: int) -> list[tuple[int, list[str] | Bad]]:
     found = []
     try:
-        for row in records(file, encoding, delimiter):
+        for row in beginning(file, encoding, delimiter):
             if row[1]:
                 found.append(row)
             if len(found) == count:
@@ -144,16 +150,16 @@ def _first(file: File, encoding: str, delimiter: str, count: int) -> list[tuple[
 
 def header_of(file: File, encoding: str, delimiter: str) -> list[str]:
     """Raises Unreadable: nothing in the file, or nothing below its header."""
-    beginning = records(file, encoding, delimiter)
-    header = next(beginning, (0, []))[1]
+    first = beginning(file, encoding, delimiter)
+    header = next(first, (0, []))[1]
     if isinstance(header, Bad):
         raise Unreadable(f"The first row can't be read. {header.cause}")
     if not "".join(header).strip():
         raise Unreadable("The first row is empty. It should name the columns, with a row for each device below it.")
     if len(header) > MAX_COLUMNS:
         raise Unreadable(f"{len(header)} columns are too many: at most {MAX_COLUMNS}. Is the delimiter right?")
-    if not any(isinstance(cells, Bad) or "".join(cells).strip() for _, cells in beginning):
-        raise Unreadable("There is only a header. Add a row for each device below it.")
+    if not any(isinstance(cells, Bad) or "".join(cells).strip() for _, cells in first):
+        raise Unreadable("There is only a header, or empty rows below it. Add a row for each device right below it.")
     return named(header)
 
 
@@ -163,30 +169,40 @@ def named(header: Sequence[str]) -> list[str]:
     return [name or f"Column {number}" for number, name in enumerate(names, 1)]
 
 
-def records(file: File, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str] | Bad]]:
+def beginning(file: File, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str] | Bad]]:
+    """Of its records those that a page looks at, whatever is in it. Raises Unreadable."""
+    return islice(records(file, encoding, delimiter, LOOK), LOOK_ROWS)
+
+
+def records(
+    file: File, encoding: str, delimiter: str, most: int | None = None
+) -> Iterator[tuple[int, list[str] | Bad]]:
     """Each with its number as a spreadsheet counts: the header, and a row with line ends in its cells, are one.
+    Of `most` characters, or all.
 
     Raises Unreadable where nothing after it can be told: a wrong encoding, a quote that is never closed.
     """
     with TextIOWrapper(files.opened(file), "utf-8-sig" if encoding == "utf-8" else encoding, newline="") as text:
-        yield from _parsed(_Lines(text), delimiter, ENCODINGS.get(encoding, encoding))
+        yield from _parsed(_Lines(text, most), delimiter, ENCODINGS.get(encoding, encoding))
 
 
 def _parsed(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str] | Bad]]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     number = 0
     while True:
-        number, began = number + 1, reader.line_num
+        number, began, lines.taken = number + 1, reader.line_num, 0
         try:
             cells = next(reader)
-        except StopIteration:
+        except (StopIteration, _Enough):
             return
+        except _Endless:
+            raise Unreadable(f"Row {number} goes on for more than a megabyte. Is a closing quote missing?") from None
         except UnicodeError:
             raise Unreadable(f"This is not {encoding}, not from row {number} on. Choose another encoding.") from None
         except csv.Error as error:
             yield number, _bad(error, lines, number, delimiter, reader.line_num - began)
         else:
-            yield number, _cut() if lines.cut else cells
+            yield number, _cut() if lines.cut else _crowded(cells) if len(cells) > MAX_CELLS else cells
             lines.cut = False
 
 
@@ -206,26 +222,51 @@ def _cut() -> Bad:
     return Bad(None, f"This row is longer than {LINE:,} characters. Shorten it.")
 
 
+def _crowded(cells: list[str]) -> Bad:
+    return Bad(None, f"This row has {len(cells):,} cells. A table has {MAX_COLUMNS} columns at most.")
+
+
+class _Enough(Exception):
+    """As much was read as was to be looked at."""
+
+
+class _Endless(Exception):
+    """A row of many lines that does not end."""
+
+
 class _Lines:
     """Lines of bounded length: what is too long is cut, and said to be."""
 
-    def __init__(self, text: TextIOWrapper) -> None:
-        self._text = text
+    def __init__(self, text: TextIOWrapper, most: int | None) -> None:
+        self._text, self._left = text, most
         self.last = ""
         self.cut = False
+        self.taken = 0  # characters of the row that is being read
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.last = self._text.readline(LINE)
+        line = self.last = self._read()
         if not line:
             raise StopIteration
+        self.taken += len(line)
+        if self.taken > ROW:
+            raise _Endless
         if len(line) == LINE and line[-1] not in "\r\n":
             self._drop_rest()
         return line
 
     def _drop_rest(self) -> None:
         self.cut = True
-        while (rest := self._text.readline(LINE)) and rest[-1] not in "\r\n":
-            pass
+        with suppress(_Enough):
+            while (rest := self._read()) and rest[-1] not in "\r\n":
+                pass
+
+    def _read(self) -> str:
+        if self._left is not None and self._left < 0:
+            raise _Enough
+        line = self._text.readline(LINE)
+        if self._left is not None:
+            self._left -= len(line)
+        return line

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
 from devices.imports.reading import Bad, Unreadable, records
 
 if TYPE_CHECKING:
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     Row = tuple[int, int, list[str] | Bad]  # its number in the file, its place among the devices, its cells
 
 LEAST, MOST = 500, 5_000  # rows in a batch, which is a fiftieth of them where that lies between
+HEAVIEST = 8 << 20  # characters in a batch
+CELL = 64  # what a cell takes besides
 
 
 def rows(importing: Import) -> Iterator[Row]:
-    """Without the header and empty rows. Raises Unreadable."""
+    """Without the header and empty rows, of which there may be as many again as devices. Raises Unreadable."""
     if importing.columns and importing.file is None:
         raise Unreadable("The uploaded file is no longer kept. Upload it again.")
     if importing.file is None:
@@ -28,8 +32,10 @@ def rows(importing: Import) -> Iterator[Row]:
 
 
 def _of_file(file: File, encoding: str, delimiter: str) -> Iterator[Row]:
-    count = 0
+    count, most = 0, settings.IMPORT_MAX_ROWS
     for number, cells in islice(records(file, encoding, delimiter), 1, None):
+        if number - count > most + 2:
+            raise Unreadable(f"More than {most:,} rows are empty, up to row {number:,}. Delete the empty ones.")
         if isinstance(cells, list) and not "".join(cells).strip():
             continue
         count += 1
@@ -37,6 +43,18 @@ def _of_file(file: File, encoding: str, delimiter: str) -> Iterator[Row]:
 
 
 def batches(rows: Iterable[Row], total: int = 100_000) -> Iterator[list[Row]]:
-    rest, size = iter(rows), min(max(total // 50, LEAST), MOST)
-    while batch := list(islice(rest, size)):
+    """So many at a time, or fewer where they are long."""
+    size, weight = min(max(total // 50, LEAST), MOST), 0
+    batch: list[Row] = []
+    for row in rows:
+        batch.append(row)
+        weight += _weight(row[2])
+        if len(batch) == size or weight > HEAVIEST:
+            yield batch
+            batch, weight = [], 0
+    if batch:
         yield batch
+
+
+def _weight(cells: list[str] | Bad) -> int:
+    return sum(map(len, cells)) + CELL * len(cells) if isinstance(cells, list) else 0
