@@ -2,7 +2,7 @@
 #   make demo     the whole system in the foreground: site, broker, worker, simulated gateways
 #   make test     every check and test, on PostgreSQL and on SQLite
 .DEFAULT_GOAL := demo
-.PHONY: demo test check bench lock vendor parts clean
+.PHONY: demo test check bench soak lock vendor parts clean
 
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 FOUND := $(shell for python in $(CANDIDATES); do \
@@ -31,6 +31,12 @@ bench: export DEMO := 1
 bench: .venv/test.stamp parts
 	@for each in $(BENCHES); do echo "== $$each"; $(BIN)/python -m "bench.$$each" || failed="$$failed $$each"; done; \
 	test -z "$$failed" || { echo "Missed its bar:$$failed"; exit 1; }
+
+# Long rounds of what `make test` does a short one of. Each has its number: a failing one can be had again.
+ROUNDS := 100
+soak: export DEMO := 1
+soak: .venv/test.stamp
+	SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/test_sequences.py tests/tenants/test_tree.py
 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
 	--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

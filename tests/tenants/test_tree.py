@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from devices.models import RecipeVersion
 
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "40"))
+EXAMPLES = 10 * int(os.environ.get("SOAK_ROUNDS", "4"))
 ACTS = ("create", "create", "create", "move", "move", "delete", "rename", "archive", "restore", "invite", "place")
 STEP = st.tuples(st.sampled_from(ACTS), st.integers(0, 99), st.integers(0, 99))
 MEMBER = st.tuples(st.integers(0, 99), st.sampled_from(list(Role)))
