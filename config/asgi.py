@@ -14,6 +14,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
+from django.urls import Resolver404, resolve
 
 from config import connections, limits
 from config.static import StaticFiles
@@ -31,10 +32,18 @@ class Handler(ASGIHandler):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":
             # A stream is outside ThreadSensitiveContext: open, it then keeps no thread (and no connection) of its own.
-            is_stream = scope["path"].endswith("/stream/")
-            await limits.bounded(self.handle if is_stream else super().__call__, scope, receive, send)
+            app = self.handle if _is_long_lived(scope["path"]) else super().__call__
+            await limits.bounded(app, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _is_long_lived(path: str) -> bool:
+    """Whether the view is marked so (devices.streams.long_lived)."""
+    try:
+        return getattr(resolve(path).func, "long_lived", False)
+    except Resolver404:
+        return False
 
 
 application = Handler()

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WITHIN = 2.0
-BEHIND_SECONDS = 10.0
-"""A consumer that lags so far behind the broker hears nobody in time: no press, for one."""
+
 
 # Bounded: checks that hang fill it, and those that find no place in time count as failed too.
 _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
@@ -51,8 +50,7 @@ def _broker() -> bool:
 
 
 def _consumer() -> bool:
-    beat = heartbeat.read()
-    return bool(beat and beat["connected"] and not beat["failing"] and beat.get("behind", 0) < BEHIND_SECONDS)
+    return heartbeat.hears(heartbeat.read())
 
 
 CHECKS: dict[str, Callable[[], bool]] = {

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.http import HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
@@ -17,6 +18,15 @@ class Connections(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         downloads.give_back()
         return response
+
+
+class Heads(MiddlewareMixin):
+    """To HEAD the headers, at once: of a file that is made while it is sent, nothing is made."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.method != "HEAD" or not response.streaming:
+            return response
+        return HttpResponse(status=response.status_code, headers=dict(response.items()))
 
 
 class PrivatePages(MiddlewareMixin):

@@ -11,37 +11,25 @@ import logging
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio
 from django.conf import settings
-from django.db import Error as DatabaseError
-from django.db import close_old_connections
-from django.http import StreamingHttpResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lib import redis_circuit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "handover:live"
-GONE = b"event: gone\ndata: gone\n\n"
 RECONNECT_SECONDS = 1.0
 LISTEN_SECONDS = 1.0
-
-
-class Seen(NamedTuple):
-    """What a stream's check found: the version that the page should show, and when it may change by itself."""
-
-    version: str
-    again_in: float | None = None  # seconds
-    final: bool = False
 
 
 @cache
@@ -119,67 +107,3 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 def hub() -> Hub:
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
-
-
-def response(
-    topic: str, check: Callable[[], Seen | None], *, last: str = "", spacing: float = 0.0
-) -> StreamingHttpResponse:
-    """A server-sent event stream of `changed` events whose data and id are the version to show.
-
-    `check` runs in a thread, gates again, and returns None when the user may no longer: the stream ends.
-    `last` is the version that the client has (its Last-Event-ID, or what the page was rendered with).
-    `spacing` is the least number of seconds between two answers to announcements, for topics that change without pause.
-    """
-    stream = StreamingHttpResponse(events(topic, check, last, spacing), content_type="text/event-stream")
-    stream["Cache-Control"] = "no-store"
-    stream["X-Accel-Buffering"] = "no"
-    return stream
-
-
-async def events(topic: str, check: Callable[[], Seen | None], last: str, spacing: float = 0.0) -> AsyncIterator[bytes]:
-    yield b"retry: 2000\n\n"
-    with hub().waiter(topic) as woken:
-        while True:
-            hurried = woken.is_set()
-            woken.clear()
-            try:
-                seen = await in_thread(check)
-            except DatabaseError as error:
-                log.warning("live stream can't read what it shows, trying again: %s", error)
-                seen = Seen(last)
-            if seen is None:
-                yield GONE
-                return
-            if changed := seen.version != last:
-                last = seen.version
-                yield f"event: changed\nid: {last}\ndata: {last}\n\n".encode()
-            else:
-                yield b": alive\n\n"
-            if seen.final:
-                yield GONE
-                return
-            rest = spacing if hurried or changed else 0.0
-            await asyncio.sleep(rest)
-            pause = min(settings.STREAM_HEARTBEAT_SECONDS, seen.again_in or float("inf"))
-            await _wait(woken, max(pause - rest, 0.01))
-
-
-async def in_thread(check: Callable[[], Seen | None]) -> Seen | None:
-    """Runs a check on a thread of the streams', which keeps no database connection meanwhile."""
-    return await asyncio.to_thread(_fresh, check)
-
-
-def _fresh(check: Callable[[], Seen | None]) -> Seen | None:
-    close_old_connections()
-    try:
-        return check()
-    finally:
-        close_old_connections()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

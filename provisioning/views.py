@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,17 +14,16 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from devices import live, serials
+from devices import serials, streams
 from devices.models import Device
 from provisioning import windows
 from provisioning.access import find_registrable, find_visible, get_window
 from provisioning.forms import PlaceForm, ScanForm
 from provisioning.models import Window
 from tenants.access import require_technician
-from tenants.accounts import sessions
 from tenants.models import User
 from tenants.posted import posted
 
@@ -130,19 +128,20 @@ def version(found: Window, device: Device) -> str:
     return f"{found.state}-{device.status}" if found.state == Window.State.WAITING else found.state
 
 
-@require_GET
+@streams.long_lived
+@require_safe
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """This window's progress, and nothing of the device's telemetry."""
-    user = cast("User", await request.auser())
-    await sync_to_async(get_window)(user, key)
-    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    return live.response(
-        windows.topic(key), partial(progress, sessions.standing(user, request.session), key), last=last
-    )
+
+    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
+        get_window(user, key)
+        return streams.Topic(windows.topic(key), partial(progress, standing, key))
+
+    return await streams.serve(request, look)
 
 
-def progress(users: QuerySet[User], key: UUID) -> live.Seen | None:
+def progress(users: QuerySet[User], key: UUID) -> streams.Seen | None:
     """Gates anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
     try:
         found = get_window(users.get(), key)
@@ -150,7 +149,7 @@ def progress(users: QuerySet[User], key: UUID) -> live.Seen | None:
         return None
     device = Device.objects.with_status().get(pk=found.device_id)
     ended = found.state not in {Window.State.WAITING, Window.State.PRESSED}
-    return live.Seen(version(found, device), (found.deadline - found.now).total_seconds(), final=ended)
+    return streams.Seen(version(found, device), (found.deadline - found.now).total_seconds(), final=ended)
 
 
 @login_required

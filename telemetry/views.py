@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponseBadRequest, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -10,7 +9,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-import devices.live
+from devices import streams
 from devices.access import get_device, manages
 from devices.models import Event
 from telemetry import export as csv
@@ -19,10 +18,11 @@ from telemetry import spans, state
 from telemetry.models import Report
 from telemetry.watch import Watch
 from tenants import keys
-from tenants.accounts import sessions
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
 
     from tenants.models import User
 
@@ -62,14 +62,15 @@ def live(request: HttpRequest, serial: str) -> HttpResponse:
     return render(request, "telemetry/_live.html", state.live(device, state.attributes(device)))
 
 
-@login_required
+@streams.long_lived
 @require_safe
-async def stream(request: HttpRequest, serial: str) -> StreamingHttpResponse:
-    user = cast("User", await request.auser())
-    device = await sync_to_async(get_device)(user, serial)
-    last = request.headers.get("Last-Event-ID") or request.GET.get("last", "")
-    watch = Watch(users=sessions.standing(user, request.session), device_id=device.pk)
-    return devices.live.response(f"device:{device.device_id}", watch, last=last, spacing=SPACING)
+@login_required
+async def stream(request: HttpRequest, serial: str) -> HttpResponseBase:
+    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
+        device = get_device(user, serial)
+        return streams.Topic(f"device:{device.device_id}", Watch(users=standing, device_id=device.pk))
+
+    return await streams.serve(request, look, spacing=SPACING)
 
 
 @never_cache

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from devices.live import Seen
 from devices.models import Device
+from devices.streams import Seen
 from telemetry.state import version
 from tenants.models import Membership, User
 

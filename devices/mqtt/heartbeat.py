@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 KEY = "handover:consumer"
 LIVES_SECONDS = 10
+BEHIND_SECONDS = 10.0  # so far behind the broker a consumer hears nobody in time: no press, for one
 EVERY_SECONDS = 2.0
 QUIET_SECONDS = 5.0  # without Redis, ingest is not held up more often than this
 
@@ -60,3 +61,8 @@ def read() -> dict[str, Any] | None:
     """
     value = cast("bytes | None", connect().get(KEY))
     return json.loads(value) if value else None
+
+
+def hears(beat: dict[str, Any] | None) -> bool:
+    """Whether what devices report is heard and stored: a consumer is at work, can store, and has nearly caught up."""
+    return bool(beat and beat["connected"] and not beat["failing"] and beat.get("behind", 0) < BEHIND_SECONDS)

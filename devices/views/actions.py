@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from devices import action_results, actions, deliveries, sealing
+from devices import action_results, actions, deliveries, sealing, streams
 from devices.access import get_action
 from devices.acts import ACTS
 from devices.models import Action, Delivery, Device, DeviceModel, Touched
@@ -26,7 +26,8 @@ from tenants.posted import posted
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+    from django.http import HttpResponse, StreamingHttpResponse
+    from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
 
@@ -96,9 +97,10 @@ def _said(user: User, found: Action) -> str:
     return f"{params.tag}: {params.value}" if params.value else params.tag
 
 
-@login_required
+@streams.long_lived
 @require_safe
-async def stream(request: HttpRequest, key: UUID) -> StreamingHttpResponse:
+@login_required
+async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     return await watching.stream(request, get_action, key)
 
 

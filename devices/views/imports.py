@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from devices import deliveries, imports, sealing
+from devices import deliveries, imports, sealing, streams
 from devices.access import get_import
 from devices.forms.imports import MatchForm, ReadingForm
 from devices.models import Delivery, Import
@@ -171,7 +171,8 @@ async def _encoded(pages: Iterator[str]) -> AsyncIterator[bytes]:
         yield page.encode()
 
 
-@require_GET
+@streams.long_lived
+@require_safe
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     return await watching.stream(request, get_import, key)

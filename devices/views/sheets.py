@@ -12,7 +12,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from devices import files
+from devices import files, streams
 from devices import sheets as printing
 from devices.access import get_sheet
 from devices.forms.label import MOST, SheetForm
@@ -121,7 +121,8 @@ def _shown(request: SignedIn, sheet: Sheet, *, refused: str = "", status: int = 
     return render(request, template, context, status=status)
 
 
-@require_GET
+@streams.long_lived
+@require_safe
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     return await watching.stream(request, get_sheet, key)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
 from django.http import Http404
 from django.utils import timezone
 
-from devices import jobs, live
-from tenants.accounts import sessions
+from devices import jobs, streams
 from tenants.models import User
 
 if TYPE_CHECKING:
@@ -19,7 +17,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.db.models import QuerySet
-    from django.http import HttpRequest, StreamingHttpResponse
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
 
     from devices.models.job import Job
 
@@ -53,19 +52,19 @@ def span(progress: jobs.Progress) -> str:
     return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-async def stream(request: HttpRequest, gate: Gate, key: UUID) -> StreamingHttpResponse:
+async def stream(request: HttpRequest, gate: Gate, key: UUID) -> HttpResponseBase:
     """That the job has got further, and nothing of what is in it."""
-    user = cast("User", await request.auser())
-    job = await sync_to_async(gate)(user, key)
-    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    check = partial(seen, sessions.standing(user, request.session), gate, key)
-    return live.response(jobs.topic(job), check, last=last, spacing=SPACING)
+
+    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
+        return streams.Topic(jobs.topic(gate(user, key)), partial(seen, standing, gate, key))
+
+    return await streams.serve(request, look, spacing=SPACING)
 
 
-def seen(users: QuerySet[User], gate: Gate, key: UUID) -> live.Seen | None:
+def seen(users: QuerySet[User], gate: Gate, key: UUID) -> streams.Seen | None:
     """Gates anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
     try:
         job = gate(users.get(), key)
     except (User.DoesNotExist, Http404):
         return None
-    return live.Seen(version(job), final=not job.is_working)
+    return streams.Seen(version(job), final=not job.is_working)

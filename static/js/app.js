@@ -2,6 +2,8 @@
 (() => {
   const all = (selector, within = document) => within.querySelectorAll(selector);
 
+  const LEAST_MS = 3000; // in which a message can be read
+
   // What a page asks for by itself does not keep its person signed in.
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.triggeringEvent?.isTrusted) event.detail.headers["X-Background"] = "1";
@@ -35,10 +37,19 @@
   }
 
   // What went wrong with a request, said once, where screen readers hear it.
-  function trouble(text) {
+  // `until`: what its end is known by, "signal" or "answer"; it goes then.
+  function trouble(text, until) {
     const message = document.querySelector("[data-trouble]").content.firstElementChild.cloneNode(true);
+    message.dataset.until = until;
+    message.dataset.since = Date.now();
     message.querySelector("p").textContent = text;
     document.querySelector("[data-messages]").replaceChildren(message);
+  }
+
+  function over(until) {
+    for (const message of all(`[data-messages] [data-until="${until}"]`)) {
+      if (Date.now() - message.dataset.since > LEAST_MS) message.remove();
+    }
   }
 
   document.addEventListener("click", (event) => {
@@ -101,11 +112,16 @@
     detail.shouldSwap = false;
     location.reload();
   });
-  document.addEventListener("htmx:sendError", () => trouble("No connection. What you see may be old; it goes on when the signal is back."));
+  const unheard = () => trouble("No connection. What you see may be old; it goes on when the signal is back.", "signal");
+  document.addEventListener("htmx:sendError", unheard);
+  document.addEventListener("htmx:timeout", unheard);
   document.addEventListener("htmx:responseError", ({ detail }) => {
-    const said = { 404: "This is no longer here. Reload the page.", 413: "This is larger than is taken. Split the file, and import its parts." };
-    trouble(said[detail.xhr.status] || "The server could not answer. Try again in a moment.");
+    const said = { 404: "This is no longer here. Reload the page.", 503: "The site can’t reach its database at the moment, and nothing was done. Try again in a few seconds.", 413: "This is larger than is taken. Split the file, and import its parts." };
+    trouble(said[detail.xhr.status] || "The server could not answer. Try again in a moment.", "answer");
   });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => { if (detail.successful) for (const until of ["signal", "answer"]) over(until); });
+  document.addEventListener("live:heard", () => over("signal"));
+  addEventListener("online", () => over("signal"));
   document.addEventListener("htmx:load", ({ detail }) => { times(detail.elt); restore(detail.elt); });
 
   for (const box of all("[data-theme-switch]")) box.hidden = false;

@@ -1,6 +1,5 @@
 "use strict";
 (() => {
-  const POLL = 10_000; // while the stream is away
   const RELOAD = 300_000; // all of a chart anew: late reports, and buckets of the right width
   const MOST = 1_500; // points in a chart
 
@@ -9,21 +8,10 @@
   const scope = () => live.firstElementChild?.dataset.scope;
   const before = scope();
 
-  // The stream: while it is away the page asks by itself; when it says that one may no longer look, so does the page.
-  let polling = 0;
-  live.addEventListener("htmx:sseError", () => {
-    polling ||= setInterval(() => htmx.trigger(live, "poll"), POLL);
-  });
-  live.addEventListener("htmx:sseOpen", () => {
-    clearInterval(polling);
-    polling = 0;
-  });
-  live.addEventListener("htmx:sseClose", ({ detail }) => { if (detail.type === "message") location.reload(); });
   live.addEventListener("htmx:afterSettle", () => {
     if (scope() !== before) location.reload(); // in other hands now: nothing on this page holds any more
     else update();
   });
-  live.addEventListener("htmx:responseError", ({ detail }) => { if (detail.xhr.status === 404) location.reload(); });
 
   const charts = new Map();
   let data = null; // { from, to, next: milliseconds, times: seconds, lines: { name: [low, high, value] } }

@@ -1,25 +1,20 @@
 "use strict";
-// The window's page: a countdown from the server's remaining seconds, and a way on when the stream fails.
+// The window's page: a countdown from the server's remaining seconds, and what comes after it.
 (() => {
-  const REFRESH_MS = 5000;
   const SPOKEN = [120, 60, 30, 10];
   let endsAt = 0;
   let spoken = Infinity;
-  let polling = null;
-  let failures = 0;
   let idle = null; // a busy button and what it says when it is not
 
   const panel = () => document.querySelector("[data-window]");
-  const refresh = () => htmx.trigger(panel(), "refresh");
   const isRunning = () => ["waiting", "pressed"].includes(panel()?.dataset.state);
 
   function say(text) {
     document.querySelector("[data-window-said]").textContent = text;
   }
 
-  function start() {
-    endsAt = performance.now() + 1000 * Number(panel().dataset.seconds);
-    spoken = Infinity;
+  function start(seconds = panel().dataset.seconds) {
+    endsAt = performance.now() + 1000 * Number(seconds);
   }
 
   function show(left) {
@@ -40,27 +35,13 @@
     show(left);
     if (left === 0) {
       endsAt = Infinity; // ask once; the server's clock has the last word
-      setTimeout(refresh, 300);
+      setTimeout(handoverLive.refresh, 300);
     }
-  }
-
-  // The stream's errors come again and again while it is down: one interval for all of them.
-  function streamFailed() {
-    failures += 1;
-    document.querySelector("[data-window-offline]").hidden = failures < 2;
-    // While the form is being filled in nothing is fetched over it.
-    polling ||= setInterval(() => panel()?.dataset.state === "waiting" && refresh(), REFRESH_MS);
-  }
-
-  function streamOpened() {
-    failures = 0;
-    document.querySelector("[data-window-offline]").hidden = true;
-    clearInterval(polling);
-    polling = null;
   }
 
   function arrived() {
     start();
+    spoken = Infinity;
     tick();
     if (panel().dataset.state !== "pressed") return;
     const wrong = panel().querySelector(".is-invalid");
@@ -73,8 +54,12 @@
     panel().querySelector("[data-picker] [type=radio], #id_group, select")?.focus();
   }
 
-  document.body.addEventListener("htmx:sseError", streamFailed);
-  document.body.addEventListener("htmx:sseOpen", streamOpened);
+  // Looked at again, and nothing to show but the time, which may have stood still while the phone slept.
+  document.addEventListener("live:same", ({ detail }) => {
+    const [, seconds] = /data-seconds="(\d+)"/.exec(detail);
+    if (endsAt !== Infinity) start(seconds);
+  });
+  document.addEventListener("live:hearing", ({ detail: hears }) => { if (hears && panel().dataset.state === "waiting") say("The site hears devices again."); });
   document.body.addEventListener("submit", (event) => {
     const button = event.target.querySelector("[data-busy]");
     if (!button) return;
@@ -87,9 +72,6 @@
     [idle[0].innerHTML, idle] = [idle[1], null];
   });
   document.body.addEventListener("htmx:afterSwap", () => panel() && arrived());
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && panel()?.dataset.state === "waiting") refresh();
-  });
   start();
   tick();
   setInterval(tick, 250);

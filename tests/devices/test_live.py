@@ -13,8 +13,8 @@ import pytest
 import redis
 from django.db import OperationalError
 
-from devices import live
-from devices.live import Seen
+from devices import live, streams
+from devices.streams import Seen, Topic
 from tests import parts
 
 if TYPE_CHECKING:
@@ -32,9 +32,14 @@ class Killable(parts.Redis):
         self.process.wait(SOON)
 
 
+async def always() -> bool:
+    return True
+
+
 @pytest.fixture
-def server(settings: Settings) -> Iterator[Killable]:
-    """A Redis of the test's own, not started yet; streams hear nothing but it."""
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Killable]:
+    """A Redis of the test's own, not started yet; streams hear nothing but it, and ask it for nothing."""
+    monkeypatch.setattr(streams, "hears", always)
     redis = Killable()
     settings.REDIS_URL = redis.url
     settings.STREAM_HEARTBEAT_SECONDS = 600.0
@@ -53,7 +58,7 @@ class Page:
         self.fails: Exception | None = None
         self.may = True
         self.said: list[str] = []
-        self.stream = live.events(topic, self.check, "1", spacing)
+        self.stream = streams.events(Topic(topic, self.check), "1", spacing)
 
     def check(self) -> Seen | None:
         self.checks += 1
@@ -63,7 +68,7 @@ class Page:
 
     async def read(self) -> None:
         async for chunk in self.stream:
-            if chunk.startswith(b"event"):
+            if not chunk.startswith(b"event: alive"):
                 self.said.append(chunk.decode().split("data: ")[1].strip())
 
 

@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from devices import files, jobs, live, sheets, tasks
+from devices import files, jobs, sheets, streams, tasks
 from devices.access import get_sheet
 from devices.labels import pdf
 from devices.models import Device, Event, File, Import, Sheet
@@ -334,7 +334,7 @@ def test_kept_for_a_day(client: Client, asked: Sheet) -> None:
 
 
 def test_the_stream_says_when_it_is_ready(world: World, asked: Sheet) -> None:
-    def seen(user: User) -> live.Seen | None:
+    def seen(user: User) -> streams.Seen | None:
         return watching.seen(User.objects.filter(pk=user.pk), get_sheet, asked.key)
 
     waiting = seen(world.owner)

@@ -53,13 +53,12 @@ def follow(user: User, window: Window, *changes: Callable[[], object], last: str
 async def _collect(answer: StreamingHttpResponse, changes: list[Callable[[], object]]) -> list[str]:
     said = []
     async for chunk in _texts(answer):
-        if chunk.startswith("event"):
+        if not chunk.startswith("event: alive"):
             said.append(chunk)
-        if ": alive" in chunk or "event: changed" in chunk:
-            if changes:
-                await sync_to_async(changes.pop(0), thread_sensitive=False)()
-            elif "event: changed" not in chunk:
-                break
+        elif changes:
+            await sync_to_async(changes.pop(0), thread_sensitive=False)()
+        else:
+            break
     return said
 
 

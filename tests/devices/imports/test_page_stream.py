@@ -58,9 +58,9 @@ def follow(world: World, importing: Import, *changes: Callable[[], object], last
         said = []
         async with asyncio.timeout(10):
             async for chunk in answer.streaming_content:
-                if chunk.startswith(b"event"):
+                if not chunk.startswith(b"event: alive"):
                     said.append(chunk.decode())
-                elif b": alive" in chunk and left:
+                elif left:
                     await sync_to_async(apart, thread_sensitive=False)(left.pop(0))
         return said
 
