@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 SETTINGS = (
     "window_seconds",
     "allow_reprovisioning",
+    "require_two_factor",
     "label_content",
     "activation_hours",
     "result_hours",
@@ -24,6 +26,7 @@ SETTINGS = (
 WORDS = {
     "window_seconds": "Window length",
     "allow_reprovisioning": "Re-provisioning",
+    "require_two_factor": "Two-factor sign-in for everybody",
     "label_content": "Label content",
     "activation_hours": "Activation time",
     "result_hours": "Time for downloads with secrets",
@@ -41,6 +44,8 @@ def change(*, organisation: Organisation, by: User, name: str | None = None, **g
         given["logo"] = _reduced(given["logo"])
     with transaction.atomic():
         current = people.lock(organisation.root.path)
+        if given.get("require_two_factor") and not current.require_two_factor:
+            _refuse_without_second_factor(by)
         differing = {field: given[field] for field in SETTINGS if field in given and _differs(current, field, given)}
         before = {field: _shown(current, field) for field in differing}
         for field, value in differing.items():
@@ -63,6 +68,11 @@ def _reduced(logo: bytes) -> bytes:
         return pictures.reduced(logo)
     except ValidationError as error:
         raise ValidationError({"logo": error.messages}) from None
+
+
+def _refuse_without_second_factor(user: User) -> None:
+    if not Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
+        raise ValidationError({"require_two_factor": "Turn it on for yourself first, or you would be kept out too."})
 
 
 def _differs(current: Organisation, field: str, given: dict[str, Any]) -> bool:

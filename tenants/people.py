@@ -80,7 +80,7 @@ def sign_out_everywhere(*, user: User) -> None:
         end_sessions(user=user, by=user)
 
 
-def end_sessions(*, user: User, by: User) -> None:
+def end_sessions(*, user: User, by: User | None) -> None:
     """Sign somebody out everywhere: sessions at once, open streams at their next heartbeat, API tokens for good."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(epoch=F("epoch") + 1)

@@ -70,7 +70,7 @@ def revoke(*, token: ApiToken, by: User) -> bool:
     return True
 
 
-def revoke_all(*, user: User, by: User) -> None:
+def revoke_all(*, user: User, by: User | None) -> None:
     """Revoke what acts for somebody who is signed out everywhere."""
     with transaction.atomic():
         standing = ApiToken.objects.filter(user=user, revoked_at=None).select_related("group")
@@ -107,8 +107,8 @@ def _hold(user: User) -> None:
         raise ValidationError("You were signed out meanwhile, and no token was made. Sign in again.")
 
 
-def _tell(user: User, by: User, names: list[str]) -> None:
-    data = {"tokens": names, "by": "" if by.pk == user.pk else str(by)}
+def _tell(user: User, by: User | None, names: list[str]) -> None:
+    data = {"tokens": names, "by": "" if by == user else str(by or "the site's operator")}
     events.record(AccountEvent.Kind.TOKENS_REVOKED, user=user, mail=True, **data)
 
 
@@ -116,5 +116,5 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
 
 
-def _record(token: ApiToken, by: User, what: str) -> None:
+def _record(token: ApiToken, by: User | None, what: str) -> None:
     changes.record(group=token.group, by=by, what=what, token=token.pk, role=token.role, prefix=token.prefix)

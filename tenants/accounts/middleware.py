@@ -2,14 +2,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib import messages
+from django.contrib.auth import SESSION_KEY
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
+from django_htmx.http import HttpResponseClientRedirect
 
 from tenants.accounts import sessions
+from tenants.models import User
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
 STREAM = "text/event-stream"
+OPEN = ("account_", "mfa_")
+"""Names of what leads to the second factor and away; with the rest of one's own account, in which no group is seen."""
+OWN = {
+    "tenants:account",
+    "tenants:sessions",
+    "tenants:session-end",
+    "tenants:sessions-end-others",
+    "tenants:sign-out-everywhere",
+    "tenants:leave",
+    "tenants:theme",
+    "tenants:logo",
+    "tenants:invitation",
+    "tenants:join",
+    "tenants:accept",
+}
 
 
 class Activity(MiddlewareMixin):
@@ -20,3 +41,20 @@ class Activity(MiddlewareMixin):
         if not by_itself:
             sessions.keep(request)
         return response
+
+
+class SecondFactor(MiddlewareMixin):
+    """Leads people whose organisation asks for a second factor to where it is set up. Without it they reach nothing
+    anyway (`User.grants`), nor do their tokens."""
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponseBase | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name in OWN or name.startswith(OPEN) or request.path.startswith("/api/"):
+            return None
+        if SESSION_KEY not in request.session or not isinstance(request.user, User):
+            return None
+        if not request.user.lacks_second_factor:
+            return None
+        messages.warning(request, "Your organisation asks for two-factor sign-in: set it up to go on.")
+        to = reverse("mfa_activate_totp")
+        return HttpResponseClientRedirect(to) if getattr(request, "htmx", False) else redirect(to)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
+from tenants import people
 from tenants.accounts import events
 from tenants.models import AccountEvent, User
 
@@ -43,6 +44,16 @@ def recorded(view: View) -> View:
         return answer
 
     return recording
+
+
+def turn_off(*, user: User) -> bool:
+    """By the site's operator, for somebody who has lost it; whether there was one."""
+    with transaction.atomic():
+        if not Authenticator.objects.filter(user=user).delete()[0]:
+            return False
+        people.end_sessions(user=user, by=None)
+        events.record(Kind.TWO_FACTOR_OFF, user=user, mail=True, by="the site's operator")
+    return True
 
 
 def on_refused_code(user: User, **kwargs: Any) -> None:

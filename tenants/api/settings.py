@@ -28,6 +28,7 @@ class SettingsShown(Serializer):
     name = serializers.CharField(max_length=120)
     window_seconds = serializers.IntegerField(help_text="From the scan to the end of the form: 30 to 3600.")
     allow_reprovisioning = serializers.BooleanField(help_text=str(FORM["allow_reprovisioning"].label))
+    require_two_factor = serializers.BooleanField(help_text=str(FORM["require_two_factor"].label))
     label_content = serializers.ChoiceField(Organisation.LabelContent.choices, help_text="What a label's QR code says.")
     activation_hours = serializers.IntegerField(help_text="Until when a device has to connect: 1 to 87600.")
     result_hours = serializers.IntegerField(help_text="How long an import's result can be fetched: 1 to 720.")

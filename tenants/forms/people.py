@@ -46,17 +46,21 @@ class InviteForm(RoleForm):
 class JoinForm(forms.Form):
     name = forms.CharField(max_length=120, label="Your name")
     password = forms.CharField(
-        widget=forms.PasswordInput, strip=False, max_length=1000, help_text="At least 8 characters; not a common word."
+        widget=forms.PasswordInput,
+        strip=False,
+        max_length=1000,
+        help_text="At least 12 characters, of any kind; four random words are good.",
     )
 
     def __init__(self, *args: Any, invitation: Invitation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._email = invitation.email
+        self._email, self._organisation = invitation.email, invitation.organisation
 
     def clean_name(self) -> str:
         return " ".join(str(self.cleaned_data["name"]).split())
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
-        validate_password(password, User(email=self._email, name=self.cleaned_data.get("name", "")))
+        user = User(email=self._email, name=self.cleaned_data.get("name", ""), organisation=self._organisation)
+        validate_password(password, user)
         return password

@@ -28,6 +28,11 @@ class SettingsForm(forms.Form):
         label="Devices that are in a group may be registered again",
         help_text="The group that has the device loses it at that moment, and its history with it.",
     )
+    require_two_factor = forms.BooleanField(
+        required=False,
+        label="Everybody signs in with two factors",
+        help_text="Who has not set it up is led to do so, and reaches nothing before; nor do their API tokens.",
+    )
     label_content = forms.ChoiceField(
         choices=Organisation.LabelContent.choices,
         label="QR code of a label",

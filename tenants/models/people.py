@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.crypto import salted_hmac
 
 from tenants.models.tree import Group, Organisation, Role, under
@@ -75,10 +76,20 @@ class User(AbstractBaseUser):
 
     @cached_property
     def grants(self) -> list[tuple[int, str]]:
-        """(role, path of the group) of every membership: one query per user object."""
+        """(role, path of the group) of every membership: one query per user object.
+
+        None where the organisation asks for a second factor that the user has not set up.
+        """
         if not self.is_active:
             return []
-        return list(self.memberships.values_list("role", "group__path"))
+        factor = Authenticator.objects.filter(user=OuterRef("user"), type=Authenticator.Type.TOTP)
+        enough = Q(user__organisation__require_two_factor=False) | Exists(factor)
+        return list(self.memberships.filter(enough).values_list("role", "group__path"))
+
+    @property
+    def lacks_second_factor(self) -> bool:
+        """Whether that alone keeps the user from everything."""
+        return not self.grants and self.is_active and self.memberships.exists()
 
     def reach(self, role: Role = Role.VIEWER) -> list[str]:
         """Paths of the groups whose subtree the user may enter with this role."""

@@ -108,6 +108,7 @@ class Organisation(models.Model):
     result_hours = models.PositiveIntegerField(
         default=24, validators=[MinValueValidator(1)]
     )  # for results with secrets
+    require_two_factor = models.BooleanField(default=False, db_default=False)  # else its people reach nothing
     label_content = models.CharField(max_length=8, choices=LabelContent.choices, default=LabelContent.SERIAL)
     identity = models.JSONField(default=dict, blank=True)  # format of serials; empty: Handover's own
     colour = models.CharField(max_length=7, default="#0f5cc0", validators=[RegexValidator(r"^#[0-9a-f]{6}\Z")])
