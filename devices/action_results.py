@@ -10,7 +10,7 @@ from devices import credentials, deliveries, sealing
 from devices.models import Credential, Device, Touched
 from devices.verdicts import CHANGE
 from tenants import downloads
-from tenants.spreadsheet import neutral, written
+from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -85,7 +85,7 @@ def _rows(devices: list[Device], key: bytes) -> list[list[str]]:
     rows = []
     for device in devices:
         given = [*sealing.access(key, device.pk), ""] if stand.get(device.pk) else ["", "", REPLACED]
-        rows.append([neutral(device.serial), device.device_id, *given])
+        rows.append([device.serial, device.device_id, *given])
     return rows
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from devices import tree
 from devices.models import Device
 from tenants import downloads
-from tenants.spreadsheet import neutral, written
+from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -54,7 +54,7 @@ def _row(device: Device, above: dict[str, str]) -> list[str]:
     times = [
         _time(at) for at in (device.registered_at, device.since_assigned(device.activated_at), device.last_seen_at)
     ]
-    return [*map(neutral, said), neutral(tags), Device.Status(device.status).label, *times]
+    return [*said, tags, Device.Status(device.status).label, *times]
 
 
 def _time(at: datetime | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from devices import positions
 from tenants import downloads
-from tenants.spreadsheet import neutral, written
+from tenants.spreadsheet import Plain, written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -37,7 +37,7 @@ def _chunk(within: ReportQuerySet, start: datetime) -> list[Row]:
 
 
 def _heading(attribute: Attribute) -> str:
-    return neutral(f"{attribute.label} ({attribute.unit})" if attribute.unit else attribute.label)
+    return f"{attribute.label} ({attribute.unit})" if attribute.unit else attribute.label
 
 
 def _time(at: datetime) -> str:
@@ -48,7 +48,7 @@ def _cell(attribute: Attribute, value: Value | None) -> str | float:
     if value is None:
         return ""
     if attribute.type == attribute.Type.GPS and positions.is_kept(value):
-        return value  # of digits, it is no formula though it may begin with a minus
+        return Plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return neutral(value) if isinstance(value, str) else value
+    return value

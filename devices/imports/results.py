@@ -8,10 +8,10 @@ from devices import credentials, sealing
 from devices.imports import source
 from devices.imports.reading import Bad, Unreadable
 from devices.models import Device, Problem
-from tenants.spreadsheet import neutral, text
+from tenants.spreadsheet import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from devices.models import Import
 
@@ -30,11 +30,11 @@ class Made(NamedTuple):
 
 def problems_csv(importing: Import) -> Iterator[str]:
     """Row, column and cause of every problem."""
-    yield _written([["Row", "Column", "Problem"]])
+    yield text([["Row", "Column", "Problem"]])
     problems = Problem.objects.filter(importing=importing).order_by("row", "id")
     found = rest = problems.values_list("row", "id", "column", "cause")
     while batch := list(rest[:CHUNK]):
-        yield _written((row, column, cause) for row, _, column, cause in batch)
+        yield text((row, column, cause) for row, _, column, cause in batch)
         row, pk = batch[-1][:2]
         rest = found.filter(row__gte=row).exclude(row=row, id__lte=pk)
 
@@ -67,7 +67,7 @@ def _lines(
     try:
         yield from _of_rows(importing, extra, columns)
     except Unreadable as unreadable:
-        yield _written([[unreadable.cause]])
+        yield text([[unreadable.cause]])
 
 
 def _of_rows(
@@ -77,7 +77,7 @@ def _of_rows(
     serial_at = importing.columns.index("serial") if "serial" in importing.columns else None
     own = list(importing.header) if whole else ALONE
     added = ["Serial"] if whole and serial_at is None else []
-    yield _written([[*own, *added, *extra]])
+    yield text([[*own, *added, *extra]])
     rows = source.rows(importing) if whole else ((row, row, []) for row in _numbers(importing))
     empty = [""] * (len(extra) - 2)
     for batch in source.batches(rows):
@@ -92,7 +92,7 @@ def _of_rows(
                 given.append(each.serial if each else "")
             between = secrets.get(row, [*empty, ""])
             page.append([*given, each.device_id if each else "", *between[:-1], error or between[-1]])
-        yield _written(page)
+        yield text(page)
 
 
 def _given(cells: Sequence[str] | Bad, width: int, serial_at: int | None, made: Made | None) -> list[str]:
@@ -128,7 +128,3 @@ def _causes(importing: Import, first: int, last: int) -> dict[int, str]:
         said = f"{column}: {cause}" if column else cause
         causes[row] = f"{causes[row]} {said}" if row in causes else said
     return causes
-
-
-def _written(rows: Iterable[Iterable[str | int]]) -> str:
-    return text([neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from tenants import downloads
 from tenants.access import require_admin
 from tenants.models import Change
-from tenants.spreadsheet import neutral, written
+from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,10 +62,7 @@ async def _lines(found: ChangeQuerySet) -> AsyncIterator[bytes]:
     yield written([["Time (UTC)", "Who", "What", "Group"]])
     rows = found
     while chunk := await downloads.step(_chunk, rows):
-        yield written(
-            [f"{at:%Y-%m-%dT%H:%M:%SZ}", neutral(who or ""), neutral(what), neutral(group)]
-            for _, at, who, what, group in chunk
-        )
+        yield written([f"{at:%Y-%m-%dT%H:%M:%SZ}", who or "", what, group] for _, at, who, what, group in chunk)
         rows = found.filter(pk__lt=chunk[-1][0])
 
 
