@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from devices import credentials, sets
 from devices.models import Assignment, Device, DeviceModel, Event, RecipeVersion
+from tenants import names
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def assign(*, device: Device, group: Group, name: str | None, model: DeviceModel
     Without a name it keeps its own where nobody else gave it: what a former group called it stays behind."""
     if name is None:
         name = device.name if device.group_id in (None, group.pk) else device.serial
+    else:
+        name = names.one_line(name, "name")
     with transaction.atomic():
         _lock_leaf(group)
         _hold(device)

@@ -9,6 +9,7 @@ from django.db import transaction
 from devices import live
 from devices.assignments import Moved
 from devices.models import Device, Event
+from tenants import names
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -19,6 +20,10 @@ EDITABLE = ("name", "description", "tags", "model")
 def change(*, device: Device, by: User, **to: object) -> bool:
     """Set any of `EDITABLE`; whether that changed anything. Raises `Moved` if one of them, or whose the device is,
     changed since `device` was read."""
+    if isinstance(to.get("name"), str):
+        to["name"] = names.one_line(str(to["name"]), "name")
+    if isinstance(tags := to.get("tags"), dict):
+        to["tags"] = names.one_line_each(tags)
     differing = {name: value for name, value in to.items() if getattr(device, name) != value}
     if not differing:
         return False

@@ -11,6 +11,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
+from tenants import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,12 +138,16 @@ def _set_retired(recipe: Recipe, by: User, *, retired: bool) -> bool:
 def _check(organisation: Organisation, contents: Contents) -> None:
     if contents.model and contents.model.organisation_id != organisation.pk:
         raise ValidationError({"model": "This model belongs to another organisation."})
+    texts = [*contents.default_tags, *contents.default_tags.values()]
+    texts += [text for line in contents.attributes for text in (line.label, line.unit)]
+    if any(names.one_line(text) != text for text in texts if isinstance(text, str)):
+        raise ValidationError("Tags, labels and units are on one line each, with single spaces.")
     if len(contents.attributes) > MAX_ATTRIBUTES or len(contents.default_tags) > MAX_TAGS:
         raise ValidationError(f"A recipe has at most {MAX_ATTRIBUTES} attributes and {MAX_TAGS} tags.")
 
 
 def _named(recipe: Recipe, name: str) -> Recipe:
-    recipe.name = name
+    recipe.name = names.one_line(name, "name")
     try:
         with transaction.atomic():
             recipe.save(update_fields=None if recipe.pk is None else ["name"])

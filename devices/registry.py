@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from devices import serials
 from devices.models import Device, DeviceModel, Event, RecipeVersion
+from tenants import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +43,9 @@ def register(
             organisation=recipe.organisation,
             serial=serial,
             version=version,
-            name=name or serial,
+            name=names.one_line(name, "name") or serial,
             model=model or version.model,
-            tags={**version.default_tags, **(tags or {})},
+            tags={**version.default_tags, **names.one_line_each(tags or {})},
             expires_at=expiry(version),
         )
         device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, ProtectedError, Q, Subquer
 from django.db.models.functions import Coalesce, Now
 
 from devices.models import Device, DeviceModel, Event, RecipeVersion
+from tenants import names
 
 if TYPE_CHECKING:
     from devices.models import DeviceModelQuerySet
@@ -35,6 +36,7 @@ def counted(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
 
 def add(*, organisation: Organisation, name: str, by: User) -> DeviceModel:
     """Raises ValidationError if the name is taken."""
+    name = names.one_line(name, "name")
     try:
         with transaction.atomic():
             model = DeviceModel.objects.create(organisation=organisation, name=name)
@@ -46,6 +48,7 @@ def add(*, organisation: Organisation, name: str, by: User) -> DeviceModel:
 
 def rename(*, model: DeviceModel, name: str, by: User) -> bool:
     """Whether this call changed it. Raises ValidationError if the name is taken."""
+    name = names.one_line(name, "name")
     try:
         with transaction.atomic():
             if DeviceModel.objects.filter(pk=model.pk).exclude(name=name).update(name=name) != 1:

@@ -18,6 +18,7 @@ from provisioning.models import Window
 from provisioning.views import origins
 from tenants.access import require_technician
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.problems import Conflict, refused
 from tenants.api.schema import described
@@ -33,7 +34,7 @@ class Scan(Serializer):
 
 
 class Place(Serializer):
-    name = serializers.CharField(max_length=120)
+    name = OneLine(max_length=120)
     group = serializers.IntegerField(help_text="A leaf into which you may register.")
     model = serializers.IntegerField(help_text="A model of your organisation's table.")
 

@@ -9,6 +9,7 @@ from django import forms
 from devices import serials
 from devices.models import Device, DeviceModel
 from provisioning import labels, windows
+from tenants.forms.fields import OneLineField
 from tenants.forms.picker import GroupField
 from tenants.models import Role
 
@@ -64,7 +65,7 @@ class ScanForm(forms.Form):
 
 
 class PlaceForm(forms.Form):
-    name = forms.CharField(
+    name = OneLineField(
         max_length=120,
         help_text="What people at the site call it.",
         error_messages={"required": "Give the device a name."},
@@ -93,12 +94,6 @@ class PlaceForm(forms.Form):
         models.queryset = DeviceModel.objects.visible_to(user).offered(keep=device.model_id)
         group = listed[0] if len(listed) == 1 else None
         self.initial = {"name": _known_name(device, user), "model": device.model_id, "group": group}
-
-    def clean_name(self) -> str:
-        name = " ".join(self.cleaned_data["name"].split())
-        if not name.isprintable():
-            raise forms.ValidationError("Leave control characters out of the name.")
-        return name
 
 
 def _known_name(device: Device, user: User) -> str:

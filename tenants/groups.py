@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
-from tenants import changes, moves
+from tenants import changes, moves, names
 from tenants.models import Change, Group, Organisation, Role
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Beyond(ValidationError):
 
 
 def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:
+    name = names.one_line(name, "name")
     with transaction.atomic():
         root = Group.objects.add_root({"name": name})
         organisation = Organisation.objects.create(root=root, slug=slug, **settings)
@@ -37,6 +38,7 @@ def create_organisation(*, name: str, slug: str, **settings: object) -> Organisa
 
 def create(*, parent: Group, name: str, by: User | None = None) -> Group:
     """Add a child below `parent`; refuses a parent that holds devices or is archived."""
+    name = names.one_line(name, "name")
     with transaction.atomic():
         (locked,) = _lock(parent, by=by)
         if why := moves.unfit(locked):
@@ -48,6 +50,7 @@ def create(*, parent: Group, name: str, by: User | None = None) -> Group:
 
 def rename(*, group: Group, name: str, by: User | None = None) -> None:
     """By whoever manages it: a customer may call itself what it likes."""
+    name = names.one_line(name, "name")
     with transaction.atomic():
         (locked,) = _lock(group, by=by)
         if locked.name == name:

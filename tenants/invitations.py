@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from tenants import changes, people
+from tenants import changes, names, people
 from tenants.models import Group, Invitation, Membership, Role, User
 from tenants.models.invitation import LASTS, hashed
 
@@ -117,6 +117,7 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
 
 def join(*, invitation: Invitation, name: str, password: str) -> User:
     """By somebody new. Raises `Gone`, or `Taken` if there is an account with the address by now."""
+    name = names.one_line(name, "name")
     with transaction.atomic():
         invitation = _take(invitation)
         try:

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from tenants import changes, groups, people, pictures
+from tenants import changes, groups, names, people, pictures
 
 if TYPE_CHECKING:
     from tenants.models import Organisation, User
@@ -42,6 +42,7 @@ def change(*, organisation: Organisation, by: User, name: str | None = None, **g
     """
     if given.get("logo"):
         given["logo"] = _reduced(given["logo"])
+    name = None if name is None else names.one_line(name, "name")
     with transaction.atomic():
         current = people.lock(organisation.root.path)
         if given.get("require_two_factor") and not current.require_two_factor:

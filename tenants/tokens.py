@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tenants import changes
+from tenants import changes, names
 from tenants.accounts import events
 from tenants.models import AccountEvent, ApiToken, Role, User
 
@@ -42,6 +42,7 @@ def create(*, by: User, name: str, group: Group, role: int, expires_at: datetime
     """A token for oneself; the secret is in nothing but the answer."""
     if by.organisation is None or not by.may(Role(role), str(group.path)):
         raise ValidationError("A token can't do more than you may.")
+    name = names.one_line(name, "name")
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         _hold(by)

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from devices.models import Attribute, Device, Import, Problem
 from tenants import groups
+from tenants.models import Group
 from tenants.spreadsheet import FORMULA
 from tests.devices.api import body
 from tests.devices.doing import act
@@ -41,7 +42,7 @@ def telemetry(client: Client, world: World, evil: str) -> Any:
 
 
 def log(client: Client, world: World, evil: str) -> Any:
-    groups.Group.objects.filter(pk=world.anaheim.pk).update(name=evil)
+    Group.objects.filter(pk=world.anaheim.pk).update(name=evil)
     world.anaheim.refresh_from_db()
     groups.rename(group=world.anaheim, name="Hall", by=world.owner)
     return client.get("/log/export.csv")

@@ -20,6 +20,7 @@ from devices.views.acting import attachment
 from tenants import keys
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import NEWEST_FIRST, Order, page
 from tenants.api.problems import BadQuery, Conflict, Problem, refused
@@ -68,7 +69,7 @@ def managed_leaves(user: User) -> GroupQuerySet:
 class DeviceNew(Serializer):
     recipe = Choice(offered_recipes)
     serial = serializers.CharField(required=False, max_length=64, help_text="Without it the device gets one of ours.")
-    name = serializers.CharField(required=False, max_length=120, help_text="Without it the serial.")
+    name = OneLine(required=False, max_length=120, help_text="Without it the serial.")
 
     def validate_serial(self, serial: str) -> str:
         if not serials.is_plausible(serial):
@@ -77,7 +78,7 @@ class DeviceNew(Serializer):
 
 
 class DeviceChange(Serializer):
-    name = serializers.CharField(required=False, max_length=120)
+    name = OneLine(required=False, max_length=120)
     description = serializers.CharField(required=False, max_length=500, allow_blank=True)
     tags = shown.Tags(required=False, help_text="Replaces all of them.")
     model = Choice(offered_models, required=False, allow_null=True)
@@ -85,7 +86,7 @@ class DeviceChange(Serializer):
 
 class DevicePlace(Serializer):
     group = Choice(managed_leaves, help_text="A leaf that you manage.")
-    name = serializers.CharField(required=False, max_length=120)
+    name = OneLine(required=False, max_length=120)
     model = Choice(offered_models, required=False, allow_null=True)
 
 

@@ -19,6 +19,7 @@ from devices.views import outlook
 from devices.views.imports import download
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import NEWEST_FIRST, Order, page
 from tenants.api.problems import Conflict
@@ -66,7 +67,7 @@ class ImportCount(Serializer):
     recipe = Choice(offered)
     total = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     group = Choice(lambda user: Group.objects.registrable_by(user), required=False, allow_null=True)
-    name_pattern = serializers.CharField(
+    name_pattern = OneLine(
         required=False, max_length=120, allow_blank=True, help_text="`{serial}` and `{n}` stand for themselves."
     )
 
@@ -83,7 +84,7 @@ class ImportMatch(Serializer):
     delimiter = serializers.ChoiceField(list(imports.DELIMITERS), required=False)
     group = Choice(lambda user: Group.objects.registrable_by(user), required=False, allow_null=True)
     all_or_nothing = serializers.BooleanField(required=False, help_text="Not sent: true, one bad row stops all.")
-    name_pattern = serializers.CharField(required=False, max_length=120, allow_blank=True)
+    name_pattern = OneLine(required=False, max_length=120, allow_blank=True)
 
 
 class ImportShown(Serializer):

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.urls import reverse
-from rest_framework import serializers
 from rest_framework.response import Response
 
 from devices import supported
 from devices.api import shown
-from devices.forms.recipes import plain
 from devices.models import DeviceModel
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
 from tenants.api.problems import Conflict
@@ -29,10 +28,7 @@ TAG = "Recipes and models"
 
 
 class ModelName(Serializer):
-    name = serializers.CharField(max_length=120)
-
-    def validate_name(self, name: str) -> str:
-        return plain(name)
+    name = OneLine(max_length=120)
 
 
 class Models(ApiView):

@@ -12,10 +12,11 @@ from rest_framework.response import Response
 from devices import identities, recipes
 from devices import serials as writing
 from devices.api import shown
-from devices.forms.recipes import USUALLY_EXPIRE, AttributeRow, line, plain
+from devices.forms.recipes import USUALLY_EXPIRE, AttributeRow, line
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import NEWEST_FIRST, page
 from tenants.api.problems import Conflict, refused
@@ -39,9 +40,9 @@ def offered(user: User) -> DeviceModelQuerySet:
 
 class AttributeNew(Serializer):
     name = serializers.CharField(max_length=64, help_text="Under which devices report it.")
-    label = serializers.CharField(required=False, max_length=120, allow_blank=True)  # type: ignore[assignment]
+    label = OneLine(required=False, max_length=120, allow_blank=True)  # type: ignore[assignment]
     type = serializers.ChoiceField(Attribute.Type.choices, required=False)
-    unit = serializers.CharField(required=False, max_length=16, allow_blank=True)
+    unit = OneLine(required=False, max_length=16, allow_blank=True)
     minimum = serializers.FloatField(required=False, allow_null=True, help_text="Of numbers only.")
     maximum = serializers.FloatField(required=False, allow_null=True)
 
@@ -60,12 +61,6 @@ class RecipeContents(Serializer):
     identity = shown.Identity(required=False, allow_null=True, help_text="Null: as the organisation's serials.")
     attributes = serializers.ListField(child=AttributeNew(), required=False, max_length=recipes.MAX_ATTRIBUTES)
 
-    def validate_name(self, name: str) -> str:
-        return plain(name)
-
-    def validate_default_tags(self, tags: dict[str, str]) -> dict[str, str]:
-        return {plain(name): value for name, value in tags.items()}
-
     def validate_identity(self, given: dict[str, Any] | None) -> dict[str, Any]:
         try:
             return identities.Format.from_json(given).as_json() if given else {}
@@ -80,11 +75,11 @@ class RecipeContents(Serializer):
 
 
 class RecipeNew(RecipeContents):
-    name = serializers.CharField(max_length=120)
+    name = OneLine(max_length=120)
 
 
 class RecipeChange(RecipeContents):
-    name = serializers.CharField(required=False, max_length=120)
+    name = OneLine(required=False, max_length=120)
     based_on = serializers.IntegerField(
         min_value=1, max_value=2**31 - 1, help_text="The `number` of the version that you read."
     )

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from devices import identities, serials
 from devices.models import Attribute, Device, Event, RecipeVersion
 from tenants.api.base import Serializer
+from tenants.api.fields import OneLine
 
 if TYPE_CHECKING:
     from devices.models import DeviceModel, Recipe
@@ -22,15 +23,13 @@ UNTAKEN = ("\x00", *map(chr, range(0xD800, 0xE000)))
 class Tags(serializers.DictField):
     """Texts by their names."""
 
-    child = serializers.CharField(max_length=200, allow_blank=True)
+    child = OneLine(max_length=200, allow_blank=True)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         tags: dict[str, str] = super().to_internal_value(data)
         if len(tags) > TAGS:
             raise serializers.ValidationError(f"Up to {TAGS} tags.")
-        for name in tags:
-            serializers.CharField(max_length=64).run_validation(name)
-        return tags
+        return {OneLine(max_length=64).run_validation(name): value for name, value in tags.items()}
 
 
 class Named(Serializer):

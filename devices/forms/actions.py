@@ -9,6 +9,7 @@ from django import forms
 from devices.forms.filter import PLAIN
 from devices.models import Action, DeviceModel
 from devices.verdicts import Params
+from tenants.forms.fields import OneLineField
 from tenants.forms.picker import GroupField
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class UntagForm(ParamsForm):
 
 
 class TagForm(UntagForm):
-    value = forms.CharField(label="Value", max_length=120, error_messages={"required": "Give the tag a value."})
+    value = OneLineField(label="Value", max_length=120, error_messages={"required": "Give the tag a value."})
 
     def params(self) -> Params:
         return Params(tag=self.cleaned_data["tag"], value=self.cleaned_data["value"])

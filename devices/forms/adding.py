@@ -14,6 +14,7 @@ from devices import identities, serials
 from devices.forms.places import PlacingForm
 from devices.imports import rows
 from devices.models import DeviceModel, Recipe, RecipeVersion
+from tenants.forms.fields import OneLineField
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -50,14 +51,14 @@ class _Adding(forms.Form):
         return recipe.current
 
 
-class PatternField(forms.CharField):
+class PatternField(OneLineField):
     """Names of devices that have none: words with {serial} and {n}."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=120, required=False, label="Name pattern", help_text=PATTERN_HELP, **kwargs)
 
     def clean(self, value: Any) -> str:
-        pattern = printable(super().clean(value))
+        pattern: str = super().clean(value)
         rest = pattern.replace("{serial}", "").replace("{n}", "")
         if "{" in rest or "}" in rest:
             raise forms.ValidationError("Only {serial} and {n} can stand in braces.")
@@ -68,7 +69,7 @@ class OneForm(PlacingForm, _Adding):
     serial = forms.CharField(max_length=identities.MAX_GIVEN, required=False, strip=False)
     # What a blank serial is made from, so that sending the form twice makes one device.
     spare = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
-    name = forms.CharField(max_length=120, required=False, help_text="Blank: the serial.")
+    name = OneLineField(max_length=120, required=False, help_text="Blank: the serial.")
     model = forms.ModelChoiceField(
         DeviceModel.objects.none(),
         required=False,
@@ -94,9 +95,6 @@ class OneForm(PlacingForm, _Adding):
         except ValueError:
             spare = b""
         return spare if len(spare) == 32 else secrets.token_bytes(32)
-
-    def clean_name(self) -> str:
-        return printable(self.cleaned_data["name"])
 
     def clean_tags(self) -> dict[str, str]:
         text = self.cleaned_data["tags"]
@@ -191,11 +189,3 @@ class FileForm(_Adding):
                 f"This file has {filesizeformat(size)}; {filesizeformat(most)} is the most. Split it into parts."
             )
         return file
-
-
-def printable(text: str) -> str:
-    """On one line, without control characters; refuses what can't be shown."""
-    text = " ".join(text.split())
-    if not text.isprintable():
-        raise forms.ValidationError("Leave control characters out.")
-    return text

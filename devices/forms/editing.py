@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from django import forms
 
 from devices.forms.filter import PLAIN
+from tenants import names
+from tenants.forms.fields import OneLineField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +19,7 @@ MOST = 50
 
 
 class EditForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=120, error_messages={"required": "Give the device a name."})
+    name = OneLineField(label="Name", max_length=120, error_messages={"required": "Give the device a name."})
     description = forms.CharField(
         label="Description", max_length=500, required=False, widget=forms.Textarea({"rows": 3})
     )
@@ -34,12 +36,6 @@ class EditForm(forms.Form):
         initial = {"name": device.name, "description": device.description, "tags": tags}
         super().__init__(data, initial=initial, auto_id="edit-%s", use_required_attribute=False)
 
-    def clean_name(self) -> str:
-        name = " ".join(self.cleaned_data["name"].split())
-        if not name.isprintable():
-            raise forms.ValidationError("Leave control characters out of the name.")
-        return name
-
     def clean_tags(self) -> dict[str, str]:
         tags: dict[str, str] = {}
         for line in filter(str.strip, self.cleaned_data["tags"].splitlines()):
@@ -48,7 +44,7 @@ class EditForm(forms.Form):
                 raise forms.ValidationError(f"Write “{line.strip()[:40]}” as key: value; the key begins with a letter.")
             if key in tags:
                 raise forms.ValidationError(f"The tag “{key}” stands here twice.")
-            tags[key] = value
+            tags[key] = names.one_line(value)
         if len(tags) > MOST:
             raise forms.ValidationError(f"A device has {MOST} tags at most.")
         return tags

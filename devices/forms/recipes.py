@@ -14,6 +14,7 @@ from devices.forms.identity import IdentityForm
 from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME
 from devices.recipes import MAX_ATTRIBUTES, MAX_TAGS, Contents, Line
+from tenants.forms.fields import OneLineField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,16 +30,8 @@ Kind = RecipeVersion.CredentialKind
 USUALLY_EXPIRE = {Kind.ACTIVATION}
 
 
-def plain(text: str) -> str:
-    """A name on one line, without what can't be seen. Raises ValidationError."""
-    text = " ".join(text.split())
-    if not text.isprintable():
-        raise forms.ValidationError("Leave control characters out of it.")
-    return text
-
-
 class DetailsForm(forms.Form):
-    name = forms.CharField(
+    name = OneLineField(
         label="Name",
         max_length=120,
         help_text="What it makes: “Generator gateway”.",
@@ -69,9 +62,6 @@ class DetailsForm(forms.Form):
         models: Any = self.fields["model"]
         models.queryset = DeviceModel.objects.manageable_by(user).offered(keep=last.model_id if last else None)
 
-    def clean_name(self) -> str:
-        return plain(self.cleaned_data["name"])
-
     @property
     def expiring(self) -> bool:
         given = self.cleaned_data
@@ -92,11 +82,8 @@ class Row(forms.Form):
 
 class TagRow(Row):
     telling = ("key", "value")
-    key = forms.CharField(label="Name", max_length=64, error_messages={"required": "Give the tag a name."})
-    value = forms.CharField(label="Value", max_length=200, required=False)
-
-    def clean_key(self) -> str:
-        return plain(self.cleaned_data["key"])
+    key = OneLineField(label="Name", max_length=64, error_messages={"required": "Give the tag a name."})
+    value = OneLineField(label="Value", max_length=200, required=False)
 
 
 class AttributeRow(Row):
@@ -107,9 +94,9 @@ class AttributeRow(Row):
         validators=[RegexValidator(ATTRIBUTE_NAME, "Begin with a letter; then letters, digits, and . _ - fit.")],
         error_messages={"required": "Give the attribute the name under which devices report it."},
     )
-    label = forms.CharField(label="Label", max_length=120, required=False)
+    label = OneLineField(label="Label", max_length=120, required=False)
     type = forms.ChoiceField(label="Type", choices=Attribute.Type.choices, initial=Attribute.Type.NUMBER)
-    unit = forms.CharField(label="Unit", max_length=16, required=False)
+    unit = OneLineField(label="Unit", max_length=16, required=False)
     minimum = forms.FloatField(label="Minimum", required=False, widget=forms.TextInput)
     maximum = forms.FloatField(label="Maximum", required=False, widget=forms.TextInput)
 

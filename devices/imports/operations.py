@@ -26,6 +26,7 @@ from devices.imports.reading import (
 )
 from devices.models import Event, Import, Recipe, RecipeVersion
 from devices.queue import enqueue
+from tenants import names
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -110,10 +111,10 @@ def _check(version: RecipeVersion, group: Group | None, name_pattern: str) -> No
     root = version.recipe.organisation.root.path
     if group is not None and not Group.objects.filter(pk=group.pk, path__startswith=root, numchild=0).exists():
         raise ValidationError({"group": "Devices can only be in a group of this organisation without groups below it."})
-    rest = name_pattern
+    rest = names.one_line(name_pattern, "name_pattern")
     for placeholder in PLACEHOLDERS:
         rest = rest.replace(placeholder, "")
-    if len(name_pattern) > 120 or "{" in rest or "}" in rest or not rest.isprintable():
+    if len(name_pattern) > 120 or "{" in rest or "}" in rest:
         raise ValidationError({"name_pattern": "A name has at most 120 characters; in braces only {serial} and {n}."})
 
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from devices import identities, serials
 from devices.imports.columns import TAG, TAG_KEY
 from devices.imports.reading import Bad
 from devices.models import DeviceModel, Import, RecipeVersion
+from tenants import names
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -144,8 +146,10 @@ class Rules:
         name = "" if self._name_at is None else cells[self._name_at].strip()
         if not name:
             return self.name(count, serial)[:NAME] if serial else ""
-        if not name.isprintable():
-            name = " ".join(name.split())
+        try:
+            name = names.one_line(name)
+        except ValidationError as error:
+            wrong.append(self._wrong(row, "name", f"{_quoted(name)}{error.message}"))
         if len(name) > NAME:
             wrong.append(self._wrong(row, "name", _too_long(name, NAME)))
         return name
@@ -177,7 +181,10 @@ class Rules:
         tags = dict(given) if isinstance(given, dict) else {}
         for key, at in self._tags_at:
             if text := cells[at].strip():
-                tags[key] = text
+                try:
+                    tags[key] = names.one_line(text)
+                except ValidationError as error:
+                    wrong.append(Wrong(row, self.title(at), f"{_quoted(text)}{error.message}"))
                 if len(text) > MAX_VALUE:
                     wrong.append(Wrong(row, self.title(at), _too_long(text, MAX_VALUE)))
         return json.dumps(self._default_tags | tags) if tags else ""
@@ -216,6 +223,10 @@ def tags_of(text: str) -> dict[str, str]:
     tags = _json_tags(text) if text[0] in "[{" else _written_tags(text)
     if len(tags) > MAX_TAGS:
         raise Cause(f"{len(tags)} tags are too many: a device has at most {MAX_TAGS}.")
+    try:
+        tags = {names.one_line(key): names.one_line(value) for key, value in tags.items()}
+    except ValidationError as error:
+        raise Cause(str(error.message)) from None
     for key, value in tags.items():
         if not TAG_KEY.match(key):
             raise Cause(f"{_quoted(key)}A tag's name has 1 to 64 characters, none of them = ; or :")
@@ -232,13 +243,7 @@ def _json_tags(text: str) -> dict[str, str]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         expected = '{"key": "value"}, or [{"name": "key", "value": "value"}], or key=value; key=value'
         raise Cause(f"{_quoted(text)}These are no tags. Expected: {expected}") from None
-    if not all(_is_text(each) for each in (*tags, *tags.values())):
-        raise Cause("There is a character in these tags that can't be kept.")
     return tags
-
-
-def _is_text(value: str) -> bool:
-    return not any(each == "\0" or "\ud800" <= each <= "\udfff" for each in value)
 
 
 def _written_tags(text: str) -> dict[str, str]:

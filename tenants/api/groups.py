@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from tenants import groups, moves, roster
 from tenants.access import get_group
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
 from tenants.api.problems import BadQuery, Conflict
@@ -38,12 +39,12 @@ class GroupShown(Serializer):
 
 
 class GroupNew(Serializer):
-    name = serializers.CharField(max_length=120)
+    name = OneLine(max_length=120)
     parent = Choice(managed, help_text="A group that you manage and that holds no devices.")  # type: ignore[assignment]
 
 
 class GroupName(Serializer):
-    name = serializers.CharField(max_length=120)
+    name = OneLine(max_length=120)
 
 
 class GroupTarget(Serializer):

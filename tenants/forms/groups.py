@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from django import forms
 
+from tenants.forms.fields import OneLineField
+
 
 class NameForm(forms.Form):
-    """The name of a group: one line."""
+    """The name of a group."""
 
-    name = forms.CharField(max_length=120)
-
-    def clean_name(self) -> str:
-        return " ".join(str(self.cleaned_data["name"]).split())
+    name = OneLineField(max_length=120)

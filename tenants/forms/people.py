@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
+from tenants.forms.fields import OneLineField
 from tenants.models import Membership, Role, User
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class InviteForm(RoleForm):
 
 
 class JoinForm(forms.Form):
-    name = forms.CharField(max_length=120, label="Your name")
+    name = OneLineField(max_length=120, label="Your name")
     password = forms.CharField(
         widget=forms.PasswordInput,
         strip=False,
@@ -55,9 +56,6 @@ class JoinForm(forms.Form):
     def __init__(self, *args: Any, invitation: Invitation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._email, self._organisation = invitation.email, invitation.organisation
-
-    def clean_name(self) -> str:
-        return " ".join(str(self.cleaned_data["name"]).split())
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])

@@ -6,6 +6,7 @@ from django import forms
 from django.core.validators import RegexValidator
 
 from tenants import pictures, theme
+from tenants.forms.fields import OneLineField
 from tenants.models import Organisation
 from tenants.organisations import SETTINGS
 
@@ -16,7 +17,7 @@ COLOUR = RegexValidator(r"^#[0-9a-f]{6}\Z", "Give a colour as # and six hex digi
 
 
 class SettingsForm(forms.Form):
-    name = forms.CharField(max_length=120, label="Name", help_text="As people read it at the top of every page.")
+    name = OneLineField(max_length=120, label="Name", help_text="As people read it at the top of every page.")
     window_seconds = forms.IntegerField(
         min_value=30,
         max_value=3600,
@@ -60,9 +61,6 @@ class SettingsForm(forms.Form):
         required=False, label="Logo", help_text="A PNG of 1 MB and 4 megapixels at most; it is kept smaller."
     )
     remove_logo = forms.BooleanField(required=False, label="Remove the logo")
-
-    def clean_name(self) -> str:
-        return " ".join(str(self.cleaned_data["name"]).split())
 
     def clean_colour(self) -> str:
         colour = str(self.cleaned_data["colour"]).lower()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
+from tenants.forms.fields import OneLineField
 from tenants.forms.picker import GroupField
 from tenants.models import Role
 
@@ -25,7 +26,7 @@ ROLES = {
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(
+    name = OneLineField(
         max_length=120,
         help_text="What will use it, so that you know which one to revoke.",
         error_messages={"required": "Name what will use it."},
@@ -51,12 +52,6 @@ class TokenForm(forms.Form):
         roles: Any = self.fields["role"]
         roles.choices = [(role.value, words) for role, words in ROLES.items() if user.reach(role)]
         self.initial = {"role": Role.VIEWER, "last_day": timezone.now().date() + timedelta(days=DAYS)}
-
-    def clean_name(self) -> str:
-        name = " ".join(self.cleaned_data["name"].split())
-        if not name.isprintable():
-            raise forms.ValidationError("Leave control characters out of the name.")
-        return name
 
     def clean_last_day(self) -> date | None:
         day: date | None = self.cleaned_data["last_day"]

@@ -54,7 +54,7 @@ def test_add_rename_delete(owner: Client, world: World) -> None:
     [
         ("", "Give the model a name."),
         ("KG-250", "There is a model with this name already."),
-        ("a\x00", "Null characters"),
+        ("a\x00", "U+0000"),
         ("x" * 121, "at most 120"),
     ],
 )

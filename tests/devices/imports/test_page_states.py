@@ -49,8 +49,8 @@ def test_problems_name_row_column_and_cause(mine: Client, check: Run) -> None:
     assert "3 Serial “?”" in page
     assert "The same serial as in row 2" in page
     file = downloaded(mine.get(address(importing, "import-problems")))
-    assert file.splitlines()[0] == "Row,Column,Problem"
-    assert [line.split(",")[:2] for line in file.splitlines()[1:]] == [[row, "Serial"] for row in "345"]
+    assert file.splitlines()[0] == '"Row","Column","Problem"'
+    assert [line.split(",")[:2] for line in file.splitlines()[1:]] == [[f'"{row}"', '"Serial"'] for row in "345"]
 
 
 def test_problems_are_paged(mine: Client, check: Run, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
@@ -84,7 +84,7 @@ def test_two_clicks_start_once_and_the_page_says_how_far_it_is(mine: Client, che
     assert "Download once" in page
     assert 'http-equiv="refresh"' not in mine.get(address(importing)).content.decode()
     report = downloaded(mine.get(address(importing, "import-report")))
-    assert report.splitlines()[0] == "Serial,Name,Device ID,Error"
+    assert report.splitlines()[0] == '"Serial","Name","Device ID","Error"'
     assert downloaded(mine.get(address(importing, "import-report"))) == report
     ids = Device.objects.filter(source=importing).values_list("device_id", flat=True)
     assert all(each in report for each in ids)

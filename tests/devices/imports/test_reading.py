@@ -36,7 +36,7 @@ WIDE = "utf-16-le", "utf-16-be"
         (PLAIN.replace(",", "\t").encode(), "utf-8", "\t"),
         (PLAIN.replace(",", "|").encode(), "utf-8", "|"),
         (PLAIN.encode("latin-1"), "windows-1252", ","),
-        (PLAIN.replace("Two", "\x81wo").encode("latin-1"), "latin-1", ","),
+        (PLAIN.replace("Name", "Name\x81").encode("latin-1"), "latin-1", ","),
         (codecs.BOM_UTF16_LE + PLAIN.encode("utf-16-le"), "utf-16", ","),
         (codecs.BOM_UTF16_BE + PLAIN.encode("utf-16-be"), "utf-16", ","),
         (PLAIN.encode("utf-16-le"), "utf-16-le", ","),
