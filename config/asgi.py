@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from config import environment
+
+environment.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("DATABASE_POOL", "20")  # each request has a thread of its own, which takes no connection along
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
@@ -44,13 +43,12 @@ def _redis() -> bool:
 
 
 def _broker() -> bool:
-    broker = client.address(settings.MQTT_URL)
-    with socket.create_connection((broker.host, broker.port), timeout=WITHIN):
-        return True
+    return client.answers(settings.MQTT_URL, within=WITHIN)
 
 
 def _consumer() -> bool:
-    return heartbeat.hears(heartbeat.read())
+    beat = heartbeat.read()
+    return heartbeat.hears(beat) and not (beat and beat.get("rival"))
 
 
 CHECKS: dict[str, Callable[[], bool]] = {

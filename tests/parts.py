@@ -145,7 +145,7 @@ class PostgreSQL(Server):
 
     @property
     def url(self) -> str:
-        return f"postgres://handover:{self._password}@127.0.0.1:{self.port}/postgres"
+        return f"postgres://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
 
     def user(self) -> str | None:
         return "postgres" if os.geteuid() == 0 else None
@@ -157,7 +157,7 @@ class PostgreSQL(Server):
             number = pwd.getpwnam(owner).pw_uid
             os.chown(self.folder, number, -1)
             os.chown(password, number, -1)
-        account = ["-U", "handover", "-A", "scram-sha-256", f"--pwfile={password}"]
+        account = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}"]
         command = [str(self._bin / "initdb"), "-D", str(self._data), "-N", "-E", "UTF8", "--locale=C.UTF-8", *account]
         subprocess.run(command, check=True, user=owner, cwd=self.folder, stdout=subprocess.DEVNULL)
 

@@ -88,3 +88,26 @@ def test_no_server_trusts_what_a_request_says_of_its_address() -> None:
     commands += [line for line in OPERATIONS.splitlines() if "uvicorn config.asgi" in line]
     assert len(commands) > 2
     assert [command for command in commands if "--no-proxy-headers" not in command] == []
+
+
+UNITS = {file.stem.removeprefix("handover-"): file.read_text() for file in (ROOT / "docs/units").glob("*.service")}
+
+
+def test_whatever_ends_is_started_again() -> None:
+    rules = {name: service.get("restart", "no") for name, service in SERVICES.items() if "profiles" not in service}
+    assert {name for name, rule in rules.items() if rule != "unless-stopped"} == {"migrate"}
+    rule = {"Restart=always", "RestartSec=1", "StartLimitIntervalSec=0", "PartOf=handover.target"}
+    for unit in UNITS.values():
+        assert rule <= set(unit.splitlines())
+
+
+def test_units_run_what_containers_run() -> None:
+    image = " ".join(re.findall(r'"([^"]+)"', DOCKERFILE.split("\nCMD ")[1].split("]")[0]))
+    commands = {"site": image, "consumer": SERVICES["worker"]["command"], "beat": SERVICES["beat"]["command"]}
+    assert set(UNITS) >= set(commands)
+    for name, command in commands.items():
+        (line,) = re.findall(r"^ExecStart=/srv/handover/.venv/bin/(.*)$", UNITS[name], re.MULTILINE)
+        line = line.replace("127.0.0.1", "0.0.0.0").replace("/var/lib/handover/", "var/")
+        assert line.removesuffix(" --hostname consumer@%H") == command
+    assert f"`{image}`" in OPERATIONS
+    assert re.search(r"^Environment=CONSUMER=1$", UNITS["consumer"], re.MULTILINE)

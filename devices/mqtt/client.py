@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
+import ssl
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -45,3 +48,33 @@ def make(
     client.reconnect_delay_set(*RETRY)
     client.connect_async(to.host, to.port, KEEPALIVE)
     return client
+
+
+def answers(url: str, *, within: float) -> bool:
+    """Return whether the broker answers a connect of the site's, even if by a refusal: one that hangs listens still.
+
+    Raises OSError where nothing listens, TimeoutError where no answer comes `within` so many seconds.
+    """
+    to = address(url)
+    with socket.create_connection((to.host, to.port), timeout=within) as plain:
+        context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
+        with context.wrap_socket(plain, server_hostname=to.host) if context else plain as connection:
+            connection.sendall(_connect(to, f"{settings.MQTT_CLIENT_ID}-health-{secrets.token_hex(4)}"))
+            answered = connection.recv(4)[:1] == b"\x20"
+            connection.sendall(b"\xe0\x00")  # DISCONNECT
+    return answered
+
+
+def _connect(to: Address, client_id: str) -> bytes:
+    """Return a CONNECT of MQTT 3.1.1 for a clean session (its section 3.1)."""
+    account = [to.username, to.password] if to.username else []
+    flags = 0x02 | (0xC0 if account else 0)
+    payload = b"".join(_field(text) for text in (client_id, *account))
+    rest = _field("MQTT") + bytes([4, flags, 0, 10]) + payload
+    length = bytes([len(rest)]) if len(rest) < 128 else bytes([len(rest) % 128 | 128, len(rest) // 128])
+    return b"\x10" + length + rest
+
+
+def _field(text: str) -> bytes:
+    data = text.encode()
+    return len(data).to_bytes(2, "big") + data

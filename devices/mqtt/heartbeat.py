@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import uuid
 from typing import Any, cast
 
 import redis
@@ -18,6 +19,7 @@ KEY = "handover:consumer"
 LIVES_SECONDS = 10
 BEHIND_SECONDS = 10.0  # so far behind the broker a consumer hears nobody in time: no press, for one
 EVERY_SECONDS = 2.0
+RIVAL_SECONDS = 30.0
 QUIET_SECONDS = 5.0  # without Redis, ingest is not held up more often than this
 
 
@@ -29,6 +31,9 @@ class Heartbeat:
     def __init__(self) -> None:
         self._redis = connect()
         self._next = 0.0
+        self._name = uuid.uuid4().hex
+        self._has_beaten = False
+        self._rival_until = 0.0
 
     def due(self) -> bool:
         return time.monotonic() >= self._next
@@ -38,12 +43,24 @@ class Heartbeat:
         self._next = time.monotonic() + EVERY_SECONDS
         try:
             with redis_circuit.asking(settings.REDIS_URL):
-                self._redis.set(KEY, json.dumps({"time": time.time(), **facts}), ex=LIVES_SECONDS)
+                self._look_at(self._redis.set(KEY, self._said(facts), ex=LIVES_SECONDS, get=True))
         except redis_circuit.Open:
             return
         except redis.RedisError as error:
             self._next = time.monotonic() + QUIET_SECONDS
             log.warning("no heartbeat, Redis is away: %s", error)
+
+    def _said(self, facts: dict[str, Any]) -> str:
+        rival = time.monotonic() < self._rival_until
+        return json.dumps({"time": time.time(), "by": self._name, "rival": rival, **facts})
+
+    def _look_at(self, previous: Any) -> None:
+        """Note that another consumer beats too. What the first beat finds may be of a dead one."""
+        if self._has_beaten and previous and json.loads(previous).get("by", self._name) != self._name:
+            if time.monotonic() >= self._rival_until:
+                log.error("another consumer is at work: they take the broker's session from each other. Stop one.")
+            self._rival_until = time.monotonic() + RIVAL_SECONDS
+        self._has_beaten = True
 
     def end(self) -> None:
         try:
@@ -53,7 +70,7 @@ class Heartbeat:
 
 
 def read() -> dict[str, Any] | None:
-    """The last heartbeat (`time`, `connected`, `failing`, `queued`, `behind`, `counts`).
+    """The last heartbeat (`time`, `rival`, `connected`, `failing`, `queued`, `behind`, `counts`).
 
     None if no consumer is at work.
 

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,10 +28,24 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def broker(settings: Settings) -> Iterator[socket.socket]:
-    """Something that listens: the check asks for no more, since the consumer's heartbeat does."""
+    """Something that answers every connect."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         settings.MQTT_URL = f"mqtt://handover:secret-of-the-broker@127.0.0.1:{listening.getsockname()[1]}"
+        answering = threading.Thread(target=answer, args=[listening], daemon=True)
+        answering.start()
         yield listening
+        with suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+        answering.join()
+
+
+def answer(listening: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            client, _ = listening.accept()
+            with client:
+                client.recv(1000)
+                client.sendall(b"\x20\x02\x00\x00")
 
 
 @pytest.fixture
@@ -54,15 +69,23 @@ def test_all_up(client: Client, broker: socket.socket, store: redis.Redis) -> No
 
 def test_no_broker(client: Client, broker: socket.socket, store: redis.Redis) -> None:
     beat(store)
+    broker.shutdown(socket.SHUT_RDWR)
     broker.close()
     assert_down(client, "broker")
+
+
+def test_a_broker_that_hangs(client: Client, store: redis.Redis, settings: Settings) -> None:
+    beat(store)
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        settings.MQTT_URL = f"mqtt://127.0.0.1:{hanging.getsockname()[1]}"
+        assert_down(client, "broker")
 
 
 def test_no_consumer(client: Client, broker: socket.socket, store: redis.Redis) -> None:
     assert_down(client, "consumer")
 
 
-@pytest.mark.parametrize("facts", [{"connected": False}, {"failing": True}, {"behind": 11.0}])
+@pytest.mark.parametrize("facts", [{"connected": False}, {"failing": True}, {"behind": 11.0}, {"rival": True}])
 def test_a_consumer_that_gets_nothing_stored(
     client: Client, broker: socket.socket, store: redis.Redis, facts: dict[str, float]
 ) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def started(url: str) -> subprocess.CompletedProcess[str]:
@@ -85,3 +89,39 @@ def test_cookies_are_this_hosts_alone() -> None:
     ]
     without = production(COOKIES, HTTPS="0", **environment)
     assert without.stdout.split() == ["sessionid", "csrftoken", "False", "False", "None", "/", "None", "/"]
+
+
+def started_with(tmp_path: Path, dot_env: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """With the file's lines in `.env` beside manage.py, and little else in the environment."""
+    shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("__pycache__", "demo"))
+    shutil.copytree(ROOT / "lib", tmp_path / "lib")
+    (tmp_path / ".env").write_text(dot_env)
+    command = [
+        sys.executable,
+        "-c",
+        "from config.settings import *; print(DATABASES['default']['NAME'], ALLOWED_HOSTS)",
+    ]
+    clean = {"PATH": os.environ["PATH"]}
+    return subprocess.run(command, cwd=tmp_path, env=clean | env, capture_output=True, text=True, check=False)
+
+
+SECRET = f"SECRET_KEY={PRODUCTION['SECRET_KEY']}\n"
+
+
+def test_production_reads_the_file_beside_it_after_the_environment(tmp_path: Path) -> None:
+    lines = f"{SECRET}DATABASE_URL=postgres://a:b@c/d\nALLOWED_HOSTS=one.example\n"
+    said = started_with(tmp_path, lines, ALLOWED_HOSTS="two.example")
+    assert said.stdout == "d ['two.example']\n", said.stderr
+
+
+@pytest.mark.parametrize("lines", [SECRET, f"{SECRET}DATABASE_URL=\n"])
+def test_production_never_falls_back_to_a_file(tmp_path: Path, lines: str) -> None:
+    said = started_with(tmp_path, lines)
+    assert said.returncode != 0
+    assert "Set DATABASE_URL: postgres://" in said.stderr
+
+
+def test_the_demo_reads_none(tmp_path: Path) -> None:
+    assert started_with(tmp_path, "DATABASE_URL=postgres://a:b@c/d\n", DEMO="1").stdout.endswith(
+        "handover.sqlite3 ['*']\n"
+    )

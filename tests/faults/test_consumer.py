@@ -21,17 +21,17 @@ from telemetry.models import Report
 from tests import builders, parts
 from tests.mqtt.mosquitto import mosquitto
 from tests.mqtt.presses import press_until
-from tests.mqtt.processes import eventually, python, running
+from tests.mqtt.processes import Process, eventually, python, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from django.test import Client as WebClient
     from pytest_django import Settings
 
     from devices.models import Device
     from tests.conftest import World
-    from tests.mqtt.processes import Process
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow]
 
@@ -217,3 +217,12 @@ def test_it_leaves_in_order(broker: Process, worker: Process, fleet: list[Device
     assert heartbeat.read() is None
     worker.start()
     everything_is_stored_once(loads)
+
+
+def test_two_that_take_the_session_from_each_other_are_told(
+    broker: Process, worker: Process, redis: parts.Redis, client: WebClient, settings: Settings
+) -> None:
+    settings.MQTT_URL = f"mqtt://127.0.0.1:{broker.port}"
+    eventually(lambda: client.get("/healthz").status_code == 200)
+    with running(Process(worker.command, env=worker.env)):
+        eventually(lambda: client.get("/healthz").json().get("down") == ["consumer"], 30)

@@ -1,0 +1,87 @@
+"""As much of systemd as the units of docs/units ask for: plain processes, started again by their unit's rule."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shlex
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+
+class Unit:
+    def __init__(self, file: Path, folder: Path) -> None:
+        """What it says goes to a file in `folder`."""
+        parser = configparser.RawConfigParser(strict=False, delimiters=["="], comment_prefixes=["#"])
+        parser.optionxform = str  # type: ignore[assignment]
+        parser.read(file)
+        self.name, service = file.stem, dict(parser["Service"])
+        self.command = shlex.split(service["ExecStart"].replace("%H", "here"))
+        self.folder = service["WorkingDirectory"]
+        self.variables = dict([service["Environment"].split("=")]) if "Environment" in service else {}
+        self.rest = float(service["RestartSec"])
+        self.always = service["Restart"] == "always" and parser["Unit"]["StartLimitIntervalSec"] == "0"
+        self.log = folder / f"{self.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._ended_at: float | None = None
+
+    def start(self) -> None:
+        clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env={**clean, **self.variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def tend(self) -> None:
+        if self.process is None or self.process.poll() is None or not self.always:
+            return
+        self._ended_at = self._ended_at or time.monotonic()
+        if time.monotonic() - self._ended_at >= self.rest:
+            self._ended_at = None
+            self.start()
+
+
+class Systemd(threading.Thread):
+    """Follows what a `systemctl` that only writes down its arguments was told."""
+
+    def __init__(self, folder: Path, told: Path) -> None:
+        super().__init__(daemon=True)
+        self._folder, self._told, self._read = folder, told, 0
+        self._ended = threading.Event()
+        self.units: dict[str, Unit] = {}
+
+    def run(self) -> None:
+        while not self._ended.wait(0.05):
+            lines = self._told.read_text().splitlines() if self._told.exists() else []
+            for line in lines[self._read :]:
+                self._obey(line.split())
+            self._read = len(lines)
+            for unit in self.units.values():
+                unit.tend()
+
+    def _obey(self, words: list[str]) -> None:
+        if words[:2] == ["enable", "--now"]:
+            for name in words[2:]:
+                if (file := self._folder / f"{name}.service").exists():
+                    self.units[name] = Unit(file, self._told.parent)
+                    self.units[name].start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+        running = [unit.process for unit in self.units.values() if unit.process is not None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
