@@ -120,7 +120,9 @@ TEMPLATES = [
 # Data ---------------------------------------------------------------------------------------
 
 if not DEMO and not env.str("DATABASE_URL", default=""):
-    raise ImproperlyConfigured("Set DATABASE_URL: postgres://user:password@host:5432/name (docs/operations.md).")
+    raise ImproperlyConfigured(
+        "Set DATABASE_URL: postgres://user:password@host:5432/name (or DEMO=1 to try Handover out)."
+    )
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'handover.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in the demo: a test's threads then wait for a lock rather than fail.

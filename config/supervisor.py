@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
+from config.console import Console
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -93,7 +95,7 @@ def stop_with_parent() -> None:
 class Supervisor:
     def __init__(self, output: TextIO) -> None:
         self.processes: list[Process] = []
-        self._output = output
+        self._console = Console(output)
         self._coloured = output.isatty() and "NO_COLOR" not in os.environ
         self._pipes = selectors.DefaultSelector()
         self._signals = 0
@@ -142,16 +144,18 @@ class Supervisor:
             if process.running is not None:
                 process.running.wait()
         self._relay()
+        self._console.drain(1.0)
 
     def say(self, name: str, line: str) -> None:
         """One line of this process under its name and colour."""
         label = f"{name:<9} |"
         if self._coloured:
             label = f"\033[{self._colour(name)}m{label}\033[0m"
-        # A terminal that is gone must not stop the stopping.
-        with suppress(OSError):
-            self._output.write(f"{label} {line}\n")
-            self._output.flush()
+        self.print(f"{label} {line}")
+
+    def print(self, text: str) -> None:
+        """Without waiting for the terminal: a process whose output is not read would stop, too."""
+        self._console.say(text)
 
     def _colour(self, name: str) -> int:
         names = [process.name for process in self.processes]

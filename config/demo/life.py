@@ -28,8 +28,9 @@ GUEST = "new.colleague@sadler.example"
 CONTRACTS = {"full service": ("KP001", "Harbor main", "Cascade main"), "parts only": ("Boise backup",)}
 
 
+@transaction.atomic
 def make(organisation: Organisation, version: RecipeVersion, *, by: User) -> None:
-    """Once: what a visitor changed or removed afterwards stays so."""
+    """Once and whole: what a visitor changed or removed afterwards stays so."""
     if Import.objects.filter(organisation=organisation).exists():
         return
     _import(version, by)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.demo import life
 from config.demo import world as demo
 from devices import credentials, locks, serials
 from devices.models import Action, Attribute, Credential, Device, Import, Recipe
@@ -88,6 +89,18 @@ def test_an_admin_was_at_work_once(file: Path) -> None:
     before = Change.objects.count()
     call_command("demo_data")
     assert (Import.objects.count(), Action.objects.count(), Change.objects.count()) == (1, 2, before)
+
+
+def test_broken_off_it_is_made_whole_the_next_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(life, "_invite", killed)
+        with pytest.raises(KeyboardInterrupt):
+            call_command("demo_data")
+    call_command("demo_data")
+    test_an_admin_was_at_work_once(file)
 
 
 def test_every_row_of_the_factorys_file_opens_its_device(file: Path) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from config import supervisor
+from config.console import Console
 from config.supervisor import Failed, Process, Supervisor
 
 if TYPE_CHECKING:
@@ -140,10 +141,40 @@ def test_starts_again_what_dies_and_says_so(run: type[Running]) -> None:
 
 def test_what_never_gets_ready_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "READY_WITHIN", 0.5)
-    runner, output = Supervisor(io.StringIO()), io.StringIO()
-    runner._output = output
+    output = io.StringIO()
+    runner = Supervisor(output)
     broken = Process("broken", [sys.executable, "-c", "raise SystemExit('no such setting')"], os.environ, lambda: False)
     with pytest.raises(Failed, match="broken did not come up"):
         runner.start(broken)
     runner.stop()
     assert "broken    | no such setting" in output.getvalue()
+
+
+def test_a_terminal_that_is_stopped_stops_nobody(tmp_path: Path) -> None:
+    """As by Ctrl-S, or in a pager: nobody reads."""
+    done = tmp_path / "done"
+    code = f"for n in range(20_000): print('line', n)\nopen({str(done)!r}, 'w').close()\nimport signal; signal.pause()"
+    command = [sys.executable, "-u", "-m", "tests.config.pretend", f"talks={code}"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        until = time.monotonic() + 60
+        while not done.exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_terminal_that_goes_on_shows_the_last_and_says_how_much_it_missed() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as output, os.fdopen(reading, "rb") as terminal:
+        console = Console(output)
+        for number in range(200_000):
+            console.say(f"line {number}")
+        shown = b""
+        while not shown.endswith(b"line 199999\n"):
+            shown += os.read(terminal.fileno(), 65536)
+    assert b"lines were not shown while the terminal was stopped)" in shown

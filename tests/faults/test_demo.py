@@ -165,6 +165,14 @@ def test_a_port_that_is_none(demo: Demo, value: str) -> None:
     assert f"MQTT_PORT={value} is not a port" in demo.log
 
 
+@pytest.mark.parametrize("variable", ["VAR_DIR", "STATIC_ROOT"])
+def test_a_folder_that_can_not_be_written(demo: Demo, variable: str) -> None:
+    (demo.folder / "file").touch()
+    assert demo.launch(**{variable: str(demo.folder / "file" / "folder")}).wait(60) == 2
+    assert f"can't be written (Not a directory): set {variable} to a folder that is yours" in demo.log
+    assert "Traceback" not in demo.log
+
+
 def test_without_the_demo_nothing_starts(demo: Demo) -> None:
-    assert demo.launch(DEMO="0", SECRET_KEY="x" * 50).wait(30) == 2
+    assert demo.launch(DEMO="0", SECRET_KEY="x" * 50, DATABASE_URL="postgres://a:b@localhost/c").wait(30) == 2
     assert "set DEMO=1" in demo.log

@@ -70,7 +70,7 @@ class Command(BaseCommand):
                 if not supervisor.stopping:
                     supervisor.start(process)
             if not supervisor.stopping:
-                self.stdout.write(_banner(ports, file, time.monotonic() - began))
+                supervisor.print(_banner(ports, file, time.monotonic() - began))
             supervisor.watch()
 
     def _prepare(self, supervisor: Supervisor, file: Path, fleet: int) -> None:
@@ -81,6 +81,8 @@ class Command(BaseCommand):
             factory.renew(file, self._world(fleet))
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
+        except OSError as error:
+            raise _unwritable(error, settings.STATIC_ROOT, "STATIC_ROOT") from None
         finally:
             connections.close_all()
 
@@ -95,9 +97,20 @@ class Command(BaseCommand):
 
 def _private_folder() -> Path:
     folder: Path = settings.VAR_DIR
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        (folder / "lock").touch()
+    except OSError as error:
+        raise _unwritable(error, folder, "VAR_DIR") from None
     return folder
+
+
+def _unwritable(error: OSError, folder: Path, variable: str) -> Failed:
+    return Failed(
+        f"{error.filename or folder} can't be written ({error.strerror}): "
+        f"set {variable} to a folder that is yours and has room, e.g. {variable}=/tmp/handover."
+    )
 
 
 def _lock(folder: Path) -> IO[str]:
