@@ -28,7 +28,7 @@ def rabbitmq(folder: Path, site: str, secret: str) -> Iterator[Process]:
     assert epmd is not None
     names, port = parts.free_port(), parts.free_port()
     configuration = folder / "rabbitmq.conf"
-    configuration.write_text(_configuration(port, site, secret))
+    configuration.write_text(configuration_of(f"127.0.0.1:{port}", site, secret))
     with ExitStack() as stack:
         env = {**os.environ, "ERL_EPMD_PORT": str(names), "ERL_EPMD_ADDRESS": "127.0.0.1", "HOME": str(folder)}
         stack.enter_context(running(Process([epmd, "-port", str(names), "-address", "127.0.0.1"], names, env)))
@@ -45,11 +45,12 @@ def _kill(script: Process, pid: Path) -> None:
     script.kill()
 
 
-def _configuration(port: int, site: str, secret: str) -> str:
+def configuration_of(listener: str, site: str, secret: str) -> str:
+    """Return docker/rabbitmq's in the words of Debian's 3.10."""
     text = (DOCKER / "rabbitmq.conf").read_text()
     lines = [line for line in text.splitlines() if not line.startswith(NEWER)]
-    text = "\n".join([*lines, "mqtt.allow_anonymous = false", "mqtt.subscription_ttl = 600000", ""])
-    text = text.replace("0.0.0.0:1883", f"127.0.0.1:{port}").replace("web:8000", site)
+    text = "\n".join([*lines, "mqtt.allow_anonymous = false", "mqtt.subscription_ttl = 604800000", ""])
+    text = text.replace("0.0.0.0:1883", listener).replace("web:8000", site)
     return text.replace("$(BROKER_AUTH_SECRET)", secret)
 
 
