@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config.supervisor import Failed, Process, free_port, listens
+from lib import redis_circuit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,8 +130,7 @@ class Parts:
         return Process("redis", [str(get_binary_path()), str(config)], _harmless(), self._redis_answers)
 
     def _redis_answers(self) -> bool:
-        once = Retry(NoBackoff(), 0)
-        with suppress(redis.RedisError), redis.Redis.from_url(self._env["REDIS_URL"], retry=once) as client:
+        with suppress(redis.RedisError), redis_circuit.connect(self._env["REDIS_URL"]) as client:
             return bool(client.ping())
         return False
 
