@@ -38,8 +38,7 @@ def _database() -> bool:
 
 
 def _redis() -> bool:
-    """Whether it takes writes, too: it may be read-only after a failover, or full."""
-    return bool(heartbeat.connect().set("handover:health", 1, ex=10))
+    return heartbeat.takes_writes(heartbeat.connect())
 
 
 def _broker() -> bool:

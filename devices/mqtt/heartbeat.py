@@ -27,6 +27,11 @@ def connect() -> redis.Redis:
     return redis_circuit.connect(settings.REDIS_URL)
 
 
+def takes_writes(client: redis.Redis) -> bool:
+    """Raises `redis.RedisError` otherwise: it may be read-only after a failover, or full."""
+    return bool(client.set("handover:health", 1, ex=LIVES_SECONDS))
+
+
 class Heartbeat:
     def __init__(self) -> None:
         self._redis = connect()
@@ -74,9 +79,12 @@ def read() -> dict[str, Any] | None:
 
     None if no consumer is at work.
 
-    Raises `redis.RedisError`.
+    Raises `redis.RedisError`, also where none could beat, since Redis takes no writes.
     """
-    value = cast("bytes | None", connect().get(KEY))
+    with redis_circuit.asking(settings.REDIS_URL), connect() as client:
+        value = cast("bytes | None", client.get(KEY))
+        if value is None:
+            takes_writes(client)
     return json.loads(value) if value else None
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 from config.tasks import clear_sessions
 from devices import queue
 from devices.models import Import
+from devices.mqtt import heartbeat
 from telemetry.models import Report
 from tests import builders, parts
 from tests.mqtt.gateway import Gateway
@@ -178,3 +179,5 @@ def test_pages_work_while_it_takes_no_writes(
     assert client.post(login, {"login": world.owner.email, "password": builders.PASSWORD}).status_code == 302
     assert client.post(reverse("devices:new-many"), {"recipe": world.version.recipe_id, "total": 3}).status_code == 302
     assert "redis" in client.get("/healthz").json()["down"]
+    with pytest.raises(client_of_redis.ResponseError):
+        heartbeat.read()  # as it is not known whether a consumer is at work
