@@ -160,7 +160,9 @@ MQTT_LIMITS = env.bool("MQTT_LIMITS", default=True)
 MQTT_LIMIT_SECONDS = env.float("MQTT_LIMIT_SECONDS", default=15.0)
 MQTT_TOPIC_LIMIT = env.int("MQTT_TOPIC_LIMIT", default=30)
 MQTT_CONNECTION_LIMIT = env.int("MQTT_CONNECTION_LIMIT", default=300)
-"""Messages in so many seconds, on a topic and on a connection; a device that sends more is disconnected and banned."""
+"""Messages in so many seconds, on a topic and on a connection, that count as a device's own pace."""
+MQTT_BACKLOG = env.int("MQTT_BACKLOG", default=20_000)
+"""Messages beyond its pace that a device may send; they come after everybody else's. One that sends more is banned."""
 MQTT_BAN_SECONDS = env.float("MQTT_BAN_SECONDS", default=30.0)
 MQTT_LONGEST_BAN_SECONDS = env.float("MQTT_LONGEST_BAN_SECONDS", default=3600.0)
 """The ban doubles from the first to the second."""

@@ -23,6 +23,7 @@ from django.db import (
 )
 
 from config.ingest import ingest
+from devices import limited
 from devices.mqtt.consumer import Consumer
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ TEMPORARY = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 
 
 def make_consumer() -> Consumer:
-    return Consumer(handle, client_id=settings.MQTT_CLIENT_ID, clock=database_now, temporary=TEMPORARY)
+    return Consumer(
+        handle, client_id=settings.MQTT_CLIENT_ID, clock=database_now, temporary=TEMPORARY, tell=limited.note
+    )
 
 
 def handle(messages: Sequence[Message]) -> None:

@@ -202,7 +202,7 @@ def find(*, access_key: str, access_secret: str, among: CredentialQuerySet | Non
     """The live access key (or one `among` others) whose secret this is, with its device; one indexed query."""
     scope = Credential.objects.live() if among is None else among
     keys = scope.filter(kind=Credential.Kind.ACCESS_KEY, access_key=access_key)
-    credential = _with_due(keys).select_related("device").first()
+    credential = _with_due(keys).with_limited().select_related("device").first()
     stored = bytes(credential.secret_hash) if credential else bytes(32)
     matches = hmac.compare_digest(stored, digest(access_secret))
     return credential if matches else None

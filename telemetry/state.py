@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from devices import positions
-from devices.models import Attribute, Device
+from devices.models import Attribute, Connection, Device
 from telemetry.models import Latest, Report
 from telemetry.spans import BadInput
 from telemetry.store import EPOCH
@@ -61,8 +63,18 @@ def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
         "places": [reading for reading in readings if reading.position],
         "states": [reading for reading in readings if not reading.is_number and not reading.position],
         "last_seen": device.last_seen_at,
+        "limited": _limited(device),
         "version": version(device.assignment_id, device.status, values),
     }
+
+
+def _limited(device: Device) -> Connection | None:
+    """Return until when it is shut out for sending too much, and what was dropped; None if it is not."""
+    try:
+        connection = device.connection
+    except Connection.DoesNotExist:
+        return None
+    return connection if connection.limited_until and connection.limited_until > timezone.now() else None
 
 
 def readings(device: Device, declared: list[Attribute]) -> list[Reading]:

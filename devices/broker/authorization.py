@@ -7,6 +7,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
+from django.db.models.functions import Now
 
 from devices import credentials
 from devices.models import Credential, Device
@@ -25,6 +26,7 @@ class Identity:
     username: str
     device: Device | None = None
     credential: Credential | None = None  # only of a connect
+    limited: bool = False  # it sent too much, and is to say nothing for a time
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:
@@ -36,7 +38,7 @@ def connect(username: str, password: str, client_id: str) -> Identity | None:
     credential = credentials.find(access_key=username, access_secret=password)
     if credential is None or credential.device.device_id != client_id:
         return None
-    return Identity(username, credential.device, credential)
+    return Identity(username, credential.device, credential, credential.limited)
 
 
 def admit(username: str, password: str, client_id: str) -> Identity | None:
@@ -58,13 +60,13 @@ def identify(username: str) -> Identity | None:
     if own and compare_digest(username.encode(), own.encode()):
         return Identity(username)
     live = Credential.objects.live().filter(access_key=username.replace("\0", ""))
-    credential = live.select_related("device").first()
-    return Identity(username, credential.device) if credential else None
+    credential = live.with_limited().select_related("device").first()
+    return Identity(username, credential.device, limited=credential.limited) if credential else None
 
 
 def may(identity: Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
     """Devices: state out, command in, their own, as exact topics. The site: the other way round, of all; fences."""
-    if retain:
+    if retain or identity.limited:
         return False
     if identity.device is None:
         return _service_may(action, topic)
@@ -73,8 +75,10 @@ def may(identity: Identity, action: Action, topic: str, *, retain: bool = False)
 
 
 def live(access_keys: Iterable[str]) -> set[str]:
-    """Those of the keys with which a device may connect now."""
-    return set(Credential.objects.live().filter(access_key__in=access_keys).values_list("access_key", flat=True))
+    """Those of the keys with which a device may connect now, and is not shut out for sending too much."""
+    keys = Credential.objects.live().filter(access_key__in=access_keys)
+    keys = keys.exclude(device__connection__limited_until__gt=Now())
+    return set(keys.values_list("access_key", flat=True))
 
 
 def _is_service(username: str, password: str) -> bool:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.db.models.functions import Now
 
 from devices.models.device import Assignment, Device
@@ -21,6 +21,12 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
     def of(self, device: Device) -> CredentialQuerySet:
         return self.filter(device=device)
 
+    def with_limited(self) -> CredentialQuerySet:
+        """Annotates `limited`: whether its device sent too much and is shut out for now, by the database's clock."""
+        shut_out = When(device__connection__limited_until__gt=Now(), then=True)
+        annotations: dict[str, Any] = {"limited": Case(shut_out, default=False)}
+        return self.annotate(**annotations)
+
 
 class Credential(models.Model):
     """What a device authenticates with; the secret is stored as its SHA-256 only."""
@@ -29,7 +35,8 @@ class Credential(models.Model):
         ACCESS_KEY = "access-key", "Access key and secret"
         CERTIFICATE = "certificate", "X.509 certificate"
 
-    if TYPE_CHECKING:  # annotated by `devices.credentials.find`
+    if TYPE_CHECKING:  # annotated by `devices.credentials.find`, and `with_limited`
+        limited: bool
         unnoted: bool
         has_former: bool
 

@@ -226,6 +226,8 @@ class Connection(models.Model):
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="connection")
     last_seen_at = models.DateTimeField()
     disconnected_at = models.DateTimeField(null=True, blank=True)
+    limited_until = models.DateTimeField(null=True, blank=True)  # shut out until then, for it sent too much
+    dropped = models.BigIntegerField(db_default=0, default=0)  # of its messages, since that began
 
     def __str__(self) -> str:
         return f"{self.device_id}: {self.last_seen_at}"

@@ -36,6 +36,7 @@ class Event(models.Model):
         CREDENTIAL_ROTATED = "credential-rotated", "Credential rotated"
         CONNECTED = "connected", "Connected"
         DISCONNECTED = "disconnected", "Disconnected"
+        LIMITED = "limited", "Shut out for a time: it sent too much"
         # Of the organisation, without a device.
         RECIPE_CHANGED = "recipe-changed", "Recipe changed"
         MODEL_CHANGED = "model-changed", "Model changed"

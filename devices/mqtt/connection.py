@@ -20,8 +20,10 @@ from amqtt.mqtt.subscribe import SubscribePacket
 from amqtt.mqtt.unsuback import UnsubackPacket
 from amqtt.mqtt.unsubscribe import UnsubscribePacket
 from amqtt.session import OutgoingApplicationMessage
+from django.conf import settings
 
 from devices.broker import authorization
+from devices.mqtt.limits import Pace
 from devices.mqtt.state import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ MAX_PACKET = MAX_BYTES + 256  # a payload, its topic and its headers
 MAX_BUFFERED = 1 << 20  # bytes that a client may leave unread before QoS 0 messages to it are dropped
 WINDOW = 100  # unacknowledged messages to one client, and from one
 CLOSE_SECONDS, IDLE_SECONDS = 2, 600
+SLOWED_SECONDS = 0.02  # between the messages of one that works off a backlog
 ENDED = (AMQTTError, MQTTError, NoDataError, TimeoutError, OSError)
 
 
@@ -106,7 +109,7 @@ class Connection:
     async def _handle(self, packet: Any) -> None:
         match packet:
             case PublishPacket():
-                self._published(packet)
+                await self._published(packet)
             case PubackPacket():
                 if message := self.session.inflight_out.pop(packet.variable_header.packet_id, None):
                     message.acknowledged()
@@ -115,7 +118,7 @@ class Connection:
                 self.write(PingRespPacket.build())
             case SubscribePacket():
                 wanted = packet.payload.topics
-                codes = [await self._broker.subscribe(self, topic, qos) for topic, qos in wanted]
+                codes = [await self._subscribe(topic, qos) for topic, qos in wanted]
                 self.write(SubackPacket.build(packet.variable_header.packet_id, codes))
             case UnsubscribePacket():
                 self._broker.unsubscribe(self, packet.payload.topics)
@@ -123,15 +126,24 @@ class Connection:
             case _:
                 raise Refused(type(packet).__name__)
 
-    def _published(self, packet: PublishPacket) -> None:
+    async def _subscribe(self, topic: str, qos: int) -> int:
+        await self._keep_pace(self.session.client_id or "", settings.MQTT_CONNECTION_LIMIT)
+        return await self._broker.subscribe(self, topic, qos)
+
+    async def _published(self, packet: PublishPacket) -> None:
         topic, qos = packet.topic_name or "", packet.qos or 0
         if qos > 1 or not authorization.may(self.identity, "publish", topic, retain=packet.retain_flag):
             raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
-        if self.identity.device and not self._broker.guards[self.session.client_id].allows(topic, now()):
-            raise Refused("too many messages")
+        await self._keep_pace(topic, settings.MQTT_TOPIC_LIMIT)
         answer = partial(self._answer, packet.packet_id) if qos else None
         self._unanswered += qos
         self._broker.deliver(topic, packet.data or b"", qos, repeated=packet.dup_flag, acknowledged=answer)
+
+    async def _keep_pace(self, key: str, limit: int) -> None:
+        """Take the next one later from a device that sends too much: what waits, waits with the device."""
+        if self.identity.device and self._broker.debts.add(key, now(), limit=limit) is not Pace.WITHIN:
+            early = self._broker.debts.fraction(key, now()) < 0.5
+            await asyncio.sleep(SLOWED_SECONDS if early else settings.MQTT_LIMIT_SECONDS / limit)
 
     def _answer(self, packet_id: int) -> None:
         self._unanswered -= 1

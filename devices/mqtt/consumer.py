@@ -11,36 +11,29 @@ import logging
 import socket
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from devices.mqtt import client, topics
 from devices.mqtt.fences import Fences
 from devices.mqtt.heartbeat import EVERY_SECONDS, Heartbeat
+from devices.mqtt.intake import Arrival, Intake, Limited
+from devices.mqtt.limits import Pace
 from devices.mqtt.messages import Message, counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
     from paho.mqtt.reasoncodes import ReasonCode
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 2_000
-MAX_QUEUED = 20_000
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 TICK = timedelta(milliseconds=1)
-
-
-class Arrival(NamedTuple):
-    connection: int
-    mid: int
-    qos: int
-    topic: str
-    message: Message
+TELL_SECONDS = 0.5
+MOST_STAMPS = 20_000
 
 
 class Consumer:
@@ -52,14 +45,18 @@ class Consumer:
         clock: Callable[[], datetime],
         url: str = "",
         temporary: tuple[type[Exception], ...] = (),
+        tell: Callable[[Mapping[str, Limited]], None] = lambda _: None,
     ) -> None:
         """`handle` returns once a batch is durable. What it raises of `temporary` is tried again for ever.
 
-        `clock` tells the time by which it is judged what came after what; it may raise.
+        `clock` tells the time by which it is judged what came after what; it may raise. `tell` takes which devices
+        sent too much; if it raises, it is told again.
         """
         self._handle = handle
         self._temporary = temporary
-        self._queue: deque[Arrival] = deque()
+        self._tell = tell
+        self._tell_at = 0.0
+        self._intake = Intake()
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
         self._connection = 1
@@ -132,17 +129,22 @@ class Consumer:
         if arrived.topic == topics.FENCE:
             self._pass(arrived)
             return
-        if len(self._queue) >= MAX_QUEUED:
-            self._shed = True
-            counts["shed"] += 1
-            return
         topic = topics.parse(arrived.topic)
         device_id = topic.device_id if topic else ""
         at, payload = self._stamp(device_id), bytes(arrived.payload)
         message = Message(device_id, payload, at, arrived.retain, arrived.dup, self._came_after)
+        arrival = Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message)
         with self._arrived:
-            self._queue.append(Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message))
-            self._arrived.notify()
+            pace = self._intake.judge(message, arrived.topic, time.monotonic())
+            if pace is not Pace.BEYOND and not self._intake.is_full():
+                self._intake.put(arrival, pace)
+                self._arrived.notify()
+                return
+        if pace is Pace.BEYOND:
+            self._acknowledge([arrival])
+        else:
+            self._shed = True
+            counts["shed"] += 1
 
     def _pass(self, arrived: MQTTMessage) -> None:
         """Take a fence; one that a later one had overtaken moves nothing back."""
@@ -155,7 +157,7 @@ class Consumer:
     def _stamp(self, device_id: str) -> datetime:
         """Now; a millisecond apart for one device, so that a backlog's untimed reports stay apart."""
         now = datetime.now(UTC)
-        if len(self._stamps) > MAX_QUEUED:
+        if len(self._stamps) > MOST_STAMPS:
             self._stamps = {key: at for key, at in self._stamps.items() if at > now - TICK}
         previous = self._stamps.get(device_id, now - TICK)
         self._stamps[device_id] = stamp = max(now, previous + TICK)
@@ -169,17 +171,19 @@ class Consumer:
                 self._acknowledge(batch)
             self._redeliver_shed()
             self._beat()
+            self._tell_limited()
 
     def _take(self) -> list[Arrival]:
         """What has arrived; empty only when stopping."""
         while True:
             with self._arrived:
-                if not self._queue and not self._stopping.is_set():
+                if not self._intake and not self._stopping.is_set():
                     self._arrived.wait(EVERY_SECONDS / 2)
-                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                batch = self._intake.take()
             if batch or self._stopping.is_set():
                 return batch
             self._beat()
+            self._tell_limited()
 
     def _dealt_with(self, batch: list[Arrival]) -> bool:
         """Whether the batch is durable or beyond help; False only when stopping before it was."""
@@ -221,14 +225,29 @@ class Consumer:
 
     def _redeliver_shed(self) -> None:
         """Once there is room again, reconnect: the broker then repeats what was not acknowledged."""
-        if self._shed and not self._queue:
+        if self._shed and not self._intake:
             self._shed = False
             connected = self._client.socket()
             if isinstance(connected, socket.socket):
                 with suppress(OSError):
                     connected.shutdown(socket.SHUT_RDWR)
 
+    def _tell_limited(self) -> None:
+        """Once a second at most, so that a flood costs little more than its counting."""
+        if time.monotonic() < self._tell_at:
+            return
+        self._tell_at = time.monotonic() + TELL_SECONDS
+        with self._arrived:
+            limited = self._intake.limited()
+        try:
+            if limited:
+                self._tell(limited)
+        except Exception as error:
+            log.warning("not told that %d devices sent too much, trying again: %s", len(limited), error)
+            with self._arrived:
+                self._intake.not_told(limited)
+
     def _beat(self) -> None:
         if self._heartbeat.due() and self.is_subscribed():
-            facts = {"failing": self._failing, "queued": len(self._queue), "behind": round(self.behind(), 1)}
+            facts = {"failing": self._failing, "queued": len(self._intake), "behind": round(self.behind(), 1)}
             self._heartbeat.beat(connected=True, **facts, counts=dict(counts))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -28,8 +28,8 @@ from django.utils import timezone
 from devices import live
 from devices.broker import authorization
 from devices.mqtt import topics
-from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused, now
-from devices.mqtt.limits import Guard
+from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
+from devices.mqtt.limits import Debts
 from devices.presence import Roll
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ T = TypeVar("T")
 KEPT_STATES, KEPT_COMMANDS = 50_000, 100  # messages for a client that is away
 CONNECT_SECONDS = 10
 REFUSED_SUBSCRIPTION = 0x80
+MOST_REFUSALS = 10_000  # clients whose refusals are counted
 WATCH_SECONDS = 1.0
 
 
@@ -54,7 +55,8 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     def __init__(self, host: str, port: int) -> None:
         listener = ListenerConfig(bind=f"{host}:{port}")
         super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
-        self.guards: dict[str | None, Guard] = defaultdict(Guard)
+        self.debts = Debts()
+        self._refusals: Counter[str] = Counter()
         self._connections: dict[str | None, Connection] = {}
         self._roll: Roll | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -113,7 +115,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             return SERVER_UNAVAILABLE, None
         if identity is None or not _will_is_fine(session, identity):
             return NOT_AUTHORIZED, None
-        if identity.device and self.guards[session.client_id].is_banned(now()):
+        if identity.limited:
             return SERVER_UNAVAILABLE, None
         self._notes.submit(_fresh(authorization.note), identity)
         return CONNECTION_ACCEPTED, identity
@@ -169,10 +171,19 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
     async def subscribe(self, connection: Connection, topic: str, qos: int) -> int:
         if not authorization.may(connection.identity, "subscribe", topic):
-            log.warning("%r may not subscribe to %r", connection.session.client_id, topic[:80])
+            self._note_refusal(connection.session.client_id or "", topic)
             return REFUSED_SUBSCRIPTION
         granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)
         return granted
+
+    def _note_refusal(self, client_id: str, topic: str) -> None:
+        """A line for the first, the tenth, the hundredth: nobody fills the log."""
+        if len(self._refusals) > MOST_REFUSALS:
+            self._refusals.clear()
+        self._refusals[client_id] += 1
+        if str(self._refusals[client_id]).rstrip("0") == "1":
+            number = self._refusals[client_id]
+            log.warning("%r may not subscribe to %r (refusal %d)", client_id, topic[:80], number)
 
     def unsubscribe(self, connection: Connection, filters: list[str]) -> None:
         for topic in filters:
@@ -225,7 +236,9 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 log.warning("presence waits for the database: %s", error)
                 continue
             for username in present.keys() - valid:
-                log.warning("%r disconnected: its credential is no longer valid", present[username].session.client_id)
+                log.warning(
+                    "%r disconnected: it may be here no longer, or not for now", present[username].session.client_id
+                )
                 await present[username].end()
 
 

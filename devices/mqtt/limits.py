@@ -1,46 +1,72 @@
-"""The published limits of one device: messages on a topic and on its connection, then a ban that grows."""
+"""How fast a device may send, the same behind every broker: docs/protocol.md, "How fast".
+
+What a device sent is a debt that time pays off. Up to one limit it is within its pace, up to another it works off a
+backlog and comes after everybody else; whoever goes on beyond is shut out for a time, which doubles. One number a key
+says it all: until when it would have to be silent to owe nothing.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from enum import Enum
+from typing import NamedTuple
 
 from django.conf import settings
 
-ALL = ""
+MOST_KEPT = 200_000
 
 
-class Guard:
-    """Times are seconds of any one clock."""
+class Pace(Enum):
+    WITHIN = "within its pace"
+    BEHIND = "working off a backlog"
+    BEYOND = "beyond every limit"
+
+
+class Debts:
+    """Of any number of senders; times are seconds of any one clock."""
 
     def __init__(self) -> None:
-        self._sent: dict[str, deque[float]] = defaultdict(deque)
-        self._strikes = 0
-        self._banned_until = 0.0
+        self._until: dict[str, float] = {}
 
-    def is_banned(self, now: float) -> bool:
-        return now < self._banned_until
-
-    def allows(self, topic: str, now: float) -> bool:
-        """Counts one message; the first one too many bans the device."""
+    def add(self, key: str, now: float, *, limit: int = 0) -> Pace:
+        """Count one message of those of which `limit` are allowed within the span; 0 is the limit of a topic."""
         if not settings.MQTT_LIMITS:
-            return True
-        within = self._count(topic, settings.MQTT_TOPIC_LIMIT, now)
-        within &= self._count(ALL, settings.MQTT_CONNECTION_LIMIT, now)
-        if not within:
-            self._ban(now)
-        return within
+            return Pace.WITHIN
+        span, limit = settings.MQTT_LIMIT_SECONDS, limit or settings.MQTT_TOPIC_LIMIT
+        if len(self._until) > MOST_KEPT:
+            self._until = {each: until for each, until in self._until.items() if until > now}
+        owed = max(self._until.get(key, now) - now, 0.0) + span / limit
+        if owed > span * (1 + settings.MQTT_BACKLOG / limit):
+            return Pace.BEYOND
+        self._until[key] = now + owed
+        return Pace.WITHIN if owed <= span * (1 + 1e-9) else Pace.BEHIND
 
-    def _count(self, topic: str, limit: int, now: float) -> bool:
-        sent = self._sent[topic]
-        sent.append(now)
-        while sent[0] <= now - settings.MQTT_LIMIT_SECONDS:
-            sent.popleft()
-        return len(sent) <= limit
+    def fraction(self, key: str, now: float) -> float:
+        """Return how much of the allowed backlog is used up, from 0 to 1."""
+        owed = self._until.get(key, now) - now - settings.MQTT_LIMIT_SECONDS
+        cost = settings.MQTT_LIMIT_SECONDS / settings.MQTT_TOPIC_LIMIT
+        return float(max(owed, 0.0) / (cost * settings.MQTT_BACKLOG))
 
-    def _ban(self, now: float) -> None:
+
+class Ban(NamedTuple):
+    until: float
+    strikes: int
+
+
+class Bans:
+    """Who is shut out for how long: from the first time to the longest, doubled each time, in the end forgotten."""
+
+    def __init__(self) -> None:
+        self._bans: dict[str, Ban] = {}
+
+    def holds(self, key: str, now: float) -> bool:
+        ban = self._bans.get(key)
+        return ban is not None and now < ban.until
+
+    def begin(self, key: str, now: float) -> float:
+        """Return its seconds."""
         longest = settings.MQTT_LONGEST_BAN_SECONDS
-        if now > self._banned_until + longest:
-            self._strikes = 0
-        self._banned_until = now + min(settings.MQTT_BAN_SECONDS * 2**self._strikes, longest)
-        self._strikes = min(self._strikes + 1, 32)
-        self._sent.clear()
+        former = self._bans.get(key, Ban(now, 0))
+        strikes = 0 if now > former.until + longest else former.strikes
+        seconds = float(min(settings.MQTT_BAN_SECONDS * 2**strikes, longest))
+        self._bans[key] = Ban(now + seconds, min(strikes + 1, 32))
+        return seconds

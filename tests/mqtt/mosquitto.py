@@ -14,6 +14,7 @@ CONFIGURATION = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
+max_inflight_messages 20000
 persistence true
 persistence_location {folder}/
 user root

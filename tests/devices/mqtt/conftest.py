@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from pytest_django import Settings
+
     from devices.mqtt.messages import Message
     from tests.mqtt.processes import Process
 
@@ -25,6 +27,12 @@ def _counted() -> Iterator[None]:
     counts.clear()
     yield
     counts.clear()
+
+
+@pytest.fixture(autouse=True)
+def _unlimited(settings: Settings) -> None:
+    """What is sent here is one device's, as fast as it goes; the tests of limits turn them on."""
+    settings.MQTT_LIMITS = False
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from devices.mqtt import consumer as module
-from devices.mqtt import heartbeat
+from devices.mqtt import heartbeat, intake
 from devices.mqtt.messages import counts
 from tests import parts
 from tests.mqtt.processes import eventually
@@ -166,10 +165,10 @@ def test_message_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(
     consumer = start()
     sink.open.clear()
     send(device, "1")
-    eventually(lambda: consumer._connection == 0 and not consumer._queue)
+    eventually(lambda: consumer._connection == 0 and not consumer._intake)
     broker.stop()
     broker.start()
-    eventually(lambda: consumer.is_subscribed() and consumer._queue, 15)
+    eventually(lambda: consumer.is_subscribed() and consumer._intake, 15)
     acknowledged: list[int] = []
     monkeypatch.setattr(consumer._client, "ack", lambda mid, qos: acknowledged.append(mid))
     sink.open.set()
@@ -181,7 +180,7 @@ def test_message_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(
 def test_a_full_queue_is_shed_and_delivered_again(
     start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_QUEUED", 5)
+    monkeypatch.setattr(intake, "MAX_QUEUED", 5)
     start()
     sink.open.clear()
     send(device, *numbers(0, 15))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db.models.functions import Now
 
-from devices import credentials, locks
+from devices import credentials, limited, locks
 from devices.models import Credential, Device, Event
 from devices.mqtt import state
+from devices.mqtt.connection import SLOWED_SECONDS
 from tests import builders
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
@@ -39,7 +40,7 @@ COMMAND = b'{"name": "restart"}'
 @pytest.fixture(scope="module")
 def port(django_db_setup: None) -> Iterator[int]:
     port = free_port()
-    env = {"MQTT_URL": f"mqtt://site:{SECRET}@127.0.0.1:{port}", "MQTT_BAN_SECONDS": "3", "MQTT_TOPIC_LIMIT": "30"}
+    env = {"MQTT_URL": f"mqtt://site:{SECRET}@127.0.0.1:{port}"}
     with running(python("manage.py", "broker", "--port", str(port), port=port, **env)):
         yield port
 
@@ -184,17 +185,27 @@ def test_a_will_of_its_own_is_sent_when_it_vanishes(world: World, port: int, sit
     eventually(lambda: site.received == [(states(world.placed), b"will", False)])
 
 
-def test_a_hundred_messages_a_second_are_stopped_and_banned(world: World, join: Join, site: Gateway) -> None:
+def test_a_hundred_messages_a_second_are_slowed_down_and_none_is_refused(
+    world: World, join: Join, site: Gateway
+) -> None:
     noisy, victim = join(world.placed), join(world.foreign)
-    for number in range(100):
-        noisy.client.publish(states(world.placed), str(number), qos=1)
-        if number % 10 == 0:
-            assert victim.publish(states(world.foreign), "fine")
+    began = time.monotonic()
+    sent = [noisy.client.publish(states(world.placed), str(number), qos=number % 2) for number in range(100)]
+    for _ in range(10):
+        assert victim.publish(states(world.foreign), "fine")
+    assert len(site.received) < 100
+    eventually(lambda: all(info.is_published() for info in sent))
+    eventually(lambda: len(site.received) == 110)
+    assert time.monotonic() - began > 70 * SLOWED_SECONDS
+    assert not noisy.lost.is_set()
+
+
+def test_who_is_shut_out_is_gone_within_five_seconds_and_comes_back(world: World, join: Join, site: Gateway) -> None:
+    noisy, victim = join(world.placed), join(world.foreign)
+    limited.note({world.placed.device_id: (4.0, 1)})
     assert noisy.lost.wait(5)
-    received = [topic for topic, _, _ in site.received]
-    assert received.count(states(world.placed)) <= 30
-    assert received.count(states(world.foreign)) == 10
     assert noisy.connect() == "Server unavailable"
+    assert victim.publish(states(world.foreign))
     eventually(lambda: noisy.connect() == ACCEPTED)
 
 
@@ -261,6 +272,22 @@ def test_a_report_is_acknowledged_once_the_consumer_has_it(world: World, port: i
     slow.client.ack(got[0], 1)
     eventually(sent.is_published)
     slow.leave()
+
+
+def test_a_device_that_sends_unacknowledged_without_end_is_read_no_further(
+    world: World, port: int, site: Gateway
+) -> None:
+    device = gateway(port, world.placed, credentials.issue(device=world.placed, by=None))
+    device.client.max_inflight_messages_set(1000)
+    assert device.connect() == ACCEPTED
+    site.leave()
+    sent = [device.client.publish(states(world.placed), b" " * 10_000, qos=1) for _ in range(300)]
+    time.sleep(0.5)
+    site.connect()
+    eventually(lambda: len(site.received) >= 100)
+    eventually(lambda: all(info.is_published() for info in sent))
+    assert not device.lost.is_set()
+    device.leave()
 
 
 def test_of_what_waited_for_the_consumer_nothing_is_known(
