@@ -57,11 +57,12 @@ class Roll:
         self._told = set(heard.filter(last=Event.Kind.CONNECTED).values_list("pk", flat=True))
         self._gone = dict.fromkeys(self._told, now)
         self._present: dict[int, str] = {}
-        self._refreshed = now
+        self._refreshed = self._now = now
 
     def call(self, present: dict[int, str], now: datetime) -> set[str]:
         """Takes primary key -> device ID of who is connected; returns the IDs that came or left since the last call."""
         came, gone = present.keys() - self._present.keys(), self._present.keys() - present.keys()
+        self._follow(now)
         due = now - self._refreshed >= timedelta(seconds=settings.ONLINE_SECONDS / 3)
         if heard := present.keys() if due else came:
             seen(dict.fromkeys(heard, now))
@@ -73,6 +74,13 @@ class Roll:
         self._gone.update(dict.fromkeys(gone, now))
         self._tell(now)
         return changed
+
+    def _follow(self, now: datetime) -> None:
+        """When the clock was put back, so are the times that are compared with it."""
+        if (back := self._now - now) > timedelta():
+            self._refreshed -= back
+            self._gone = {pk: at - back for pk, at in self._gone.items()}
+        self._now = now
 
     def _tell(self, now: datetime) -> None:
         self._gone = {pk: at for pk, at in self._gone.items() if pk not in self._present}

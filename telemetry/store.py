@@ -124,14 +124,17 @@ def _folded(reports: list[Report], tenures: dict[int, Tenure]) -> tuple[dict[Key
 
 
 def _write_latest(reports: list[Report], tenures: dict[int, Tenure]) -> None:
-    """An older report never overwrites; one from ahead of our clock counts as of its arrival, so that it can't stay."""
+    """An older report never overwrites; one from ahead of our clock counts as of its arrival, so that it can't stay.
+
+    Nor can what was stored while the clock itself was ahead, before it was put right.
+    """
     current = [report for report in reports if _is_current(report, tenures)]
     latest = _read_latest(current, tenures)
     for report in sorted(current, key=lambda report: report.at):
         values = latest[report.device.pk]
         ms = milliseconds(min(report.at, report.received_at))
         for name, value in report.data.items():
-            if name not in values or ms >= values[name][1]:
+            if name not in values or ms >= min(values[name][1], milliseconds(report.received_at)):
                 values[name] = (value, ms)
     sql.write_latest([(device, tenures[device].assignment, values) for device, values in sorted(latest.items())])
 

@@ -12,11 +12,11 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from devices.mqtt import client, topics
-from devices.mqtt.fences import Fences
+from devices.mqtt.fences import Fences, since_start
 from devices.mqtt.heartbeat import EVERY_SECONDS, Heartbeat
 from devices.mqtt.intake import Arrival, Intake, Limited
 from devices.mqtt.limits import Pace
@@ -24,6 +24,7 @@ from devices.mqtt.messages import Message, counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
     from paho.mqtt.reasoncodes import ReasonCode
@@ -61,7 +62,7 @@ class Consumer:
         self._stopping = threading.Event()
         self._connection = 1
         self._same_connection = threading.Lock()
-        self._stamps: dict[str, datetime] = {}
+        self._stamps: dict[str, timedelta] = {}
         self._shed = False
         self._failing = False
         self._subscribed = threading.Event()
@@ -155,13 +156,13 @@ class Consumer:
             self._client.ack(arrived.mid, arrived.qos)
 
     def _stamp(self, device_id: str) -> datetime:
-        """Now; a millisecond apart for one device, so that a backlog's untimed reports stay apart."""
-        now = datetime.now(UTC)
+        """Now by the clock; a millisecond apart for one device, so that a backlog's untimed reports stay apart."""
+        now = since_start()
         if len(self._stamps) > MOST_STAMPS:
             self._stamps = {key: at for key, at in self._stamps.items() if at > now - TICK}
         previous = self._stamps.get(device_id, now - TICK)
         self._stamps[device_id] = stamp = max(now, previous + TICK)
-        return stamp
+        return self._fences.moment(stamp)
 
     # The flusher's thread ---------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import logging
 import secrets
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from paho.mqtt.enums import MQTTErrorCode
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 0.1
 MAX_WAITING = 50  # of fences that the broker has not acknowledged
+ANSWERED_WITHIN = timedelta(seconds=1)
 
 
 class Fence(NamedTuple):
@@ -44,6 +45,7 @@ class Fences:
         self._secret = secrets.token_hex(16)
         self._stopping = threading.Event()
         self._failing = False
+        self._origin = datetime.now(UTC) - since_start()
         self._client = client.make(f"{client_id}-fences", url=url, clean_session=True, most_queued=MAX_WAITING)
         self._thread = threading.Thread(target=self._send_for_ever, name="fences", daemon=True)
 
@@ -57,6 +59,10 @@ class Fences:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def moment(self, since: timedelta) -> datetime:
+        """Return what the clock shows at a time since this machine's start; it follows one that is put right."""
+        return self._origin + since
+
     def read(self, payload: bytes) -> Fence | None:
         """Return the fence, if it is one of ours and of the present connection."""
         secret, _, rest = payload.decode(errors="replace").partition(" ")
@@ -66,21 +72,33 @@ class Fences:
         return Fence(datetime.fromisoformat(at), float(sent)) if int(connection) == self._connection() else None
 
     def _send_for_ever(self) -> None:
+        self._send(0)  # the time is wanted at once
         while not self._stopping.wait(EVERY_SECONDS):
-            connection = self._connection()
-            if connection and self._client.is_connected():
-                self._send(connection)
+            self._send(self._connection())
+
+    def _set(self, origin: datetime) -> None:
+        """Of an answer that came late the former one is nearer to the truth; a larger difference is a step."""
+        if not timedelta() <= self._origin - origin < ANSWERED_WITHIN:
+            self._origin = origin
 
     def _send(self, connection: int) -> None:
         sent = time.monotonic()
         try:
             at = self._clock()
+            self._set(at - since_start())
         except Exception as error:  # it may be any database's; whatever it is, no press counts meanwhile
             if not self._failing:
                 log.warning("no press counts, for the clock is away: %s", error)
             self._failing = True
             return
         self._failing = False
+        if not (connection and self._client.is_connected()):
+            return
         text = f"{self._secret} {connection} {sent} {at.isoformat()}"
         if self._client.publish(topics.FENCE, text, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             log.debug("the broker does not acknowledge fences")
+
+
+def since_start() -> timedelta:
+    """Return the time since this machine's start, which nobody sets."""
+    return timedelta(microseconds=time.monotonic_ns() // 1000)

@@ -112,3 +112,16 @@ def test_a_restarted_roll_misses_who_does_not_come_back(world: World) -> None:
     changes = [(event.device, event.kind) for event in Event.objects.filter(kind__in=presence.CHANGES).order_by("id")]
     assert sorted(kind for _, kind in changes[:2]) == ["connected", "connected"]
     assert changes[2:] == [(world.foreign, "disconnected")]
+
+
+def test_a_clock_that_is_put_back_delays_neither_last_seen_nor_events(world: World) -> None:
+    ahead = timezone.now() + timedelta(hours=1)
+    roll = presence.Roll(ahead)
+    both = {world.placed.pk: "a", world.foreign.pk: "b"}
+    roll.call(both, ahead)
+    roll.call({world.placed.pk: "a"}, ahead)
+    now = timezone.now()
+    roll.call({world.placed.pk: "a"}, now)
+    roll.call({world.placed.pk: "a"}, now + timedelta(seconds=21))
+    assert Connection.objects.get(device=world.placed).last_seen_at == now + timedelta(seconds=21)
+    assert Event.objects.filter(device=world.foreign, kind=Event.Kind.DISCONNECTED).count() == 1

@@ -180,6 +180,12 @@ class TestLatest:
         save(timed(world.placed, at + SECOND, rpm=2))
         assert latest(world.placed) == {"rpm": [2, ms(at + SECOND)]}
 
+    def test_what_came_while_our_clock_was_ahead_does_not_either(self, world: World) -> None:
+        at = now()
+        save(untimed(world.placed, at + timedelta(hours=1), rpm=1))
+        save(untimed(world.placed, at, rpm=2))
+        assert latest(world.placed) == {"rpm": [2, ms(at)]}
+
     def test_starts_empty_with_every_assignment(self, world: World) -> None:
         save(timed(world.placed, now(), rpm=1, load=1))
         assignments.assign(device=world.placed, group=world.boise, name="Moved", model=None, by=world.owner)

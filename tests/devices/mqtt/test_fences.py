@@ -94,11 +94,15 @@ def test_a_clock_that_is_put_right_is_followed_and_one_that_is_away_tells_nothin
     consumer = Consumer(sink, client_id=f"c{os.getpid()}", url=url, clock=lambda: timezone.now() + ahead[0])
     consumer.start()
     try:
+        eventually(consumer.is_subscribed)
         fenced(consumer)
         assert (sent(device, sink, "1") or timezone.now()) > timezone.now() + timedelta(minutes=50)
         ahead[0] = timedelta()
         fenced(consumer)
         assert (sent(device, sink, "2") or timezone.now() + timedelta(days=1)) < timezone.now()
+        stamps = [message.received_at - timezone.now() for batch in sink.batches for message in batch]
+        assert timedelta(minutes=50) < stamps[0]
+        assert timedelta(seconds=-30) < stamps[1] < timedelta()
         ahead.clear()
         time.sleep(1)
         assert consumer.behind() > 0.7
