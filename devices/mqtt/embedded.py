@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from devices import live
 from devices.broker import authorization
-from devices.mqtt import topics
+from devices.mqtt import greeting, topics
 from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
 from devices.mqtt.limits import Debts
 from devices.presence import Roll
@@ -94,6 +94,11 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _client_connected(self, listener_name: str, reader: ReaderAdapter, writer: WriterAdapter) -> None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
+                refusal, reader = await greeting.answer(reader)
+                if refusal:
+                    log.info("refused a client of another version of MQTT")
+                    await _refuse(writer, refusal)
+                    return
                 _, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
                 code, identity = await self._admit(session)
         except Exception as error:
@@ -102,7 +107,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             return
         if identity is None:
             log.warning("refused %r (code %d)", (session.client_id or "")[:40], code)
-            await _refuse(writer, code)
+            await _refuse(writer, ConnackPacket.build(0, code).to_bytes())
             return
         await self._host(Connection(self, identity, session, reader, writer))
 
@@ -253,11 +258,11 @@ def _will_is_fine(session: Session, identity: Identity) -> bool:
     return not session.will_flag or authorization.may(identity, "publish", session.will_topic or "", retain=retain)
 
 
-async def _refuse(writer: WriterAdapter, code: int | None = None) -> None:
+async def _refuse(writer: WriterAdapter, answer: bytes = b"") -> None:
     with suppress(*ENDED):
         async with asyncio.timeout(CLOSE_SECONDS):
-            if code is not None:
-                await ConnackPacket.build(0, code).to_stream(writer)
+            writer.write(answer)
+            await writer.drain()
             await writer.close()
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -38,12 +39,12 @@ class Process:
     def __init__(self, command: Sequence[str], port: int = 0, env: Mapping[str, str] | None = None) -> None:
         """Without a port its start is not waited for."""
         self.command, self.port, self.env = command, port, env
+        self.log: Path | None = None
         self._running: subprocess.Popen[bytes] | None = None
 
     def start(self, seconds: float = 20.0) -> None:
-        self._running = subprocess.Popen(
-            self.command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with (self.log or Path(os.devnull)).open("ab") as log:
+            self._running = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log)
         eventually(lambda: not self.port or listens(self.port), seconds)
 
     def is_up(self) -> bool:

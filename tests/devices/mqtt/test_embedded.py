@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.models.functions import Now
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from devices import credentials, limited, locks
 from devices.models import Credential, Device, Event
@@ -23,6 +25,7 @@ from tests.parts import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pytest_django import Settings
 
@@ -373,6 +376,53 @@ NONSENSE = [
     CONNECT,
     b"\x30" * 50,
 ]
+
+
+def test_another_version_of_the_protocol_is_told_so(port: int, site: Gateway) -> None:
+    later = Client(
+        CallbackAPIVersion.VERSION2, "later", protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
+    )
+    answers: list[str] = []
+    later.on_connect = lambda _, __, ___, code, *____: answers.append(str(code))
+    later.connect("127.0.0.1", port)
+    later.loop_start()
+    eventually(lambda: answers)
+    later.loop_stop()
+    assert answers == ["Unsupported protocol version"]
+    for connect, answer in ((b"\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x1e", b"\x20\x02\x00\x01"), (CONNECT, b"")):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as former:
+            former.sendall(connect)
+            former.shutdown(socket.SHUT_WR)
+            assert former.recv(100) in (answer, b"\x20\x02\x00\x05")
+    assert not site.lost.is_set()
+
+
+@pytest.fixture
+def logged(tmp_path: Path, db: None) -> Iterator[tuple[int, Path]]:
+    """The port of a broker of its own, and what it writes to its log."""
+    port, log = free_port(), tmp_path / "log"
+    process = python(
+        "manage.py", "broker", "--port", str(port), port=port, MQTT_URL=f"mqtt://site:{SECRET}@127.0.0.1:{port}"
+    )
+    process.log = log
+    with running(process):
+        yield port, log
+
+
+def test_a_flood_of_refused_subscriptions_does_not_fill_the_log(world: World, logged: tuple[int, Path]) -> None:
+    port, log = logged
+    device = gateway(port, world.placed, credentials.issue(device=world.placed, by=None))
+    assert device.connect() == ACCEPTED
+    for _ in range(3):
+        device.granted.clear()
+        device.client.subscribe([(f"{number}/#", 1) for number in range(90)])
+        eventually(lambda: len(device.granted) == 90)
+    device.leave()
+    assert [line.rpartition("(")[2] for line in log.read_text().splitlines() if "may not subscribe" in line] == [
+        "refusal 1)",
+        "refusal 10)",
+        "refusal 100)",
+    ]
 
 
 def test_nonsense_is_hung_up_on(port: int, join: Join, world: World, site: Gateway) -> None:

@@ -1,0 +1,47 @@
+"""The first bytes of a connection: which version of the protocol it speaks, before the rest is taken apart."""
+
+from __future__ import annotations
+
+from amqtt.adapters import ReaderAdapter
+
+CONNECT = 0x10
+SPOKEN, NEXT = 4, 5  # the levels of MQTT 3.1.1 and 5
+NAMES = (b"MQTT", b"MQIsdp")
+NOT_SPOKEN = b"\x20\x02\x00\x01"  # CONNACK 1: unacceptable protocol version
+NOT_SPOKEN_NEXT = b"\x20\x03\x00\x84\x00"  # the same in the words of MQTT 5: unsupported protocol version
+
+
+class Replayed(ReaderAdapter):  # type: ignore[misc]
+    """A reader that gives once more what was read of it before."""
+
+    def __init__(self, reader: ReaderAdapter, seen: bytes) -> None:
+        self._reader, self._seen = reader, seen
+
+    async def read(self, n: int = -1) -> bytes:
+        if not self._seen or n < 0:
+            return bytes(await self._reader.read(n))
+        again, self._seen = self._seen[:n], self._seen[n:]
+        return again if len(again) == n else again + bytes(await self._reader.read(n - len(again)))
+
+    def feed_eof(self) -> None:
+        self._reader.feed_eof()
+
+
+async def answer(reader: ReaderAdapter) -> tuple[bytes, ReaderAdapter]:
+    """Return what to answer a client of another version, nothing to one that is understood, and a reader of it all.
+
+    What is no CONNECT is left for the packets' own reading to refuse.
+    """
+    seen = bytes(await reader.read(2))
+    while seen[-1] & 0x80 and len(seen) < 5:
+        seen += await reader.read(1)
+    if seen[0] != CONNECT:
+        return b"", Replayed(reader, seen)
+    seen += await reader.read(2)
+    if (length := int.from_bytes(seen[-2:])) not in map(len, NAMES):
+        return b"", Replayed(reader, seen)
+    seen += await reader.read(length + 1)
+    name, level = seen[-length - 1 : -1], seen[-1]
+    if name not in NAMES or level == SPOKEN:
+        return b"", Replayed(reader, seen)
+    return NOT_SPOKEN_NEXT if level >= NEXT else NOT_SPOKEN, reader
