@@ -10,6 +10,8 @@ from config import environment
 environment.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("DATABASE_POOL", "20")  # each request has a thread of its own, which takes no connection along
+os.environ.setdefault("DATABASE_LOCK_SECONDS", "4")  # somebody looks at the page meanwhile
+os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "30")
 
 import django
 

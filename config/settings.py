@@ -135,10 +135,19 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)
 """Connections that a process shares at most. None: each thread keeps its own, for CONN_MAX_AGE seconds."""
+DATABASE_LOCK_SECONDS = env.float("DATABASE_LOCK_SECONDS", default=0)
+DATABASE_STATEMENT_SECONDS = env.float("DATABASE_STATEMENT_SECONDS", default=0)
+"""How long a statement waits for what another holds, and lasts, on PostgreSQL; 0: without end. config/asgi.py asks for
+the site's: people are told within 5 s. A worker's and a migration's may wait, and the consumer loses nothing by it."""
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    options = DATABASES["default"].setdefault("OPTIONS", {})
+    limits = {"lock_timeout": DATABASE_LOCK_SECONDS, "statement_timeout": DATABASE_STATEMENT_SECONDS}
+    asked = [f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items() if seconds]
+    options["options"] = " ".join(filter(None, [options.get("options", ""), *asked]))
 DATABASES["default"]["CONN_MAX_AGE"] = 0 if DATABASE_POOL else env.int("CONN_MAX_AGE", default=60)
 if DATABASE_POOL and DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # The pool gives up on a database that is away before it waits for long, so that it is back as soon as that is.
-    pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5.0, "max_idle": 60.0, "reconnect_timeout": 3.0}
+    pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 4.0, "max_idle": 60.0, "reconnect_timeout": 3.0}
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BATCH = 2_000
 AT_ONCE = 200  # as many may be done while the page waits
 TRIES = 3
+LOCKED = "55P03"  # PostgreSQL: waited for a lock as long as it may; again would be as long again
 KEPT = timedelta(days=30)  # longer than anything can be undone or fetched
 STORIES = 4
 
@@ -68,7 +69,7 @@ def start(
 def undo(*, action: Action, by: User) -> Action:
     """A new action that brings back what `action` changed. Raises Changed if that is not possible (any more)."""
     with transaction.atomic():
-        locked = Action.objects.select_for_update(of=("self",)).filter(pk=action.pk)
+        locked = Action.objects.select_for_update(of=("self",), no_key=True).filter(pk=action.pk)
         if not locked.exists() or not Action.objects.undoable().filter(pk=action.pk).exists():
             raise Changed
         back = Action.objects.create(
@@ -141,8 +142,8 @@ def _tried(action: Action, lease: Lease[Action]) -> bool:
     for attempt in range(1, TRIES + 1):
         try:
             return _batch(action, lease)
-        except OperationalError:  # a deadlock: the other side has won by now
-            if attempt == TRIES:
+        except OperationalError as error:  # a deadlock: the other side has won by now
+            if attempt == TRIES or getattr(error.__cause__, "sqlstate", "") == LOCKED:
                 raise
     return False
 
@@ -210,7 +211,8 @@ def _hold_target(params: Params, user: User) -> None:
 
 def _lock(keys: list[int]) -> None:
     # Groups before devices before assignments, and each in one order: as `assignments.assign`.
-    list(Device.objects.select_for_update().filter(pk__among=keys).order_by("pk").values_list("pk"))
+    # What devices report is stored meanwhile: its rows name the device by its key, which is not locked.
+    list(Device.objects.select_for_update(no_key=True).filter(pk__among=keys).order_by("pk").values_list("pk"))
 
 
 def _note(action: Action, touched: list[Touched]) -> None:

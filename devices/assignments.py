@@ -93,7 +93,7 @@ def restore_many(
 
 def lock_leaves(groups: Collection[int]) -> set[int]:
     """Those of them that can hold devices, and stay so until the transaction ends."""
-    leaves = Group.objects.select_for_update().filter(pk__in=groups, numchild=0, archived_at=None)
+    leaves = Group.objects.select_for_update(no_key=True).filter(pk__in=groups, numchild=0, archived_at=None)
     return set(leaves.order_by("pk").values_list("pk", flat=True))
 
 
@@ -120,7 +120,7 @@ def _forgotten() -> dict[str, Any]:
 
 def _hold(device: Device) -> None:
     # Group, then device, then assignment: whoever changes many takes them in the same order.
-    as_read = Device.objects.select_for_update().filter(pk=device.pk, assignment=device.assignment_id)
+    as_read = Device.objects.select_for_update(no_key=True).filter(pk=device.pk, assignment=device.assignment_id)
     if not as_read.exists():
         raise Moved
 

@@ -39,7 +39,7 @@ def key_of(delivery: Delivery) -> bytes:
 def take(*, delivery: Delivery, by: User, what: str) -> bytes:
     """The key, exactly once: it is destroyed in the same transaction. Raises Gone, and records that it was asked."""
     with transaction.atomic():
-        locked = Delivery.objects.select_for_update().get(pk=delivery.pk)
+        locked = Delivery.objects.select_for_update(no_key=True).get(pk=delivery.pk)
         live = Delivery.objects.filter(pk=delivery.pk, sealed__isnull=False, expires_at__gt=Now())
         won = live.update(sealed=None, taken_at=Now()) == 1
         kind = Event.Kind.RESULT_TAKEN if won else Event.Kind.RESULT_REFUSED

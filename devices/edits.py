@@ -31,7 +31,7 @@ def change(*, device: Device, by: User, **to: object) -> bool:
     with transaction.atomic():
         as_read = Device.objects.filter(pk=device.pk, assignment=device.assignment_id, **read)
         # SQLite compares JSON as text, and spells it in more than one way: the tags are compared here, under a lock.
-        tags = as_read.select_for_update().values_list("tags", flat=True).first()
+        tags = as_read.select_for_update(no_key=True).values_list("tags", flat=True).first()
         if tags != device.tags or as_read.update(**differing) != 1:
             raise Moved
         Event.objects.create(

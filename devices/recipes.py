@@ -80,7 +80,9 @@ def change(*, recipe: Recipe, name: str, contents: Contents, based_on: int, by: 
     """
     _check(recipe.organisation, contents)
     with transaction.atomic():
-        recipe = Recipe.objects.select_for_update().select_related("organisation").get(pk=recipe.pk)
+        recipe = (
+            Recipe.objects.select_for_update(no_key=True, of=("self",)).select_related("organisation").get(pk=recipe.pk)
+        )
         last = recipe.current
         if last.number != based_on:
             raise Stale

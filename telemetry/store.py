@@ -147,7 +147,7 @@ def _is_current(report: Report, tenures: dict[int, Tenure]) -> bool:
 def _read_latest(reports: list[Report], tenures: dict[int, Tenure]) -> dict[int, dict[str, tuple[Value, int]]]:
     """Starts empty for a device whose assignment changed since."""
     latest: dict[int, dict[str, tuple[Value, int]]] = {report.device.pk: {} for report in reports}
-    rows = Latest.objects.select_for_update().filter(pk__in=latest).order_by("pk")
+    rows = Latest.objects.select_for_update(no_key=True).filter(pk__in=latest).order_by("pk")
     for device, assignment, data in rows.values_list("device_id", "assignment_id", "data"):
         if assignment == tenures[device].assignment:
             latest[device] = data

@@ -150,6 +150,7 @@ def _lock(*groups: Group, by: User | None) -> list[Group]:
     """
     # The root stands for its tree: a move rewrites paths that a lock on two rows would not hold.
     list(Group.objects.select_for_update(no_key=True).filter(path=groups[0].root_path))
+    # With the key: imports hold the leaves that they fill by no more than that.
     rows = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
     locked = {row.pk: row for row in rows if by is None or by.may(Role.ADMIN, row.path)}
     if not all(group.pk in locked for group in groups):

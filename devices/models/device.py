@@ -100,7 +100,11 @@ class Device(models.Model):
     model = models.ForeignKey(DeviceModel, models.PROTECT, null=True, blank=True, related_name="devices")
     tags = models.JSONField(default=dict, blank=True)
     group = models.ForeignKey(Group, models.PROTECT, null=True, blank=True, related_name="devices")
-    assignment = models.OneToOneField("Assignment", models.PROTECT, null=True, blank=True, related_name="current_of")
+    # Once, by an index with a condition (below). To PostgreSQL a column that is unique without one is a key, and who
+    # changes a key makes everybody wait who names the row, as every report does.
+    assignment = models.ForeignKey(
+        "Assignment", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     registered_at = models.DateTimeField(db_default=Now())
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)  # when it connected first
     expires_at = models.DateTimeField(null=True, blank=True)  # if it has not connected until then
@@ -117,6 +121,9 @@ class Device(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["device_id"], name="device_id_once"),
             models.UniqueConstraint(fields=["organisation", "serial_key"], name="serial_once"),
+            models.UniqueConstraint(
+                fields=["assignment"], condition=Q(assignment__isnull=False), name="device_assignment_once"
+            ),
             models.CheckConstraint(
                 condition=Q(group=None, assignment=None) | Q(group__isnull=False, assignment__isnull=False),
                 name="device_group_and_assignment_agree",

@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from devices import assignments, tree
 from devices.models import Assignment, Device, Tally
+from tenants import groups
 from tenants.models import Group
 from tests import builders
 
@@ -97,5 +98,5 @@ def test_an_emptied_group_can_go(world: World) -> None:
     assignments.release(device=device, by=world.owner)
     assert not Tally.objects.filter(group=group, devices__gt=0).exists()
     device.assignments.all().delete()
-    group.delete()
+    groups.delete(group=group, by=world.owner)
     assert not Tally.objects.filter(group=group.pk).exists()
