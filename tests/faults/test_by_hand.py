@@ -52,6 +52,8 @@ class Machine:
             "/srv/handover": str(self.at),
             "/etc/systemd/system": str(folder / "units"),
             "/etc/rabbitmq": str(folder / "rabbitmq"),
+            "/etc/haproxy": str(folder / "haproxy"),
+            "/etc/default": str(folder / "default"),
             "/var/lib/handover": str(folder / "state"),
             "127.0.0.1:5432": f"127.0.0.1:{self.database.port}",
             "127.0.0.1:6379/0": f"127.0.0.1:{self.redis.port}/0",
@@ -62,7 +64,7 @@ class Machine:
             ".venv/bin/pip install --require-hashes --requirement requirements/base.txt": "true",
         }
         self._places = places
-        for name in ("units", "rabbitmq", "state", "bin"):
+        for name in ("units", "rabbitmq", "haproxy", "default", "state", "bin"):
             (folder / name).mkdir()
         for name, does in PLAYED.items():
             (folder / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
@@ -149,10 +151,15 @@ def test_the_page_by_hand(machine: Machine, systemd: Systemd) -> None:
 
 
 def assert_configured(machine: Machine) -> None:
-    """RabbitMQ knows whom to ask, and by which secret."""
+    """RabbitMQ knows whom to ask, and by which secret; the proxy knows the variables that it is given."""
     (secret,) = re.findall(r"BROKER_AUTH_SECRET=(\w+)", (machine.at / ".env").read_text())
     configuration = (machine.folder / "rabbitmq" / "rabbitmq.conf").read_text()
     known = rabbitmq.configuration_of("0.0.0.0:1883", f"127.0.0.1:{machine.web}", secret)  # to which tests start one
+    variables = (machine.folder / "default" / "haproxy").read_text()
+    preset = set(
+        re.findall(r"presetenv (\w+)|defined\((\w+)\)", (machine.folder / "haproxy" / "haproxy.cfg").read_text())
+    )
+    assert set(re.findall(r"^(\w+)=", variables, re.MULTILINE)) <= {name for pair in preset for name in pair}
     assert set(known.splitlines()) - set(configuration.splitlines()) == set()
 
 
