@@ -258,6 +258,8 @@ SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=720)
 """Who does nothing for so long is signed out."""
 SESSION_COOKIE_AGE = 60 * env.int("SESSION_MINUTES", default=7 * 24 * 60)
 """Who signed in so long ago, in seconds, signs in anew, whatever they did since."""
+SESSION_KEPT_SECONDS = 60
+"""How often at most it is written that a session is in use."""
 ACCOUNT_EVENT_DAYS = env.int("ACCOUNT_EVENT_DAYS", default=365)
 """How long it is kept who signed in when and from where."""
 LOGIN_URL = "account_login"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from tenants import replays
-from tenants.accounts import events, mails
+from tenants.accounts import events, mails, sessions
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -11,6 +11,7 @@ def clear_expired() -> None:
     """Answers kept for repeated requests leave after a day; again and again changes nothing."""
     replays.clear_expired()
     events.clear_old()
+    sessions.clear_ended()
 
 
 @shared_task  # type: ignore[untyped-decorator]

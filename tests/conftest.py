@@ -52,6 +52,12 @@ def _quick_passwords(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _quiet_sessions(settings: Settings) -> None:
+    """A test that takes long does not write that its session is in use: queries are counted."""
+    settings.SESSION_KEPT_SECONDS = 3600
+
+
 @pytest.fixture
 def world(db: None) -> World:
     kanarra = builders.make_organisation("Kanarra")

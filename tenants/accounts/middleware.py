@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
 STREAM = "text/event-stream"
-OPEN = ("account_", "mfa_")
-"""Names of what leads to the second factor and away; with the rest of one's own account, in which no group is seen."""
 OWN = {
     "tenants:account",
     "tenants:sessions",
@@ -31,6 +29,8 @@ OWN = {
     "tenants:join",
     "tenants:accept",
 }
+"""One's own account, in which no group is seen. Signing in, the second factor and what is the same for everybody
+have names without a room."""
 
 
 class Activity(MiddlewareMixin):
@@ -49,7 +49,7 @@ class SecondFactor(MiddlewareMixin):
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponseBase | None:
         name = request.resolver_match.view_name if request.resolver_match else ""
-        if name in OWN or name.startswith(OPEN) or request.path.startswith("/api/"):
+        if name in OWN or ":" not in name or request.path.startswith("/api/"):
             return None
         if SESSION_KEY not in request.session or not isinstance(request.user, User):
             return None

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, transaction
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-KEPT_EVERY = 60.0  # seconds
 REMEMBERED = 10_000
 _kept: dict[str, float] = {}
 """When this process last wrote that a session is in use, by its key."""
@@ -51,7 +51,7 @@ def keep(request: HttpRequest) -> None:
     session, now = getattr(request, "session", None), time.time()
     if session is None or not session.accessed or not session.session_key or SESSION_KEY not in session:
         return
-    if now - max(_kept.get(session.session_key, 0.0), session.get(STARTED, 0.0)) < KEPT_EVERY:
+    if now - max(_kept.get(session.session_key, 0.0), session.get(STARTED, 0.0)) < settings.SESSION_KEPT_SECONDS:
         return
     if len(_kept) > REMEMBERED:
         _kept.clear()
@@ -68,7 +68,12 @@ def keep(request: HttpRequest) -> None:
 
 def note(request: HttpRequest) -> None:
     """Write down that the session is in use, from where and with what."""
-    if request.user.is_authenticated and events.address_of(request):
+    address = events.address_of(request)
+    if not address or not request.user.is_authenticated:
+        return
+    agent = request.headers.get("User-Agent", "")[: UserSession._meta.get_field("user_agent").max_length]
+    here = UserSession.objects.filter(session_key=request.session.session_key, user=request.user)
+    if not here.update(ip=address, user_agent=agent, last_seen_at=Now()):
         UserSession.objects.create_from_request(request)
 
 
@@ -98,6 +103,11 @@ def end(*, user: User, pk: int) -> bool:
 def end_others(*, user: User, session_key: str) -> int:
     """End all but this one; how many."""
     return _end(user, UserSession.objects.filter(user=user).exclude(session_key=session_key))
+
+
+def clear_ended() -> None:
+    """Forget where somebody was signed in, once the session is gone."""
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
 
 
 def _end(user: User, chosen: QuerySet[UserSession]) -> int:

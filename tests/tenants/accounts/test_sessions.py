@@ -13,11 +13,13 @@ from django.test import Client
 from django.urls import reverse
 
 from tenants.models import AccountEvent
+from tenants.tasks import clear_expired
 from tests.builders import PASSWORD
-from tests.tenants.accounts.test_events import DESK, browser
+from tests.tenants.accounts.test_events import DESK, PHONE, browser
 from tests.tenants.accounts.test_signing_in import sign_in, signed_in
 
 if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
     from time_machine import TimeMachineFixture
 
     from tests.conftest import World
@@ -27,6 +29,11 @@ PAGE = "/account/sessions/"
 
 def confirm(client: Client) -> None:
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+
+
+@pytest.fixture(autouse=True)
+def _each_minute(settings: Settings) -> None:
+    settings.SESSION_KEPT_SECONDS = 60
 
 
 @pytest.fixture
@@ -114,6 +121,12 @@ def test_a_former_versions_session_gets_its_end(world: World, time_machine: Time
     assert signed_in(client)
     time_machine.shift(timedelta(hours=13))
     assert not signed_in(client)
+
+
+def test_where_one_was_is_forgotten(both: tuple[Client, Client]) -> None:
+    both[1].post("/accounts/logout/")
+    clear_expired()
+    assert [row.user_agent for row in UserSession.objects.all()] == [PHONE]
 
 
 def test_a_click_is_written_once_a_minute(world: World, time_machine: TimeMachineFixture) -> None:
