@@ -18,7 +18,8 @@ class SessionStore(db.SessionStore):
     """Django's; the row's end is what counts, whatever the cookie says."""
 
     def save(self, must_create: bool = False) -> None:
-        if not must_create and self.session_key and SESSION_KEY in self and STARTED not in self:
+        held = getattr(self, "_session_cache", {})  # asking for it would read the row
+        if SESSION_KEY in held and STARTED not in held:
             self[STARTED] = time.time()
         super().save(must_create)
 

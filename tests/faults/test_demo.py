@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import stat
@@ -174,5 +175,8 @@ def test_a_folder_that_can_not_be_written(demo: Demo, variable: str) -> None:
 
 
 def test_without_the_demo_nothing_starts(demo: Demo) -> None:
-    assert demo.launch(DEMO="0", SECRET_KEY="x" * 50, DATABASE_URL="postgres://a:b@localhost/c").wait(30) == 2
+    assert (
+        demo.launch(DEMO="0", SECRET_KEY=secrets.token_urlsafe(48), DATABASE_URL="postgres://a:b@localhost/c").wait(30)
+        == 2
+    )
     assert "set DEMO=1" in demo.log
