@@ -37,6 +37,7 @@ ROUNDS := 100
 soak: export DEMO := 1
 soak: .venv/test.stamp
 	SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/test_sequences.py tests/tenants/test_tree.py
+	$(BIN)/python -m bench.stops
 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
 	--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

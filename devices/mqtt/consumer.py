@@ -168,7 +168,9 @@ class Consumer:
 
     def _flush(self) -> None:
         while batch := self._take():
+            began = time.monotonic()
             if self._dealt_with(batch):
+                self._intake.took(time.monotonic() - began)
                 self._acknowledge(batch)
             self._redeliver_shed()
             self._beat()

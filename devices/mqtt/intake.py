@@ -1,7 +1,7 @@
 """What the consumer has taken from the broker and not stored yet, in the order in which it is to be stored.
 
-Two lanes: messages of devices that keep their pace, and those of devices that work off a backlog, of which each batch
-takes a few. So nobody waits for one that sends too much. Presses stay in the first lane, as long as they are few.
+Messages of devices that keep their pace come first. Of those that work off a backlog each batch takes a few, from one
+device after the other, so that nobody waits for one that sends too much. Presses are put first, while they are few.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from devices.mqtt.messages import Message
 
 MAX_BATCH = 2_000
-LATE_SHARE = 200
+FEWEST_LATE, MOST_LATE = 50, 400  # of those that work off a backlog, in a batch
+BATCH_SECONDS = 0.05  # that a batch with such may take
 MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20
 PRESS = re.compile(rb'"registerButton"\s*:\s*(?:true|[1-9])')
 
@@ -41,29 +42,51 @@ class Intake:
     """One thread puts and judges, another takes; whoever calls holds the lock."""
 
     def __init__(self) -> None:
-        self._lanes: tuple[deque[Arrival], deque[Arrival]] = (deque(), deque())
+        self._prompt: deque[Arrival] = deque()
+        self._late: dict[str, deque[Arrival]] = {}
+        self._length = 0
         self._bytes = 0
+        self._share = FEWEST_LATE
         self._debts = Debts()
         self._bans = Bans()
         self._limited: dict[str, Limited] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._lanes))
+        return self._length
 
     def is_full(self) -> bool:
         return len(self) >= MAX_QUEUED or self._bytes >= MAX_QUEUED_BYTES
 
     def put(self, arrival: Arrival, pace: Pace) -> None:
-        self._lanes[pace is Pace.BEHIND].append(arrival)
+        late = pace is Pace.BEHIND
+        lane = self._late.setdefault(arrival.message.device_id, deque()) if late else self._prompt
+        lane.append(arrival)
+        self._length += 1
         self._bytes += len(arrival.message.payload)
 
     def take(self) -> list[Arrival]:
         """Return the next batch; empty if there is nothing."""
-        prompt, late = self._lanes
-        batch = [prompt.popleft() for _ in range(min(len(prompt), MAX_BATCH))]
-        batch += [late.popleft() for _ in range(min(len(late), LATE_SHARE))]
+        batch = [self._prompt.popleft() for _ in range(min(len(self._prompt), MAX_BATCH))]
+        batch += self._take_late()
+        self._length -= len(batch)
         self._bytes -= sum(len(arrival.message.payload) for arrival in batch)
         return batch
+
+    def _take_late(self) -> list[Arrival]:
+        taken: list[Arrival] = []
+        while self._late and len(taken) < self._share:
+            device_id = next(iter(self._late))
+            waiting = self._late.pop(device_id)
+            taken.append(waiting.popleft())
+            if waiting:
+                self._late[device_id] = waiting  # behind the others
+        return taken
+
+    def took(self, seconds: float) -> None:
+        """Let as many come late to the next batch as keep it short: everybody else waits for it."""
+        if self._late:
+            fitting = int(self._share * min(BATCH_SECONDS / max(seconds, 0.001), 2))
+            self._share = min(max(fitting, FEWEST_LATE), MOST_LATE)
 
     def judge(self, message: Message, topic: str, now: float) -> Pace:
         """Count a message; one that is beyond every limit shuts its device out, and whatever it sends meanwhile."""

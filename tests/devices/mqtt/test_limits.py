@@ -112,7 +112,18 @@ def test_nobody_waits_for_a_device_that_works_off_a_backlog(start: Start, device
     prompt = [n for n, batch in enumerate(sink.batches) for message in batch if message.device_id == QUIET]
     pressed = [n for n, batch in enumerate(sink.batches) for message in batch if message.payload.decode() == PRESS]
     assert prompt == pressed == [1]  # the first one was at work when they came
-    assert len(sink.batches) > 10
+    assert len(sink.batches) > 7
+
+
+def test_of_many_that_work_off_a_backlog_none_waits_for_the_largest(start: Start, device: Client, sink: Sink) -> None:
+    start()
+    sink.open.clear()
+    send(device, NOISY, times=2_000)
+    send(device, QUIET, times=40)
+    time.sleep(0.3)
+    sink.open.set()
+    eventually(lambda: stored(sink, NOISY) == 2_000, 30)
+    assert max(n for n, batch in enumerate(sink.batches) for message in batch if message.device_id == QUIET) <= 1
 
 
 def test_a_flood_is_dropped_unread_and_told_and_nobody_waits_for_it(
