@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -21,7 +24,11 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+log = logging.getLogger(__name__)
+
 API = "/api/"
+AWAY = OperationalError, InterfaceError
+RETRY_SECONDS = 5
 SHELL = (
     "vendor/bootstrap/bootstrap.min.css",
     "vendor/bootstrap/bootstrap.bundle.min.js",
@@ -39,9 +46,9 @@ ICONS = (("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"), ("icon-mask
 
 
 @cache
-def _page(template: str) -> str:
+def _page(template: str, **facts: bool) -> str:
     """A page without request, user or token, so that it is the same bytes for everybody."""
-    return render_to_string(template)
+    return render_to_string(template, facts)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -54,9 +61,29 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Whatever was raised anywhere on a request's way and by nobody taken: Django calls this while it is at hand."""
+    if isinstance(error := sys.exc_info()[1], AWAY):
+        return unavailable(request, error)
     if request.path.startswith(API):
         return JsonResponse(problem("server-error"), status=500, content_type=CONTENT_TYPE)
     return defaults.server_error(request)
+
+
+def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """The database, or a place in its pool, was not to be had in time. A line in the log, not a trace for each request;
+    and not the path, which may be somebody's link to a new password."""
+    where = request.resolver_match.view_name if request.resolver_match else "before any view"
+    log.warning("503 %s: %s", where, " ".join(str(error).split()))
+    headers = {"Cache-Control": "no-store", "Retry-After": str(RETRY_SECONDS)}
+    if request.path.startswith(API):
+        answer: HttpResponse = JsonResponse(
+            problem("unavailable"), content_type=CONTENT_TYPE, status=503, headers=headers
+        )
+    else:
+        page = _page("503.html", again=request.method in {"GET", "HEAD"})
+        answer = HttpResponse(page, status=503, headers=headers)
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -56,6 +56,12 @@ KINDS = {
             "too-many-uploads", 429, "Other uploads of yours or your organisation's go on. Send it when one has ended."
         ),
         Kind("server-error", 500, "Our fault. Nothing was done; try again, with the same Idempotency-Key."),
+        Kind(
+            "unavailable",
+            503,
+            "The database can't be reached, or is very busy. Try again after `Retry-After` seconds, with the same "
+            "Idempotency-Key: nothing is then done twice.",
+        ),
     )
 }
 

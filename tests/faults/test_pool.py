@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
 POOL = 2
+KEY = "k" * 32  # of a session
 LINES = 60_000  # of some 200 bytes: far more than lies on its way to a reader who does not read
 
 
@@ -140,6 +141,8 @@ def test_the_site_is_back_soon_after_the_database() -> None:
             own.process.send_signal(signal.SIGINT)
             own.process.wait(20)
             eventually(_not(is_up))
+            assert _status(process.port, "/accounts/login/") == (200, None)  # asks it for nothing
+            assert _status(process.port, "/", Cookie=f"__Host-sessionid={KEY}; sessionid={KEY}") == (503, "5")
             time.sleep(6.0)  # longer than the pool tries for one request
             own.start()
             eventually(is_up, 6.0)
@@ -149,3 +152,11 @@ def test_the_site_is_back_soon_after_the_database() -> None:
 
 def _not(check: Callable[[], bool]) -> Callable[[], bool]:
     return lambda: not check()
+
+
+def _status(port: int, path: str, **headers: str) -> tuple[int, str | None]:
+    try:
+        with urlopen(Request(f"http://127.0.0.1:{port}{path}", headers=headers), timeout=20) as answer:
+            return answer.status, None
+    except HTTPError as error:
+        return error.code, error.headers["Retry-After"]
