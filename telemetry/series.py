@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import Aggregate, Avg, F, FloatField, Func, IntegerField, Max, Min, Value
+from django.db.models import Aggregate, Avg, Case, F, FloatField, Func, IntegerField, Max, Min, Value, When
+from django.db.models.functions import Abs
+from django.db.models.lookups import GreaterThan, IsNull
 
+from devices.mqtt.state import MAX_INTEGER
 from telemetry.store import milliseconds
 
 if TYPE_CHECKING:
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
     from telemetry.models import ReportQuerySet
 
 BUCKETS = 600
+SMALLEST = 2.0**-500
+SCALE = 2.0**-532
+"""What a mean's numbers are multiplied by, exactly: sums of their squares, which databases keep, then stay finite."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def _bucketed(within: ReportQuerySet, names: Sequence[str], seconds: int) -> Ser
     columns: dict[str, Aggregate] = {}
     for n, name in enumerate(names):
         number = Number(F("data"), name)
-        columns |= {f"avg{n}": Avg(number), f"min{n}": Min(number), f"max{n}": Max(number)}
+        columns |= {f"avg{n}": Avg(_scaled(number)), f"min{n}": Min(number), f"max{n}": Max(number)}
     buckets = within.order_by().annotate(bucket=Epoch(F("at")) / Value(seconds)).values("bucket")
     rows = cast("list[dict[str, Any]]", list(buckets.annotate(**columns).order_by("bucket")))
 
@@ -101,8 +109,26 @@ def _bucketed(within: ReportQuerySet, names: Sequence[str], seconds: int) -> Ser
         return {name: [row[f"{what}{n}"] for row in rows] for n, name in enumerate(names)}
 
     times = [row["bucket"] * seconds * 1000 for row in rows]
-    return Series(seconds, times, column("avg"), column("min"), column("max"))
+    means = {name: [_mean(scaled) for scaled in found] for name, found in column("avg").items()}
+    return Series(seconds, times, means, column("min"), column("max"))
+
+
+def _scaled(number: Number) -> Case:
+    """What would become too small for a number counts as nothing, which PostgreSQL refuses to do by itself."""
+    fits = GreaterThan(Abs(number), Value(SMALLEST))
+    return Case(When(fits, then=number * Value(SCALE)), When(IsNull(number, False), then=Value(0.0)))
+
+
+def _mean(scaled: float | None) -> float | None:
+    """Rounding can lead past the greatest number."""
+    if scaled is None:
+        return None
+    mean = scaled / SCALE
+    return math.copysign(sys.float_info.max, mean) if math.isinf(mean) else mean
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """JSON columns give 1e300 back as an integer of 301 digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) > MAX_INTEGER else value

@@ -2,6 +2,7 @@
 (() => {
   const RELOAD = 300_000; // all of a chart anew: late reports, and buckets of the right width
   const MOST = 1_500; // points in a chart
+  const GREAT = 1e15; // from here on a chart is drawn of smaller numbers: the axes know no greater ones
 
   const live = document.getElementById("live");
   const grid = document.getElementById("charts");
@@ -21,7 +22,8 @@
   if (!grid || !window.uPlot) return;
 
   const colour = (name) => () => getComputedStyle(grid).getPropertyValue(name).trim();
-  const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 5, useGrouping: false });
+  const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 5, useGrouping: false });
+  const number = { format: (value) => (Math.abs(value) < GREAT ? plain.format(value) : value.toExponential(3)) };
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
   const second = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   const exact = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
@@ -47,7 +49,7 @@
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { range: reach }, y: { range: bounds } },
-      axes: [axis({ size: 26, space: 64, values: ticks }), axis({ size: 48, space: 32, values: (_, splits) => splits.map((value) => number.format(value)) })],
+      axes: [axis({ size: 26, space: 64, values: ticks }), axis({ size: 48, space: 32, values: (_, splits) => splits.map((value) => number.format(value / scale(figure))) })],
       series: [{}, edge, edge, line],
       bands: [{ series: [2, 1], fill: colour("--chart-band") }],
       hooks: { setCursor: [(drawn) => read(figure, drawn)], draw: [(drawn) => limits(figure, drawn)] },
@@ -76,7 +78,7 @@
     ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
     for (const [end, outer] of [["minimum", top + height], ["maximum", top]]) {
       if (figure.dataset[end] === undefined) continue;
-      const value = Number(figure.dataset[end]);
+      const value = Number(figure.dataset[end]) * scale(figure);
       if (value <= scales.y.min || value >= scales.y.max) continue;
       const y = Math.round(valToPos(value, "y", true));
       ctx.globalAlpha = 0.08;
@@ -96,10 +98,10 @@
     const output = figure.querySelector("output");
     const at = drawn.cursor.idx;
     if (at !== null && at !== undefined && values[at] !== null) {
-      output.textContent = `${number.format(values[at])} · ${exact.format(times[at] * 1000)}`;
+      output.textContent = `${number.format(values[at] / scale(figure))} · ${exact.format(times[at] * 1000)}`;
       return;
     }
-    const [least, most] = extremes(low, high);
+    const [least, most] = extremes(low, high).map((value) => value && value / scale(figure));
     output.textContent = least === null ? "no values" : `${number.format(least)} … ${number.format(most)}`;
     drawn.root.parentElement.setAttribute("aria-label", `Chart of ${figure.dataset.label}: ${output.textContent} ${figure.dataset.unit}`);
   }
@@ -111,13 +113,24 @@
     return [least, most];
   }
 
+  // What the numbers of a figure are multiplied by: one, unless they are greater than can be drawn.
+  const scale = (figure) => Number(figure.dataset.scale ?? 1);
+
+  function scaled(figure, [low, high, values]) {
+    const [least, most] = extremes(low, high);
+    const greatest = Math.max(Math.abs(least), Math.abs(most));
+    figure.dataset.scale = greatest < GREAT ? 1 : 2 ** (20 - Math.ceil(Math.log2(greatest)));
+    if (greatest < GREAT) return [low, high, values];
+    return [low, high, values].map((line) => line.map((value) => value && value * scale(figure)));
+  }
+
   function draw() {
     grid.hidden = !data.times.length;
     document.getElementById("charts-empty").hidden = Boolean(data.times.length);
     for (const figure of grid.querySelectorAll("[data-attribute]")) {
       const name = figure.dataset.attribute;
       const plot = figure.querySelector(".chart-plot");
-      const columns = [data.times, ...data.lines[name]];
+      const columns = [data.times, ...scaled(figure, data.lines[name])];
       if (charts.has(name)) charts.get(name).setData(columns);
       else charts.set(name, new uPlot(options(figure, plot), columns, plot));
       read(figure, charts.get(name));

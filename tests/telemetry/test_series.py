@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -171,3 +172,37 @@ def test_span_of_datetimes_touches_at_most_the_buckets() -> None:
         width = series.Span(start, start + timedelta(seconds=seconds)).bucket
         first, last = start.timestamp() // width, (start.timestamp() + seconds) // width
         assert last - first + 1 <= series.BUCKETS
+
+
+GREATEST = 1.7976931348623157e308
+
+
+@pytest.fixture
+def since_long(world: World) -> datetime:
+    begun = now() - timedelta(hours=1)
+    Assignment.objects.update(opened_at=begun)
+    return begun
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("number", [3, 40])
+def test_the_greatest_numbers_are_shown(viewer: Client, world: World, since_long: datetime, number: int) -> None:
+    """Sums of them, and of their squares, are no number any more."""
+    numbers = [GREATEST, -GREATEST, 1.7e308, 1e200, 1e-300, 4.0] * 8
+    at = [since_long + timedelta(seconds=1 + n) for n in range(number)]
+    save(*[timed(world.placed, when, load=value, rpm=7) for when, value in zip(at, numbers, strict=False)])
+    for route in ("telemetry:series", "telemetry:api-telemetry"):
+        answer = viewer.get(reverse(route, kwargs={"serial": world.placed.serial}), {"range": "6h"})
+        assert answer.status_code == 200
+        shown = json.loads(answer.content, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+        every = [value for kind in ("low", "high", "values") for value in shown[kind].get("load", []) if value]
+        assert (max(every), min(every)) == (GREATEST, -GREATEST)
+        assert set(filter(None, shown["values"]["rpm"])) == {7}
+
+
+@pytest.mark.usefixtures("few")
+def test_a_mean_of_the_greatest_is_no_greater(viewer: Client, world: World, since_long: datetime) -> None:
+    save(*[timed(world.placed, since_long + timedelta(seconds=1 + n), load=GREATEST) for n in range(40)])
+    means = ask(viewer, world, range="6h").json()["values"]["load"]
+    assert means == [pytest.approx(GREATEST)] * len(means)
+    assert max(means) <= GREATEST
