@@ -1,4 +1,4 @@
-"""Django, with static files served beside it, and live streams that share one thread for their gate."""
+"""Django, with static files served beside it; live streams are opened in turn, and open keep no thread."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ from django.urls import Resolver404, resolve
 
 from config import connections, limits
 from config.static import StaticFiles
+from lib.turns import Turns
+from tenants import downloads
+
+GATES = 4  # streams that are being opened at once
+BUSY = [(b"retry-after", b"5"), (b"cache-control", b"no-store"), (b"content-length", b"0")]
 
 connections.raise_descriptors()
 
@@ -31,16 +36,50 @@ class Handler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._static = StaticFiles()
+        self._gates = Turns(GATES, waiting=settings.STREAMS_PERSON)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":
-            # A stream is outside ThreadSensitiveContext: open, it then keeps no thread (and no connection) of its own.
-            app = self.handle if _is_long_lived(scope["path"]) else super().__call__
-            await limits.bounded(app, scope, receive, send)
+            app = self._long_lived if _is_long_lived(scope["path"]) else super().__call__
+            await limits.bounded(app, scope, receive, _letting_go(send))
         else:
             await super().__call__(scope, receive, send)
+
+    async def _long_lived(self, scope: Any, receive: Any, send: Any) -> None:
+        """In turn by sessions until it is open: whoever opens very many does not hold up the others."""
+        end = await self._gates.take(_session(scope))
+        if end is None:
+            await send({"type": "http.response.start", "status": 429, "headers": BUSY})
+            await send({"type": "http.response.body", "body": b""})
+            return
+
+        async def opened(message: Any) -> None:
+            end()
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, opened)
+        finally:
+            end()
+
+
+def _letting_go(send: Any) -> Any:
+    """As `send`; an answer that comes in parts keeps no thread between them, however slow its reader is."""
+
+    async def sending(message: Any) -> None:
+        if message.get("more_body"):
+            downloads.let_thread_go()
+        await send(message)
+
+    return sending
+
+
+def _session(scope: Any) -> bytes:
+    cookies = dict(scope["headers"]).get(b"cookie", b"")
+    name = settings.SESSION_COOKIE_NAME.encode() + b"="
+    return next((each for each in cookies.replace(b" ", b"").split(b";") if each.startswith(name)), b"")
 
 
 def _is_long_lived(path: str) -> bool:

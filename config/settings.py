@@ -207,6 +207,13 @@ ONLINE_SECONDS = env.int("ONLINE_SECONDS", default=60)
 """A device heard within this many seconds, and not seen to leave since, is online."""
 STREAM_HEARTBEAT_SECONDS = env.float("STREAM_HEARTBEAT_SECONDS", default=4.0)
 """How often an open live stream re-checks that its user still may (bar: 5 s)."""
+STREAMS_PERSON = env.int("STREAMS_PERSON", default=6)
+STREAMS_ORGANISATION = env.int("STREAMS_ORGANISATION", default=30)
+STREAMS_PROCESS = env.int("STREAMS_PROCESS", default=5_000)
+"""Live streams that one process holds for a person, for an organisation, and in all; a newer one ends the oldest."""
+DOWNLOADS_PERSON = env.int("DOWNLOADS_PERSON", default=2)
+DOWNLOADS_ORGANISATION = env.int("DOWNLOADS_ORGANISATION", default=10)
+"""Downloads that one process makes at once for a person and for an organisation; one more is refused."""
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=256 << 20)
 IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=1_000_000)
 """The largest import: of a file, and of the devices that it makes."""

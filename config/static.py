@@ -7,6 +7,7 @@ starts in that thread's context and finds its executor closed.
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from wsgiref.headers import Headers
 
 CHUNK = 256 * 1024
+
+_readers = ThreadPoolExecutor(4, thread_name_prefix="static")
 
 
 def _nosniff(headers: Headers, path: str, url: str) -> None:
@@ -60,6 +63,6 @@ async def _start(send: Any, status: int, headers: Iterable[tuple[str, str]]) -> 
 async def _body(send: Any, file: BinaryIO | None) -> None:
     if file is not None:
         with file:
-            while chunk := await asyncio.to_thread(file.read, CHUNK):
+            while chunk := await asyncio.get_running_loop().run_in_executor(_readers, file.read, CHUNK):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -2,7 +2,8 @@
 
 A stream says nothing of what is on the page. Its events: `changed` (data and id are the version to show), `alive` at
 every heartbeat (data: seconds until the next, and whether the site hears devices), `gone` (nothing more will come, or
-the reader may no longer). Scripts see each of them, so that a connection that died in silence is noticed.
+the reader may no longer), `closed` (more are open than fit; data: of the person, the organisation or the process).
+Scripts see each of them, so that a connection that died in silence is noticed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 
 from devices import live
 from devices.hearing import hears
+from lib.places import Bound, Places
 from tenants.accounts import sessions
 from tenants.models import User
 
@@ -77,15 +79,48 @@ async def serve(
     if request.method == "HEAD":
         return HttpResponse(headers=HEADERS)
     last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    return StreamingHttpResponse(events(topic, last, spacing), headers=HEADERS)
+    end = End()
+    place = open_streams.take(*_bounds(user), left=end.because)
+    if isinstance(place, Bound):
+        return HttpResponse(status=429, headers={"Retry-After": "10", "Cache-Control": "no-store"})
+    return place.held_by(StreamingHttpResponse(events(topic, last, spacing, end), headers=HEADERS))
 
 
-async def events(topic: Topic, last: str, spacing: float = 0.0) -> AsyncIterator[bytes]:
+open_streams = Places()
+
+
+def _bounds(user: User) -> tuple[Bound, ...]:
+    return (
+        Bound("person", user.pk, settings.STREAMS_PERSON),
+        Bound("organisation", user.organisation_id, settings.STREAMS_ORGANISATION),
+        Bound("process", None, settings.STREAMS_PROCESS),
+    )
+
+
+class End:
+    """Of a stream whose place a newer one took; in the event loop's thread."""
+
+    def __init__(self) -> None:
+        self.word = ""
+        self.woken: asyncio.Event | None = None
+
+    def because(self, word: str) -> None:
+        self.word = word
+        if self.woken is not None:
+            self.woken.set()
+
+
+async def events(topic: Topic, last: str, spacing: float = 0.0, end: End | None = None) -> AsyncIterator[bytes]:
     """Yield the stream's events until nothing more can come."""
+    end = end or End()
     with live.hub().waiter(topic.name) as woken:
+        end.woken = woken
         while True:
             hurried = woken.is_set()
             woken.clear()
+            if end.word:
+                yield _event("closed", end.word)
+                return
             looking = asyncio.create_task(_look(topic))
             while not (await asyncio.wait([looking], timeout=max(settings.STREAM_HEARTBEAT_SECONDS, SLOW)))[0]:
                 yield await _alive(looked=False)  # a slow database does not make the stream fall silent

@@ -17,7 +17,7 @@ from telemetry import series as history
 from telemetry import spans, state
 from telemetry.models import Report
 from telemetry.watch import Watch
-from tenants import keys
+from tenants import downloads, keys
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -89,6 +89,7 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
 @never_cache
 @login_required
 @require_safe
+@downloads.bounded
 def export(request: HttpRequest, serial: str) -> HttpResponse | StreamingHttpResponse:
     device = get_device(request.user, serial)
     try:

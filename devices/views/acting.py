@@ -16,6 +16,7 @@ from devices import actions, results, verdicts
 from devices.acts import ACTS
 from devices.forms.actions import ConfirmForm, ParamsForm, params_form
 from devices.forms.selection import Selection
+from tenants import downloads
 from tenants.access import require_admin
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _start(
 
 @login_required
 @never_cache
+@downloads.bounded
 def export(request: SignedIn) -> HttpResponse | StreamingHttpResponse:
     """Posted to, since it leaves an event."""
     user = require_admin(request.user)

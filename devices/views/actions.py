@@ -18,7 +18,7 @@ from devices.models import Action, Delivery, Device, DeviceModel, Touched
 from devices.verdicts import CHANGE, WORDS, Params
 from devices.views import watching
 from devices.views.acting import attachment
-from tenants import keys
+from tenants import downloads, keys
 from tenants.access import require_admin
 from tenants.models import Group, User
 from tenants.posted import posted
@@ -129,6 +129,7 @@ def undo(request: SignedIn, key: UUID) -> HttpResponse:
 @login_required
 @posted(back="devices:action")
 @never_cache
+@downloads.bounded
 def result(request: SignedIn, key: UUID) -> HttpResponse | StreamingHttpResponse:
     """The secrets, once, to whoever had them made, of devices that they manage now."""
     found = get_action(request.user, key)

@@ -130,6 +130,7 @@ def cancel(request: SignedIn, key: UUID) -> HttpResponse:
 
 @login_required
 @posted(back="devices:import")
+@downloads.bounded
 def result(request: SignedIn, key: UUID) -> HttpResponseBase:
     """The secrets, once, and only to whoever had them made."""
     user = require_owner(request.user)
@@ -148,6 +149,7 @@ def result(request: SignedIn, key: UUID) -> HttpResponseBase:
 
 @require_GET
 @login_required
+@downloads.bounded
 def report(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
     return download(imports.report_csv(importing), importing, "report")
@@ -155,6 +157,7 @@ def report(request: SignedIn, key: UUID) -> HttpResponseBase:
 
 @require_GET
 @login_required
+@downloads.bounded
 def problems(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
     return download(imports.problems_csv(importing), importing, "problems")

@@ -55,6 +55,7 @@ def preview(request: SignedIn) -> HttpResponse:
 
 @login_required
 @require_POST
+@downloads.bounded
 def print_labels(request: SignedIn) -> HttpResponse:
     """Some hundreds at once, more of them by a worker."""
     user, form = require_admin(request.user), _form(request.user, request.POST.dict(), plain=False)
@@ -131,6 +132,7 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
 @require_GET
 @login_required
 @never_cache
+@downloads.bounded
 def sheet_file(request: SignedIn, key: UUID) -> HttpResponseBase:
     """As often as it is wanted, for a day, by whoever manages its devices then."""
     sheet = get_sheet(request.user, key)

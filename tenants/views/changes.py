@@ -43,6 +43,7 @@ def changes(request: SignedIn) -> HttpResponse:
 
 @require_safe
 @login_required
+@downloads.bounded
 def export(request: SignedIn) -> StreamingHttpResponse:
     """All that the filters find, newest first."""
     headers = {"Content-Disposition": 'attachment; filename="log.csv"'}
