@@ -221,6 +221,8 @@ IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=30)
 """How long an imported file is kept, for its report."""
 JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", default=30.0)
 """An import, an action or a sheet whose worker was not heard for so long is taken over by another."""
+JOBS_PER_ORGANISATION = env.int("JOBS_PER_ORGANISATION", default=1)
+"""Imports, actions and sheets of one organisation that workers are at, at once: fewer than there are threads."""
 JOB_PAUSE = env.float("JOB_PAUSE", default=0.15)
 """How long a job rests between its batches, as a part of what a batch took: 0 is fastest, 1 leaves half of the time.
 

@@ -96,14 +96,15 @@ def cancel(*, action: Action) -> bool:
 def carry_out(*, action: Action) -> None:
     """At once where it is small, else by a worker."""
     if action.total <= AT_ONCE:
-        run(action=action)
+        run(action=action, in_turn=False)
     else:
         queue.send(Action.TASK, action.pk)
 
 
-def run(*, action: Action) -> None:
+def run(*, action: Action, in_turn: bool = True) -> None:
     """Goes on where it stands, if nobody else does; safe to be called again and again."""
-    lease = jobs.claim(Action, action.pk, state=Action.State.RUNNING, started_at=Coalesce("started_at", Now()))
+    started = Coalesce("started_at", Now())
+    lease = jobs.claim(Action, action.pk, in_turn=in_turn, state=Action.State.RUNNING, started_at=started)
     if lease is None:
         return
     held = Action.objects.select_related("organisation", "by", "delivery", "undo_of").get(pk=action.pk)
@@ -111,6 +112,8 @@ def run(*, action: Action) -> None:
     def go_on() -> None:
         for _ in jobs.paced(iter(partial(_tried, held, lease), False)):
             held.refresh_from_db(fields=["reached"])
+            if in_turn:
+                lease.give_way()
         _end(held, lease, Action.State.DONE)
 
     jobs.work(lease, go_on, end=partial(_end, held, lease), why=_why)

@@ -12,16 +12,18 @@ import time
 import uuid
 from contextlib import suppress
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from devices import live
+from devices import live, turns
 from devices.models.job import Job
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LATE_SECONDS = 10  # that a job waits for a worker until its page says so
+SLICE_SECONDS = 5.0  # of a job, while others wait
 AWAY = OperationalError, InterfaceError  # the database; the same may do later
 
 J = TypeVar("J", bound=Job)
@@ -44,6 +47,10 @@ S = TypeVar("S")
 
 class Lost(Exception):
     """Another worker has taken over, or somebody asked to cancel; what is not committed must not be."""
+
+
+class Behind(Exception):
+    """Other organisations come first; the job goes on later, from where it stands."""
 
 
 class Progress(NamedTuple):
@@ -70,11 +77,13 @@ def asked() -> dict[str, Any]:
     return {"worker": None, "done": 0, **times}
 
 
-def claim(model: type[J], pk: int, **fields: Any) -> Lease[J] | None:
-    """The job, if it waits for work and no living worker has it."""
+def claim(model: type[J], pk: int, *, in_turn: bool = True, **fields: Any) -> Lease[J] | None:
+    """The job, if it waits for work, no living worker has it, and it is its turn (or nobody asks whether it is)."""
     token = uuid.uuid4()
     free = model._default_manager.filter(Q(worker=None) | _silent(), pk=pk, state__in=model.WORKING)
-    won = free.update(worker=token, held_until=held(), **fields) == 1
+    with transaction.atomic():
+        may = not in_turn or turns.has_come(model, pk)
+        won = may and free.update(worker=token, held_until=held(), **fields) == 1
     return Lease(model, pk, token) if won else None
 
 
@@ -150,6 +159,7 @@ class Lease(Generic[J]):
 
     def __init__(self, model: type[J], pk: int, token: uuid.UUID) -> None:
         self.model, self.pk, self.token = model, pk, token
+        self.began = time.monotonic()
         self._ended = threading.Event()
         self._beating = threading.Thread(target=self._beat, daemon=True, name=f"{model.__name__} {pk}")
 
@@ -161,9 +171,18 @@ class Lease(Generic[J]):
         self._ended.set()
         self._beating.join()
 
+    @cached_property
+    def organisation(self) -> int:
+        return int(self.model._default_manager.values_list("organisation", flat=True).get(pk=self.pk))
+
     def release(self) -> None:
         """Somebody else may go on at once, and beat asks for it."""
         self._mine().update(worker=None, held_until=None)
+
+    def give_way(self) -> None:
+        """Between batches: after a while others come first, where any wait. Raises Behind."""
+        if time.monotonic() - self.began > SLICE_SECONDS and turns.others_wait(self.organisation):
+            raise Behind
 
     def update(self, **fields: Any) -> None:
         """Raises Lost, so that the transaction around it is rolled back, unless the job is still this worker's."""
@@ -197,6 +216,7 @@ class Lease(Generic[J]):
     def _beat_once(self) -> None:
         try:
             self._mine().update(held_until=held())
+            turns.keep_waiting(self.organisation, held())
         except DatabaseError as error:
             log.warning("the worker of %s %s can't say that it lives: %s", self.model.__name__, self.pk, error)
             connection.close()
@@ -223,6 +243,8 @@ def work(
     with lease, suppress(Lost):
         try:
             do()
+        except Behind:
+            lease.release()
         except (Lost, *AWAY) as error:
             _stopped(lease, error, end)
         except Exception as error:
@@ -230,6 +252,14 @@ def work(
                 log.exception("%s %s failed", lease.model.__name__, lease.pk)
                 cause = OURS
             end("failed", cause)
+    _call_next(lease)
+
+
+def _call_next(lease: Lease[Any]) -> None:
+    try:
+        turns.call_next(lease.organisation)
+    except (*AWAY, ObjectDoesNotExist) as error:
+        log.warning("after %s %s nobody is asked for, beat will: %s", lease.model.__name__, lease.pk, error)
 
 
 OURS = (

@@ -126,6 +126,7 @@ def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
             bulk.count_anew(*FILLED)
         done = batch[-1][1]
         live.announce([jobs.topic(importing)])
+        lease.give_way()
     bulk.count_anew(*FILLED)
     _end(importing, lease, State.DONE)
 
