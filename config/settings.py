@@ -257,7 +257,12 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "tenants.accounts.resets.ResetTokens"  # noqa: S105
 PASSWORD_RESET_TIMEOUT = 86_400
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,5/5m/key",  # by address, and by account and network
+    "login_failed_account": "100/h/key",  # of an account, by all who never signed in to it
+    "login_failed_known": "5/5m/key",  # by a browser that has
+}
+ACCOUNT_FORMS = {"reset_password": "tenants.accounts.reset_form.ResetForm"}
 MFA_ADAPTER = "tenants.accounts.adapters.SecondFactor"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up: each address came by an invitation, or from the operator
 MFA_TOTP_ISSUER = "Handover"
@@ -404,6 +409,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
+            "()": "lib.log.Masking",
             "format": "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
             "datefmt": "%Y-%m-%dT%H:%M:%S",
         }

@@ -9,6 +9,7 @@ import pytest
 
 from devices.models import Device, RecipeVersion
 from devices.mqtt import state
+from lib import background
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
 
@@ -56,6 +57,11 @@ def _quick_passwords(settings: Settings) -> None:
 def _quiet_sessions(settings: Settings) -> None:
     """A test that takes long does not write that its session is in use: queries are counted."""
     settings.SESSION_KEPT_SECONDS = 3600
+
+
+@pytest.fixture(autouse=True)
+def _nothing_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "run", lambda do: do())
 
 
 @pytest.fixture

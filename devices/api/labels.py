@@ -19,8 +19,9 @@ from devices.labels import stocks
 from devices.labels.layout import TooSmall
 from devices.labels.symbol import LEAST_QUIET, Level
 from devices.models import Sheet
-from devices.views.labels import SIDE, origin
+from devices.views.labels import SIDE
 from devices.views.sheets import attached
+from tenants import origins
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
@@ -104,7 +105,7 @@ class Sheets(SheetView):
     @idempotent()
     def post(self, request: Request) -> Response:
         """Up to 500 labels are there with the answer: `file` says where. More of them are made by a worker."""
-        user, site = require_admin(self.user), origin(request._request)
+        user, site = require_admin(self.user), origins.named(request._request)
         form = self._form(self.read(SheetNew))
         total = _total(form, site)
         token = chosen.narrow(request, user)
@@ -170,7 +171,7 @@ class LabelSvg(LabelView):
     def get(self, request: Request, serial: str) -> HttpResponse:
         """Without `side` it takes the size of what holds it."""
         device, form = self.drawn(serial)
-        symbol = form.options(origin=origin(request._request)).symbol(device.serial)
+        symbol = form.options(origin=origins.named(request._request)).symbol(device.serial)
         wanted = form.cleaned_data["side"]
         drawn = symbol.svg(side=wanted * symbol.side / symbol.inner if wanted else None)
         return HttpResponse(drawn, content_type="image/svg+xml")
@@ -181,7 +182,7 @@ class LabelPng(LabelView):
     def get(self, request: Request, serial: str) -> HttpResponse:
         """In whole dots of the printer, `side` wide (20 mm if not said) as near as those allow."""
         device, form = self.drawn(serial)
-        symbol = form.options(origin=origin(request._request)).symbol(device.serial)
+        symbol = form.options(origin=origins.named(request._request)).symbol(device.serial)
         side = (form.cleaned_data["side"] or SIDE) * symbol.side / symbol.inner
         return HttpResponse(symbol.png(side=side, dpi=form.cleaned_data["dpi"]), content_type="image/png")
 
@@ -191,7 +192,7 @@ class LabelPdf(LabelView):
     def get(self, request: Request, serial: str) -> HttpResponse:
         device, form = self.drawn(serial)
         try:
-            drawn = printing.single(form=form, device=device, origin=origin(request._request))
+            drawn = printing.single(form=form, device=device, origin=origins.named(request._request))
         except TooSmall as error:
             raise BadQuery({"stock": [str(error)]}) from None
         return HttpResponse(drawn, content_type="application/pdf")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -15,20 +14,13 @@ from devices import sheets
 from devices.access import get_device
 from devices.forms.label import LabelForm
 from devices.labels.layout import TooSmall
+from tenants import origins
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
-
     from devices.models import Device
     from tenants.access import SignedIn
 
 SIDE = 20.0  # mm
-
-
-def origin(request: HttpRequest) -> str:
-    """Of the site, as labels name it: the first of `SITE_URLS`, else as it is being visited."""
-    named: list[str] = settings.SITE_URLS
-    return named[0] if named else f"{request.scheme}://{request.get_host()}"
 
 
 @require_safe
@@ -56,7 +48,7 @@ def label_svg(request: SignedIn, serial: str) -> HttpResponse:
     form = _form(request, device)
     if not form.is_valid():
         return _page(request, device, form, status=422)
-    symbol = form.options(origin=origin(request)).symbol(device.serial)
+    symbol = form.options(origin=origins.named(request)).symbol(device.serial)
     wanted = form.cleaned_data["side"]
     drawn = symbol.svg(side=wanted * symbol.side / symbol.inner if wanted else None)
     return _file(drawn, f"{device.serial}.svg", "image/svg+xml", shown=not wanted)
@@ -70,7 +62,7 @@ def label_png(request: SignedIn, serial: str) -> HttpResponse:
     form = _form(request, device)
     if not form.is_valid():
         return _page(request, device, form, status=422)
-    symbol = form.options(origin=origin(request)).symbol(device.serial)
+    symbol = form.options(origin=origins.named(request)).symbol(device.serial)
     side = (form.cleaned_data["side"] or SIDE) * symbol.side / symbol.inner
     return _file(symbol.png(side=side, dpi=form.cleaned_data["dpi"]), f"{device.serial}.png", "image/png")
 
@@ -84,7 +76,7 @@ def label_pdf(request: SignedIn, serial: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, device, form, status=422)
     try:
-        drawn = sheets.single(form=form, device=device, origin=origin(request))
+        drawn = sheets.single(form=form, device=device, origin=origins.named(request))
     except TooSmall as error:
         form.add_error("stock", str(error))
         return _page(request, device, form, status=422)

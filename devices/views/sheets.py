@@ -19,8 +19,7 @@ from devices.forms.label import MOST, SheetForm
 from devices.labels.layout import TooSmall
 from devices.models import Sheet
 from devices.views import watching
-from devices.views.labels import origin
-from tenants import downloads
+from tenants import downloads, origins
 from tenants.access import require_admin
 
 if TYPE_CHECKING:
@@ -64,9 +63,9 @@ def print_labels(request: SignedIn) -> HttpResponse:
     if not form.is_valid() or not isinstance(count, int) or "drawing" not in context:
         return _page(request, form, status=422)
     if count > printing.STRAIGHT:
-        return redirect(printing.ask(form=form, by=user, origin=origin(request), total=count))
+        return redirect(printing.ask(form=form, by=user, origin=origins.named(request), total=count))
     name = content_disposition_header(as_attachment=True, filename=f"labels-{count}.pdf") or ""
-    drawn = printing.printed(form=form, by=user, origin=origin(request))
+    drawn = printing.printed(form=form, by=user, origin=origins.named(request))
     return HttpResponse(drawn, content_type="application/pdf", headers={"Content-Disposition": name})
 
 
@@ -93,7 +92,7 @@ def _preview(request: SignedIn, form: SheetForm) -> dict[str, object]:
     elif count > MOST:
         form.add_error(None, f"These are {count:,} labels; at most {MOST:,} are printed at once. Narrow the choice.")
     try:
-        seen = printing.first(form=form, origin=origin(request)) if form.is_valid() else None
+        seen = printing.first(form=form, origin=origins.named(request)) if form.is_valid() else None
     except TooSmall as error:
         form.add_error("stock", str(error))
         return {"count": count}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
+from allauth.core.internal.ratelimit import RateLimitUsage
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.db import transaction
+from django.urls import reverse
 
-from tenants import people
-from tenants.accounts import events, sealing
+from lib import background
+from tenants import origins, people
+from tenants.accounts import events, known_devices, sealing
 from tenants.models import AccountEvent, User
 
 if TYPE_CHECKING:
@@ -17,6 +22,12 @@ if TYPE_CHECKING:
 
 
 Kind = AccountEvent.Kind
+
+
+def _attempts(email: str, device: str | None, network: str) -> list[tuple[str, str]]:
+    if device:
+        return [("login_failed_known", f"{email}|{device}")]
+    return [("login_failed", f"{email}|{network}"), ("login_failed_account", email)]
 
 
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
@@ -41,10 +52,35 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count the attempt: of a browser that is known for itself, of others by network and, together, by account."""
+        email = str(credentials.get("email", "")).strip().lower()
+        device = known_devices.find(request, email)
+        counted = RateLimitUsage(usage=[])
+        for action, key in _attempts(email, device, known_devices.network(events.address_of(request))):
+            usage = ratelimit.consume(request, app="allauth.account", action=action, key=key)
+            if usage is None:
+                raise self.validation_error("too_many_login_attempts")
+            counted.usage += usage.usage
+        self._login_failed_rl_usage = counted
+
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         events.record_sign_in(user)
         answer: HttpResponse = super().post_login(request, user, **kwargs)
+        known_devices.remember(request, answer, user.email)
         return answer
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Write it now and send it after the answer: an address without an account is not told by the time."""
+        message = self.render_mail(template_prefix, email, {"request": self.request, "email": email, **context})
+        user: User | None = context.get("user")
+        if user is None or user.pk:
+            background.run(message.send)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        parts = {"uidb36": "UID", "key": "KEY"}
+        path = reverse("account_reset_password_from_key", kwargs=parts).replace("UID-KEY", quote(key))
+        return origins.named(self.request) + path
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """The same work for an address that has no account."""

@@ -9,7 +9,7 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from tenants import invitations
+from tenants import invitations, origins
 from tenants.access import get_invitation, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
@@ -100,7 +100,7 @@ class Again(ApiView):
 
 def _invited(request: Request, user: User, **given: Any) -> Response:
     made = invitations.prepare(by=user, **given)
-    site = f"{request.scheme}://{request.get_host()}"
+    site = origins.named(request)
     transaction.on_commit(lambda: invitations.send(made, site=site))
     location = reverse("tenants:api-invitation", kwargs={"pk": made.invitation.pk})
     return Response(_show(made.invitation), status=201, headers={"Location": location})

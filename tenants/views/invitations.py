@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_safe
 
 from tenants import invitations as operations
-from tenants import tree
+from tenants import origins, tree
 from tenants.access import get_group, get_invitation
 from tenants.forms.people import InviteForm, JoinForm
 from tenants.invitations import find, has_account
@@ -52,7 +52,7 @@ def send(request: SignedIn, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _invite(request, group, form, status=422)
     try:
-        invitation = operations.invite(group=group, by=request.user, site=_site(request), **form.cleaned_data)
+        invitation = operations.invite(group=group, by=request.user, site=origins.named(request), **form.cleaned_data)
     except ValidationError as error:
         form.add_error(None, error)
         return _invite(request, group, form, status=409)
@@ -67,7 +67,7 @@ def again(request: SignedIn) -> HttpResponse:
     old = get_invitation(request.user, request.POST.get("invitation", ""))
     try:
         invitation = operations.invite(
-            email=old.email, group=old.group, role=Role(old.role), by=request.user, site=_site(request)
+            email=old.email, group=old.group, role=Role(old.role), by=request.user, site=origins.named(request)
         )
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
@@ -87,10 +87,6 @@ def withdraw(request: SignedIn) -> HttpResponse:
     else:
         messages.success(request, f"The invitation of {invitation.email} is withdrawn; its link works no longer.")
     return redirect("tenants:people")
-
-
-def _site(request: HttpRequest) -> str:
-    return f"{request.scheme}://{request.get_host()}"
 
 
 def _tell(request: HttpRequest, invitation: Invitation) -> None:
