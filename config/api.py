@@ -55,6 +55,8 @@ def docs(request: HttpRequest) -> HttpResponse:
         "limits": {
             "seconds": settings.API_LIMIT_SECONDS,
             "token": settings.API_TOKEN_LIMIT,
+            "person": settings.API_PERSON_LIMIT,
+            "tenant": settings.API_TENANT_LIMIT,
             "organisation": settings.API_ORGANISATION_LIMIT,
             "page": paging.SIZE,
             "largest": paging.LARGEST,

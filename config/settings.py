@@ -232,7 +232,7 @@ SITE_URLS = env.list("SITE_URLS", default=[])
 
 INVITATION_SPAN = timedelta(hours=1)
 INVITATION_LIMIT = env.int("INVITATION_LIMIT", default=100)
-"""Invitations that one organisation may mail within an hour."""
+"""Invitations that one organisation may mail within an hour; one person, and one group below its root, half of them."""
 
 # People -------------------------------------------------------------------------------------
 
@@ -358,8 +358,11 @@ if BEHIND_PROXY:
 
 API_LIMIT_SECONDS = env.int("API_LIMIT_SECONDS", default=60)
 API_TOKEN_LIMIT = env.int("API_TOKEN_LIMIT", default=600)
+API_PERSON_LIMIT = env.int("API_PERSON_LIMIT", default=900)
+API_TENANT_LIMIT = env.int("API_TENANT_LIMIT", default=1500)
 API_ORGANISATION_LIMIT = env.int("API_ORGANISATION_LIMIT", default=3000)
-"""Requests in so many seconds, of one token or browser, and of all of an organisation."""
+"""Requests in so many seconds: of one token or browser, of a person, of all of a group right below an organisation's
+root, and of all of an organisation. Whoever took less than a tenth of what is above is answered all the same."""
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -367,7 +370,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["tenants.api.throttles.TokenLimit", "tenants.api.throttles.OrganisationLimit"],
+    "DEFAULT_THROTTLE_CLASSES": ["tenants.api.throttles.Shares"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["tenants.api.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "tenants.api.schema.Schema",

@@ -65,7 +65,7 @@ def prepare(*, email: str, group: Group, role: Role, by: User | None) -> Prepare
     email, token = email.strip().lower(), secrets.token_urlsafe(32)
     with transaction.atomic():
         organisation = people.lock(group.root_path)
-        _refuse_flood(organisation.invitations.all())
+        _refuse_flood(organisation.invitations.all(), group, by)
         organisation.invitations.waiting().filter(group=group, email=email).update(withdrawn_at=Now())
         invitation = Invitation.objects.create(
             organisation=organisation,
@@ -165,13 +165,29 @@ def _may_still(invitation: Invitation) -> bool:
     return by.organisation_id == invitation.organisation_id and by.may(Role.ADMIN, invitation.group.path)
 
 
-def _refuse_flood(scope: InvitationQuerySet) -> None:
+def _refuse_flood(scope: InvitationQuerySet, group: Group, by: User | None) -> None:
+    """A person, and a group right below the root, have half of the organisation's hour; a tenth is left to each
+    group whatever others send."""
     hour: timedelta = settings.INVITATION_SPAN
-    if scope.filter(created_at__gt=Now() - hour).count() >= settings.INVITATION_LIMIT:
-        raise ValidationError(
-            f"Your organisation sent {settings.INVITATION_LIMIT} invitations within the hour, which is the limit. "
-            "Nobody was invited; try again later."
-        )
+    lately, most = scope.filter(created_at__gt=Now() - hour), int(settings.INVITATION_LIMIT)
+    half, tenth = most - most // 2, most // 10
+    sent = lately.count()
+    if sent < half:
+        return
+    mine = lately.filter(by=by).count() if by else 0
+    tenants = lately.filter(group__path__startswith=group.path[: 2 * Group.steplen]).count()
+    if mine >= half:
+        raise _flood("You", half)
+    if group.depth > 1 and tenants >= half:
+        raise _flood("Your part of the organisation", half)
+    if sent >= most and max(mine, tenants) >= tenth:
+        raise _flood("Your organisation", most)
+
+
+def _flood(who: str, count: int) -> ValidationError:
+    return ValidationError(
+        f"{who} sent {count} invitations within the hour, which is the limit. Nobody was invited; try again later."
+    )
 
 
 def _send(invitation: Invitation, link: str) -> None:

@@ -112,7 +112,9 @@ def schema() -> Any:
 def test_the_document_is_true(
     operation: str, world: World, real: dict[str, dict[str, Any]], settings: Settings
 ) -> None:
-    settings.API_TOKEN_LIMIT = settings.API_ORGANISATION_LIMIT = 10**6
+    settings.API_TOKEN_LIMIT = settings.API_PERSON_LIMIT = settings.API_TENANT_LIMIT = (
+        settings.API_ORGANISATION_LIMIT
+    ) = 10**6
     described = schema().find_operation_by_id(operation)
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
         strategy = described.as_strategy(generation_mode=mode)

@@ -39,7 +39,9 @@ STREAMS = 2 if LONG else 1  # held open at a time
 @pytest.fixture(autouse=True)
 def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 0.01
-    settings.API_TOKEN_LIMIT = settings.API_ORGANISATION_LIMIT = settings.INVITATION_LIMIT = 10**6
+    settings.API_TOKEN_LIMIT = settings.API_PERSON_LIMIT = settings.API_TENANT_LIMIT = (
+        settings.API_ORGANISATION_LIMIT
+    ) = settings.INVITATION_LIMIT = 10**6
     monkeypatch.setattr("telemetry.views.SPACING", 0.0)
     monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 

@@ -1,62 +1,76 @@
-"""How many requests are answered: counted in Redis over whole minutes; nobody is refused while Redis is away."""
+"""How many requests are answered: counted in Redis over whole minutes; nobody is refused while Redis is away.
+
+A token has a share of its person's, a person of the tenant's (the group right below the organisation), a tenant of the
+organisation's. What is refused at one is not counted at those above it. Where one above is used up, whoever took less
+than a tenth of it is answered all the same: so nobody can close the door for others.
+"""
 
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
 from rest_framework.throttling import BaseThrottle
 
-from tenants.models import User
+from tenants.models import Group, User
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
+FLOOR = 10  # a part of what is above: one in so many
+OWN = ("token", "person")  # the rest would tell how busy others are
 
-class Limit(BaseThrottle, ABC):
-    """Leaves what it counted in `request.limits`, for the headers."""
 
-    name: ClassVar[str]
+class Share(NamedTuple):
+    name: str
+    who: str
+    quota: int
+
+
+class Shares(BaseThrottle):
+    """Leaves in `request.limits` what is the caller's own of what was counted, for the headers."""
+
     left = 0
-
-    @abstractmethod
-    def of(self, request: Request, user: User) -> tuple[str, int]:
-        """Who is counted, and up to how many."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if not isinstance(request.user, User):
             return True
-        who, quota = self.of(request, request.user)
-        self.span = settings.API_LIMIT_SECONDS
-        window, passed = divmod(int(time.time()), self.span)
-        self.left = self.span - passed
-        count = _count(f"api-limit:{self.name}:{who}:{window}", self.span * 2)
+        span = settings.API_LIMIT_SECONDS
+        window, passed = divmod(int(time.time()), span)
+        self.left = span - passed
+        below, is_allowed, told = 0, True, []
+        for share in _shares(request, request.user):
+            count = _count(f"api-limit:{share.name}:{share.who}:{window}", span * 2)
+            if share.name in OWN:
+                told.append((share.name, share.quota, max(0, share.quota - count), self.left))
+            if count > share.quota and (share.name in OWN or below > share.quota // FLOOR):
+                is_allowed = False
+                break
+            below = count
         sent: Any = request._request
-        sent.limits = [*getattr(sent, "limits", ()), (self.name, quota, max(0, quota - count), self.left)]
-        return count <= quota
+        sent.limits = told
+        return is_allowed
 
     def wait(self) -> float:
         return float(self.left)
 
 
-class TokenLimit(Limit):
-    """Of a token, or of a person's browser."""
+def _shares(request: Request, user: User) -> tuple[Share, ...]:
+    """From the narrowest. A browser is the token of its person."""
+    token = f"token-{request.auth.pk}" if request.auth is not None else f"user-{user.pk}"
+    return (
+        Share("token", token, settings.API_TOKEN_LIMIT),
+        Share("person", str(user.pk), settings.API_PERSON_LIMIT),
+        Share("tenant", f"{user.organisation_id}-{_tenant(user)}", settings.API_TENANT_LIMIT),
+        Share("organisation", str(user.organisation_id), settings.API_ORGANISATION_LIMIT),
+    )
 
-    name = "token"
 
-    def of(self, request: Request, user: User) -> tuple[str, int]:
-        who = f"token-{request.auth.pk}" if request.auth is not None else f"user-{user.pk}"
-        return who, settings.API_TOKEN_LIMIT
-
-
-class OrganisationLimit(Limit):
-    name = "organisation"
-
-    def of(self, request: Request, user: User) -> tuple[str, int]:
-        return str(user.organisation_id), settings.API_ORGANISATION_LIMIT
+def _tenant(user: User) -> str:
+    """The first of the groups right below the root that the user reaches; the root's own people are one too."""
+    return min((path[: 2 * Group.steplen] for path in user.reach()), default="")
 
 
 def headers(limits: list[tuple[str, int, int, int]]) -> dict[str, str]:

@@ -24,8 +24,11 @@ from tests import builders
 from tests.access import table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_django.fixtures import Settings
 
+    from tenants.models import User
     from tests.conftest import World
 
 GROUPS = "/api/v1/groups/"
@@ -261,25 +264,46 @@ def test_of_many_at_once_one_is_carried_out(world: World) -> None:
 # Limits ----------------------------------------------------------------------------------------
 
 
-def test_a_token_has_its_limit_and_the_organisation_has_one(client: Client, world: World, settings: Settings) -> None:
+def asker(user: User, group: Group) -> Callable[[], Any]:
+    secret = tokens.create(by=user, name="Script", group=group, role=Role.VIEWER).secret
+    return lambda: Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {secret}"})
+
+
+def limit(settings: Settings, token: int, person: int, tenant: int, organisation: int) -> None:
     cache.clear()
-    settings.API_LIMIT_SECONDS, settings.API_TOKEN_LIMIT, settings.API_ORGANISATION_LIMIT = 3600, 2, 3
-    secrets = [
-        tokens.create(by=world.viewer, name="Script", group=world.sadler, role=Role.VIEWER).secret for _ in range(2)
-    ]
+    settings.API_LIMIT_SECONDS, settings.API_TOKEN_LIMIT, settings.API_PERSON_LIMIT = 3600, token, person
+    settings.API_TENANT_LIMIT, settings.API_ORGANISATION_LIMIT = tenant, organisation
 
-    def ask(n: int) -> Any:
-        return client.get("/api/v1/me/", headers={"Authorization": f"Bearer {secrets[n]}"})
 
-    first, second, third = (ask(0) for _ in range(3))
+def test_a_token_has_its_limit_and_a_person_has_one(world: World, settings: Settings) -> None:
+    limit(settings, 2, 3, 100, 100)
+    one, two = asker(world.viewer, world.sadler), asker(world.viewer, world.sadler)
+    first, second, third = one(), one(), one()
     assert (first.status_code, second.status_code, third.status_code) == (200, 200, 429)
-    assert first["RateLimit-Policy"] == '"token";q=2;w=3600, "organisation";q=3;w=3600'
+    assert first["RateLimit-Policy"] == '"token";q=2;w=3600, "person";q=3;w=3600'
     assert first["RateLimit"].startswith('"token";r=1;t=')
     assert problem(third)["type"].endswith("throttled")
     assert 0 < int(third["Retry-After"]) <= 3600
-    assert ask(1).status_code == 429  # the organisation's are used up
-    client.force_login(world.stranger)
-    assert client.get("/api/v1/me/").status_code == 200
+    assert [two().status_code, two().status_code] == [200, 429]  # what was refused to the other is not counted
+    assert asker(world.technician, world.sadler)().status_code == 200
+
+
+def test_nobody_closes_the_door_for_others(world: World, settings: Settings) -> None:
+    """A token asks on and on; a tenant's people ask for all that its organisation has: others are answered."""
+    limit(settings, 5, 100, 20, 30)
+    greedy, theirs = asker(world.viewer, world.sadler), asker(world.sibling, world.tekton)
+    for _ in range(50):
+        greedy()
+    told = theirs()
+    assert (told.status_code, "organisation" in told["RateLimit-Policy"]) == (200, False)  # nor how busy others are
+    settings.API_TOKEN_LIMIT = 100
+    assert [greedy().status_code for _ in range(20)].count(200) == 15  # its tenant's share
+    people = [asker(user, world.sadler) for user in (world.technician, world.admin)]
+    assert [ask().status_code for ask in people for _ in range(2)] == [200] * 4  # less than a tenth of it
+    owner = asker(world.owner, world.kanarra.root)
+    assert [owner().status_code for _ in range(20)].count(200) == 5  # the organisation's last
+    assert theirs().status_code == 200
+    assert asker(world.stranger, world.other.root)().status_code == 200
 
 
 def test_nobody_is_refused_while_redis_is_away(

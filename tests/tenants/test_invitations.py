@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core import mail
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
@@ -20,7 +21,7 @@ from django.urls import reverse
 
 from tenants import invitations, people
 from tenants.models import Change, Group, Invitation, Membership, Role, User
-from tests.builders import PASSWORD, make_group
+from tests.builders import PASSWORD, make_group, make_user
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -296,15 +297,27 @@ def test_a_mail_server_that_is_away(client: Client, world: World, settings: Sett
     assert Client().get(link()).status_code == 302
 
 
-def test_an_organisation_sends_so_many_an_hour(client: Client, world: World, settings: Settings) -> None:
-    settings.INVITATION_LIMIT = 3
-    for number in range(3):
-        send(client, world, email=f"n{number}@sadler.example")
+def test_people_and_groups_have_their_share_of_an_hour(client: Client, world: World, settings: Settings) -> None:
+    settings.INVITATION_LIMIT = 20
+    for number in range(10):
+        assert send(client, world, email=f"n{number}@sadler.example").status_code == 302
     answer = send(client, world)
     assert answer.status_code == 409
-    assert "the limit" in answer.content.decode()
+    assert "You sent 10 invitations within the hour" in answer.content.decode()
     client.post(reverse("tenants:invite-again"), {"invitation": Invitation.objects.waiting()[0].pk})
-    assert len(mail.outbox) == 3
+    assert len(mail.outbox) == 10
+    second = make_user("second@sadler.example", world.sadler, Role.ADMIN)
+    with pytest.raises(ValidationError, match="Your part of the organisation sent 10"):
+        invitations.prepare(email="x@sadler.example", group=world.region, role=Role.VIEWER, by=second)
+    for number in range(12):  # another tenant
+        admin = make_user(f"admin{number}@tekton.example", world.tekton, Role.ADMIN)
+        if number < 10:
+            invitations.prepare(email=f"n{number}@tekton.example", group=world.boise, role=Role.VIEWER, by=admin)
+    third = make_group(world.kanarra.root, "Third")
+    for number in range(2):  # the organisation's are used up, and a tenth is left to each
+        invitations.prepare(email=f"n{number}@third.example", group=third, role=Role.VIEWER, by=None)
+    with pytest.raises(ValidationError, match="Your organisation sent 20"):
+        invitations.prepare(email="n3@third.example", group=third, role=Role.VIEWER, by=None)
     Invitation.objects.update(created_at=Now() - timedelta(minutes=61))
     assert send(client, world).status_code == 302
 
