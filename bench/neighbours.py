@@ -1,0 +1,419 @@
+"""What a second tenant feels while the first, or a stranger, does its worst: on the demo's parts, over PostgreSQL.
+
+    python -m bench.neighbours [--only bodies silent] [--rounds 3] [--pages 20] [--presses 8]
+
+For each way: page p95, press to fragment p99, first event of a stream, and the time of an import of two rows: idle,
+with the same sender on a sink that takes everything (what the sender itself costs on this machine), and on the site.
+Medians of the rounds. The bar: twice the idle time, or idle + 100 ms if that is more; of the import, idle + 2 s; and
+each process of the site under 400 MB. The sender runs niced, in a process of its own; its rate is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import http.client
+import multiprocessing
+import os
+import re
+import socket
+import statistics
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
+from PIL import Image
+
+from bench.press import connect, presses, publish
+from tests import parts
+from tests.stack import PASSWORD, Stack, demo
+from tests.web import Browser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.synchronize import Event
+
+    Counter = Synchronized[int]
+
+GREEDY, SMALL = "admin@other.example", "admin@kanarra.example"
+FACTOR, MARGIN_MS, IMPORT_MARGIN_MS, MOST_MB = 2.0, 100.0, 2000.0, 400
+SETTLE_SECONDS = 2.0
+IMPORTS, LARGE = 6, 100_000
+
+
+class Target(NamedTuple):
+    """Where a sender sends to, as whom, and what it needs to know."""
+
+    port: int
+    mqtt_port: int
+    cookie: str
+    csrf: str
+    recipe: str
+    stream: str
+    device: tuple[str, str, str, str]
+
+
+class Felt(NamedTuple):
+    """Milliseconds."""
+
+    page: float
+    press: float
+    event: float
+    small: float
+
+
+# What is felt ---------------------------------------------------------------------------------
+
+
+def feel(stack: Stack, browser: Browser, pages: int, rounds: int) -> Felt:
+    taken = [_timed(lambda: browser.get("/")) for _ in range(pages)]
+    press = presses(stack, rounds)
+    path = _stream(browser)
+    events = [_timed(lambda: _first_event(stack, browser, path)) for _ in range(5)]
+    return Felt(_part(taken, 0.95), _part(press, 0.99), _part(events, 0.95), _timed(lambda: _import(browser, 2)))
+
+
+def _timed(do: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    do()
+    return 1000 * (time.perf_counter() - began)
+
+
+def _part(values: list[float], part: float) -> float:
+    return sorted(values)[min(int(part * len(values)), len(values) - 1)]
+
+
+def _first_event(stack: Stack, browser: Browser, path: str) -> None:
+    client = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
+    client.request("GET", path, headers={"Cookie": browser.cookie_header})
+    answer = client.getresponse()
+    if answer.status != 200:
+        raise RuntimeError(f"no stream: {answer.status}")
+    while line := answer.readline():
+        if line.startswith((b"event:", b"data:", b":", b"retry:")):
+            break
+    client.close()
+
+
+def _stream(browser: Browser) -> str:
+    """Of the first device on the home page."""
+    found = re.search(r'href="(/devices/[^/"]+/)"', browser.get("/").text)
+    if not found:
+        raise RuntimeError("no device to watch")
+    return f"{found[1]}stream/"
+
+
+def _recipe(browser: Browser) -> str:
+    found = re.search(r'name="recipe".*?<option value="(\d+)"', browser.get("/devices/new/?how=many").text, re.DOTALL)
+    if not found:
+        raise RuntimeError("no recipe to import with")
+    return found[1]
+
+
+def _import(browser: Browser, total: int) -> None:
+    """Asked for on its page, and watched there until it has ended."""
+    page = browser.post("/devices/new/many/", recipe=_recipe(browser), total=str(total), group="", name_pattern="")
+    path = page.url.removeprefix(browser.base)
+    until = time.monotonic() + 120
+    while not re.search(r'data-state="done"', page.text):
+        if time.monotonic() > until:
+            raise RuntimeError(f"{path} did not end within two minutes")
+        time.sleep(0.05)
+        page = browser.get(path)
+
+
+# Ways to be a bad neighbour -------------------------------------------------------------------
+
+
+def bodies(target: Target, count: Counter, stopped: Event) -> None:
+    """Anonymous bodies of 257 MB, forty at once, as fast as they are taken."""
+    size, chunk = 257 << 20, b"x" * (1 << 16)
+
+    def one() -> None:
+        while not stopped.is_set():
+            with suppress(OSError), _connected(target.port) as client:
+                client.sendall(f"POST /accounts/login/ HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode())
+                for _ in range(size // len(chunk)):
+                    if stopped.is_set():
+                        break
+                    client.sendall(chunk)
+                    count.value += len(chunk)
+
+    _at_once(40, one)
+
+
+def silent(target: Target, count: Counter, stopped: Event) -> None:
+    """As many connections that say nothing as there may be, each replaced when it is closed."""
+    with ExitStack() as held:
+        while not stopped.is_set():
+            with suppress(OSError):
+                held.enter_context(socket.create_connection(("127.0.0.1", target.port), timeout=5))
+                count.value += 1
+            if count.value % 2000 == 0:
+                held.pop_all().close()
+
+
+def newlines(target: Target, count: Counter, stopped: Event) -> None:
+    """Files of four megabytes of newlines, four at once."""
+    _at_once(4, lambda: _uploading(target, count, stopped, "/imports/new/", "file", b"Serial\n" + b"\n" * (4 << 20)))
+
+
+def pictures(target: Target, count: Counter, stopped: Event) -> None:
+    """A logo of 12,000 x 12,000 in 20 KB, four at once."""
+    out = BytesIO()
+    Image.new("1", (12_000, 12_000)).save(out, format="PNG")
+    _at_once(4, lambda: _uploading(target, count, stopped, "/settings/save/", "logo", out.getvalue()))
+
+
+def imports(target: Target, count: Counter, stopped: Event) -> None:
+    """Six imports of 100,000 devices each."""
+    fields = f"csrfmiddlewaretoken={target.csrf}&recipe={target.recipe}&total={LARGE}&group=&name_pattern="
+    for _ in range(IMPORTS):
+        _ask(target, "POST", "/devices/new/many/", fields.encode(), "application/x-www-form-urlencoded")
+        count.value += 1
+    stopped.wait()
+
+
+def api(target: Target, count: Counter, stopped: Event) -> None:
+    """One person's browser asks the API on and on, eight times at once."""
+
+    def one() -> None:
+        while not stopped.is_set():
+            _ask(target, "GET", "/api/v1/devices/")
+            count.value += 1
+
+    _at_once(8, one)
+
+
+def guesses(target: Target, count: Counter, stopped: Event) -> None:
+    """A stranger guesses passwords, eight at once."""
+    stranger = target._replace(cookie=f"csrftoken={target.csrf}")
+    fields = f"csrfmiddlewaretoken={target.csrf}&login={SMALL}&password=wrong".encode()
+
+    def one() -> None:
+        while not stopped.is_set():
+            _ask(stranger, "POST", "/accounts/login/", fields, "application/x-www-form-urlencoded")
+            count.value += 1
+
+    _at_once(8, one)
+
+
+def streams(target: Target, count: Counter, stopped: Event) -> None:
+    """Streams of one session, opened without end and kept."""
+    with ExitStack() as held:
+        while not stopped.is_set():
+            with suppress(OSError):
+                client = held.enter_context(_connected(target.port))
+                head = f"GET {target.stream} HTTP/1.1\r\nHost: x\r\nCookie: {target.cookie}\r\n\r\n"
+                client.sendall(head.encode())
+                count.value += 1
+            if count.value % 1500 == 0:
+                held.pop_all().close()
+
+
+def downloads(target: Target, count: Counter, stopped: Event) -> None:
+    """Sixty exports at once that nobody reads, asked for anew every second."""
+    while not stopped.is_set():
+        with ExitStack() as held:
+            for _ in range(60):
+                with suppress(OSError):
+                    client = held.enter_context(_connected(target.port))
+                    head = f"GET /log/export.csv HTTP/1.1\r\nHost: x\r\nCookie: {target.cookie}\r\n\r\n"
+                    client.sendall(head.encode())
+                    count.value += 1
+            stopped.wait(1.0)
+
+
+def flood(target: Target, count: Counter, stopped: Event) -> None:
+    """One device reports as fast as it can."""
+    from tests.stack import Factory
+
+    device = Factory(*target.device)
+    client = connect(target.mqtt_port, device)
+    while not stopped.is_set():
+        publish(client, device, {"rpm": count.value % 1000})
+        count.value += 1
+        if count.value % 50 == 0:
+            time.sleep(0.005)
+    client.loop_stop()
+
+
+WAYS = {
+    way.__name__: way for way in (bodies, silent, newlines, pictures, imports, api, guesses, streams, downloads, flood)
+}
+NO_SINK = ("imports", "flood")  # what they cost is done by the site's own workers
+
+
+def _connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def _at_once(number: int, do: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=do) for _ in range(number)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+def _uploading(target: Target, count: Counter, stopped: Event, path: str, name: str, content: bytes) -> None:
+    fields = {"csrfmiddlewaretoken": target.csrf, "recipe": target.recipe, "name": "Northlight Pumps"}
+    fields |= {"window_seconds": "300", "label_content": "serial", "activation_hours": "48", "result_hours": "24"}
+    fields |= {"colour": "#0b6e74"}
+    body = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    )
+    body += f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n\r\n'.encode() + content
+    while not stopped.is_set():
+        _ask(target, "POST", path, body + b"\r\n--x--\r\n", "multipart/form-data; boundary=x")
+        count.value += 1
+
+
+def _ask(target: Target, method: str, path: str, body: bytes = b"", kind: str = "") -> None:
+    client = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
+    with suppress(OSError, http.client.HTTPException):
+        client.request(method, path, body, {"Cookie": target.cookie, **({"Content-Type": kind} if kind else {})})
+        client.getresponse().read()
+    client.close()
+
+
+# The run --------------------------------------------------------------------------------------
+
+
+def _send(way: str, target: Target, count: Counter, stopped: Event) -> None:
+    os.nice(10)
+    WAYS[way](target, count, stopped)
+
+
+@contextmanager
+def sending(way: str, target: Target) -> Iterator[Counter]:
+    spawn = multiprocessing.get_context("spawn")
+    count, stopped = spawn.Value("q", 0), spawn.Event()
+    sender = spawn.Process(target=_send, args=(way, target, count, stopped), daemon=True)
+    sender.start()
+    time.sleep(SETTLE_SECONDS)
+    try:
+        yield count
+    finally:
+        stopped.set()
+        sender.join(10)
+        sender.kill()
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    """Takes everything, and answers each request at once."""
+    spawn = multiprocessing.get_context("spawn")
+    port = parts.free_port()
+    taker = spawn.Process(target=_take, args=(port,), daemon=True)
+    taker.start()
+    time.sleep(1.0)
+    try:
+        yield port
+    finally:
+        taker.kill()
+
+
+def _take(port: int) -> None:
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(1 << 20):
+                if data.startswith((b"GET", b"POST")):
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async def serve() -> None:
+        async with await asyncio.start_server(one, "127.0.0.1", port) as server:
+            await server.serve_forever()
+
+    asyncio.run(serve())
+
+
+def memory(stack: Stack) -> dict[str, int]:
+    """Megabytes of each process of the site."""
+    found: dict[str, int] = {}
+    for process in psutil.Process(stack.process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            words = " ".join(process.cmdline())
+            name = next((n for n in ("uvicorn", "worker", "beat", "broker") if n in words), "")
+            if name:
+                found[name] = max(found.get(name, 0), process.memory_info().rss >> 20)
+    return found
+
+
+def median(rounds: list[Felt]) -> Felt:
+    return Felt(*(statistics.median(column) for column in zip(*rounds, strict=True)))
+
+
+def is_within(felt: Felt, idle: Felt) -> bool:
+    quick = zip(felt[:3], idle[:3], strict=True)
+    return all(now <= max(FACTOR * was, was + MARGIN_MS) for now, was in quick) and (
+        felt.small <= max(FACTOR * idle.small, idle.small + IMPORT_MARGIN_MS)
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", choices=sorted(WAYS), default=list(WAYS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pages", type=int, default=20)
+    parser.add_argument("--presses", type=int, default=8)
+    options = parser.parse_args()
+    initdb = parts.find("postgresql")
+    if initdb is None:
+        print("needs PostgreSQL")
+        return 2
+    database = parts.PostgreSQL(initdb)
+    database.start()
+    try:
+        with demo(DATABASE_URL=database.url) as stack, sink() as into:
+            return _compare(stack, into, options)
+    finally:
+        database.stop()
+
+
+def _compare(stack: Stack, into: int, options: argparse.Namespace) -> int:
+    small, greedy = Browser(stack.url), Browser(stack.url)
+    small.sign_in(SMALL, PASSWORD)
+    greedy.sign_in(GREEDY, PASSWORD)
+    csrf = next(each.value or "" for each in greedy.cookies if "csrf" in each.name)
+    device = stack.devices[0]
+    known = (device.serial, device.device_id, device.access_key, device.access_secret)
+    target = Target(stack.port, stack.mqtt_port, greedy.cookie_header, csrf, _recipe(greedy), _stream(greedy), known)
+
+    def felt() -> Felt:
+        return feel(stack, small, options.pages, options.presses)
+
+    felt()  # warm
+    print(f"{'ms':24}{'page p95':>10}{'press p99':>11}{'1st event':>11}{'import':>9}")
+    missed = False
+    for way in options.only:
+        idle = median([felt() for _ in range(options.rounds)])
+        _print(f"{way}: idle", idle)
+        if way not in NO_SINK:
+            with sending(way, target._replace(port=into)):
+                _print("  on a sink", median([felt() for _ in range(options.rounds)]))
+        with sending(way, target) as count:
+            began, before = time.monotonic(), count.value
+            busy = median([felt() for _ in range(options.rounds)])
+            rate = (count.value - before) / (time.monotonic() - began)
+        used = memory(stack)
+        held = is_within(busy, idle) and all(megabytes < MOST_MB for megabytes in used.values())
+        _print("  on the site", busy)
+        told = ", ".join(f"{name} {megabytes}" for name, megabytes in sorted(used.items()))
+        print(f"  {'holds' if held else 'MISSED'}; {rate:,.0f} a second; MB: {told}", flush=True)
+        missed = missed or not held
+    return int(missed)
+
+
+def _print(name: str, felt: Felt) -> None:
+    print(f"{name:24}{felt.page:10.0f}{felt.press:11.0f}{felt.event:11.0f}{felt.small:9.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
