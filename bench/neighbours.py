@@ -102,7 +102,7 @@ def _first_event(stack: Stack, browser: Browser, path: str) -> None:
 
 def _stream(browser: Browser) -> str:
     """Of the first device on the home page."""
-    found = re.search(r'href="(/devices/[^/"]+/)"', browser.get("/").text)
+    found = re.search(r'href="(/devices/[0-9A-Z-]+/)"', browser.get("/").text)
     if not found:
         raise RuntimeError("no device to watch")
     return f"{found[1]}stream/"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import time
+from typing import Any
 
 LINKS = re.compile(r"(/accounts/password/reset/key/|/invitations/(?!accept/))[^\s/?#\"'<>]+")
 
@@ -13,7 +15,11 @@ def masked(text: str) -> str:
 
 
 class Masking(logging.Formatter):
-    """As the library's, with the tokens of links left out of all that it gives: message, traceback, stack."""
+    """As the library's, with the tokens of links left out of all that it gives: message, traceback, stack. In UTC."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))

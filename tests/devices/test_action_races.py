@@ -77,7 +77,7 @@ def test_opposite_moves_end(world: World) -> None:
         builders.make_device(world.version, group=world.boise, by=world.owner, name=f"Gateway {number}")
     chosen = Device.objects.filter(organisation=world.kanarra)
     both = [started("move", world.owner, chosen, group=group.pk) for group in (empty, world.anaheim)]
-    assert at_once(2, lambda number: actions.run(action=both[number])) == [None, None]
+    assert at_once(2, lambda number: actions.run(action=both[number], in_turn=False)) == [None, None]
     for action in both:
         action.refresh_from_db()
         assert action.state == Action.State.DONE
