@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 from PIL import Image
 
-from bench.press import connect, presses, publish
+from bench.press import connect, presses, publish, technician
 from tests import parts
 from tests.stack import PASSWORD, Stack, demo
 from tests.web import Browser
@@ -70,9 +70,9 @@ class Felt(NamedTuple):
 # What is felt ---------------------------------------------------------------------------------
 
 
-def feel(stack: Stack, browser: Browser, pages: int, rounds: int) -> Felt:
+def feel(stack: Stack, browser: Browser, scanning: Browser, pages: int, rounds: int) -> Felt:
     taken = [_timed(lambda: browser.get("/")) for _ in range(pages)]
-    press = presses(stack, rounds)
+    press = presses(stack, rounds, scanning)
     path = _stream(browser)
     events = [_timed(lambda: _first_event(stack, browser, path)) for _ in range(5)]
     return Felt(_part(taken, 0.95), _part(press, 0.99), _part(events, 0.95), _timed(lambda: _import(browser, 2)))
@@ -378,7 +378,7 @@ def main() -> int:
 
 
 def _compare(stack: Stack, into: int, options: argparse.Namespace) -> int:
-    small, greedy = Browser(stack.url), Browser(stack.url)
+    small, greedy, scanning = Browser(stack.url), Browser(stack.url), technician(stack)
     small.sign_in(SMALL, PASSWORD)
     greedy.sign_in(GREEDY, PASSWORD)
     csrf = next(each.value or "" for each in greedy.cookies if "csrf" in each.name)
@@ -387,7 +387,7 @@ def _compare(stack: Stack, into: int, options: argparse.Namespace) -> int:
     target = Target(stack.port, stack.mqtt_port, greedy.cookie_header, csrf, _recipe(greedy), _stream(greedy), known)
 
     def felt() -> Felt:
-        return feel(stack, small, options.pages, options.presses)
+        return feel(stack, small, scanning, options.pages, options.presses)
 
     felt()  # warm
     print(f"{'ms':24}{'page p95':>10}{'press p99':>11}{'1st event':>11}{'import':>9}")

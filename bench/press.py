@@ -81,11 +81,16 @@ class Page:
         self.fragments.close()
 
 
-def presses(stack: Stack, rounds: int) -> list[float]:
-    """Milliseconds of each press, every one in a fresh window."""
-    device = stack.devices[-1]
+def technician(stack: Stack) -> Browser:
     browser = Browser(stack.url)
     browser.sign_in("technician@sadler.example", PASSWORD)
+    return browser
+
+
+def presses(stack: Stack, rounds: int, browser: Browser | None = None) -> list[float]:
+    """Milliseconds of each press, every one in a fresh window."""
+    device = stack.devices[-1]
+    browser = browser or technician(stack)
     client = connect(stack.mqtt_port, device)
     publish(client, device, {"rpm": 0}).wait_for_publish(10)
     taken = []
