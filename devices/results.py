@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from devices import tree
 from devices.models import Device
-from tenants import downloads
+from tenants import downloads, tokens
 from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
@@ -26,14 +26,18 @@ REGISTRY = (
 
 
 async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
-    """The devices, in the order in which they were registered; groups with the names above them that `user` sees."""
+    """The devices, in the order in which they were registered, as far as `user` manages them when their turn comes;
+    groups with the names above them that `user` sees."""
     related = devices.with_status().select_related("group", "model", "version__recipe", "assignment").order_by("pk")
     yield written([REGISTRY])
 
     def chunk(after: int) -> tuple[Rows, int]:
-        found = list(related.filter(pk__gt=after)[:CHUNK])
-        above = tree.trails(user, [device.group for device in found if device.group])
-        return [_row(device, above) for device in found], found[-1].pk if found else 0
+        found, now = list(related.filter(pk__gt=after)[:CHUNK]), tokens.anew(user)
+        own = Device.objects.manageable_by(now).filter(pk__among=[device.pk for device in found])
+        managed = set(own.values_list("pk", flat=True))
+        mine = [device for device in found if device.pk in managed]
+        above = tree.trails(now, [device.group for device in mine if device.group])
+        return [_row(device, above) for device in mine], found[-1].pk if found else 0
 
     async for page in _pages(chunk):
         yield page
@@ -41,7 +45,7 @@ async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
 
 async def _pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[bytes]:
     rows, last = await downloads.step(chunk, 0)
-    while rows:
+    while last:
         yield written(rows)
         rows, last = await downloads.step(chunk, last)
 

@@ -89,8 +89,20 @@ def find(secret: str) -> ApiToken | None:
     token = live.filter(secret_hash=_digest(secret)).first()
     if token is None:
         return None
-    token.user.grants = token.narrow(token.user.grants)
+    token.user.grants, token.user.came_by = token.narrow(token.user.grants), token.pk
     return token if token.user.grants else None
+
+
+def anew(user: User) -> User:
+    """Return the same person with what they may do at this moment, within the token that they came by.
+
+    For what takes long: the paths in `grants` may be other groups' by now. Who was signed out may do nothing.
+    """
+    now = User.objects.filter(pk=user.pk, epoch=user.epoch).first() or User(is_active=False)
+    if user.came_by is not None:
+        token = ApiToken.objects.live().select_related("group").filter(pk=user.came_by).first()
+        now.grants = token.narrow(now.grants) if token else []
+    return now
 
 
 def used(token: ApiToken) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.db import connection, transaction
+from django.test import AsyncClient
 from django.urls import reverse
 
 from devices.models import RecipeVersion
-from tenants import groups
-from tenants.models import Group
+from tenants import changes, groups
+from tenants.models import Group, Role
 from tests import builders
 from tests.devices.api import Program
 from tests.devices.test_sheets import FULL
@@ -85,3 +88,39 @@ def test_an_id_is_never_given_out_twice(world: World) -> None:
     following = builders.make_group(world.region, "Next")
     assert following.path == last.path
     assert following.pk > last.pk
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["log", "registry"])
+def test_a_download_goes_on_with_what_its_reader_may_have_then(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Its reader's group goes elsewhere while the file is sent, and another group comes to lie where it lay."""
+    monkeypatch.setattr("tenants.views.changes.CHUNK", 1)
+    monkeypatch.setattr("devices.results.CHUNK", 1)
+    site = builders.make_group(world.tekton, "Nampa")
+    reader = builders.make_user("admin@nampa.example", site, Role.ADMIN)
+    for number in range(2):
+        builders.make_device(world.version, group=site, by=world.owner, name=f"Nampa {number}")
+        changes.record(group=site, by=world.owner, what=f"Nampa matter {number}")
+
+    def elsewhere() -> None:
+        groups.move(group=site, to=world.sadler)
+        canary = builders.make_group(world.tekton, "Canary")
+        assert canary.path == site.path
+        builders.make_device(world.version, group=canary, by=world.owner, name="Canary device")
+
+    async def read() -> str:
+        client = AsyncClient()
+        await client.aforce_login(reader)
+        log = what == "log"
+        answer = await (client.get("/log/export.csv") if log else client.post("/api/v1/devices/export.csv"))
+        parts: Any = aiter(answer.streaming_content)  # type: ignore[attr-defined]
+        text = await anext(parts) + await anext(parts)
+        await sync_to_async(elsewhere)()
+        return bytes(text + b"".join([part async for part in parts])).decode()
+
+    told = asyncio.run(read())
+    assert "Nampa" in told
+    assert "Canary" not in told
+    assert told.count("Nampa matter") in {0, 2}

@@ -57,6 +57,8 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(auto_now_add=True)
     epoch = models.PositiveIntegerField(default=0, editable=False)  # a higher one ends every session before it
 
+    came_by: int | None = None  # the id of the token, if this person's program asks
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
 

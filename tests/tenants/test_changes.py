@@ -109,7 +109,7 @@ def test_as_a_file(world: World) -> None:
 @pytest.mark.parametrize("freed", ["delete", "move"])
 def test_the_next_group_at_a_path_reads_nothing_of_the_former(client: Client, world: World, freed: str) -> None:
     former = builders.make_group(world.tekton, "Canary site")
-    groups.rename(group=former, name="Canary renamed", by=world.sibling)
+    groups.rename(group=former, name="Canary renamed", by=world.owner)
     if freed == "delete":
         groups.delete(group=former)
     else:
