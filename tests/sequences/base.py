@@ -41,13 +41,14 @@ class Site:
         self.users = {"owner": builders.make_user("owner@kanarra.example", organisation.root, Role.ADMIN)}
         self.naive.people["owner"] = Person({ROOT: Role.ADMIN})
         self.programs = {"owner": Program(self.users["owner"])}
-        for number in range(4):
+        for number in range(3):
             self._person(f"p{number}")
         self.devices: dict[str, Device] = {}
-        for number in range(4):
+        for number in range(3):
             device = builders.make_device(version, serial=f"SEQUENCE{number}")
             self.devices[device.serial] = device
             self.naive.machines[device.serial] = Machine(name=device.name)
+        self.touched = ""  # the device of the last step that had one
         self.windows: list[Opened] = []
         self.narrow: dict[str, Program] = {}
         self.token_pks: dict[str, int] = {}
@@ -67,9 +68,13 @@ class Site:
         return self.random.choice(found) if found else None
 
     def some(self, among: Any, *, everything: bool) -> list[str]:
-        """All of them, or two by chance."""
+        """All of them, or one by chance."""
         found = sorted(among)
-        return found if everything else self.random.sample(found, min(2, len(found)))
+        return found if everything else self.random.sample(found, min(1, len(found)))
+
+    def machine(self) -> str:
+        self.touched = str(self.any(self.devices))
+        return self.touched
 
     def group(self) -> str:
         return str(self.any(self.naive.parent))

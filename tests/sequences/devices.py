@@ -17,25 +17,25 @@ from tests.telemetry.reports import now, save, timed
 
 class Devices(Site):
     def assign(self) -> None:
-        serial, key, name = self.any(self.devices), self.group(), f"Machine {self.number:03}"
+        serial, key, name = self.machine(), self.group(), f"Machine {self.number:03}"
         answer = self.owner.post(f"devices/{serial}/assign/", {"group": self.pks[key], "name": name})
         if self.agreed(answer, self.naive.takes_devices(key)):
             self.naive.hand_over(serial, key, name)
 
     def release(self) -> None:
-        serial = self.any(self.devices)
+        serial = self.machine()
         placed = self.naive.machines[serial].group is not None
         if self.agreed(self.owner.post(f"devices/{serial}/release/"), placed):
             self.naive.hand_over(serial, None, serial)
 
     def report(self) -> None:
-        serial, mark = self.any(self.devices), f"mark-{self.number:03}"
+        serial, mark = self.machine(), f"mark-{self.number:03}"
         self.devices[serial].refresh_from_db()
         save(timed(self.devices[serial], now(), engineState=mark))
         self.naive.machines[serial].shown.append(mark)
 
     def issue(self) -> None:
-        serial = self.any(self.devices)
+        serial = self.machine()
         assert self.owner.post(f"devices/{serial}/credentials/").status_code == 201
         self.naive.issue(serial)
 
@@ -69,7 +69,7 @@ class Devices(Site):
         assert {row["serial"] for row in rows if row["access_secret"]} == left
 
     def open_window(self) -> None:
-        name, serial = self.other(), self.any(self.devices)
+        name, serial = self.other(), self.machine()
         person = self.naive.people[name]
         if not person.signed_in or not person.active:
             return

@@ -10,6 +10,7 @@ TREE = ("create", "create", "create", "move", "move", "delete", "delete", "renam
 PEOPLE = ("invite", "invite", "invite", "change_role", "change_role", "remove_role", "disable", "enable", "expel")
 DEVICES = ("assign", "assign", "assign", "release", "report", "report", "issue", "reissue", "reissue", "take")
 DOORS = ("make_token", "end_token", "open_window", "press", "expire", "place", "make_technician")
+START = (*["create"] * 5, *["assign"] * 2, *["invite"] * 4, "issue", *["make_token"] * 2)
 ACTS = (*TREE, *PEOPLE, *DEVICES, *DOORS)
 
 
