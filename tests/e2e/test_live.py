@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
+HEARD = """new Promise((heard) => { document.addEventListener("live:heard", heard, { once: true }); }).then(() => 0)"""
 SOON = 8_000  # of ten seconds
 
 
@@ -106,9 +107,7 @@ def page(context: BrowserContext, proxy: SilentProxy, world: World, window: Wind
     sign_in(context, world.technician)
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{proxy.port}{reverse('provisioning:window', kwargs={'key': window.key})}")
-    page.evaluate(
-        "new Promise((heard) => { document.addEventListener('live:heard', heard, { once: true }); }).then(() => 0)"
-    )
+    page.evaluate(HEARD)
     return page
 
 
@@ -193,3 +192,17 @@ def test_no_connection_goes_when_values_are_live_again(
     expect(page.locator("[data-live-says=lost]")).to_be_visible(timeout=SOON)
     context.set_offline(False)
     expect(page.locator("[data-live-says=lost]")).to_be_hidden(timeout=2 * SOON)
+
+
+def test_the_oldest_of_too_many_pages_says_so_and_can_go_on(
+    context: BrowserContext, proxy: SilentProxy, world: World
+) -> None:
+    sign_in(context, world.viewer)
+    address = f"http://127.0.0.1:{proxy.port}{reverse('telemetry:dashboard', kwargs={'serial': world.placed.serial})}"
+    pages = [context.new_page() for _ in range(3)]
+    for page in pages:
+        page.goto(address)
+        page.evaluate(HEARD)
+    expect(pages[0].get_by_text("More live pages are open than fit")).to_be_visible(timeout=SOON)
+    pages[0].get_by_role("button", name="Go on live here").click()
+    expect(pages[0].get_by_text("More live pages are open than fit")).to_be_hidden(timeout=SOON)

@@ -35,7 +35,7 @@ LINES = 60_000  # of some 200 bytes: far more than lies on its way to a reader w
 def site(**env: str) -> Process:
     port = parts.free_port()
     command = ("-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "critical")
-    return python(*command, port=port, DATABASE_POOL=str(POOL), **env)
+    return python(*command, port=port, DATABASE_POOL=str(POOL), DOWNLOADS_PERSON="9", **env)
 
 
 class Reader:
