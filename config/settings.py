@@ -179,6 +179,10 @@ BROKER_AUTH_SECRET = env.str("BROKER_AUTH_SECRET", default="")
 """Shared with the broker that asks us over HTTP; without it those endpoints are closed."""
 if BROKER_AUTH_SECRET and not DEMO:
     refuse_weak("BROKER_AUTH_SECRET", BROKER_AUTH_SECRET, 20)
+BROKER_AMQP_URL = env.str("BROKER_AMQP_URL", default="")
+"""`amqp[s]://host:port`: where RabbitMQ is asked whether the consumer's queue exists, under MQTT_URL's account."""
+BROKER_STALE_SECONDS = env.float("BROKER_STALE_SECONDS", default=900.0)
+"""For how long a connected device may go on while the database can't be asked about it."""
 
 CACHES = {"default": {"BACKEND": "config.cache.LenientRedisCache", "LOCATION": REDIS_URL}}
 

@@ -22,7 +22,7 @@ from devices import activation, bulk
 from devices.models import Credential, CredentialUse, Device, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from devices.models import CredentialQuerySet
     from devices.sealing import Access
@@ -203,9 +203,19 @@ def find(*, access_key: str, access_secret: str, among: CredentialQuerySet | Non
     scope = Credential.objects.live() if among is None else among
     keys = scope.filter(kind=Credential.Kind.ACCESS_KEY, access_key=access_key)
     credential = _with_due(keys).with_limited().select_related("device").first()
-    stored = bytes(credential.secret_hash) if credential else bytes(32)
-    matches = hmac.compare_digest(stored, digest(access_secret))
-    return credential if matches else None
+    return credential if opens(credential, digest(access_secret)) else None
+
+
+def find_many(access_keys: Iterable[str]) -> dict[str, Credential]:
+    """The live ones among the access keys, with their devices, by key; one indexed query. See `opens`."""
+    keys = Credential.objects.live().filter(kind=Credential.Kind.ACCESS_KEY, access_key__in=access_keys)
+    found = _with_due(keys).with_limited().select_related("device")
+    return {credential.access_key: credential for credential in found}
+
+
+def opens(credential: Credential | None, secret_hash: bytes) -> bool:
+    """Whether this is the hash of the credential's secret, in a time that tells nothing."""
+    return hmac.compare_digest(bytes(credential.secret_hash) if credential else bytes(32), secret_hash)
 
 
 def _with_due(credentials: CredentialQuerySet) -> CredentialQuerySet:
@@ -214,6 +224,11 @@ def _with_due(credentials: CredentialQuerySet) -> CredentialQuerySet:
     former = Credential.objects.filter(superseded_by=OuterRef("pk"), revoked_at=None)
     due: dict[str, Any] = {"unnoted": Case(When(noted, then=False), default=True), "has_former": Exists(former)}
     return credentials.annotate(**due)
+
+
+def is_due(credential: Credential) -> bool:
+    """Whether `used` has anything to do for this credential, as `find` found it."""
+    return credential.unnoted or credential.has_former or credential.device.activated_at is None
 
 
 def used(credential: Credential) -> None:

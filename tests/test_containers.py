@@ -26,8 +26,8 @@ def variables_of_the_settings() -> set[str]:
 
 
 def test_production_runs_what_the_demo_runs() -> None:
-    assert set(OURS) == {"migrate", "web", "worker", "beat"}
-    assert {"proxy", "postgres", "redis", "rabbitmq", "simulator"} <= set(SERVICES)
+    assert set(OURS) == {"migrate", "web", "worker", "beat", "gate-1", "gate-2"}
+    assert {"proxy", "front", "postgres", "redis", "rabbitmq", "simulator"} <= set(SERVICES)
     assert SERVICES["worker"]["environment"]["CONSUMER"] == "1"
 
 
@@ -74,6 +74,17 @@ def test_the_site_runs_everywhere_with_limits_on_its_connections() -> None:
     assert '"--http", "config.connections:Connection"' in demo
     assert "--http config.connections:Connection" in OPERATIONS
     assert SERVICES["web"]["ulimits"]["nofile"] >= connections.DESCRIPTORS
+
+
+def test_devices_reach_the_broker_by_its_front_alone() -> None:
+    """Which the gates and the broker know by these names and ports."""
+    assert "ports" not in SERVICES["rabbitmq"]
+    assert {port.rsplit(":", 1)[1] for port in SERVICES["front"]["ports"]} == {"1883", "8883"}
+    front = (ROOT / "docker/haproxy/mqtt.cfg").read_text()
+    for name in ("BROKER rabbitmq:1883", "GATE_1 gate-1:8010", "GATE_2 gate-2:8010", "BIND_GATES :8010"):
+        assert f"presetenv {name}\n" in front
+    assert (ROOT / "docker/rabbitmq/rabbitmq.conf").read_text().count("@front:8010/broker/rabbitmq/") == 4
+    assert OURS["gate-1"]["environment"]["BROKER_AMQP_URL"] == "amqp://rabbitmq:5672"
 
 
 def test_only_the_proxy_is_open_to_strangers() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("tenants", "devices", "telemetry", "provisioning")
-DOORS = {"views", "forms", "api", "access", "serializers", "rabbitmq", "emqx", "mosquitto", "json_questions"}
+DOORS = {"views", "forms", "api", "access", "serializers"}
 # `of` takes a device that a gate gave; `create` makes a row and reads none.
 SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create"}
 # Look-ups that are scoped in another way: the room, the line, and what scopes it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -14,9 +14,42 @@ from devices.models import Credential, Device
 from devices.mqtt import client, topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 Action = Literal["publish", "subscribe", "receive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a broker asks, in nobody's words: with a password who connects, else what a client may do.
+
+    `client_id` is None where the broker did not tell it. `queue` begins with the client id of its owner.
+    """
+
+    username: str
+    password: str | None = None
+    client_id: str | None = None
+    action: Action | None = None
+    topic: str = ""
+    retain: bool = False
+    queue: str | None = None
+
+
+class Attempt(NamedTuple):
+    """To connect. What is remembered of a secret is its hash."""
+
+    username: str
+    secret_hash: bytes
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose client it is: a device's, or (with no device ID) the site's own."""
+
+    username: str
+    device_id: str | None = None
+    limited: bool = False  # it sent too much, and is to say nothing for a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +60,28 @@ class Identity:
     device: Device | None = None
     credential: Credential | None = None  # only of a connect
     limited: bool = False  # it sent too much, and is to say nothing for a time
+
+    @property
+    def device_id(self) -> str | None:
+        return self.device.device_id if self.device else None
+
+
+def decide(question: Question) -> bool:
+    """The answer, from the database."""
+    if question.password is None:
+        identity = identify(question.username)
+    else:
+        identity = admit(question.username, question.password, question.client_id or "")
+    return permits(question, identity)
+
+
+def permits(question: Question, caller: Caller | Identity | None) -> bool:
+    """Whether this caller may do what is asked; a client id that is told must be the device's."""
+    if caller is None or (caller.device_id and question.client_id not in (None, caller.device_id)):
+        return False
+    if question.queue is not None:
+        return caller.device_id is None or question.queue.startswith(caller.device_id)
+    return question.action is None or may(caller, question.action, question.topic, retain=question.retain)
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:
@@ -64,14 +119,14 @@ def identify(username: str) -> Identity | None:
     return Identity(username, credential.device, limited=credential.limited) if credential else None
 
 
-def may(identity: Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
+def may(caller: Caller | Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
     """Devices: state out, command in, their own, as exact topics. The site: the other way round, of all; fences."""
-    if retain or identity.limited:
+    if retain or caller.limited:
         return False
-    if identity.device is None:
+    if caller.device_id is None:
         return _service_may(action, topic)
     channel: topics.Channel = "state" if action == "publish" else "command"
-    return topics.parse(topic) == (identity.device.device_id, channel)
+    return topics.parse(topic) == (caller.device_id, channel)
 
 
 def live(access_keys: Iterable[str]) -> set[str]:
@@ -79,6 +134,38 @@ def live(access_keys: Iterable[str]) -> set[str]:
     keys = Credential.objects.live().filter(access_key__in=access_keys)
     keys = keys.exclude(device__connection__limited_until__gt=Now())
     return set(keys.values_list("access_key", flat=True))
+
+
+def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:
+    """Those of the attempts that are let in, in one query."""
+    found = credentials.find_many({attempt.username.replace("\0", "") for attempt in attempts})
+    let_in = {}
+    for attempt in attempts:
+        credential = found.get(attempt.username)
+        right = credentials.opens(credential, attempt.secret_hash)
+        if credential and right and credential.device.device_id == attempt.client_id:
+            let_in[attempt] = Identity(attempt.username, credential.device, credential, credential.limited)
+    return let_in
+
+
+def identify_many(usernames: Collection[str]) -> dict[str, Caller]:
+    """Those of the access keys with which a device may connect now, in one query."""
+    keys = [username.replace("\0", "") for username in usernames]
+    found = Credential.objects.live().filter(access_key__in=keys).with_limited().select_related("device")
+    return {
+        credential.access_key: Caller(credential.access_key, credential.device.device_id, credential.limited)
+        for credential in found.only("access_key", "device__device_id")
+    }
+
+
+def service(question: Question) -> Caller | None:
+    """The site's own account, known without the database."""
+    own = client.address(settings.MQTT_URL).username
+    if not own or not compare_digest(question.username.encode(), own.encode()):
+        return None
+    if question.password is None or _is_service(question.username, question.password):
+        return Caller(question.username)
+    return None
 
 
 def _is_service(username: str, password: str) -> bool:

@@ -5,28 +5,28 @@ It takes every status but 200 and 204 for "no opinion", so a refusal is an answe
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from django.http import JsonResponse
-
-from devices.broker.json_questions import answered, may, may_connect
+from devices.broker.doors import Answer, Door
+from devices.broker.json_questions import connects, may, read
 
 if TYPE_CHECKING:
-    from devices.broker.authorization import Action
-    from devices.broker.json_questions import Facts
+    from devices.broker.authorization import Action, Question
+    from devices.broker.doors import Facts
 
 ACTIONS: dict[str, Action] = {"publish": "publish", "subscribe": "subscribe"}
 
 
-def _answer(allowed: bool) -> JsonResponse:
-    return JsonResponse({"result": "allow" if allowed else "deny"})
+def answer(allowed: bool) -> Answer:
+    return Answer(200, "application/json", json.dumps({"result": "allow" if allowed else "deny"}).encode())
 
 
-@answered(_answer)
-def authentication(asked: Facts) -> bool:
-    return may_connect(asked)
-
-
-@answered(_answer)
-def authorization(asked: Facts) -> bool:
+def authorization(asked: Facts) -> Question | None:
     return may(asked, ACTIONS.get(asked.get("action", "")))
+
+
+DOORS = {
+    "broker/emqx/authentication": Door("emqx-connect", read, connects, answer),
+    "broker/emqx/authorization": Door("emqx-may", read, authorization, answer),
+}

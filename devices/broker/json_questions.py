@@ -1,68 +1,42 @@
-"""Questions posted as JSON by a broker that knows the secret: who may connect, who may do what on a topic."""
+"""What EMQX 5 and mosquitto-go-auth have in common: they post the members of a JSON object."""
 
 from __future__ import annotations
 
 import json
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from django.http import Http404, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
-
-from devices.broker import authorization
-from devices.broker.rabbitmq import is_broker
+from devices.broker.authorization import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
-
-    from devices.broker.authorization import Action, Identity
-
-    Facts = dict[str, str]
-    Decide = Callable[[Facts], bool]
-    View = Callable[[HttpRequest], HttpResponse]
+    from devices.broker.authorization import Action
+    from devices.broker.doors import Facts
 
 
-def answered(answer: Callable[[bool], JsonResponse]) -> Callable[[Decide], View]:
-    def decorate(decide: Decide) -> View:
-        @csrf_exempt
-        @wraps(decide)
-        def view(request: HttpRequest) -> HttpResponse:
-            if request.method != "POST" or not is_broker(request):
-                raise Http404
-            return answer(decide(_facts(request.body)))
-
-        return view
-
-    return decorate
-
-
-def _facts(body: bytes) -> Facts:
+def read(body: bytes) -> Facts:
     """The members of a JSON object as texts; of anything else none."""
     try:
         given: Any = json.loads(body)
     except (ValueError, RecursionError):
         return {}
     simple = given.items() if isinstance(given, dict) else ()
-    return {name: str(value) for name, value in simple if isinstance(value, str | int)}
+    return {name: text for name, value in simple if (text := _text(value)) is not None}
 
 
-def may_connect(asked: Facts) -> bool:
-    username, password = asked.get("username", ""), asked.get("password", "")
-    return authorization.admit(username, password, asked.get("clientid", "")) is not None
-
-
-def may(asked: Facts, action: Action | None) -> bool:
-    identity = _identity(asked)
-    if identity is None or action is None:
-        return False
-    retain = asked.get("retain", "").lower() == "true"
-    return authorization.may(identity, action, asked.get("topic", ""), retain=retain)
-
-
-def _identity(asked: Facts) -> Identity | None:
-    identity = authorization.identify(asked.get("username", ""))
-    if identity and identity.device and identity.device.device_id != asked.get("clientid"):
+def _text(value: object) -> str | None:
+    """None for what is no text: halves of surrogate pairs too."""
+    if not isinstance(value, str | int):
         return None
-    return identity
+    text = str(value)
+    return None if any("\ud800" <= character <= "\udfff" for character in text) else text
+
+
+def connects(asked: Facts) -> Question:
+    return Question(asked.get("username", ""), asked.get("password", ""), asked.get("clientid", ""))
+
+
+def may(asked: Facts, action: Action | None) -> Question | None:
+    if action is None:
+        return None
+    client_id, retain = asked.get("clientid", ""), asked.get("retain", "").lower() == "true"
+    name = asked.get("topic", "")
+    return Question(asked.get("username", ""), client_id=client_id, action=action, topic=name, retain=retain)

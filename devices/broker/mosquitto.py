@@ -1,29 +1,30 @@
-"""mosquitto-go-auth asks here. It takes the status, or `ok` in its JSON mode: both are given. See operations.md."""
+"""mosquitto-go-auth's questions. It takes the status, or `ok` in its JSON mode: both are given. See operations.md."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from django.http import JsonResponse
-
-from devices.broker.json_questions import answered, may, may_connect
+from devices.broker.doors import Answer, Door
+from devices.broker.json_questions import connects, may, read
 
 if TYPE_CHECKING:
-    from devices.broker.authorization import Action
-    from devices.broker.json_questions import Facts
+    from devices.broker.authorization import Action, Question
+    from devices.broker.doors import Facts
 
 ACTIONS: dict[str, Action] = {"1": "receive", "2": "publish", "4": "subscribe"}  # MOSQ_ACL_READ, _WRITE, _SUBSCRIBE
 
 
-def _answer(allowed: bool) -> JsonResponse:
-    return JsonResponse({"ok": allowed, "error": "" if allowed else "refused"}, status=200 if allowed else 403)
+def answer(allowed: bool) -> Answer:
+    said = json.dumps({"ok": allowed, "error": "" if allowed else "refused"})
+    return Answer(200 if allowed else 403, "application/json", said.encode())
 
 
-@answered(_answer)
-def user(asked: Facts) -> bool:
-    return may_connect(asked)
-
-
-@answered(_answer)
-def acl(asked: Facts) -> bool:
+def acl(asked: Facts) -> Question | None:
     return may(asked, ACTIONS.get(asked.get("acc", "")))
+
+
+DOORS = {
+    "broker/mosquitto/user": Door("mosquitto-connect", read, connects, answer),
+    "broker/mosquitto/acl": Door("mosquitto-may", read, acl, answer),
+}

@@ -45,7 +45,7 @@ def redis() -> Iterator[str]:
 @pytest.fixture
 def stack(postgresql: str, redis: str, tmp_path: Path) -> Iterator[Stack]:
     port, secret = str(parts.free_port()), secrets.token_hex(16)
-    with rabbitmq(tmp_path, f"127.0.0.1:{port}", secret) as broker:
+    with rabbitmq(tmp_path, f"127.0.0.1:{port}", secret, parts.free_port()) as broker:
         urls = {
             "DATABASE_URL": postgresql,
             "REDIS_URL": redis,

@@ -154,7 +154,8 @@ def assert_configured(machine: Machine) -> None:
     """RabbitMQ knows whom to ask, and by which secret; the proxy knows the variables that it is given."""
     (secret,) = re.findall(r"BROKER_AUTH_SECRET=(\w+)", (machine.at / ".env").read_text())
     configuration = (machine.folder / "rabbitmq" / "rabbitmq.conf").read_text()
-    known = rabbitmq.configuration_of("0.0.0.0:1883", f"127.0.0.1:{machine.web}", secret)  # to which tests start one
+    site, amqp = f"127.0.0.1:{machine.web}", "127.0.0.1:5672"
+    known = rabbitmq.configuration_of("0.0.0.0:1883", site, secret, amqp=amqp)  # to which tests start one
     variables = (machine.folder / "default" / "haproxy").read_text()
     preset = set(
         re.findall(r"presetenv (\w+)|defined\((\w+)\)", (machine.folder / "haproxy" / "haproxy.cfg").read_text())

@@ -3,55 +3,73 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import amqp
 import pytest
 from django.utils import timezone
 
 from devices import credentials, locks
+from devices.broker.queue_watch import queue_name
 from devices.models import Credential
 from devices.mqtt.consumer import Consumer
+from tests.builders import make_device
+from tests.mqtt import fleet as fleets
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog
+from tests.mqtt.fleet import ready
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
-from tests.mqtt.rabbitmq import rabbitmq
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from paho.mqtt.client import MQTTMessageInfo
     from pytest_django import Settings
-    from pytest_django.live_server_helper import LiveServer
 
     from devices.models import Device
     from devices.mqtt.messages import Message
     from tests.conftest import World
+    from tests.mqtt.fleet import Fleet
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.faults,
+    pytest.mark.slow,
+    pytest.mark.postgres,
+]
 
-SECRET = "broker-secret"
+
+@pytest.fixture(scope="module")
+def fleet(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One for all tests, since the node takes ten seconds to start."""
+    with fleets.fleet(tmp_path_factory.mktemp("fleet")) as it:
+        yield it
 
 
 @pytest.fixture
-def port(tmp_path: Path, live_server: LiveServer, settings: Settings) -> Iterator[int]:
-    settings.BROKER_AUTH_SECRET = SECRET
-    with rabbitmq(tmp_path, live_server.url.removeprefix("http://"), SECRET) as node:
-        settings.MQTT_URL = f"mqtt://site:site-secret@127.0.0.1:{node.port}"
-        yield node.port
+def port(fleet: Fleet, settings: Settings) -> int:
+    settings.MQTT_URL = fleet.site_url
+    return fleet.port
 
 
 @pytest.fixture
-def stored(port: int) -> Iterator[list[Message]]:
+def stored(port: int, fleet: Fleet) -> Iterator[list[Message]]:
     messages: list[Message] = []
-    consumer = Consumer(messages.extend, client_id="handover-consumer", clock=timezone.now)
+    with consuming(fleet, messages):
+        yield messages
+
+
+@contextmanager
+def consuming(fleet: Fleet, into: list[Message]) -> Iterator[None]:
+    consumer = Consumer(into.extend, client_id="handover-consumer", clock=timezone.now)
     consumer.start()
-    eventually(consumer.is_subscribed)
-    yield messages
+    eventually(fleet.is_ready)
+    yield
     consumer.stop()
 
 
-def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) -> None:
-    """One test, since the node takes ten seconds to start."""
+def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
     issued, foreign = (credentials.issue(device=device, by=None) for device in (world.placed, world.foreign))
     own, other = world.placed.device_id, world.foreign.device_id
 
@@ -66,7 +84,7 @@ def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) ->
     eventually(lambda: [(message.device_id, message.payload) for message in stored] == [(own, b"1"), (own, b"2")])
 
     assert device.subscribe(f"devices/{own}/command") == "Granted QoS 1"
-    site = Gateway(port, "publisher", "site", "site-secret")
+    site = Gateway(fleet.broker.port, "publisher", "site", "site-secret")
     assert site.connect() == ACCEPTED
     assert site.publish(f"devices/{own}/command", "restart")
     eventually(lambda: device.received == [(f"devices/{own}/command", b"restart", False)])
@@ -125,7 +143,7 @@ def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) ->
 
     credentials.revoke(credential=Credential.objects.get(access_key=foreign.access_key), by=world.owner)
     locks.lock(device=world.placed, by=world.owner)
-    time.sleep(4.1)  # the time that the broker may believe the site's last answer
+    time.sleep(5)  # the time that the broker and the gate may believe the last answer
     assert not victim.publish(f"devices/{other}/state", "revoked")
     assert not device.publish(f"devices/{own}/state", "locked")
     for of, ended in ((world.foreign, foreign), (world.placed, issued), (world.waiting, former)):
@@ -133,3 +151,80 @@ def test_a_device_on_rabbitmq(world: World, port: int, stored: list[Message]) ->
     assert rotated.publish(f"devices/{third}/state", "after")
     eventually(lambda: stored[-1].payload == b"after")
     assert not {b"revoked", b"locked"} & {message.payload for message in stored}
+
+
+class Faithful:
+    """Devices that report five times a second, and take a refusal for final."""
+
+    def __init__(self, gateways: list[Gateway]) -> None:
+        self.gateways = gateways
+        self._reports: list[MQTTMessageInfo] = []
+
+    def report_for(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for each in self.gateways:
+                assert not each.lost.is_set(), each.client_id
+                self._reports.append(each.client.publish(f"devices/{each.client_id}/state", '{"data": {"rpm": 1}}', 1))
+            time.sleep(0.2)
+
+    def all_acknowledged(self) -> bool:
+        return all(report.is_published() for report in self._reports)
+
+
+def test_a_fleet_lives_through_gates_that_end_and_a_database_that_is_away(
+    world: World, fleet: Fleet, port: int, stored: list[Message]
+) -> None:
+    devices = (world.placed, world.foreign, world.waiting)
+    members = [gateway(port, device, credentials.issue(device=device, by=None)) for device in devices]
+    assert [member.connect() for member in members] == [ACCEPTED] * 3
+    spare = make_device(world.placed.version)
+    late = credentials.issue(device=spare, by=None)
+    those = Faithful(members)
+    those.report_for(0.5)
+
+    first, second = fleet.gates
+    first.kill()
+    those.report_for(4.5)  # longer than the broker remembers an answer
+    second.kill()
+    asks = gateway(port, spare, late)
+    asks.knock()
+    first.start()
+    second.start()
+    assert asks.told(30) in ("", ACCEPTED)
+    asks.leave()
+    those.report_for(0.5)
+    eventually(fleet.is_ready)
+
+    fleet.database.kill()
+    eventually(lambda: not fleet.is_ready())
+    kept_out = gateway(port, spare, late)
+    kept_out.knock()
+    those.report_for(5)
+    assert kept_out.told() == ""
+    fleet.database.start()
+    eventually(fleet.is_ready)
+    assert gateway(port, spare, late).connect() == ACCEPTED
+    those.report_for(0.5)
+    eventually(those.all_acknowledged)
+    eventually(lambda: len({message.device_id for message in stored}) == 3)
+
+
+def test_no_device_is_in_while_the_broker_would_drop_what_it_reports(world: World, fleet: Fleet, port: int) -> None:
+    """As with another volume, a session that expired, another client id."""
+    with consuming(fleet, []):
+        device = gateway(port, world.placed, credentials.issue(device=world.placed, by=None))
+        assert device.connect() == ACCEPTED
+    with amqp.Connection(f"127.0.0.1:{fleet.amqp}", userid="site", password="site-secret") as connection:
+        connection.channel().queue_delete(queue_name())
+    eventually(lambda: ready(fleet.gates[0].port) == "the consumer's queue is missing")
+    until = time.monotonic() + 8
+    while device.publish(f"devices/{world.placed.device_id}/state", "1"):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    eventually(lambda: device.connect() == "")  # the broker may remember for 4 s that it let the device in
+    stored: list[Message] = []
+    with consuming(fleet, stored):
+        assert device.connect() == ACCEPTED
+        assert device.publish(f"devices/{world.placed.device_id}/state", "2")
+        eventually(lambda: b"2" in [message.payload for message in stored])

@@ -41,11 +41,18 @@ class Gateway:
 
     def connect(self) -> str:
         """What the broker answered; "" if it hung up."""
+        self.knock()
+        return self.told()
+
+    def knock(self) -> None:
         self.answer = ""
         self.lost.clear()
         self.client.connect("127.0.0.1", self._port, 30)
         self.client.loop_start()
-        eventually(lambda: self.answer or self.lost.is_set())
+
+    def told(self, seconds: float = 10.0) -> str:
+        """What the broker answered since `knock`; "" if it hung up."""
+        eventually(lambda: self.answer or self.lost.is_set(), seconds)
         return self.answer
 
     def publish(self, topic: str, payload: str | bytes = '{"data": {"rpm": 1}}', **options: Any) -> bool:

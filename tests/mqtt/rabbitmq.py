@@ -21,14 +21,14 @@ NEWER = ("anonymous_login_user", "mqtt.max_packet_size", "mqtt.max_session_expir
 
 
 @contextmanager
-def rabbitmq(folder: Path, site: str, secret: str) -> Iterator[Process]:
-    """`site` is the site's host:port; the process's port is the MQTT one."""
+def rabbitmq(folder: Path, asks: str, secret: str, amqp: int) -> Iterator[Process]:
+    """It asks at host:port; the process's port is the MQTT one."""
     parts.needs("rabbitmq")
     epmd = shutil.which("epmd")
     assert epmd is not None
     names, port = parts.free_port(), parts.free_port()
     configuration = folder / "rabbitmq.conf"
-    configuration.write_text(configuration_of(f"127.0.0.1:{port}", site, secret))
+    configuration.write_text(configuration_of(f"127.0.0.1:{port}", asks, secret, amqp=f"127.0.0.1:{amqp}"))
     with ExitStack() as stack:
         env = {**os.environ, "ERL_EPMD_PORT": str(names), "ERL_EPMD_ADDRESS": "127.0.0.1", "HOME": str(folder)}
         stack.enter_context(running(Process([epmd, "-port", str(names), "-address", "127.0.0.1"], names, env)))
@@ -45,12 +45,12 @@ def _kill(script: Process, pid: Path) -> None:
     script.kill()
 
 
-def configuration_of(listener: str, site: str, secret: str) -> str:
+def configuration_of(listener: str, asks: str, secret: str, *, amqp: str) -> str:
     """Return docker/rabbitmq's in the words of Debian's 3.10."""
     text = (DOCKER / "rabbitmq.conf").read_text()
     lines = [line for line in text.splitlines() if not line.startswith(NEWER)]
     text = "\n".join([*lines, "mqtt.allow_anonymous = false", "mqtt.subscription_ttl = 604800000", ""])
-    text = text.replace("0.0.0.0:1883", listener).replace("web:8000", site)
+    text = text.replace("0.0.0.0:1883", listener).replace("0.0.0.0:5672", amqp).replace("front:8010", asks)
     return text.replace("$(BROKER_AUTH_SECRET)", secret)
 
 

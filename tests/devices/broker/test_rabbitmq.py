@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., str]
 
 SECRET = "broker-secret"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +39,8 @@ def basic(secret: str, user: str = "rabbitmq") -> str:
 def ask(client: Client) -> Ask:
     def post(what: str, **fields: str) -> str:
         fields = {key.replace("__", "."): value for key, value in fields.items()}
-        response = client.post(reverse(f"devices:rabbitmq-{what}"), fields, headers={"Authorization": basic(SECRET)})
+        headers = {"Authorization": basic(SECRET)}
+        response = client.post(reverse(f"devices:rabbitmq-{what}"), urlencode(fields), FORM, headers=headers)
         assert response.status_code == 200
         assert response["Content-Type"] == "text/plain"
         return response.content.decode()
