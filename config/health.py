@@ -7,11 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from devices.broker import sessions
 from devices.mqtt import client, heartbeat
 
 if TYPE_CHECKING:
@@ -50,11 +51,21 @@ def _consumer() -> bool:
     return heartbeat.hears(beat) and not (beat and beat.get("rival"))
 
 
+def _session() -> bool:
+    try:
+        return sessions.lost_at() is None
+    except Error:  # which `database` tells
+        return True
+    finally:
+        connection.close()
+
+
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": _database,
     "redis": _redis,
     "broker": _broker,
     "consumer": _consumer,
+    "session": _session,
 }
 
 

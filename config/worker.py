@@ -24,6 +24,7 @@ from django.db import (
 
 from config.ingest import ingest
 from devices import limited
+from devices.broker import sessions
 from devices.mqtt.consumer import Consumer
 
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ TEMPORARY = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 
 def make_consumer() -> Consumer:
     return Consumer(
-        handle, client_id=settings.MQTT_CLIENT_ID, clock=database_now, temporary=TEMPORARY, tell=limited.note
+        handle,
+        client_id=settings.MQTT_CLIENT_ID,
+        clock=database_now,
+        temporary=TEMPORARY,
+        tell=limited.note,
+        on_session=sessions.note,
     )
 
 

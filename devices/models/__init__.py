@@ -1,6 +1,7 @@
 """What: the registry of devices, what they are, whose they are, and what happened to them."""
 
 from devices.models.action import Action, ActionQuerySet, Touched, TouchedQuerySet
+from devices.models.broker_session import BrokerSession
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
@@ -17,6 +18,7 @@ __all__ = [
     "ActionQuerySet",
     "Assignment",
     "Attribute",
+    "BrokerSession",
     "Connection",
     "Credential",
     "CredentialQuerySet",

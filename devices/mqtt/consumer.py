@@ -47,6 +47,7 @@ class Consumer:
         url: str = "",
         temporary: tuple[type[Exception], ...] = (),
         tell: Callable[[Mapping[str, Limited]], None] = lambda _: None,
+        on_session: Callable[[bool], None] = lambda _: None,
     ) -> None:
         """`handle` returns once a batch is durable. What it raises of `temporary` is tried again for ever.
 
@@ -54,6 +55,8 @@ class Consumer:
         sent too much; if it raises, it is told again.
         """
         self._handle = handle
+        self._on_session = on_session
+        self._session: bool | None = None
         self._temporary = temporary
         self._tell = tell
         self._tell_at = 0.0
@@ -107,6 +110,7 @@ class Consumer:
             log.error("the broker refuses the consumer: %s", code)
             return
         log.info("connected, session %s", "resumed" if flags.session_present else "new")
+        self._session = bool(self._session is not False and flags.session_present)
         client.subscribe([(topic, 1) for topic in (*topics.ALL_STATES, topics.FENCE)])
 
     def _on_disconnect(self, _: Client, __: Any, ___: Any, code: ReasonCode, *____: Any) -> None:
@@ -250,7 +254,20 @@ class Consumer:
             with self._arrived:
                 self._intake.not_told(limited)
 
+    def _tell_of_session(self) -> None:
+        """Whether the broker had kept it, told again until somebody has taken it: a new one may mean lost reports."""
+        told = self._session
+        if told is None:
+            return
+        try:
+            self._on_session(told)
+        except self._temporary as error:
+            log.warning("not told yet that the session is %s: %s", "resumed" if told else "new", error)
+        else:
+            self._session = None if self._session is told else self._session
+
     def _beat(self) -> None:
+        self._tell_of_session()
         if self._heartbeat.due() and self.is_subscribed():
             facts = {"failing": self._failing, "queued": len(self._intake), "behind": round(self.behind(), 1)}
             self._heartbeat.beat(connected=True, **facts, counts=dict(counts))
