@@ -109,6 +109,7 @@ def test_a_download_goes_on_with_what_its_reader_may_have_then(
         canary = builders.make_group(world.tekton, "Canary")
         assert canary.path == site.path
         builders.make_device(world.version, group=canary, by=world.owner, name="Canary device")
+        connection.close()  # this thread's
 
     async def read() -> str:
         client = AsyncClient()
