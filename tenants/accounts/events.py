@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models.functions import Now
 
-from tenants.accounts import mails
+from tenants.accounts import known_devices, mails
 from tenants.models import AccountEvent
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def device_name(agent: str) -> str:
 def _is_new(user: User) -> bool:
     """Whether there were sign-ins lately, but none with such a device from such a network."""
     request = context.request
-    if request is None:
+    if request is None or known_devices.find(request, user.email):
         return False
     lately = AccountEvent.objects.of(user).filter(kind=Kind.SIGNED_IN, at__gt=Now() - KNOWN_FOR)
     known = list(lately.values_list("device", "address")[:LOOKED_AT])
