@@ -263,6 +263,9 @@ def main() -> None:
         "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3",
         "REDIS_URL": store.url,
         "STATIC_ROOT": str(folder / "static"),
+        # All of them are one person's; without bounds it would be told to close all but a few.
+        "STREAMS_PERSON": str(options.streams),
+        "STREAMS_ORGANISATION": str(options.streams),
     }
     try:
         run(options, dict(os.environ))

@@ -12,6 +12,7 @@ from asgiref.sync import async_to_sync
 from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.timezone import now
 
 from devices import actions, credentials
@@ -211,7 +212,7 @@ def test_many_devices_are_left_to_a_worker(client: Client, world: World, monkeyp
     page = client.get(action.get_absolute_url()).content.decode()
     assert "Waiting for a worker" in page
     assert ">0 of 3<" in page
-    assert "sse-connect" in page
+    assert f'data-live="{reverse("devices:action-stream", kwargs={"key": action.key})}"' in page
     assert client.post(f"{action.get_absolute_url()}cancel/").status_code == 302
     assert "Cancelled" in client.get(action.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
 

@@ -166,8 +166,10 @@ def names(client: Client, url: str) -> list[list[str]]:
 
 
 def test_pages_neither_repeat_nor_skip(admin: Client, world: World) -> None:
-    for name in ("B", "B", "A", "C\u202e\t", "", "Ü"):
+    for name in ("B", "B", "A", "", "Ü"):
         builders.make_device(world.version, name=name or "B")
+    older = builders.make_device(world.version, name="C")  # from before there was a rule for names
+    Device.objects.filter(pk=older.pk).update(name="C\u202e\t")
     expected = list(Device.objects.visible_to(world.owner).order_by("name", "pk").values_list("name", flat=True))
     pages = names(admin, f"{DEVICES}?limit=2")
     assert [name for page in pages for name in page] == expected
