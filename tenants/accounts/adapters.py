@@ -99,7 +99,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def set_password(self, user: User, password: str) -> None:
         """By the person alone: signed in, or with a mailed link."""
-        own = self.request.user == user
+        own = self.request is not None and self.request.user == user
         with transaction.atomic():
             events.record(Kind.PASSWORD_CHANGED if own else Kind.PASSWORD_RESET, user=user, mail=True)
             people.end_sessions(user=user, by=user)

@@ -165,7 +165,7 @@ def test_message_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(
     consumer = start()
     sink.open.clear()
     send(device, "1")
-    eventually(lambda: consumer._connection == 0 and not consumer._intake)
+    eventually(lambda: consumer._connection == 1 and not consumer._intake)
     broker.stop()
     broker.start()
     eventually(lambda: consumer.is_subscribed() and consumer._intake, 15)
