@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from devices import streams
 from devices.models import Device, RecipeVersion
 from devices.mqtt import state
 from lib import background
@@ -14,6 +16,8 @@ from tenants.models import Group, Organisation, Role, User
 from tests import builders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_django.fixtures import Settings
 
 
@@ -62,6 +66,15 @@ def _quiet_sessions(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "run", lambda do: do())
+
+
+@pytest.fixture(autouse=True)
+def _streams_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process keeps them, and they their connections to the database, which the next test may not have."""
+    threads = ThreadPoolExecutor(streams.CHECKS)
+    monkeypatch.setattr(streams, "_checks", threads)
+    yield
+    threads.shutdown(cancel_futures=True)
 
 
 @pytest.fixture
