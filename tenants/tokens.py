@@ -18,12 +18,12 @@ from django.utils import timezone
 
 from tenants import changes, names
 from tenants.accounts import events
-from tenants.models import AccountEvent, ApiToken, Role, User
+from tenants.models import AccountEvent, ApiToken, Group, Membership, Role, User
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tenants.models import Group
+    from django.db.models import QuerySet
 
 PREFIX = "hdo_"  # lets scanners for leaked secrets recognise one
 SHOWN = 10
@@ -40,12 +40,13 @@ class Made(NamedTuple):
 
 def create(*, by: User, name: str, group: Group, role: int, expires_at: datetime | None = None) -> Made:
     """A token for oneself; the secret is in nothing but the answer."""
-    if by.organisation is None or not by.may(Role(role), str(group.path)):
-        raise ValidationError("A token can't do more than you may.")
     name = names.one_line(name, "name")
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
-        _hold(by)
+        group = _hold(group)
+        _hold_person(by)
+        if by.organisation is None or not anew(by).may(Role(role), group.path):
+            raise ValidationError("A token can't do more than you may.")
         token = ApiToken.objects.create(
             user=by,
             organisation=by.organisation,
@@ -74,13 +75,24 @@ def revoke(*, token: ApiToken, by: User) -> bool:
 def revoke_all(*, user: User, by: User | None) -> None:
     """Revoke what acts for somebody who is signed out everywhere."""
     with transaction.atomic():
-        standing = ApiToken.objects.filter(user=user, revoked_at=None).select_related("group")
-        rows = list(standing.select_for_update(of=("self",), no_key=True).order_by("pk"))
-        standing.filter(pk__in=[token.pk for token in rows]).update(revoked_at=Now())
-        for token in rows:
-            _record(token, by, f"API token {token.name} of {user} revoked: they were signed out everywhere")
-        if rows:
-            _tell(user, by, [token.name for token in rows])
+        _end(_standing(ApiToken.objects.filter(user=user)), by, "they were signed out everywhere")
+
+
+def revoke_out_of_reach(*, moved: Group, by: User | None) -> None:
+    """Revoke what a move took out of the reach of its person's roles, or moving back would give power to it again."""
+    with transaction.atomic():
+        rows = _standing(ApiToken.objects.filter(group__path__startswith=moved.path))
+        held = Membership.objects.filter(user__in={token.user_id for token in rows})
+        roles = list(held.values_list("user", "role", "group__path"))
+        lost = [
+            token
+            for token in rows
+            if not any(
+                user == token.user_id and role >= token.role and token.group.path.startswith(path)
+                for user, role, path in roles
+            )
+        ]
+        _end(lost, by, f"{moved} moved out of their reach")
 
 
 def find(secret: str) -> ApiToken | None:
@@ -113,7 +125,31 @@ def used(token: ApiToken) -> None:
     ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=Now())
 
 
-def _hold(user: User) -> None:
+def _standing(scope: QuerySet[ApiToken]) -> list[ApiToken]:
+    """Those that are not revoked, locked until the transaction ends."""
+    rows = scope.filter(revoked_at=None).select_related("group", "user")
+    return list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+
+
+def _end(rows: list[ApiToken], by: User | None, why: str) -> None:
+    ApiToken.objects.filter(pk__in=[token.pk for token in rows]).update(revoked_at=Now())
+    ended: dict[User, list[str]] = {}
+    for token in rows:
+        _record(token, by, f"API token {token.name} of {token.user} revoked: {why}")
+        ended.setdefault(token.user, []).append(token.name)
+    for user, called in ended.items():
+        _tell(user, by, called)
+
+
+def _hold(group: Group) -> Group:
+    """The group as it is now; whoever moves it waits."""
+    current: Group | None = Group.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
+    if current is None:
+        raise ValidationError("This group is no longer there.")
+    return current
+
+
+def _hold_person(user: User) -> None:
     """Let whoever signs the person out everywhere wait; refuse if that has happened since they were asked."""
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk, epoch=user.epoch, is_active=True)
     if not current.exists():

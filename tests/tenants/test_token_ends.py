@@ -13,12 +13,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from tenants import invitations, people, tokens
-from tenants.models import ApiToken, Change, Role
+from tenants import groups, invitations, people, tokens
+from tenants.models import AccountEvent, ApiToken, Change, Group, Membership, Role, User
+from tests import builders
 from tests.builders import PASSWORD
+from tests.devices.api import Program
 
 if TYPE_CHECKING:
-    from tenants.models import User
     from tests.conftest import World
 
 ME = "/api/v1/me/"
@@ -116,6 +117,55 @@ def test_a_new_role_ends_none(world: World) -> None:
     invitation = invitations.prepare(email=world.technician.email, group=world.tekton, role=Role.VIEWER, by=world.owner)
     invitations.accept(invitation=invitation.invitation, user=world.technician)
     assert tokens.find(made.secret)
+
+
+def works(secret: str) -> bool:
+    return Client().get(ME, headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+
+
+def test_a_move_out_of_reach_ends_what_it_took_along_and_moving_back_brings_nothing_back(world: World) -> None:
+    Membership.objects.create(user=world.viewer, group=world.anaheim, role=Role.VIEWER)
+    world.viewer.memberships.filter(group=world.sadler).update(role=Role.TECHNICIAN)
+    person, both = world.technician, User.objects.get(pk=world.viewer.pk)
+    for_it, lesser, whole, own, more = (
+        tokens.create(by=by, name=name, group=group, role=role).secret
+        for by, name, group, role in (
+            (person, "For it", world.anaheim, Role.TECHNICIAN),
+            (person, "Lesser", world.region, Role.VIEWER),
+            (person, "Whole", world.sadler, Role.TECHNICIAN),
+            (both, "Own", world.anaheim, Role.VIEWER),
+            (both, "More", world.anaheim, Role.TECHNICIAN),
+        )
+    )
+    everything = [for_it, lesser, whole, own, more]
+    owner = Program(world.owner)
+    above = builders.make_group(world.sadler, "Elsewhere in it")
+    assert owner.post(f"groups/{world.region.pk}/move/", {"parent": above.pk}).status_code == 200
+    assert [works(secret) for secret in everything] == [True] * 5
+    for to in (world.tekton, world.sadler):
+        assert owner.post(f"groups/{world.region.pk}/move/", {"parent": to.pk}).status_code == 200
+        assert [works(secret) for secret in everything] == [False, False, True, True, False]
+    told = Change.objects.filter(what__endswith="revoked: Los Angeles moved out of their reach")
+    assert sorted(row.what.split()[2] for row in told) == ["For", "Lesser", "More"]
+    events = AccountEvent.objects.filter(kind=AccountEvent.Kind.TOKENS_REVOKED, unsent=True).order_by("user_id")
+    assert [(event.user, event.data["tokens"]) for event in events] == [
+        (person, ["For it", "Lesser"]),
+        (both, ["More"]),
+    ]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_token_for_a_group_that_went_meanwhile_is_none(world: World, gone: bool) -> None:
+    leaf = builders.make_group(world.region, "Leaf")
+    user, seen = User.objects.get(pk=world.technician.pk), Group.objects.get(pk=leaf.pk)
+    assert user.may(Role.TECHNICIAN, seen.path)
+    if gone:
+        groups.delete(group=leaf)
+    else:
+        groups.move(group=leaf, to=world.tekton)
+    with pytest.raises(ValidationError, match="no longer there" if gone else "more than you may"):
+        tokens.create(by=user, name="Script", group=seen, role=Role.VIEWER)
+    assert not ApiToken.objects.exists()
 
 
 def test_a_token_made_from_an_ended_session_is_none(world: World) -> None:
