@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPException, SMTPNotSupportedError, SMTPRecipientsRefused
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 100
 GIVES_UP_AFTER = timedelta(days=1)
+FOR_GOOD = 500  # https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
 SUBJECTS = {
     AccountEvent.Kind.SIGNED_IN: "A new device signed in to your account",
@@ -35,29 +36,42 @@ def configured() -> bool:
 
 
 def send_due() -> int:
-    """Send what waits, each by one worker; how many left. A server that takes none is asked again later, for a day."""
+    """Send what waits, each by one worker; how many left.
+
+    A server that is away is asked again later, for a day; so is one that refuses a mail for now, and one refused for
+    good is given up. Nobody else waits behind either.
+    """
     sent = 0
     for event in AccountEvent.objects.filter(unsent=True).select_related("user").order_by("pk")[:AT_ONCE]:
         mine = AccountEvent.objects.filter(pk=event.pk, unsent=True)
         if mine.update(unsent=False) != 1:
             continue
-        if not _send(event):
-            lately = AccountEvent.objects.filter(pk=event.pk, at__gt=Now() - GIVES_UP_AFTER)
-            lately.update(unsent=True)
-            break
-        sent += 1
+        try:
+            _send(event)
+            sent += 1
+        except (OSError, SMTPException, ValueError) as error:
+            log.warning("account mail %s not sent: %s", event.pk, type(error).__name__)
+            code = _refusal(error)
+            if code is None or code < FOR_GOOD:
+                AccountEvent.objects.filter(pk=event.pk, at__gt=Now() - GIVES_UP_AFTER).update(unsent=True)
+            if code is None:
+                break
     return sent
 
 
-def _send(event: AccountEvent) -> bool:
+def _refusal(error: Exception) -> int | None:
+    """The server's code for this one mail; none if it is about the server itself."""
+    if isinstance(error, SMTPRecipientsRefused):
+        return int(next(iter(error.recipients.values()))[0])
+    if isinstance(error, SMTPDataError):
+        return int(error.smtp_code)
+    return FOR_GOOD if isinstance(error, (SMTPNotSupportedError, ValueError)) else None
+
+
+def _send(event: AccountEvent) -> None:
     if event.user is None:
-        return True
+        return
     subject = SUBJECTS[AccountEvent.Kind(event.kind)]
     site = next(iter(settings.SITE_URLS), "").rstrip("/")
     text = render_to_string("tenants/email/account.txt", {"event": event, "subject": subject, "site": site})
-    try:
-        EmailMessage(subject, text, to=[event.user.email]).send()
-    except (OSError, SMTPException, ValueError) as error:
-        log.warning("account mail %s not sent: %s", event.pk, type(error).__name__)
-        return False
-    return True
+    EmailMessage(subject, text, to=[event.user.email]).send()

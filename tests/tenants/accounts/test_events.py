@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
+from django.core.mail import EmailMessage
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
@@ -22,7 +23,6 @@ from tests.builders import PASSWORD
 from tests.tenants.accounts.test_signing_in import activate, sign_in
 
 if TYPE_CHECKING:
-    from django.core.mail import EmailMessage
     from pytest_django.fixtures import Settings
 
     from tenants.models import User
@@ -184,6 +184,26 @@ def test_a_mail_server_that_is_away_is_asked_again(world: World, mailoutbox: lis
     with patch("django.core.mail.EmailMessage.send", side_effect=OSError):
         mails.send_due()
     assert not AccountEvent.objects.filter(unsent=True).exists()
+
+
+@pytest.mark.parametrize(("code", "waits"), [(550, False), (450, True)])
+@pytest.mark.parametrize("by_data", [False, True])
+def test_nobody_waits_behind_an_address_that_is_refused(
+    world: World, mailoutbox: list[EmailMessage], code: int, waits: bool, by_data: bool
+) -> None:
+    for user in (world.viewer, world.technician):
+        events.record(Kind.PASSWORD_CHANGED, user=user, mail=True)
+    send = EmailMessage.send
+
+    def sending(message: EmailMessage) -> int:
+        if message.to == [world.technician.email]:
+            return send(message)
+        raise SMTPDataError(code, b"no") if by_data else SMTPRecipientsRefused({world.viewer.email: (code, b"no")})
+
+    with patch.object(EmailMessage, "send", sending):
+        assert mails.send_due() == 1
+    assert [mail.to for mail in mailoutbox] == [[world.technician.email]]
+    assert [event.user for event in AccountEvent.objects.filter(unsent=True)] == [world.viewer] * waits
 
 
 def test_without_a_mail_server_nothing_waits(world: World, settings: Settings) -> None:
