@@ -175,7 +175,8 @@ def _refuse_flood(scope: InvitationQuerySet, group: Group, by: User | None) -> N
     if sent < half:
         return
     mine = lately.filter(by=by).count() if by else 0
-    tenants = lately.filter(group__path__startswith=group.path[: 2 * Group.steplen]).count()
+    tenant = group.path[: 2 * Group.steplen]
+    tenants = (lately.filter(group=group) if group.is_root() else lately.filter(group__path__startswith=tenant)).count()
     if mine >= half:
         raise _flood("You", half)
     if group.depth > 1 and tenants >= half:

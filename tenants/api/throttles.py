@@ -40,15 +40,15 @@ class Shares(BaseThrottle):
         span = settings.API_LIMIT_SECONDS
         window, passed = divmod(int(time.time()), span)
         self.left = span - passed
-        below, is_allowed, told = 0, True, []
+        own, is_allowed, told = 0, True, []
         for share in _shares(request, request.user):
             count = _count(f"api-limit:{share.name}:{share.who}:{window}", span * 2)
             if share.name in OWN:
                 told.append((share.name, share.quota, max(0, share.quota - count), self.left))
-            if count > share.quota and (share.name in OWN or below > share.quota // FLOOR):
+                own = count
+            if count > share.quota and (share.name in OWN or own > share.quota // FLOOR):
                 is_allowed = False
                 break
-            below = count
         sent: Any = request._request
         sent.limits = told
         return is_allowed

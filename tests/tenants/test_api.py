@@ -306,6 +306,8 @@ def test_nobody_closes_the_door_for_others(world: World, settings: Settings) -> 
     assert [owner().status_code for _ in range(20)].count(200) == 5  # the organisation's last
     assert theirs().status_code == 200
     assert asker(world.stranger, world.other.root)().status_code == 200
+    calm = builders.make_user("calm@sadler.example", world.region, Role.VIEWER)  # of the very tenant that took all
+    assert [asker(calm, world.region)().status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_nobody_is_refused_while_redis_is_away(

@@ -318,6 +318,12 @@ def test_people_and_groups_have_their_share_of_an_hour(client: Client, world: Wo
         invitations.prepare(email=f"n{number}@third.example", group=third, role=Role.VIEWER, by=None)
     with pytest.raises(ValidationError, match="Your organisation sent 20"):
         invitations.prepare(email="n3@third.example", group=third, role=Role.VIEWER, by=None)
+    for number in range(2):  # to the whole organisation's own people too
+        invitations.prepare(
+            email=f"n{number}@kanarra.example", group=world.kanarra.root, role=Role.VIEWER, by=world.owner
+        )
+    with pytest.raises(ValidationError, match="Your organisation sent 20"):
+        invitations.prepare(email="n3@kanarra.example", group=world.kanarra.root, role=Role.VIEWER, by=world.owner)
     Invitation.objects.update(created_at=Now() - timedelta(minutes=61))
     assert send(client, world).status_code == 302
 
