@@ -26,8 +26,8 @@ class Turns:
             self._free -= 1
             return self._ender()
         mine = self._queues.setdefault(who, deque())
-        if len(mine) >= self._waiting:
-            mine.popleft().set_result(False)
+        if len(mine) >= self._waiting and not (oldest := mine.popleft()).done():
+            oldest.set_result(False)
         asked = asyncio.get_running_loop().create_future()
         mine.append(asked)
         try:

@@ -145,3 +145,19 @@ def test_who_asks_seldom_is_not_behind_who_asks_often() -> None:
         return order
 
     assert asyncio.run(scene()) == ["often refused"] * 2 + ["often", "often", "seldom", "often", "often"]
+
+
+def test_one_who_leaves_while_a_newer_one_comes_spoils_nothing() -> None:
+    async def scene() -> bool:
+        turns = Turns(1, waiting=1)
+        end = await turns.take("other")
+        leaving = asyncio.create_task(turns.take("one"))
+        await asyncio.sleep(0)
+        newer = asyncio.create_task(turns.take("one"))  # comes first, and takes the place of the one that is leaving
+        leaving.cancel()
+        await asyncio.sleep(0)
+        assert end is not None
+        end()
+        return await newer is not None
+
+    assert asyncio.run(scene())
