@@ -47,6 +47,12 @@ class Process:
             self._running = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log)
         eventually(lambda: not self.port or listens(self.port), seconds)
 
+    @property
+    def threads(self) -> int:
+        """How many the process has (Linux)."""
+        assert self._running is not None
+        return len(list(Path(f"/proc/{self._running.pid}/task").iterdir()))
+
     def is_up(self) -> bool:
         return self._running is not None and self._running.poll() is None
 
