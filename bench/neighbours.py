@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 GREEDY, SMALL = "admin@other.example", "admin@kanarra.example"
 FACTOR, MARGIN_MS, IMPORT_MARGIN_MS, MOST_MB = 2.0, 100.0, 2000.0, 400
 SETTLE_SECONDS = 2.0
+ITS_ADDRESS = "127.0.0.2"  # the sender's: neighbours share no address
 IMPORTS, LARGE = 6, 100_000
 
 
@@ -152,7 +153,7 @@ def silent(target: Target, count: Counter, stopped: Event) -> None:
     with ExitStack() as held:
         while not stopped.is_set():
             with suppress(OSError):
-                held.enter_context(socket.create_connection(("127.0.0.1", target.port), timeout=5))
+                held.enter_context(_connected(target.port))
                 count.value += 1
             if count.value % 2000 == 0:
                 held.pop_all().close()
@@ -250,7 +251,7 @@ NO_SINK = ("imports", "flood")  # what they cost is done by the site's own worke
 
 
 def _connected(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=20)
+    return socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(ITS_ADDRESS, 0))
 
 
 def _at_once(number: int, do: Callable[[], None]) -> None:
@@ -276,7 +277,7 @@ def _uploading(target: Target, count: Counter, stopped: Event, path: str, name: 
 
 
 def _ask(target: Target, method: str, path: str, body: bytes = b"", kind: str = "") -> None:
-    client = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
+    client = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60, source_address=(ITS_ADDRESS, 0))
     with suppress(OSError, http.client.HTTPException):
         client.request(method, path, body, {"Cookie": target.cookie, **({"Content-Type": kind} if kind else {})})
         client.getresponse().read()

@@ -1,8 +1,10 @@
-"""Django, with static files served beside it; live streams are opened in turn, and open keep no thread."""
+"""Django, with static files served beside it; requests are answered in turn, and open streams keep no thread."""
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from typing import Any
 
 from config import environment
@@ -22,47 +24,45 @@ from django.core.handlers.asgi import ASGIHandler
 from django.urls import Resolver404, resolve
 
 from config import connections, limits
+from config.queueing import Queueing
 from config.static import StaticFiles
-from lib.turns import Turns
 from tenants import downloads
 
-GATES = 4  # streams that are being opened at once
-BUSY = [(b"retry-after", b"5"), (b"cache-control", b"no-store"), (b"content-length", b"0")]
+SWITCH_SECONDS = 0.0005  # a page's thread asks the database thirty times, and after each waits for its turn to compute
 
 connections.raise_descriptors()
+sys.setswitchinterval(SWITCH_SECONDS)
 
 
 class Handler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._static = StaticFiles()
-        self._gates = Turns(GATES, waiting=settings.STREAMS_PERSON)
+        self._queueing = Queueing()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":
-            app = self._long_lived if _is_long_lived(scope["path"]) else super().__call__
-            await limits.bounded(app, scope, receive, _letting_go(send))
+            await limits.bounded(self._app(scope["path"]), scope, receive, _letting_go(send))
         else:
             await super().__call__(scope, receive, send)
 
-    async def _long_lived(self, scope: Any, receive: Any, send: Any) -> None:
-        """In turn by sessions until it is open: whoever opens very many does not hold up the others."""
-        end = await self._gates.take(_session(scope))
-        if end is None:
-            await send({"type": "http.response.start", "status": 429, "headers": BUSY})
-            await send({"type": "http.response.body", "body": b""})
-            return
-
-        async def opened(message: Any) -> None:
-            end()
-            await send(message)
-
+    def _app(self, path: str) -> Any:
+        """By how the view is marked (devices.streams.long_lived, lib.turns.out_of_turn)."""
         try:
-            await super().__call__(scope, receive, opened)
-        finally:
-            end()
+            view = resolve(path).func
+        except Resolver404:
+            return self._ordinary
+        if getattr(view, "long_lived", False):
+            return self._long_lived
+        return super().__call__ if getattr(view, "out_of_turn", False) else self._ordinary
+
+    async def _ordinary(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._queueing.answer(super().__call__, scope, receive, send)
+
+    async def _long_lived(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._queueing.answer(super().__call__, scope, receive, send, is_stream=True)
 
 
 def _letting_go(send: Any) -> Any:
@@ -76,18 +76,6 @@ def _letting_go(send: Any) -> Any:
     return sending
 
 
-def _session(scope: Any) -> bytes:
-    cookies = dict(scope["headers"]).get(b"cookie", b"")
-    name = settings.SESSION_COOKIE_NAME.encode() + b"="
-    return next((each for each in cookies.replace(b" ", b"").split(b";") if each.startswith(name)), b"")
-
-
-def _is_long_lived(path: str) -> bool:
-    """Whether the view is marked so (devices.streams.long_lived)."""
-    try:
-        return getattr(resolve(path).func, "long_lived", False)
-    except Resolver404:
-        return False
-
-
 application = Handler()
+gc.collect()
+gc.freeze()  # what is there for good is not looked through again

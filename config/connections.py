@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import resource
+import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -23,6 +25,8 @@ DESCRIPTORS = 65_536
 ENOUGH_DESCRIPTORS = 8_192  # for 5,000 streams and what a site needs besides
 OWN_DESCRIPTORS = 256  # of it for the database, Redis, files; of few, a quarter
 PATIENCE = 6  # times HEAD_SECONDS for a reader who does not read
+CONNECTS_AT_ONCE = 5  # seconds' worth of new connections that an address may have saved up
+ADDRESSES = 10_000  # that are remembered
 
 
 def raise_descriptors() -> None:
@@ -45,9 +49,27 @@ def most_connections() -> int:
     return descriptors() - min(OWN_DESCRIPTORS, descriptors() // 4)
 
 
+class Connects:
+    """How many new connections each address has opened lately. Of a proxy's it is the proxy that knows."""
+
+    def __init__(self) -> None:
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def admits(self, address: str) -> bool:
+        rate: float = settings.CONNECTS_ADDRESS
+        now = time.monotonic()
+        left, at = self._left.pop(address, (CONNECTS_AT_ONCE * rate, now))
+        left = min(left + (now - at) * rate, CONNECTS_AT_ONCE * rate)
+        self._left[address] = (max(left - 1, 0), now)
+        if len(self._left) > ADDRESSES:
+            self._left.popitem(last=False)
+        return left >= 1
+
+
 class Connection(HttpToolsProtocol):
     """Uvicorn's, with limits on what comes before a request is one."""
 
+    _connects = Connects()
     _silent: ClassVar[dict[Connection, None]] = {}  # those that asked nothing that is not answered, oldest first
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -55,8 +77,14 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._bytes = self._body = 0
+        self._is_taken = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        peer = transport.get_extra_info("peername")
+        if peer and not settings.BEHIND_PROXY and not self._connects.admits(peer[0]):
+            transport.abort()
+            return
+        self._is_taken = True
         super().connection_made(transport)
         self._wait()
         if len(self.connections) > most_connections():
@@ -65,11 +93,15 @@ class Connection(HttpToolsProtocol):
             oldest._forget()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self._is_taken:
+            return
         self._forget()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_taken:
+            return
         self._bytes += len(data)
         super().data_received(data)  # which ends the time limit of kept-alive connections
         if self._timer is None and self in self._silent:

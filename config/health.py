@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from devices.broker import sessions
 from devices.mqtt import client, heartbeat
+from lib.turns import out_of_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,7 @@ def _passed(answer: Future[bool]) -> bool:
     return answer.done() and not answer.cancelled() and answer.exception() is None and answer.result()
 
 
+@out_of_turn
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -17,6 +18,7 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
 from config import uploads
+from lib.places import Bound, Place, Places
 from tenants.api.problems import CONTENT_TYPE, KINDS, problem
 
 if TYPE_CHECKING:
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
 
 LINGER_SECONDS = 20.0  # in which the rest is thrown away: a browser reads no answer before it has sent all
 STRANGERS_LINGER_SECONDS = 2.0
+LINGER_RATE = 16 << 20  # bytes a second: what only comes to be thrown away has no hurry
 STRANGERS_REST = 4 << 20
+STRANGERS_LINGER_RATE = 3 << 20
+LINGERING_ADDRESS, LINGERING = 4, 16  # strangers' at once; the others' connections are closed with the answer
 
+RETRY_SECONDS = 5
 HEADERS = {
     "cache-control": "no-store",
     "connection": "close",
@@ -123,23 +129,44 @@ class Body:
             detail = f"{KINDS[why.slug].meaning} At most {most} are taken here." if why.slug == "too-large" else ""
             await _send(send, status, CONTENT_TYPE, json.dumps(problem(why.slug, detail)))
             return
-        facts = {"most": most, "is_known": self._is_known, "is_upload": self._is_known and uploads.is_one(self._scope)}
-        await _send(send, status, "text/html; charset=utf-8", render_to_string(why.template, facts))
+        is_upload = self._is_known and uploads.is_one(self._scope)
+        await _send(send, status, "text/html; charset=utf-8", _page(why.template, most, self._is_known, is_upload))
 
     @property
     def _is_known(self) -> bool:
         return self._sender is not None and self._sender.user is not None
 
     async def _throw_rest_away(self) -> None:
-        left = uploads.largest() if self._is_known else STRANGERS_REST
         if b"expect" in dict(self._scope["headers"]) and not self._size:
             return  # it waits to be asked for the body
+        if self._is_known:
+            await self._throw_away(uploads.largest(), LINGER_SECONDS, LINGER_RATE)
+            return
+        address = (self._scope.get("client") or ("",))[0]
+        place = _lingering.take(Bound("address", address, LINGERING_ADDRESS), Bound("process", None, LINGERING))
+        if isinstance(place, Place):
+            try:
+                await self._throw_away(STRANGERS_REST, STRANGERS_LINGER_SECONDS, STRANGERS_LINGER_RATE)
+            finally:
+                place.end()
+
+    async def _throw_away(self, left: int, within: float, rate: int) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_SECONDS if self._is_known else STRANGERS_LINGER_SECONDS):
+            async with asyncio.timeout(within):
                 while left > 0 and not self._is_whole:
                     message = await self._receive()
-                    left -= len(message.get("body", b"")) + 1
+                    size = len(message.get("body", b"")) + 1
+                    left -= size
                     self._is_whole = not message.get("more_body", False)
+                    await asyncio.sleep(size / rate)
+
+
+_lingering = Places()
+
+
+@lru_cache(maxsize=32)
+def _page(template: str, most: str, is_known: bool, is_upload: bool) -> str:
+    return render_to_string(template, {"most": most, "is_known": is_known, "is_upload": is_upload})
 
 
 async def _asked(scope: dict[str, Any]) -> uploads.Sender:
@@ -150,6 +177,8 @@ async def _asked(scope: dict[str, Any]) -> uploads.Sender:
 async def _send(send: Send, status: int, kind: str, text: str) -> None:
     body = text.encode()
     headers = {**HEADERS, "content-type": kind, "content-length": str(len(body))}
+    if status == 429:
+        headers["retry-after"] = str(RETRY_SECONDS)
     named = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": named})
     await send({"type": "http.response.body", "body": body})

@@ -211,6 +211,11 @@ ONLINE_SECONDS = env.int("ONLINE_SECONDS", default=60)
 """A device heard within this many seconds, and not seen to leave since, is online."""
 STREAM_HEARTBEAT_SECONDS = env.float("STREAM_HEARTBEAT_SECONDS", default=4.0)
 """How often an open live stream re-checks that its user still may (bar: 5 s)."""
+CONNECTS_ADDRESS = env.float("CONNECTS_ADDRESS", default=100.0)
+"""New connections a second of one address that a process takes for long; for a moment five times as many."""
+REQUESTS_PERSON = env.int("REQUESTS_PERSON", default=4)
+REQUESTS_ADDRESS = env.int("REQUESTS_ADDRESS", default=12)
+"""Requests that one process has begun for a session or token, and for an address; the others wait in turn."""
 STREAMS_PERSON = env.int("STREAMS_PERSON", default=6)
 STREAMS_ORGANISATION = env.int("STREAMS_ORGANISATION", default=30)
 STREAMS_PROCESS = env.int("STREAMS_PROCESS", default=5_000)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+
+View = TypeVar("View", bound="Callable[..., object]")
 
 
 class Turns:
@@ -66,3 +68,9 @@ class Turns:
             mine.remove(asked)
             if not mine:
                 del self._queues[who]
+
+
+def out_of_turn(view: View) -> View:
+    """Mark a view that waits for nobody's turn: what machines ask, who have few and quick questions."""
+    view.out_of_turn = True  # type: ignore[attr-defined]
+    return view

@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from devices.broker.authorization import decide
 from devices.broker.doors import is_broker
+from lib.turns import out_of_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def view(door: Door) -> Callable[[HttpRequest], HttpResponse]:
+    @out_of_turn
     @csrf_exempt
     def answered(request: HttpRequest) -> HttpResponse:
         if request.method != "POST" or not is_broker(request.headers.get("Authorization", "")):

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as site
 from django.test import Client
 
-from config import uploads
+from config import limits, uploads
 from config.asgi import application
 from tenants import tokens
 from tenants.models import Role
@@ -141,3 +141,27 @@ def test_uploads_at_once_are_counted(world: World, settings: Settings) -> None:
     going.end()
     for _ in range(3):
         assert Answer(PAGE, 110 * KB, cookie(world.owner)).status == 403
+
+
+def test_of_strangers_few_are_listened_to_once_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> list[int]:
+        read = [0] * 7
+
+        async def one(n: int) -> None:
+            async def receive() -> dict[str, Any]:
+                read[n] += 1
+                return {"type": "http.request", "body": b"x" * 100 * KB, "more_body": True}
+
+            async def send(_: dict[str, Any]) -> None: ...
+
+            headers = [(b"host", b"testserver"), (b"content-length", b"%d" % (100 * MB))]
+            scope = {"type": "http", "method": "POST", "path": "/x/", "headers": headers, "query_string": b""}
+            await application({**scope, "client": (f"192.0.2.{n // 6}", 1)}, receive, send)
+
+        await asyncio.gather(*map(one, range(7)))
+        return read
+
+    monkeypatch.setattr(limits, "STRANGERS_LINGER_SECONDS", 0.3)
+    read = asyncio.run(scene())
+    assert [bool(each) for each in read] == [True] * 4 + [False] * 2 + [True]
+    assert max(read) < 20, "as slowly as that rate has it"

@@ -75,6 +75,22 @@ def test_silent_ones_make_room_and_go(site: Process) -> None:
         assert time.monotonic() - began < 5
 
 
+def test_an_address_that_connects_without_end_is_not_heard(site: Process) -> None:
+    begun = time.monotonic()
+    with ExitStack() as held:
+        for _ in range(700):
+            one = held.enter_context(socket.socket())
+            one.bind(("127.0.0.2", 0))
+            one.settimeout(10)
+            with suppress(ConnectionError):
+                one.connect(("127.0.0.1", site.port))
+        assert time.monotonic() - begun < 2, "too slow to say anything"
+        with suppress(ConnectionError):
+            one.sendall(b"GET /offline/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert rest_of(one) == 0
+    assert answers(site)
+
+
 def test_who_goes_on_slowly_with_a_head_is_not_waited_for(site: Process) -> None:
     client = connect(site, b"GET / HTTP/1.1\r\nHost: x\r\n")
     assert is_cut(client, b"X-More: 1\r\n", times=100, pause=0.05)
