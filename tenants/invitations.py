@@ -65,6 +65,7 @@ def prepare(*, email: str, group: Group, role: Role, by: User | None) -> Prepare
     email, token = email.strip().lower(), secrets.token_urlsafe(32)
     with transaction.atomic():
         organisation = people.lock(group.root_path)
+        _refuse_archived(group)
         _refuse_flood(organisation.invitations.all(), group, by)
         organisation.invitations.waiting().filter(group=group, email=email).update(withdrawn_at=Now())
         invitation = Invitation.objects.create(
@@ -163,6 +164,11 @@ def _may_still(invitation: Invitation) -> bool:
     if by is None:
         return True
     return by.organisation_id == invitation.organisation_id and by.may(Role.ADMIN, invitation.group.path)
+
+
+def _refuse_archived(group: Group) -> None:
+    if Group.objects.filter(pk=group.pk, archived_at__isnull=False).exists():
+        raise ValidationError(f"{group} is archived. Take it out of the archive first.")
 
 
 def _refuse_flood(scope: InvitationQuerySet, group: Group, by: User | None) -> None:

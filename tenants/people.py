@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from tenants import changes, tokens
 from tenants.accounts import events
-from tenants.models import AccountEvent, Group, Membership, Organisation, Role, User
+from tenants.models import AccountEvent, Group, Invitation, Membership, Organisation, Role, User
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -31,7 +32,7 @@ def change_role(*, membership: Membership, role: Role, by: User) -> None:
         lock(group.root_path)
         if Membership.objects.filter(pk=membership.pk, role=before).update(role=role) != 1:
             raise Stale
-        _settle(user, group, lost=role < before, by=by)
+        _settle(user, group, lost=role < before, by=by, left=role)
         what = f"{user} became {role.label} of {group}, was {before.label}"
         changes.record(group=group, by=by, what=what, user=user.pk, role=[before.label, role.label])
 
@@ -99,13 +100,30 @@ def lock(path: str) -> Organisation:
     return Organisation.objects.select_for_update(no_key=True, of=("self",)).defer("logo").get(root__path=path)
 
 
-def _settle(user: User, group: Group, *, lost: bool, by: User) -> None:
-    """After a right was changed: refuse if that leaves nobody in charge; end what the lost right kept open."""
+def _settle(user: User, group: Group, *, lost: bool, by: User, left: int = 0) -> None:
+    """After a right was changed, to the role that is `left`: refuse if that leaves nobody in charge; end what the lost
+    right kept open, and what would give it back."""
     if not lost:
         return
     if group.is_root() and not admins(group.path).exists():
         raise ValidationError(LAST)
     end_sessions(user=user, by=by)
+    _withdraw(user, group, by=by, left=left)
+
+
+def _withdraw(user: User, group: Group, *, by: User, left: int) -> None:
+    """End the invitations into the group, and below it, that would make more of the person than is left, and those that
+    they sent and may not send any more: a later role must not bring them back."""
+    path = Group.objects.values_list("path", flat=True).get(pk=group.pk)
+    now = User.objects.get(pk=user.pk)
+    theirs = Invitation.objects.waiting().filter(Q(email=user.email) | Q(by=user), group__path__startswith=path)
+    for invitation in theirs.select_related("group"):
+        to_them = invitation.email == user.email and invitation.role > left
+        by_them = invitation.by_id == user.pk and not now.may(Role.ADMIN, invitation.group.path)
+        if to_them or by_them:
+            Invitation.objects.filter(pk=invitation.pk).update(withdrawn_at=Now())
+            what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
+            changes.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
 
 
 def _root(user: User) -> Group:

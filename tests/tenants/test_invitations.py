@@ -19,11 +19,14 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
-from tenants import invitations, people
+from tenants import groups, invitations, people
 from tenants.models import Change, Group, Invitation, Membership, Role, User
 from tests.builders import PASSWORD, make_group, make_user
+from tests.devices.api import Program
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_django.fixtures import Settings
 
     from tests.conftest import World
@@ -390,3 +393,62 @@ def test_of_many_at_once_one_accepts(world: World) -> None:
         thread.join(30)
     assert sorted(said) == ["joined", *["refused"] * 5]
     assert User.objects.filter(email=EMAIL).count() == 1
+
+
+def lowered(world: World) -> None:
+    Membership.objects.filter(user=world.technician).update(role=Role.ADMIN)
+    membership = Membership.objects.get(user=world.technician)
+    people.change_role(membership=membership, role=Role.TECHNICIAN, by=world.owner)
+
+
+def removed(world: World) -> None:
+    people.remove(membership=Membership.objects.get(user=world.technician), by=world.owner)
+
+
+def disabled(world: World) -> None:
+    people.set_active(user=world.technician, active=False, by=world.owner)
+    people.set_active(user=User.objects.get(pk=world.technician.pk), active=True, by=world.owner)
+
+
+def expelled(world: World) -> None:
+    people.expel(user=world.technician, by=world.owner)
+
+
+@pytest.mark.parametrize("lose", [lowered, removed, disabled, expelled])
+def test_who_loses_a_role_is_not_let_in_again_by_an_old_link(world: World, lose: Callable[[World], None]) -> None:
+    """Nor does what they sent work again, once they are made admin anew."""
+    Membership.objects.filter(user=world.technician).update(role=Role.ADMIN)
+    invite(world, world.technician.email, world.region, Role.ADMIN)
+    own = invitations.prepare(email=EMAIL, group=world.region, role=Role.ADMIN, by=world.technician)
+    others = invitations.prepare(email="else@sadler.example", group=world.region, role=Role.VIEWER, by=world.admin)
+    path = link()
+    lose(world)
+    User.objects.filter(pk=world.technician.pk).update(organisation=world.kanarra)
+    Membership.objects.update_or_create(user=world.technician, group=world.sadler, defaults={"role": Role.ADMIN})
+    client = Client()
+    client.force_login(User.objects.get(pk=world.technician.pk))
+    assert GONE in open_link(client, path).content.decode()
+    assert invitations.find(own.invitation.token_hash) is None
+    assert invitations.find(others.invitation.token_hash)
+    told = Change.objects.visible_to(world.admin).filter(what__contains="withdrawn")
+    assert sorted(row.what.split()[2] for row in told) == sorted([EMAIL, world.technician.email])
+
+
+def test_an_invitation_to_less_than_what_is_left_stays(world: World) -> None:
+    waiting = invite(world, world.technician.email, world.region, Role.TECHNICIAN)
+    lowered(world)
+    assert invitations.find(waiting.token_hash)
+
+
+def test_nobody_is_invited_to_an_archived_group(client: Client, world: World) -> None:
+    """By page and API, anew and again."""
+    group = make_group(world.sadler, "Closed")
+    waiting = invite(world, group=group)
+    groups.archive(group=group, by=world.owner)
+    answer = send(client, world, group, email="else@sadler.example")
+    assert (answer.status_code, "is archived" in answer.content.decode()) == (409, True)
+    client.post("/people/invite/again/", {"invitation": str(waiting.pk)})
+    api = Program(world.admin)
+    assert api.post("invitations/", {"email": EMAIL, "group": group.pk, "role": "viewer"}).status_code == 400
+    assert api.post(f"invitations/{waiting.pk}/again/").status_code == 400
+    assert list(Invitation.objects.values_list("pk", flat=True)) == [waiting.pk]
