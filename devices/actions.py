@@ -15,7 +15,7 @@ from devices import assignments, deliveries, jobs, live, presence, queue, sealin
 from devices.effects import EFFECTS, Batch
 from devices.models import Action, Device, Event, Touched
 from devices.verdicts import CHANGE, NOT_YOURS, Params
-from tenants.models import Group, User
+from tenants.models import ApiToken, Group, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -66,8 +66,9 @@ def start(
     return action
 
 
-def undo(*, action: Action, by: User) -> Action:
-    """A new action that brings back what `action` changed. Raises Changed if that is not possible (any more)."""
+def undo(*, action: Action, by: User, token: ApiToken | None = None) -> Action:
+    """A new action that brings back what `action` changed, as far as `by` may then, or with `token` this one. Raises
+    Changed if that is not possible (any more)."""
     with transaction.atomic():
         locked = Action.objects.select_for_update(of=("self",), no_key=True).filter(pk=action.pk)
         if not locked.exists() or not Action.objects.undoable().filter(pk=action.pk).exists():
@@ -77,7 +78,7 @@ def undo(*, action: Action, by: User) -> Action:
             by=by,
             kind=action.kind,
             params=action.params,
-            selection={"undo": str(action.key)},
+            selection={"undo": str(action.key)} | ({"token": token.pk} if token else {}),
             undo_of=action,
             total=action.changed,
             held_until=jobs.held(),
@@ -199,10 +200,16 @@ def _undone(action: Action, keys: list[int]) -> list[Touched]:
 
 
 def _actor(action: Action) -> User:
-    """With the roles of this moment; nobody manages anything in the name of somebody who is gone."""
+    """With the roles of this moment, and no more than the token with which it was begun, if that was a narrow one;
+    nobody manages anything in the name of somebody who is gone."""
     user = User.objects.filter(pk=action.by_id).first() if action.by_id else None
     if user is None:
         raise Impossible("Whoever started it is no longer here.")
+    if "token" in action.selection:
+        token = ApiToken.objects.live().select_related("group").filter(pk=action.selection["token"], user=user).first()
+        if token is None:
+            raise Impossible("The token with which this was begun has ended.")
+        user.grants = token.narrow(user.grants)
     return user
 
 

@@ -219,7 +219,7 @@ class ActionUndo(ActionView):
     def post(self, request: Request, key: UUID) -> Response:
         """A new action, that brings back each device which is still as the first one left it."""
         try:
-            back = actions.undo(action=self.one(key), by=self.user)
+            back = actions.undo(action=self.one(key), by=self.user, token=chosen.narrow(request, self.user))
         except actions.Changed:
             raise Conflict("This can't be undone (any more): see `undoable`.") from None
         return self.begun(back)

@@ -9,13 +9,17 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices import actions, credentials
+from devices import actions, assignments, credentials, tasks
 from devices.models import Action, Device, Event
+from tenants import tokens
 from tests import builders
 from tests.devices.api import Program, body, kind, places
 from tests.devices.doing import started
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenants.models import Group
     from tests.conftest import World
 
 
@@ -176,3 +180,39 @@ def test_a_list_costs_the_same_however_long(address: str, admin: Program, world:
         admin.post(address, sent)
     assert len(admin.get(address).json()["results"]) == 5
     assert queries() == few
+
+
+def test_a_worker_does_no_more_than_the_token_may(
+    world: World, second: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its person manages both devices all the while."""
+    monkeypatch.setattr(actions, "AT_ONCE", 0)
+    narrow = Program(world.admin, world.region)
+
+    def left_to_a_worker(answer: Any, meanwhile: Callable[[], object]) -> Action:
+        action = Action.objects.get(key=answer.json()["key"])
+        meanwhile()
+        tasks.run_action(action.pk)
+        action.refresh_from_db()
+        return action
+
+    def move(to: Group) -> None:
+        assignments.assign(
+            device=Device.objects.get(pk=world.placed.pk), group=to, name="x", model=None, by=world.owner
+        )
+
+    assert second.group
+    away, back = second.group, world.anaheim
+    lock = {"kind": "lock", "filter": {}}
+    done = left_to_a_worker(narrow.post("actions/", lock), lambda: move(away))
+    assert (done.state, done.total, done.changed) == ("done", 1, 0)
+    move(back)
+    done = left_to_a_worker(narrow.post("actions/", lock), lambda: None)
+    assert done.changed == 1
+    undone = left_to_a_worker(narrow.post(f"actions/{done.key}/undo/"), lambda: move(away))
+    assert (undone.state, undone.changed) == ("done", 0)
+    move(back)
+    made = narrow.post("actions/", {"kind": "unlock", "filter": {}})
+    ended = left_to_a_worker(made, lambda: tokens.revoke_all(user=world.admin, by=None))
+    assert (ended.state, ended.changed) == ("failed", 0)
+    assert "token" in ended.cause
