@@ -43,7 +43,7 @@ class Watch:
     def __init__(self, *, users: QuerySet[User], device_id: int) -> None:
         """`users` is the one who looks, while their sign-in stands."""
         self._device_id = device_id
-        memberships = Membership.objects.filter(user__in=users).order_by("pk")
+        memberships = Membership.objects.in_force().filter(user__in=users).order_by("pk")
         self._memberships = Statement(memberships.values_list("role", "group__path"))
         self._grants: list[Row] = []
         self._visible: Statement | None = None

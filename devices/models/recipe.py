@@ -19,8 +19,10 @@ ATTRIBUTE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}\Z"
 
 class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):
     def visible_to(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
-        """The table of the user's organisation."""
-        return self.filter(organisation=user.organisation_id) if isinstance(user, User) else self.none()
+        """The table of the organisation in which the user has any role."""
+        if not isinstance(user, User) or not user.reach():
+            return self.none()
+        return self.filter(organisation=user.organisation_id)
 
     def manageable_by(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
         """The table of the organisation whose admin the user is."""

@@ -84,9 +84,7 @@ class User(AbstractBaseUser):
         """
         if not self.is_active:
             return []
-        factor = Authenticator.objects.filter(user=OuterRef("user"), type=Authenticator.Type.TOTP)
-        enough = Q(user__organisation__require_two_factor=False) | Exists(factor)
-        return list(self.memberships.filter(enough).values_list("role", "group__path"))
+        return list(self.memberships.in_force().values_list("role", "group__path"))
 
     @property
     def lacks_second_factor(self) -> bool:
@@ -107,6 +105,11 @@ class User(AbstractBaseUser):
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
+    def in_force(self) -> MembershipQuerySet:
+        """Without those of people who lack the second factor that their organisation asks for."""
+        factor = Authenticator.objects.filter(user=OuterRef("user"), type=Authenticator.Type.TOTP)
+        return self.filter(Q(user__organisation__require_two_factor=False) | Exists(factor))
+
     def manageable_by(self, user: User | AnonymousUser) -> MembershipQuerySet:
         if not isinstance(user, User):
             return self.none()

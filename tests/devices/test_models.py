@@ -12,6 +12,7 @@ from django.urls import reverse
 from devices.forms.filter import DeviceFilter
 from devices.models import DeviceModel, Event
 from provisioning.forms import PlaceForm
+from tenants.models import Organisation
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -131,3 +132,14 @@ def test_a_reload_after_a_post_leads_back(owner: Client, world: World) -> None:
         answer = owner.get(reverse(f"devices:{name}", kwargs={"pk": used(world).pk}))
         assert answer.status_code == 302
         assert owner.get(answer["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("lacks", ["role", "second factor"])
+def test_who_reaches_nothing_sees_no_models(client: Client, world: World, lacks: str) -> None:
+    if lacks == "role":
+        world.viewer.memberships.all().delete()
+    else:
+        Organisation.objects.update(require_two_factor=True)
+    client.force_login(world.viewer)
+    assert client.get("/api/v1/models/").json()["results"] == []
+    assert client.get(f"/api/v1/models/{used(world).pk}/").status_code == 404

@@ -20,7 +20,7 @@ from django.urls import reverse
 from devices import assignments, live, presence
 from telemetry.watch import Watch
 from tenants import groups, people
-from tenants.models import Membership, Role, User
+from tenants.models import Membership, Organisation, Role, User
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
@@ -121,6 +121,10 @@ def lose_account(world: World) -> None:
     User.objects.filter(pk=world.viewer.pk).update(is_active=False)
 
 
+def lack_second_factor(world: World) -> None:
+    Organisation.objects.update(require_two_factor=True)
+
+
 def lose_device(world: World) -> None:
     assignments.assign(device=world.placed, group=world.boise, name="Moved", model=None, by=world.owner)
 
@@ -152,6 +156,7 @@ def change_password(world: World) -> None:
 LOSSES = [
     lose_role,
     lose_account,
+    lack_second_factor,
     lose_device,
     lose_row,
     lose_membership,
