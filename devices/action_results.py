@@ -9,7 +9,7 @@ from django.db import transaction
 from devices import credentials, deliveries, sealing
 from devices.models import Credential, Device, Touched
 from devices.verdicts import CHANGE
-from tenants import downloads
+from tenants import downloads, tokens
 from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
@@ -56,12 +56,16 @@ def take(*, action: Action, by: User) -> bytes:
 
 
 async def lines(action: Action, key: bytes, user: User) -> AsyncIterator[bytes]:
-    """The devices that `user` manages, and the secrets that still are theirs; else why not."""
+    """The devices that `user` manages when their turn comes, and the secrets that still are theirs; else why not."""
     yield written([COLUMNS])
-    chunks = _chunks(_kept(action, user))
-    nobody: list[Device] = []
-    while devices := await downloads.step(next, chunks, nobody):
+    last = 0
+    while devices := await downloads.step(_following, action, user, last):
         yield written(await downloads.step(_rows, devices, key))
+        last = devices[-1].pk
+
+
+def _following(action: Action, user: User, last: int) -> list[Device]:
+    return next(_chunks(_kept(action, tokens.anew(user)), last), [])
 
 
 def _changed(action: Action) -> TouchedQuerySet:
@@ -72,8 +76,7 @@ def _kept(action: Action, user: User) -> TouchedQuerySet:
     return _changed(action).filter(device__in=Device.objects.manageable_by(user))
 
 
-def _chunks(touched: TouchedQuerySet) -> Iterator[list[Device]]:
-    last = 0
+def _chunks(touched: TouchedQuerySet, last: int = 0) -> Iterator[list[Device]]:
     rows = touched.select_related("device").order_by("device_id")
     while found := [each.device for each in rows.filter(device__gt=last)[:CHUNK]]:
         yield found

@@ -6,7 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from devices import positions
-from tenants import downloads
+from devices.models import Device
+from telemetry.models import Report
+from telemetry.series import Span
+from tenants import downloads, tokens
 from tenants.spreadsheet import Plain, written
 
 if TYPE_CHECKING:
@@ -15,25 +18,29 @@ if TYPE_CHECKING:
 
     from devices.models import Attribute
     from devices.mqtt.messages import Value
-    from telemetry.models import ReportQuerySet
-    from telemetry.series import Span
+    from tenants.models import User
 
     Row = tuple[datetime, dict[str, Value]]
 
 CHUNK = 2_000
 
 
-async def lines(scope: ReportQuerySet, attributes: Sequence[Attribute], span: Span) -> AsyncIterator[bytes]:
-    """UTF-8 with a header; times in ISO 8601, UTC, in the order of time."""
+async def lines(device: Device, user: User, attributes: Sequence[Attribute], span: Span) -> AsyncIterator[bytes]:
+    """UTF-8 with a header; times in ISO 8601, UTC, in the order of time. As long as `user` sees the device, and it is
+    where it was."""
     yield written([["Time (UTC)", *(_heading(attribute) for attribute in attributes)]])
-    within, start = scope.filter(at__lt=span.end).order_by("at"), span.start
-    while rows := await downloads.step(_chunk, within, start):
+    start = span.start
+    while rows := await downloads.step(_chunk, device, user, Span(start, span.end)):
         yield written([_time(at), *(_cell(each, data.get(each.name)) for each in attributes)] for at, data in rows)
         start = rows[-1][0] + timedelta(microseconds=1)
 
 
-def _chunk(within: ReportQuerySet, start: datetime) -> list[Row]:
-    return list(within.filter(at__gte=start).values_list("at", "data")[:CHUNK])
+def _chunk(device: Device, user: User, span: Span) -> list[Row]:
+    seen = Device.objects.visible_to(tokens.anew(user)).filter(pk=device.pk, assignment=device.assignment_id)
+    if not seen.exists():
+        return []
+    within = Report.objects.of(device).filter(at__gte=span.start, at__lt=span.end)
+    return list(within.order_by("at").values_list("at", "data")[:CHUNK])
 
 
 def _heading(attribute: Attribute) -> str:

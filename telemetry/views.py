@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
+    from tenants.access import SignedIn
     from tenants.models import User
 
 RECENT = 20
@@ -90,13 +91,13 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
 @login_required
 @require_safe
 @downloads.bounded
-def export(request: HttpRequest, serial: str) -> HttpResponse | StreamingHttpResponse:
+def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpResponse:
     device = get_device(request.user, serial)
     try:
         span = spans.parse(request.GET)
     except spans.BadInput as problem:
         return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
-    lines = csv.lines(Report.objects.of(device), state.attributes(device), span)
+    lines = csv.lines(device, request.user, state.attributes(device), span)
     disposition = content_disposition_header(as_attachment=True, filename=f"{device.serial}.csv")
     return StreamingHttpResponse(
         lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}

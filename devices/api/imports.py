@@ -219,7 +219,7 @@ class ImportProblemsFile(FileView):
     @described(TAG, "An import's problems as a file", responses=holding(CSV, "Row, column and cause of each."))
     def get(self, request: Request, key: UUID) -> HttpResponseBase:
         importing = get_import(require_owner(self.user), key)
-        return download(imports.problems_csv(importing), importing, "problems")
+        return download(imports.problems_csv(importing), importing, "problems", self.user)
 
 
 class ImportReport(FileView):
@@ -227,7 +227,7 @@ class ImportReport(FileView):
     def get(self, request: Request, key: UUID) -> HttpResponseBase:
         """Without secrets, as often as it is wanted."""
         importing = get_import(require_owner(self.user), key)
-        return download(imports.report_csv(importing), importing, "report")
+        return download(imports.report_csv(importing), importing, "report", self.user)
 
 
 class ImportResult(FileView):
@@ -245,7 +245,7 @@ class ImportResult(FileView):
             secret = deliveries.take(delivery=delivery, by=user, what=f"import {importing.key}")
         except (deliveries.Gone, sealing.Unsealable):
             raise Refusal("gone") from None
-        return download(imports.result_csv(importing, secret), importing, "result")
+        return download(imports.result_csv(importing, secret), importing, "result", user)
 
 
 def _wanted(importing: Import, given: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from devices.forms.imports import MatchForm, ReadingForm
 from devices.models import Delivery, Import
 from devices.views import outlook, watching
 from devices.views.acting import attachment
-from tenants import downloads
+from tenants import downloads, tokens
 from tenants.access import found, require_owner
 from tenants.posted import posted
 
@@ -144,7 +144,7 @@ def result(request: SignedIn, key: UUID) -> HttpResponseBase:
     except (deliveries.Gone, sealing.Unsealable):
         delivery.refresh_from_db()
         return render(request, "devices/import_gone.html", {"importing": importing, "delivery": delivery}, status=410)
-    return download(imports.result_csv(importing, secret), importing, "result")
+    return download(imports.result_csv(importing, secret), importing, "result", user)
 
 
 @require_GET
@@ -152,7 +152,7 @@ def result(request: SignedIn, key: UUID) -> HttpResponseBase:
 @downloads.bounded
 def report(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
-    return download(imports.report_csv(importing), importing, "report")
+    return download(imports.report_csv(importing), importing, "report", request.user)
 
 
 @require_GET
@@ -160,18 +160,24 @@ def report(request: SignedIn, key: UUID) -> HttpResponseBase:
 @downloads.bounded
 def problems(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
-    return download(imports.problems_csv(importing), importing, "problems")
+    return download(imports.problems_csv(importing), importing, "problems", request.user)
 
 
-def download(lines: Iterator[str], importing: Import, kind: str) -> StreamingHttpResponse:
-    answer = attachment(_encoded(lines), f"import-{str(importing.key)[:8]}-{kind}.csv")
+def download(lines: Iterator[str], importing: Import, kind: str, user: User) -> StreamingHttpResponse:
+    answer = attachment(_encoded(lines, importing, user), f"import-{str(importing.key)[:8]}-{kind}.csv")
     answer["Cache-Control"] = "no-store"
     return answer
 
 
-async def _encoded(pages: Iterator[str]) -> AsyncIterator[bytes]:
-    while page := await downloads.step(next, pages, ""):
+async def _encoded(pages: Iterator[str], importing: Import, user: User) -> AsyncIterator[bytes]:
+    while page := await downloads.step(_following, pages, importing, user):
         yield page.encode()
+
+
+def _following(pages: Iterator[str], importing: Import, user: User) -> str:
+    """Nothing more for whoever may not have it any more."""
+    mine = Import.objects.manageable_by(tokens.anew(user)).filter(pk=importing.pk)
+    return next(pages, "") if mine.exists() else ""
 
 
 @streams.long_lived
