@@ -1,7 +1,8 @@
 """CSV as spreadsheets take it without running it: the one writer of every export.
 
 A spreadsheet splits a line by its locale's separator, and quotes don't stop that where it is not ours: `"a","b;=1+1"`
-has a cell `=1+1"` where semicolons separate. So a cell is neutral also after what may separate cells or lines there.
+has a cell `=1+1"` where semicolons separate. So a cell is neutral also after what may separate cells or lines there,
+and after quotes there: what follows a quoted cell's end is still of the cell.
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FORMULA = r"=+\-@\t\r\n＝＋－＠"  # noqa: RUF001  # their wide forms too: some locales' spreadsheets take them for the same
-_BEGINNING = re.compile(rf"(\A|[;\t\r\n]) *(?=[{FORMULA}])")
+_BEGINNING = re.compile(rf"(\A|[;\t\r\n])[ \"]*(?=[{FORMULA}])")
 
 
 class Plain(str):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KEPT = {"Pump  house": "Pump house", " Pump\thouse ": "Pump house", "Pump\nhouse": "Pump house", "Pümpe 7": "Pümpe 7"}
 KEPT |= {"Pump\u2028house": "Pump house", "Pump\u00a0house\r\n": "Pump house"}
-REFUSED = ["a\x00b", "a\x07b", "a\x1bb", "a\u202eb", "a\u2066b", "a\u200bb", "a\ufeffb"]
+REFUSED = ["a\x00b", "a\x07b", "a\x1bb", "a\u202eb", "a\u2066b", "a\u200bb", "a\ufeffb", "\u3164", "a\u2800b"]
 LONE = "a\ud800b"  # in JSON and on the command line; a form can't hold it
 
 

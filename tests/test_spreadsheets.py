@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 HOSTILE = [f"a{separator}{formula}" for separator in (";", "; ", "\t", "\n", "\r\n") for formula in ("=1+1", "@A1")]
+HOSTILE += [f'a{separator}"{quotes}=1+1;b' for separator in (";", "; ", "\t", "\n") for quotes in ("", '"', ' "')]
 HOSTILE += ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", " =1+1", "＝1+1", 'a";=1+1', "a;-1;+1"]  # noqa: RUF001
 QUOTED = re.compile(r'("([^"]|"")*"(,"([^"]|"")*")*\r\n)+')
 NUMBER = re.compile(r"-?[\d.]+(e[-+]?\d+)?\"?")
