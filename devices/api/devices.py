@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import actions, assignments, credentials, edits, pages, registry, results, serials
+from devices import actions, adding, assignments, edits, pages, registry, results, serials
 from devices.access import get_device
 from devices.api import shown
 from devices.api.files import CSV, FileView, holding
 from devices.forms.filter import DeviceFilter
-from devices.models import Device, DeviceModel, Event, Recipe, RecipeVersion
+from devices.models import Device, DeviceModel, Event, Recipe
 from devices.views.acting import attachment
 from tenants import keys
 from tenants.access import require_admin, require_owner
@@ -68,7 +67,9 @@ def managed_leaves(user: User) -> GroupQuerySet:
 
 class DeviceNew(Serializer):
     recipe = Choice(offered_recipes)
-    serial = serializers.CharField(required=False, max_length=64, help_text="Without it the device gets one of ours.")
+    serial = serializers.CharField(
+        required=False, max_length=64, help_text="Of the recipe's format; without it the device gets one."
+    )
     name = OneLine(required=False, max_length=120, help_text="Without it the serial.")
 
     def validate_serial(self, serial: str) -> str:
@@ -103,13 +104,8 @@ class Devices(ApiView):
         """Makes a device from a recipe, for admins of the whole organisation. Its secret is in this answer only."""
         user = require_owner(self.user)
         given = self.read(DeviceNew)
-        issued = None
         try:
-            with transaction.atomic():
-                version = given.pop("recipe").current
-                device = registry.register(version=version, by=user, **given)
-                if version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY:
-                    issued = credentials.issue(device=device, by=user)
+            device, issued = adding.add(version=given.pop("recipe").current, by=user, **{"serial": "", **given})
         except registry.Taken:
             raise Conflict("A device with this serial is registered already.") from None
         secret = {"access_key": issued.access_key, "access_secret": issued.access_secret} if issued else None

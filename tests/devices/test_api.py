@@ -80,6 +80,7 @@ def test_a_page_costs_the_same_however_long(admin: Client, world: World) -> None
 
 
 def test_a_device_is_registered_with_its_secret(owner: Client, world: World) -> None:
+    RecipeVersion.objects.filter(pk=world.version.pk).update(identity={"kind": "opaque"})
     answer = post(owner, DEVICES, {"recipe": world.version.recipe_id, "serial": "kp-0007", "name": "Seven"})
     body = answer.json()
     assert (answer.status_code, body["serial"], body["name"], body["group"]) == (201, "KP0007", "Seven", None)
@@ -88,6 +89,14 @@ def test_a_device_is_registered_with_its_secret(owner: Client, world: World) -> 
     assert kinds(device) == ["registered", "credential-issued"]
     shown = owner.get(answer["Location"]).json()
     assert shown == {name: value for name, value in body.items() if name != "credential"}
+
+
+def test_without_a_serial_it_gets_one_of_the_recipes_format(owner: Client, world: World) -> None:
+    RecipeVersion.objects.filter(pk=world.version.pk).update(identity={"kind": "base10", "length": 9})
+    answer = post(owner, DEVICES, {"recipe": world.version.recipe_id})
+    assert (answer.status_code, len(answer.json()["serial"]), answer.json()["serial"].isdigit()) == (201, 9, True)
+    RecipeVersion.objects.filter(pk=world.version.pk).update(identity={"kind": "base10"})
+    assert post(owner, DEVICES, {"recipe": world.version.recipe_id}).status_code == 400
 
 
 def test_without_a_key_there_is_no_secret(owner: Client, world: World) -> None:
@@ -106,6 +115,7 @@ def test_what_registering_refuses(owner: Client, world: World) -> None:
         ({"recipe": retired.pk}, 400),
         ({"recipe": mine, "serial": world.placed.serial.lower()}, 409),
         ({"recipe": mine, "serial": "a/b"}, 400),
+        ({"recipe": mine, "serial": "KP-0007"}, 400),  # does not fit the recipe's format
         ({"recipe": mine, "serial": "x" * 65}, 400),
         ({"recipe": mine, "name": ""}, 400),
         ({"recipe": mine, "group": world.anaheim.pk}, 400),
