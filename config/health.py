@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WITHIN = 2.0
+FRESH_SECONDS = 1.0
 
 
 # Bounded: checks that hang fill it, and those that find no place in time count as failed too.
@@ -71,10 +74,27 @@ CHECKS: dict[str, Callable[[], bool]] = {
 
 
 def check() -> dict[str, bool]:
-    """Part -> whether it is up, known within about two seconds."""
+    """Part -> whether it is up, known within about two seconds. The parts are asked once a second at most: anybody may
+    ask here, and each asking is a connection to each of them."""
+    with _asking:
+        if time.monotonic() > _known.until:
+            _known.parts = _asked()
+            _known.until = time.monotonic() + FRESH_SECONDS
+        return _known.parts
+
+
+def _asked() -> dict[str, bool]:
     asked = {name: _pool.submit(one) for name, one in CHECKS.items()}
     wait(asked.values(), timeout=WITHIN)
     return {name: _passed(answer) for name, answer in asked.items()}
+
+
+class _Known:
+    parts: dict[str, bool]
+    until = 0.0
+
+
+_known, _asking = _Known(), threading.Lock()
 
 
 def _passed(answer: Future[bool]) -> bool:

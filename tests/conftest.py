@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from config import health
 from devices import streams
 from devices.models import Device, RecipeVersion
 from devices.mqtt import state
 from lib import background
+from lib.places import Places
+from lib.rarely import Rarely
+from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
 
@@ -22,8 +26,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_recipes() -> None:
-    state.declared.clear()  # a process never sees a version's id again, but the next test does
+def _fresh_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process never sees their ids, and those of recipes' versions, again, but the next test does."""
+    state.declared.clear()
+    monkeypatch.setattr(state, "told", Rarely())
 
 
 @dataclass
@@ -64,8 +70,19 @@ def _quiet_sessions(settings: Settings) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _health_is_asked_each_time() -> None:
+    health._known.until = 0.0
+
+
+@pytest.fixture(autouse=True)
 def _nothing_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "run", lambda do: do())
+
+
+@pytest.fixture(autouse=True)
+def _no_download_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an answer that a test did not read; the next test's people may have the same ids."""
+    monkeypatch.setattr(downloads, "going", Places())
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -31,6 +30,7 @@ from devices.mqtt import greeting, topics
 from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
 from devices.mqtt.limits import Debts
 from devices.presence import Roll
+from lib.rarely import Rarely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,6 @@ T = TypeVar("T")
 KEPT_STATES, KEPT_COMMANDS = 50_000, 100  # messages for a client that is away
 CONNECT_SECONDS = 10
 REFUSED_SUBSCRIPTION = 0x80
-MOST_REFUSALS = 10_000  # clients whose refusals are counted
 WATCH_SECONDS = 1.0
 
 
@@ -56,7 +55,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         listener = ListenerConfig(bind=f"{host}:{port}")
         super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
         self.debts = Debts()
-        self._refusals: Counter[str] = Counter()
+        self._told = Rarely()
         self._connections: dict[str | None, Connection] = {}
         self._roll: Roll | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -106,7 +105,9 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             await _refuse(writer)
             return
         if identity is None:
-            log.warning("refused %r (code %d)", (session.client_id or "")[:40], code)
+            client_id = (session.client_id or "")[:40]
+            if times := self._told.count(("connect", client_id)):
+                log.warning("refused %r (code %d, refusal %d)", client_id, code, times)
             await _refuse(writer, ConnackPacket.build(0, code).to_bytes())
             return
         await self._host(Connection(self, identity, session, reader, writer))
@@ -137,7 +138,8 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             await connection.serve()
             abrupt = False
         except Refused as refusal:
-            log.warning("%r disconnected: %s", client_id, refusal)
+            if times := self._told.count(("ended", client_id)):
+                log.warning("%r disconnected: %s (for the %d. time)", client_id, refusal, times)
         except (*ENDED, asyncio.CancelledError) as error:
             log.debug("%r ended: %r", client_id, error)
         except Exception:
@@ -182,13 +184,8 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         return granted
 
     def _note_refusal(self, client_id: str, topic: str) -> None:
-        """A line for the first, the tenth, the hundredth: nobody fills the log."""
-        if len(self._refusals) > MOST_REFUSALS:
-            self._refusals.clear()
-        self._refusals[client_id] += 1
-        if str(self._refusals[client_id]).rstrip("0") == "1":
-            number = self._refusals[client_id]
-            log.warning("%r may not subscribe to %r (refusal %d)", client_id, topic[:80], number)
+        if times := self._told.count(("subscribe", client_id)):
+            log.warning("%r may not subscribe to %r (refusal %d)", client_id, topic[:80], times)
 
     def unsubscribe(self, connection: Connection, filters: list[str]) -> None:
         for topic in filters:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from devices import positions
 from devices.models import Attribute, Device
 from devices.mqtt.messages import Report, counts
+from lib.rarely import Rarely
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +34,8 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _JSON = json.JSONDecoder(parse_constant=_no_constant)
+
+told = Rarely()
 
 declared: dict[int, dict[str, str]] = {}
 """Attribute name -> type of each recipe version seen: a version's attributes never change."""
@@ -87,7 +90,9 @@ def _report(device: Device, message: Message) -> list[Report]:
         at = _time(body.get("time"), message.received_at)
     except Refused as refusal:
         counts[str(refusal)] += 1
-        log.warning("%s message of device %s (%d bytes)", refusal, device.device_id, len(message.payload))
+        if times := told.count((device.pk, str(refusal))):
+            size = len(message.payload)
+            log.warning("%s message of device %s (%d bytes, for the %d. time)", refusal, device.device_id, size, times)
         return []
     data = _data(body["data"], declared.get(device.version_id, {}))
     if not data:

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "FRESH_SECONDS", -1.0)
 
 
 @pytest.fixture
@@ -147,3 +153,21 @@ def test_the_log_says_what_changed_and_nothing_again(
     beat(store)
     client.get("/healthz")
     assert [record.getMessage() for record in caplog.records] == ["down: consumer", "everything is up"]
+
+
+def test_many_who_ask_at_once_ask_the_parts_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may ask, and each asking of the parts is a connection to each."""
+    asked: list[int] = []
+
+    def look() -> bool:
+        asked.append(1)
+        time.sleep(0.1)
+        return True
+
+    monkeypatch.setattr(health, "FRESH_SECONDS", 30.0)
+    monkeypatch.setattr(health, "CHECKS", {"part": look})
+    with ThreadPoolExecutor(20) as threads:
+        told = list(threads.map(lambda _: health.check(), range(20)))
+    assert told == [{"part": True}] * 20
+    assert client.get("/healthz").json()["status"] == "up"
+    assert len(asked) == 1

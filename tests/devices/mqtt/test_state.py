@@ -131,8 +131,16 @@ def test_a_time_that_cannot_be(world: World, given_time: object, why: str) -> No
 def test_a_message_that_is_refused(world: World, payload: bytes, why: str, caplog: pytest.LogCaptureFixture) -> None:
     assert one(world, payload) is None
     assert counts[why] == 1
-    assert f"({len(payload)} bytes)" in caplog.text
+    assert f"({len(payload)} bytes, for the 1. time)" in caplog.text
     assert world.placed.device_id in caplog.text
+
+
+def test_nobody_fills_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A line for the first, the tenth, the hundredth, of each device and cause."""
+    for payload in (b"", b"x" * (state.MAX_BYTES + 1)):
+        for _ in range(120):
+            one(world, payload)
+    assert [record.args[3] for record in caplog.records if isinstance(record.args, tuple)] == [1, 10, 100] * 2
 
 
 @pytest.mark.parametrize(
