@@ -96,7 +96,8 @@ class CompleteWindow(ApiView):
         found = _own(self, key)
         if not isinstance(request.data, dict):
             raise ValidationError({"non_field_errors": ["Send an object with name, group and model."]})
-        form = PlaceForm(request.data, user=user, device=found.device)
+        plain = {name: value for name, value in request.data.items() if isinstance(value, str | int)}
+        form = PlaceForm(plain, user=user, device=found.device)
         if not form.is_valid():
             raise refused(form)
         try:

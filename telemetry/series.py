@@ -89,6 +89,8 @@ class Series:
 
 def read(scope: ReportQuerySet, names: Sequence[str], span: Span) -> Series:
     """Numbers reported in the span, from reports that the caller scoped: as they are if few, else in buckets."""
+    if not names:
+        return Series(0, [], {}, {}, {})
     within = scope.filter(at__gte=span.start, at__lt=span.end, data__has_any_keys=list(names))
     points = list(within.order_by("at").values_list("at", "data")[: BUCKETS + 1])
     if len(points) > BUCKETS:

@@ -102,6 +102,16 @@ def test_strange_names_are_no_server_error(technician: Client, world: World, nam
     assert technician.post(url("complete", window), body, "application/json").status_code in {200, 400}
 
 
+@pytest.mark.parametrize("data", [{"group-sought": ["x"]}, {"group": [1], "model": {}}, {"group": 10**400}, [], "x"])
+def test_what_is_no_form_is_no_server_error(
+    technician: Client, world: World, data: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where there are more groups than a list holds."""
+    monkeypatch.setattr("tenants.forms.picker.LISTED", 0)
+    answer = technician.post(url("complete", pressed_window(world)), json.dumps(data), "application/json")
+    assert answer.status_code == 400
+
+
 def test_others_windows_do_not_exist(client: Client, world: World) -> None:
     window = pressed_window(world)
     client.force_login(world.sibling)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import assignments
-from devices.models import Assignment
+from devices.models import Assignment, Attribute
 from telemetry import series
 from telemetry.models import Report
 from tests.telemetry.reports import EPOCH, ms, now, save, timed
@@ -117,6 +117,12 @@ def test_many_points_come_in_buckets(viewer: Client, world: World) -> None:
 
 def test_without_a_name_all_numbers_come(viewer: Client, world: World) -> None:
     assert set(ask(viewer, world).json()["values"]) == {"rpm", "load"}
+
+
+def test_a_device_without_numbers_has_no_series(viewer: Client, world: World) -> None:
+    Attribute.objects.filter(version=world.version, type=Attribute.Type.NUMBER).delete()
+    answer = ask(viewer, world)
+    assert (answer.status_code, answer.json()["times"], answer.json()["values"]) == (200, [], {})
 
 
 def test_from_includes_and_to_excludes(viewer: Client, world: World) -> None:
