@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
-from tenants import changes, moves, names, tokens
+from tenants import changes, moves, names, people, tokens
 from tenants.models import Change, Group, Organisation, Role
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = 
             what = f"{moving} moved out of {left}"
             changes.record(group=left, about=moving.name, by=by, what=what, moved=moving.pk)
         tokens.revoke_out_of_reach(moved=moving, by=by)
+        people.withdraw_out_of_reach(moving.path, by=by)
 
 
 def archive(*, group: Group, by: User | None = None) -> None:

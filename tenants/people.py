@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from tenants import changes, tokens
@@ -14,6 +14,8 @@ from tenants.accounts import events
 from tenants.models import AccountEvent, Group, Invitation, Membership, Organisation, Role, User
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import QuerySet
 
 LAST = "An organisation needs an admin. Make somebody else admin of the whole organisation first."
@@ -108,22 +110,30 @@ def _settle(user: User, group: Group, *, lost: bool, by: User, left: int = 0) ->
     if group.is_root() and not admins(group.path).exists():
         raise ValidationError(LAST)
     end_sessions(user=user, by=by)
-    _withdraw(user, group, by=by, left=left)
-
-
-def _withdraw(user: User, group: Group, *, by: User, left: int) -> None:
-    """End the invitations into the group, and below it, that would make more of the person than is left, and those that
-    they sent and may not send any more: a later role must not bring them back."""
     path = Group.objects.values_list("path", flat=True).get(pk=group.pk)
-    now = User.objects.get(pk=user.pk)
-    theirs = Invitation.objects.waiting().filter(Q(email=user.email) | Q(by=user), group__path__startswith=path)
-    for invitation in theirs.select_related("group"):
-        to_them = invitation.email == user.email and invitation.role > left
-        by_them = invitation.by_id == user.pk and not now.may(Role.ADMIN, invitation.group.path)
-        if to_them or by_them:
-            Invitation.objects.filter(pk=invitation.pk).update(withdrawn_at=Now())
-            what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
-            changes.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
+    to_them = Invitation.objects.waiting().filter(email=user.email, role__gt=left, group__path__startswith=path)
+    _withdraw(to_them.select_related("group"), by)
+    withdraw_out_of_reach(path, by=by, sender=user)
+
+
+def withdraw_out_of_reach(path: str, *, by: User | None, sender: User | None = None) -> None:
+    """End the invitations into the group with this path, and below it, that their sender may not send any more, all or
+    one sender's: a later role, or a move back, must not make them work again."""
+    sent = Invitation.objects.waiting().filter(group__path__startswith=path, by__isnull=False)
+    rows = list((sent.filter(by=sender) if sender else sent).select_related("group"))
+    held = Membership.objects.filter(user__in={row.by_id for row in rows}, user__is_active=True, role=Role.ADMIN)
+    managed = list(held.values_list("user", "group__path"))
+    _withdraw(
+        [row for row in rows if not any(row.by_id == user and row.group.path.startswith(top) for user, top in managed)],
+        by,
+    )
+
+
+def _withdraw(invitations: Iterable[Invitation], by: User | None) -> None:
+    for invitation in invitations:
+        Invitation.objects.filter(pk=invitation.pk).update(withdrawn_at=Now())
+        what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
+        changes.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
 
 
 def _root(user: User) -> Group:

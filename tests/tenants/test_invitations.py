@@ -452,3 +452,13 @@ def test_nobody_is_invited_to_an_archived_group(client: Client, world: World) ->
     assert api.post("invitations/", {"email": EMAIL, "group": group.pk, "role": "viewer"}).status_code == 400
     assert api.post(f"invitations/{waiting.pk}/again/").status_code == 400
     assert list(Invitation.objects.values_list("pk", flat=True)) == [waiting.pk]
+
+
+def test_a_move_out_of_the_senders_reach_ends_what_they_sent(world: World) -> None:
+    """Also if the group is moved back; what others sent stays."""
+    own = invitations.prepare(email=EMAIL, group=world.region, role=Role.VIEWER, by=world.admin)
+    others = invitations.prepare(email="else@sadler.example", group=world.region, role=Role.VIEWER, by=world.owner)
+    for to in (world.tekton, world.sadler):
+        groups.move(group=Group.objects.get(pk=world.region.pk), to=Group.objects.get(pk=to.pk), by=world.owner)
+    assert invitations.find(own.invitation.token_hash) is None
+    assert invitations.find(others.invitation.token_hash)
