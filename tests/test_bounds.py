@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
+from django.templatetags.static import static
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from devices import streams
+from config.static import StaticFiles
+from devices import live, streams
 from devices.models import Delivery
-from lib.places import Bound, Place, Places
+from lib.places import Place
 from lib.turns import Turns
 from tenants import downloads
 from tests.access.imports import importing
+from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from typing import Any
 
     from pytest_django.fixtures import Settings
 
@@ -27,7 +33,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _few(settings: Settings) -> None:
+def _few(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
     settings.STREAMS_PERSON, settings.STREAMS_ORGANISATION, settings.STREAMS_PROCESS = 2, 3, 4
     settings.STREAM_HEARTBEAT_SECONDS = 1.0
     settings.DOWNLOADS_PERSON, settings.DOWNLOADS_ORGANISATION = 1, 2
@@ -45,6 +52,12 @@ async def opened(world: World, *users: User) -> list[AsyncIterator[bytes]]:
         while b"event: alive" not in await anext(found[-1]):
             pass
     return found
+
+
+def report(world: World) -> None:
+    save(timed(world.placed, now(), rpm=7))
+    live.announce([f"device:{world.placed.device_id}"])
+    connection.close()  # this thread's
 
 
 async def said(stream: AsyncIterator[bytes]) -> str:
@@ -70,6 +83,48 @@ def test_the_oldest_stream_of_an_organisation_goes(world: World) -> None:
         return await said(first)
 
     assert asyncio.run(scene()) == "event: closed\ndata: organisation\n\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_oldest_stream_of_a_process_goes(world: World, settings: Settings) -> None:
+    settings.STREAMS_PROCESS = 2
+
+    async def scene() -> str:
+        first, *_ = await opened(world, world.viewer, world.admin, world.owner)
+        return await said(first)
+
+    assert asyncio.run(scene()) == "event: closed\ndata: process\n\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_streams_and_static_files_wait_for_nobody_elses_threads(world: World) -> None:
+    """Those of the event loop, which anything may take, are all taken."""
+    path, sent = static("vendor/htmx/htmx.min.js"), list[dict[str, Any]]()
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": []}
+
+    async def receive() -> None: ...
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def scene() -> str:
+        loop, free = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        held = loop.run_in_executor(None, free.wait, 20)
+        try:
+            async with asyncio.timeout(10):
+                (stream,) = await opened(world, world.viewer)
+                await sync_to_async(report)(world)
+                await StaticFiles()(scope, receive, send)
+                while "event: changed" not in (told := await said(stream)):
+                    pass
+                return told
+        finally:
+            free.set()
+            await held
+
+    assert "event: changed" in asyncio.run(scene())
+    assert (sent[0]["status"], len(sent[1]["body"]) > 10_000) == (200, True)
 
 
 def test_a_stream_that_is_closed_holds_no_place(world: World, client: Client) -> None:
@@ -116,12 +171,16 @@ def test_programs_are_refused_too(world: World, client: Client) -> None:
     place.end()
 
 
-def test_an_organisation_has_its_own_bound() -> None:
-    places = Places()
-    taken = [places.take(Bound("person", n, 1), Bound("organisation", "one", 2)) for n in range(3)]
-    assert [type(each) for each in taken] == [Place, Place, Bound]
-    assert places.count("organisation", "one") == 2
-    assert isinstance(places.take(Bound("person", 3, 1), Bound("organisation", "other", 2)), Place)
+def test_an_organisation_has_its_own_bound(world: World, client: Client) -> None:
+    places = [downloads.take(user) for user in (world.owner, world.admin)]
+    for user, device, status in ((world.viewer, world.placed, 429), (world.stranger, world.alien, 200)):
+        client.force_login(user)
+        answer = client.get(reverse("telemetry:export", kwargs={"serial": device.serial}))
+        assert answer.status_code == status
+    for place in places:
+        assert isinstance(place, Place)
+        place.end()
+    assert downloads.going.count("organisation", world.kanarra.pk) == 0
 
 
 def test_who_asks_seldom_is_not_behind_who_asks_often() -> None:

@@ -38,6 +38,8 @@ def test_a_page_comes_again_by_itself(browser: Client, caplog: pytest.LogCapture
     assert b'<meta http-equiv="refresh" content="5">' in answer.content
     assert b"secret-host" not in answer.content
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "devices:sheets" in caplog.text
+    assert "/labels/" not in caplog.text  # a path may be somebody's link to a new password
 
 
 @pytest.mark.usefixtures("_away")

@@ -470,6 +470,17 @@ def test_a_flood_of_refused_subscriptions_does_not_fill_the_log(world: World, ow
     ]
 
 
+def test_subscriptions_without_end_are_slowed_down(world: World, join: Join) -> None:
+    device, more = join(world.placed), 40
+    began = time.monotonic()
+    for wanted in (90, 90, 90, 30 + more):
+        device.granted.clear()
+        device.client.subscribe([(f"{number}/#", 1) for number in range(wanted)])
+        eventually(lambda: len(device.granted) == wanted)  # noqa: B023
+    assert time.monotonic() - began > more * SLOWED_SECONDS
+    assert not device.lost.is_set()
+
+
 def test_nonsense_is_hung_up_on(port: int, join: Join, world: World, site: Gateway) -> None:
     for nonsense in NONSENSE:
         with socket.create_connection(("127.0.0.1", port), timeout=15) as stranger:

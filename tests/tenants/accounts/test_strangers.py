@@ -86,7 +86,10 @@ def test_the_cookie_lets_nobody_guess_on_or_in(world: World) -> None:
     forged.cookies[known_devices.cookie()] = held.value[:-2] + "xx"
     locked_by_strangers()
     assert not sign_in(forged, address="203.0.113.9")
-    assert not sign_in(thief, email="technician@sadler.example", password="wrong")  # known for one account alone
+    other = "technician@sadler.example"
+    for number in range(6):
+        assert not sign_in(Client(), "wrong", f"203.0.113.{number}", other)
+    assert not sign_in(thief, address="203.0.113.9", email=other)  # known for one account alone
 
 
 def test_asking_for_a_reset_is_the_same_work_with_and_without_an_account(
@@ -99,6 +102,8 @@ def test_asking_for_a_reset_is_the_same_work_with_and_without_an_account(
         with django_assert_num_queries(1):
             answers.append(Client().post("/accounts/password/reset/", {"email": email}))
     assert [(each.status_code, each["Location"]) for each in answers] == [(302, "/accounts/password/reset/done/")] * 2
+    written = [[template.name for template in each.templates] for each in answers]  # type: ignore[attr-defined]
+    assert written[0] == written[1] != []
     assert (len(handed), mailoutbox) == (1, [])  # the mail server is asked after the answer
     handed[0]()
     assert [mail.to for mail in mailoutbox] == [[EMAIL]]
