@@ -112,6 +112,7 @@ def delete(*, group: Group, by: User | None = None) -> None:
         if reasons := obstacles(locked):
             raise ValidationError(reasons)
         parent, deleted = Group.objects.get_parent(locked), locked.pk
+        tokens.revoke_with(group=locked, by=by)
         Change.objects.hand_up(locked, parent)
         try:
             locked.delete()

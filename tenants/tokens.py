@@ -75,7 +75,7 @@ def revoke(*, token: ApiToken, by: User) -> bool:
 def revoke_all(*, user: User, by: User | None) -> None:
     """Revoke what acts for somebody who is signed out everywhere."""
     with transaction.atomic():
-        _end(_standing(ApiToken.objects.filter(user=user)), by, "they were signed out everywhere")
+        _end(_standing(ApiToken.objects.filter(user=user)), by, "signed out everywhere")
 
 
 def revoke_out_of_reach(*, moved: Group, by: User | None) -> None:
@@ -92,7 +92,13 @@ def revoke_out_of_reach(*, moved: Group, by: User | None) -> None:
                 for user, role, path in roles
             )
         ]
-        _end(lost, by, f"{moved} moved out of their reach")
+        _end(lost, by, f"{moved} moved out of reach")
+
+
+def revoke_with(*, group: Group, by: User | None) -> None:
+    """Revoke what acts in a group that is about to be deleted, which takes the rows along."""
+    with transaction.atomic():
+        _end(_standing(ApiToken.objects.filter(group=group)), by, f"{group} deleted")
 
 
 def find(secret: str) -> ApiToken | None:
@@ -138,7 +144,7 @@ def _end(rows: list[ApiToken], by: User | None, why: str) -> None:
         _record(token, by, f"API token {token.name} of {token.user} revoked: {why}")
         ended.setdefault(token.user, []).append(token.name)
     for user, called in ended.items():
-        _tell(user, by, called)
+        _tell(user, by, called, why)
 
 
 def _hold(group: Group) -> Group:
@@ -156,8 +162,8 @@ def _hold_person(user: User) -> None:
         raise ValidationError("You were signed out meanwhile, and no token was made. Sign in again.")
 
 
-def _tell(user: User, by: User | None, names: list[str]) -> None:
-    data = {"tokens": names, "by": "" if by == user else str(by or "the site's operator")}
+def _tell(user: User, by: User | None, names: list[str], why: str = "") -> None:
+    data = {"tokens": names, "why": why, "by": "" if by == user else str(by or "the site's operator")}
     events.record(AccountEvent.Kind.TOKENS_REVOKED, user=user, mail=True, **data)
 
 

@@ -82,6 +82,7 @@ class AccountEvent(models.Model):
     def detail(self) -> str:
         """More than the kind, in words."""
         parts = [", ".join(self.data.get("tokens", ()))]
+        parts += [self.data.get("why", "")]
         parts += [f"by {self.data['by']}"] if self.data.get("by") else []
         parts += ["a device that was not known"] if self.data.get("new") else []
         return "; ".join(filter(None, parts))

@@ -145,13 +145,24 @@ def test_a_move_out_of_reach_ends_what_it_took_along_and_moving_back_brings_noth
     for to in (world.tekton, world.sadler):
         assert owner.post(f"groups/{world.region.pk}/move/", {"parent": to.pk}).status_code == 200
         assert [works(secret) for secret in everything] == [False, False, True, True, False]
-    told = Change.objects.filter(what__endswith="revoked: Los Angeles moved out of their reach")
+    told = Change.objects.filter(what__endswith="revoked: Los Angeles moved out of reach")
     assert sorted(row.what.split()[2] for row in told) == ["For", "Lesser", "More"]
     events = AccountEvent.objects.filter(kind=AccountEvent.Kind.TOKENS_REVOKED, unsent=True).order_by("user_id")
     assert [(event.user, event.data["tokens"]) for event in events] == [
         (person, ["For it", "Lesser"]),
         (both, ["More"]),
     ]
+
+
+def test_tokens_of_a_group_that_is_deleted_end_with_a_word(world: World) -> None:
+    leaf = builders.make_group(world.region, "Leaf")
+    secret = tokens.create(by=world.technician, name="Script", group=leaf, role=Role.VIEWER).secret
+    assert Program(world.admin).delete(f"groups/{leaf.pk}/").status_code == 204
+    assert not works(secret)
+    told = Change.objects.get(what="API token Script of technician@sadler.example revoked: Leaf deleted")
+    assert (told.group, told.group_name) == (world.region, "Leaf")
+    event = AccountEvent.objects.get(kind=AccountEvent.Kind.TOKENS_REVOKED, unsent=True)
+    assert (event.user, event.detail) == (world.technician, "Script; Leaf deleted; by admin@sadler.example")
 
 
 @pytest.mark.parametrize("gone", [False, True])
