@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 KNOWN_FOR = timedelta(days=90)
+STRANGERS_KEPT = timedelta(days=1)
 LOOKED_AT = 200
 Kind = AccountEvent.Kind
 BROWSERS = (
@@ -64,6 +65,8 @@ def record_sign_in(user: User) -> None:
 
 
 def clear_old() -> None:
+    """What was tried with addresses that have no account is nobody's to read: it leaves after a day."""
+    AccountEvent.objects.filter(user=None, at__lt=Now() - STRANGERS_KEPT).delete()
     AccountEvent.objects.filter(at__lt=Now() - timedelta(days=settings.ACCOUNT_EVENT_DAYS)).delete()
 
 

@@ -218,6 +218,11 @@ def test_it_is_kept_for_a_time(world: World, settings: Settings) -> None:
     AccountEvent.objects.update(at=Now() - timedelta(days=settings.ACCOUNT_EVENT_DAYS + 1))
     clear_expired()
     assert not AccountEvent.objects.exists()
+    for user in (None, world.viewer):
+        events.record(Kind.REFUSED, user=user)
+    AccountEvent.objects.update(at=Now() - timedelta(days=2))
+    clear_expired()
+    assert AccountEvent.objects.get().user == world.viewer  # nobody reads of addresses without an account
     with pytest.raises(ValueError, match="not changed"):
         event.save()
 
