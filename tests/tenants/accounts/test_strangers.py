@@ -102,7 +102,7 @@ def test_asking_for_a_reset_is_the_same_work_with_and_without_an_account(
         with django_assert_num_queries(1):
             answers.append(Client().post("/accounts/password/reset/", {"email": email}))
     assert [(each.status_code, each["Location"]) for each in answers] == [(302, "/accounts/password/reset/done/")] * 2
-    written = [[template.name for template in each.templates] for each in answers]  # type: ignore[attr-defined]
+    written = [[template.name for template in each.templates] for each in answers]
     assert written[0] == written[1] != []
     assert (len(handed), mailoutbox) == (1, [])  # the mail server is asked after the answer
     handed[0]()
@@ -149,6 +149,11 @@ def test_no_log_line_holds_a_link(path: str, capsys: pytest.CaptureFixture[str])
 def test_the_site_logs_by_it(client: Client, settings: Settings) -> None:
     formatters, handlers = settings.LOGGING["formatters"], settings.LOGGING["handlers"]
     assert {formatters[each["formatter"]]["()"] for each in handlers.values()} == {"lib.log.Masking"}
+    line = log.Masking(formatters["line"]["format"], formatters["line"]["datefmt"])
+    record = logging.makeLogRecord(
+        {"name": "site", "levelname": "WARNING", "msg": "said", "created": 0.5, "msecs": 500}
+    )
+    assert line.format(record) == "1970-01-01T00:00:00.500Z WARNING site: said"
     assert set(settings.LOGGING["loggers"]) == {"uvicorn", "uvicorn.access"}
 
 
