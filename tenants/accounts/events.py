@@ -45,8 +45,11 @@ SYSTEMS = (
 
 
 def record(kind: Kind, *, user: User | None, mail: bool = False, **data: object) -> AccountEvent:
-    """Write a fact, in the transaction that makes it one; with `mail`, the person is told soon."""
-    request: HttpRequest | None = context.request
+    """Write a fact, in the transaction that makes it one; with `mail`, the person is told soon.
+
+    Where `data` has a `by`, somebody else did it, and from where is not the person's to know.
+    """
+    request: HttpRequest | None = None if data.get("by") else context.request
     return AccountEvent.objects.create(
         user=user,
         organisation_id=user.organisation_id if user else None,

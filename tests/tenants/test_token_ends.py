@@ -163,6 +163,7 @@ def test_tokens_of_a_group_that_is_deleted_end_with_a_word(world: World) -> None
     assert (told.group, told.group_name) == (world.region, "Leaf")
     event = AccountEvent.objects.get(kind=AccountEvent.Kind.TOKENS_REVOKED, unsent=True)
     assert (event.user, event.detail) == (world.technician, "Script; Leaf deleted; by admin@sadler.example")
+    assert (event.address, event.device) == (None, "")  # of the admin's
 
 
 @pytest.mark.parametrize("gone", [False, True])
