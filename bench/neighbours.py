@@ -244,10 +244,25 @@ def flood(target: Target, count: Counter, stopped: Event) -> None:
     client.loop_stop()
 
 
-WAYS = {
-    way.__name__: way for way in (bodies, silent, newlines, pictures, imports, api, guesses, streams, downloads, flood)
-}
-NO_SINK = ("imports", "flood")  # what they cost is done by the site's own workers
+def connects(target: Target, count: Counter, stopped: Event) -> None:
+    """Strangers who connect to the broker with wrong passwords, forty at once."""
+    fields = b"".join(len(part).to_bytes(2, "big") + part for part in (b"f" * 24, b"nobody", b"guess"))
+    body = b"\x00\x04MQTT\x04\xc2\x00\x3c" + fields
+    hello = bytes([0x10, len(body)]) + body
+
+    def one() -> None:
+        while not stopped.is_set():
+            with suppress(OSError), _connected(target.mqtt_port) as client:
+                client.sendall(hello)
+                client.recv(4)
+                count.value += 1
+
+    _at_once(40, one)
+
+
+BY_PAGES = (bodies, silent, newlines, pictures, imports, api, guesses, streams, downloads)
+WAYS = {way.__name__: way for way in (*BY_PAGES, flood, connects)}
+NO_SINK = ("imports", "flood", "connects")  # what they cost is done by the site's other processes
 
 
 def _connected(port: int) -> socket.socket:
