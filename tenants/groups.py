@@ -80,7 +80,7 @@ def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = 
         if left != target:  # its log went with it: those whom it left are told so, and not where it went
             what = f"{moving} moved out of {left}"
             changes.record(group=left, about=moving.name, by=by, what=what, moved=moving.pk)
-        tokens.revoke_out_of_reach(moved=moving, by=by)
+        tokens.revoke_out_of_reach(moved=moving, left=left, by=by)
         people.withdraw_out_of_reach(moving.path, by=by)
 
 

@@ -78,8 +78,11 @@ def revoke_all(*, user: User, by: User | None) -> None:
         _end(_standing(ApiToken.objects.filter(user=user)), by, "signed out everywhere")
 
 
-def revoke_out_of_reach(*, moved: Group, by: User | None) -> None:
-    """Revoke what a move took out of the reach of its person's roles, or moving back would give power to it again."""
+def revoke_out_of_reach(*, moved: Group, left: Group, by: User | None) -> None:
+    """Revoke what a move took out of the reach of its person's roles, or moving back would give power to it again.
+
+    Those are told whom the group left: whose people they are is nothing for where it lies now.
+    """
     with transaction.atomic():
         rows = _standing(ApiToken.objects.filter(group__path__startswith=moved.path))
         held = Membership.objects.filter(user__in={token.user_id for token in rows})
@@ -92,7 +95,7 @@ def revoke_out_of_reach(*, moved: Group, by: User | None) -> None:
                 for user, role, path in roles
             )
         ]
-        _end(lost, by, f"{moved} moved out of reach")
+        _end(lost, by, f"{moved} moved out of reach", told=left)
 
 
 def revoke_with(*, group: Group, by: User | None) -> None:
@@ -137,11 +140,11 @@ def _standing(scope: QuerySet[ApiToken]) -> list[ApiToken]:
     return list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
 
 
-def _end(rows: list[ApiToken], by: User | None, why: str) -> None:
+def _end(rows: list[ApiToken], by: User | None, why: str, *, told: Group | None = None) -> None:
     ApiToken.objects.filter(pk__in=[token.pk for token in rows]).update(revoked_at=Now())
     ended: dict[User, list[str]] = {}
     for token in rows:
-        _record(token, by, f"API token {token.name} of {token.user} revoked: {why}")
+        _record(token, by, f"API token {token.name} of {token.user} revoked: {why}", told)
         ended.setdefault(token.user, []).append(token.name)
     for user, called in ended.items():
         _tell(user, by, called, why)
@@ -171,5 +174,7 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
 
 
-def _record(token: ApiToken, by: User | None, what: str) -> None:
-    changes.record(group=token.group, by=by, what=what, token=token.pk, role=token.role, prefix=token.prefix)
+def _record(token: ApiToken, by: User | None, what: str, told: Group | None = None) -> None:
+    """For those who manage its group, or the group that is told."""
+    facts = {"token": token.pk, "role": token.role, "prefix": token.prefix}
+    changes.record(group=told or token.group, about=token.group.name, by=by, what=what, **facts)

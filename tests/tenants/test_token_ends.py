@@ -147,6 +147,7 @@ def test_a_move_out_of_reach_ends_what_it_took_along_and_moving_back_brings_noth
         assert [works(secret) for secret in everything] == [False, False, True, True, False]
     told = Change.objects.filter(what__endswith="revoked: Los Angeles moved out of reach")
     assert sorted(row.what.split()[2] for row in told) == ["For", "Lesser", "More"]
+    assert {row.group for row in told} == {above}  # and nothing to whom it went
     events = AccountEvent.objects.filter(kind=AccountEvent.Kind.TOKENS_REVOKED, unsent=True).order_by("user_id")
     assert [(event.user, event.data["tokens"]) for event in events] == [
         (person, ["For it", "Lesser"]),
