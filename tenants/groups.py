@@ -141,6 +141,7 @@ def obstacles(group: Group) -> list[str]:
         "It holds devices: move them into another group first.": _related(group, "devices"),
         "People are members of it: remove them first.": group.memberships.exists(),
         "People are invited to it: withdraw the invitations first.": group.invitations.waiting().exists(),
+        "Devices are being imported into it: wait until that has ended, or cancel it.": _awaited(group),
         HISTORY: not _related(group, "devices") and _related(group, "assignments"),
     }
     return [reason for reason, holds in reasons.items() if holds]
@@ -159,6 +160,11 @@ def _lock(*groups: Group, by: User | None) -> list[Group]:
     if not all(group.pk in locked for group in groups):
         raise Changed("This group is no longer there.")
     return [locked[group.pk] for group in groups]
+
+
+def _awaited(group: Group) -> bool:
+    """Whether a job of the room above is to fill it."""
+    return any(job.is_working for job in group.imports.all())
 
 
 def _related(group: Group, name: str) -> bool:

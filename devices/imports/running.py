@@ -18,6 +18,7 @@ from devices.imports import checking, source
 from devices.imports.making import Maker
 from devices.imports.reading import Unreadable
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem
+from tenants.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +34,13 @@ NO_KEY = (
     "The key of its secrets is gone: it waited too long, or the site's SECRET_KEY changed. Nothing more was made; "
     "import the rest again."
 )
+
+
+class Barred(Exception):
+    """Whoever started it may not import any more; the message says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("Whoever started it is no longer an admin of the organisation. Start it again.")
 
 
 class Refused(Exception):
@@ -62,10 +70,20 @@ def work(pk: int) -> None:
 def _why(error: Exception) -> str | None:
     if isinstance(error, Unreadable):
         return error.cause
+    if isinstance(error, Barred):
+        return str(error)
     return NO_KEY if isinstance(error, deliveries.Gone | sealing.Unsealable) else None
 
 
+def _ask(importing: Import) -> None:
+    """Raises Barred, by the roles of this moment."""
+    by = User.objects.filter(pk=importing.by_id or 0).first()
+    if by is None or not Import.objects.manageable_by(by).filter(pk=importing.pk).exists():
+        raise Barred
+
+
 def _go_on(importing: Import, lease: Lease[Import]) -> None:
+    _ask(importing)
     if importing.state == State.CHECKING:
         checking.check(importing, lease)
         return
@@ -92,6 +110,7 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
             for batch in jobs.paced(source.batches(source.rows(importing), importing.total)):
                 made += _all_of(maker, batch)
                 bulk.check_references()
+                _ask(importing)
                 _in_between(importing, lease, batch[-1][1])
             lease.update(done=importing.total, made=made)
             bulk.count_anew(*FILLED)
@@ -138,6 +157,7 @@ def _retried(importing: Import, lease: Lease[Import], maker: Maker, batch: list[
             with transaction.atomic():
                 if not bulk.take_turn(importing.organisation_id):
                     continue
+                _ask(importing)
                 made, wrong = maker.make(batch, refused)
                 checking.keep(importing, wrong)
                 new = len({each.row for each in wrong})

@@ -16,6 +16,7 @@ from devices import bulk, imports, jobs, live, registry, tasks
 from devices.imports import making, running, source
 from devices.models import Assignment, Credential, Delivery, Device, Event, Import
 from tenants import groups
+from tenants.models import Membership, Role
 from tests import builders
 from tests.devices.imports.conftest import problems, result, work
 
@@ -328,3 +329,37 @@ def test_one_worker_at_a_time(started: Callable[..., Import]) -> None:
             first.update(done=1)
         with pytest.raises(jobs.Lost):
             first.end(state=State.DONE)
+
+
+@pytest.mark.parametrize("all_or_nothing", [True, False])
+def test_a_worker_does_nothing_for_somebody_who_may_not_import_any_more(
+    world: World, started: Callable[..., Import], small: None, monkeypatch: pytest.MonkeyPatch, all_or_nothing: bool
+) -> None:
+    """Who was removed before it began, or while it ran: what batches made until then stays."""
+    importing = started(all_or_nothing=all_or_nothing)
+    make, calls = making.Maker.make, []
+
+    def removed_meanwhile(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 2:
+            Membership.objects.filter(user=world.owner).update(role=Role.TECHNICIAN)
+        return make(*args)
+
+    monkeypatch.setattr(making.Maker, "make", removed_meanwhile)
+    work(importing)
+    importing.refresh_from_db()
+    assert (importing.state, len(made(importing))) == (State.FAILED, 0 if all_or_nothing else 6)
+    assert "no longer an admin" in importing.cause
+    Membership.objects.filter(user=world.owner).update(role=Role.ADMIN)
+    importing = started("Serial\nT1\n")
+    Membership.objects.filter(user=world.owner).delete()
+    assert (work(importing).state, made(importing)) == (State.FAILED, [])
+
+
+def test_a_group_that_an_import_is_to_fill_stays(world: World, started: Callable[..., Import]) -> None:
+    group = builders.make_group(world.sadler, "Hall")
+    importing = started(group=group)
+    with pytest.raises(ValidationError, match="being imported into it"):
+        groups.delete(group=group)
+    imports.cancel(importing=importing, by=world.owner)
+    groups.delete(group=group)
