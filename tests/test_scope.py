@@ -9,23 +9,47 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("tenants", "devices", "telemetry", "provisioning")
-DOORS = {"views", "forms", "api", "access", "serializers"}
+DOORS = {"views", "forms", "api", "access", "serializers", "urls"}
+# Whatever it is called, a file that deals with requests, answers or forms is a door.
+DEALS_WITH = ("django.http", "django.shortcuts", "django.forms", "django.views", "django_htmx", "rest_framework")
 # `of` takes a device that a gate gave; `create` makes a row and reads none.
 SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create"}
 # Look-ups that are scoped in another way: the room, the line, and what scopes it.
 OWN = "the user's own organisation"
 ELSEWHERE = {
+    "tenants/context.py": {
+        'mine = Organisation.objects.select_related("root").defer("logo").get(pk=user.organisation_id)': OWN
+    },
     "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
     "provisioning/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
     },
 }
+# Operations that take a request, of the account that asks or that somebody asks for: no row of them is a tenant's.
+ACCOUNTS = {f"tenants/accounts/{name}.py" for name in ("adapters", "events", "reset_form", "second_factor", "sessions")}
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 
 
-def doors() -> list[Path]:
+def files() -> list[Path]:
     found = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-    return [path for path in found if DOORS & {path.stem, *path.relative_to(ROOT).parts}]
+    return [path for path in found if "migrations" not in path.parts]
+
+
+def is_door(path: Path, source: str) -> bool:
+    return bool(DOORS & {path.stem, *path.relative_to(ROOT).parts}) or any(
+        isinstance(node, ast.ImportFrom)
+        and (f"{node.module}.".startswith(tuple(f"{each}." for each in DEALS_WITH)) or _is_forms(node))
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def _is_forms(node: ast.ImportFrom) -> bool:
+    return node.module == "django" and any(name.name == "forms" for name in node.names)
+
+
+def doors() -> list[Path]:
+    found = [path for path in files() if is_door(path, path.read_text())]
+    return [path for path in found if str(path.relative_to(ROOT)) not in ACCOUNTS]
 
 
 def unscoped(source: str) -> list[int]:
@@ -64,4 +88,19 @@ def test_the_scan_finds_them(source: str, lines: list[int]) -> None:
 
 
 def test_there_are_doors_to_scan() -> None:
+    assert all((ROOT / each).exists() for each in ACCOUNTS)
     assert {"tenants/access.py", "devices/access.py"} <= {str(path.relative_to(ROOT)) for path in doors()}
+
+
+@pytest.mark.parametrize(
+    ("source", "is_one"),
+    [
+        ("from django.http import HttpRequest", True),
+        ("def f():\n    from rest_framework.views import APIView", True),
+        ("from django import forms", True),
+        ("from django.db import models", False),
+        ("from django.httpx import x", False),
+    ],
+)
+def test_a_door_is_known_by_what_it_deals_with(source: str, is_one: bool) -> None:
+    assert is_door(ROOT / "devices/whatever.py", source) == is_one
