@@ -353,7 +353,7 @@ CSRF_COOKIE_SECURE = HTTPS
 if HTTPS:  # no other host, and no page without TLS, can set these
     SESSION_COOKIE_NAME = "__Host-session"
     CSRF_COOKIE_NAME = "__Host-csrf"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie besides
+MESSAGE_STORAGE = "config.messages.Storage"  # no cookie besides
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=HTTPS)
 SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS

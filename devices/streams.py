@@ -92,8 +92,8 @@ open_streams = Places()
 def _bounds(user: User) -> tuple[Bound, ...]:
     return (
         Bound("person", user.pk, settings.STREAMS_PERSON),
-        Bound("organisation", user.organisation_id, settings.STREAMS_ORGANISATION),
-        Bound("process", None, settings.STREAMS_PROCESS),
+        Bound("organisation", user.organisation_id, settings.STREAMS_ORGANISATION, user.tenant),
+        Bound("process", None, settings.STREAMS_PROCESS, user.organisation_id),
     )
 
 

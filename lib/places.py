@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -16,11 +16,12 @@ R = TypeVar("R", bound="HttpResponseBase")
 
 
 class Bound(NamedTuple):
-    """Whose places are counted together, under which word, and how many there are."""
+    """Whose places are counted together, under which word, and how many there are; for which part of those people."""
 
     word: str
     whose: Hashable
     most: int
+    part: Hashable = None
 
 
 class Place:
@@ -48,13 +49,16 @@ class Places:
         self._lock = threading.RLock()
 
     def take(self, *bounds: Bound, left: Callable[[str], None] | None = None) -> Place | Bound:
-        """Take a place. Where all of a bound are taken the oldest goes, if it has a `left`; else return that bound."""
+        """Take a place. Where all of a bound are taken, the oldest of the part that has most goes, if it has a `left`;
+        else return that bound, but to a part that has none: nobody takes up what is for all."""
         with self._lock:
             for bound in bounds:
                 held = self._held.get((bound.word, bound.whose), {})
                 while len(held) >= bound.most:
-                    oldest = next(iter(held), None)
+                    oldest = _oldest(held, bound)
                     if oldest is None or oldest.left is None or left is None:
+                        if bound.part is not None and bound.part not in {_part(place, bound.word) for place in held}:
+                            break
                         return bound
                     oldest.end()
                     oldest.left(bound.word)
@@ -75,3 +79,15 @@ class Places:
         """How many are taken."""
         with self._lock:
             return len(self._held.get((word, whose), ()))
+
+
+def _part(place: Place, word: str) -> Hashable:
+    return next(bound.part for bound in place.bounds if bound.word == word)
+
+
+def _oldest(held: dict[Place, None], bound: Bound) -> Place | None:
+    """Return the oldest place of the part that would have most of them, whoever asks counted in."""
+    parts = [_part(place, bound.word) for place in held]
+    counted = Counter([*parts, bound.part])
+    most = max((counted[part] for part in parts), default=0)
+    return next((place for place, part in zip(held, parts, strict=True) if counted[part] == most), None)

@@ -76,7 +76,7 @@ def take(user: User) -> Place | Bound:
     """
     return going.take(
         Bound("person", user.pk, settings.DOWNLOADS_PERSON),
-        Bound("organisation", user.organisation_id, settings.DOWNLOADS_ORGANISATION),
+        Bound("organisation", user.organisation_id, settings.DOWNLOADS_ORGANISATION, user.tenant),
     )
 
 

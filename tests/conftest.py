@@ -80,9 +80,10 @@ def _nothing_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_download_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an answer that a test did not read; the next test's people may have the same ids."""
+def _nothing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of answers that a test did not read; the next test's people may have the same ids."""
     monkeypatch.setattr(downloads, "going", Places())
+    monkeypatch.setattr(streams, "open_streams", Places())
 
 
 @pytest.fixture(autouse=True)

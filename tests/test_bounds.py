@@ -20,11 +20,13 @@ from devices.models import Delivery
 from lib.places import Place
 from lib.turns import Turns
 from tenants import downloads
+from tenants.models import Role
+from tests import builders
 from tests.access.imports import importing
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from pytest_django.fixtures import Settings
 
@@ -181,6 +183,26 @@ def test_an_organisation_has_its_own_bound(world: World, client: Client) -> None
         assert isinstance(place, Place)
         place.end()
     assert downloads.going.count("organisation", world.kanarra.pk) == 0
+
+
+def test_a_tenant_takes_up_no_other_tenants_downloads(world: World) -> None:
+    """Of one organisation: who has none going on gets one."""
+    places = [downloads.take(user) for user in (world.viewer, world.admin, world.technician, world.sibling)]
+    assert [isinstance(place, Place) for place in places] == [True, True, False, True]
+    second = builders.make_user("viewer@tekton.example", world.tekton, Role.VIEWER)
+    assert not isinstance(downloads.take(second), Place)
+
+
+def test_a_tenant_closes_no_other_tenants_stream(world: World) -> None:
+    """The oldest goes of those who have most open, not the oldest of all."""
+    closed: list[User] = []
+
+    def note(user: User) -> Callable[[str], None]:
+        return lambda _: closed.append(user)
+
+    for user in (world.sibling, world.viewer, world.admin, world.technician, world.owner, world.viewer):
+        streams.open_streams.take(*streams._bounds(user), left=note(user))
+    assert closed == [world.viewer, world.admin, world.technician]
 
 
 def test_who_asks_seldom_is_not_behind_who_asks_often() -> None:

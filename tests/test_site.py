@@ -160,3 +160,12 @@ def test_a_broken_view_shows_the_plain_page(db: None) -> None:
 def test_one_verb(client: Client, world: World, url: str) -> None:
     client.force_login(world.viewer)
     assert client.post(url).status_code == 405
+
+
+def test_messages_that_nobody_looks_at_do_not_pile_up(client: Client, world: World) -> None:
+    client.force_login(world.admin)
+    for _ in range(30):
+        client.post(f"/devices/{world.placed.serial}/unlock/")
+    assert len(client.session["_messages"]) < 1_000 * 4
+    page = client.get("/").content.decode()
+    assert page.count("was not locked") == 20

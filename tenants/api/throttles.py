@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from rest_framework.throttling import BaseThrottle
 
-from tenants.models import Group, User
+from tenants.models import User
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -63,14 +63,9 @@ def _shares(request: Request, user: User) -> tuple[Share, ...]:
     return (
         Share("token", token, settings.API_TOKEN_LIMIT),
         Share("person", str(user.pk), settings.API_PERSON_LIMIT),
-        Share("tenant", f"{user.organisation_id}-{_tenant(user)}", settings.API_TENANT_LIMIT),
+        Share("tenant", f"{user.organisation_id}-{user.tenant}", settings.API_TENANT_LIMIT),
         Share("organisation", str(user.organisation_id), settings.API_ORGANISATION_LIMIT),
     )
-
-
-def _tenant(user: User) -> str:
-    """The first of the groups right below the root that the user reaches; the root's own people are one too."""
-    return min((path[: 2 * Group.steplen] for path in user.reach()), default="")
 
 
 def headers(limits: list[tuple[str, int, int, int]]) -> dict[str, str]:

@@ -96,6 +96,12 @@ class User(AbstractBaseUser):
         return [path for granted, path in self.grants if granted >= role]
 
     @property
+    def tenant(self) -> str:
+        """The path of the first of the groups right below the root that the user reaches; the root's own people are one
+        too. For counting at this moment, never to be kept."""
+        return min((path[: 2 * Group.steplen] for path in self.reach()), default="")
+
+    @property
     def owns_organisation(self) -> bool:
         """Whether the user is an admin of the whole organisation."""
         return any(len(path) == Group.steplen for path in self.reach(Role.ADMIN))
