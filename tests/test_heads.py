@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from django.urls import get_resolver, resolve, reverse
 
+from devices import streams
+from lib.places import Bound, Place
 from tests.access import CAST, table
 from tests.test_access import named, routes
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from django.test import Client
+    from pytest_django.fixtures import Settings
 
     from tests.conftest import World
 
@@ -42,3 +45,13 @@ def test_a_stream_gives_its_headers_and_is_known_to_the_server(name: str, client
     assert resolve(answer.request["PATH_INFO"]).func.long_lived  # type: ignore[attr-defined]
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/event-stream")
     assert "no-store" in answer["Cache-Control"]
+
+
+def test_it_takes_no_stream_s_place(client: Client, world: World, settings: Settings) -> None:
+    settings.STREAMS_PERSON, ended = 1, list[str]()
+    client.force_login(world.viewer)
+    place = streams.open_streams.take(Bound("person", world.viewer.pk, 1), left=ended.append)
+    assert client.head(reverse("telemetry:stream", kwargs={"serial": world.placed.serial})).status_code == 200
+    assert ended == []
+    assert isinstance(place, Place)
+    place.end()
