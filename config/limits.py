@@ -40,8 +40,14 @@ RETRY_SECONDS = 5
 HEADERS = {
     "cache-control": "no-store",
     "connection": "close",
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
 }
+"""As the middleware of the site sets them, which what is answered here does not pass."""
 
 
 class Refused(Exception):
@@ -177,6 +183,9 @@ async def _asked(scope: dict[str, Any]) -> uploads.Sender:
 async def _send(send: Send, status: int, kind: str, text: str) -> None:
     body = text.encode()
     headers = {**HEADERS, "content-type": kind, "content-length": str(len(body))}
+    if settings.SECURE_HSTS_SECONDS:
+        below = "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+        headers["strict-transport-security"] = f"max-age={settings.SECURE_HSTS_SECONDS}{below}"
     if status == 429:
         headers["retry-after"] = str(RETRY_SECONDS)
     named = [(name.encode(), value.encode()) for name, value in headers.items()]

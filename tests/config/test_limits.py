@@ -58,6 +58,7 @@ class Answer:
         scope = {"type": "http", "method": "POST", "path": path, "headers": encoded, "query_string": b""}
         asyncio.run(application(scope, self._receive, self._answer))
         self.status = self._sent[0]["status"]
+        self.headers = {name.decode(): value.decode() for name, value in self._sent[0]["headers"]}
         self.text = b"".join(each.get("body", b"") for each in self._sent).decode()
         self.read = size - sum(len(each["body"]) for each in self._left)  # type: ignore[misc, arg-type]
 
@@ -78,6 +79,19 @@ def test_strangers_send_little_anywhere(path: str, declared: bool) -> None:
     assert (answer.status, answer.read) == (413, 11 * KB)  # read, so that a browser reads the answer
     assert "10.0\xa0KB at most: sign in" in answer.text
     assert Answer(path, 9 * KB, declared=declared).status in (403, 404)
+
+
+def test_what_is_refused_has_the_headers_of_every_page(settings: Settings, client: Client) -> None:
+    """The same words, or stricter ones."""
+    settings.SECURE_HSTS_SECONDS, settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = 60, True
+    refused = Answer("/accounts/login/", 11 * KB).headers
+    page = client.get("/accounts/login/", secure=True).headers
+    for name in ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy"):
+        assert refused[name.lower()] == page[name]
+    assert refused["strict-transport-security"].startswith("max-age=60; includeSubDomains")
+    for rule in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
+        assert rule in refused["content-security-policy"]
+        assert rule in page["Content-Security-Policy"]
 
 
 def test_most_of_what_strangers_send_is_not_even_read() -> None:
