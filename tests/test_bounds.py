@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.db import connection, connections
 from django.templatetags.static import static
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
+from config.asgi import application
 from config.static import StaticFiles
 from devices import live, streams
 from devices.models import Delivery
@@ -127,6 +128,28 @@ def test_streams_and_static_files_wait_for_nobody_elses_threads(world: World) ->
 
     assert "event: changed" in asyncio.run(scene())
     assert (sent[0]["status"], len(sent[1]["body"]) > 10_000) == (200, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_answer_keeps_no_thread_while_it_is_read(world: World, client: Client) -> None:
+    """One that is made whole, and sent in parts."""
+    client.force_login(world.owner)
+    cookie = "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())
+    headers = [(b"host", b"testserver"), (b"cookie", cookie.encode())]
+    scope = {"type": "http", "method": "GET", "path": "/api/v1/openapi.json", "query_string": b"", "headers": headers}
+    asked, threads = [{"type": "http.request", "body": b""}], list[int]()
+
+    async def receive() -> dict[str, Any]:
+        while not asked:
+            await asyncio.sleep(1)
+        return asked.pop()
+
+    async def send(message: dict[str, Any]) -> None:
+        if message.get("more_body"):
+            threads.append(len(SyncToAsync.context_to_thread_executor))
+
+    asyncio.run(application(scope, receive, send))
+    assert set(threads) == {0}
 
 
 def test_a_stream_that_is_closed_holds_no_place(world: World, client: Client) -> None:
