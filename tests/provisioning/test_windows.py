@@ -10,6 +10,7 @@ from devices import assignments
 from devices.models import Assignment, Device, DeviceModel, Event
 from provisioning import windows
 from provisioning.models import Window
+from tenants import people
 from tests.conftest import World
 from tests.provisioning.conftest import end_in, pressed_window, report_press
 
@@ -165,3 +166,12 @@ def test_a_device_that_found_a_group_meanwhile_is_left_there(world: World) -> No
         finish(world, window)
     fresh.refresh_from_db()
     assert fresh.group == world.boise
+
+
+def test_the_window_of_somebody_who_lost_their_role_holds_up_nobody(world: World) -> None:
+    windows.open_window(device=world.waiting, by=world.technician)
+    with pytest.raises(windows.Busy):
+        windows.open_window(device=world.waiting, by=world.sibling)
+    people.remove(membership=world.technician.memberships.get(), by=world.owner)
+    following = windows.open_window(device=world.waiting, by=world.sibling)
+    assert list(Window.objects.open()) == [following]
