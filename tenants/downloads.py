@@ -48,10 +48,7 @@ async def step(make: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
             give_back()
 
     async with _steps.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(STEPS)):
-        try:
-            return await sync_to_async(one)()
-        finally:
-            let_thread_go()
+        return await sync_to_async(one)()
 
 
 _steps: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.db import connection, connections
 from django.templatetags.static import static
 from django.test import AsyncClient, Client
@@ -128,6 +130,28 @@ def test_streams_and_static_files_wait_for_nobody_elses_threads(world: World) ->
 
     assert "event: changed" in asyncio.run(scene())
     assert (sent[0]["status"], len(sent[1]["body"]) > 10_000) == (200, True)
+
+
+@pytest.mark.django_db
+def test_few_parts_of_downloads_are_made_at_once() -> None:
+    """However many go on: making one keeps the processor from pages."""
+    making, most = Counter[str](), []
+
+    def make() -> None:
+        making.update(["now"])
+        most.append(making["now"])
+        time.sleep(0.02)
+        making.subtract(["now"])
+
+    async def one() -> None:
+        async with ThreadSensitiveContext():
+            await downloads.step(make)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one() for _ in range(8)))
+
+    asyncio.run(all_of_them())
+    assert max(most) == downloads.STEPS
 
 
 @pytest.mark.django_db(transaction=True)
