@@ -15,6 +15,7 @@ globalThis.ScanText = (() => {
     [/^geo:/i, "a place on a map"],
     [/^otpauth(-migration)?:/i, "a two-factor code"],
     [/^(MT:[0-9A-Z.-]{19,}|X-HM:)/, "a smart-home pairing code"],
+    [/^part:$/, "one code of several that belong together"],
   ];
   const LABEL_PATH = /^\/d\/[^/]+\/?$/i; // upper case too: QR codes are smaller that way
 

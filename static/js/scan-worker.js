@@ -20,12 +20,16 @@ async function read({ id, pixels, width, height, soften, settings }) {
     if (soften) blur(pixels, width, height, soften);
     const image = new ImageData(pixels, width, height);
     const results = await ZXingWASM.readBarcodes(image, { ...SETTINGS, ...settings });
-    const texts = results.filter((found) => found.isValid && found.text).map((found) => found.text);
+    const texts = results.filter((found) => found.isValid && found.text).map(meant);
     self.postMessage({ id, texts: [...new Set(texts)] });
   } catch (error) {
     self.postMessage({ id, error: String(error) });
   }
 }
+
+// One symbol of a text that is spread over several (structured append) counts as valid, but half a
+// serial may be another device's: scan-text.js knows what "part:" is.
+const meant = (found) => (found.sequenceSize > 1 ? "part:" : found.text);
 
 // Two box blurs of the brightness each way, close to a Gaussian: it takes the grain out of a dark
 // picture. (A canvas filter would do, but not in Safari.)

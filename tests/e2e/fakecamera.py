@@ -13,14 +13,15 @@ SIZE = (1280, 720)
 FLAGS = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 
 
-def code(text: str, module: int = 8, error: str = "q") -> Image.Image:
+def code(text: str | segno.QRCode, module: int = 8, error: str = "q") -> Image.Image:
     """The QR code of `text` with its quiet zone, `module` pixels a module."""
     out = io.BytesIO()
-    segno.make(text, error=error, micro=False).save(out, kind="png", scale=module, border=4)
+    symbol = segno.make(text, error=error, micro=False) if isinstance(text, str) else text
+    symbol.save(out, kind="png", scale=module, border=4)
     return Image.open(out).convert("RGB")
 
 
-def scene(*texts: str, size: tuple[int, int] = SIZE, module: int = 8) -> Image.Image:
+def scene(*texts: str | segno.QRCode, size: tuple[int, int] = SIZE, module: int = 8) -> Image.Image:
     """A grey surface with the codes of `texts` side by side in its middle."""
     picture = Image.new("RGB", size, (96, 99, 104))
     codes = [ImageOps.expand(code(text, module), 12, "white") for text in texts]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import segno
 from PIL import Image
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
@@ -89,6 +90,18 @@ def test_two_codes_in_view_are_refused(playwright: Playwright, address: str, tmp
         expect(message(page)).to_contain_text("Two different codes")
         page.wait_for_timeout(2000)
         expect(message(page)).to_contain_text("Two different codes")
+        assert page.url == f"{address}/"
+
+
+def test_one_code_of_several_is_named_and_not_posted(playwright: Playwright, address: str, tmp_path: Path) -> None:
+    """zxing-wasm 3.1.4 calls each symbol of a structured append valid, and half a serial may be another device's."""
+    half = segno.make_sequence("GENSET-0001-7735-4416-0092", symbol_count=2, error="q")[0]
+    with seeing(playwright, tmp_path, scene(half, module=7)) as context:
+        page = opened(context, address)
+        scan(page)
+        expect(message(page)).to_contain_text("One code of several that belong together is not a device label")
+        photograph(page, scene(half, module=7))
+        expect(page.get_by_text("This is not a device label")).to_be_visible()
         assert page.url == f"{address}/"
 
 
