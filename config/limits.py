@@ -61,7 +61,7 @@ class TooSlow(Refused):
 
 
 class TooMany(Refused):
-    slug, template = "too-many-uploads", "429.html"
+    slug, template = "too-many-uploads", "429_uploads.html"
 
 
 async def bounded(app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -141,7 +141,7 @@ def test_favicon(client: Client, db: None) -> None:
     assert unhashed(client.get("/favicon.ico")["Location"]) == "img/favicon.png"
 
 
-@pytest.mark.parametrize("template", ["400.html", "500.html", "429.html"])
+@pytest.mark.parametrize("template", ["400.html", "500.html", "429.html", "429_uploads.html"])
 def test_error_pages_need_no_context(template: str) -> None:
     from django.template.loader import render_to_string
 

@@ -47,6 +47,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages: ClassVar = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": "E-mail or password is wrong. Try again, or reset the password.",
+        "too_many_login_attempts": "Too many wrong passwords in a short time. Wait a few minutes and try again, or use "
+        "a phone or computer on which you signed in before.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -20,7 +20,7 @@ GIVES_UP_AFTER = timedelta(days=1)
 FOR_GOOD = 500  # https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
 SUBJECTS = {
-    AccountEvent.Kind.SIGNED_IN: "A new device signed in to your account",
+    AccountEvent.Kind.SIGNED_IN: "Your account was signed in to from a new browser",
     AccountEvent.Kind.PASSWORD_CHANGED: "Your password was changed",
     AccountEvent.Kind.PASSWORD_RESET: "Your password was reset",
     AccountEvent.Kind.TWO_FACTOR_ON: "Two-factor sign-in was turned on",

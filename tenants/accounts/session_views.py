@@ -40,7 +40,7 @@ def end(request: SignedIn) -> HttpResponse:
     """One of one's own, except this one: that is signing out."""
     if not operations.end(user=request.user, pk=keys.whole(request.POST.get("session", ""))):
         raise Http404
-    messages.success(request, "That device is signed out.")
+    messages.success(request, "That browser is signed out.")
     return redirect("tenants:sessions")
 
 

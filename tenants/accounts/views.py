@@ -34,7 +34,7 @@ def account(request: HttpRequest) -> HttpResponse:
 def sign_out_everywhere(request: SignedIn) -> HttpResponse:
     people.sign_out_everywhere(user=request.user)
     logout(request)
-    messages.success(request, "You are signed out on every device, and your API tokens are revoked.")
+    messages.success(request, "You are signed out everywhere, and your API tokens are revoked.")
     return redirect("account_login")
 
 

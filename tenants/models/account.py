@@ -37,11 +37,11 @@ class AccountEvent(models.Model):
     class Kind(models.TextChoices):
         SIGNED_IN = "signed-in", "Signed in"
         REFUSED = "refused", "Wrong password"
-        CODE_REFUSED = "code-refused", "Wrong code of the second factor"
+        CODE_REFUSED = "code-refused", "Wrong two-factor code"
         DISABLED = "disabled", "Tried to sign in to a disabled account"
         SIGNED_OUT = "signed-out", "Signed out"
         SIGNED_OUT_EVERYWHERE = "signed-out-everywhere", "Signed out everywhere"
-        SESSION_ENDED = "session-ended", "Signed out another device"
+        SESSION_ENDED = "session-ended", "Signed out another browser"
         PASSWORD_CHANGED = "password-changed", "Password changed"
         PASSWORD_RESET = "password-reset", "Password reset by a mailed link"
         TWO_FACTOR_ON = "two-factor-on", "Two-factor sign-in turned on"
@@ -84,5 +84,5 @@ class AccountEvent(models.Model):
         parts = [", ".join(self.data.get("tokens", ()))]
         parts += [self.data.get("why", "")]
         parts += [f"by {self.data['by']}"] if self.data.get("by") else []
-        parts += ["a device that was not known"] if self.data.get("new") else []
+        parts += ["a browser that was not known"] if self.data.get("new") else []
         return "; ".join(filter(None, parts))

@@ -152,6 +152,8 @@ def test_uploads_at_once_are_counted(world: World, settings: Settings) -> None:
     assert going is not None
     more = Answer(API, 110 * KB, cookie(world.owner))
     assert (more.status, json.loads(more.text)["type"].partition("#")[2]) == (429, "problem-too-many-uploads")
+    page = Answer(PAGE, 110 * KB, cookie(world.owner))
+    assert (page.status, "uploading other files" in page.text) == (429, True)
     going.end()
     for _ in range(3):
         assert Answer(PAGE, 110 * KB, cookie(world.owner)).status == 403

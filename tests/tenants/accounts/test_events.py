@@ -171,7 +171,7 @@ def test_a_new_device_is_mailed(world: World, mailoutbox: list[EmailMessage]) ->
     sign_in(desk)
     sign_in(browser(address="198.51.100.9"))
     send_account_mails()
-    assert mailed(mailoutbox) == [("viewer@sadler.example", "A new device signed in to your account")] * 2
+    assert mailed(mailoutbox) == [("viewer@sadler.example", "Your account was signed in to from a new browser")] * 2
 
 
 def test_a_mail_server_that_is_away_is_asked_again(world: World, mailoutbox: list[EmailMessage]) -> None:

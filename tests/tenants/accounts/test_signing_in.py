@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import World
 
-LOGIN = "/accounts/login/"
-PUBLIC = [LOGIN, "/accounts/password/reset/", "/accounts/password/reset/done/", "/accounts/password/reset/key/1-x/"]
+LOGIN, RESET = "/accounts/login/", "/accounts/password/reset/"
+PUBLIC = [LOGIN, RESET, "/accounts/password/reset/done/", "/accounts/password/reset/key/1-x/"]
 OWN = [
     "/account/",
     "/accounts/logout/",
@@ -88,9 +88,18 @@ def test_sign_in_is_limited(client: Client, world: World) -> None:
     for _ in range(5):
         sign_in(client, password="wrong horse battery")
     body = sign_in(client).content.decode()
-    assert "Too many failed login attempts" in body
+    assert "Too many wrong passwords" in body
     assert not signed_in(client)
     assert sign_in(client, "admin@sadler.example").status_code == 302, "others still may"
+
+
+def test_what_is_limited_says_why_and_not_that_files_are_uploaded(client: Client, world: World) -> None:
+    for _ in range(5):
+        assert client.post(RESET, {"email": "viewer@sadler.example"}).status_code == 302
+    answer = client.post(RESET, {"email": "viewer@sadler.example"})
+    assert answer.status_code == 429
+    assert "Too many tries" in answer.content.decode()
+    assert "upload" not in answer.content.decode()
 
 
 def test_a_disabled_user_is_out_at_once(client: Client, world: World) -> None:
