@@ -9,18 +9,26 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Unit:
-    def __init__(self, file: Path, folder: Path) -> None:
+    def __init__(self, name: str, file: Path, folder: Path) -> None:
         """What it says goes to a file in `folder`."""
         parser = configparser.RawConfigParser(strict=False, delimiters=["="], comment_prefixes=["#"])
         parser.optionxform = str  # type: ignore[assignment]
         parser.read(file)
-        self.name, service = file.stem, dict(parser["Service"])
-        self.command = shlex.split(service["ExecStart"].replace("%H", "here"))
+        self.name, service = name, dict(parser["Service"])
+        instance = name.partition("@")[2]
+        self.command = shlex.split(service["ExecStart"].replace("%H", "here").replace("%i", instance))
         self.folder = service["WorkingDirectory"]
-        self.variables = dict([service["Environment"].split("=")]) if "Environment" in service else {}
+        given = shlex.split(service.get("Environment", ""))
+        more = Path(service.get("EnvironmentFile", "").removeprefix("-"))
+        given += more.read_text().split() if more.is_file() else []
+        self.variables = dict(each.split("=", 1) for each in given)
         self.rest = float(service["RestartSec"])
         self.always = service["Restart"] == "always" and parser["Unit"]["StartLimitIntervalSec"] == "0"
         self.log = folder / f"{self.name}.log"
@@ -51,8 +59,10 @@ class Unit:
 class Systemd(threading.Thread):
     """Follows what a `systemctl` that only writes down its arguments was told."""
 
-    def __init__(self, folder: Path, told: Path) -> None:
+    def __init__(self, folder: Path, told: Path, others: dict[str, Callable[[], object]]) -> None:
+        """`others`: what starts the units that come with the machine."""
         super().__init__(daemon=True)
+        self._others = others
         self._folder, self._told, self._read = folder, told, 0
         self._ended = threading.Event()
         self.units: dict[str, Unit] = {}
@@ -67,10 +77,12 @@ class Systemd(threading.Thread):
                 unit.tend()
 
     def _obey(self, words: list[str]) -> None:
+        if words[0] == "restart" and words[1] in self._others:
+            self._others[words[1]]()
         if words[:2] == ["enable", "--now"]:
             for name in words[2:]:
-                if (file := self._folder / f"{name}.service").exists():
-                    self.units[name] = Unit(file, self._told.parent)
+                if (file := self._folder / f"{template(name)}.service").exists():
+                    self.units[name] = Unit(name, file, self._told.parent)
                     self.units[name].start()
 
     def stop(self) -> None:
@@ -85,3 +97,9 @@ class Systemd(threading.Thread):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def template(name: str) -> str:
+    """The unit's file: handover-gate@1 is made of handover-gate@."""
+    kind, at, _ = name.partition("@")
+    return kind + at

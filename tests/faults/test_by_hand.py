@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
@@ -18,15 +20,13 @@ import pytest
 
 from devices.mqtt import heartbeat
 from tests import parts
-from tests.faults.systemd import Systemd
+from tests.faults.systemd import Systemd, template
 from tests.mqtt import rabbitmq
-from tests.mqtt.mosquitto import mosquitto
-from tests.mqtt.processes import eventually, running
+from tests.mqtt.processes import eventually, listens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.mqtt.processes import Process
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
@@ -38,15 +38,26 @@ TREE = ("config", "lib", "tenants", "devices", "telemetry", "provisioning", "tem
 # What a machine's administrator may, and this test may not; `systemctl` is played by Systemd.
 PLAYED = {"adduser": "", "chown": "", "sudo": 'shift 2; exec "$@"', "systemctl": 'echo "$@" >> systemctl.told'}
 PATIENCE = 90.0
+CONNECT_OF_NOBODY = b"\x10\x12\x00\x04MQTT\x04\xc2\x00\x3c\x00\x00\x00\x01u\x00\x01p"
+REFUSED = b"\x20\x02\x00\x04"
+
+
+def two_in_a_row() -> tuple[int, int]:
+    """Free ports, of which the first ends in 1: the units of the gates differ by their last digit."""
+    while listens(first := parts.free_port() // 10 * 10 + 1) or listens(first + 1):
+        pass
+    return first, first + 1
 
 
 class Machine:
     """An empty one but for its servers; knows where the test has what the page names."""
 
-    def __init__(self, folder: Path, broker: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.at = folder / "srv"
-        self.web = parts.free_port()
+        self.web, self.front, self.broker, self.amqp, questions = (parts.free_port() for _ in range(5))
+        self.gates = two_in_a_row()
+        tens = self.gates[0] // 10
         self.database, self.redis = urlsplit(os.environ["DATABASE_URL"]), urlsplit(os.environ["REDIS_URL"])
         places = {
             "/srv/handover": str(self.at),
@@ -57,7 +68,12 @@ class Machine:
             "/var/lib/handover": str(folder / "state"),
             "127.0.0.1:5432": f"127.0.0.1:{self.database.port}",
             "127.0.0.1:6379/0": f"127.0.0.1:{self.redis.port}/0",
-            "127.0.0.1:1883": f"127.0.0.1:{broker}",
+            "127.0.0.1:1884": f"127.0.0.1:{self.broker}",
+            "127.0.0.1:5672": f"127.0.0.1:{self.amqp}",
+            "127.0.0.1:8010": f"127.0.0.1:{questions}",
+            "127.0.0.1:801": f"127.0.0.1:{tens}",
+            "--port 801": f"--port {tens}",
+            "/usr/sbin/haproxy": parts.needs("haproxy"),
             "127.0.0.1:8000": f"127.0.0.1:{self.web}",
             "--port 8000": f"--port {self.web}",
             "python3 -m venv .venv": f"ln -s {sys.prefix} .venv",
@@ -69,6 +85,7 @@ class Machine:
         for name, does in PLAYED.items():
             (folder / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
             (folder / "bin" / name).chmod(0o755)
+        (folder / "default" / "handover-front").write_text(f"BIND_MQTT=127.0.0.1:{self.front}\nDEVICES=200\n")
 
     def place(self, text: str) -> str:
         for here, there in self._places.items():
@@ -116,14 +133,8 @@ class Machine:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Process]:
-    with running(mosquitto(tmp_path)) as process:
-        yield process
-
-
-@pytest.fixture
-def machine(tmp_path: Path, broker: Process) -> Iterator[Machine]:
-    yield Machine(tmp_path, broker.port)
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    yield Machine(tmp_path)
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS handover WITH (FORCE)")
         connection.execute("DROP ROLE IF EXISTS handover")
@@ -131,10 +142,17 @@ def machine(tmp_path: Path, broker: Process) -> Iterator[Machine]:
 
 @pytest.fixture
 def systemd(machine: Machine) -> Iterator[Systemd]:
-    playing = Systemd(machine.folder / "units", machine.at / "systemctl.told")
-    playing.start()
-    yield playing
-    playing.stop()
+    """RabbitMQ is started with what the page wrote for it."""
+    with ExitStack() as stack:
+
+        def broker() -> None:
+            folder = machine.folder / "rabbitmq"
+            stack.enter_context(rabbitmq.configured(folder, folder / "rabbitmq.conf", machine.broker))
+
+        playing = Systemd(machine.folder / "units", machine.at / "systemctl.told", {"rabbitmq-server": broker})
+        playing.start()
+        yield playing
+        playing.stop()
 
 
 def test_the_page_by_hand(machine: Machine, systemd: Systemd) -> None:
@@ -144,8 +162,10 @@ def test_the_page_by_hand(machine: Machine, systemd: Systemd) -> None:
     (link,) = re.findall(r"at <this site>(/\S+)", said)
     assert (machine.at / ".env").stat().st_mode & 0o777 == 0o600
     assert_configured(machine)
-    assert set(systemd.units) == {unit.stem for unit in UNITS.glob("*.service")}
+    assert {template(name) for name in systemd.units} == {unit.stem for unit in UNITS.glob("*.service")}
+    assert_in(machine)
     assert_back(machine, systemd)
+    assert_in(machine)
     assert machine.status(link) == 200
     assert_log(systemd, link)
 
@@ -154,14 +174,28 @@ def assert_configured(machine: Machine) -> None:
     """RabbitMQ knows whom to ask, and by which secret; the proxy knows the variables that it is given."""
     (secret,) = re.findall(r"BROKER_AUTH_SECRET=(\w+)", (machine.at / ".env").read_text())
     configuration = (machine.folder / "rabbitmq" / "rabbitmq.conf").read_text()
-    site, amqp = f"127.0.0.1:{machine.web}", "127.0.0.1:5672"
-    known = rabbitmq.configuration_of("0.0.0.0:1883", site, secret, amqp=amqp)  # to which tests start one
+    listener, asks, amqp = (machine.place(f"127.0.0.1:{port}") for port in (1884, 8010, 5672))
+    known = rabbitmq.configuration_of(listener, asks, secret, amqp=amqp)  # to which other tests start one
     variables = (machine.folder / "default" / "haproxy").read_text()
     preset = set(
         re.findall(r"presetenv (\w+)|defined\((\w+)\)", (machine.folder / "haproxy" / "haproxy.cfg").read_text())
     )
     assert set(re.findall(r"^(\w+)=", variables, re.MULTILINE)) <= {name for pair in preset for name in pair}
     assert set(known.splitlines()) - set(configuration.splitlines()) == set()
+
+
+def assert_in(machine: Machine) -> None:
+    """The front lets clients through to a broker that has asked a gate about them."""
+
+    def answer() -> bytes:
+        try:
+            with socket.create_connection(("127.0.0.1", machine.front), timeout=10) as client:
+                client.sendall(CONNECT_OF_NOBODY)
+                return client.recv(4)
+        except ConnectionError:
+            return b""
+
+    eventually(lambda: answer() == REFUSED, PATIENCE)
 
 
 def assert_back(machine: Machine, systemd: Systemd) -> None:

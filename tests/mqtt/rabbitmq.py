@@ -23,12 +23,20 @@ NEWER = ("anonymous_login_user", "mqtt.max_packet_size", "mqtt.max_session_expir
 @contextmanager
 def rabbitmq(folder: Path, asks: str, secret: str, amqp: int) -> Iterator[Process]:
     """It asks at host:port; the process's port is the MQTT one."""
+    port = parts.free_port()
+    configuration = folder / "rabbitmq.conf"
+    configuration.write_text(configuration_of(f"127.0.0.1:{port}", asks, secret, amqp=f"127.0.0.1:{amqp}"))
+    with configured(folder, configuration, port) as node:
+        yield node
+
+
+@contextmanager
+def configured(folder: Path, configuration: Path, port: int) -> Iterator[Process]:
+    """One that has this configuration, with MQTT at that port."""
     parts.needs("rabbitmq")
     epmd = shutil.which("epmd")
     assert epmd is not None
-    names, port = parts.free_port(), parts.free_port()
-    configuration = folder / "rabbitmq.conf"
-    configuration.write_text(configuration_of(f"127.0.0.1:{port}", asks, secret, amqp=f"127.0.0.1:{amqp}"))
+    names = parts.free_port()
     with ExitStack() as stack:
         env = {**os.environ, "ERL_EPMD_PORT": str(names), "ERL_EPMD_ADDRESS": "127.0.0.1", "HOME": str(folder)}
         stack.enter_context(running(Process([epmd, "-port", str(names), "-address", "127.0.0.1"], names, env)))
