@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def _each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "FRESH_SECONDS", -1.0)
-
-
 @pytest.fixture
 def broker(settings: Settings) -> Iterator[socket.socket]:
     """Something that answers every connect."""
