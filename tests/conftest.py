@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection
 
 from config import health
 from devices import streams
@@ -18,6 +20,7 @@ from lib.rarely import Rarely
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
+from tests.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +101,16 @@ def _streams_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def world(db: None) -> World:
+    """Made anew where other processes and threads see it, for they may remember an id; else as it was made before."""
+    return _kept_world().write() if connection.in_atomic_block else make_world()
+
+
+@cache
+def _kept_world() -> Snapshot[World]:
+    return Snapshot(make_world)
+
+
+def make_world() -> World:
     kanarra = builders.make_organisation("Kanarra")
     other = builders.make_organisation("Other")
     sadler = builders.make_group(kanarra.root, "Sadler-Isberg")
