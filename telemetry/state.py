@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
-
 from devices import positions
-from devices.models import Attribute, Connection, Device
+from devices.models import Attribute, Device
 from telemetry.models import Latest, Report
 from telemetry.spans import BadInput
 from telemetry.store import EPOCH
@@ -63,18 +61,13 @@ def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
         "places": [reading for reading in readings if reading.position],
         "states": [reading for reading in readings if not reading.is_number and not reading.position],
         "last_seen": device.last_seen_at,
-        "limited": _limited(device),
-        "version": version(device.assignment_id, device.status, values),
+        "limited": device.connection if device.shut_out else None,
+        "version": version(device.assignment_id, device.status, values, _dropped(device)),
     }
 
 
-def _limited(device: Device) -> Connection | None:
-    """Return until when it is shut out for sending too much, and what was dropped; None if it is not."""
-    try:
-        connection = device.connection
-    except Connection.DoesNotExist:
-        return None
-    return connection if connection.limited_until and connection.limited_until > timezone.now() else None
+def _dropped(device: Device) -> int | None:
+    return device.connection.dropped if device.shut_out else None
 
 
 def readings(device: Device, declared: list[Attribute]) -> list[Reading]:
@@ -109,9 +102,12 @@ def _values(device: Device) -> Values:
     return latest or {}
 
 
-def version(assignment: int | None, status: str, values: Values) -> str:
-    """A name for what the fragment shows: another one as soon as it would show something else."""
-    shown = zlib.crc32(json.dumps(values, sort_keys=True).encode())
+def version(assignment: int | None, status: str, values: Values, dropped: int | None) -> str:
+    """A name for what the fragment shows: another one as soon as it would show something else.
+
+    `dropped` are the messages of a device that is shut out, None for one that is not.
+    """
+    shown = zlib.crc32(json.dumps([values, dropped], sort_keys=True).encode())
     return f"{assignment or 0}-{status}-{shown:08x}"
 
 

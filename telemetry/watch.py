@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-LATEST = ("assignment_id", "status", "latest__assignment_id", "latest__data")
+LATEST = ("assignment_id", "status", "shut_out", "connection__dropped", "latest__assignment_id", "latest__data")
 
 
 class Statement:
@@ -54,9 +54,9 @@ class Watch:
             return None
         if self._visible is None or grants != self._grants:
             self._grants, self._visible = grants, self._gate(grants)
-        for assignment, status, of, data in self._visible.rows():
+        for assignment, status, shut_out, dropped, of, data in self._visible.rows():
             values = json.loads(data) if data and of == assignment else {}
-            return Seen(version(assignment, status, values))
+            return Seen(version(assignment, status, values, dropped if shut_out else None))
         return None
 
     def _gate(self, grants: list[Row]) -> Statement:

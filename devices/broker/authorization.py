@@ -7,7 +7,6 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from django.conf import settings
-from django.db.models.functions import Now
 
 from devices import credentials
 from devices.models import Credential, Device
@@ -132,8 +131,7 @@ def may(caller: Caller | Identity, action: Action, topic: str, *, retain: bool =
 def live(access_keys: Iterable[str]) -> set[str]:
     """Those of the keys with which a device may connect now, and is not shut out for sending too much."""
     keys = Credential.objects.live().filter(access_key__in=access_keys)
-    keys = keys.exclude(device__connection__limited_until__gt=Now())
-    return set(keys.values_list("access_key", flat=True))
+    return set(keys.exclude(Device.is_shut_out("device__")).values_list("access_key", flat=True))
 
 
 def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:

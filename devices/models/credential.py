@@ -23,7 +23,7 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
 
     def with_limited(self) -> CredentialQuerySet:
         """Annotates `limited`: whether its device sent too much and is shut out for now, by the database's clock."""
-        shut_out = When(device__connection__limited_until__gt=Now(), then=True)
+        shut_out = When(Device.is_shut_out("device__"), then=True)
         annotations: dict[str, Any] = {"limited": Case(shut_out, default=False)}
         return self.annotate(**annotations)
 

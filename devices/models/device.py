@@ -62,10 +62,11 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.annotate(**admitted)
 
     def with_status(self) -> DeviceQuerySet:
-        """Annotates `status`: one of `Device.Status`, by the database's clock."""
+        """Annotates `status` (one of `Device.Status`) and whether it is `shut_out`, by the database's clock."""
         whens = [When(condition, then=Value(status)) for status, condition in Device.statuses().items()]
         status: Any = Case(*whens, default=Value(Device.Status.NEVER), output_field=models.CharField())
-        annotations = {"status": status}
+        shut_out = Case(When(Device.is_shut_out(), then=True), default=False)
+        annotations = {"status": status, "shut_out": shut_out}
         return self.select_related("connection").annotate(**annotations)
 
     def in_status(self, status: str) -> DeviceQuerySet:
@@ -87,6 +88,7 @@ class Device(models.Model):
 
     if TYPE_CHECKING:  # annotated by `with_status`, `with_admitted`, and devices.verdicts
         status: str
+        shut_out: bool
         admitted: bool
         verdict: str
 
@@ -187,6 +189,11 @@ class Device(models.Model):
         """Neither locked nor expired."""
         open_end = Q(**{f"{prefix}expires_at": None}) | Q(**{f"{prefix}expires_at__gt": Now()})
         return Q(**{f"{prefix}locked_at": None}) & (open_end | Q(**{f"{prefix}activated_at__isnull": False}))
+
+    @staticmethod
+    def is_shut_out(prefix: str = "") -> Q:
+        """For now, since it sent too much."""
+        return Q(**{f"{prefix}connection__limited_until__gt": Now()})
 
     @property
     def last_seen_at(self) -> datetime | None:

@@ -17,7 +17,8 @@ from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from devices import assignments, live, presence
+from devices import assignments, limited, live, presence
+from devices.models import Connection
 from telemetry.watch import Watch
 from tenants import groups, people
 from tenants.models import Membership, Organisation, Role, User
@@ -92,6 +93,32 @@ def test_tells_every_change_of_what_the_page_shows(world: World) -> None:
     assert all(chunk.startswith("event: changed\nid: ") for chunk in said)
 
 
+def test_tells_that_a_device_is_shut_out_and_what_is_dropped_meanwhile(world: World) -> None:
+    save(timed(world.placed, now(), rpm=1))
+    device_id = world.placed.device_id
+    presence.seen({world.placed.pk: now()})
+    said = follow(
+        world,
+        lambda: limited.note({device_id: (60.0, 10)}),
+        lambda: limited.note({device_id: (None, 5)}),
+        lambda: Connection.objects.filter(device=world.placed).update(limited_until=now()),
+        last=shown(world),
+    )
+    assert len(said) == len(set(said)) == 3
+    limited.note({device_id: (60.0, 10)})
+    assert follow(world, last=shown(world)) == []
+
+
+def shown(world: World) -> str:
+    """The version that the page shows."""
+    client = Client()
+    client.force_login(world.viewer)
+    html = client.get(reverse("telemetry:dashboard", kwargs={"serial": world.placed.serial})).content.decode()
+    version = re.search(r'data-version="([^"]+)"', html)
+    assert version
+    return version[1]
+
+
 def test_says_nothing_that_a_device_reported(world: World) -> None:
     said = follow(world, lambda: save(timed(world.placed, now(), engineState="Canary", rpm=4321)))
     assert len(said) == 2
@@ -101,12 +128,7 @@ def test_says_nothing_that_a_device_reported(world: World) -> None:
 
 def test_a_page_that_shows_the_latest_is_left_alone(world: World) -> None:
     save(timed(world.placed, now(), rpm=1))
-    client = Client()
-    client.force_login(world.viewer)
-    html = client.get(reverse("telemetry:dashboard", kwargs={"serial": world.placed.serial})).content.decode()
-    shown = re.search(r'data-version="([^"]+)"', html)
-    assert shown
-    assert follow(world, last=shown[1]) == []
+    assert follow(world, last=shown(world)) == []
 
 
 def test_another_devices_reports_wake_nobody(world: World) -> None:
