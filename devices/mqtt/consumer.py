@@ -141,14 +141,14 @@ class Consumer:
         arrival = Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message)
         with self._arrived:
             pace = self._intake.judge(message, arrived.topic, time.monotonic())
-            if pace is not Pace.BEYOND and not self._intake.is_full():
+            if pace is not Pace.BEYOND and not self._intake.is_full(pace):
                 self._intake.put(arrival, pace)
                 self._arrived.notify()
                 return
         if pace is Pace.BEYOND:
             self._acknowledge([arrival])
         else:
-            self._shed = True
+            self._shed = self._shed or arrived.qos > 0
             counts["shed"] += 1
 
     def _pass(self, arrived: MQTTMessage) -> None:
@@ -174,7 +174,8 @@ class Consumer:
         while batch := self._take():
             began = time.monotonic()
             if self._dealt_with(batch):
-                self._intake.took(time.monotonic() - began)
+                with self._arrived:
+                    self._intake.took(time.monotonic() - began)
                 self._acknowledge(batch)
             self._redeliver_shed()
             self._beat()

@@ -2,24 +2,28 @@
 
 Messages of devices that keep their pace come first. Of those that work off a backlog each batch takes a few, from one
 device after the other, so that nobody waits for one that sends too much. Presses are put first, while they are few.
+Each of the two has room of its own, so that nobody's message is left out for want of what others take up.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices.mqtt.limits import Bans, Debts, Pace
 from devices.mqtt.messages import counts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devices.mqtt.messages import Message
 
 MAX_BATCH = 2_000
 FEWEST_LATE, MOST_LATE = 50, 400  # of those that work off a backlog, in a batch
 BATCH_SECONDS = 0.05  # that a batch with such may take
-MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20
+MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20  # of either
 PRESS = re.compile(rb'"registerButton"\s*:\s*(?:true|[1-9])')
 
 
@@ -38,39 +42,56 @@ class Limited(NamedTuple):
     dropped: int
 
 
+@dataclass
+class Room:
+    """What is taken up of one."""
+
+    messages: int = 0
+    octets: int = 0
+
+    def is_full(self) -> bool:
+        return self.messages >= MAX_QUEUED or self.octets >= MAX_QUEUED_BYTES
+
+    def enter(self, arrival: Arrival) -> None:
+        self.messages += 1
+        self.octets += len(arrival.message.payload)
+
+    def leave(self, arrivals: Sequence[Arrival]) -> None:
+        self.messages -= len(arrivals)
+        self.octets -= sum(len(arrival.message.payload) for arrival in arrivals)
+
+
 class Intake:
     """One thread puts and judges, another takes; whoever calls holds the lock."""
 
     def __init__(self) -> None:
         self._prompt: deque[Arrival] = deque()
         self._late: dict[str, deque[Arrival]] = {}
-        self._length = 0
-        self._bytes = 0
+        self._rooms = {Pace.WITHIN: Room(), Pace.BEHIND: Room()}
         self._share = FEWEST_LATE
         self._debts = Debts()
         self._bans = Bans()
         self._limited: dict[str, Limited] = {}
 
     def __len__(self) -> int:
-        return self._length
+        return sum(room.messages for room in self._rooms.values())
 
-    def is_full(self) -> bool:
-        return len(self) >= MAX_QUEUED or self._bytes >= MAX_QUEUED_BYTES
+    def is_full(self, pace: Pace) -> bool:
+        return self._rooms[pace].is_full()
 
     def put(self, arrival: Arrival, pace: Pace) -> None:
         late = pace is Pace.BEHIND
         lane = self._late.setdefault(arrival.message.device_id, deque()) if late else self._prompt
         lane.append(arrival)
-        self._length += 1
-        self._bytes += len(arrival.message.payload)
+        self._rooms[pace].enter(arrival)
 
     def take(self) -> list[Arrival]:
         """Return the next batch; empty if there is nothing."""
-        batch = [self._prompt.popleft() for _ in range(min(len(self._prompt), MAX_BATCH))]
-        batch += self._take_late()
-        self._length -= len(batch)
-        self._bytes -= sum(len(arrival.message.payload) for arrival in batch)
-        return batch
+        prompt = [self._prompt.popleft() for _ in range(min(len(self._prompt), MAX_BATCH))]
+        late = self._take_late()
+        self._rooms[Pace.WITHIN].leave(prompt)
+        self._rooms[Pace.BEHIND].leave(late)
+        return prompt + late
 
     def _take_late(self) -> list[Arrival]:
         taken: list[Arrival] = []

@@ -189,6 +189,21 @@ def test_a_full_queue_is_shed_and_delivered_again(
     eventually(lambda: {int(payload) for payload in sink.payloads} == set(range(15)), 15)
 
 
+def test_nobody_waits_for_what_no_broker_repeats(
+    start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_QUEUED", 5)
+    consumer = start()
+    sink.open.clear()
+    for number in numbers(0, 15):
+        device.publish(TOPIC, number, qos=0)
+    eventually(lambda: counts["shed"] > 0)
+    sink.open.set()
+    eventually(lambda: len(sink.payloads) >= 5)
+    time.sleep(0.3)
+    assert (consumer.is_subscribed(), consumer._connection) == (True, 1)
+
+
 @pytest.fixture
 def redis(settings: Settings) -> Iterator[parts.Redis]:
     server = parts.Redis()

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from devices import credentials, limited
 from devices.broker import authorization
 from devices.models import Connection, Event
+from devices.mqtt import intake
 from devices.mqtt.consumer import Consumer
 from devices.mqtt.limits import Bans, Debts, Pace
 from devices.mqtt.messages import counts
@@ -124,6 +125,21 @@ def test_of_many_that_work_off_a_backlog_none_waits_for_the_largest(start: Start
     sink.open.set()
     eventually(lambda: stored(sink, NOISY) == 2_000, 30)
     assert max(n for n, batch in enumerate(sink.batches) for message in batch if message.device_id == QUIET) <= 1
+
+
+def test_what_sends_too_much_takes_nobodys_room(
+    start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_QUEUED", 100)
+    start()
+    sink.open.clear()
+    send(device, NOISY, times=500, qos=0)
+    eventually(lambda: counts["shed"])
+    send(device, QUIET, qos=0)
+    send(device, QUIET, PRESS, qos=0)
+    time.sleep(0.3)
+    sink.open.set()
+    eventually(lambda: stored(sink, QUIET) == 2)
 
 
 def test_a_flood_is_dropped_unread_and_told_and_nobody_waits_for_it(
