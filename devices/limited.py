@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def note(limited: Mapping[str, tuple[float | None, int]]) -> None:
     """Take device IDs, each with the seconds of a ban that began (None: it goes on) and the messages dropped since."""
-    devices = Device.objects.filter(device_id__in=limited)
-    for device in devices:
-        seconds, dropped = limited[device.device_id]
-        with transaction.atomic():
+    devices = Device.objects.filter(device_id__in=limited).order_by("pk")
+    with transaction.atomic():  # told again, it is told in whole
+        for device in devices:
+            seconds, dropped = limited[device.device_id]
             if seconds is not None:
                 _begin(device, seconds)
             Connection.objects.filter(device=device).update(dropped=F("dropped") + dropped)

@@ -178,6 +178,15 @@ def test_a_flood_is_dropped_unread_and_told_and_nobody_waits_for_it(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_ban_that_can_not_be_told_in_whole_is_told_again_in_whole(world: World) -> None:
+    endless = float("inf")
+    with pytest.raises(OverflowError):
+        limited.note({world.placed.device_id: (30.0, 10), world.foreign.device_id: (endless, 1)})
+    assert not Event.objects.filter(kind=Event.Kind.LIMITED).exists()
+    assert not Connection.objects.filter(dropped__gt=0).exists()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_ban_is_told_where_the_device_is_looked_at_and_to_brokers(
     world: World, client: Browser, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
