@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from devices.mqtt import client, topics
 from devices.mqtt.fences import Fences, since_start
-from devices.mqtt.heartbeat import EVERY_SECONDS, Heartbeat
+from devices.mqtt.heartbeat import BEHIND_SECONDS, EVERY_SECONDS, Heartbeat
 from devices.mqtt.intake import Arrival, Intake, Limited
 from devices.mqtt.limits import Pace
 from devices.mqtt.messages import Message, counts
@@ -68,6 +68,7 @@ class Consumer:
         self._stamps: dict[str, timedelta] = {}
         self._shed = False
         self._failing = False
+        self._lags = False
         self._subscribed = threading.Event()
         self._came_after: datetime | None = None
         self._up_to = time.monotonic()  # what had come to the broker by then has been delivered
@@ -110,7 +111,8 @@ class Consumer:
             log.error("the broker refuses the consumer: %s", code)
             return
         log.info("connected, session %s", "resumed" if flags.session_present else "new")
-        self._session = bool(self._session is not False and flags.session_present)
+        with self._same_connection:
+            self._session = bool(self._session is not False and flags.session_present)
         client.subscribe([(topic, 1) for topic in (*topics.ALL_STATES, topics.FENCE)])
 
     def _on_disconnect(self, _: Client, __: Any, ___: Any, code: ReasonCode, *____: Any) -> None:
@@ -262,13 +264,26 @@ class Consumer:
             return
         try:
             self._on_session(told)
-        except self._temporary as error:
+        except Exception as error:  # whatever it is, reports go on
             log.warning("not told yet that the session is %s: %s", "resumed" if told else "new", error)
         else:
-            self._session = None if self._session is told else self._session
+            with self._same_connection:
+                self._session = None if self._session is told else self._session
+
+    def _tell_of_lag(self) -> None:
+        """Say it once: a broker that lets no fence through acknowledges it all the same, and nothing else says why."""
+        lags = self.is_subscribed() and self.behind() > BEHIND_SECONDS
+        if lags and not self._lags:
+            log.warning(
+                "%.0f s behind what comes to the broker: no press counts. If there is no backlog, does the broker "
+                "let this account publish to %s and subscribe to it?",
+                *(self.behind(), topics.FENCE),
+            )
+        self._lags = lags
 
     def _beat(self) -> None:
         self._tell_of_session()
+        self._tell_of_lag()
         if self._heartbeat.due() and self.is_subscribed():
             facts = {"failing": self._failing, "queued": len(self._intake), "behind": round(self.behind(), 1)}
             self._heartbeat.beat(connected=True, **facts, counts=dict(counts))

@@ -21,8 +21,12 @@ user root
 """
 
 
-def mosquitto(folder: Path) -> Process:
+def mosquitto(folder: Path, *, rules: str = "") -> Process:
+    """`rules` are an access list, for everybody."""
     port = parts.free_port()
     configuration = folder / "mosquitto.conf"
     configuration.write_text(CONFIGURATION.format(port=port, folder=folder))
+    if rules:
+        (folder / "rules").write_text(rules)
+        configuration.write_text(f"{configuration.read_text()}acl_file {folder}/rules\n")
     return Process([parts.needs("mosquitto"), "-c", str(configuration)], port)

@@ -14,12 +14,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.mqtt import topics
 from devices.mqtt.consumer import Consumer
+from devices.mqtt.heartbeat import EVERY_SECONDS
 from tests.mqtt.backlog import fenced
-from tests.mqtt.processes import eventually
+from tests.mqtt.mosquitto import mosquitto
+from tests.mqtt.processes import eventually, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from tests.devices.mqtt.conftest import Sink
     from tests.mqtt.processes import Process
@@ -84,6 +87,21 @@ def test_a_fence_that_is_not_its_own_is_nothing(start: Start, device: Client, si
     assert known is not None
     assert known < future
     assert consumer.is_subscribed()
+
+
+def test_where_the_broker_lets_no_fence_through_the_log_says_so(
+    tmp_path: Path, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.mqtt.consumer.BEHIND_SECONDS", 0.5)
+    rules = "topic readwrite devices/+/state\ntopic read losant/+/state\ntopic read handover/fence\n"
+    with running(mosquitto(tmp_path, rules=rules)) as broker:
+        url = f"mqtt://127.0.0.1:{broker.port}"
+        consumer = Consumer(sink, client_id="consumer", url=url, clock=timezone.now)
+        consumer.start()
+        eventually(lambda: "let this account publish to handover/fence" in caplog.text)
+        time.sleep(EVERY_SECONDS)
+        assert caplog.text.count("no press counts") == 1
+        consumer.stop()
 
 
 def test_a_clock_that_is_put_right_is_followed_and_one_that_is_away_tells_nothing_new(
