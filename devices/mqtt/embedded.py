@@ -203,7 +203,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         """Pass a message on to every subscriber: no wildcards but the site's own were granted.
 
         `acknowledged` is called once: for a device's message when the consumer has it, for one of the site's when it
-        is on its way.
+        is on its way. Raises Refused where there is no room to keep a device's: ended, it sends the message again.
         """
         awaited = topics.is_state(topic)
         for pattern in topics.patterns(topic):
@@ -211,19 +211,21 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 consumer = session.client_id == settings.MQTT_CLIENT_ID
                 if qos and granted:
                     call = acknowledged if awaited and consumer else None
-                    self._keep(session, Outgoing(topic, data, repeated=repeated, acknowledged=call))
+                    if not self._keep(session, Outgoing(topic, data, repeated=repeated, acknowledged=call)) and call:
+                        raise Refused("no room for its report, which nobody has fetched")
                 elif connection := self._connections.get(session.client_id):
                     connection.hurry(topic, data)
         if acknowledged and not awaited:
             acknowledged()
 
-    def _keep(self, session: Session, message: Outgoing) -> None:
-        """For one that has no room left it is dropped: a device that got no acknowledgement sends it again."""
-        room = KEPT_STATES if session.client_id == settings.MQTT_CLIENT_ID else KEPT_COMMANDS
-        if session.retained_messages.qsize() < room:
+    def _keep(self, session: Session, message: Outgoing) -> bool:
+        """Whether there was room left."""
+        most = KEPT_STATES if session.client_id == settings.MQTT_CLIENT_ID else KEPT_COMMANDS
+        if room := bool(session.retained_messages.qsize() < most):
             session.retained_messages.put_nowait(message)
         if connection := self._connections.get(session.client_id):
             connection.pump()
+        return room
 
     # Beside them --------------------------------------------------------------------------------
 
@@ -236,6 +238,9 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 valid = await in_thread(_look, roll, [c.identity for c in present.values()])
             except Error as error:
                 log.warning("presence waits for the database: %s", error)
+                continue
+            except Exception:
+                log.exception("who is present could not be looked at, trying again")
                 continue
             for username in present.keys() - valid:
                 log.warning(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
 import time
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.models.functions import Now
-from django.utils import timezone
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -19,24 +17,18 @@ from devices import credentials, limited, locks
 from devices.models import Credential, Device, Event
 from devices.mqtt import state
 from devices.mqtt.connection import SLOWED_SECONDS
-from devices.mqtt.consumer import Consumer
 from tests import builders
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
 from tests.mqtt.processes import eventually, python, running
-from tests.mqtt.sender import Sender
 from tests.parts import free_port
-from tests.stack import Factory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from pytest_django import Settings
 
-    from devices.mqtt.messages import Message
     from tests.conftest import World
-    from tests.mqtt.processes import Process
 
     Join = Callable[..., Gateway]
 
@@ -402,72 +394,6 @@ def test_another_version_of_the_protocol_is_told_so(port: int, site: Gateway) ->
             former.shutdown(socket.SHUT_WR)
             assert former.recv(100) in (answer, b"\x20\x02\x00\x05")
     assert not site.lost.is_set()
-
-
-@pytest.fixture
-def own(tmp_path: Path, db: None) -> Iterator[Process]:
-    """A broker of one's own, with its log."""
-    port = free_port()
-    process = python(
-        "manage.py", "broker", "--port", str(port), port=port, MQTT_URL=f"mqtt://site:{SECRET}@127.0.0.1:{port}"
-    )
-    process.log = tmp_path / "log"
-    with running(process):
-        yield process
-
-
-@pytest.mark.slow
-def test_what_was_acknowledged_is_stored_however_the_broker_ends(
-    world: World, own: Process, settings: Settings
-) -> None:
-    """In the order in which the demo ends its parts, and killed in the middle of it all."""
-    settings.MQTT_URL = f"mqtt://site:{SECRET}@127.0.0.1:{own.port}"
-    settings.MQTT_LIMITS = False
-    stored: list[Message] = []
-
-    def store(batch: Sequence[Message]) -> None:
-        time.sleep(0.02)
-        stored.extend(batch)
-
-    issued = credentials.issue(device=world.placed, by=None)
-    device = Factory("", world.placed.device_id, issued.access_key, issued.access_secret)
-    sender = Sender(own.port, device)
-    sender.start()
-    for end in (own.kill, own.stop):
-        consumer = Consumer(store, client_id=CONSUMER, clock=timezone.now)
-        consumer.start()
-        before = len(stored)
-        eventually(lambda: len(stored) > before + 20, 20)  # noqa: B023
-        if end == own.stop:
-            consumer.stop()
-            time.sleep(0.3)
-        end()
-        own.start()
-        consumer.stop()
-    consumer = Consumer(store, client_id=CONSUMER, clock=timezone.now)
-    consumer.start()
-    eventually(sender.goes_on, 20)
-    sender.stopped.set()
-    sender.join(10)
-    consumer.stop()
-    assert len(sender.acknowledged) > 60
-    assert set(sender.acknowledged) - {json.loads(message.payload)["time"] for message in stored} == set()
-
-
-def test_a_flood_of_refused_subscriptions_does_not_fill_the_log(world: World, own: Process) -> None:
-    assert own.log is not None
-    device = gateway(own.port, world.placed, credentials.issue(device=world.placed, by=None))
-    assert device.connect() == ACCEPTED
-    for _ in range(3):
-        device.granted.clear()
-        device.client.subscribe([(f"{number}/#", 1) for number in range(90)])
-        eventually(lambda: len(device.granted) == 90)
-    device.leave()
-    assert [line.rpartition("(")[2] for line in own.log.read_text().splitlines() if "may not subscribe" in line] == [
-        "refusal 1)",
-        "refusal 10)",
-        "refusal 100)",
-    ]
 
 
 def test_subscriptions_without_end_are_slowed_down(world: World, join: Join) -> None:
