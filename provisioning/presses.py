@@ -27,7 +27,8 @@ def count(reports: Sequence[Report]) -> list[str]:
     both by the database's clock. One that the broker repeats may have come before whatever is delivered ahead of it.
     Returns the live topics to announce after the commit.
     """
-    pressed = {report.device.pk: report.came_after for report in reports if _is_press(report) and report.came_after}
+    known = [(report.came_after, report.device.pk) for report in reports if _is_press(report) and report.came_after]
+    pressed = {device: came_after for came_after, device in sorted(known)}  # of several the last, wherever it stands
     if not pressed:
         return []
     waiting = Window.objects.open().filter(Device.may_connect("device__"), device__in=pressed, pressed_at=None)

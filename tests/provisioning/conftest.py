@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 
-def report_press(
+def press(
     device: Device,
     *,
     value: bool | float | str = True,
     ago: timedelta = timedelta(),
     known: bool = True,
     repeated: bool = False,
-) -> list[str]:
-    """A press that came to the broker so long ago at most; returns the topics of the windows that it moved on."""
+) -> Report:
+    """A press that came to the broker so long ago at most."""
     now = timezone.now() - ago
-    report = Report(
+    return Report(
         device=device,
         at=now,
         data={"registerButton": value},
@@ -38,7 +38,11 @@ def report_press(
         repeated=repeated,
         came_after=now if known else None,
     )
-    return presses.count([report])
+
+
+def report_press(device: Device, **how: Any) -> list[str]:
+    """Return the topics of the windows that it moved on."""
+    return presses.count([press(device, **how)])
 
 
 def pressed_window(world: World) -> Window:

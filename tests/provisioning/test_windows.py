@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
 
 from devices import assignments
 from devices.models import Assignment, Device, DeviceModel, Event
-from provisioning import windows
+from provisioning import presses, windows
 from provisioning.models import Window
 from tenants import people
 from tests.conftest import World
-from tests.provisioning.conftest import end_in, pressed_window, report_press
+from tests.provisioning.conftest import end_in, press, pressed_window, report_press
 
 
 def model(world: World) -> DeviceModel:
@@ -105,6 +106,13 @@ def test_presses_that_do_not_count(world: World) -> None:
     assert len(report_press(world.waiting)) == 1
     assert [report_press(world.waiting) for _ in range(5)] == [[]] * 5
     assert Event.objects.filter(kind="pressed").count() == 1
+
+
+def test_of_presses_stored_together_the_last_one_counts_wherever_it_stands(world: World) -> None:
+    former = press(world.waiting)  # of a backlog: it is stored after what came later
+    windows.open_window(device=world.waiting, by=world.technician)
+    time.sleep(0.002)  # SQLite's clock counts milliseconds
+    assert len(presses.count([press(world.waiting), former])) == 1
 
 
 def test_a_press_counts_only_where_the_organisation_takes_it_as_proof(world: World) -> None:
