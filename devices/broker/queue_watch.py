@@ -92,12 +92,11 @@ def _connection() -> Connection:
 
 
 def _has(connection: Connection) -> bool:
-    channel = connection.channel()
-    try:
-        channel.queue_declare(queue_name(), passive=True)
-    except NotFound:
-        return False
-    except ResourceLocked:  # it is somebody's alone: so it is there
-        return True
-    channel.close()
+    with connection.channel() as channel:  # for one that the broker closes amqp opens another: it is closed, too
+        try:
+            channel.queue_declare(queue_name(), passive=True)
+        except NotFound:
+            return False
+        except ResourceLocked:  # it is somebody's alone: so it is there
+            return True
     return True

@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from devices import credentials, locks
+from devices.broker import queue_watch
 from devices.broker.queue_watch import queue_name
 from devices.models import Credential
 from devices.mqtt.consumer import Consumer
@@ -217,6 +218,9 @@ def test_no_device_is_in_while_the_broker_would_drop_what_it_reports(world: Worl
         assert device.connect() == ACCEPTED
     with amqp.Connection(f"127.0.0.1:{fleet.amqp}", userid="site", password="site-secret") as connection:
         connection.channel().queue_delete(queue_name())
+        before = len(connection.channels)
+        assert not any(queue_watch._has(connection) for _ in range(5))
+        assert len(connection.channels) == before
     eventually(lambda: ready(fleet.gates[0].port) == "the consumer's queue is missing")
     until = time.monotonic() + 8
     while device.publish(f"devices/{world.placed.device_id}/state", "1"):
