@@ -1,4 +1,7 @@
-"""A private RabbitMQ node with the configuration of docker/rabbitmq, for any user and beside any other node."""
+"""A private RabbitMQ node with the configuration of docker/rabbitmq, for any user and beside any other node.
+
+It is Debian 12's, or the one that RABBITMQ_SERVER names, which has to be of version 4 (CONTRIBUTING.md).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from tests.mqtt.processes import Process, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+GIVEN = os.environ.get("RABBITMQ_SERVER", "")
+SERVER = GIVEN or "/usr/lib/rabbitmq/bin/rabbitmq-server"
 DOCKER = Path(__file__).parents[2] / "docker" / "rabbitmq"
 NEWER = ("anonymous_login_user", "mqtt.max_packet_size", "mqtt.max_session_expiry")  # than Debian's 3.10
 
@@ -33,14 +37,15 @@ def rabbitmq(folder: Path, asks: str, secret: str, amqp: int) -> Iterator[Proces
 @contextmanager
 def configured(folder: Path, configuration: Path, port: int) -> Iterator[Process]:
     """One that has this configuration, with MQTT at that port."""
-    parts.needs("rabbitmq")
+    if not GIVEN:
+        parts.needs("rabbitmq")
     epmd = shutil.which("epmd")
     assert epmd is not None
     names = parts.free_port()
     with ExitStack() as stack:
         env = {**os.environ, "ERL_EPMD_PORT": str(names), "ERL_EPMD_ADDRESS": "127.0.0.1", "HOME": str(folder)}
         stack.enter_context(running(Process([epmd, "-port", str(names), "-address", "127.0.0.1"], names, env)))
-        node = Process([str(SERVER)], port, {**env, **_paths(folder, configuration, port)})
+        node = Process([SERVER], port, {**env, **_paths(folder, configuration, port)})
         stack.callback(_kill, node, folder / "pid")
         node.start(60)
         yield node
@@ -54,10 +59,11 @@ def _kill(script: Process, pid: Path) -> None:
 
 
 def configuration_of(listener: str, asks: str, secret: str, *, amqp: str) -> str:
-    """Return docker/rabbitmq's in the words of Debian's 3.10."""
+    """Return docker/rabbitmq's, for Debian's 3.10 in its words."""
     text = (DOCKER / "rabbitmq.conf").read_text()
-    lines = [line for line in text.splitlines() if not line.startswith(NEWER)]
-    text = "\n".join([*lines, "mqtt.allow_anonymous = false", "mqtt.subscription_ttl = 604800000", ""])
+    if not GIVEN:
+        lines = [line for line in text.splitlines() if not line.startswith(NEWER)]
+        text = "\n".join([*lines, "mqtt.allow_anonymous = false", "mqtt.subscription_ttl = 604800000", ""])
     text = text.replace("0.0.0.0:1883", listener).replace("0.0.0.0:5672", amqp).replace("front:8010", asks)
     return text.replace("$(BROKER_AUTH_SECRET)", secret)
 
