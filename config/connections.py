@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from lib.addresses import counted
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -57,7 +59,7 @@ class Connects:
 
     def admits(self, address: str) -> bool:
         rate: float = settings.CONNECTS_ADDRESS
-        now = time.monotonic()
+        address, now = counted(address), time.monotonic()
         left, at = self._left.pop(address, (CONNECTS_AT_ONCE * rate, now))
         left = min(left + (now - at) * rate, CONNECTS_AT_ONCE * rate)
         self._left[address] = (max(left - 1, 0), now)

@@ -10,15 +10,19 @@ import json
 import time
 from contextlib import suppress
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
 from config import uploads
+from lib.addresses import counted
 from lib.places import Bound, Place, Places
+from tenants.accounts.events import address_of
 from tenants.api.problems import CONTENT_TYPE, KINDS, problem
 
 if TYPE_CHECKING:
@@ -74,6 +78,11 @@ async def bounded(app: App, scope: dict[str, Any], receive: Receive, send: Send)
         await body.refuse(refused, send)
     finally:
         body.end()
+
+
+def address(scope: dict[str, Any]) -> str:
+    """Where a request comes from, by the proxy if there is one; as it is counted."""
+    return counted(address_of(ASGIRequest(scope, BytesIO())))
 
 
 def declared(scope: dict[str, Any]) -> int:
@@ -148,8 +157,8 @@ class Body:
         if self._is_known:
             await self._throw_away(uploads.largest(), LINGER_SECONDS, LINGER_RATE)
             return
-        address = (self._scope.get("client") or ("",))[0]
-        place = _lingering.take(Bound("address", address, LINGERING_ADDRESS), Bound("process", None, LINGERING))
+        here = Bound("address", address(self._scope), LINGERING_ADDRESS)
+        place = _lingering.take(here, Bound("process", None, LINGERING))
         if isinstance(place, Place):
             try:
                 await self._throw_away(STRANGERS_REST, STRANGERS_LINGER_SECONDS, STRANGERS_LINGER_RATE)

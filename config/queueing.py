@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
 
-from config.limits import Refused
+from config.limits import Refused, address
 from lib.turns import Turns
-from tenants.accounts.events import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -69,13 +66,13 @@ class Queueing:
             _end(ends)
 
     async def _take(self, scope: dict[str, Any], last: Turns, ends: Ends) -> None:
-        address = address_of(ASGIRequest(scope, BytesIO()))
-        person = session_of(scope) or dict(scope["headers"]).get(b"authorization") or address
-        if self._addresses.count(address) >= WAITING_ADDRESS:
+        here = address(scope)
+        person = session_of(scope) or dict(scope["headers"]).get(b"authorization") or here
+        if self._addresses.count(here) >= WAITING_ADDRESS:
             raise Overtaken
         await self._people.take(person, person, ends)
-        await self._addresses.take(address, person, ends)
-        await _take(last, address, ends)
+        await self._addresses.take(here, person, ends)
+        await _take(last, here, ends)
 
 
 class _Shares:

@@ -75,7 +75,7 @@ def _open(device: Device, by: User, token: ApiToken | None) -> Window:
     unclosed.filter(deadline__lte=Now()).update(closed_at=F("deadline"), outcome=Window.State.EXPIRED)
     mine = list(unclosed.opened_by(by, token).values_list("key", flat=True))
     unclosed.opened_by(by, token).update(closed_at=Now(), outcome=Window.State.SUPERSEDED)
-    _end_idle(unclosed, device)
+    _end_idle(unclosed, device, by)
     seconds = timedelta(seconds=device.organisation.window_seconds)
     window = Window.objects.create(device=device, technician=by, token=token, deadline=Now() + seconds)
     window.refresh_from_db()
@@ -84,11 +84,13 @@ def _open(device: Device, by: User, token: ApiToken | None) -> Window:
     return window
 
 
-def _end_idle(windows: WindowQuerySet, device: Device) -> None:
+def _end_idle(windows: WindowQuerySet, device: Device, by: User) -> None:
     """End the window of somebody who could not finish it any more: it holds up nobody else."""
     for window in windows.select_related("technician"):
-        if not Device.objects.registrable_by(window.technician).filter(pk=device.pk).exists():
-            windows.filter(pk=window.pk).update(closed_at=Now(), outcome=Window.State.CANCELLED)
+        if Device.objects.registrable_by(window.technician).filter(pk=device.pk).exists():
+            continue
+        if windows.filter(pk=window.pk).update(closed_at=Now(), outcome=Window.State.CANCELLED):
+            record(Event.Kind.WINDOW_CANCELLED, device, by=by)
 
 
 def finish(*, window: Window, by: User, name: str, group: Group, model: DeviceModel) -> Device:

@@ -159,7 +159,13 @@ def test_uploads_at_once_are_counted(world: World, settings: Settings) -> None:
         assert Answer(PAGE, 110 * KB, cookie(world.owner)).status == 403
 
 
-def test_of_strangers_few_are_listened_to_once_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_proxied", [False, True])
+def test_of_strangers_few_are_listened_to_once_they_are_refused(
+    is_proxied: bool, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """Six of one address, and one of another."""
+    addresses = ["192.0.2.1"] * 6 + ["192.0.2.2"]
+
     async def scene() -> list[int]:
         read = [0] * 7
 
@@ -171,13 +177,17 @@ def test_of_strangers_few_are_listened_to_once_they_are_refused(monkeypatch: pyt
             async def send(_: dict[str, Any]) -> None: ...
 
             headers = [(b"host", b"testserver"), (b"content-length", b"%d" % (100 * MB))]
+            headers += [(b"x-forwarded-for", addresses[n].encode())] if is_proxied else []
             scope = {"type": "http", "method": "POST", "path": "/x/", "headers": headers, "query_string": b""}
-            await application({**scope, "client": (f"192.0.2.{n // 6}", 1)}, receive, send)
+            peer = "127.0.0.1" if is_proxied else addresses[n]
+            await application({**scope, "client": (peer, 1)}, receive, send)
 
         await asyncio.gather(*map(one, range(7)))
         return read
 
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = int(is_proxied)
     monkeypatch.setattr(limits, "STRANGERS_LINGER_SECONDS", 0.3)
     read = asyncio.run(scene())
-    assert [bool(each) for each in read] == [True] * 4 + [False] * 2 + [True]
+    listened_to = [bool(each) for each in read]
+    assert (listened_to[:6].count(True), listened_to[6]) == (4, True)
     assert max(read) < 20, "as slowly as that rate has it"

@@ -72,9 +72,11 @@ def _session_cookie(settings: Settings) -> None:
         ([{"token": "t"}] * 6, 1),
         ([{}] * 6, 1),
         ([{"session": f"made-up-{n}"} for n in range(6)], 2),
+        ([{"session": f"s{n}", "address": f"2001:db8::{n}"} for n in range(6)], 2),
         ([{"session": f"s{n}", "address": f"192.0.2.{n}"} for n in range(6)], 6),
+        ([{"session": f"s{n}", "address": f"2001:db8:0:{n}::1"} for n in range(6)], 6),
     ],
-    ids=["a session", "a token", "a stranger", "made-up sessions", "people"],
+    ids=["a session", "a token", "a stranger", "made-up sessions", "and addresses", "people", "people by IPv6"],
 )
 def test_how_many_are_answered_at_once(who: list[dict[str, str]], most: int) -> None:
     async def scene() -> int:

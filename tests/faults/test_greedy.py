@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.urls import reverse
 
 from tests import parts
+from tests.faults import slow
 from tests.mqtt.processes import python, running
 
 if TYPE_CHECKING:
@@ -45,18 +45,11 @@ class Person:
     """Somebody who is signed in at a site."""
 
     def __init__(self, user: User, port: int) -> None:
-        client = Client()
-        client.force_login(user)
-        self._cookies = "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())
+        self._cookies = slow.cookies(user)
         self._port = port
 
     def ask(self, path: str) -> socket.socket:
-        asked = socket.socket()
-        asked.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        asked.settimeout(60)
-        asked.connect(("127.0.0.1", self._port))
-        asked.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {self._cookies}\r\n\r\n".encode())
-        return asked
+        return slow.ask(self._port, path, self._cookies)
 
     def seconds_until(self, said: bytes, path: str) -> float:
         """How long it takes until the answer has come as far as this."""

@@ -14,10 +14,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.urls import reverse
 
 from tests import parts
+from tests.faults import slow
 from tests.mqtt.processes import Process, eventually, python, running
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ class Reader:
     """The owner, signed in."""
 
     def __init__(self, world: World, port: int) -> None:
-        client = Client()
-        client.force_login(world.owner)
-        self.port = port
-        self.headers = {"Cookie": "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())}
+        self.port, self._cookies = port, slow.cookies(world.owner)
+        self.headers = {"Cookie": self._cookies}
 
     def get(self, path: str) -> int:
         with contextlib.suppress(HTTPError), urlopen(Request(self._at(path), headers=self.headers), timeout=20) as page:
@@ -55,11 +53,7 @@ class Reader:
 
     def ask(self, path: str) -> socket.socket:
         """Reads the first of the answer, and then nothing."""
-        asked = socket.socket()
-        asked.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        asked.settimeout(20)
-        asked.connect(("127.0.0.1", self.port))
-        asked.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {self.headers['Cookie']}\r\n\r\n".encode())
+        asked = slow.ask(self.port, path, self._cookies)
         assert asked.recv(12) == b"HTTP/1.1 200"
         return asked
 

@@ -183,3 +183,9 @@ def test_the_window_of_somebody_who_lost_their_role_holds_up_nobody(world: World
     people.remove(membership=world.technician.memberships.get(), by=world.owner)
     following = windows.open_window(device=world.waiting, by=world.sibling)
     assert list(Window.objects.open()) == [following]
+    told = Event.objects.filter(kind__startswith="window-").order_by("pk").values_list("kind", "by")
+    assert list(told) == [
+        ("window-opened", world.technician.pk),
+        ("window-cancelled", world.sibling.pk),
+        ("window-opened", world.sibling.pk),
+    ]
