@@ -78,6 +78,7 @@ def theirs() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"  # no autovacuum
         )
         return int(cursor.fetchone()[0])
 
