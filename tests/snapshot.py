@@ -20,11 +20,11 @@ DERIVED = {"devices_tally"}  # triggers write it
 
 
 def rows() -> Rows:
-    """Of every table: the names of its columns, and what is in it."""
+    """Of every table: the names of its columns, and what is in it by key (a changed row lies elsewhere than before)."""
     found: Rows = {}
     with connection.cursor() as cursor:
         for table in sorted(connection.introspection.django_table_names(only_existing=True)):
-            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} ORDER BY 1")
             found[table] = [column[0] for column in cursor.description], cursor.fetchall()
     return found
 

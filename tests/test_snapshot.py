@@ -23,9 +23,12 @@ def without_moments(table: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 def test_what_is_written_is_what_was_made(db: None) -> None:
     kept, before = Snapshot(make_world), rows()
     kept.write()
-    written = {table: without_moments(now) for table, (_, now) in rows().items() if now != before[table][1]}
-    made = {table: without_moments(added) for table, (_, added) in kept.rows.items() if added}
-    assert {table: now[-len(made[table]) :] for table, now in written.items()} == made
+    now = {table: [row for row in now if row not in before[table][1]] for table, (_, now) in rows().items()}
+    written, made = (
+        {table: without_moments(added) for table, added in lines.items() if added}
+        for lines in (now, {table: added for table, (_, added) in kept.rows.items()})
+    )
+    assert written == made
     connection.check_constraints()
 
 
