@@ -24,7 +24,7 @@ from django.conf import settings
 
 from devices.broker import authorization
 from devices.mqtt.limits import Pace
-from devices.mqtt.state import MAX_BYTES
+from devices.mqtt.messages import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Value = float | str | bool
 
+MAX_BYTES = 256 * 1024  # of a payload
+
 counts: Counter[str] = Counter()
 """What became of the messages and values of this process; the consumer's heartbeat carries them."""
 

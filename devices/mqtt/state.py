@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from devices import positions
 from devices.models import Attribute, Device
-from devices.mqtt.messages import Report, counts
+from devices.mqtt.messages import MAX_BYTES, Report, counts
 from lib.rarely import Rarely
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 256 * 1024
 MAX_AGE = timedelta(days=30)
 MAX_AHEAD = timedelta(days=1)
 MAX_INTEGER = 2**53  # beyond it a float, and every browser, is no longer exact

@@ -15,8 +15,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from devices import credentials, limited, locks
 from devices.models import Credential, Device, Event
-from devices.mqtt import state
 from devices.mqtt.connection import SLOWED_SECONDS
+from devices.mqtt.messages import MAX_BYTES
 from tests import builders
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
@@ -428,7 +428,7 @@ def test_a_device_that_falls_silent_is_missed(world: World, port: int) -> None:
 
 def test_the_largest_message_is_taken(world: World, join: Join, site: Gateway) -> None:
     device = join(world.placed)
-    assert device.publish(states(world.placed), b" " * state.MAX_BYTES)
+    assert device.publish(states(world.placed), b" " * MAX_BYTES)
     eventually(lambda: site.received)
 
 

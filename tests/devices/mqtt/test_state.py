@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from devices.models import Attribute
 from devices.mqtt import state
-from devices.mqtt.messages import Message, Report, counts
+from devices.mqtt.messages import MAX_BYTES, Message, Report, counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def test_a_time_that_cannot_be(world: World, given_time: object, why: str) -> No
         ('{"data": {"rpm": 1}}'.encode("utf-16"), "malformed"),
         (b'{"data": ' * 20_000, "malformed"),
         (b'{"data": {"rpm": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", "malformed"),
-        (b'{"data": {"rpm": 1}}' + b" " * state.MAX_BYTES, "oversize"),
+        (b'{"data": {"rpm": 1}}' + b" " * MAX_BYTES, "oversize"),
     ],
 )
 def test_a_message_that_is_refused(world: World, payload: bytes, why: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -137,7 +137,7 @@ def test_a_message_that_is_refused(world: World, payload: bytes, why: str, caplo
 
 def test_nobody_fills_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """A line for the first, the tenth, the hundredth, of each device and cause."""
-    for payload in (b"", b"x" * (state.MAX_BYTES + 1)):
+    for payload in (b"", b"x" * (MAX_BYTES + 1)):
         for _ in range(120):
             one(world, payload)
     assert [record.args[3] for record in caplog.records if isinstance(record.args, tuple)] == [1, 10, 100] * 2
