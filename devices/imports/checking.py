@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from devices import bulk, jobs, live
-from devices.imports import source
+from devices import jobs, live
+from devices.imports import locks, source
 from devices.imports.firsts import Firsts
 from devices.imports.reading import Unreadable
 from devices.imports.rows import Rules, Wanted, Wrong
@@ -86,9 +86,9 @@ class Checked:
 
 def already(organisation: int, rules: Rules, wanted: Sequence[Wanted]) -> list[Wrong]:
     """Those whose serial or certificate another device has."""
-    serials = bulk.taken_serials(organisation, [each.key for each in wanted if each.key])
+    serials = locks.taken_serials(organisation, [each.key for each in wanted if each.key])
     fingerprints = [each.certificate.fingerprint for each in wanted if each.certificate]
-    certificates = bulk.taken_credentials(fingerprints)
+    certificates = locks.taken_credentials(fingerprints)
     if not serials and not certificates:
         return []
     found = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from devices import bulk, registry, sealing, serials
+from devices.imports import locks
 from devices.imports.checking import already
 from devices.imports.rows import Rules, Wanted, Wrong
 from devices.models import Assignment, Credential, Device, Event, RecipeVersion
@@ -72,7 +73,7 @@ class Maker:
         used = {each.key for each in wanted if each.key} | serials.RESERVED
         for attempt in range(ATTEMPTS):
             tried = {at: self._serial(wanted[at], counts, attempt) for at in bare}
-            taken = used | bulk.taken_serials(self._organisation, [each.key for each in tried.values()])
+            taken = used | locks.taken_serials(self._organisation, [each.key for each in tried.values()])
             bare = []
             for at, each in tried.items():
                 if each.key in taken:
@@ -94,7 +95,7 @@ class Maker:
 
     def _homeless(self, wanted: Sequence[Wanted]) -> list[Wrong]:
         groups = {each.group for each in wanted if each.group is not None}
-        if not (gone := groups - bulk.hold_leaves(groups)):
+        if not (gone := groups - locks.hold_leaves(groups)):
             return []
         cause = "The group was deleted, or got groups below it, since the check."
         return [Wrong(each.row, self.rules.column("group"), cause) for each in wanted if each.group in gone]

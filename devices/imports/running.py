@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from devices import bulk, deliveries, jobs, live, sealing
-from devices.imports import checking, source
+from devices.imports import checking, locks, source
 from devices.imports.making import Maker
 from devices.imports.reading import Unreadable
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem
@@ -103,9 +103,9 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
     groups = {group for _, _, cells in source.rows(importing) if (group := maker.rules.groups_of(cells)) is not None}
     for _ in _turns(lease):
         with transaction.atomic():
-            if not bulk.take_turn(importing.organisation_id):
+            if not locks.take_turn(importing.organisation_id):
                 continue
-            bulk.hold_leaves(groups)  # all in one order, before anything else
+            locks.hold_leaves(groups)  # all in one order, before anything else
             made = 0
             for batch in jobs.paced(source.batches(source.rows(importing), importing.total)):
                 made += _all_of(maker, batch)
@@ -155,7 +155,7 @@ def _retried(importing: Import, lease: Lease[Import], maker: Maker, batch: list[
     for _ in _turns(lease):
         try:
             with transaction.atomic():
-                if not bulk.take_turn(importing.organisation_id):
+                if not locks.take_turn(importing.organisation_id):
                     continue
                 _ask(importing)
                 made, wrong = maker.make(batch, refused)
