@@ -78,16 +78,16 @@ def floor(data: bytes) -> float:
     """Seconds."""
     from django.db import connection
 
-    from devices import sealing
     from devices.imports import making
+    from lib import key_wrapping
 
     with connection.cursor() as cursor:
         for table in ("device", "credential"):
             cursor.execute(f"CREATE TABLE floor_{table} (LIKE devices_{table} INCLUDING DEFAULTS)")
     began = time.perf_counter()
     rows = list(csv.reader(io.StringIO(data.decode(), newline="")))[1:]
-    key = sealing.new_key()
-    made = [(number, sealing.access(key, number)) for number in range(len(rows))]
+    key = key_wrapping.new_key()
+    made = [(number, key_wrapping.access(key, number)) for number in range(len(rows))]
     digests = [hashlib.sha256(access.secret.encode()).digest() for _, access in made]
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY floor_device ({','.join(making._DEVICE)}) FROM STDIN") as copy:

@@ -210,8 +210,8 @@ def prepare(count: int) -> tuple[list[Device], str]:
 def report(devices: list[Device], value: int) -> None:
     from django.db import connections
 
-    from devices import live
     from devices.mqtt.messages import Report
+    from lib import live
     from telemetry import store
     from tests.telemetry.reports import now
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import activation, live, presence
+from devices import activation, presence
 from devices.mqtt import state
+from lib import live
 from provisioning import presses
 from telemetry import store
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import credentials, deliveries, sealing
+from devices import credentials, deliveries
 from devices.models import Credential, Device, Touched
 from devices.verdicts import CHANGE
+from lib import key_wrapping
+from lib.csv_export import written
 from tenants import downloads, tokens
-from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -87,13 +88,13 @@ def _rows(devices: list[Device], key: bytes) -> list[list[str]]:
     stand = _standing(devices, key)
     rows = []
     for device in devices:
-        given = [*sealing.access(key, device.pk), ""] if stand.get(device.pk) else ["", "", REPLACED]
+        given = [*key_wrapping.access(key, device.pk), ""] if stand.get(device.pk) else ["", "", REPLACED]
         rows.append([device.serial, device.device_id, *given])
     return rows
 
 
 def _standing(devices: list[Device], key: bytes) -> dict[int, bool]:
-    return credentials.still_stand({device.pk: sealing.access(key, device.pk) for device in devices})
+    return credentials.still_stand({device.pk: key_wrapping.access(key, device.pk) for device in devices})
 
 
 def _revoke(devices: list[Device], key: bytes, by: User, action: Action) -> None:
@@ -101,6 +102,6 @@ def _revoke(devices: list[Device], key: bytes, by: User, action: Action) -> None
     keys = [device.pk for device in devices]
     with transaction.atomic():
         list(Device.objects.select_for_update(no_key=True).filter(pk__among=keys).order_by("pk").values_list("pk"))
-        made = [sealing.access(key, pk).key for pk in keys]
+        made = [key_wrapping.access(key, pk).key for pk in keys]
         standing = Credential.objects.filter(device__among=keys, access_key__in=made)
         credentials.revoke_many(standing, by, "never handed over", action=str(action.key))

@@ -11,10 +11,12 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from devices import assignments, deliveries, jobs, live, presence, queue, sealing, sets, undoing, verdicts
+from devices import assignments, deliveries, jobs, presence, undoing, verdicts
 from devices.effects import EFFECTS, Batch
 from devices.models import Action, Device, Event, Touched
 from devices.verdicts import CHANGE, NOT_YOURS, Params
+from lib import key_wrapping, live, tasks
+from lib.db import bulk_sql
 from tenants.models import ApiToken, Group, User
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def carry_out(*, action: Action) -> None:
     if action.total <= AT_ONCE:
         run(action=action, in_turn=False)
     else:
-        queue.send(Action.TASK, action.pk)
+        tasks.send(Action.TASK, action.pk)
 
 
 def run(*, action: Action, in_turn: bool = True) -> None:
@@ -121,7 +123,7 @@ def run(*, action: Action, in_turn: bool = True) -> None:
 
 
 def _why(error: Exception) -> str | None:
-    if isinstance(error, deliveries.Gone | sealing.Unsealable):
+    if isinstance(error, deliveries.Gone | key_wrapping.Unsealable):
         return "Its credentials can't be made any more. Reissue them."
     return str(error) if isinstance(error, Impossible) else None
 
@@ -139,7 +141,7 @@ def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: 
 
 def _keep(action: Action, devices: DeviceQuerySet) -> None:
     same: dict[str, str | int | None] = {"action_id": action.pk, "verdict": "", "before": "{}", "after": "{}"}
-    sets.insert(Touched, devices, each={"device_id": "pk"}, same=same)
+    bulk_sql.insert(Touched, devices, each={"device_id": "pk"}, same=same)
 
 
 def _tried(action: Action, lease: Lease[Action]) -> bool:

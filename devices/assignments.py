@@ -8,9 +8,10 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
-from devices import credentials, sets
+from devices import credentials
 from devices.models import Assignment, Device, DeviceModel, Event, RecipeVersion
-from tenants import names
+from lib import names
+from lib.db import bulk_sql
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def assign_many(
     _close_all(devices, by, facts)
     keys = [device.pk for device in devices]
     rows = Device.objects.filter(pk__among=keys)
-    sets.insert(Assignment, rows, each={"device_id": "pk"}, same={"group_id": group_id})
+    bulk_sql.insert(Assignment, rows, each={"device_id": "pk"}, same={"group_id": group_id})
     leaving = {device.pk for device in devices if device.assignment_id and not keep}
     _point_all(leaving, **_forgotten())
     _point_all(set(keys) - leaving)

@@ -18,14 +18,15 @@ from django.db import Error, transaction
 from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Least, Now
 
-from devices import activation, bulk
+from devices import activation
 from devices.models import Credential, CredentialUse, Device, Event
+from lib.db import copy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from devices.models import CredentialQuerySet
-    from devices.sealing import Access
+    from lib.key_wrapping import Access
     from tenants.models import User
 
 log = logging.getLogger(__name__)
@@ -168,7 +169,7 @@ def revoke_many(credentials: CredentialQuerySet, by: User | None, reason: str, *
     kind, by_id = Event.Kind.CREDENTIAL_REVOKED.value, by.pk if by else None
     said = [json.dumps({"access_key": key, "reason": reason, **facts}) for *_, key, _ in ending]
     rows = ((*row[:3], by_id, kind, data) for row, data in zip(ending, said, strict=True))
-    bulk.write(Event, columns, rows)
+    copy.write(Event, columns, rows)
     return len(ending)
 
 

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from devices import sealing
 from devices.models import Delivery, Event
+from lib import key_wrapping
 
 if TYPE_CHECKING:
     from tenants.models import Organisation, User
@@ -22,7 +22,7 @@ class Gone(Exception):
 
 def prepare(*, organisation: Organisation, by: User) -> Delivery:
     """A new key, sealed, that lives for the organisation's `result_hours` from now."""
-    sealed = sealing.seal(sealing.new_key())
+    sealed = key_wrapping.seal(key_wrapping.new_key())
     expires_at = Now() + timedelta(hours=organisation.result_hours)
     delivery = Delivery.objects.create(organisation=organisation, by=by, sealed=sealed, expires_at=expires_at)
     delivery.refresh_from_db()
@@ -33,7 +33,7 @@ def key_of(delivery: Delivery) -> bytes:
     """For the job that makes the credentials. Raises Gone, or sealing.Unsealable."""
     if delivery.sealed is None:
         raise Gone
-    return sealing.unseal(delivery.sealed)
+    return key_wrapping.unseal(delivery.sealed)
 
 
 def take(*, delivery: Delivery, by: User, what: str) -> bytes:
@@ -46,7 +46,7 @@ def take(*, delivery: Delivery, by: User, what: str) -> bytes:
         Event.objects.create(organisation_id=locked.organisation_id, by=by, kind=kind, data={"of": what})
     if not won or locked.sealed is None:
         raise Gone
-    return sealing.unseal(locked.sealed)
+    return key_wrapping.unseal(locked.sealed)
 
 
 def extend(*, delivery: Delivery) -> None:

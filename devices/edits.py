@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import live
 from devices.assignments import Moved
 from devices.models import Device, Event
-from tenants import names
+from lib import live, names
 
 if TYPE_CHECKING:
     from tenants.models import User

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import F, Func, JSONField, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
-from devices import assignments, bulk, credentials, deliveries, sealing, sets
+from devices import assignments, credentials, deliveries
 from devices.models import Action, Credential, Device, Event, Touched
 from devices.verdicts import Params
+from lib import key_wrapping
+from lib.db import bulk_sql, copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -61,14 +63,14 @@ class Batch(NamedTuple):
         rows = Device.objects.filter(pk__among=self.keys if keys is None else keys)
         each = {"organisation_id": "organisation", "device_id": "pk", "assignment_id": "assignment"}
         text = json.dumps({"action": str(self.action.key), **data})
-        sets.insert(Event, rows, each=each, same={"by_id": self.action.by_id, "kind": kind.value, "data": text})
+        bulk_sql.insert(Event, rows, each=each, same={"by_id": self.action.by_id, "kind": kind.value, "data": text})
 
     def record_keys(self, kind: Event.Kind, access_keys: Iterable[tuple[Device, str]]) -> None:
         """An event for each credential, in the assignment that its device was read with."""
         action, by, code = str(self.action.key), self.action.by_id, kind.value
         said = ((each, json.dumps({"action": action, "access_key": key})) for each, key in access_keys)
         rows = ((each.organisation_id, each.pk, each.assignment_id, by, code, text) for each, text in said)
-        bulk.write(Event, ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"], rows)
+        copy.write(Event, ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"], rows)
 
     def touched(self, device: Device, before: object = None, after: object = None) -> Touched:
         return Touched(action=self.action, device=device, verdict="change", before=before or {}, after=after or {})
@@ -158,13 +160,13 @@ def reissue(batch: Batch) -> list[Touched]:
     if batch.action.delivery is None:
         raise deliveries.Gone
     key = deliveries.key_of(batch.action.delivery)
-    made = {each.pk: sealing.access(key, each.pk) for each in batch.devices}
+    made = {each.pk: key_wrapping.access(key, each.pk) for each in batch.devices}
     old = Credential.objects.filter(device__among=batch.keys, revoked_at=None)
     former = list(old.values_list("pk", flat=True))
     kind, digest = Credential.Kind.ACCESS_KEY.value, credentials.digest
     within = {each.pk: each.assignment_id for each in batch.devices}
     rows = ((pk, kind, access.key, digest(access.secret), within[pk]) for pk, access in made.items())
-    bulk.write(Credential, ["device_id", "kind", "access_key", "secret_hash", "assignment_id"], rows)
+    copy.write(Credential, ["device_id", "kind", "access_key", "secret_hash", "assignment_id"], rows)
     # Ordered by the device too, else PostgreSQL may walk all credentials from the last one back.
     newest = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("pk")[:1]
     end: dict[str, Any] = {"revoked_at": Now()} if batch.params.at_once else {"superseded_by": Subquery(newest)}

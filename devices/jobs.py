@@ -23,8 +23,9 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from devices import live, turns
+from devices import turns
 from devices.models.job import Job
+from lib import live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -63,7 +64,7 @@ class Progress(NamedTuple):
 
 
 def topic(job: Job) -> str:
-    """What `devices.live` announces at each step."""
+    """What `lib.live` announces at each step."""
     return f"{job._meta.model_name}:{job.key}"
 
 

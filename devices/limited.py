@@ -9,8 +9,9 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from devices import live, presence
+from devices import presence
 from devices.models import Connection, Device, Event
+from lib import live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
-from devices import live, presence
+from devices import presence
 from devices.models import Device, Event
+from lib import live
 
 if TYPE_CHECKING:
     from tenants.models import User

@@ -11,7 +11,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
-from tenants import names
+from lib import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

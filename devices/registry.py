@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from devices import serials
 from devices.models import Device, DeviceModel, Event, RecipeVersion
-from tenants import names
+from lib import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from devices import tree
 from devices.models import Device
+from lib.csv_export import written
 from tenants import downloads, tokens
-from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

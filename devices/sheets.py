@@ -11,12 +11,13 @@ from typing import IO, TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
-from devices import files, jobs, live
+from devices import files, jobs
 from devices.forms.label import SheetForm
 from devices.labels import pdf
 from devices.labels.layout import Label, TooSmall, draw
 from devices.models import Device, Event, Sheet
-from devices.queue import enqueue
+from lib import live
+from lib.tasks import enqueue
 from tenants.models import ApiToken
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.http import HttpResponse, StreamingHttpResponse
 
-from devices import live
 from devices.hearing import hears
+from lib import live
 from lib.places import Bound, Places
 from tenants.accounts import sessions
 from tenants.models import User

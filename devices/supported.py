@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, ProtectedError, Q, Subquer
 from django.db.models.functions import Coalesce, Now
 
 from devices.models import Device, DeviceModel, Event, RecipeVersion
-from tenants import names
+from lib import names
 
 if TYPE_CHECKING:
     from devices.models import DeviceModelQuerySet

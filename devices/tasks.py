@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from devices import actions, deliveries, files, imports, jobs, queue, sheets
+from devices import actions, deliveries, files, imports, jobs, sheets
 from devices.models import Action, Import, Sheet
+from lib import tasks
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -35,4 +36,4 @@ def resume_jobs() -> None:
     """Those whose worker died, or that nobody could be asked for."""
     for model in (Import, Sheet, Action):
         for pk in jobs.abandoned(model):
-            queue.send(model.TASK, pk)
+            tasks.send(model.TASK, pk)

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from devices import queue
 from devices.models import Action, Import, Sheet
+from lib import tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def call_next(organisation: int) -> None:
     ]
     if waiting:
         _, kind, pk = min(waiting, key=lambda each: (each[0], each[2]))
-        queue.send(kind.TASK, pk)
+        tasks.send(kind.TASK, pk)
 
 
 def others_wait(organisation: int) -> bool:

@@ -8,8 +8,8 @@ from django import forms
 
 from devices import serials
 from devices.models import Device, DeviceModel
+from lib.fields import OneLineField
 from provisioning import labels, windows
-from tenants.forms.fields import OneLineField
 from tenants.forms.picker import GroupField
 from tenants.models import Role
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from devices import positions
 from devices.models import Device
+from lib.csv_export import Plain, written
 from telemetry.models import Report
 from telemetry.series import Span
 from tenants import downloads, tokens
-from tenants.spreadsheet import Plain, written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

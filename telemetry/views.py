@@ -12,12 +12,13 @@ from django.views.decorators.http import require_safe
 from devices import streams
 from devices.access import get_device, manages
 from devices.models import Event
+from lib import parsing
 from telemetry import export as csv
 from telemetry import series as history
 from telemetry import spans, state
 from telemetry.models import Report
 from telemetry.watch import Watch
-from tenants import downloads, keys
+from tenants import downloads
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -110,7 +111,7 @@ def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpRespon
 def events(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
     rows = Event.objects.of(device).select_related("by")
-    if before := keys.whole(request.GET.get("before", "")):
+    if before := parsing.whole(request.GET.get("before", "")):
         rows = rows.filter(pk__lt=before)
     page = list(rows[: EVENTS + 1])
     context = {"device": device, "events": page[:EVENTS], "older": page[EVENTS - 1].pk if len(page) > EVENTS else None}

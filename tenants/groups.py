@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
-from tenants import changes, moves, names, people, tokens
+from lib import names
+from tenants import changes, moves, people, tokens
 from tenants.models import Change, Group, Organisation, Role
 
 if TYPE_CHECKING:

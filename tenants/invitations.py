@@ -17,7 +17,8 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from tenants import changes, names, people
+from lib import names
+from tenants import changes, people
 from tenants.models import Group, Invitation, Membership, Role, User
 from tenants.models.invitation import LASTS, hashed
 

@@ -8,7 +8,8 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from tenants import changes, groups, names, people, pictures
+from lib import names, pictures
+from tenants import changes, groups, people
 
 if TYPE_CHECKING:
     from tenants.models import Organisation, User

@@ -16,7 +16,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tenants import changes, names
+from lib import names
+from tenants import changes
 from tenants.accounts import events
 from tenants.models import AccountEvent, ApiToken, Group, Membership, Role, User
 

@@ -18,8 +18,9 @@ from django.urls import reverse
 
 from config.asgi import application
 from config.static import StaticFiles
-from devices import live, streams
+from devices import streams
 from devices.models import Delivery
+from lib import live
 from lib.places import Place
 from lib.turns import Turns
 from tenants import downloads

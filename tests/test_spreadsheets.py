@@ -12,9 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 from devices.models import Attribute, Device, Import, Problem
+from lib.csv_export import FORMULA
 from tenants import groups
 from tenants.models import Group
-from tenants.spreadsheet import FORMULA
 from tests.devices.api import body
 from tests.devices.doing import act
 from tests.telemetry.reports import now, save, timed

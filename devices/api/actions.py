@@ -10,13 +10,14 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices import action_results, actions, deliveries, sealing, verdicts
+from devices import action_results, actions, deliveries, verdicts
 from devices.api import chosen
 from devices.api.files import CSV, FileView, holding
 from devices.forms.actions import params_form
 from devices.models import Action, Delivery, Touched
 from devices.verdicts import CHANGE, WORDS
 from devices.views.acting import attachment
+from lib import key_wrapping
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
@@ -246,7 +247,7 @@ class ActionResult(FileView, ActionView):
             raise Conflict("The result is ready when the action has ended.")
         try:
             secret = action_results.take(action=action, by=self.user)
-        except (deliveries.Gone, sealing.Unsealable):
+        except (deliveries.Gone, key_wrapping.Unsealable):
             raise Problem("gone") from None
         except action_results.NothingLeft as nothing:
             raise Problem("gone", str(nothing)) from None

@@ -16,7 +16,7 @@ from devices.api.files import CSV, FileView, holding
 from devices.forms.filter import DeviceFilter
 from devices.models import Device, DeviceModel, Event, Recipe
 from devices.views.acting import attachment
-from tenants import keys
+from lib import parsing
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -194,7 +194,7 @@ class DevicesExport(FileView):
 def _filter(request: Request, user: User) -> tuple[DeviceFilter, Group | None]:
     given = request.query_params.dict()
     pk = given.get("group", "")
-    group = Group.objects.visible_to(user).filter(pk=keys.whole(pk)).first()
+    group = Group.objects.visible_to(user).filter(pk=parsing.whole(pk)).first()
     if pk and group is None:
         raise BadQuery({"group": ["There is no such group."]})
     form = DeviceFilter({name: given[name] for name in given if name not in {"after", "before"}}, user=user)

@@ -10,13 +10,14 @@ from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
-from devices import deliveries, identities, imports, jobs, sealing
+from devices import deliveries, identities, imports, jobs
 from devices.access import get_import
 from devices.api import shown
 from devices.api.files import CSV, FileView, holding
 from devices.models import Delivery, Import, Problem, Recipe
 from devices.views import outlook
 from devices.views.imports import download
+from lib import key_wrapping
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -243,7 +244,7 @@ class ImportResult(FileView):
             raise Conflict("The result is ready when the import has ended.")
         try:
             secret = deliveries.take(delivery=delivery, by=user, what=f"import {importing.key}")
-        except (deliveries.Gone, sealing.Unsealable):
+        except (deliveries.Gone, key_wrapping.Unsealable):
             raise Refusal("gone") from None
         return download(imports.result_csv(importing, secret), importing, "result", user)
 

@@ -21,7 +21,7 @@ from devices.labels.symbol import LEAST_QUIET, Level
 from devices.models import Sheet
 from devices.views.labels import SIDE
 from devices.views.sheets import attached
-from tenants import origins
+from lib import origins
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent

@@ -9,7 +9,7 @@ from django import forms
 from devices.forms.filter import PLAIN
 from devices.models import Action, DeviceModel
 from devices.verdicts import Params
-from tenants.forms.fields import OneLineField
+from lib.fields import OneLineField
 from tenants.forms.picker import GroupField
 
 if TYPE_CHECKING:

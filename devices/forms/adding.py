@@ -14,7 +14,7 @@ from devices import identities, serials
 from devices.forms.places import PlacingForm
 from devices.imports import rows
 from devices.models import DeviceModel, Recipe, RecipeVersion
-from tenants.forms.fields import OneLineField
+from lib.fields import OneLineField
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django import forms
 
 from devices.forms.filter import PLAIN
-from tenants import names
-from tenants.forms.fields import OneLineField
+from lib import names
+from lib.fields import OneLineField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

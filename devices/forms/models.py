@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django import forms
 
-from tenants.forms.fields import OneLineField
+from lib.fields import OneLineField
 
 
 class ModelForm(forms.Form):

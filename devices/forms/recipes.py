@@ -14,7 +14,7 @@ from devices.forms.identity import IdentityForm
 from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME
 from devices.recipes import MAX_ATTRIBUTES, MAX_TAGS, Contents, Line
-from tenants.forms.fields import OneLineField
+from lib.fields import OneLineField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

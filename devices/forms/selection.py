@@ -12,7 +12,7 @@ from django.http import QueryDict
 from devices import serials
 from devices.forms.filter import DeviceFilter
 from devices.models import Device
-from tenants import keys
+from lib import parsing
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Selection(forms.Form):
         pk = self._given.get("group", "")
         if not pk:
             return devices
-        group = Group.objects.visible_to(self.user).filter(pk=keys.whole(pk)).first()
+        group = Group.objects.visible_to(self.user).filter(pk=parsing.whole(pk)).first()
         return devices.filter(group__path__startswith=group.path) if group else devices.none()
 
     def record(self) -> dict[str, object]:

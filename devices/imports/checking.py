@@ -8,12 +8,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from devices import jobs, live
+from devices import jobs
 from devices.imports import locks, source
 from devices.imports.firsts import Firsts
 from devices.imports.reading import Unreadable
 from devices.imports.rows import Rules, Wanted, Wrong
 from devices.models import Import, Problem
+from lib import live
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from devices.bulk import on_postgresql
 from devices.models import Credential, Device
+from lib.db.copy import on_postgresql
 from tenants.models import Group
 
 if TYPE_CHECKING:

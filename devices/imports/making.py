@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from devices import bulk, registry, sealing, serials
+from devices import registry, serials
 from devices.imports import locks
 from devices.imports.checking import already
 from devices.imports.rows import Rules, Wanted, Wrong
 from devices.models import Assignment, Credential, Device, Event, RecipeVersion
 from devices.models.device import new_device_id
+from lib import key_wrapping
+from lib.db import copy
 from tenants.models import Organisation
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ class Maker:
 
     def _serial(self, wanted: Wanted, counts: dict[int, int], attempt: int) -> Wanted:
         label = f"serial-{attempt}" if attempt else "serial"
-        made = serials.canonical(self.rules.format.generate(sealing.derive(self._key, label, wanted.row)))
+        made = serials.canonical(self.rules.format.generate(key_wrapping.derive(self._key, label, wanted.row)))
         name = wanted.name or self.rules.name(counts[wanted.row], made)[:120]
         return wanted._replace(serial=made, key=serials.fold(made), name=name)
 
@@ -101,15 +103,15 @@ class Maker:
         return [Wrong(each.row, self.rules.column("group"), cause) for each in wanted if each.group in gone]
 
     def _write(self, wanted: Sequence[Wanted]) -> None:
-        keys = bulk.take_keys(Device, len(wanted))
+        keys = copy.take_keys(Device, len(wanted))
         placed = [(pk, each.group) for pk, each in zip(keys, wanted, strict=True) if each.group is not None]
-        assigned = dict(zip((pk for pk, _ in placed), bulk.take_keys(Assignment, len(placed)), strict=True))
+        assigned = dict(zip((pk for pk, _ in placed), copy.take_keys(Assignment, len(placed)), strict=True))
         issued = [self._credential(pk, each) for pk, each in zip(keys, wanted, strict=True)]
-        bulk.write(Device, _DEVICE, self._devices(keys, wanted, assigned, self._expiry()))
+        copy.write(Device, _DEVICE, self._devices(keys, wanted, assigned, self._expiry()))
         if placed:
-            bulk.write(Assignment, _ASSIGNMENT, ((assigned[pk], pk, group) for pk, group in placed))
-        bulk.write(Credential, _CREDENTIAL, (each for each in issued if each is not None))
-        bulk.write(Event, _EVENT, self._events(keys, assigned, issued))
+            copy.write(Assignment, _ASSIGNMENT, ((assigned[pk], pk, group) for pk, group in placed))
+        copy.write(Credential, _CREDENTIAL, (each for each in issued if each is not None))
+        copy.write(Event, _EVENT, self._events(keys, assigned, issued))
 
     def _devices(
         self, keys: Sequence[int], wanted: Sequence[Wanted], assigned: dict[int, int], expires_at: Any
@@ -136,7 +138,7 @@ class Maker:
             return pk, Credential.Kind.CERTIFICATE.value, certificate.fingerprint, digest, until
         if self._kind != RecipeVersion.CredentialKind.ACCESS_KEY:
             return None
-        access_key, secret = sealing.access(self._key, wanted.row)
+        access_key, secret = key_wrapping.access(self._key, wanted.row)
         return pk, "access-key", access_key, hashlib.sha256(secret.encode()).digest(), None
 
     def _events(

@@ -25,8 +25,8 @@ from devices.imports.reading import (
     header_of,
 )
 from devices.models import Event, Import, Recipe, RecipeVersion
-from devices.queue import enqueue
-from tenants import names
+from lib import names
+from lib.tasks import enqueue
 from tenants.models import Group
 
 if TYPE_CHECKING:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from devices import credentials, sealing
+from devices import credentials
 from devices.imports import source
 from devices.imports.reading import Bad, Unreadable
 from devices.models import Device, Problem
-from tenants.spreadsheet import text
+from lib import key_wrapping
+from lib.csv_export import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +54,7 @@ def result_csv(importing: Import, key: bytes) -> Iterator[str]:
 
 def _secrets(key: bytes, made: dict[int, Made]) -> dict[int, list[str]]:
     """Access key, secret and error by row; the secret only while the credential is still the one that was made here."""
-    accesses = {each.pk: sealing.access(key, row) for row, each in made.items()}
+    accesses = {each.pk: key_wrapping.access(key, row) for row, each in made.items()}
     stand = credentials.still_stand(accesses)
     given = {row: accesses[each.pk] for row, each in made.items() if each.pk in stand}
     return {

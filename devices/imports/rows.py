@@ -19,7 +19,7 @@ from devices import identities, serials
 from devices.imports.columns import TAG, TAG_KEY
 from devices.imports.reading import Bad
 from devices.models import DeviceModel, Import, RecipeVersion
-from tenants import names
+from lib import names
 from tenants.models import Group
 
 if TYPE_CHECKING:

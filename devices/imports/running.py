@@ -13,11 +13,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from devices import bulk, deliveries, jobs, live, sealing
+from devices import deliveries, jobs
 from devices.imports import checking, locks, source
 from devices.imports.making import Maker
 from devices.imports.reading import Unreadable
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem
+from lib import key_wrapping, live
+from lib.db import copy
 from tenants.models import User
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def _why(error: Exception) -> str | None:
         return error.cause
     if isinstance(error, Barred):
         return str(error)
-    return NO_KEY if isinstance(error, deliveries.Gone | sealing.Unsealable) else None
+    return NO_KEY if isinstance(error, deliveries.Gone | key_wrapping.Unsealable) else None
 
 
 def _ask(importing: Import) -> None:
@@ -109,11 +111,11 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
             made = 0
             for batch in jobs.paced(source.batches(source.rows(importing), importing.total)):
                 made += _all_of(maker, batch)
-                bulk.check_references()
+                copy.check_references()
                 _ask(importing)
                 _in_between(importing, lease, batch[-1][1])
             lease.update(done=importing.total, made=made)
-            bulk.count_anew(*FILLED)
+            copy.count_anew(*FILLED)
             _end(importing, lease, State.DONE)
             return
 
@@ -142,11 +144,11 @@ def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
         refused = set(problems.values_list("row", flat=True))
         _retried(importing, lease, maker, batch, refused)
         if not done:
-            bulk.count_anew(*FILLED)
+            copy.count_anew(*FILLED)
         done = batch[-1][1]
         live.announce([jobs.topic(importing)])
         lease.give_way()
-    bulk.count_anew(*FILLED)
+    copy.count_anew(*FILLED)
     _end(importing, lease, State.DONE)
 
 

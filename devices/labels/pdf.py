@@ -13,7 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from devices.labels import fonts
 from devices.labels.layout import POINT, Drawing, Options, draw
-from tenants import pictures
+from lib import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -24,12 +24,12 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
-from devices import live
 from devices.broker import authorization
 from devices.mqtt import greeting, topics
 from devices.mqtt.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
 from devices.mqtt.limits import Debts
 from devices.presence import Roll
+from lib import live
 from lib.rarely import Rarely
 
 if TYPE_CHECKING:

@@ -11,14 +11,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from devices import action_results, actions, deliveries, sealing, streams
+from devices import action_results, actions, deliveries, streams
 from devices.access import get_action
 from devices.acts import ACTS
 from devices.models import Action, Delivery, Device, DeviceModel, Touched
 from devices.verdicts import CHANGE, WORDS, Params
 from devices.views import watching
 from devices.views.acting import attachment
-from tenants import downloads, keys
+from lib import key_wrapping, parsing
+from tenants import downloads
 from tenants.access import require_admin
 from tenants.models import Group, User
 from tenants.posted import posted
@@ -41,7 +42,7 @@ LEFT = 50
 def action_list(request: SignedIn) -> HttpResponse:
     user = require_admin(request.user)
     rows = Action.objects.manageable_by(user).select_related("by", "undo_of")
-    if before := keys.whole(request.GET.get("before", "")):
+    if before := parsing.whole(request.GET.get("before", "")):
         rows = rows.filter(pk__lt=before)
     page = list(rows[: PAGE + 1])
     older = page[PAGE - 1].pk if len(page) > PAGE else None
@@ -138,7 +139,7 @@ def result(request: SignedIn, key: UUID) -> HttpResponse | StreamingHttpResponse
         return _shown(request, found, status=404)
     try:
         secret = action_results.take(action=found, by=request.user)
-    except (deliveries.Gone, sealing.Unsealable):
+    except (deliveries.Gone, key_wrapping.Unsealable):
         return _shown(request, found, status=410, gone="taken")
     except action_results.NothingLeft as nothing:
         return _shown(request, found, status=410, gone=str(nothing))

@@ -12,12 +12,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from devices import deliveries, imports, sealing, streams
+from devices import deliveries, imports, streams
 from devices.access import get_import
 from devices.forms.imports import MatchForm, ReadingForm
 from devices.models import Delivery, Import
 from devices.views import outlook, watching
 from devices.views.acting import attachment
+from lib import key_wrapping
 from tenants import downloads, tokens
 from tenants.access import found, require_owner
 from tenants.posted import posted
@@ -141,7 +142,7 @@ def result(request: SignedIn, key: UUID) -> HttpResponseBase:
         return redirect(importing)
     try:
         secret = deliveries.take(delivery=delivery, by=user, what=f"import {importing.key}")
-    except (deliveries.Gone, sealing.Unsealable):
+    except (deliveries.Gone, key_wrapping.Unsealable):
         delivery.refresh_from_db()
         return render(request, "devices/import_gone.html", {"importing": importing, "delivery": delivery}, status=410)
     return download(imports.result_csv(importing, secret), importing, "result", user)

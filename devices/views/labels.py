@@ -14,7 +14,7 @@ from devices import sheets
 from devices.access import get_device
 from devices.forms.label import LabelForm
 from devices.labels.layout import TooSmall
-from tenants import origins
+from lib import origins
 
 if TYPE_CHECKING:
     from devices.models import Device

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from devices.models import Import, RecipeVersion
 from devices.views import watching
-from tenants import keys
+from lib import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,11 +67,11 @@ class Page(NamedTuple):
 
 def page(found: ImportQuerySet, given: Mapping[str, str]) -> Page:
     """Newest first, by key."""
-    if before := keys.whole(given.get("before", "")):
+    if before := parsing.whole(given.get("before", "")):
         rows = list(found.filter(pk__gt=before).order_by("pk")[: SIZE + 1])
         shown = rows[:SIZE][::-1]
         return Page(shown, _key(shown[0]) if len(rows) > SIZE else "", _key(shown[-1])) if shown else Page([])
-    after = keys.whole(given.get("after", ""))
+    after = parsing.whole(given.get("after", ""))
     rows = list((found.filter(pk__lt=after) if after else found).order_by("-pk")[: SIZE + 1])
     shown = rows[:SIZE]
     return Page(shown, _key(shown[0]) if after and shown else "", _key(shown[-1]) if len(rows) > SIZE else "")
@@ -80,7 +80,7 @@ def page(found: ImportQuerySet, given: Mapping[str, str]) -> Page:
 def problems(importing: Import, after: str) -> Page:
     """In the order of the file, by (row, id)."""
     row, _, pk = after.partition("-")
-    start = (keys.whole(row), keys.whole(pk))
+    start = (parsing.whole(row), parsing.whole(pk))
     following = Q(row__gt=start[0]) | Q(row=start[0], pk__gt=start[1])
     rows = list(importing.problems.filter(following).order_by("row", "pk")[: SIZE + 1])
     last = rows[SIZE - 1] if len(rows) > SIZE else None

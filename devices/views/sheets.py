@@ -19,7 +19,8 @@ from devices.forms.label import MOST, SheetForm
 from devices.labels.layout import TooSmall
 from devices.models import Sheet
 from devices.views import watching
-from tenants import downloads, origins
+from lib import origins
+from tenants import downloads
 from tenants.access import require_admin
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.db import transaction
 from django.urls import reverse
 
-from lib import background
-from tenants import origins, people
+from lib import background, origins
+from tenants import people
 from tenants.accounts import events, known_devices, sealing
 from tenants.models import AccountEvent, User
 

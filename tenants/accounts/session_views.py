@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tenants import keys
+from lib import parsing
 from tenants.access import require_owner
 from tenants.accounts import sessions as operations
 from tenants.models import AccountEvent
@@ -38,7 +38,7 @@ def sessions(request: SignedIn) -> HttpResponse:
 @reauthentication_required  # type: ignore[untyped-decorator]
 def end(request: SignedIn) -> HttpResponse:
     """One of one's own, except this one: that is signing out."""
-    if not operations.end(user=request.user, pk=keys.whole(request.POST.get("session", ""))):
+    if not operations.end(user=request.user, pk=parsing.whole(request.POST.get("session", ""))):
         raise Http404
     messages.success(request, "That browser is signed out.")
     return redirect("tenants:sessions")
@@ -64,7 +64,7 @@ def log(request: SignedIn) -> HttpResponse:
 
 def _page(request: SignedIn, found: AccountEventQuerySet) -> dict[str, object]:
     """The newest, or those before the one that the address names."""
-    if before := keys.whole(request.GET.get("before", "")):
+    if before := parsing.whole(request.GET.get("before", "")):
         found = found.filter(pk__lt=before)
     rows = list(found[: SIZE + 1])
     return {"rows": rows[:SIZE], "following": rows[SIZE - 1].pk if len(rows) > SIZE else None}

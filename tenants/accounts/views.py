@@ -10,8 +10,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from lib import theme as colours
 from tenants import people
-from tenants import theme as colours
 from tenants.access import get_organisation
 from tenants.posted import posted
 

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
-from tenants import names
+from lib import names
 
 
 class OneLine(serializers.CharField):
-    # What something is called: see `tenants.names`. No docstring: those of fields are published.
+    # What something is called: see `lib.names`. No docstring: those of fields are published.
 
     def to_internal_value(self, data: Any) -> str:
         try:

@@ -9,7 +9,8 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from tenants import invitations, origins
+from lib import origins
+from tenants import invitations
 from tenants.access import get_invitation, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
-from tenants.forms.fields import OneLineField
+from lib.fields import OneLineField
 from tenants.models import Membership, Role, User
 
 if TYPE_CHECKING:

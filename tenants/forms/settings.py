@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from tenants import pictures, theme
-from tenants.forms.fields import OneLineField
+from lib import pictures, theme
+from lib.fields import OneLineField
 from tenants.models import Organisation
 from tenants.organisations import SETTINGS
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
-from tenants.forms.fields import OneLineField
+from lib.fields import OneLineField
 from tenants.forms.picker import GroupField
 from tenants.models import Role
 

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
 
-from tenants import theme
+from lib import theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

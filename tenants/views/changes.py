@@ -9,10 +9,10 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from lib.csv_export import written
 from tenants import downloads, tokens
 from tenants.access import require_admin
 from tenants.models import Change
-from tenants.spreadsheet import written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

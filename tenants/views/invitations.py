@@ -14,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
+from lib import origins
 from tenants import invitations as operations
-from tenants import origins, tree
+from tenants import tree
 from tenants.access import get_group, get_invitation
 from tenants.forms.people import InviteForm, JoinForm
 from tenants.invitations import find, has_account

@@ -9,7 +9,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tenants import organisations, theme
+from lib import theme
+from tenants import organisations
 from tenants.access import require_owner
 from tenants.forms.settings import COLOUR, SettingsForm, initial
 from tenants.posted import posted

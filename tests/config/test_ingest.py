@@ -7,9 +7,10 @@ import pytest
 from django.utils import timezone
 
 from config.ingest import ingest
-from devices import live, presence
+from devices import presence
 from devices.models import Connection, Event
 from devices.mqtt.messages import Message
+from lib import live
 from provisioning import windows
 from provisioning.models import Window
 from telemetry.models import Report

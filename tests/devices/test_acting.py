@@ -204,7 +204,7 @@ def test_somebody_elses_group_narrows_to_nothing(client: Client, world: World) -
 def test_many_devices_are_left_to_a_worker(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     queued: list[int] = []
     monkeypatch.setattr(actions, "AT_ONCE", 2)
-    monkeypatch.setattr("devices.queue.send", lambda task, pk: queued.append(pk))
+    monkeypatch.setattr("lib.tasks.send", lambda task, pk: queued.append(pk))
     client.force_login(world.owner)
     confirm(client, preview(client, "lock", scope="all"), typed="3")
     action = Action.objects.get()

@@ -99,6 +99,6 @@ def test_rows_about_single_devices_are_not_kept_for_ever(world: World) -> None:
 def test_a_lost_action_is_found_by_beat(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     lost, fresh = started(Kind.LOCK, world.admin), started(Kind.LOCK, world.stranger)
     Action.objects.filter(pk=lost.pk).update(held_until=now() - timedelta(seconds=1))
-    monkeypatch.setattr("devices.queue.send", lambda task, pk: tasks.run_action(pk))
+    monkeypatch.setattr("lib.tasks.send", lambda task, pk: tasks.run_action(pk))
     tasks.resume_jobs()
     assert set(Action.objects.values_list("pk", "state")) == {(lost.pk, "done"), (fresh.pk, "waiting")}

@@ -10,9 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from devices import actions, assignments, credentials, deliveries, sealing
+from devices import actions, assignments, credentials, deliveries
 from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
 from devices.verdicts import Params
+from lib import key_wrapping
 from tenants import groups
 from tenants.models import Membership, Role
 from tests import builders
@@ -151,7 +152,7 @@ def test_reissued_credentials_replace_the_old_ones(world: World, at_once: bool) 
     old, new = Credential.objects.filter(device=world.placed).order_by("pk")
     assert (old.revoked_at is not None, old.superseded_by) == ((True, None) if at_once else (False, new))
     key = deliveries.take(delivery=action.delivery, by=world.owner, what="test")
-    access = sealing.access(key, world.placed.pk)
+    access = key_wrapping.access(key, world.placed.pk)
     assert credentials.authenticate(access_key=access.key, access_secret=access.secret) == world.placed
 
 

@@ -13,8 +13,9 @@ import pytest
 import redis
 from django.db import OperationalError
 
-from devices import live, streams
+from devices import streams
 from devices.streams import Seen, Topic
+from lib import live
 from tests import parts
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db.models.functions import Now
 
-from devices import deliveries, files, sealing
+from devices import deliveries, files
 from devices.models import Delivery, Event, File, Part
+from lib import key_wrapping
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -18,31 +19,33 @@ if TYPE_CHECKING:
 
 
 def test_a_row_has_the_same_secret_each_time_and_another_row_another() -> None:
-    key = sealing.new_key()
-    assert sealing.access(key, 1) == sealing.access(key, 1)
-    made = {sealing.access(key, number) for number in range(1000)}
+    key = key_wrapping.new_key()
+    assert key_wrapping.access(key, 1) == key_wrapping.access(key, 1)
+    made = {key_wrapping.access(key, number) for number in range(1000)}
     assert len({each.key for each in made}) == len({each.secret for each in made}) == 1000
-    assert sealing.access(sealing.new_key(), 1) != sealing.access(key, 1)
+    assert key_wrapping.access(key_wrapping.new_key(), 1) != key_wrapping.access(key, 1)
 
 
 def test_no_secret_begins_a_formula() -> None:
     key = b"k" * 32
-    assert not [number for number in range(1000) if sealing.access(key, number).secret.startswith(("-", "=", "+", "@"))]
+    assert not [
+        number for number in range(1000) if key_wrapping.access(key, number).secret.startswith(("-", "=", "+", "@"))
+    ]
 
 
 def test_a_secret_is_not_in_its_repr() -> None:
-    access = sealing.access(sealing.new_key(), 1)
+    access = key_wrapping.access(key_wrapping.new_key(), 1)
     assert access.secret not in repr(access)
 
 
 def test_a_key_survives_a_change_of_the_sites_secret(settings: Settings) -> None:
-    sealed = sealing.seal(b"k" * 32)
+    sealed = key_wrapping.seal(b"k" * 32)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another"
-    assert sealing.unseal(sealed) == b"k" * 32
+    assert key_wrapping.unseal(sealed) == b"k" * 32
     settings.SECRET_KEY_FALLBACKS = []
-    with pytest.raises(sealing.Unsealable):
-        sealing.unseal(sealed)
+    with pytest.raises(key_wrapping.Unsealable):
+        key_wrapping.unseal(sealed)
 
 
 def test_a_delivery_is_taken_once(world: World) -> None:

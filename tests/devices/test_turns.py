@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devices import deliveries, imports, jobs, queue, turns
+from devices import deliveries, imports, jobs, turns
 from devices.imports import source
 from devices.models import Import
+from lib import tasks
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -25,7 +26,7 @@ class Line:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[int] = []
-        monkeypatch.setattr(queue, "send", lambda task, pk: self.asked.append(pk))
+        monkeypatch.setattr(tasks, "send", lambda task, pk: self.asked.append(pk))
 
     def work_off(self) -> list[int]:
         """Which were worked on, in their order."""

@@ -16,8 +16,8 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import expect, sync_playwright
 
-from devices import live
 from devices.mqtt import heartbeat
+from lib import live
 from provisioning import windows
 from tests import parts
 from tests.e2e.browser import PHONE, launch

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pypdfium2 import PdfDocument
 
-from devices import bulk, files, jobs, sheets, tasks
+from devices import files, jobs, sheets, tasks
 from devices.forms.label import SheetForm
 from devices.models import Action, Device, Event, Sheet, Touched
 from devices.models.job import Job
-from devices.queue import send
+from lib.db import copy
+from lib.tasks import send
 from tests.devices.doing import started
 from tests.mqtt.processes import python, running
 
@@ -43,7 +44,7 @@ def _fleet(world: World, settings: Settings) -> None:
     names = ((f"{n:024x}", f"B{n:06d}") for n in range(DEVICES))
     organisation, version = world.kanarra.pk, world.version.pk
     rows = ((key, organisation, name, name, version, name, "", "{}") for key, name in names)
-    bulk.write(Device, COLUMNS, rows)
+    copy.write(Device, COLUMNS, rows)
 
 
 def killed_once(worker: Process, job: Job) -> None:

@@ -17,9 +17,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.tasks import clear_sessions
-from devices import queue
 from devices.models import Import
 from devices.mqtt import heartbeat
+from lib import tasks
 from telemetry.models import Report
 from tests import builders, parts
 from tests.mqtt.gateway import Gateway
@@ -118,7 +118,7 @@ def away(redis: parts.Redis) -> Iterator[None]:
 def a_job_is_done() -> None:
     """Asked for until Redis takes it, as beat does."""
     Session.objects.create(session_key="over", expire_date=timezone.now() - timedelta(days=1))
-    queue.send(clear_sessions.name)
+    tasks.send(clear_sessions.name)
     eventually(lambda: not Session.objects.filter(session_key="over").exists(), PATIENCE)
 
 

@@ -17,8 +17,9 @@ from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from devices import assignments, limited, live, presence
+from devices import assignments, limited, presence
 from devices.models import Connection
+from lib import live
 from telemetry.watch import Watch
 from tenants import groups, people
 from tenants.models import Membership, Organisation, Role, User

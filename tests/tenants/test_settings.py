@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from tenants import pictures, theme
+from lib import pictures, theme
 from tenants.models import Change, Organisation
 from tests.tenants.test_theme import PNG
 

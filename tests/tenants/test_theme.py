@@ -20,7 +20,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from devices.labels import pdf
-from tenants import organisations, pictures, theme
+from lib import pictures, theme
+from tenants import organisations
 from tenants.models import Organisation
 from tests.conftest import World
 

@@ -12,9 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from devices import bulk, imports, jobs, live, registry, tasks
+from devices import imports, jobs, registry, tasks
 from devices.imports import making, running, source
 from devices.models import Assignment, Credential, Delivery, Device, Event, Import
+from lib import live
+from lib.db import copy
 from tenants import groups
 from tenants.models import Membership, Role
 from tests import builders
@@ -100,7 +102,7 @@ def test_a_failure_leaves_nothing_half_done(
 ) -> None:
     """After credentials were made and before the commit: none of them lives."""
     importing = started(all_or_nothing=whole)
-    write = bulk.write
+    write = copy.write
     written: list[str] = []
 
     def failing(model: Any, *rest: Any) -> None:
@@ -109,7 +111,7 @@ def test_a_failure_leaves_nothing_half_done(
         if written.count("Event") == 2:
             raise fatal
 
-    monkeypatch.setattr(bulk, "write", failing)
+    monkeypatch.setattr(copy, "write", failing)
     importing = work(importing)
     assert importing.state == State.FAILED
     assert "log" in importing.cause

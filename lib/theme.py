@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from tenants import pictures
+from lib import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

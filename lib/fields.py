@@ -6,11 +6,11 @@ from typing import Any
 
 from django import forms
 
-from tenants import names
+from lib import names
 
 
 class OneLineField(forms.CharField):
-    """What something is called: see `tenants.names`."""
+    """What something is called: see `lib.names`."""
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
