@@ -47,7 +47,7 @@ MODELS = ("KG-60", "KG-100", "KG-250", "KG-500")
 def make(devices: int, groups: int) -> None:
     from django.core.management import call_command
 
-    from tenants.groups import create_organisation
+    from tenants.groups.operations import create_organisation
     from tenants.models import Membership, Role, User
 
     call_command("migrate", verbosity=0)

@@ -14,7 +14,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
 from config import apidocs
 from tenants.api import paging, problems
-from tenants.replays import KEPT
+from tenants.api.replays import KEPT
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -14,8 +14,9 @@ from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse
 
-from tenants import downloads, tokens
+from tenants import downloads
 from tenants.models import User
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -11,7 +11,8 @@ from devices.models import Credential, Device, Touched
 from devices.verdicts import CHANGE
 from lib import key_wrapping
 from lib.csv_export import written
-from tenants import downloads, tokens
+from tenants import downloads
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -127,7 +127,8 @@ def _hold(device: Device) -> None:
 
 
 def _lock_leaf(group: Group) -> None:
-    # Held against `tenants.groups`, which locks the same row before it adds a child or archives it; imports go on.
+    # Held against `tenants.groups.operations`, which locks the same row before it adds a child or archives it; imports
+    # go on.
     leaf = Group.objects.select_for_update(no_key=True).filter(pk=group.pk, numchild=0, archived_at=None)
     if not leaf.exists():
         raise Moved

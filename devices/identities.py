@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import TextChoices
 
 from devices import serials
-from tenants import changes
+from tenants.audit import log as changes
 from tenants.models import Organisation
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from devices import tree
 from devices.models import Device
 from lib.csv_export import written
-from tenants import downloads, tokens
+from tenants import downloads
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -10,8 +10,8 @@ from devices import serials
 from devices.models import Device, DeviceModel
 from lib.fields import OneLineField
 from provisioning import labels, windows
-from tenants.forms.picker import GroupField
 from tenants.models import Role
+from tenants.picker import GroupField
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,7 +10,8 @@ from devices.models import Device
 from lib.csv_export import Plain, written
 from telemetry.models import Report
 from telemetry.series import Span
-from tenants import downloads, tokens
+from tenants import downloads
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

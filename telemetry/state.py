@@ -13,8 +13,8 @@ from devices.models import Attribute, Device
 from telemetry.models import Latest, Report
 from telemetry.spans import BadInput
 from telemetry.store import EPOCH
+from tenants.groups.tree import ancestry
 from tenants.models import Group
-from tenants.tree import ancestry
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from tenants import replays
 from tenants.accounts import events, mails, sessions
+from tenants.api import replays
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -1,15 +1,20 @@
 from django.urls import path
 
+from tenants.accounts import api as me
 from tenants.accounts import session_views
 from tenants.accounts import views as accounts
-from tenants.api import changes as api_changes
-from tenants.api import groups as api
-from tenants.api import invitations as api_invitations
-from tenants.api import me
-from tenants.api import people as api_people
-from tenants.api import settings as api_settings
-from tenants.api import tokens as api_tokens
-from tenants.views import changes, groups, invitations, people, settings, tokens
+from tenants.audit import api as api_changes
+from tenants.audit import views as changes
+from tenants.groups import api
+from tenants.groups import views as groups
+from tenants.organisations import api as api_settings
+from tenants.organisations import views as settings
+from tenants.people import api as api_people
+from tenants.people import invitation_api as api_invitations
+from tenants.people import invitation_views
+from tenants.people import views as people
+from tenants.tokens import api as api_tokens
+from tenants.tokens import views as tokens
 
 app_name = "tenants"
 urlpatterns = [
@@ -32,20 +37,20 @@ urlpatterns = [
     path("groups/<int:pk>/archive/", groups.archive, name="group-archive"),
     path("groups/<int:pk>/restore/", groups.restore, name="group-restore"),
     path("groups/<int:pk>/delete/", groups.delete, name="group-delete"),
-    path("groups/<int:pk>/invite/", invitations.invite, name="invite"),
-    path("groups/<int:pk>/invite/send/", invitations.send, name="invite-send"),
+    path("groups/<int:pk>/invite/", invitation_views.invite, name="invite"),
+    path("groups/<int:pk>/invite/send/", invitation_views.send, name="invite-send"),
     path("people/", people.roll, name="people"),
     path("people/invite/", people.invite_where, name="invite-where"),
-    path("people/invite/again/", invitations.again, name="invite-again"),
-    path("people/invite/withdraw/", invitations.withdraw, name="invite-withdraw"),
+    path("people/invite/again/", invitation_views.again, name="invite-again"),
+    path("people/invite/withdraw/", invitation_views.withdraw, name="invite-withdraw"),
     path("people/<int:pk>/", people.person, name="person"),
     path("people/<int:pk>/role/", people.role, name="person-role"),
     path("people/<int:pk>/role/remove/", people.remove_role, name="person-role-remove"),
     path("people/<int:pk>/active/", people.set_active, name="person-active"),
     path("people/<int:pk>/remove/", people.expel, name="person-remove"),
-    path("invitations/", invitations.join, name="join"),
-    path("invitations/accept/", invitations.accept, name="accept"),
-    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("invitations/", invitation_views.join, name="join"),
+    path("invitations/accept/", invitation_views.accept, name="accept"),
+    path("invitations/<str:token>/", invitation_views.invitation, name="invitation"),
     path("settings/", settings.settings, name="settings"),
     path("settings/save/", settings.save, name="settings-save"),
     path("settings/theme.css", settings.preview, name="theme-preview"),

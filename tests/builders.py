@@ -6,7 +6,7 @@ from typing import Any
 
 from devices import assignments, registry
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Group, Membership, Organisation, Role, User
 
 PASSWORD = "correct horse battery"

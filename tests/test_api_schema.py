@@ -24,8 +24,8 @@ from schemathesis.specs.openapi.checks import (
 
 from config.api import document
 from devices.models import Device, Sheet
-from tenants import tokens
 from tenants.models import Role
+from tenants.tokens import operations as tokens
 from tests import builders
 from tests.access.credentials import one
 from tests.access.imports import importing

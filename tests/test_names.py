@@ -13,8 +13,8 @@ from django.test import Client
 
 from devices import imports
 from devices.models import Attribute, Device, DeviceModel, Import, Recipe
-from tenants import invitations
 from tenants.models import ApiToken, Group, Role, User
+from tenants.people import invitations
 from tests import builders
 from tests.devices.api import Program
 from tests.devices.imports.conftest import work

@@ -13,7 +13,8 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 from devices.models import RecipeVersion
-from tenants import changes, groups
+from tenants.audit import log as changes
+from tenants.groups import operations as groups
 from tenants.models import Group, Role
 from tests import builders
 from tests.devices.api import Program
@@ -96,7 +97,7 @@ def test_a_download_goes_on_with_what_its_reader_may_have_then(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Its reader's group goes elsewhere while the file is sent, and another group comes to lie where it lay."""
-    monkeypatch.setattr("tenants.views.changes.CHUNK", 1)
+    monkeypatch.setattr("tenants.audit.views.CHUNK", 1)
     monkeypatch.setattr("devices.results.CHUNK", 1)
     site = builders.make_group(world.tekton, "Nampa")
     reader = builders.make_user("admin@nampa.example", site, Role.ADMIN)

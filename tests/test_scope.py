@@ -17,8 +17,13 @@ SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create
 # Look-ups that are scoped in another way: the room, the line, and what scopes it.
 OWN = "the user's own organisation"
 ELSEWHERE = {
-    "tenants/context.py": {
+    "tenants/organisations/context.py": {
         'mine = Organisation.objects.select_related("root").defer("logo").get(pk=user.organisation_id)': OWN
+    },
+    "tenants/api/replays.py": {
+        "return Replay.objects.filter(user=user, key=key).first()": "the asking person's",
+        "Replay.objects.filter(user=user, key=key, created_at__lte=Now() - KEPT).delete()": "the asking person's",
+        "return Replay.objects.filter(created_at__lte=Now() - KEPT).delete()[0]": "beat's, by age alone",
     },
     "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
     "provisioning/views.py": {

@@ -12,8 +12,8 @@ from django.test import AsyncClient
 
 from devices import assignments, imports
 from devices.models import Device, Import
-from tenants import people
 from tenants.models import Role
+from tenants.people import operations as people
 from tests import builders
 from tests.devices.doing import act
 from tests.devices.imports.conftest import work

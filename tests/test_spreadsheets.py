@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from devices.models import Attribute, Device, Import, Problem
 from lib.csv_export import FORMULA
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Group
 from tests.devices.api import body
 from tests.devices.doing import act

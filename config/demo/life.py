@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from devices import actions, imports, serials, verdicts
 from devices.models import Action, Device, Import, RecipeVersion
 from devices.verdicts import Params
-from tenants import changes, groups
+from tenants.audit import log as changes
+from tenants.groups import operations as groups
 from tenants.models import Group, Invitation, Role
 from tenants.models.invitation import LASTS, hashed
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from config.demo import life, more
 from devices import assignments, locks, registry, serials
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Group, Membership, Organisation, Role, User
 
 if TYPE_CHECKING:

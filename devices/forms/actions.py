@@ -10,7 +10,7 @@ from devices.forms.filter import PLAIN
 from devices.models import Action, DeviceModel
 from devices.verdicts import Params
 from lib.fields import OneLineField
-from tenants.forms.picker import GroupField
+from tenants.picker import GroupField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,8 @@ from devices.labels import stocks
 from devices.labels.layout import Label, Options
 from devices.labels.symbol import LEAST_QUIET, QUIET, Level
 from devices.models import Device
-from tenants.forms.picker import GroupField
 from tenants.models import Organisation
+from tenants.picker import GroupField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

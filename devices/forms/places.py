@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 
-from tenants.forms.picker import GroupField
+from tenants.picker import GroupField
 
 if TYPE_CHECKING:
     from tenants.models import User

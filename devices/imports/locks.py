@@ -32,7 +32,7 @@ def take_turn(organisation: int) -> bool:
 def hold_leaves(groups: Iterable[int]) -> set[int]:
     """Those of the groups that are leaves, and can't become parents until the transaction ends.
 
-    The weakest lock that `tenants.groups` waits for: assignments to the same group go on.
+    The weakest lock that `tenants.groups.operations` waits for: assignments to the same group go on.
     """
     wanted = sorted(set(groups))
     if not wanted or not on_postgresql():

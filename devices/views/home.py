@@ -60,4 +60,4 @@ def group_children(request: SignedIn, pk: int) -> HttpResponse:
     skip = request.GET.get("skip", "")
     start = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
     parent = tree.children(request.user, get_group(request.user, pk), skip=start)
-    return render(request, "tenants/_tree.html", {"steps": tree.steps(parent.children, parent)})
+    return render(request, "tenants/groups/_tree.html", {"steps": tree.steps(parent.children, parent)})

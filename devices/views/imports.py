@@ -19,9 +19,10 @@ from devices.models import Delivery, Import
 from devices.views import outlook, watching
 from devices.views.acting import attachment
 from lib import key_wrapping
-from tenants import downloads, tokens
+from tenants import downloads
 from tenants.access import found, require_owner
 from tenants.posted import posted
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.urls import reverse
 
 from lib import background, origins
-from tenants import people
 from tenants.accounts import events, known_devices, sealing
 from tenants.models import AccountEvent, User
+from tenants.people import operations as people
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

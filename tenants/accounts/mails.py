@@ -73,5 +73,5 @@ def _send(event: AccountEvent) -> None:
         return
     subject = SUBJECTS[AccountEvent.Kind(event.kind)]
     site = next(iter(settings.SITE_URLS), "").rstrip("/")
-    text = render_to_string("tenants/email/account.txt", {"event": event, "subject": subject, "site": site})
+    text = render_to_string("tenants/accounts/email/account.txt", {"event": event, "subject": subject, "site": site})
     EmailMessage(subject, text, to=[event.user.email]).send()

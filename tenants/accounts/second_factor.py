@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
-from tenants import people
 from tenants.accounts import events
 from tenants.models import AccountEvent, User
+from tenants.people import operations as people
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,9 @@ LONGEST = 120
 def sessions(request: SignedIn) -> HttpResponse:
     """The events beside the sessions are paged; the sessions of one person are few."""
     page = _page(request, AccountEvent.objects.of(request.user))
-    return render(request, "tenants/sessions.html", {"sessions": operations.listing(request, request.user), **page})
+    return render(
+        request, "tenants/accounts/sessions.html", {"sessions": operations.listing(request, request.user), **page}
+    )
 
 
 @login_required
@@ -59,7 +61,7 @@ def log(request: SignedIn) -> HttpResponse:
     owner = require_owner(request.user)
     who = request.GET.get("who", "").replace("\0", "").strip()[:LONGEST]
     rows = AccountEvent.objects.manageable_by(owner).by(who).select_related("user")
-    return render(request, "tenants/account_log.html", {"who": who, **_page(request, rows)})
+    return render(request, "tenants/accounts/account_log.html", {"who": who, **_page(request, rows)})
 
 
 def _page(request: SignedIn, found: AccountEventQuerySet) -> dict[str, object]:

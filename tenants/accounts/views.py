@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import theme as colours
-from tenants import people
 from tenants.access import get_organisation
+from tenants.people import operations as people
 from tenants.posted import posted
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FOR_EVER = "private, max-age=31536000, immutable"
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    return render(request, "tenants/account.html")
+    return render(request, "tenants/accounts/account.html")
 
 
 @login_required

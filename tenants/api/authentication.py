@@ -9,7 +9,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
-from tenants import tokens
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -10,8 +10,9 @@ from django.db.models import ProtectedError
 from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.views import exception_handler
 
-from tenants import groups, people
 from tenants.api.problems import CONTENT_TYPE, KINDS, Conflict, Problem, problem
+from tenants.groups import operations as groups
+from tenants.people import operations as people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

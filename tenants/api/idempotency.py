@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from tenants.api.problems import BadHeader, Problem
-from tenants.replays import claim, recall
+from tenants.api.replays import claim, recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable

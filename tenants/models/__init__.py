@@ -1,7 +1,7 @@
 """Who: the tenant tree, the people in it, and what they may reach."""
 
 from tenants.models.account import AccountEvent, AccountEventQuerySet
-from tenants.models.change import Change, ChangeQuerySet
+from tenants.models.audit import Change, ChangeQuerySet
 from tenants.models.idempotency import Replay
 from tenants.models.invitation import Invitation, InvitationQuerySet
 from tenants.models.people import Membership, MembershipQuerySet, User, UserManager, UserQuerySet

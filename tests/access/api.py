@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenants import tokens
 from tenants.models import Role
+from tenants.tokens import operations as tokens
 from tests.access import OPEN, SIGNED_IN, Row, everybody, placed
 from tests.access.main import window
 from tests.access.people import invite

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.core import mail
 
-from tenants import invitations
 from tenants.models import Invitation, Role
+from tenants.people import invitations
 from tests.access import ADMINS, ANY_ADMIN, OWNERS, SIGNED_IN, Row, everybody
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from django.test import Client
 
 from config import limits, uploads
 from config.asgi import application
-from tenants import tokens
 from tenants.models import Role
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings

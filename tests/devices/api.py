@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import async_to_sync
 from django.test import Client
 
-from tenants import tokens
 from tenants.models import Role
+from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from tenants.models import Group, User

@@ -14,7 +14,7 @@ from devices import actions, assignments, credentials, deliveries
 from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
 from devices.verdicts import Params
 from lib import key_wrapping
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Membership, Role
 from tests import builders
 from tests.devices.doing import act, ran, started, undone

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from devices import actions, assignments, credentials, tasks
 from devices.models import Action, Device, Event
-from tenants import tokens
+from tenants.tokens import operations as tokens
 from tests import builders
 from tests.devices.api import Program, body, kind, places
 from tests.devices.doing import started

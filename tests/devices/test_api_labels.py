@@ -8,8 +8,8 @@ import pytest
 
 from devices import sheets, tasks
 from devices.models import Device, File, Sheet
-from tenants import tokens
 from tenants.models import ApiToken
+from tenants.tokens import operations as tokens
 from tests import builders
 from tests.devices.api import Program, content, kind, places
 

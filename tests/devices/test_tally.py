@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from devices import assignments, tree
 from devices.models import Assignment, Device, Tally
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Group
 from tests import builders
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devices import tree
-from tenants.tree import topmost
+from tenants.groups.tree import topmost
 from tests import builders
 from tests.devices.test_list import node_counts
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tenants.forms.picker import LISTED
+from tenants.picker import LISTED
 from tests.e2e.browser import PHONE, launch, sign_in, violations
 from tests.e2e.test_main_job import press, waiting_serials
 from tests.stack import demo

@@ -107,7 +107,7 @@ def test_what_is_no_form_is_no_server_error(
     technician: Client, world: World, data: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where there are more groups than a list holds."""
-    monkeypatch.setattr("tenants.forms.picker.LISTED", 0)
+    monkeypatch.setattr("tenants.picker.LISTED", 0)
     answer = technician.post(url("complete", pressed_window(world)), json.dumps(data), "application/json")
     assert answer.status_code == 400
 

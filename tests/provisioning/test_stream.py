@@ -13,7 +13,7 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 from provisioning import windows
-from tenants import people
+from tenants.people import operations as people
 from tests.provisioning.conftest import end_in, pressed_window, report_press
 
 if TYPE_CHECKING:

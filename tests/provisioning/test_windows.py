@@ -11,7 +11,7 @@ from devices import assignments
 from devices.models import Assignment, Device, DeviceModel, Event
 from provisioning import presses, windows
 from provisioning.models import Window
-from tenants import people
+from tenants.people import operations as people
 from tests.conftest import World
 from tests.provisioning.conftest import end_in, press, pressed_window, report_press
 

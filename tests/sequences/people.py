@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db.models import F
 
-from tenants import invitations, tokens
 from tenants.models import ApiToken, Group, Membership, Role, User
+from tenants.people import invitations
+from tenants.tokens import operations as tokens
 from tests.devices.api import Program
 from tests.sequences.base import Site
 from tests.sequences.naive import ROOT, Token

@@ -21,8 +21,9 @@ from devices import assignments, limited, presence
 from devices.models import Connection
 from lib import live
 from telemetry.watch import Watch
-from tenants import groups, people
+from tenants.groups import operations as groups
 from tenants.models import Membership, Organisation, Role, User
+from tenants.people import operations as people
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:

@@ -18,8 +18,11 @@ from django.test import Client
 from django.urls import reverse
 
 from devices.models import Credential, Device
-from tenants import groups, replays, tasks, tokens
+from tenants import tasks
+from tenants.api import replays
+from tenants.groups import operations as groups
 from tenants.models import Change, Group, Replay, Role
+from tenants.tokens import operations as tokens
 from tests import builders
 from tests.access import table
 

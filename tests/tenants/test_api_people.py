@@ -8,8 +8,8 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from tenants import tokens
 from tenants.models import ApiToken, Change, Group, Invitation, Membership, Role, User
+from tenants.tokens import operations as tokens
 from tests import builders
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
-from tenants import changes, groups
+from tenants.audit import log as changes
+from tenants.groups import operations as groups
 from tenants.models import Role
 from tests import builders
 from tests.devices.api import Program

@@ -11,7 +11,7 @@ from django.db import connection
 from django.urls import reverse
 
 from devices import assignments
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Change, Group, Membership, Organisation, Role
 from tests import builders
 

@@ -9,8 +9,10 @@ from django.core.cache import cache
 from django.db.models.functions import Now
 from django.test import Client
 
-from tenants import groups, invitations, people
+from tenants.groups import operations as groups
 from tenants.models import Change, Group, Invitation, Membership, Role, User
+from tenants.people import invitations
+from tenants.people import operations as people
 from tests.builders import PASSWORD
 from tests.tenants.test_invitations import ACCEPT, EMAIL, GONE, JOIN, invite, link, open_link
 

@@ -19,8 +19,9 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
-from tenants import groups, invitations
+from tenants.groups import operations as groups
 from tenants.models import Change, Group, Invitation, Membership, Role, User
+from tenants.people import invitations
 from tests.builders import PASSWORD, make_group, make_user
 from tests.devices.api import Program
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from devices import assignments
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Group, Membership, Role, User
 from tests import builders
 from tests.devices.api import Program

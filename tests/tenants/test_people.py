@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from tenants import people
 from tenants.models import Change, Membership, Role, User
+from tenants.people import operations as people
 from tests import builders
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from django import forms
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants.forms import picker
-from tenants.forms.picker import GroupField
+from tenants import picker
 from tenants.models import Group, Role
+from tenants.picker import GroupField
 from tests import builders
 from tests.provisioning.conftest import pressed_window
 

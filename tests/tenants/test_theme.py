@@ -21,8 +21,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from devices.labels import pdf
 from lib import pictures, theme
-from tenants import organisations
 from tenants.models import Organisation
+from tenants.organisations import operations as organisations
 from tests.conftest import World
 
 

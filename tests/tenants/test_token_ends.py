@@ -13,8 +13,11 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from tenants import groups, invitations, people, tokens
+from tenants.groups import operations as groups
 from tenants.models import AccountEvent, ApiToken, Change, Group, Membership, Role, User
+from tenants.people import invitations
+from tenants.people import operations as people
+from tenants.tokens import operations as tokens
 from tests import builders
 from tests.builders import PASSWORD
 from tests.devices.api import Program

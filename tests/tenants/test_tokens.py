@@ -13,8 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tenants import tokens
 from tenants.models import ApiToken, Change, Membership, Role
+from tenants.tokens import operations as tokens
 from tests.access import table
 from tests.access.main import window
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from devices import assignments, registry
 from devices.models import Device
-from tenants import groups, invitations
+from tenants.groups import operations as groups
 from tenants.models import Change, Group, Membership, Organisation, Role, User
+from tenants.people import invitations
 from tests import builders
 
 if TYPE_CHECKING:

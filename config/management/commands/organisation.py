@@ -14,8 +14,9 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 
-from tenants import groups, invitations
+from tenants.groups import operations as groups
 from tenants.models import Membership, Organisation, Role, User
+from tenants.people import invitations
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

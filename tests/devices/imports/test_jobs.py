@@ -17,7 +17,7 @@ from devices.imports import making, running, source
 from devices.models import Assignment, Credential, Delivery, Device, Event, Import
 from lib import live
 from lib.db import copy
-from tenants import groups
+from tenants.groups import operations as groups
 from tenants.models import Membership, Role
 from tests import builders
 from tests.devices.imports.conftest import problems, result, work

@@ -15,10 +15,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tenants import tokens
 from tenants.accounts import events, mails
 from tenants.models import AccountEvent, Role
 from tenants.tasks import clear_expired, send_account_mails
+from tenants.tokens import operations as tokens
 from tests.builders import PASSWORD
 from tests.tenants.accounts.test_signing_in import activate, sign_in
 

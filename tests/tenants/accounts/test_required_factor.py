@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from tenants import tokens
 from tenants.models import AccountEvent, ApiToken, Organisation, Role
+from tenants.tokens import operations as tokens
 from tests.tenants.accounts.test_signing_in import activate, sign_in
 from tests.tenants.test_settings import SAME
 

@@ -1,0 +1,181 @@
+"""The tree's operations. A leaf that holds devices never becomes a parent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.db.models.functions import Now
+
+from lib import names
+from tenants.audit import log as changes
+from tenants.groups import move_preview
+from tenants.models import Change, Group, Organisation, Role
+from tenants.people import operations as people
+from tenants.tokens import operations as tokens
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+DONE = {"move": "moved", "archive": "archived", "restore": "restored", "delete": "deleted"}
+HISTORY = "Devices were in it, and their history names it. Archive it instead: then nobody is offered it any more."
+
+
+class Changed(ValidationError):
+    """The tree is no longer as it was shown; nothing was done."""
+
+
+class Beyond(ValidationError):
+    """The group is managed by whoever asks, and yet not theirs to move or to close; nothing was done."""
+
+
+def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:
+    name = names.one_line(name, "name")
+    with transaction.atomic():
+        root = Group.objects.add_root({"name": name})
+        organisation = Organisation.objects.create(root=root, slug=slug, **settings)
+        changes.record(group=root, by=None, what=f"Organisation {name} made")
+        return organisation
+
+
+def create(*, parent: Group, name: str, by: User | None = None) -> Group:
+    """Add a child below `parent`; refuses a parent that holds devices or is archived."""
+    name = names.one_line(name, "name")
+    with transaction.atomic():
+        (locked,) = _lock(parent, by=by)
+        if why := move_preview.unfit(locked):
+            raise ValidationError(why)
+        group: Group = Group.objects.add_child(locked, {"name": name})
+        changes.record(group=group, by=by, what=f"Group {name} made in {locked}")
+        return group
+
+
+def rename(*, group: Group, name: str, by: User | None = None) -> None:
+    """By whoever manages it: a customer may call itself what it likes."""
+    name = names.one_line(name, "name")
+    with transaction.atomic():
+        (locked,) = _lock(group, by=by)
+        if locked.name == name:
+            return
+        Group.objects.filter(pk=locked.pk).update(name=name)
+        what = f"{locked} renamed to {name}"
+        changes.record(group=locked, by=by, what=what, name=[locked.name, name])
+
+
+def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = None) -> None:
+    """Hang `group` below `to`, with all that is below it; never across organisations.
+
+    `seen` is the digest of the preview that the mover agreed to; raises `Changed` if it would be another one now.
+    """
+    if group.root_path != to.root_path:
+        raise ValidationError("A group stays in its organisation.")
+    with transaction.atomic():
+        moving, target = _lock(group, to, by=by)
+        _refuse_beyond(moving, "move", by)
+        if why := move_preview.refusal(moving, target):
+            raise ValidationError(why)
+        if seen is not None and move_preview.preview(moving, target).digest != seen:
+            raise Changed("The groups or their people changed meanwhile, and nothing was moved. Look again.")
+        left: Group = Group.objects.get_parent(moving)
+        Group.objects.move(moving, target, "last-child")
+        changes.record(group=moving, by=by, what=f"{moving} moved into {target}", parents=[left.pk, target.pk])
+        if left != target:  # its log went with it: those whom it left are told so, and not where it went
+            what = f"{moving} moved out of {left}"
+            changes.record(group=left, about=moving.name, by=by, what=what, moved=moving.pk)
+        tokens.revoke_out_of_reach(moved=moving, left=left, by=by)
+        people.withdraw_out_of_reach(moving.path, by=by)
+
+
+def archive(*, group: Group, by: User | None = None) -> None:
+    """Take an empty leaf out of every choice, keeping the history that names it."""
+    with transaction.atomic():
+        (locked,) = _lock(group, by=by)
+        _refuse_beyond(locked, "archive", by)
+        if locked.numchild or _related(locked, "devices"):
+            raise ValidationError("Only a group without devices and without groups below it can be archived.")
+        if Group.objects.filter(pk=locked.pk, archived_at=None).update(archived_at=Now()):
+            changes.record(group=locked, by=by, what=f"{locked} archived")
+
+
+def restore(*, group: Group, by: User | None = None) -> None:
+    """Take it out of the archive; nothing if it is not in it."""
+    with transaction.atomic():
+        (locked,) = _lock(group, by=by)
+        _refuse_beyond(locked, "restore", by)
+        if Group.objects.filter(pk=locked.pk, archived_at__isnull=False).update(archived_at=None):
+            changes.record(group=locked, by=by, what=f"{locked} taken out of the archive")
+
+
+def delete(*, group: Group, by: User | None = None) -> None:
+    """Remove an empty leaf that nobody is in and that no history names; what the log says of it goes to its parent."""
+    with transaction.atomic():
+        (locked,) = _lock(group, by=by)
+        _refuse_beyond(locked, "delete", by)
+        if reasons := obstacles(locked):
+            raise ValidationError(reasons)
+        parent, deleted = Group.objects.get_parent(locked), locked.pk
+        tokens.revoke_with(group=locked, by=by)
+        Change.objects.hand_up(locked, parent)
+        try:
+            locked.delete()
+        except ProtectedError:
+            raise ValidationError(HISTORY) from None
+        what = f"Group {locked} deleted"
+        changes.record(group=parent, about=locked.name, by=by, what=what, deleted=deleted)
+
+
+def beyond(by: User | None, group: Group, act: str) -> str:
+    """Return why `act` is not for this admin of the group to do, or nothing.
+
+    A group's place and its end are the business of whoever manages the group above it, for that one loses it.
+    """
+    if group.is_root():
+        return f"An organisation can't be {DONE[act]}."
+    if by is not None and not by.may(Role.ADMIN, group.parent_path):
+        return f"Your own powers begin at this group. Somebody above it can {act} it."
+    return ""
+
+
+def obstacles(group: Group) -> list[str]:
+    """Why a group can't be deleted, in words that say what to do; none if it can."""
+    reasons = {
+        "It has groups below it: move or delete them first.": group.numchild > 0,
+        "It holds devices: move them into another group first.": _related(group, "devices"),
+        "People are members of it: remove them first.": group.memberships.exists(),
+        "People are invited to it: withdraw the invitations first.": group.invitations.waiting().exists(),
+        "Devices are being imported into it: wait until that has ended, or cancel it.": _awaited(group),
+        HISTORY: not _related(group, "devices") and _related(group, "assignments"),
+    }
+    return [reason for reason, holds in reasons.items() if holds]
+
+
+def _lock(*groups: Group, by: User | None) -> list[Group]:
+    """The rows as they are now. Until the transaction ends nobody else changes the tree of their organisation.
+
+    One that is gone and one that `by` does not manage are refused alike.
+    """
+    # The root stands for its tree: a move rewrites paths that a lock on two rows would not hold.
+    list(Group.objects.select_for_update(no_key=True).filter(path=groups[0].root_path))
+    # With the key: imports hold the leaves that they fill by no more than that.
+    rows = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
+    locked = {row.pk: row for row in rows if by is None or by.may(Role.ADMIN, row.path)}
+    if not all(group.pk in locked for group in groups):
+        raise Changed("This group is no longer there.")
+    return [locked[group.pk] for group in groups]
+
+
+def _awaited(group: Group) -> bool:
+    """Whether a job of the room above is to fill it."""
+    return any(job.is_working for job in group.imports.all())
+
+
+def _related(group: Group, name: str) -> bool:
+    """Whether rows of the room above point to the group."""
+    return bool(getattr(group, name).exists())
+
+
+def _refuse_beyond(group: Group, act: str, by: User | None) -> None:
+    if why := beyond(by, group, act):
+        raise Beyond(why)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from lib import pictures, theme
+from lib.fields import OneLineField
+from tenants.models import Organisation
+from tenants.organisations.operations import SETTINGS
+
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+
+COLOUR = RegexValidator(r"^#[0-9a-f]{6}\Z", "Give a colour as # and six hex digits, such as #0f5cc0.")
+
+
+class SettingsForm(forms.Form):
+    name = OneLineField(max_length=120, label="Name", help_text="As people read it at the top of every page.")
+    window_seconds = forms.IntegerField(
+        min_value=30,
+        max_value=3600,
+        label="Window length, in seconds",
+        help_text="How long a technician has from the scan to the end of the form: 30 to 3600.",
+    )
+    allow_reprovisioning = forms.BooleanField(
+        required=False,
+        label="Devices that are in a group may be registered again",
+        help_text="The group that has the device loses it at that moment, and its history with it.",
+    )
+    require_two_factor = forms.BooleanField(
+        required=False,
+        label="Everybody signs in with two factors",
+        help_text="Who has not set it up is led to do so, and reaches nothing before; nor do their API tokens.",
+    )
+    label_content = forms.ChoiceField(
+        choices=Organisation.LabelContent.choices,
+        label="QR code of a label",
+        help_text="With the address, a phone's own camera opens the right page too.",
+    )
+    activation_hours = forms.IntegerField(
+        min_value=1,
+        max_value=87_600,
+        label="Activation time, in hours",
+        help_text="A device that has not connected until then expires, where its recipe says so.",
+    )
+    result_hours = forms.IntegerField(
+        min_value=1,
+        max_value=720,
+        label="Downloads with secrets, in hours",
+        help_text="An import's result can be fetched once, within this time.",
+    )
+    colour = forms.CharField(
+        max_length=7,
+        label="Colour",
+        widget=forms.TextInput(attrs={"type": "color"}),
+        help_text="Buttons and links. Text on it and beside it is kept readable by itself.",
+    )
+    logo = forms.FileField(
+        required=False, label="Logo", help_text="A PNG of 1 MB and 4 megapixels at most; it is kept smaller."
+    )
+    remove_logo = forms.BooleanField(required=False, label="Remove the logo")
+
+    def clean_colour(self) -> str:
+        colour = str(self.cleaned_data["colour"]).lower()
+        COLOUR(colour)
+        return colour
+
+    def clean_logo(self) -> bytes | None:
+        upload: UploadedFile[bytes] | None = self.cleaned_data["logo"]
+        if upload is None:
+            return None
+        content = upload.read(pictures.LARGEST + 1)
+        theme.validate_logo(content)
+        return bytes(content)
+
+    def settings(self) -> dict[str, Any]:
+        """What `organisations.change` takes; the logo only if it is to change."""
+        given = {name: value for name, value in self.cleaned_data.items() if name in {"name", *SETTINGS}}
+        if given["logo"] is None and not self.cleaned_data["remove_logo"]:
+            del given["logo"]
+        return given
+
+
+def initial(organisation: Organisation) -> dict[str, Any]:
+    stored = {name: getattr(organisation, name) for name in SETTINGS if name != "logo"}
+    return {"name": organisation.name, **stored}

@@ -1,0 +1,140 @@
+"""People of the organisation, and what they may do. New ones come by invitation alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from tenants.access import get_membership, get_person, require_admin, require_owner
+from tenants.api.base import ApiView, Serializer
+from tenants.api.paging import Order, page
+from tenants.api.problems import BadQuery
+from tenants.api.query import query
+from tenants.api.schema import described, listing
+from tenants.models import Group, Role, User
+from tenants.people import listing as roster
+from tenants.people import operations as people
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from tenants.models import Membership
+
+BY_ADDRESS = Order((("email", str),))
+ROLES = {role.label: role for role in Role}
+
+
+class MembershipShown(Serializer):
+    id = serializers.IntegerField()
+    group = serializers.IntegerField()
+    name = serializers.CharField(help_text="Of the group.")
+    role = serializers.ChoiceField(list(ROLES))
+
+
+class PersonShown(Serializer):
+    id = serializers.IntegerField()
+    email = serializers.CharField()
+    name = serializers.CharField()
+    active = serializers.BooleanField(help_text="Disabled people can't sign in, nor can their tokens.")
+    second_factor = serializers.BooleanField()
+    memberships = MembershipShown(many=True, help_text="In groups that you manage; there may be others.")
+
+
+class RoleGiven(Serializer):
+    role = serializers.ChoiceField(list(ROLES))
+
+
+class PersonQuery(Serializer):
+    q = serializers.CharField(required=False, max_length=120, help_text="Part of the name or address.")
+    group = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="With a role in this group or below it."
+    )
+
+
+class People(ApiView):
+    @listing("People", "List people", PersonShown, parameters=[PersonQuery])
+    def get(self, request: Request) -> Response:
+        """Those with a role in a group that you manage; to an admin of the whole organisation, everybody."""
+        user, given = require_admin(self.user), query(request, PersonQuery)
+        group = None
+        if pk := given.get("group"):
+            group = Group.objects.manageable_by(user).filter(pk=pk).first()
+            if group is None:
+                raise BadQuery({"group": ["There is no such group."]})
+        found = roster.search(user, text=given.get("q", ""), group=group)
+        return page(request, roster.detailed(user, found), BY_ADDRESS).answer(_show)
+
+
+class OnePerson(ApiView):
+    @described("People", "Read a person", responses=PersonShown)
+    def get(self, request: Request, pk: int) -> Response:
+        return _shown(self.user, get_person(self.user, pk))
+
+    @described("People", "Remove a person", responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """From the organisation, with all roles; for its own admins. The account stays theirs."""
+        owner = require_owner(self.user)
+        people.expel(user=get_person(owner, pk), by=owner)
+        return Response(status=204)
+
+
+class Disable(ApiView):
+    @described("People", "Disable a person", request=None, responses=PersonShown)
+    def post(self, request: Request, pk: int) -> Response:
+        """Signs them out everywhere and lets them in no more; their roles stay. For admins of the organisation."""
+        return _set_active(self.user, pk, active=False)
+
+
+class Enable(ApiView):
+    @described("People", "Enable a person", request=None, responses=PersonShown)
+    def post(self, request: Request, pk: int) -> Response:
+        """Lets somebody in again who was disabled. For admins of the whole organisation."""
+        return _set_active(self.user, pk, active=True)
+
+
+class OneMembership(ApiView):
+    @described("People", "Change a role", request=RoleGiven, responses=MembershipShown)
+    def patch(self, request: Request, pk: int, membership: int) -> Response:
+        """Whoever loses a right is signed out everywhere. An organisation keeps one admin at least."""
+        row = get_membership(self.user, get_person(self.user, pk), membership)
+        role = ROLES[self.read(RoleGiven)["role"]]
+        if role != row.role:
+            people.change_role(membership=row, role=role, by=self.user)
+        return Response(_membership(row) | {"role": role.label})
+
+    @described("People", "Remove a role", responses={204: None})
+    def delete(self, request: Request, pk: int, membership: int) -> Response:
+        """The account stays in the organisation."""
+        row = get_membership(self.user, get_person(self.user, pk), membership)
+        people.remove(membership=row, by=self.user)
+        return Response(status=204)
+
+
+def _set_active(user: User, pk: int, *, active: bool) -> Response:
+    owner = require_owner(user)
+    who = get_person(owner, pk)
+    if who.is_active != active:
+        people.set_active(user=who, active=active, by=owner)
+    return _shown(owner, who)
+
+
+def _shown(user: User, who: User) -> Response:
+    """Those whom the gate gave, as they are now."""
+    return Response(_show(roster.detailed(user, User.objects.manageable_by(user)).get(pk=who.pk)))
+
+
+def _show(who: Any) -> dict[str, object]:
+    return {
+        "id": who.pk,
+        "email": who.email,
+        "name": who.name,
+        "active": who.is_active,
+        "second_factor": who.second_factor,
+        "memberships": [_membership(row) for row in who.memberships.all()],
+    }
+
+
+def _membership(row: Membership) -> dict[str, object]:
+    return {"id": row.pk, "group": row.group_id, "name": row.group.name, "role": Role(row.role).label}

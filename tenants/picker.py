@@ -1,0 +1,166 @@
+"""Choosing a group: a list while there are few, a search where there are many."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django import forms
+from django.db.models.functions import Lower
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from tenants.groups.tree import ancestry, trails
+from tenants.models import Group, Role, under
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tenants.models import GroupQuerySet, User
+
+LISTED = 200  # groups in a list to choose from
+FOUND = 20  # at a time by a search
+LONGEST = 120
+SCOPES: dict[str, Callable[[User], GroupQuerySet]] = {
+    "place": lambda user: Group.objects.registrable_by(user),
+    "put": lambda user: Group.objects.manageable_by(user).registrable_by(user),
+    "see": lambda user: Group.objects.visible_to(user),
+    "manage": lambda user: Group.objects.manageable_by(user),
+}
+LEAVES = {"place", "put"}
+SPACE = "\u2003"
+NONE = "No group that you can choose is called that. Try a part of its name, or of the name of one above it."
+SEVERAL = "Several groups fit. Choose one of them, or write more of its name."
+
+
+class Choice(NamedTuple):
+    pk: int
+    name: str
+    above: str
+
+
+class Sought(str):
+    """Words that somebody wrote and has not made a choice by."""
+
+
+def named(user: User, groups: Iterable[Group], role: Role = Role.VIEWER) -> list[Choice]:
+    """With the names above them, as far as the user has the role there."""
+    rows = list(groups)
+    above = trails(user, rows, role)
+    return [Choice(row.pk, row.name, above[row.path]) for row in rows]
+
+
+def search(user: User, scope: GroupQuerySet, text: str) -> list[Group]:
+    """Groups that are called so, then such as lie below one that is."""
+    found = list(scope.filter(name__icontains=text).order_by(Lower("name"), "pk")[:FOUND])
+    if len(found) == FOUND:
+        return found
+    above = Group.objects.visible_to(user).filter(name__icontains=text, numchild__gt=0)[:FOUND]
+    below = scope.filter(under(row.path for row in above)).exclude(pk__in=[row.pk for row in found])
+    return found + list(below.order_by("path")[: FOUND - len(found)])
+
+
+class Picker(forms.Widget):
+    """A field to search in. Without JavaScript, sending the form with words in it brings what they find."""
+
+    legend = "Used recently"
+
+    def __init__(self, user: User, among: str, recent: list[Choice], attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        self.user, self.among, self.offered = user, among, recent
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        written = data.get(f"{name}-sought")
+        text = (written or "").replace("\0", "").strip()[:LONGEST]
+        if text and text != data.get(f"{name}-for", "").strip():
+            return Sought(text)
+        return data.get(f"{name}-offered") or data.get(name)
+
+    def use_required_attribute(self, initial: Any) -> bool:
+        return False  # what is offered beside it may be chosen instead
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return not {name, f"{name}-sought", f"{name}-offered"} & set(data)
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
+        text, pk = (value, "") if isinstance(value, Sought) else self._chosen(value)
+        given = self.build_attrs(self.attrs, attrs)
+        context = {
+            "name": name,
+            "id": given.pop("id", f"id_{name}"),
+            "attrs": forms.utils.flatatt(given),
+            "text": text,
+            "pk": pk,
+            "legend": self.legend,
+            "offered": self.offered,
+            "url": f"{reverse('tenants:group-choices')}?among={self.among}",
+        }
+        return render_to_string("_group_field.html", context)
+
+    def _chosen(self, value: Any) -> tuple[str, str]:
+        pk = str(getattr(value, "pk", value) or "")
+        group = SCOPES[self.among](self.user).filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+        return (group.name, str(group.pk)) if group else ("", "")
+
+
+class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Of the groups in one of `SCOPES`, once `offer` has said whose. One of them, however it was chosen."""
+
+    user: User
+    among: str
+    understood = 0
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Group.objects.none(), **kwargs)
+
+    def offer(self, user: User, among: str, *, recent: Iterable[Group] = ()) -> list[int]:
+        """The ids of those that are listed, none of them if they are too many for that."""
+        self.user, self.among, self.queryset = user, among, SCOPES[among](user)
+        rows, lately = list(self.queryset[: LISTED + 1]), list(recent)
+        few = len(rows) <= LISTED
+        shown = named(user, [*lately, *(rows if few else [])])
+        if few:
+            self.choices = [*self._empty(), *self._listed(rows, shown[len(lately) :])]
+            return [row.pk for row in rows]
+        self.widget = Picker(user, among, shown)
+        self.widget.is_required = self.required
+        return []
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(self._only(value) if isinstance(value, Sought) else value)
+
+    def prepare_value(self, value: Any) -> Any:
+        """What words were understood as, once they were."""
+        return self.understood if isinstance(value, Sought) and self.understood else super().prepare_value(value)
+
+    def _only(self, text: Sought) -> int:
+        found = search(self.user, SCOPES[self.among](self.user), text)
+        exact = [row for row in found if row.name.casefold() == text.casefold()]
+        for rows in (found, exact):
+            if len(rows) == 1:
+                self.understood = int(rows[0].pk)
+                return self.understood
+        if not found:
+            raise forms.ValidationError(NONE, code="invalid_choice")
+        self.widget.legend, self.widget.offered = "Found", named(self.user, found)
+        raise forms.ValidationError(SEVERAL, code="several")
+
+    def _listed(self, rows: list[Group], shown: list[Choice]) -> list[Any]:
+        """Leaves under the names above them; whole trees in their own order, set in."""
+        if self.among in LEAVES:
+            return grouped(shown)
+        paths = {row.path for row in rows}
+        inside = {row.path: len(paths.intersection(ancestry(row.parent_path))) for row in rows}
+        return [(row.pk, f"{SPACE * inside[row.path]}{row.name}") for row in rows]
+
+    def _empty(self) -> list[tuple[str, str]]:
+        return [("", str(self.empty_label))] if self.empty_label is not None else []
+
+
+def grouped(choices: list[Choice]) -> list[tuple[str, list[tuple[int, str]]]]:
+    """Option groups: the groups under the names above them."""
+    ordered = sorted(choices, key=lambda each: (each.above, each.name.casefold()))
+    return [
+        (above or "Groups", [(each.pk, each.name) for each in rows])
+        for above, rows in groupby(ordered, key=lambda each: each.above)
+    ]
