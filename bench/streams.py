@@ -212,7 +212,7 @@ def report(devices: list[Device], value: int) -> None:
 
     from devices.mqtt.messages import Report
     from lib import live
-    from telemetry import store
+    from telemetry.ingest import writer as store
     from tests.telemetry.reports import now
 
     at = now()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from devices import activation, presence
-from devices.mqtt import state
 from lib import live
 from provisioning import presses
-from telemetry import store
+from telemetry.ingest import decoder
+from telemetry.ingest import writer as store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def ingest(messages: Sequence[Message]) -> None:
     """Store, count presses, activate, note presence; committed when it returns. Repeating it changes nothing."""
     with transaction.atomic():
-        batch = state.read(messages)
+        batch = decoder.read(messages)
         stored = store.save(batch.reports)
         topics = presses.count(stored)
         activation.activate([device.pk for device in batch.heard if device.activated_at is None])

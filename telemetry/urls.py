@@ -1,6 +1,6 @@
 from django.urls import path
 
-from telemetry import api, views
+from telemetry.dashboard import api, views
 
 app_name = "telemetry"
 urlpatterns = [

@@ -13,10 +13,10 @@ from django.db import connection
 from config import health
 from devices import streams
 from devices.models import Device, RecipeVersion
-from devices.mqtt import state
 from lib import background
 from lib.places import Places
 from lib.rarely import Rarely
+from telemetry.ingest import decoder
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _fresh_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process never sees their ids, and those of recipes' versions, again, but the next test does."""
-    state.declared.clear()
-    monkeypatch.setattr(state, "told", Rarely())
+    decoder.declared.clear()
+    monkeypatch.setattr(decoder, "told", Rarely())
 
 
 @dataclass

@@ -42,7 +42,7 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.API_TOKEN_LIMIT = settings.API_PERSON_LIMIT = settings.API_TENANT_LIMIT = (
         settings.API_ORGANISATION_LIMIT
     ) = settings.INVITATION_LIMIT = 10**6
-    monkeypatch.setattr("telemetry.views.SPACING", 0.0)
+    monkeypatch.setattr("telemetry.dashboard.views.SPACING", 0.0)
     monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("telemetry.export", "devices.action_results", "devices.imports.results"):
+    for module in ("telemetry.history.export", "devices.action_results", "devices.imports.results"):
         monkeypatch.setattr(f"{module}.CHUNK", 1)
     monkeypatch.setattr("devices.imports.source.batches", lambda rows, total=0: ([row] for row in rows))
 

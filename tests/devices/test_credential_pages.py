@@ -17,7 +17,7 @@ from django.urls import reverse
 from devices import assignments, credentials, locks, snippets
 from devices.broker import authorization
 from devices.models import Credential, CredentialUse, Device, Event
-from telemetry.watch import Watch
+from telemetry.dashboard.stream_check import Watch
 from tenants.models import User
 from tests import leaks
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import positions
+from telemetry.ingest import gps
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,9 @@ from devices import positions
     ],
 )
 def test_one_form_is_kept(raw: object, kept: str) -> None:
-    assert positions.read(raw) == kept
-    assert positions.is_kept(kept)
-    assert positions.read(kept) == kept
+    assert gps.read(raw) == kept
+    assert gps.is_kept(kept)
+    assert gps.read(kept) == kept
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_one_form_is_kept(raw: object, kept: str) -> None:
     ids=str,
 )
 def test_what_is_no_position(raw: object) -> None:
-    assert positions.read(raw) is None
+    assert gps.read(raw) is None
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_every_place_is_told_in_words(lat: float, lng: float) -> None:
-    kept = positions.read({"lat": lat, "lng": lng})
+    kept = gps.read({"lat": lat, "lng": lng})
     assert kept is not None
-    assert positions.read(kept) == kept
-    assert positions.is_kept(kept)
-    assert ("S" in positions.words(kept)) == (float(kept.split(",")[0]) < 0)
+    assert gps.read(kept) == kept
+    assert gps.is_kept(kept)
+    assert ("S" in gps.words(kept)) == (float(kept.split(",")[0]) < 0)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_answered(text: str) -> None:
-    assert positions.read(f"${text}") is None or positions.is_kept(positions.read(f"${text}"))
+    assert gps.read(f"${text}") is None or gps.is_kept(gps.read(f"${text}"))

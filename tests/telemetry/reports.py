@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from devices.models import Device
 from devices.mqtt.messages import Report, Value
-from telemetry import store
+from telemetry.ingest import writer as store
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from devices import assignments
+from telemetry.ingest.writer import milliseconds
 from telemetry.models import Latest, Report
-from telemetry.store import milliseconds
 
 if TYPE_CHECKING:
     from django.test import Client

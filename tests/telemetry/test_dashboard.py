@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from devices import assignments, presence
 from devices.models import Attribute, Event
-from devices.mqtt import state
 from devices.mqtt.messages import Message
+from telemetry.ingest import decoder
 from tests import builders
 from tests.telemetry.reports import now, save, timed
 
@@ -174,7 +174,7 @@ def test_a_device_in_no_group_is_its_organisations_admins(client: Client, world:
 class TestPlacesAndRanges:
     @pytest.fixture
     def declared(self, world: World) -> None:
-        state.declared.clear()
+        decoder.declared.clear()
         Attribute.objects.create(version=world.version, name="position", label="Position", type="gps")
         Attribute.objects.filter(version=world.version, name="rpm").update(minimum=-5.5, maximum=2200)
 
@@ -184,7 +184,7 @@ class TestPlacesAndRanges:
     @pytest.mark.usefixtures("declared")
     def test_a_place_is_read_and_copied_and_leads_to_a_map_of_ones_own(self, viewer: Client, world: World) -> None:
         raw = {"data": {"position": {"lat": -33.5, "lng": 151.25}}}
-        read = state.read([Message(world.placed.device_id, json.dumps(raw).encode(), now())])
+        read = decoder.read([Message(world.placed.device_id, json.dumps(raw).encode(), now())])
         save(*read.reports)
         html = self.tile(page(viewer, world.placed, "telemetry:live"), "Position")
         assert "33.50000° S, 151.25000° E" in html

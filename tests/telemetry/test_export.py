@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from devices import assignments
 from devices.models import Assignment, Attribute
-from telemetry import export
+from telemetry.history import export
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:

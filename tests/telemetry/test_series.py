@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from devices import assignments
 from devices.models import Assignment, Attribute
-from telemetry import series
+from telemetry.history import series
 from telemetry.models import Report
 from tests.telemetry.reports import EPOCH, ms, now, save, timed
 

@@ -20,7 +20,7 @@ from django.urls import reverse
 from devices import assignments, limited, presence
 from devices.models import Connection
 from lib import live
-from telemetry.watch import Watch
+from telemetry.dashboard.stream_check import Watch
 from tenants.groups import operations as groups
 from tenants.models import Membership, Organisation, Role, User
 from tenants.people import operations as people
@@ -41,7 +41,7 @@ HEARTBEAT = configured.STREAM_HEARTBEAT_SECONDS
 @pytest.fixture(autouse=True)
 def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 0.1
-    monkeypatch.setattr("telemetry.views.SPACING", 0.0)
+    monkeypatch.setattr("telemetry.dashboard.views.SPACING", 0.0)
     monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 

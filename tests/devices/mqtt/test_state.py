@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.models import Attribute
-from devices.mqtt import state
 from devices.mqtt.messages import MAX_BYTES, Message, Report, counts
+from telemetry.ingest import decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def message(device_id: str, payload: object, **flags: Any) -> Message:
 
 
 def one(world: World, payload: object, **flags: Any) -> Report | None:
-    reports = state.read([message(world.placed.device_id, payload, **flags)]).reports
+    reports = decoder.read([message(world.placed.device_id, payload, **flags)]).reports
     return reports[0] if reports else None
 
 
@@ -194,18 +194,18 @@ def test_a_position_is_kept_in_one_form_and_what_is_none_is_dropped(world: World
 
 
 def test_a_report_of_nothing_known_is_no_report_but_a_sign_of_life(world: World) -> None:
-    batch = state.read([message(world.placed.device_id, {"data": {"voltage": 1}})])
+    batch = decoder.read([message(world.placed.device_id, {"data": {"voltage": 1}})])
     assert batch == ([], {world.placed: NOW})
 
 
 def test_a_retained_message_is_ignored(world: World) -> None:
-    batch = state.read([message(world.placed.device_id, {"data": {"registerButton": True}}, retained=True)])
+    batch = decoder.read([message(world.placed.device_id, {"data": {"registerButton": True}}, retained=True)])
     assert batch == ([], {})
     assert counts["retained"] == 1
 
 
 def test_an_unknown_device_is_counted(world: World) -> None:
-    assert state.read([message("f" * 24, {"data": {"rpm": 1}})]) == ([], {})
+    assert decoder.read([message("f" * 24, {"data": {"rpm": 1}})]) == ([], {})
     assert counts["unknown"] == 1
 
 
@@ -213,15 +213,15 @@ def test_two_queries_for_any_batch(world: World, django_assert_num_queries: Djan
     devices = [world.placed, world.waiting, world.foreign, world.alien]
     batch = [message(device.device_id, {"data": {"rpm": number}}) for number in range(50) for device in devices]
     with django_assert_num_queries(2):
-        assert len(state.read(batch).reports) == 200
+        assert len(decoder.read(batch).reports) == 200
     with django_assert_num_queries(1):
-        state.read(batch)
+        decoder.read(batch)
 
 
 def test_each_version_has_its_own_attributes(world: World) -> None:
     Attribute.objects.filter(version=world.other_version, name="rpm").delete()
     batch = [message(device.device_id, {"data": {"rpm": 1, "load": 2}}) for device in (world.placed, world.alien)]
-    assert [report.data for report in state.read(batch).reports] == [{"rpm": 1, "load": 2}, {"load": 2}]
+    assert [report.data for report in decoder.read(batch).reports] == [{"rpm": 1, "load": 2}, {"load": 2}]
 
 
 JSON = st.recursive(
@@ -239,6 +239,6 @@ def test_anything_gives_scalars_in_range_or_nothing(world: World, payload: bytes
     if report is not None:
         assert report.data
         assert all(isinstance(value, float | int | str | bool) for value in report.data.values())
-        assert state.MAX_AHEAD >= report.at - NOW_MS >= -state.MAX_AGE
+        assert decoder.MAX_AHEAD >= report.at - NOW_MS >= -decoder.MAX_AGE
         assert report.at.microsecond % 1000 == 0
         json.dumps(report.data, allow_nan=False).encode()

@@ -12,8 +12,8 @@ from django.db.models import Aggregate, Avg, Case, F, FloatField, Func, IntegerF
 from django.db.models.functions import Abs
 from django.db.models.lookups import GreaterThan, IsNull
 
-from devices.mqtt.state import MAX_INTEGER
-from telemetry.store import milliseconds
+from telemetry.ingest.decoder import MAX_INTEGER
+from telemetry.ingest.writer import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from devices import positions
 from devices.models import Device
 from lib.csv_export import Plain, written
+from telemetry.history.series import Span
+from telemetry.ingest import gps
 from telemetry.models import Report
-from telemetry.series import Span
 from tenants import downloads
 from tenants.tokens import operations as tokens
 
@@ -55,7 +55,7 @@ def _time(at: datetime) -> str:
 def _cell(attribute: Attribute, value: Value | None) -> str | float:
     if value is None:
         return ""
-    if attribute.type == attribute.Type.GPS and positions.is_kept(value):
+    if attribute.type == attribute.Type.GPS and gps.is_kept(value):
         return Plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"

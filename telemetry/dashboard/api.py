@@ -9,9 +9,10 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from devices.access import get_device
-from telemetry import series, spans, state
+from telemetry.dashboard import readings as state
+from telemetry.history import series, time_range
+from telemetry.ingest.writer import milliseconds
 from telemetry.models import Report
-from telemetry.store import milliseconds
 from tenants.api.base import ApiView, Serializer
 from tenants.api.problems import BadQuery
 from tenants.api.schema import OpenApiParameter, described
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 TIME = "Milliseconds since the epoch, or ISO 8601."
 PARAMETERS = [
     OpenApiParameter("attribute", str, many=True, description="Numeric attributes; all of them for none."),
-    OpenApiParameter("range", str, enum=list(spans.RANGES), description="Up to now; 1h for none."),
+    OpenApiParameter("range", str, enum=list(time_range.RANGES), description="Up to now; 1h for none."),
     OpenApiParameter("from", str, description=f"{TIME} Instead of `range`."),
     OpenApiParameter("to", str, description=f"{TIME} Now for none."),
 ]
@@ -69,9 +70,9 @@ class Telemetry(ApiView):
         """Numbers reported in a span of time: as they are if they are few, else in at most 600 buckets."""
         device = get_device(self.user, serial)
         try:
-            span = spans.parse(request.query_params)
+            span = time_range.parse(request.query_params)
             names = state.numeric(device, request.query_params.getlist("attribute"))
-        except spans.BadInput as problem:
+        except time_range.BadInput as problem:
             raise BadQuery({problem.parameter: [str(problem)]}) from None
         found = asdict(series.read(Report.objects.of(device), names, span))
         return Response({"start": milliseconds(span.start), "end": milliseconds(span.end), **found})

@@ -13,11 +13,12 @@ from devices import streams
 from devices.access import get_device, manages
 from devices.models import Event
 from lib import parsing
-from telemetry import export as csv
-from telemetry import series as history
-from telemetry import spans, state
+from telemetry.dashboard import readings
+from telemetry.dashboard.stream_check import Watch
+from telemetry.history import export as csv
+from telemetry.history import series as history
+from telemetry.history import time_range
 from telemetry.models import Report
-from telemetry.watch import Watch
 from tenants import downloads
 
 if TYPE_CHECKING:
@@ -39,21 +40,21 @@ SPACING = 1.0  # seconds between two refreshes of a page, at least
 def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
     try:
-        span = spans.named(request.GET)
-    except spans.BadInput:
-        span = spans.DEFAULT
-    declared = state.attributes(device)
+        span = time_range.named(request.GET)
+    except time_range.BadInput:
+        span = time_range.DEFAULT
+    declared = readings.attributes(device)
     context = {
-        **state.live(device, declared),
+        **readings.live(device, declared),
         "declared": declared,
-        "path": state.path(request.user, device),
+        "path": readings.path(request.user, device),
         "manages": manages(request.user, device),
         "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
-        "ranges": list(spans.RANGES),
+        "ranges": list(time_range.RANGES),
         "range": span,
-        "recent": state.table(device, declared, RECENT),
+        "recent": readings.table(device, declared, RECENT),
     }
-    return render(request, "telemetry/dashboard.html", context)
+    return render(request, "telemetry/dashboard/dashboard.html", context)
 
 
 @never_cache
@@ -61,7 +62,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
 @require_safe
 def live(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
-    return render(request, "telemetry/_live.html", state.live(device, state.attributes(device)))
+    return render(request, "telemetry/dashboard/_live.html", readings.live(device, readings.attributes(device)))
 
 
 @streams.long_lived
@@ -81,9 +82,9 @@ async def stream(request: HttpRequest, serial: str) -> HttpResponseBase:
 def series(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
     try:
-        span = spans.parse(request.GET)
-        names = state.numeric(device, request.GET.getlist("attribute"))
-    except spans.BadInput as problem:
+        span = time_range.parse(request.GET)
+        names = readings.numeric(device, request.GET.getlist("attribute"))
+    except time_range.BadInput as problem:
         return JsonResponse({"error": str(problem)}, status=400)
     return JsonResponse(history.read(Report.objects.of(device), names, span).as_json(span))
 
@@ -95,10 +96,10 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
 def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpResponse:
     device = get_device(request.user, serial)
     try:
-        span = spans.parse(request.GET)
-    except spans.BadInput as problem:
+        span = time_range.parse(request.GET)
+    except time_range.BadInput as problem:
         return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
-    lines = csv.lines(device, request.user, state.attributes(device), span)
+    lines = csv.lines(device, request.user, readings.attributes(device), span)
     disposition = content_disposition_header(as_attachment=True, filename=f"{device.serial}.csv")
     return StreamingHttpResponse(
         lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
@@ -115,4 +116,4 @@ def events(request: HttpRequest, serial: str) -> HttpResponse:
         rows = rows.filter(pk__lt=before)
     page = list(rows[: EVENTS + 1])
     context = {"device": device, "events": page[:EVENTS], "older": page[EVENTS - 1].pk if len(page) > EVENTS else None}
-    return render(request, "telemetry/events.html", context)
+    return render(request, "telemetry/dashboard/events.html", context)

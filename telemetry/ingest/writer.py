@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import transaction
 
 from devices.models import Device
-from telemetry import sql
+from telemetry.ingest import upserts
 from telemetry.models import Latest
 from telemetry.models import Report as Stored
 
@@ -57,7 +57,9 @@ def save(reports: Sequence[Report]) -> list[Report]:
         tenures = _tenures(reports)
         wanted = _unrepeated([report for report in reports if report.device.pk in tenures])
         rows, changing = _folded(wanted, tenures)
-        written = sql.write_reports([(*key, row.assignment, row.timed, row.data) for key, row in sorted(rows.items())])
+        written = upserts.write_reports(
+            [(*key, row.assignment, row.timed, row.data) for key, row in sorted(rows.items())]
+        )
         new = [report for report in changing if _key(report) in written]
         _write_latest(new, tenures)
     return new
@@ -107,7 +109,7 @@ def _recent_untimed(repeated: list[Report]) -> defaultdict[int, list[dict[str, V
 
 def _folded(reports: list[Report], tenures: dict[int, Tenure]) -> tuple[dict[Key, Row], list[Report]]:
     """What has to be written, and the reports that change something, each judged after the ones before it."""
-    known = sql.read_reports(sorted({_key(report) for report in reports}))
+    known = upserts.read_reports(sorted({_key(report) for report in reports}))
     rows: dict[Key, Row] = {}
     changing = []
     for report in reports:
@@ -136,7 +138,7 @@ def _write_latest(reports: list[Report], tenures: dict[int, Tenure]) -> None:
         for name, value in report.data.items():
             if name not in values or ms >= min(values[name][1], milliseconds(report.received_at)):
                 values[name] = (value, ms)
-    sql.write_latest([(device, tenures[device].assignment, values) for device, values in sorted(latest.items())])
+    upserts.write_latest([(device, tenures[device].assignment, values) for device, values in sorted(latest.items())])
 
 
 def _is_current(report: Report, tenures: dict[int, Tenure]) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from telemetry.series import Span
-from telemetry.store import EPOCH
+from telemetry.history.series import Span
+from telemetry.ingest.writer import EPOCH
 
 if TYPE_CHECKING:
     from django.http import QueryDict

@@ -13,7 +13,7 @@ from django.db import connection
 
 from devices.models import Device
 from devices.streams import Seen
-from telemetry.state import version
+from telemetry.dashboard.readings import version
 from tenants.models import Membership, User
 
 if TYPE_CHECKING:

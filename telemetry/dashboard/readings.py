@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from devices import positions
 from devices.models import Attribute, Device
+from telemetry.history.time_range import BadInput
+from telemetry.ingest import gps
+from telemetry.ingest.writer import EPOCH
 from telemetry.models import Latest, Report
-from telemetry.spans import BadInput
-from telemetry.store import EPOCH
 from tenants.groups.tree import ancestry
 from tenants.models import Group
 
@@ -38,8 +38,8 @@ class Reading:
     @property
     def position(self) -> str:
         """In words, if it is one."""
-        known = self.attribute.type == Attribute.Type.GPS and positions.is_kept(self.value)
-        return positions.words(str(self.value)) if known else ""
+        known = self.attribute.type == Attribute.Type.GPS and gps.is_kept(self.value)
+        return gps.words(str(self.value)) if known else ""
 
     @property
     def is_outside(self) -> bool:

@@ -8,10 +8,10 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from devices import positions
 from devices.models import Attribute, Device
 from devices.mqtt.messages import MAX_BYTES, Report, counts
 from lib.rarely import Rarely
+from telemetry.ingest import gps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -169,7 +169,7 @@ def _value(kind: str, raw: object) -> Value | None:
     if kind == Attribute.Type.BOOLEAN:
         return bool(raw) if isinstance(raw, int | float) and raw in (0, 1) else None
     if kind == Attribute.Type.GPS:
-        return positions.read(raw)
+        return gps.read(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
     fits = abs(raw) <= MAX_INTEGER if isinstance(raw, int) else math.isfinite(raw)
