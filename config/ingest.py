@@ -8,7 +8,7 @@ from django.db import transaction
 
 from devices import activation, presence
 from lib import live
-from provisioning import presses
+from provisioning.presence import press
 from telemetry.ingest import decoder
 from telemetry.ingest import writer as store
 
@@ -23,7 +23,7 @@ def ingest(messages: Sequence[Message]) -> None:
     with transaction.atomic():
         batch = decoder.read(messages)
         stored = store.save(batch.reports)
-        topics = presses.count(stored)
+        topics = press.count(stored)
         activation.activate([device.pk for device in batch.heard if device.activated_at is None])
         presence.seen({device.pk: at for device, at in batch.heard.items()})
     live.announce([*presence.topics(batch.heard), *topics])

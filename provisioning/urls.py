@@ -1,6 +1,6 @@
 from django.urls import path
 
-from provisioning import api, views
+from provisioning.windows import api, views
 
 app_name = "provisioning"
 urlpatterns = [

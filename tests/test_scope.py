@@ -26,7 +26,7 @@ ELSEWHERE = {
         "return Replay.objects.filter(created_at__lte=Now() - KEPT).delete()[0]": "beat's, by age alone",
     },
     "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
-    "provisioning/views.py": {
+    "provisioning/windows/views.py": {
         "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
     },
 }

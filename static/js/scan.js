@@ -1,5 +1,5 @@
 // The scanner of the register page: camera, photo or typed serial, into one form.
-// Markup and data attributes: templates/provisioning/_scanner.html.
+// Markup and data attributes: templates/provisioning/scanning/_scanner.html.
 "use strict";
 
 (() => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning import windows
+from provisioning.windows import operations as windows
 from tests.access import ELSEWHERE, MEMBERS, OPEN, SIGNED_IN, Row, everybody, placed
 from tests.provisioning.conftest import report_press
 from tests.tenants.test_theme import PNG

@@ -11,8 +11,8 @@ from devices import presence
 from devices.models import Connection, Event
 from devices.mqtt.messages import Message
 from lib import live
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from telemetry.models import Report
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 
 from devices import actions
 from devices.models import Action, Assignment, Device, DeviceModel, Event
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from tests import builders
 from tests.devices.doing import ran, started
 from tests.provisioning.conftest import pressed_window

@@ -15,8 +15,8 @@ from devices import activation, credentials, locks
 from devices.broker import authorization
 from devices.models import Connection, Device, Event
 from devices.mqtt.messages import counts
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from telemetry.models import Report
 from tests import builders
 from tests.config.test_ingest import message

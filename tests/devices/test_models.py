@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from devices.forms.filter import DeviceFilter
 from devices.models import DeviceModel, Event
-from provisioning.forms import PlaceForm
+from provisioning.windows.forms import PlaceForm
 from tenants.models import Organisation
 
 if TYPE_CHECKING:

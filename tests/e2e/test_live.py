@@ -18,7 +18,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from devices.mqtt import heartbeat
 from lib import live
-from provisioning import windows
+from provisioning.windows import operations as windows
 from tests import parts
 from tests.e2e.browser import PHONE, launch
 from tests.e2e.silentproxy import SilentProxy

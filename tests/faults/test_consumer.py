@@ -15,8 +15,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.mqtt import heartbeat
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from telemetry.models import Report
 from tests import builders, parts
 from tests.mqtt.mosquitto import mosquitto

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from devices.mqtt.messages import Report
-from provisioning import presses, windows
 from provisioning.models import Window
+from provisioning.presence import press as presses
+from provisioning.windows import operations as windows
 
 if TYPE_CHECKING:
     from devices.models import Device

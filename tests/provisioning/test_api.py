@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.urls import reverse
 
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from tenants.models import Role
 from tests.devices.api import Program, kind
 from tests.provisioning.conftest import end_in, form_data, pressed_window, report_press

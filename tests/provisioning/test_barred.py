@@ -15,8 +15,8 @@ from django.urls import reverse
 
 from devices import assignments, locks
 from devices.models import Device
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from tests.provisioning.conftest import form_data, pressed_window
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import serials
-from provisioning import labels
+from provisioning.scanning import label_reader
 
 HERE = ["https://devices.example"]
 SERIAL = "TMRY5AVJ28N5"
@@ -27,13 +27,13 @@ TR005 = "LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122:OAABBCCDDEEFF:SYYWWNNN
     ],
 )
 def test_labels_of_ours(text: str) -> None:
-    assert labels.read(text, origins=HERE) == [SERIAL]
+    assert label_reader.read(text, origins=HERE) == [SERIAL]
 
 
 def test_tr005_gives_serial_then_dev_eui() -> None:
-    assert labels.crc16(TR005) == 0xAF2C
-    assert labels.read(f"{TR005}:CAF2C", origins=HERE) == ["YYWWNNNNNN", "AABBCCDDEEFF0011"]
-    assert labels.read("LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122", origins=HERE) == ["AABBCCDDEEFF0011"]
+    assert label_reader.crc16(TR005) == 0xAF2C
+    assert label_reader.read(f"{TR005}:CAF2C", origins=HERE) == ["YYWWNNNNNN", "AABBCCDDEEFF0011"]
+    assert label_reader.read("LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122", origins=HERE) == ["AABBCCDDEEFF0011"]
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_tr005_gives_serial_then_dev_eui() -> None:
     ],
 )
 def test_everything_else_is_named_for_what_it_is(text: str, what: str) -> None:
-    with pytest.raises(labels.NotALabel, match=r".") as refused:
-        labels.read(text, origins=HERE)
+    with pytest.raises(label_reader.NotALabel, match=r".") as refused:
+        label_reader.read(text, origins=HERE)
     assert what in str(refused.value)
 
 
 @given(st.text(max_size=1500))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    with suppress(labels.NotALabel):
-        found = labels.read(text, origins=HERE)
+    with suppress(label_reader.NotALabel):
+        found = label_reader.read(text, origins=HERE)
         assert all(serials.is_plausible(serial) and serial == serials.canonical(serial) for serial in found)

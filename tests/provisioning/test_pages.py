@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 
 from devices.models import Device, DeviceModel, Event
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from tests.provisioning.conftest import end_in, form_data, pressed_window, report_press
 
 if TYPE_CHECKING:

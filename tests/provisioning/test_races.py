@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 
 from devices.models import Assignment, Device, DeviceModel, Event
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 from tests.provisioning.conftest import pressed_window, report_press
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 from django.urls import reverse
 
-from provisioning import windows
+from provisioning.windows import operations as windows
 from tenants.people import operations as people
 from tests.provisioning.conftest import end_in, pressed_window, report_press
 

@@ -9,8 +9,9 @@ import pytest
 
 from devices import assignments
 from devices.models import Assignment, Device, DeviceModel, Event
-from provisioning import presses, windows
 from provisioning.models import Window
+from provisioning.presence import press as presses
+from provisioning.windows import operations as windows
 from tenants.people import operations as people
 from tests.conftest import World
 from tests.provisioning.conftest import end_in, press, pressed_window, report_press

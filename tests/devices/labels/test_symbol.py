@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from devices import serials
 from devices.labels import symbol
 from devices.labels.symbol import Level
-from provisioning import labels as scanner
+from provisioning.scanning import label_reader as scanner
 
 HERE = "https://devices.example"
 SERIAL = "TMRY5AVJ28N5"

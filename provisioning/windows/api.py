@@ -10,12 +10,12 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
 from devices.api import chosen
-from provisioning import labels
-from provisioning import windows as operations
-from provisioning.access import find_registrable, get_window
-from provisioning.forms import PlaceForm
 from provisioning.models import Window
-from provisioning.views import origins
+from provisioning.scanning import label_reader
+from provisioning.windows import operations
+from provisioning.windows.access import find_registrable, get_window
+from provisioning.windows.forms import PlaceForm
+from provisioning.windows.views import origins
 from tenants.access import require_technician
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Scan(Serializer):
-    text = serializers.CharField(max_length=labels.MAX_TEXT, help_text="What the label says: scanned, or typed.")
+    text = serializers.CharField(max_length=label_reader.MAX_TEXT, help_text="What the label says: scanned, or typed.")
 
 
 class Place(Serializer):
@@ -61,8 +61,8 @@ class Windows(ApiView):
         user = require_technician(self.user)
         text = self.read(Scan)["text"]
         try:
-            candidates = labels.read(text, origins=origins(request))
-        except labels.NotALabel as error:
+            candidates = label_reader.read(text, origins=origins(request))
+        except label_reader.NotALabel as error:
             raise ValidationError({"text": [f"This is {error}, not a device label."]}) from None
         device = find_registrable(user, candidates)
         if device is None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.db.models.functions import Now
 
 from devices.models import Device, Event
-from provisioning import windows
 from provisioning.models import Window
+from provisioning.windows import operations as windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,8 @@ from django import forms
 from devices import serials
 from devices.models import Device, DeviceModel
 from lib.fields import OneLineField
-from provisioning import labels, windows
+from provisioning.scanning import label_reader
+from provisioning.windows import operations as windows
 from tenants.models import Role
 from tenants.picker import GroupField
 
@@ -23,7 +24,7 @@ class ScanForm(forms.Form):
     """What a label says, scanned or typed; after validation `candidates` holds the serials it may stand for."""
 
     text = forms.CharField(
-        max_length=labels.MAX_TEXT,
+        max_length=label_reader.MAX_TEXT,
         error_messages={"required": "Scan the label, or type the serial that is printed on it."},
     )
 
@@ -35,8 +36,8 @@ class ScanForm(forms.Form):
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
         try:
-            self.candidates = labels.read(text, origins=self.origins)
-        except labels.NotALabel as error:
+            self.candidates = label_reader.read(text, origins=self.origins)
+        except label_reader.NotALabel as error:
             raise forms.ValidationError(
                 f"This is {error}, not a device label. Scan the QR code on the device, or type the serial below it."
             ) from None

@@ -19,10 +19,10 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from devices import serials, streams
 from devices.models import Device
-from provisioning import windows
-from provisioning.access import find_registrable, find_visible, get_window
-from provisioning.forms import PlaceForm, ScanForm
 from provisioning.models import Window
+from provisioning.windows import operations as windows
+from provisioning.windows.access import find_registrable, find_visible, get_window
+from provisioning.windows.forms import PlaceForm, ScanForm
 from tenants.access import require_technician
 from tenants.models import User
 from tenants.posted import posted
@@ -85,7 +85,7 @@ def _not_registrable(request: SignedIn, user: User, form: ScanForm) -> HttpRespo
 
 def _scanner(request: SignedIn, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
     context = {"form": form, "mine": mine, "label_origins": settings.SITE_URLS}
-    return render(request, "provisioning/register.html", context, status=status)
+    return render(request, "provisioning/windows/register.html", context, status=status)
 
 
 def origins(request: HttpRequest) -> list[str]:
@@ -119,7 +119,7 @@ def _window(request: SignedIn, found: Window, form: PlaceForm | None = None, sta
         "mine": mine,
         "known": mine or device.group_id is None,  # when it was last heard is its tenant's to know
     }
-    template = "provisioning/_window.html" if request.htmx else "provisioning/window.html"
+    template = "provisioning/windows/_window.html" if request.htmx else "provisioning/windows/window.html"
     return render(request, template, context, status=status)
 
 
