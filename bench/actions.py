@@ -106,9 +106,10 @@ def compare(count: int) -> Iterator[tuple[str, Taken | None, Taken, Taken | None
     """Name; what previewing and starting took, running, and the bare UPDATE."""
     from django.db.models.functions import Now
 
-    from devices import actions, verdicts
+    from devices.bulk_actions import eligibility
+    from devices.bulk_actions import runner as actions
+    from devices.bulk_actions.eligibility import Params
     from devices.models import Action, Device
-    from devices.verdicts import Params
 
     owner, first, second = make_fleet(count)
     devices = Device.objects.manageable_by(owner)
@@ -123,7 +124,7 @@ def compare(count: int) -> Iterator[tuple[str, Taken | None, Taken, Taken | None
         begun: list[Action] = []
 
         def begin(kind: str = kind, params: Params = params, begun: list[Action] = begun) -> None:
-            digest = verdicts.preview(devices, kind, params).digest
+            digest = eligibility.preview(devices, kind, params).digest
             begun.append(
                 actions.start(kind=kind, params=params, devices=devices, selection={}, previewed=digest, by=owner)
             )

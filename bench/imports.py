@@ -78,7 +78,7 @@ def floor(data: bytes) -> float:
     """Seconds."""
     from django.db import connection
 
-    from devices.imports import making
+    from devices.imports import writer as making
     from lib import key_wrapping
 
     with connection.cursor() as cursor:
@@ -241,12 +241,12 @@ def waited(importing: Import, state: str, worst: list[float]) -> None:
 
 def wrong(importing: Import) -> float:
     """By how many percent its progress is; between two looks it is between them."""
-    from devices import jobs
+    from devices.jobs import leases
     from devices.models import Device
 
-    before = jobs.progress(importing)
+    before = leases.progress(importing)
     made = Device.objects.filter(source=importing).count()
-    after = jobs.progress(importing)
+    after = leases.progress(importing)
     return 100 * max(before.rows - made, made - after.rows, 0) / before.total
 
 
@@ -288,7 +288,8 @@ def beside_a_loop(browser: Any) -> list[float]:
 
 def downloaded(by: Any) -> float:
     """Seconds to write the latest import's result."""
-    from devices import deliveries, imports
+    from devices import imports
+    from devices.credentials import deliveries
     from devices.models import Import
 
     latest = Import.objects.manageable_by(by).select_related("version", "file", "delivery").latest("pk")

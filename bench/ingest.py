@@ -29,7 +29,7 @@ os.environ.setdefault("DEMO", "1")
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from devices.models import Device
     from tests.mqtt.processes import Process
 
@@ -141,7 +141,7 @@ def parts_of_the_demo() -> Iterator[None]:
 
 
 def make_fleet() -> list[tuple[Device, Issued]]:
-    from devices import credentials
+    from devices.credentials import operations as credentials
     from tests import builders
 
     version = builders.make_recipe(builders.make_organisation(f"Bench {time.time_ns()}"))

@@ -29,7 +29,7 @@ DPI = 300
 
 def serials(count: int) -> Iterator[str]:
     """The same ones in every run."""
-    from devices.serials import check_characters
+    from devices.identity.serials import check_characters
 
     for number in range(count):
         yield f"BENCH{number:05}" + check_characters(f"BENCH{number:05}")

@@ -95,7 +95,7 @@ def fill(organisation: Organisation, leaves: list[Group], number: int) -> None:
     """All but one of a hundred in a group; a quarter online while the run takes, a quarter gone; some with tags."""
     from django.utils.timezone import now
 
-    from devices import serials
+    from devices.identity import serials
     from devices.models import Assignment, Connection, Device, DeviceModel, Recipe, RecipeVersion
     from provisioning.models import Window
     from tenants.models import User

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import activation, presence
+from devices.connections import activation, presence
 from lib import live
 from provisioning.presence import press
 from telemetry.ingest import decoder

@@ -405,7 +405,7 @@ SPECTACULAR_SETTINGS = {
         "ActionState": "devices.models.Action.State",
         "ImportState": "devices.models.Import.State",
         "CredentialKind": "devices.models.Credential.Kind",
-        "SerialKind": "devices.identities.Kind",
+        "SerialKind": "devices.identity.formats.Kind",
         "LabelContent": "tenants.models.Organisation.LabelContent",
     },
     "POSTPROCESSING_HOOKS": [

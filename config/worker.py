@@ -23,8 +23,8 @@ from django.db import (
 )
 
 from config.ingest import ingest
-from devices import limited
 from devices.broker import sessions
+from devices.connections import limited
 from devices.mqtt.consumer import Consumer
 
 if TYPE_CHECKING:

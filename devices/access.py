@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices import serials
+from devices.identity import serials
 from devices.models import Action, Device, Import, Sheet
 from tenants.access import found, require_admin
 from tenants.models import Role, User

@@ -20,7 +20,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.http import HttpResponse, StreamingHttpResponse
 
-from devices.hearing import hears
+from devices.mqtt.hearing import hears
 from lib import live
 from lib.places import Bound, Places
 from tenants.accounts import sessions

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from devices import actions, deliveries, files, imports, jobs, sheets
+from devices import imports
+from devices.bulk_actions import runner as actions
+from devices.credentials import deliveries
+from devices.jobs import files, leases
+from devices.labels import printing
 from devices.models import Action, Import, Sheet
 from lib import tasks
 
@@ -22,7 +26,7 @@ def work_on_import(pk: int) -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def make_sheet(pk: int) -> None:
-    sheets.make(pk)
+    printing.make(pk)
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -35,5 +39,5 @@ def run_action(pk: int) -> None:
 def resume_jobs() -> None:
     """Those whose worker died, or that nobody could be asked for."""
     for model in (Import, Sheet, Action):
-        for pk in jobs.abandoned(model):
+        for pk in leases.abandoned(model):
             tasks.send(model.TASK, pk)

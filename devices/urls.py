@@ -1,37 +1,34 @@
 from django.urls import include, path
 
-from devices.api import actions as api_actions
-from devices.api import credentials as api_credentials
-from devices.api import devices as api
-from devices.api import imports as api_imports
-from devices.api import labels as api_labels
-from devices.api import models as api_models
-from devices.api import recipes as api_recipes
-from devices.views import (
-    acting,
-    actions,
-    adding,
-    credentials,
-    editing,
-    home,
-    identity,
-    imports,
-    labels,
-    locks,
-    models,
-    recipes,
-    sheets,
-)
+from devices.bulk_actions import api as api_actions
+from devices.bulk_actions import views as actions
+from devices.bulk_actions import wizard_views
+from devices.credentials import api as api_credentials
+from devices.credentials import views as credentials
+from devices.imports import add_devices_views
+from devices.imports import api as api_imports
+from devices.imports import views as imports
+from devices.inventory import api
+from devices.inventory import views as home
+from devices.labels import api as api_labels
+from devices.labels import print_views
+from devices.labels import views as labels
+from devices.lifecycle import lock_views
+from devices.lifecycle import views as editing
+from devices.recipes import api as api_recipes
+from devices.recipes import device_model_api as api_models
+from devices.recipes import device_model_views, format_views
+from devices.recipes import views as recipes
 
 app_name = "devices"
 urlpatterns = [
     path("", home.device_list, name="list"),
     path("groups/<int:pk>/tree/", home.group_children, name="tree"),
-    path("manage/", acting.manage, name="manage"),
+    path("manage/", wizard_views.manage, name="manage"),
     path("actions/", actions.action_list, name="actions"),
-    path("actions/new/", acting.act, name="act"),
-    path("actions/run/", acting.run, name="run"),
-    path("actions/export/", acting.export, name="export"),
+    path("actions/new/", wizard_views.act, name="act"),
+    path("actions/run/", wizard_views.run, name="run"),
+    path("actions/export/", wizard_views.export, name="export"),
     path("actions/<uuid:key>/", actions.action, name="action"),
     path("actions/<uuid:key>/stream/", actions.stream, name="action-stream"),
     path("actions/<uuid:key>/cancel/", actions.cancel, name="action-cancel"),
@@ -49,20 +46,20 @@ urlpatterns = [
     path("recipes/<int:pk>/change/", recipes.change, name="recipe-change"),
     path("recipes/<int:pk>/retire/", recipes.retire, name="recipe-retire"),
     path("recipes/<int:pk>/restore/", recipes.restore, name="recipe-restore"),
-    path("settings/serials/", identity.identity, name="identity"),
-    path("settings/serials/save/", identity.save, name="identity-save"),
-    path("models/", models.model_list, name="models"),
-    path("models/add/", models.add, name="model-add"),
-    path("models/<int:pk>/", models.model, name="model"),
-    path("models/<int:pk>/rename/", models.rename, name="model-rename"),
-    path("models/<int:pk>/retire/", models.retire, name="model-retire"),
-    path("models/<int:pk>/restore/", models.restore, name="model-restore"),
-    path("models/<int:pk>/delete/", models.delete, name="model-delete"),
-    path("devices/new/", adding.new, name="new"),
-    path("devices/new/one/", adding.one, name="new-one"),
-    path("devices/new/many/", adding.many, name="new-many"),
+    path("settings/serials/", format_views.identity, name="identity"),
+    path("settings/serials/save/", format_views.save, name="identity-save"),
+    path("models/", device_model_views.model_list, name="models"),
+    path("models/add/", device_model_views.add, name="model-add"),
+    path("models/<int:pk>/", device_model_views.model, name="model"),
+    path("models/<int:pk>/rename/", device_model_views.rename, name="model-rename"),
+    path("models/<int:pk>/retire/", device_model_views.retire, name="model-retire"),
+    path("models/<int:pk>/restore/", device_model_views.restore, name="model-restore"),
+    path("models/<int:pk>/delete/", device_model_views.delete, name="model-delete"),
+    path("devices/new/", add_devices_views.new, name="new"),
+    path("devices/new/one/", add_devices_views.one, name="new-one"),
+    path("devices/new/many/", add_devices_views.many, name="new-many"),
     path("imports/", imports.listing, name="imports"),
-    path("imports/new/", adding.upload, name="import-new"),
+    path("imports/new/", add_devices_views.upload, name="import-new"),
     path("imports/<uuid:key>/", imports.page, name="import"),
     path("imports/<uuid:key>/match/", imports.match, name="import-match"),
     path("imports/<uuid:key>/start/", imports.start, name="import-start"),
@@ -73,21 +70,21 @@ urlpatterns = [
     path("imports/<uuid:key>/stream/", imports.stream, name="import-stream"),
     path("devices/<str:serial>/label.png", labels.label_png, name="label-png"),
     path("devices/<str:serial>/label.pdf", labels.label_pdf, name="label-pdf"),
-    path("labels/", sheets.sheets, name="sheets"),
-    path("labels/preview/", sheets.preview, name="sheets-preview"),
-    path("labels/print/", sheets.print_labels, name="sheets-print"),
-    path("labels/<uuid:key>/", sheets.sheet, name="sheet"),
-    path("labels/<uuid:key>/stream/", sheets.stream, name="sheet-stream"),
-    path("labels/<uuid:key>/file/", sheets.sheet_file, name="sheet-file"),
-    path("labels/<uuid:key>/cancel/", sheets.cancel, name="sheet-cancel"),
+    path("labels/", print_views.sheets, name="sheets"),
+    path("labels/preview/", print_views.preview, name="sheets-preview"),
+    path("labels/print/", print_views.print_labels, name="sheets-print"),
+    path("labels/<uuid:key>/", print_views.sheet, name="sheet"),
+    path("labels/<uuid:key>/stream/", print_views.stream, name="sheet-stream"),
+    path("labels/<uuid:key>/file/", print_views.sheet_file, name="sheet-file"),
+    path("labels/<uuid:key>/cancel/", print_views.cancel, name="sheet-cancel"),
     path("devices/<str:serial>/credentials/", credentials.credential_list, name="credentials"),
     path("devices/<str:serial>/credentials/issue/", credentials.issue, name="credential-issue"),
     path("devices/<str:serial>/credentials/rotate/", credentials.rotate, name="credential-rotate"),
     path("devices/<str:serial>/credentials/revoke/", credentials.revoke_all, name="credential-revoke-all"),
     path("devices/<str:serial>/credentials/<int:pk>/revoke/", credentials.revoke, name="credential-revoke"),
-    path("devices/<str:serial>/lock/", locks.lock, name="lock"),
-    path("devices/<str:serial>/unlock/", locks.unlock, name="unlock"),
-    path("devices/<str:serial>/open-again/", locks.open_again, name="open-again"),
+    path("devices/<str:serial>/lock/", lock_views.lock, name="lock"),
+    path("devices/<str:serial>/unlock/", lock_views.unlock, name="unlock"),
+    path("devices/<str:serial>/open-again/", lock_views.open_again, name="open-again"),
     path("", include("devices.broker.urls")),
     path("api/v1/devices/", api.Devices.as_view(), name="api-devices"),
     path("api/v1/devices/<str:serial>/", api.OneDevice.as_view(), name="api-device"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from devices import assignments, registry
+from devices.lifecycle import assignments, registration
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from tenants.groups import operations as groups
 from tenants.models import Group, Membership, Organisation, Role, User
@@ -44,7 +44,7 @@ def make_recipe(organisation: Organisation, name: str = "Generator gateway") -> 
 
 def make_device(version: RecipeVersion, *, group: Group | None = None, by: User | None = None, **fields: Any) -> Device:
     """A registered device; with a group (and a user), a provisioned one."""
-    device = registry.register(version=version, by=by, **fields)
+    device = registration.register(version=version, by=by, **fields)
     if group is not None:
         assert by is not None
         assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)

@@ -98,7 +98,7 @@ def test_a_download_goes_on_with_what_its_reader_may_have_then(
 ) -> None:
     """Its reader's group goes elsewhere while the file is sent, and another group comes to lie where it lay."""
     monkeypatch.setattr("tenants.audit.views.CHUNK", 1)
-    monkeypatch.setattr("devices.results.CHUNK", 1)
+    monkeypatch.setattr("devices.inventory.export.CHUNK", 1)
     site = builders.make_group(world.tekton, "Nampa")
     reader = builders.make_user("admin@nampa.example", site, Role.ADMIN)
     for number in range(2):

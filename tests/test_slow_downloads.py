@@ -10,7 +10,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
-from devices import assignments, imports
+from devices import imports
+from devices.lifecycle import assignments
 from devices.models import Device, Import
 from tenants.models import Role
 from tenants.people import operations as people
@@ -30,9 +31,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("telemetry.history.export", "devices.action_results", "devices.imports.results"):
+    for module in ("telemetry.history.export", "devices.bulk_actions.credentials_file", "devices.imports.results"):
         monkeypatch.setattr(f"{module}.CHUNK", 1)
-    monkeypatch.setattr("devices.imports.source.batches", lambda rows, total=0: ([row] for row in rows))
+    monkeypatch.setattr("devices.imports.row_source.batches", lambda rows, total=0: ([row] for row in rows))
 
 
 def told(reader: User, method: str, path: str, meanwhile: Callable[[], object]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import credentials
+from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from tenants.models import User
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
-from devices import actions, imports, serials, verdicts
+from devices import imports
+from devices.bulk_actions import eligibility
+from devices.bulk_actions import runner as actions
+from devices.bulk_actions.eligibility import Params
+from devices.identity import serials
 from devices.models import Action, Device, Import, RecipeVersion
-from devices.verdicts import Params
 from tenants.audit import log as changes
 from tenants.groups import operations as groups
 from tenants.models import Group, Invitation, Role
@@ -72,7 +75,7 @@ def _serial(number: int) -> str:
 def _tag(organisation: Organisation, contract: str, names: tuple[str, ...], by: User) -> None:
     chosen = Device.objects.filter(organisation=organisation, name__in=names)
     params = Params(tag="contract", value=contract)
-    seen = verdicts.preview(chosen, Action.Kind.TAG, params)
+    seen = eligibility.preview(chosen, Action.Kind.TAG, params)
     if seen.total:
         ticked: dict[str, object] = {"ticked": True}
         kind, digest = Action.Kind.TAG, seen.digest

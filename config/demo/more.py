@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import recipes
-from devices.identities import Format, Kind, Separator
+from devices.identity.formats import Format, Kind, Separator
 from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
-from devices.recipes import Contents, Line
+from devices.recipes import operations as recipes
+from devices.recipes.operations import Contents, Line
 from tenants.models import Organisation
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from config.demo import life, more
-from devices import assignments, locks, registry, serials
+from devices.identity import serials
+from devices.lifecycle import assignments, locks, registration
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from tenants.groups import operations as groups
 from tenants.models import Group, Membership, Organisation, Role, User
@@ -181,10 +182,10 @@ def _make(plan: Plan) -> None:
     admin = User.objects.get(email=plan.accounts[0][0])
     names = [(name, place, model) for name, place, model in plan.placed]
     for serial, (name, place, model) in zip(plan.serials, names, strict=False):
-        device = registry.register(version=version, by=admin, serial=serial, name=name)
+        device = registration.register(version=version, by=admin, serial=serial, name=name)
         assignments.assign(device=device, group=places[place], name=name, model=models[model], by=admin)
     for serial, name in zip(plan.serials[len(plan.placed) :], plan.waiting, strict=True):
-        registry.register(version=version, by=admin, serial=serial, name=name)
+        registration.register(version=version, by=admin, serial=serial, name=name)
     _make_barred(plan, version, admin)
 
 
@@ -192,10 +193,10 @@ def _make_barred(plan: Plan, version: RecipeVersion, admin: User) -> None:
     """Devices that nobody can register now: their technician is told why. The factory's file has neither."""
     number = len(plan.serials) + 1
     if plan.locked:
-        device = registry.register(version=version, by=admin, serial=plan.serial(number), name=plan.locked)
+        device = registration.register(version=version, by=admin, serial=plan.serial(number), name=plan.locked)
         locks.lock(device=device, by=admin)
     if plan.expired:
-        device = registry.register(version=version, by=admin, serial=plan.serial(number + 1), name=plan.expired)
+        device = registration.register(version=version, by=admin, serial=plan.serial(number + 1), name=plan.expired)
         Device.objects.filter(pk=device.pk).update(expires_at=Now())
 
 
@@ -249,6 +250,6 @@ def _make_fleet(count: int) -> None:
     there = set(Device.objects.filter(organisation=kanarra).values_list("serial", flat=True))
     for number, serial in enumerate(_fleet_serials(count), start=1):
         if serial not in there:
-            device = registry.register(version=version, by=admin, serial=serial, name=f"Load {number:04}")
+            device = registration.register(version=version, by=admin, serial=serial, name=f"Load {number:04}")
             group = leaves[number % len(leaves)]
             assignments.assign(device=device, group=group, name=device.name, model=device.model, by=admin)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from django.conf import settings
 
-from devices import credentials
+from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from devices.mqtt import client, topics
 

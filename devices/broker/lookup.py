@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, connections
 
-from devices import credentials
 from devices.broker import authorization
 from devices.broker.authorization import Attempt, Caller
+from devices.credentials import operations as credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

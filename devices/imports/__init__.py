@@ -4,10 +4,10 @@ upload -> match -> (a worker checks every row) -> start -> (a worker makes the d
 """
 
 from devices.imports.columns import FIELDS, TAG, guess
+from devices.imports.csv_reader import DELIMITERS, ENCODINGS, Preview, Unreadable
 from devices.imports.operations import cancel, count, match, preview, start, upload
-from devices.imports.reading import DELIMITERS, ENCODINGS, Preview, Unreadable
 from devices.imports.results import problems_csv, report_csv, result_csv
-from devices.imports.running import work
+from devices.imports.worker import work
 
 __all__ = [
     "DELIMITERS",

@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q
 
-from devices import deliveries, files, identities, jobs
+from devices.credentials import deliveries
+from devices.identity import formats
 from devices.imports import columns as matching
-from devices.imports import running
-from devices.imports.reading import (
+from devices.imports import worker as running
+from devices.imports.csv_reader import (
     DELIMITERS,
     ENCODINGS,
     Preview,
@@ -24,6 +25,7 @@ from devices.imports.reading import (
     delimiter_of,
     header_of,
 )
+from devices.jobs import files, leases
 from devices.models import Event, Import, Recipe, RecipeVersion
 from lib import names
 from lib.tasks import enqueue
@@ -51,7 +53,7 @@ def upload(*, by: User, version: RecipeVersion, name: str, chunks: Iterable[byte
         encoding = sniffer.encoding()
         delimiter = delimiter_of(file, encoding)
         header = header_of(file, encoding, delimiter)
-        columns, dialect = matching.guess(header, version.recipe.columns, identities.of(version).can_generate)
+        columns, dialect = matching.guess(header, version.recipe.columns, formats.of(version).can_generate)
         return Import.objects.create(
             organisation=organisation,
             by=by,
@@ -96,7 +98,7 @@ def count(*, by: User, version: RecipeVersion, total: int, group: Group | None, 
 
 
 def _check_total(version: RecipeVersion, total: int) -> None:
-    made = identities.of(version)
+    made = formats.of(version)
     if not 1 <= total <= settings.IMPORT_MAX_ROWS:
         raise ValidationError({"total": f"Between 1 and {settings.IMPORT_MAX_ROWS:,} devices can be made at once."})
     if version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE:
@@ -161,7 +163,7 @@ def match(
         raise ValidationError({"delimiter": "Choose one of the delimiters."})
     header = preview(importing, 0, encoding=encoding, delimiter=delimiter).header
     needs = version.credential_kind == kinds.CERTIFICATE
-    made = identities.of(version).can_generate
+    made = formats.of(version).can_generate
     kept = matching.check(columns, header, can_generate=made, needs_certificate=needs)
     _check(version, group, name_pattern)
     fields = {"columns": kept, "header": header, "encoding": encoding, "delimiter": delimiter, "group": group}
@@ -170,7 +172,7 @@ def match(
     open_for_it = Q(state__in=(State.UPLOADED, State.CHECKED)) | Q(state=State.FAILED, delivery=None, made=0)
     with transaction.atomic():
         found = Import.objects.filter(open_for_it, pk=importing.pk, file__isnull=False)
-        if found.update(state=State.CHECKING, **jobs.asked(), **fields, **options) != 1:
+        if found.update(state=State.CHECKING, **leases.asked(), **fields, **options) != 1:
             return False
         remembered = version.recipe.columns | dict(zip(header, kept, strict=True))
         Recipe.objects.filter(pk=version.recipe_id).update(columns=dict(list(remembered.items())[-200:]))
@@ -185,7 +187,7 @@ def start(*, importing: Import, by: User) -> bool:
     startable = Q(refused=0) | Q(all_or_nothing=False)
     with transaction.atomic():
         found = Import.objects.filter(startable, pk=importing.pk, state=State.CHECKED).exclude(total__lte=F("refused"))
-        if found.update(state=State.WAITING, by=by, made=0, **jobs.asked()) != 1:
+        if found.update(state=State.WAITING, by=by, made=0, **leases.asked()) != 1:
             return False
         delivery = deliveries.prepare(organisation=importing.organisation, by=by)
         Import.objects.filter(pk=importing.pk).update(delivery=delivery)
@@ -199,4 +201,4 @@ def start(*, importing: Import, by: User) -> bool:
 
 def cancel(*, importing: Import, by: User) -> bool:
     """Ends an import that has not ended, at once or within a batch; whether it will. What batches made, stays."""
-    return jobs.cancel(importing, settle=partial(running.settle, importing), idle=(State.UPLOADED, State.CHECKED))
+    return leases.cancel(importing, settle=partial(running.settle, importing), idle=(State.UPLOADED, State.CHECKED))

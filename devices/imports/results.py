@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from devices import credentials
-from devices.imports import source
-from devices.imports.reading import Bad, Unreadable
+from devices.credentials import operations as credentials
+from devices.imports import row_source
+from devices.imports.csv_reader import Bad, Unreadable
 from devices.models import Device, Problem
 from lib import key_wrapping
 from lib.csv_export import text
@@ -79,9 +79,9 @@ def _of_rows(
     own = list(importing.header) if whole else ALONE
     added = ["Serial"] if whole and serial_at is None else []
     yield text([[*own, *added, *extra]])
-    rows = source.rows(importing) if whole else ((row, row, []) for row in _numbers(importing))
+    rows = row_source.rows(importing) if whole else ((row, row, []) for row in _numbers(importing))
     empty = [""] * (len(extra) - 2)
-    for batch in source.batches(rows):
+    for batch in row_source.batches(rows):
         made = _made(importing, batch[0][0], batch[-1][0])
         causes = _causes(importing, batch[0][0], batch[-1][0])
         secrets = columns(made)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from devices import serials
+from devices.identity import serials
 from devices.labels import fonts
 from devices.labels.stocks import STOCKS, Stock
 from devices.labels.symbol import MM, QUIET, Level, Symbol, content, make

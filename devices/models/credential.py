@@ -35,7 +35,7 @@ class Credential(models.Model):
         ACCESS_KEY = "access-key", "Access key and secret"
         CERTIFICATE = "certificate", "X.509 certificate"
 
-    if TYPE_CHECKING:  # annotated by `devices.credentials.find`, and `with_limited`
+    if TYPE_CHECKING:  # annotated by `devices.credentials.operations.find`, and `with_limited`
         limited: bool
         unnoted: bool
         has_former: bool

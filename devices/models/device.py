@@ -11,7 +11,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from devices import serials
+from devices.identity import serials
 from devices.models.recipe import DeviceModel, RecipeVersion
 from tenants.models import Group, Organisation, Role, User, under
 
@@ -77,7 +77,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
 
 class Device(models.Model):
-    """A registry row. `group` and `assignment` are set together, and only by `devices.assignments`."""
+    """A registry row. `group` and `assignment` are set together, and only by `devices.lifecycle.assignments`."""
 
     class Status(models.TextChoices):
         ONLINE = "online", "Online"
@@ -86,7 +86,7 @@ class Device(models.Model):
         EXPIRED = "expired", "Activation expired"
         LOCKED = "locked", "Locked"
 
-    if TYPE_CHECKING:  # annotated by `with_status`, `with_admitted`, and devices.verdicts
+    if TYPE_CHECKING:  # annotated by `with_status`, `with_admitted`, and devices.bulk_actions.eligibility
         status: str
         shut_out: bool
         admitted: bool

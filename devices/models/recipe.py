@@ -100,7 +100,7 @@ class RecipeVersion(models.Model):
     credential_kind = models.CharField(max_length=12, choices=CredentialKind.choices, default=CredentialKind.ACCESS_KEY)
     # Whether devices that never connect expire after the organisation's activation window.
     expires = models.BooleanField(default=False)
-    identity = models.JSONField(default=dict, blank=True)  # devices.identities; empty: the organisation's format
+    identity = models.JSONField(default=dict, blank=True)  # devices.identity.formats; empty: the organisation's format
     created_at = models.DateTimeField(db_default=Now())
     by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
 

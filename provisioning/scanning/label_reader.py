@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from devices import serials
+from devices.identity import serials
 
 if TYPE_CHECKING:
     from collections.abc import Collection

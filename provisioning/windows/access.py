@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices import serials
+from devices.identity import serials
 from devices.models import Device
 from provisioning.models import Window
 from tenants.access import found

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
-from devices.api import chosen
+from devices.inventory import api_selection
 from provisioning.models import Window
 from provisioning.scanning import label_reader
 from provisioning.windows import operations
@@ -68,7 +68,7 @@ class Windows(ApiView):
         if device is None:
             raise NotFound
         try:
-            opened = operations.open_window(device=device, by=user, token=chosen.narrow(request, user))
+            opened = operations.open_window(device=device, by=user, token=api_selection.narrow(request, user))
         except operations.Busy as busy:
             who = (
                 "You have opened a window on this device in another way"
@@ -120,7 +120,7 @@ class CancelWindow(ApiView):
 
 
 def _own(view: ApiView, key: UUID) -> Window:
-    return get_window(view.user, key, chosen.narrow(view.request, view.user))
+    return get_window(view.user, key, api_selection.narrow(view.request, view.user))
 
 
 def _shown(found: Window) -> dict[str, object]:

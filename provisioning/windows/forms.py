@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from devices import serials
+from devices.identity import serials
 from devices.models import Device, DeviceModel
 from lib.fields import OneLineField
 from provisioning.scanning import label_reader

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from devices import assignments
+from devices.lifecycle import assignments
 from devices.models import Device, DeviceModel, Event
 from lib import live
 from provisioning.models import Window

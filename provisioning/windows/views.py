@@ -17,7 +17,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from devices import serials, streams
+from devices import streams
+from devices.identity import serials
 from devices.models import Device
 from provisioning.models import Window
 from provisioning.windows import operations as windows

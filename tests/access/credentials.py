@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices import credentials
+from devices.credentials import operations as credentials
 from devices.models import Credential
 from tests.access import ADMINS, Row, everybody, placed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices import deliveries
+from devices.credentials import deliveries
 from devices.models import Import
 from tests.access import OWNER, OWNERS, Row
 

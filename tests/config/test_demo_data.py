@@ -11,7 +11,9 @@ from django.core.management import CommandError, call_command
 
 from config.demo import life
 from config.demo import world as demo
-from devices import credentials, locks, serials
+from devices.credentials import operations as credentials
+from devices.identity import serials
+from devices.lifecycle import locks
 from devices.models import Action, Attribute, Credential, Device, Import, Recipe
 from tenants.models import Change, Group, Invitation, Organisation, Role, User
 

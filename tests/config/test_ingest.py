@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from config.ingest import ingest
-from devices import presence
+from devices.connections import presence
 from devices.models import Connection, Event
 from devices.mqtt.messages import Message
 from lib import live

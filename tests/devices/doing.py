@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from devices import actions, verdicts
+from devices.bulk_actions import eligibility
+from devices.bulk_actions import runner as actions
+from devices.bulk_actions.eligibility import Params
 from devices.models import Action, Device
-from devices.verdicts import Params
 
 if TYPE_CHECKING:
     from devices.models import DeviceQuerySet
@@ -17,7 +18,7 @@ def started(kind: str, by: User, devices: DeviceQuerySet | None = None, **params
     """Of all that the user manages, unless told otherwise."""
     chosen = Device.objects.manageable_by(by) if devices is None else devices
     given = Params(**params)
-    digest = verdicts.preview(chosen, kind, given).digest
+    digest = eligibility.preview(chosen, kind, given).digest
     return actions.start(kind=kind, params=given, devices=chosen, selection={}, previewed=digest, by=by)
 
 

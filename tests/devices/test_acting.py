@@ -15,8 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 
-from devices import actions, credentials
-from devices.forms.selection import Selection
+from devices.bulk_actions import runner as actions
+from devices.credentials import operations as credentials
+from devices.inventory.selection import Selection
 from devices.models import Action, Delivery, Device, DeviceModel, Event, Import, Touched
 from tenants.models import Membership, Role
 from tests import builders
@@ -302,7 +303,7 @@ def test_the_list_narrows_by_import_recipe_and_day(client: Client, world: World)
 
 
 def test_recent_actions_are_paged(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devices.views.actions.PAGE", 2)
+    monkeypatch.setattr("devices.bulk_actions.views.PAGE", 2)
     for kind in ("lock", "unlock", "lock"):
         act(kind, world.admin)
     client.force_login(world.admin)

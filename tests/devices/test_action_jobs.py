@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils.timezone import now
 
-from devices import actions, jobs, tasks
+from devices import tasks
+from devices.bulk_actions import runner as actions
+from devices.jobs import leases
 from devices.models import Action, Credential, Device, Event, Touched
 from tenants.models import User
 from tests.devices.doing import act, ran, started
@@ -46,10 +48,10 @@ def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytes
     action.refresh_from_db()
     assert action.done == 4
     Action.objects.filter(pk=action.pk).update(held_until=now() - timedelta(seconds=1))
-    assert jobs.abandoned(Action) == [action.pk]
+    assert leases.abandoned(Action) == [action.pk]
     assert (ran(action).state, action.done, action.changed) == (Action.State.DONE, 8, 8)
     assert (Credential.objects.count(), Event.objects.filter(kind="credential-rotated").count()) == (8, 8)
-    assert jobs.abandoned(Action) == []
+    assert leases.abandoned(Action) == []
 
 
 def test_a_worker_that_lost_its_lease_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

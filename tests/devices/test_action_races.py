@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import actions
+from devices.bulk_actions import runner as actions
 from devices.models import Action, Assignment, Device, DeviceModel, Event
 from provisioning.models import Window
 from provisioning.windows import operations as windows

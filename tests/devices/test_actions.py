@@ -10,9 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from devices import actions, assignments, credentials, deliveries
+from devices.bulk_actions import runner as actions
+from devices.bulk_actions.eligibility import Params
+from devices.credentials import deliveries
+from devices.credentials import operations as credentials
+from devices.lifecycle import assignments
 from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
-from devices.verdicts import Params
 from lib import key_wrapping
 from tenants.groups import operations as groups
 from tenants.models import Membership, Role

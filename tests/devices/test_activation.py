@@ -11,8 +11,10 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from config.ingest import ingest
-from devices import activation, credentials, locks
 from devices.broker import authorization
+from devices.connections import activation
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
 from devices.models import Connection, Device, Event
 from devices.mqtt.messages import counts
 from provisioning.models import Window

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.urls import reverse
 
-from devices import adding, credentials, serials
+from devices.credentials import operations as credentials
+from devices.identity import serials
+from devices.lifecycle import register_with_credential
 from devices.models import Credential, Device, DeviceModel, Event, Recipe, RecipeVersion
 from tests import builders
 
@@ -146,7 +148,7 @@ def test_a_failure_before_the_commit_leaves_nothing(world: World, monkeypatch: p
     monkeypatch.setattr(credentials, "issue", break_down)
     before = Device.objects.count(), Event.objects.count()
     with pytest.raises(RuntimeError):
-        adding.add(by=world.owner, version=world.version, serial=SERIAL, group=world.anaheim)
+        register_with_credential.add(by=world.owner, version=world.version, serial=SERIAL, group=world.anaheim)
     assert (Device.objects.count(), Event.objects.count()) == before
     assert credentials.authenticate(access_key=issued[0].access_key, access_secret=issued[0].access_secret) is None
 

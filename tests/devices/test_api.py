@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from devices import assignments, credentials, edits
+from devices.credentials import operations as credentials
+from devices.lifecycle import assignments, edits
 from devices.models import Connection, Device, DeviceModel, Event, Recipe, RecipeVersion
 from tests import builders
 from tests.devices.api import body

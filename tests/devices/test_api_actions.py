@@ -9,7 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices import actions, assignments, credentials, tasks
+from devices import tasks
+from devices.bulk_actions import runner as actions
+from devices.credentials import operations as credentials
+from devices.lifecycle import assignments
 from devices.models import Action, Device, Event
 from tenants.tokens import operations as tokens
 from tests import builders

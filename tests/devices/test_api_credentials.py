@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devices import credentials
+from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from tests.devices.api import Program, kind, places
 

@@ -10,7 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devices import credentials, tasks
+from devices import tasks
+from devices.credentials import operations as credentials
 from devices.models import Device, File, Import, RecipeVersion
 from tenants.models import Role
 from tests import builders

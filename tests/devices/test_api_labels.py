@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devices import sheets, tasks
+from devices import tasks
+from devices.labels import printing
 from devices.models import Device, File, Sheet
 from tenants.models import ApiToken
 from tenants.tokens import operations as tokens
@@ -45,7 +46,7 @@ def test_few_are_there_at_once(admin: Program, world: World) -> None:
 
 
 def test_many_are_left_to_a_worker(admin: Program, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "STRAIGHT", 0)
+    monkeypatch.setattr(printing, "STRAIGHT", 0)
     at, second = (path(admin.post("labels/", {"filter": {}})) for _ in range(2))
     assert (admin.get(at).json()["state"], admin.get(at).json()["file"]) == ("waiting", None)
     assert kind(admin.get(f"{at}file/")) == "conflict"
@@ -81,7 +82,7 @@ def test_a_tokens_sheet_holds_what_it_reaches(world: World, monkeypatch: pytest.
     """Also where a worker makes it, who knows the person."""
     group = builders.make_group(world.sadler, "San Diego")
     builders.make_device(world.version, group=group, by=world.owner)
-    monkeypatch.setattr(sheets, "STRAIGHT", 0)
+    monkeypatch.setattr(printing, "STRAIGHT", 0)
     narrow, whole = Program(world.admin, world.region), Program(world.admin)
     at, wide = path(narrow.post("labels/", {"filter": {}})), path(whole.post("labels/", {"filter": {}}))
     for sheet in Sheet.objects.all():

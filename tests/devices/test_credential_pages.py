@@ -14,8 +14,10 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from devices import assignments, credentials, locks, snippets
 from devices.broker import authorization
+from devices.credentials import operations as credentials
+from devices.credentials import snippets
+from devices.lifecycle import assignments, locks
 from devices.models import Credential, CredentialUse, Device, Event
 from telemetry.dashboard.stream_check import Watch
 from tenants.models import User
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from pytest_django.fixtures import Settings
 
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from tests.conftest import World
 
 

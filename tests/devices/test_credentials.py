@@ -11,8 +11,9 @@ from django.db import IntegrityError, connection, connections
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from devices import credentials, locks
 from devices.broker import authorization
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
 from devices.models import Assignment, Credential, CredentialUse, Device, Event
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_django import DjangoAssertNumQueries
 
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from tests.conftest import World
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import assignments, edits
+from devices.lifecycle import assignments, edits
 from devices.models import Action, Device, Event
 from tests.devices.doing import act
 

@@ -11,7 +11,9 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
-from devices import credentials, sheets, tasks
+from devices import tasks
+from devices.credentials import operations as credentials
+from devices.labels import printing
 from devices.models import Action, Credential, Device, Event, Sheet
 from provisioning.models import Window
 from tenants.models import Membership, Organisation, Role
@@ -253,7 +255,7 @@ def test_a_file_that_would_be_empty_says_why(world: World, reissued: Action, pai
 def test_labels_are_taken_by_whoever_manages_their_devices_now(
     world: World, pair: list[Device], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(sheets, "STRAIGHT", 0)
+    monkeypatch.setattr(printing, "STRAIGHT", 0)
     program = Program(world.admin)
     hall = builders.make_group(world.region, "Hall")
     at = program.post("labels/", {"serials": [device.serial for device in pair]})["Location"].removeprefix("/api/v1/")

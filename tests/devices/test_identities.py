@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import identities, serials
-from devices.identities import CASED, SEPARATED, SIZED, Casing, Format, Kind, Separator
+from devices.identity import formats, serials
+from devices.identity.formats import CASED, SEPARATED, SIZED, Casing, Format, Kind, Separator
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -101,16 +101,16 @@ def test_whatever_is_said_to_fit_can_be_registered(made: Format, text: str) -> N
             assert serials.is_plausible(given_text)
 
 
-@pytest.mark.parametrize(("kind", "alphabet"), [(Kind.BASE10, identities.DIGITS), (Kind.BASE16, identities.HEX)])
+@pytest.mark.parametrize(("kind", "alphabet"), [(Kind.BASE10, formats.DIGITS), (Kind.BASE16, formats.HEX)])
 def test_one_wrong_digit_of_a_made_serial_shows(kind: Kind, alphabet: str) -> None:
     text = Format(kind, length=10).generate(entropy(1))
     for place, other in itertools.product(range(9), alphabet):
         wrong = text[:place] + other + text[place + 1 : -1]
-        assert (identities.check_digit(wrong, alphabet) == text[-1]) == (other == text[place])
+        assert (formats.check_digit(wrong, alphabet) == text[-1]) == (other == text[place])
 
 
 def test_the_check_digit_is_the_standards() -> None:
-    assert identities.check_digit("0794", identities.DIGITS) == "5"  # ISO 7064's own example of MOD 11,10
+    assert formats.check_digit("0794", formats.DIGITS) == "5"  # ISO 7064's own example of MOD 11,10
 
 
 def test_addresses_are_local_and_uuids_say_what_they_are() -> None:
@@ -158,11 +158,11 @@ def test_a_broken_format_is_refused_and_never_stops_a_recipe(world: World, store
     with pytest.raises(ValueError, match=r"serial|prefix"):
         Format.from_json(stored)
     world.version.identity = stored
-    assert identities.of(world.version) == Format()
+    assert formats.of(world.version) == Format()
 
 
 def test_the_recipes_format_goes_before_the_organisations(world: World) -> None:
     world.version.recipe.organisation.identity = {"kind": "base10", "length": 8}
-    assert identities.of(world.version) == Format(Kind.BASE10, length=8)
+    assert formats.of(world.version) == Format(Kind.BASE10, length=8)
     world.version.identity = {"kind": "mac48"}
-    assert identities.of(world.version) == Format(Kind.MAC48)
+    assert formats.of(world.version) == Format(Kind.MAC48)

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.utils.timezone import now
 
-from devices import pages
+from devices.inventory import listing as pages
 from devices.models import Assignment, Connection, Device, DeviceModel
 from tenants.models import Role
 from tests import builders

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from devices.forms.filter import DeviceFilter
+from devices.inventory.filters import DeviceFilter
 from devices.models import DeviceModel, Event
 from provisioning.windows.forms import PlaceForm
 from tenants.models import Organisation

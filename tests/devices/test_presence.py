@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from devices import presence
+from devices.connections import presence
 from devices.models import Connection, Device, Event
 
 if TYPE_CHECKING:

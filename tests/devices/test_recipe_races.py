@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.exceptions import ValidationError
 
-from devices import recipes, supported
 from devices.models import DeviceModel, Event, Recipe
-from devices.recipes import Contents
+from devices.recipes import device_models
+from devices.recipes import operations as recipes
+from devices.recipes.operations import Contents
 from tests.provisioning.test_races import at_once
 
 if TYPE_CHECKING:
@@ -45,5 +46,5 @@ def test_of_many_of_one_name_one_is_made(world: World) -> None:
 
 def test_of_many_retirements_one_counts(world: World) -> None:
     model = DeviceModel.objects.get(organisation=world.kanarra)
-    assert sorted(at_once(AT_ONCE, lambda _: supported.retire(model=model, by=world.owner))) == [False] * 9 + [True]
+    assert sorted(at_once(AT_ONCE, lambda _: device_models.retire(model=model, by=world.owner))) == [False] * 9 + [True]
     assert Event.objects.filter(kind=Event.Kind.MODEL_CHANGED).count() == 1

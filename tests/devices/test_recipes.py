@@ -9,9 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from devices import recipes, registry
+from devices.lifecycle import registration
 from devices.models import DeviceModel, Event, Recipe, RecipeVersion
-from devices.recipes import Contents, Line
+from devices.recipes import operations as recipes
+from devices.recipes.operations import Contents, Line
 from tests import builders
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class TestChange:
         return post(client, "recipe-change", data, made.recipe)
 
     def test_makes_a_version_and_leaves_devices_theirs(self, owner: Client, made: RecipeVersion, world: World) -> None:
-        device = registry.register(version=made, by=world.owner)
+        device = registration.register(version=made, by=world.owner)
         assert self.change(owner, made, attributes=(WHERE, RPM), credential_kind="activation").status_code == 302
         new = made.recipe.current
         assert (new.number, new.credential_kind, new.expires, new.by) == (2, "activation", True, world.owner)

@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.urls import reverse
 
-from devices import identities, registry
+from devices.identity import formats
+from devices.lifecycle import registration
 from devices.models import Device, Event
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 @pytest.mark.django_db
 def test_a_serial_that_is_taken_leaves_the_transaction_usable(world: World) -> None:
     with transaction.atomic():
-        with pytest.raises(registry.Taken):
-            registry.register(version=world.version, by=world.owner, serial=world.placed.serial.lower())
+        with pytest.raises(registration.Taken):
+            registration.register(version=world.version, by=world.owner, serial=world.placed.serial.lower())
         assert not Event.objects.filter(device__name="Twin").exists()
-    registry.register(version=world.version, by=world.owner, serial="FREE-1")
+    registration.register(version=world.version, by=world.owner, serial="FREE-1")
 
 
 @pytest.mark.postgres
@@ -38,9 +39,9 @@ def test_two_at_the_same_moment(world: World) -> None:
         try:
             with transaction.atomic():
                 gate.wait(10)
-                registry.register(version=world.version, by=world.owner, serial="AB-1")
+                registration.register(version=world.version, by=world.owner, serial="AB-1")
             said.append("made")
-        except registry.Taken:
+        except registration.Taken:
             said.append("taken")
         finally:
             connection.close()
@@ -58,10 +59,10 @@ def test_two_at_the_same_moment(world: World) -> None:
 @pytest.mark.parametrize("serial", ["NEW", "new", "n-E w"])
 def test_an_address_of_the_site_is_no_serial(client: Client, world: World, serial: str) -> None:
     with pytest.raises(ValidationError, match="can't be a serial"):
-        registry.register(version=world.version, by=world.owner, serial=serial)
+        registration.register(version=world.version, by=world.owner, serial=serial)
     world.version.identity = {"kind": "opaque"}
     world.version.save()
-    assert "can't be a serial" in (identities.of(world.version).problem(serial) or "")
+    assert "can't be a serial" in (formats.of(world.version).problem(serial) or "")
     client.force_login(world.owner)
     answer = client.post(reverse("devices:new-one"), {"recipe": world.version.recipe_id, "serial": serial})
     assert answer.status_code == 422

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db.models.functions import Now
 
-from devices import deliveries, files
+from devices.credentials import deliveries
+from devices.jobs import files
 from devices.models import Delivery, Event, File, Part
 from lib import key_wrapping
 

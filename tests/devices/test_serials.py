@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import serials
+from devices.identity import serials
 
 CHARACTER = st.sampled_from(serials.ALPHABET)
 SERIAL = st.lists(CHARACTER, min_size=10, max_size=10).map("".join).map(lambda it: it + serials.check_characters(it))

@@ -15,11 +15,11 @@ from asgiref.sync import async_to_sync
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from devices import files, jobs, sheets, streams, tasks
+from devices import streams, tasks
 from devices.access import get_sheet
-from devices.labels import pdf
+from devices.jobs import files, leases, progress
+from devices.labels import pdf, printing
 from devices.models import Device, Event, File, Import, Sheet
-from devices.views import watching
 from tenants.models import User
 from tests import builders
 from tests.devices.labels.reading import codes, pictures
@@ -196,7 +196,7 @@ def test_the_same_number_of_queries_for_any_number_of_devices(
 @pytest.fixture
 def asked(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> Sheet:
     """The owner's three devices, as if they were too many for an answer."""
-    monkeypatch.setattr(sheets, "STRAIGHT", 2)
+    monkeypatch.setattr(printing, "STRAIGHT", 2)
     client.force_login(world.owner)
     answer = client.post("/labels/print/", FULL)
     sheet = Sheet.objects.get()
@@ -258,21 +258,21 @@ def test_more_than_one_pdf_are_a_zip(client: Client, asked: Sheet, monkeypatch: 
 
 def test_a_living_worker_keeps_its_claim_and_a_dead_one_loses_it(asked: Sheet) -> None:
     Sheet.objects.update(state="running", worker=uuid4(), held_until=Now() + timedelta(minutes=1))
-    assert jobs.abandoned(Sheet) == []
+    assert leases.abandoned(Sheet) == []
     tasks.make_sheet(asked.pk)
     assert not File.objects.exists()
     Sheet.objects.update(held_until=Now() - timedelta(seconds=1))
-    assert jobs.abandoned(Sheet) == [asked.pk]
+    assert leases.abandoned(Sheet) == [asked.pk]
     tasks.make_sheet(asked.pk)
     asked.refresh_from_db()
     assert (asked.state, asked.done) == ("done", 3)
-    assert jobs.abandoned(Sheet) == []
+    assert leases.abandoned(Sheet) == []
 
 
 def test_what_no_worker_was_told_of_is_found(asked: Sheet) -> None:
-    assert jobs.abandoned(Sheet) == []  # a worker may yet come to it
+    assert leases.abandoned(Sheet) == []  # a worker may yet come to it
     Sheet.objects.update(held_until=now() - timedelta(seconds=1))
-    assert jobs.abandoned(Sheet) == [asked.pk]
+    assert leases.abandoned(Sheet) == [asked.pk]
 
 
 def test_a_worker_that_lost_its_claim_stores_nothing(asked: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +293,7 @@ def test_cancelled(client: Client, asked: Sheet) -> None:
     tasks.make_sheet(asked.pk)
     asked.refresh_from_db()
     assert (asked.state, asked.file, asked.is_working) == ("cancelled", None, False)
-    assert not sheets.cancel(sheet=asked, by=asked.by) if asked.by else False
+    assert not printing.cancel(sheet=asked, by=asked.by) if asked.by else False
 
 
 def test_what_the_asker_may_not_any_more_is_not_made(client: Client, world: World, asked: Sheet) -> None:
@@ -335,7 +335,7 @@ def test_kept_for_a_day(client: Client, asked: Sheet) -> None:
 
 def test_the_stream_says_when_it_is_ready(world: World, asked: Sheet) -> None:
     def seen(user: User) -> streams.Seen | None:
-        return watching.seen(User.objects.filter(pk=user.pk), get_sheet, asked.key)
+        return progress.seen(User.objects.filter(pk=user.pk), get_sheet, asked.key)
 
     waiting = seen(world.owner)
     tasks.make_sheet(asked.pk)

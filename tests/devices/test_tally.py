@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Count
 
-from devices import assignments, tree
+from devices.inventory import group_tree
+from devices.lifecycle import assignments
 from devices.models import Assignment, Device, Tally
 from tenants.groups import operations as groups
 from tenants.models import Group
@@ -82,13 +83,13 @@ def test_the_tree_adds_them_up(world: World, current: str) -> None:
     for _ in range(3):
         builders.make_device(world.version, group=world.anaheim, by=world.owner)
     group = world.kanarra.root if current == "root" else getattr(world, current)
-    nodes = {node.group.pk: node for node in every(tree.outline(world.owner, Group.objects.get(pk=group.pk)))}
+    nodes = {node.group.pk: node for node in every(group_tree.outline(world.owner, Group.objects.get(pk=group.pk)))}
     for pk, node in nodes.items():
         below = Device.objects.filter(group__path__startswith=Group.objects.get(pk=pk).path)
         assert node.count == below.count(), node.group
 
 
-def every(nodes: list[tree.Node]) -> list[tree.Node]:
+def every(nodes: list[group_tree.Node]) -> list[group_tree.Node]:
     return [node for top in nodes for node in (top, *every(top.children))]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import tree
+from devices.inventory import group_tree
 from tenants.groups.tree import topmost
 from tests import builders
 from tests.devices.test_list import node_counts
@@ -37,7 +37,7 @@ def test_others_groups_are_not_there(client: Client, world: World, who: str) -> 
 
 
 def test_many_children_come_in_pages(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "SHOWN", 3)
+    monkeypatch.setattr(group_tree, "SHOWN", 3)
     for index in range(8):
         builders.make_group(world.tekton, f"Site {index}")
     client.force_login(world.sibling)
@@ -53,7 +53,7 @@ def test_many_children_come_in_pages(client: Client, world: World, monkeypatch: 
 
 
 def test_the_current_group_is_always_in_the_tree(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "SHOWN", 2)
+    monkeypatch.setattr(group_tree, "SHOWN", 2)
     groups = [builders.make_group(world.tekton, f"Site {index}") for index in range(5)]
     client.force_login(world.sibling)
     assert "Site 4" in node_counts(client.get("/", {"group": groups[4].pk}).content.decode())

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devices import deliveries, imports, jobs, turns
-from devices.imports import source
+from devices import imports
+from devices.credentials import deliveries
+from devices.imports import row_source
+from devices.jobs import leases, turns
 from devices.models import Import
 from lib import tasks
 
@@ -54,16 +56,16 @@ def waiting(version: Any, by: Any, total: int = 4) -> Import:
         state=State.WAITING,
         delivery=deliveries.prepare(organisation=version.recipe.organisation, by=by),
         all_or_nothing=False,
-        held_until=jobs.held(),
+        held_until=leases.held(),
     )
 
 
 def test_six_of_one_take_one_thread_and_another_s_comes_between(world: World, line: Line) -> None:
     mine = [waiting(world.version, world.owner) for _ in range(6)]
     theirs = waiting(world.other_version, world.stranger)
-    busy = jobs.claim(Import, mine[0].pk)
+    busy = leases.claim(Import, mine[0].pk)
     assert busy is not None
-    assert all(jobs.claim(Import, each.pk) is None for each in mine[1:])  # each gives its thread back
+    assert all(leases.claim(Import, each.pk) is None for each in mine[1:])  # each gives its thread back
     line.asked = [each.pk for each in (*mine[1:], theirs)]
     assert line.work_off() == [theirs.pk]
     busy.release()
@@ -75,20 +77,20 @@ def test_six_of_one_take_one_thread_and_another_s_comes_between(world: World, li
 def test_those_who_wait_behind_a_living_worker_are_not_asked_for_again(world: World, settings: Settings) -> None:
     first, second = (waiting(world.version, world.owner) for _ in range(2))
     theirs = waiting(world.other_version, world.stranger)
-    lease = jobs.claim(Import, first.pk)
+    lease = leases.claim(Import, first.pk)
     assert lease is not None
     Import.objects.exclude(pk=first.pk).update(held_until=None)
     lease._beat_once()
-    assert jobs.abandoned(Import) == [theirs.pk]
+    assert leases.abandoned(Import) == [theirs.pk]
     Import.objects.update(held_until=None)  # the worker died
-    assert jobs.abandoned(Import) == [first.pk, second.pk, theirs.pk]
+    assert leases.abandoned(Import) == [first.pk, second.pk, theirs.pk]
 
 
 def test_a_long_one_lets_others_in_between_and_loses_nothing(
     world: World, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "LEAST", 2)
-    monkeypatch.setattr(jobs, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(row_source, "LEAST", 2)
+    monkeypatch.setattr(leases, "SLICE_SECONDS", 0.0)
     long, short = waiting(world.version, world.owner, 7), waiting(world.other_version, world.stranger, 2)
     line.asked = [long.pk, short.pk]
     assert line.work_off() == [long.pk, short.pk, long.pk, short.pk, long.pk]
@@ -98,7 +100,7 @@ def test_a_long_one_lets_others_in_between_and_loses_nothing(
 def test_how_many_is_a_setting_and_a_page_that_waits_is_not_held_up(world: World, settings: Settings) -> None:
     settings.JOBS_PER_ORGANISATION = 2
     mine = [waiting(world.version, world.owner) for _ in range(4)]
-    assert [jobs.claim(Import, each.pk) is not None for each in mine[:3]] == [True, True, False]
-    assert jobs.claim(Import, mine[3].pk, in_turn=False) is not None
+    assert [leases.claim(Import, each.pk) is not None for each in mine[:3]] == [True, True, False]
+    assert leases.claim(Import, mine[3].pk, in_turn=False) is not None
     assert turns.others_wait(world.other.pk)
-    assert jobs.claim(Import, 0) is None
+    assert leases.claim(Import, 0) is None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from devices import serials
+from devices.identity import serials
 from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, violations
 from tests.stack import demo
 

@@ -10,7 +10,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from devices import credentials, deliveries, imports, jobs, tasks
+from devices import imports, tasks
+from devices.credentials import deliveries
+from devices.credentials import operations as credentials
+from devices.jobs import leases
 from devices.models import Credential, Device, Event, Import
 from tests import leaks
 from tests.devices.imports.conftest import table
@@ -74,7 +77,7 @@ def uploaded(world: World, *, whole: bool) -> Import:
 def killed_until(worker: Process, importing: Import, states: set[str], seen: set[str]) -> int:
     """Beat's part is played here. Returns how often the worker was killed while it worked."""
     kills, until = 0, time.monotonic() + 240
-    while (now := jobs.progress(importing)).state not in states:
+    while (now := leases.progress(importing)).state not in states:
         assert time.monotonic() < until, now
         aim = random.uniform(0.02, 0.9) * ROWS
         if kills < KILLS and now.rows >= aim:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pypdfium2 import PdfDocument
 
-from devices import files, jobs, sheets, tasks
-from devices.forms.label import SheetForm
+from devices import tasks
+from devices.jobs import files, leases
+from devices.labels import printing
+from devices.labels.forms import SheetForm
 from devices.models import Action, Device, Event, Sheet, Touched
 from devices.models.job import Job
 from lib.db import copy
@@ -53,7 +55,7 @@ def killed_once(worker: Process, job: Job) -> None:
     send(job.TASK, job.pk)
     while job.is_working:
         assert time.monotonic() < until, (job.state, job.done, killed)
-        if not killed and job.state == "running" and 0 < jobs.progress(job).rows < job.total:
+        if not killed and job.state == "running" and 0 < leases.progress(job).rows < job.total:
             worker.kill()
             worker.start()
             killed = True
@@ -78,7 +80,7 @@ def test_labels_are_made_anew_and_kept_once(worker: Process, world: World) -> No
     data["q"] = "B000"  # a thousand
     form = SheetForm(data, user=world.owner, organisation=world.kanarra, plain=False)
     assert form.is_valid(), form.errors
-    sheet = sheets.ask(form=form, by=world.owner, origin="https://handover.example", total=form.count())
+    sheet = printing.ask(form=form, by=world.owner, origin="https://handover.example", total=form.count())
     killed_once(worker, sheet)
     assert sheet.file is not None
     assert len(PdfDocument(b"".join(files.chunks(sheet.file)))) == sheet.total == 1_000

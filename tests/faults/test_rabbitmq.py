@@ -10,9 +10,10 @@ import amqp
 import pytest
 from django.utils import timezone
 
-from devices import credentials, locks
 from devices.broker import queue_watch
 from devices.broker.queue_watch import queue_name
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
 from devices.models import Credential
 from devices.mqtt.consumer import Consumer
 from tests.builders import make_device

@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.mqtt.processes import eventually
 
 if TYPE_CHECKING:
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from devices.models import Device
 
 ACCEPTED, REFUSED = "Success", "Not authorized"

@@ -13,7 +13,7 @@ from django.db import connections
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from devices import assignments, locks
+from devices.lifecycle import assignments, locks
 from devices.models import Device
 from provisioning.models import Window
 from provisioning.windows import operations as windows

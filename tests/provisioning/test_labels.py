@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import serials
+from devices.identity import serials
 from provisioning.scanning import label_reader
 
 HERE = ["https://devices.example"]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from devices import assignments
+from devices.lifecycle import assignments
 from devices.models import Assignment, Device, DeviceModel, Event
 from provisioning.models import Window
 from provisioning.presence import press as presses

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from devices import assignments
+from devices.lifecycle import assignments
 from telemetry.ingest.writer import milliseconds
 from telemetry.models import Latest, Report
 

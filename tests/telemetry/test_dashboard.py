@@ -10,7 +10,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from devices import assignments, presence
+from devices.connections import presence
+from devices.lifecycle import assignments
 from devices.models import Attribute, Event
 from devices.mqtt.messages import Message
 from telemetry.ingest import decoder

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.urls import reverse
 
-from devices import presence
+from devices.connections import presence
 from devices.models import Event
 
 if TYPE_CHECKING:

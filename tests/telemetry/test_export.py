@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.urls import reverse
 
-from devices import assignments
+from devices.lifecycle import assignments
 from devices.models import Assignment, Attribute
 from telemetry.history import export
 from tests.telemetry.reports import now, save, timed

@@ -13,7 +13,7 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices import assignments
+from devices.lifecycle import assignments
 from devices.models import Assignment, Attribute
 from telemetry.history import series
 from telemetry.models import Report

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from devices import assignments
+from devices.lifecycle import assignments
 from devices.models import Assignment, Device
 from telemetry.models import Latest, Report
 from tests import builders

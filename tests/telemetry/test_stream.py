@@ -17,7 +17,8 @@ from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from devices import assignments, limited, presence
+from devices.connections import limited, presence
+from devices.lifecycle import assignments
 from devices.models import Connection
 from lib import live
 from telemetry.dashboard.stream_check import Watch

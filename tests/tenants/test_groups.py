@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.urls import reverse
 
-from devices import assignments
+from devices.lifecycle import assignments
 from tenants.groups import operations as groups
 from tenants.models import Change, Group, Membership, Organisation, Role
 from tests import builders

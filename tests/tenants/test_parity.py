@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from devices import assignments
+from devices.lifecycle import assignments
 from tenants.groups import operations as groups
 from tenants.models import Group, Membership, Role, User
 from tests import builders

@@ -13,7 +13,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices import assignments, registry
+from devices.lifecycle import assignments, registration
 from devices.models import Device
 from tenants.groups import operations as groups
 from tenants.models import Change, Group, Membership, Organisation, Role, User
@@ -141,7 +141,7 @@ class Story:
     def place(self, one: str, other: str) -> None:
         if self.naive.has_children(one) or one in self.naive.archived:
             return
-        device = registry.register(version=self.versions[self.naive.line(one)[-1]], by=None)
+        device = registration.register(version=self.versions[self.naive.line(one)[-1]], by=None)
         assignments.assign(device=device, group=self.group(one), name=device.name, model=device.model, by=self.actor)
         self.naive.devices[device.serial] = one
 

@@ -15,7 +15,7 @@ from django.db import OperationalError, connection, connections
 from config.demo import factory, world
 from config.demo.parts import Parts, Ports
 from config.supervisor import Failed, Supervisor, stop_with_parent
-from devices import serials
+from devices.identity import serials
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 from django.core.management.base import BaseCommand
 
-from devices.mqtt.embedded import EmbeddedBroker
+from devices.broker.embedded.broker import EmbeddedBroker
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser

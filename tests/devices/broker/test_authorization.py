@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import credentials
 from devices.broker import authorization
+from devices.credentials import operations as credentials
 from devices.models import Credential
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries, Settings
 
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from tests.conftest import World
 
 OWN, OTHER = "a" * 24, "b" * 24

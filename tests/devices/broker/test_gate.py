@@ -13,10 +13,10 @@ import pytest
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from devices import credentials
 from devices.broker import authorization, gate, lookup
 from devices.broker.gate import Gate
 from devices.broker.queue_watch import State
+from devices.credentials import operations as credentials
 from devices.models import Connection, Credential, CredentialUse
 from tests.devices.broker.test_rabbitmq import SECRET, basic
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_django import Settings
 
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db(transaction=True)

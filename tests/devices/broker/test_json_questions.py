@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from devices import credentials, locks
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
 from devices.models import CredentialUse
 from tests.devices.broker.test_rabbitmq import SECRET, basic
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_django import DjangoAssertNumQueries, Settings
 
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from tests.conftest import World
 
     Ask = Callable[..., bool]

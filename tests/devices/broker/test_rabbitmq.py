@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import reverse
 
-from devices import credentials
+from devices.credentials import operations as credentials
 from devices.models import Credential
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries, Settings
 
-    from devices.credentials import Issued
+    from devices.credentials.operations import Issued
     from tests.conftest import World
 
     Ask = Callable[..., str]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devices import deliveries, imports
+from devices import imports
+from devices.credentials import deliveries
 from devices.models import Import
 from tenants.models import Role
 from tests import builders

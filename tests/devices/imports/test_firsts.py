@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 
-from devices.imports.firsts import Firsts
+from devices.imports.first_seen import Firsts
 
 
 def test_the_first_row_of_each_key_whatever_was_expected() -> None:

@@ -12,8 +12,12 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from devices import imports, jobs, registry, tasks
-from devices.imports import making, running, source
+from devices import imports, tasks
+from devices.imports import row_source
+from devices.imports import worker as running
+from devices.imports import writer as making
+from devices.jobs import leases
+from devices.lifecycle import registration
 from devices.models import Assignment, Credential, Delivery, Device, Event, Import
 from lib import live
 from lib.db import copy
@@ -37,7 +41,7 @@ FILE = "Serial\n" + "".join(f"S{n}\n" for n in range(10))
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of three rows."""
-    monkeypatch.setattr(source, "LEAST", 3)
+    monkeypatch.setattr(row_source, "LEAST", 3)
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def test_a_serial_that_was_taken_since_the_check(
     started: Callable[..., Import], world: World, small: None, whole: bool
 ) -> None:
     importing = started(all_or_nothing=whole)
-    registry.register(version=world.version, by=None, serial="S7")
+    registration.register(version=world.version, by=None, serial="S7")
     importing = work(importing)
     assert [row for row, _, _ in problems(importing)] == [9]
     if whole:
@@ -146,10 +150,10 @@ def test_a_worker_that_dies_is_followed_by_one_that_makes_the_same(
     imports.work(importing.pk)  # the dead one's lease still holds
     importing.refresh_from_db()
     assert importing.state == State.RUNNING
-    assert jobs.abandoned(Import) == []
+    assert leases.abandoned(Import) == []
     Import.objects.update(held_until=Now() - timedelta(minutes=5))
-    assert jobs.abandoned(Import) == [importing.pk]
-    assert jobs.abandoned(Import) == []
+    assert leases.abandoned(Import) == [importing.pk]
+    assert leases.abandoned(Import) == []
     importing = work(importing)
     assert (importing.state, importing.made) == (State.DONE, 10)
     assert made(importing) == [f"S{n}" for n in range(10)]
@@ -237,14 +241,14 @@ def test_a_key_that_is_gone_ends_it(started: Callable[..., Import], settings: Se
 
 def test_progress(check: Run, world: World, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     importing = check(FILE, all_or_nothing=True)
-    assert jobs.progress(importing)[:3] == (State.CHECKED, 10, 10)
+    assert leases.progress(importing)[:3] == (State.CHECKED, 10, 10)
     imports.start(importing=importing, by=world.owner)
-    assert jobs.progress(importing)[:3] == (State.WAITING, 0, 10)
+    assert leases.progress(importing)[:3] == (State.WAITING, 0, 10)
     seen = []
-    monkeypatch.setattr(live, "announce", lambda topics: seen.append(jobs.progress(importing)))
+    monkeypatch.setattr(live, "announce", lambda topics: seen.append(leases.progress(importing)))
     imports.work(importing.pk)
     assert [(each.rows, each.percent) for each in seen[:4]] == [(3, 30), (6, 60), (9, 90), (10, 99)]
-    assert jobs.progress(importing).percent == 100
+    assert leases.progress(importing).percent == 100
     assert seen[0].rate > 0
 
 
@@ -303,7 +307,7 @@ def test_two_files_at_once_make_no_serial_twice(
     threads = [threading.Thread(target=run, args=[importing]) for importing in both]
     for thread in threads:
         thread.start()
-    single = [registry.register(version=world.version, by=None, serial=f"T{n}") for n in range(20)]
+    single = [registration.register(version=world.version, by=None, serial=f"T{n}") for n in range(20)]
     for thread in threads:
         thread.join(60)
     assert len(single) == 20
@@ -321,15 +325,15 @@ def test_two_files_at_once_make_no_serial_twice(
 @pytest.mark.django_db(transaction=True)
 def test_one_worker_at_a_time(started: Callable[..., Import]) -> None:
     importing = started()
-    with jobs.claim(Import, importing.pk) as first:  # type: ignore[union-attr]
+    with leases.claim(Import, importing.pk) as first:  # type: ignore[union-attr]
         assert first is not None
-        assert jobs.claim(Import, importing.pk) is None
+        assert leases.claim(Import, importing.pk) is None
         first.release()
-        second = jobs.claim(Import, importing.pk)
+        second = leases.claim(Import, importing.pk)
         assert second is not None
-        with pytest.raises(jobs.Lost):
+        with pytest.raises(leases.Lost):
             first.update(done=1)
-        with pytest.raises(jobs.Lost):
+        with pytest.raises(leases.Lost):
             first.end(state=State.DONE)
 
 

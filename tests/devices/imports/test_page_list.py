@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
+from devices.imports import status as outlook
 from devices.models import Import
-from devices.views import outlook
 from tests.devices.imports.pages import words
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils.timezone import now
 
-from devices import credentials, imports
+from devices import imports
+from devices.credentials import operations as credentials
 from devices.models import Delivery, Device, Event, Import
 from tests.devices.imports.conftest import work
 from tests.devices.imports.pages import address, downloaded, words

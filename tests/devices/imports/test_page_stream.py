@@ -13,8 +13,8 @@ from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
 from devices import imports
+from devices.jobs import progress
 from devices.models import Import
-from devices.views import watching
 from tenants.models import User
 from tests.devices.imports.conftest import work
 from tests.devices.imports.pages import address
@@ -34,7 +34,7 @@ GONE = "event: gone\ndata: gone\n\n"
 @pytest.fixture(autouse=True)
 def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 0.1
-    monkeypatch.setattr(watching, "SPACING", 0.0)
+    monkeypatch.setattr(progress, "SPACING", 0.0)
     monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import files, imports
+from devices import imports
 from devices.imports import Unreadable
+from devices.jobs import files
 from devices.models import Device, File, Import
 from tests.devices.imports.conftest import problems
 
@@ -149,7 +150,7 @@ def test_memory_stays_bounded_whatever_the_line(world: World) -> None:
     """A file of one line is read by the piece."""
     from datetime import timedelta
 
-    from devices.imports.reading import LINE, records
+    from devices.imports.csv_reader import LINE, records
 
     chunks = (b"x" * (1 << 20) for _ in range(8))
     file = files.store(

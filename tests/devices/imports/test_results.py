@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import credentials, deliveries, files, imports
+from devices import imports
+from devices.credentials import deliveries
+from devices.credentials import operations as credentials
 from devices.imports import results
+from devices.jobs import files
 from devices.models import Credential, Device, File, Problem
 from tests.devices.imports.conftest import result, table
 

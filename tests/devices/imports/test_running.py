@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices import credentials, imports, keyring
+from devices import imports
+from devices.credentials import listing as keyring
+from devices.credentials import operations as credentials
 from devices.models import Device, Event, Import
 from tests.devices.imports.conftest import result, table, work
 

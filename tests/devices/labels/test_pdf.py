@@ -13,7 +13,7 @@ from django.conf import settings
 from PIL import Image
 from reportlab.pdfbase import pdfmetrics
 
-from devices import serials
+from devices.identity import serials
 from devices.labels import fonts, layout, pdf
 from devices.labels.layout import Label, Options, TooSmall
 from devices.labels.stocks import STOCKS, Stock

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from devices import serials
+from devices.identity import serials
 from devices.labels import symbol
 from devices.labels.symbol import Level
 from provisioning.scanning import label_reader as scanner

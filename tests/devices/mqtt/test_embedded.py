@@ -13,9 +13,11 @@ from django.db.models.functions import Now
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from devices import credentials, limited, locks
+from devices.broker.embedded.connection import SLOWED_SECONDS
+from devices.connections import limited
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
 from devices.models import Credential, Device, Event
-from devices.mqtt.connection import SLOWED_SECONDS
 from devices.mqtt.messages import MAX_BYTES
 from tests import builders
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog

@@ -12,10 +12,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from devices import credentials, locks
-from devices.mqtt import embedded
+from devices.broker.embedded import broker as embedded
+from devices.broker.embedded.broker import EmbeddedBroker
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
 from devices.mqtt.consumer import Consumer
-from devices.mqtt.embedded import EmbeddedBroker
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually, python, running
 from tests.mqtt.sender import Sender

@@ -11,8 +11,9 @@ from django.utils import timezone
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from devices import credentials, limited
 from devices.broker import authorization
+from devices.connections import limited
+from devices.credentials import operations as credentials
 from devices.models import Connection, Event
 from devices.mqtt import intake
 from devices.mqtt.consumer import Consumer

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices import credentials, snippets
+from devices.credentials import operations as credentials
+from devices.credentials import snippets
 from tests import parts
 from tests.mqtt.gateway import ACCEPTED, Gateway
 from tests.mqtt.processes import eventually, python, running

@@ -1,0 +1,168 @@
+"""How the API shows devices, and what they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from rest_framework import serializers
+
+from devices.identity import formats, serials
+from devices.models import Attribute, Device, Event, RecipeVersion
+from tenants.api.base import Serializer
+from tenants.api.fields import OneLine
+
+if TYPE_CHECKING:
+    from devices.models import DeviceModel, Recipe
+
+TAGS = 50
+UNTAKEN = ("\x00", *map(chr, range(0xD800, 0xE000)))
+
+
+class Tags(serializers.DictField):
+    """Texts by their names."""
+
+    child = OneLine(max_length=200, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        tags: dict[str, str] = super().to_internal_value(data)
+        if len(tags) > TAGS:
+            raise serializers.ValidationError(f"Up to {TAGS} tags.")
+        return {OneLine(max_length=64).run_validation(name): value for name, value in tags.items()}
+
+
+class Named(Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class DeviceShown(Serializer):
+    serial = serializers.CharField()
+    device_id = serializers.CharField(help_text="Its identity at the MQTT broker.")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(Device.Status.choices)
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    group = Named(allow_null=True, help_text="Null while it waits for one.")
+    model = Named(allow_null=True)
+    tags = serializers.DictField(child=serializers.JSONField())
+    registered_at = serializers.DateTimeField()
+    activated_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it connected first; null also if that was before it came to its group."
+    )
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="Unless it connects until then.")
+
+
+class Secret(Serializer):
+    access_key = serializers.CharField()
+    access_secret = serializers.CharField(help_text="Shown this once, and stored nowhere.")
+
+
+class DeviceRegistered(DeviceShown):
+    credential = Secret(allow_null=True, help_text="Null where the recipe's devices get theirs elsewhere.")
+
+
+class EventShown(Serializer):
+    id = serializers.IntegerField()
+    kind = serializers.ChoiceField(Event.Kind.choices)
+    at = serializers.DateTimeField()
+    by = serializers.CharField(allow_null=True, help_text="Null if no person did it.")
+
+
+class ModelShown(Named):
+    retired = serializers.BooleanField(help_text="Retired models are no longer offered.")
+
+
+class AttributeShown(Serializer):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    type = serializers.ChoiceField(Attribute.Type.choices)
+    unit = serializers.CharField()
+    minimum = serializers.FloatField(allow_null=True)
+    maximum = serializers.FloatField(allow_null=True)
+
+
+class Identity(Serializer):
+    kind = serializers.ChoiceField(formats.Kind.choices)
+    prefix = serializers.CharField(
+        required=False, max_length=formats.MAX_PREFIX, allow_blank=True, trim_whitespace=False
+    )
+    length = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=serials.MAX_LENGTH, help_text="After the prefix."
+    )
+    casing = serializers.ChoiceField(formats.Casing.choices, required=False)
+    separator = serializers.ChoiceField(
+        formats.Separator.choices, required=False, allow_blank=True, help_text="Between an address's bytes."
+    )
+
+
+class VersionShown(Serializer):
+    number = serializers.IntegerField()
+    model = Named(allow_null=True)
+    default_tags = serializers.DictField(child=serializers.JSONField())
+    credential_kind = serializers.ChoiceField(RecipeVersion.CredentialKind.choices)
+    expires = serializers.BooleanField(help_text="Whether devices that never connect expire.")
+    identity = Identity(allow_null=True, help_text="The format of serials; null: the organisation's.")
+    created_at = serializers.DateTimeField()
+    attributes = AttributeShown(many=True)
+
+
+class RecipeShown(Named):
+    retired = serializers.BooleanField(help_text="Retired recipes make no new devices.")
+
+
+class RecipeWhole(RecipeShown):
+    current = VersionShown(help_text="The version from which new devices are made.")
+
+
+def model(row: DeviceModel) -> dict[str, Any]:
+    return {"id": row.pk, "name": row.name, "retired": row.retired_at is not None}
+
+
+def recipe(row: Recipe) -> dict[str, Any]:
+    return {"id": row.pk, "name": row.name, "retired": row.retired_at is not None}
+
+
+def device(row: Device) -> dict[str, Any]:
+    return {
+        "serial": row.serial,
+        "device_id": row.device_id,
+        "name": row.name,
+        "description": row.description,
+        "status": row.status,
+        "last_seen_at": row.last_seen_at,
+        "group": named(row.group),
+        "model": named(row.model),
+        "tags": row.tags,
+        "registered_at": row.registered_at,
+        "activated_at": row.since_assigned(row.activated_at),
+        "expires_at": None if row.activated_at else row.expires_at,
+    }
+
+
+def named(row: Any) -> dict[str, Any] | None:
+    return {"id": row.pk, "name": row.name} if row else None
+
+
+def etag(row: Device) -> str:
+    """Of what can be changed, and of whose it is."""
+    facts = [row.name, row.description, row.tags, row.model_id, row.assignment_id]
+    return f'"{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]}"'
+
+
+def event(row: Event) -> dict[str, Any]:
+    return {"id": row.pk, "kind": row.kind, "at": row.at, "by": str(row.by) if row.by else None}
+
+
+def version(row: RecipeVersion) -> dict[str, Any]:
+    plain = ("number", "default_tags", "credential_kind", "expires", "created_at")
+    declared = [
+        {name: getattr(each, name) for name in ("name", "label", "type", "unit", "minimum", "maximum")}
+        for each in row.attributes.all()
+    ]
+    return {name: getattr(row, name) for name in plain} | {
+        "model": named(row.model),
+        "identity": row.identity or None,
+        "attributes": declared,
+    }

@@ -1,0 +1,284 @@
+"""The demo's broker: amqtt's listener, packets, sessions and subscriptions, for a few hundred devices.
+
+The life of a connection is not amqtt's (0.12), because that one lets a stranger end or delete another's session
+before it asks who they are, forgets a QoS 1 message that is not acknowledged within 5 s or when its receiver goes,
+hands what it kept for an absent session over as retained, takes packets of 256 MB, and never misses a client that
+fell silent. Here a connection is one task, from its first packet to its last, and nothing runs beside it. What waits
+is in memory alone, so a device has its acknowledgement only when the consumer has given its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from amqtt.broker import Broker
+from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.mqtt.connack import CONNECTION_ACCEPTED, NOT_AUTHORIZED, SERVER_UNAVAILABLE, ConnackPacket
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+from amqtt.session import Session
+from django.conf import settings
+from django.db import Error, close_old_connections
+from django.utils import timezone
+
+from devices.broker import authorization
+from devices.broker.embedded import greeting
+from devices.broker.embedded.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
+from devices.connections.presence import Roll
+from devices.mqtt import topics
+from devices.mqtt.limits import Debts
+from lib import live
+from lib.rarely import Rarely
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from amqtt.adapters import ReaderAdapter, WriterAdapter
+
+    from devices.broker.authorization import Identity
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+KEPT_STATES, KEPT_COMMANDS = 50_000, 100  # messages for a client that is away
+CONNECT_SECONDS = 10
+REFUSED_SUBSCRIPTION = 0x80
+WATCH_SECONDS = 1.0
+
+
+class EmbeddedBroker(Broker):  # type: ignore[misc]
+    def __init__(self, host: str, port: int) -> None:
+        listener = ListenerConfig(bind=f"{host}:{port}")
+        super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
+        self.debts = Debts()
+        self._told = Rarely()
+        self._connections: dict[str | None, Connection] = {}
+        self._roll: Roll | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        # A thread of its own: on SQLite it may wait for a long writer, and nobody's admission waits with it.
+        self._notes = ThreadPoolExecutor(1, "notes")
+
+    async def start(self) -> None:
+        await super().start()
+        self._roll = await in_thread(Roll, timezone.now())
+        self._watcher = asyncio.create_task(self._watch(self._roll))
+
+    async def shutdown(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        await super().shutdown()
+        await asyncio.to_thread(self._notes.shutdown)
+        if self._roll is not None:
+            await in_thread(_look, self._roll, [])
+
+    async def _start_listeners(self) -> None:
+        self._expect_consumer()
+        await super()._start_listeners()
+
+    def _expect_consumer(self) -> None:
+        """Its messages are kept from the first moment on."""
+        session = Session()
+        session.client_id, session.clean_session = settings.MQTT_CLIENT_ID, False
+        session.transitions.disconnect()
+        self._sessions[settings.MQTT_CLIENT_ID] = (session, None)
+        for topic in (*topics.ALL_STATES, topics.FENCE):
+            self._subscriptions[topic] = [(session, 1)]
+
+    # Coming and going ---------------------------------------------------------------------------
+
+    async def _client_connected(self, listener_name: str, reader: ReaderAdapter, writer: WriterAdapter) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                refusal, reader = await greeting.answer(reader)
+                if refusal:
+                    log.info("refused a client of another version of MQTT")
+                    await _refuse(writer, refusal)
+                    return
+                _, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
+                code, identity = await self._admit(session)
+        except Exception as error:
+            log.debug("no client: %r", error)  # a health probe, say
+            await _refuse(writer)
+            return
+        if identity is None:
+            client_id = (session.client_id or "")[:40]
+            if times := self._told.count(("connect", client_id)):
+                log.warning("refused %r (code %d, refusal %d)", client_id, code, times)
+            await _refuse(writer, ConnackPacket.build(0, code).to_bytes())
+            return
+        await self._host(Connection(self, identity, session, reader, writer))
+
+    async def _admit(self, session: Session) -> tuple[int, Identity | None]:
+        username, password, session.password = session.username or "", session.password or "", None
+        try:
+            identity = await in_thread(authorization.connect, username, password, session.client_id or "")
+        except Error as error:
+            log.warning("nobody can be let in: %s", error)
+            return SERVER_UNAVAILABLE, None
+        if identity is None or not _will_is_fine(session, identity):
+            return NOT_AUTHORIZED, None
+        if identity.limited:
+            return SERVER_UNAVAILABLE, None
+        self._notes.submit(_fresh(authorization.note), identity)
+        return CONNECTION_ACCEPTED, identity
+
+    async def _host(self, connection: Connection) -> None:
+        client_id = connection.session.client_id
+        while taken_over := self._connections.get(client_id):
+            await taken_over.end()
+        self._connections[client_id] = connection
+        abrupt = True
+        try:
+            known = await self._resume(connection)
+            connection.write(ConnackPacket.build(int(known), CONNECTION_ACCEPTED))
+            await connection.serve()
+            abrupt = False
+        except Refused as refusal:
+            if times := self._told.count(("ended", client_id)):
+                log.warning("%r disconnected: %s (for the %d. time)", client_id, refusal, times)
+        except (*ENDED, asyncio.CancelledError) as error:
+            log.debug("%r ended: %r", client_id, error)
+        except Exception:
+            log.exception("%r disconnected", client_id)
+        finally:
+            await self._leave(connection, abrupt=abrupt)
+
+    async def _resume(self, connection: Connection) -> bool:
+        """Whether there was a session to go on with."""
+        new = connection.session
+        if new.clean_session:
+            await self._delete_session(new.client_id or "")
+        old = self._sessions.get(new.client_id or "", (None, None))[0]
+        if old is not None:
+            for name in ("will_flag", "will_topic", "will_message", "will_qos", "keep_alive"):
+                setattr(old, name, getattr(new, name))
+            connection.session = old
+        connection.session.transitions.connect()
+        self._sessions[new.client_id or ""] = (connection.session, connection)
+        return old is not None
+
+    async def _leave(self, connection: Connection, *, abrupt: bool) -> None:
+        session = connection.session
+        try:
+            if abrupt and session.will_flag:
+                self.deliver(session.will_topic or "", bytes(session.will_message or b""), session.will_qos or 0)
+            session.transitions.disconnect()
+            if session.clean_session:
+                await self._delete_session(session.client_id or "")
+            await connection.close()
+        finally:
+            del self._connections[session.client_id]
+            connection.ended.set()
+
+    # Messages -----------------------------------------------------------------------------------
+
+    async def subscribe(self, connection: Connection, topic: str, qos: int) -> int:
+        if not authorization.may(connection.identity, "subscribe", topic):
+            self._note_refusal(connection.session.client_id or "", topic)
+            return REFUSED_SUBSCRIPTION
+        granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)
+        return granted
+
+    def _note_refusal(self, client_id: str, topic: str) -> None:
+        if times := self._told.count(("subscribe", client_id)):
+            log.warning("%r may not subscribe to %r (refusal %d)", client_id, topic[:80], times)
+
+    def unsubscribe(self, connection: Connection, filters: list[str]) -> None:
+        for topic in filters:
+            self._del_subscription(topic, connection.session)
+
+    def deliver(
+        self,
+        topic: str,
+        data: bytes,
+        qos: int,
+        *,
+        repeated: bool = False,
+        acknowledged: Callable[[], None] | None = None,
+    ) -> None:
+        """Pass a message on to every subscriber: no wildcards but the site's own were granted.
+
+        `acknowledged` is called once: for a device's message when the consumer has it, for one of the site's when it
+        is on its way. Raises Refused where there is no room to keep a device's: ended, it sends the message again.
+        """
+        awaited = topics.is_state(topic)
+        for pattern in topics.patterns(topic):
+            for session, granted in self._subscriptions.get(pattern, ()):
+                consumer = session.client_id == settings.MQTT_CLIENT_ID
+                if qos and granted:
+                    call = acknowledged if awaited and consumer else None
+                    if not self._keep(session, Outgoing(topic, data, repeated=repeated, acknowledged=call)) and call:
+                        raise Refused("no room for its report, which nobody has fetched")
+                elif connection := self._connections.get(session.client_id):
+                    connection.hurry(topic, data)
+        if acknowledged and not awaited:
+            acknowledged()
+
+    def _keep(self, session: Session, message: Outgoing) -> bool:
+        """Whether there was room left."""
+        most = KEPT_STATES if session.client_id == settings.MQTT_CLIENT_ID else KEPT_COMMANDS
+        if room := bool(session.retained_messages.qsize() < most):
+            session.retained_messages.put_nowait(message)
+        if connection := self._connections.get(session.client_id):
+            connection.pump()
+        return room
+
+    # Beside them --------------------------------------------------------------------------------
+
+    async def _watch(self, roll: Roll) -> None:
+        """Who came, who left, who may be here no longer: a few queries a second for any number of devices."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            present = {c.identity.username: c for c in self._connections.values() if c.identity.device}
+            try:
+                valid = await in_thread(_look, roll, [c.identity for c in present.values()])
+            except Error as error:
+                log.warning("presence waits for the database: %s", error)
+                continue
+            except Exception:
+                log.exception("who is present could not be looked at, trying again")
+                continue
+            for username in present.keys() - valid:
+                log.warning(
+                    "%r disconnected: it may be here no longer, or not for now", present[username].session.client_id
+                )
+                await present[username].end()
+
+
+def _look(roll: Roll, identities: list[Identity]) -> set[str]:
+    present = {identity.device.pk: identity.device.device_id for identity in identities if identity.device}
+    live.announce(f"device:{device_id}" for device_id in roll.call(present, timezone.now()))
+    return authorization.live([identity.username for identity in identities])
+
+
+def _will_is_fine(session: Session, identity: Identity) -> bool:
+    retain = bool(session.will_retain)
+    return not session.will_flag or authorization.may(identity, "publish", session.will_topic or "", retain=retain)
+
+
+async def _refuse(writer: WriterAdapter, answer: bytes = b"") -> None:
+    with suppress(*ENDED):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            writer.write(answer)
+            await writer.drain()
+            await writer.close()
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.to_thread(_fresh(call), *args, **kwargs)
+
+
+def _fresh(call: Callable[P, T]) -> Callable[P, T]:
+    def fresh(*args: P.args, **kwargs: P.kwargs) -> T:
+        close_old_connections()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return fresh

@@ -1,0 +1,144 @@
+"""What an action asks for besides the devices. Choices start from what the user manages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django import forms
+
+from devices.bulk_actions.eligibility import Params
+from devices.inventory.filters import PLAIN
+from devices.models import Action, DeviceModel
+from lib.fields import OneLineField
+from tenants.picker import GroupField
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenants.models import User
+
+
+class ParamsForm(forms.Form):
+    """Of actions that ask for nothing."""
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
+        super().__init__(data, auto_id="set-%s", use_required_attribute=False)
+        self.user = user
+
+    def params(self) -> Params:
+        return Params()
+
+
+class MoveForm(ParamsForm):
+    group = GroupField(
+        label="Group",
+        empty_label="Choose a group",
+        error_messages={
+            "required": "Choose the group into which they go.",
+            "invalid_choice": "This group is gone, or can't take devices any more. Choose another.",
+        },
+    )
+    keep = forms.BooleanField(
+        label="Keep names, descriptions and tags",
+        required=False,
+        help_text="For moves between two groups of one customer. Otherwise what a tenant wrote stays behind.",
+    )
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
+        super().__init__(data, user=user)
+        group = self.fields["group"]
+        assert isinstance(group, GroupField)
+        group.offer(self.user, "put")
+
+    def params(self) -> Params:
+        return Params(group=self.cleaned_data["group"].pk, keep=self.cleaned_data["keep"])
+
+
+class UntagForm(ParamsForm):
+    tag = forms.RegexField(
+        PLAIN.pattern + r"\Z",
+        label="Tag",
+        max_length=60,
+        error_messages={
+            "required": "Name the tag.",
+            "invalid": "A tag's name begins with a letter; letters, digits, spaces, dots and dashes follow.",
+        },
+    )
+
+    def params(self) -> Params:
+        return Params(tag=self.cleaned_data["tag"])
+
+
+class TagForm(UntagForm):
+    value = OneLineField(label="Value", max_length=120, error_messages={"required": "Give the tag a value."})
+
+    def params(self) -> Params:
+        return Params(tag=self.cleaned_data["tag"], value=self.cleaned_data["value"])
+
+
+class ModelForm(ParamsForm):
+    model = forms.ModelChoiceField(
+        DeviceModel.objects.none(),
+        label="Model",
+        empty_label="Choose a model",
+        error_messages={"required": "Choose a model.", "invalid_choice": "This model is gone. Choose another."},
+    )
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
+        super().__init__(data, user=user)
+        offered = DeviceModel.objects.visible_to(self.user).filter(retired_at=None)
+        self.fields["model"].queryset = offered  # type: ignore[attr-defined]
+
+    def params(self) -> Params:
+        return Params(model=self.cleaned_data["model"].pk)
+
+
+class ReissueForm(ParamsForm):
+    END: ClassVar[list[tuple[str, str]]] = [
+        ("use", "When a device uses its new credential for the first time"),
+        ("now", "At once: the devices are cut off until they have the new ones"),
+    ]
+    old = forms.ChoiceField(
+        choices=END,
+        label="The old credentials end",
+        initial="use",
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say when the old credentials end."},
+    )
+
+    def params(self) -> Params:
+        return Params(at_once=self.cleaned_data["old"] == "now")
+
+
+FORMS: dict[str, type[ParamsForm]] = {
+    Action.Kind.MOVE: MoveForm,
+    Action.Kind.TAG: TagForm,
+    Action.Kind.UNTAG: UntagForm,
+    Action.Kind.MODEL: ModelForm,
+    Action.Kind.REISSUE: ReissueForm,
+}
+
+
+def params_form(kind: str, data: Mapping[str, str] | None = None, *, user: User) -> ParamsForm:
+    return FORMS.get(kind, ParamsForm)(data, user=user)
+
+
+class ConfirmForm(forms.Form):
+    """`digest` is the preview's; `typed` the number of devices, where a slip would hurt."""
+
+    digest = forms.CharField(max_length=32, widget=forms.HiddenInput)
+    typed = forms.CharField(max_length=12, required=False)
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, number: int, dangerous: bool) -> None:
+        super().__init__(data, auto_id="confirm-%s", use_required_attribute=False)
+        self.number, self.dangerous = number, dangerous
+        self.fields["typed"].required = dangerous
+        self.fields["typed"].error_messages["required"] = f"Type the number of devices that change: {number}."
+        self.fields["typed"].label = f"Type {number} to confirm"
+        self.fields["typed"].widget.attrs |= {"inputmode": "numeric", "autocomplete": "off"}
+
+    def clean_typed(self) -> str:
+        typed: str = self.cleaned_data["typed"]
+        if self.dangerous and typed.replace(",", "").strip() != str(self.number):
+            raise forms.ValidationError(f"Type the number of devices that change: {self.number}.")
+        return typed

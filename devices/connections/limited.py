@@ -1,0 +1,37 @@
+"""Devices that sent more than they may, and are shut out for a time: what their page shows, and brokers are told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from devices.connections import presence
+from devices.models import Connection, Device, Event
+from lib import live
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def note(limited: Mapping[str, tuple[float | None, int]]) -> None:
+    """Take device IDs, each with the seconds of a ban that began (None: it goes on) and the messages dropped since."""
+    devices = Device.objects.filter(device_id__in=limited).order_by("pk")
+    with transaction.atomic():  # told again, it is told in whole
+        for device in devices:
+            seconds, dropped = limited[device.device_id]
+            if seconds is not None:
+                _begin(device, seconds)
+            Connection.objects.filter(device=device).update(dropped=F("dropped") + dropped)
+    live.announce(presence.topics(devices))
+
+
+def _begin(device: Device, seconds: float) -> None:
+    until = Now() + timedelta(seconds=seconds)
+    Connection.objects.get_or_create(device=device, defaults={"last_seen_at": Now()})
+    Connection.objects.filter(device=device).update(limited_until=until, dropped=0)
+    where = {"organisation_id": device.organisation_id, "assignment_id": device.assignment_id}
+    Event.objects.create(device=device, kind=Event.Kind.LIMITED, data={"seconds": seconds}, **where)

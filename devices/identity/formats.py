@@ -1,0 +1,334 @@
+"""What an organisation's or a recipe's serials look like: which texts fit, why others don't, and new ones.
+
+A format judges a text as it is given: prefix, casing and separators count. The registry keeps the canonical form
+(devices.identity.serials: upper case, without spaces and dashes; a colon stays) and compares look-alikes as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import transaction
+from django.db.models import TextChoices
+
+from devices.identity import serials
+from tenants.audit import log as changes
+from tenants.models import Organisation
+
+if TYPE_CHECKING:
+    from devices.models import RecipeVersion
+    from tenants.models import User
+
+MAX_PREFIX = 32
+MAX_GIVEN = 200  # characters of a text that is looked at all
+DIGITS, HEX = "0123456789", "0123456789ABCDEF"
+ROOMY = 12  # characters of an example of a format without a length
+LEAST = 4  # so many characters, and one or two of them can be spared for a check
+
+_PREFIX = re.compile(r"[0-9A-Za-z._:\-]*\Z")
+_SCHEME = {"uuid4": (8, 4, 4, 4, 12), "mac48": (2,) * 6, "eui64": (2,) * 8}
+
+
+class Kind(TextChoices):
+    OWN = "own", "Handover's own: 12 characters that can't be mistyped"
+    OPAQUE = "opaque", "Any letters and digits"
+    BASE10 = "base10", "Digits"
+    BASE16 = "base16", "Hexadecimal digits"
+    UUID4 = "uuid4", "UUID, version 4"
+    MAC48 = "mac48", "MAC-48 address"
+    EUI64 = "eui64", "EUI-64 address"
+
+
+class Casing(TextChoices):
+    ANY = "any", "Upper or lower case"
+    UPPER = "upper", "Upper case"
+    LOWER = "lower", "Lower case"
+
+
+class Separator(TextChoices):
+    COLON = ":", "Colons"
+    DASH = "-", "Dashes"
+    NONE = "", "None"
+
+
+SIZED = {Kind.OPAQUE, Kind.BASE10, Kind.BASE16}  # have a length of one's own
+CASED = {Kind.BASE16, Kind.MAC48, Kind.EUI64}
+SEPARATED = {Kind.MAC48, Kind.EUI64}
+
+
+@dataclass(frozen=True)
+class Format:
+    """Raises ValueError, in words for people, if no serial of it could be registered.
+
+    `length` is that of what follows the prefix, None for any; what the kind has no use for is left at its default.
+    """
+
+    kind: str = Kind.OWN
+    prefix: str = ""
+    length: int | None = None
+    casing: str = Casing.ANY
+    separator: str = Separator.COLON
+
+    def __post_init__(self) -> None:
+        if self.kind not in Kind.values or self.casing not in Casing.values or self.separator not in Separator.values:
+            raise ValueError("This kind of serial is not known.")
+        if len(self.prefix) > MAX_PREFIX or not _PREFIX.match(self.prefix):
+            raise ValueError(f"A prefix has at most {MAX_PREFIX} characters: letters, digits, and . _ : -")
+        for name, kinds in (("length", SIZED), ("casing", CASED), ("separator", SEPARATED)):
+            if self.kind not in kinds:
+                object.__setattr__(self, name, Format.__dataclass_fields__[name].default)
+        if self.length is not None and not 1 <= self.length <= self._room:
+            raise ValueError(f"After this prefix a serial has between 1 and {self._room} characters.")
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """As stored; nothing stored is Handover's own. Raises ValueError."""
+        if not isinstance(data, dict) or not data.keys() <= cls.__dataclass_fields__.keys():
+            raise ValueError("This is no format of serials.")
+        length = data.get("length")
+        texts = [value for name, value in data.items() if name != "length"]
+        if not all(isinstance(text, str) for text in texts) or not (length is None or type(length) is int):
+            raise ValueError("This is no format of serials.")
+        return cls(**data)
+
+    def as_json(self) -> dict[str, Any]:
+        default = Format(self.kind)
+        given = {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
+        return {"kind": str(self.kind)} | given
+
+    def problem(self, text: str) -> str | None:
+        """None if the text, as given, fits; else why not, and what would."""
+        if serials.fold(text) in serials.RESERVED:
+            return serials.RESERVED_CAUSE
+        if self._pattern.match(text) and (self.kind != Kind.OWN or serials.is_valid(text[len(self.prefix) :])):
+            return None
+        return self._cause(text)
+
+    def generate(self, entropy: bytes) -> str:
+        """The serial that these (at least 32) random bytes stand for, as the format writes it."""
+        if not self.can_generate:
+            raise ValueError("Serials without a length can't be made.")
+        if len(entropy) < 32:
+            raise ValueError("Too little entropy.")
+        return self.prefix + self._cased(self._made(int.from_bytes(hashlib.shake_256(entropy).digest(72))))
+
+    @property
+    def can_generate(self) -> bool:
+        return self.kind not in SIZED or self.length is not None
+
+    @property
+    def capacity(self) -> int:
+        """How many different serials can be made; near its root, chance makes the first one twice."""
+        fixed = {Kind.OWN: 2**50, Kind.UUID4: 2**122, Kind.MAC48: 2**46, Kind.EUI64: 2**62}
+        if self.kind in fixed:
+            return fixed[Kind(self.kind)]
+        base = {Kind.OPAQUE: 32, Kind.BASE10: 10, Kind.BASE16: 16}[Kind(self.kind)]
+        return int(base ** (self.length - self._checks)) if self.length else 0
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a large batch could not be made."""
+        return self.can_generate and self.capacity < 1_000_000
+
+    def examples(self, n: int = 3) -> list[str]:
+        """Serials that fit; the same ones each time."""
+        sized = self if self.can_generate else replace(self, length=min(ROOMY, self._room))
+        return [sized.generate(hashlib.sha256(b"example %d" % number).digest()) for number in range(n)]
+
+    def words(self) -> str:
+        """What fits, in one line."""
+        following = f"“{self.prefix}”, then " if self.prefix else ""
+        return following + self._body_words
+
+    @property
+    def made(self) -> str:
+        """What guards the serials that Handover makes in this format, in one line."""
+        if not self.can_generate:
+            return "Without a length Handover can't make serials of this format: it takes them from a file."
+        if self.kind in SEPARATED:
+            return (
+                "Those that Handover makes are locally administered, and carry no check: nothing tells a mistyped one."
+            )
+        if self.kind == Kind.UUID4:
+            return "Those that Handover makes are random, and carry no check: nothing tells a mistyped one."
+        guard = {2: "two check characters", 1: "a check digit (ISO 7064)", 0: "no check: they are too short for one"}
+        return f"Those that Handover makes end in {guard[self._checks]}." if self._checks else f"They carry {guard[0]}."
+
+    @property
+    def _room(self) -> int:
+        return serials.MAX_LENGTH - len(serials.canonical(self.prefix))
+
+    @property
+    def _checks(self) -> int:
+        """Characters of a made serial that check the others."""
+        if self.kind == Kind.OWN:
+            return 2
+        if not self.length or self.length < LEAST:
+            return 0
+        return 2 if self.kind == Kind.OPAQUE else 1
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"{re.escape(self.prefix)}{self._body}\Z")
+
+    @property
+    def _body(self) -> str:
+        if self.kind == Kind.OWN:
+            return rf".{{1,{MAX_GIVEN}}}"
+        if self.kind == Kind.OPAQUE:
+            count = self.length or f"1,{MAX_GIVEN}"
+            kept = rf"(?=(?:[ \-]*[0-9A-Za-z._:]){{1,{self._room}}}[ \-]*\Z)"  # by the registry
+            return rf"(?! ){kept}[0-9A-Za-z._: \-]{{{count}}}(?<! )"
+        if self.kind == Kind.UUID4:
+            return r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?4[0-9A-Fa-f]{3}-?[89ABab][0-9A-Fa-f]{3}-?[0-9A-Fa-f]{12}"
+        if self.kind in SEPARATED:
+            pairs = len(_SCHEME[self.kind])
+            return rf"{self._class}{{2}}(?:{self.separator}{self._class}{{2}}){{{pairs - 1}}}"
+        return rf"{self._class}{{{self.length or f'1,{self._room}'}}}"
+
+    @property
+    def _class(self) -> str:
+        """The characters that may stand in it."""
+        if self.kind == Kind.BASE10:
+            return "[0-9]"
+        if self.kind in CASED:
+            return {Casing.ANY: "[0-9A-Fa-f]", Casing.UPPER: "[0-9A-F]", Casing.LOWER: "[0-9a-f]"}[Casing(self.casing)]
+        return r"[0-9A-Za-z._: \-]" if self.kind == Kind.OPAQUE else r"[0-9A-Fa-f\-]"
+
+    def _made(self, number: int) -> str:
+        if self.kind in _SCHEME:
+            return self._address(number)
+        alphabet = {Kind.BASE10: DIGITS, Kind.BASE16: HEX}.get(Kind(self.kind), serials.ALPHABET)
+        payload = _digits(number, alphabet, (self.length or serials.LENGTH) - self._checks)
+        if self._checks == 2:
+            return payload + serials.check_characters(payload)
+        return payload + check_digit(payload, alphabet) if self._checks else payload
+
+    def _address(self, number: int) -> str:
+        """With the bits that say of what kind it is: a UUID's version and variant, an address's local one."""
+        parts = _SCHEME[self.kind]
+        text = _digits(number, HEX, sum(parts))
+        if self.kind == Kind.UUID4:
+            text = text[:12] + "4" + text[13:16] + HEX[8 | HEX.index(text[16]) & 3] + text[17:]
+            return "-".join(_split(text.lower(), parts))
+        text = text[0] + HEX[HEX.index(text[1]) & 12 | 2] + text[2:]
+        return self.separator.join(_split(text, parts))
+
+    def _cased(self, text: str) -> str:
+        return text.lower() if self.casing == Casing.LOWER else text
+
+    @property
+    def _after(self) -> str:
+        return f" after “{self.prefix}”" if self.prefix else ""
+
+    @property
+    def _body_words(self) -> str:
+        count = f"{self.length} " if self.length else ""
+        case = "" if self.casing == Casing.ANY else f" in {self.casing} case"
+        return {
+            Kind.OWN: "12 characters of Handover's own, the last two of which check the others",
+            Kind.OPAQUE: f"{count}letters or digits (and . _ : -)",
+            Kind.BASE10: f"{count}digits",
+            Kind.BASE16: f"{count}hexadecimal digits{case}",
+            Kind.UUID4: "a UUID of version 4",
+            Kind.MAC48: f"a MAC-48 address{case}",
+            Kind.EUI64: f"an EUI-64 address{case}",
+        }[Kind(self.kind)]
+
+    def _cause(self, text: str) -> str:
+        if not text.strip():
+            return f"The serial is missing. Expected: {self.words()}."
+        if len(text) > MAX_GIVEN:
+            return f"{len(text):,} characters are too many: a serial has at most {serials.MAX_LENGTH}."
+        if text != text.strip():
+            return "There is a space before or after the serial: remove it."
+        if not text.startswith(self.prefix):
+            return f"It doesn't begin with “{self.prefix}”{self._case_of(text)}. Expected: {self.words()}."
+        body = text[len(self.prefix) :]
+        return self._own_cause(body) if self.kind == Kind.OWN else self._body_cause(body)
+
+    def _case_of(self, text: str) -> str:
+        return ", but with another casing of it" if text.upper().startswith(self.prefix.upper()) else ""
+
+    def _own_cause(self, body: str) -> str:
+        key = serials.fold(body)
+        if strange := next((each for each in key if each not in serials.ALPHABET), None):
+            return f"{_named(strange)} never stands in a serial of this kind{self._after}. Compare it with the label."
+        if len(key) != serials.LENGTH:
+            return f"{serials.LENGTH} characters expected{self._after}, found {len(key)}."
+        return "The check characters do not fit: a character is mistyped. Compare it with the label."
+
+    def _body_cause(self, body: str) -> str:
+        allowed = re.compile(self._class + (f"|{self.separator}" if self.kind in SEPARATED and self.separator else ""))
+        if strange := next((each for each in body if not allowed.match(each)), None):
+            return f"{_named(strange)} can't stand{self._after}: {self._body_words} expected."
+        if body.startswith(" "):
+            return f"There is a space{self._after}: remove it."
+        if self.length and len(body) != self.length:
+            return f"{self.length} characters expected{self._after}, found {len(body)}."
+        if self.kind in _SCHEME:
+            example = self.examples(1)[0]
+            return f"This is not {self._body_words}{self._after}. One looks like {example}."
+        if not serials.canonical(body):
+            return f"There is no serial{self._after}: {self._body_words} expected."
+        return f"{len(serials.canonical(body))} characters{self._after} are too many: at most {self._room} can be kept."
+
+
+OWN = Format()
+
+
+def of(version: RecipeVersion) -> Format:
+    """The format of the recipe, else of its organisation, else Handover's own."""
+    for stored in (version.identity, version.recipe.organisation.identity):
+        if stored:
+            try:
+                return Format.from_json(stored)
+            except ValueError:
+                continue
+    return OWN
+
+
+def choose(*, organisation: Organisation, identity: dict[str, Any], by: User) -> bool:
+    """Make it the format of the organisation's serials made and imported from now on. Whether this call changed it."""
+    words = Format.from_json(identity).words()
+    with transaction.atomic():
+        rows = Organisation.objects.filter(pk=organisation.pk).exclude(identity=identity)
+        if rows.update(identity=identity) != 1:
+            return False
+        changes.record(group=organisation.root, by=by, what=f"Format of serials set: {words}")
+    return True
+
+
+def check_digit(payload: str, alphabet: str) -> str:
+    """ISO 7064's hybrid system, MOD M+1,M: 11,10 as in the standard for digits, 17,16 by the same rule.
+
+    Every single wrong character changes it, and nearly every swap of two neighbours.
+    """
+    size = len(alphabet)
+    carry = size
+    for character in payload:
+        carry = ((carry + alphabet.index(character)) % size or size) * 2 % (size + 1)
+    return alphabet[(1 - carry) % size]
+
+
+def _digits(number: int, alphabet: str, count: int) -> str:
+    digits = []
+    for _ in range(count):
+        number, digit = divmod(number, len(alphabet))
+        digits.append(alphabet[digit])
+    return "".join(digits)
+
+
+def _split(text: str, sizes: tuple[int, ...]) -> list[str]:
+    ends = [sum(sizes[: n + 1]) for n in range(len(sizes))]
+    return [text[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+
+
+def _named(character: str) -> str:
+    if character == " ":
+        return "A space"
+    return f"“{character}”" if character.isprintable() else f"An unseen character (U+{ord(character):04X})"

@@ -1,0 +1,191 @@
+"""Adding devices: what an admin says about one, a number of them, or a file of them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.template.defaultfilters import filesizeformat
+
+from devices.identity import formats, serials
+from devices.imports import row_parser
+from devices.lifecycle.placement_form import PlacingForm
+from devices.models import DeviceModel, Recipe, RecipeVersion
+from lib.fields import OneLineField
+
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+
+    from tenants.models import User
+
+PATTERN_HELP = "{serial} stands for the serial and {n} for the number of the row."
+
+
+class _Adding(forms.Form):
+    """What every way of adding devices asks for: the recipe."""
+
+    use_required_attribute = False
+
+    recipe = forms.ModelChoiceField(
+        Recipe.objects.none(),
+        empty_label="Choose a recipe…",
+        error_messages={
+            "required": "Choose what kind of device it is.",
+            "invalid_choice": "This recipe is not offered (any more). Choose another one.",
+        },
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered: Any = self.fields["recipe"]
+        offered.queryset = Recipe.objects.manageable_by(user).filter(retired_at=None)
+        only = list(offered.queryset.values_list("pk", flat=True)[:2])
+        self.initial.setdefault("recipe", only[0] if len(only) == 1 else None)
+
+    @property
+    def version(self) -> RecipeVersion:
+        recipe: Recipe = self.cleaned_data["recipe"]
+        return recipe.current
+
+
+class PatternField(OneLineField):
+    """Names of devices that have none: words with {serial} and {n}."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=120, required=False, label="Name pattern", help_text=PATTERN_HELP, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        pattern: str = super().clean(value)
+        rest = pattern.replace("{serial}", "").replace("{n}", "")
+        if "{" in rest or "}" in rest:
+            raise forms.ValidationError("Only {serial} and {n} can stand in braces.")
+        return pattern
+
+
+class OneForm(PlacingForm, _Adding):
+    serial = forms.CharField(max_length=formats.MAX_GIVEN, required=False, strip=False)
+    # What a blank serial is made from, so that sending the form twice makes one device.
+    spare = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    name = OneLineField(max_length=120, required=False, help_text="Blank: the serial.")
+    model = forms.ModelChoiceField(
+        DeviceModel.objects.none(),
+        required=False,
+        empty_label="The recipe's",
+        error_messages={"invalid_choice": "This model is not supported (any more). Choose another one."},
+    )
+    tags = forms.CharField(
+        max_length=2000, required=False, help_text="As in a file: key=value, and semicolons between several."
+    )
+    field_order = ("recipe", "serial", "name", "group", "model", "tags")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        self.offer_groups(user)
+        models: Any = self.fields["model"]
+        models.queryset = DeviceModel.objects.manageable_by(user).filter(retired_at=None)
+        self.initial.setdefault("spare", secrets.token_hex(32))
+        self.fields["serial"].help_text = self._serial_help()
+
+    def clean_spare(self) -> bytes:
+        try:
+            spare = bytes.fromhex(self.cleaned_data["spare"])
+        except ValueError:
+            spare = b""
+        return spare if len(spare) == 32 else secrets.token_bytes(32)
+
+    def clean_tags(self) -> dict[str, str]:
+        text = self.cleaned_data["tags"]
+        try:
+            return row_parser.tags_of(text) if text else {}
+        except row_parser.Cause as cause:
+            raise forms.ValidationError(str(cause)) from None
+
+    def clean(self) -> None:
+        if "recipe" in self.cleaned_data and "serial" in self.cleaned_data:
+            self.cleaned_data["serial"] = self._serial(self.cleaned_data["serial"].strip())
+
+    def _serial(self, text: str) -> str:
+        """As typed, if it fits the recipe's format; of a blank one, what the format makes."""
+        fitting = formats.of(self.version)
+        if not text and fitting.can_generate:
+            return fitting.generate(self.cleaned_data["spare"])
+        if problem := fitting.problem(text):
+            self.add_error("serial", problem)
+        return text
+
+    def _serial_help(self) -> str:
+        only = self.initial["recipe"]
+        words = formats.of(self.fields["recipe"].queryset.get(pk=only).current).words() if only else ""  # type: ignore[attr-defined]
+        return f"Blank: Handover makes one. Fitting: {words}." if words else "Blank: Handover makes one."
+
+    def refuse_taken(self) -> None:
+        serial = serials.grouped(serials.canonical(self.cleaned_data["serial"]))
+        self.add_error(
+            "serial",
+            f"There is a device with the serial {serial} already. Nothing was changed. "
+            "If you have just made it and lost its secret, issue a new one on the device's page.",
+        )
+
+    @property
+    def device(self) -> dict[str, Any]:
+        """What devices.lifecycle.register_with_credential.add asks for."""
+        fields = {name: self.cleaned_data[name] for name in ("serial", "name", "group", "model", "tags")}
+        return fields | {"version": self.version}
+
+
+class ManyForm(PlacingForm, _Adding):
+    total = forms.IntegerField(
+        label="How many",
+        min_value=1,
+        error_messages={
+            "required": "Say how many devices.",
+            "invalid": "Give a whole number.",
+            "min_value": "At least one.",
+        },
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+    name_pattern = PatternField()
+    field_order = ("recipe", "total", "name_pattern", "group")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        self.offer_groups(user)
+        most = f"At most {settings.IMPORT_MAX_ROWS:,} at a time."
+        self.fields["total"].help_text = f"{most} Each gets a serial, an access key and a secret."
+        self.fields["total"].validators.append(MaxValueValidator(settings.IMPORT_MAX_ROWS, most))
+
+    def clean_recipe(self) -> Recipe:
+        recipe: Recipe = self.cleaned_data["recipe"]
+        fitting = formats.of(recipe.current)
+        if not fitting.can_generate:
+            raise forms.ValidationError(fitting.made)
+        return recipe
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What devices.imports.count asks for."""
+        fields = {name: self.cleaned_data[name] for name in ("total", "group", "name_pattern")}
+        return fields | {"version": self.version}
+
+
+class FileForm(_Adding):
+    file = forms.FileField(
+        label="CSV file",
+        error_messages={
+            "required": "Choose the file with the devices.",
+            "missing": "The file did not arrive. Choose it again.",
+            "empty": "This file is empty. Choose the one with the devices.",
+        },
+    )
+
+    def clean_file(self) -> UploadedFile[Any]:
+        file: UploadedFile[Any] = self.cleaned_data["file"]
+        most = settings.IMPORT_MAX_BYTES
+        if (size := file.size or 0) > most:
+            raise forms.ValidationError(
+                f"This file has {filesizeformat(size)}; {filesizeformat(most)} is the most. Split it into parts."
+            )
+        return file

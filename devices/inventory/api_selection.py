@@ -1,0 +1,86 @@
+"""Which devices a request means: by serial, or all that the filters of the device list find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from devices.inventory.filters import DeviceFilter
+from devices.inventory.selection import MOST, Selection
+from devices.models import Device
+from tenants.api.base import Serializer
+from tenants.api.problems import refused
+from tenants.api.scoped import Choice
+from tenants.models import ApiToken, Group
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from tenants.models import User
+
+LARGEST = 2**63 - 1
+PLACES = {"chosen": "serials", "left_out": "except", "query": "filter"}
+
+
+class Filter(Serializer):
+    q = serializers.CharField(required=False, max_length=120, help_text="Part of the name or the serial.")
+    status = serializers.ChoiceField(Device.Status.choices, required=False)
+    model = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="A model's id.")
+    tag = serializers.CharField(required=False, max_length=120, help_text="`name`, or `name:value`.")
+    recipe = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="A recipe's id.")
+    since = serializers.DateField(required=False, help_text="Registered on this day (UTC) or later.")
+    until = serializers.DateField(required=False, help_text="Registered on this day (UTC) or before.")
+    waiting = serializers.BooleanField(required=False, help_text="Only devices in no group.")
+    group = Choice(lambda user: Group.objects.visible_to(user), required=False, help_text="In it, or below it.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        made = serializers.UUIDField(required=False, help_text="An import's key: devices that it made.")
+        return super().get_fields() | {"import": made}
+
+
+class Chosen(Serializer):
+    serials = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=MOST, help_text="These devices."
+    )
+    filter = Filter(required=False, help_text="Instead of `serials`: all that it finds; `{}` is every device.")
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if ("serials" in given) == ("filter" in given):
+            raise serializers.ValidationError("Say which devices: send either `serials` or `filter`.")
+        return given
+
+
+def words(narrowing: dict[str, Any]) -> dict[str, str]:
+    """A filter as the list's address has it."""
+    plain = {name: value.pk if isinstance(value, Group) else value for name, value in narrowing.items()}
+    return {name: str(value) for name, value in plain.items() if value is not False}
+
+
+def selection(given: dict[str, Any], user: User) -> Selection:
+    """Of what `Chosen` read. Raises 400 with the places."""
+    data = QueryDict(mutable=True)
+    data["left_out"] = " ".join(given.get("except", ()))
+    if "filter" in given:
+        narrowing = DeviceFilter(words(given["filter"]), user=user)
+        if not narrowing.is_valid():
+            raise serializers.ValidationError({"filter": refused(narrowing).detail})
+        data["scope"], data["query"] = "all", urlencode(words(given["filter"]))
+    else:
+        data["chosen"] = " ".join(given["serials"])
+    form = Selection(data, user=user)
+    if not form.is_valid():
+        said: Any = refused(form).detail
+        raise serializers.ValidationError({PLACES.get(name, name): texts for name, texts in said.items()})
+    return form
+
+
+def narrow(request: Request, user: User) -> ApiToken | None:
+    """The token, if it may do less than the whole organisation: it meets only what was begun with it.
+
+    What somebody began goes by the person, who may do more than this token.
+    """
+    token = request.auth
+    return token if isinstance(token, ApiToken) and not user.owns_organisation else None

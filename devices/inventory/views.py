@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from devices.access import manages
+from devices.inventory import group_tree
+from devices.inventory import listing as pages
+from devices.inventory.filters import DeviceFilter
+from tenants.access import get_group
+from tenants.models import Role
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from tenants.access import SignedIn
+
+
+@require_safe
+@login_required
+@vary_on_headers("HX-Request", "HX-Target")
+def device_list(request: SignedIn) -> HttpResponse:
+    """Home: the group tree beside the devices; for htmx the devices alone."""
+    user, given, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
+    group = get_group(user, given["group"]) if given.get("group") else None
+    count, found = pages.found(form, user, group)
+    page = pages.page(found, given)
+    groups = [device.group for device in page.devices if device.group]
+    context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
+    context |= {"trails": group_tree.trails(user, groups), "owner": user.owns_organisation}
+    context |= _selecting(request, page)
+    if request.htmx.target == "devices":
+        return render(request, "devices/inventory/_list.html", context)
+    return render(
+        request, "devices/inventory/list.html", context | {"steps": group_tree.steps(group_tree.outline(user, group))}
+    )
+
+
+def _selecting(request: SignedIn, page: pages.Page) -> dict[str, object]:
+    """What admins may tick on this page, and the query by which they mean all that match."""
+    user = request.user
+    if not user.reach(Role.ADMIN):
+        return {}
+    query = request.GET.copy()
+    for name in ("after", "before", "select"):
+        query.pop(name, None)
+    selecting = request.GET.get("select") == "1"
+    return {
+        "pickable": {device.pk for device in page.devices if manages(user, device)},
+        "selecting": selecting,
+        "query": query.urlencode(),
+    }
+
+
+@require_safe
+@login_required
+def group_children(request: SignedIn, pk: int) -> HttpResponse:
+    """What the tree shows below one group, fetched when it is opened."""
+    skip = request.GET.get("skip", "")
+    start = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
+    parent = group_tree.children(request.user, get_group(request.user, pk), skip=start)
+    return render(request, "tenants/groups/_tree.html", {"steps": group_tree.steps(parent.children, parent)})

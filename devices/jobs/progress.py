@@ -1,0 +1,71 @@
+"""What the pages of jobs share: how far one is, and the stream that says that it got further."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING
+
+from django.http import Http404
+from django.utils import timezone
+
+from devices import streams
+from devices.jobs import leases
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from devices.models.job import Job
+
+    Gate = Callable[[User, UUID], Job]
+
+SPACING = 0.5  # seconds between two looks at a job that never rests
+
+
+def shown(job: Job) -> dict[str, object]:
+    """What templates/devices/jobs/job.html wants to know."""
+    context: dict[str, object] = {"job": job, "version": version(job), "moving": job.is_working}
+    if job.is_working:
+        progress = leases.progress(job)
+        context |= {"progress": progress, "left": span(progress), "late": leases.is_late(job, timezone.now())}
+    return context
+
+
+def version(job: Job) -> str:
+    """Changes whenever the page would."""
+    if not job.is_working:
+        return job.state
+    stopping = "stopping" if job.cancel_asked_at else ""
+    return f"{job.state}-{leases.progress(job).rows}-{leases.is_late(job, timezone.now())}-{stopping}"
+
+
+def span(progress: leases.Progress) -> str:
+    """The time left, as roughly as it is known."""
+    if progress.seconds_left is None:
+        return "–"
+    seconds = ceil(progress.seconds_left)
+    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+async def stream(request: HttpRequest, gate: Gate, key: UUID) -> HttpResponseBase:
+    """That the job has got further, and nothing of what is in it."""
+
+    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
+        return streams.Topic(leases.topic(gate(user, key)), partial(seen, standing, gate, key))
+
+    return await streams.serve(request, look, spacing=SPACING)
+
+
+def seen(users: QuerySet[User], gate: Gate, key: UUID) -> streams.Seen | None:
+    """Gates anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
+    try:
+        job = gate(users.get(), key)
+    except (User.DoesNotExist, Http404):
+        return None
+    return streams.Seen(version(job), final=not job.is_working)

@@ -1,0 +1,45 @@
+"""What a device is called, and what is written about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from devices.lifecycle.assignments import Moved
+from devices.models import Device, Event
+from lib import live, names
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+EDITABLE = ("name", "description", "tags", "model")
+
+
+def change(*, device: Device, by: User, **to: object) -> bool:
+    """Set any of `EDITABLE`; whether that changed anything. Raises `Moved` if one of them, or whose the device is,
+    changed since `device` was read."""
+    if isinstance(to.get("name"), str):
+        to["name"] = names.one_line(str(to["name"]), "name")
+    if isinstance(tags := to.get("tags"), dict):
+        to["tags"] = names.one_line_each(tags)
+    differing = {name: value for name, value in to.items() if getattr(device, name) != value}
+    if not differing:
+        return False
+    read = {name: getattr(device, name) for name in EDITABLE if name != "tags"}
+    with transaction.atomic():
+        as_read = Device.objects.filter(pk=device.pk, assignment=device.assignment_id, **read)
+        # SQLite compares JSON as text, and spells it in more than one way: the tags are compared here, under a lock.
+        tags = as_read.select_for_update(no_key=True).values_list("tags", flat=True).first()
+        if tags != device.tags or as_read.update(**differing) != 1:
+            raise Moved
+        Event.objects.create(
+            organisation_id=device.organisation_id,
+            device=device,
+            assignment_id=device.assignment_id,
+            by=by,
+            kind=Event.Kind.CHANGED,
+            data={"fields": sorted(differing)},
+        )
+        transaction.on_commit(lambda: live.announce([f"device:{device.device_id}"]))
+    return True

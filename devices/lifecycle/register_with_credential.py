@@ -1,0 +1,60 @@
+"""One device added by hand: registered, with a credential, and in a group if one is named. All of it or nothing."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from devices.credentials import operations as credentials
+from devices.identity import formats
+from devices.lifecycle import assignments, registration
+from devices.models import RecipeVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devices.credentials.operations import Issued
+    from devices.models import Device, DeviceModel
+    from tenants.models import Group, User
+
+
+class Added(NamedTuple):
+    """`issued` is what only this answer can tell; None where the recipe makes no access key."""
+
+    device: Device
+    issued: Issued | None
+
+
+def add(
+    *,
+    by: User,
+    version: RecipeVersion,
+    serial: str,
+    name: str = "",
+    group: Group | None = None,
+    model: DeviceModel | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Added:
+    """Raises registry.Taken, ValidationError, and assignments.Moved where the group is no longer a leaf.
+
+    Without a serial the device gets one of the recipe's format, which others have to fit."""
+    serial = _fitting(version, serial)
+    with transaction.atomic():
+        device = registration.register(version=version, by=by, serial=serial, name=name, model=model, tags=tags)
+        keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
+        issued = credentials.issue(device=device, by=by) if keyed else None  # the factory's: before it is in a group
+        if group:
+            assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
+        return Added(device, issued)
+
+
+def _fitting(version: RecipeVersion, serial: str) -> str:
+    format_ = formats.of(version)
+    if not serial.strip() and format_.can_generate:
+        return format_.generate(secrets.token_bytes(32))
+    if problem := format_.problem(serial):
+        raise ValidationError({"serial": problem})
+    return serial

@@ -1,0 +1,182 @@
+"""Recipes: what new devices are made from. A change makes a new version; devices already made keep theirs."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce, Now
+
+from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
+from lib import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from devices.models import RecipeQuerySet
+    from tenants.models import Organisation, User
+
+MAX_ATTRIBUTES = 200
+MAX_TAGS = 50
+
+
+class Stale(Exception):
+    """Somebody else saved the recipe since this change was begun."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """An attribute of a recipe; its place is that in the list."""
+
+    name: str
+    label: str
+    type: str = Attribute.Type.NUMBER
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a version of a recipe says. `identity` is a format's JSON (devices.identity.formats), or empty."""
+
+    model: DeviceModel | None = None
+    credential_kind: str = RecipeVersion.CredentialKind.ACCESS_KEY
+    expires: bool = False
+    default_tags: dict[str, str] = field(default_factory=dict)
+    identity: dict[str, Any] = field(default_factory=dict)
+    attributes: tuple[Line, ...] = ()
+
+    @classmethod
+    def of(cls, version: RecipeVersion) -> Contents:
+        kept = {each.name: getattr(version, each.name) for each in fields(cls) if each.name != "attributes"}
+        names = [each.name for each in fields(Line)]
+        lines = version.attributes.order_by("position", "name").values_list(*names)
+        return cls(**kept, attributes=tuple(Line(*line) for line in lines))
+
+    def differs_in(self, other: Contents) -> list[str]:
+        """Names of the parts that are not the same."""
+        return [each.name for each in fields(self) if getattr(self, each.name) != getattr(other, each.name)]
+
+
+def create(*, organisation: Organisation, name: str, contents: Contents, by: User | None) -> Recipe:
+    """Raises ValidationError if the name is taken, or what it says does not go together."""
+    _check(organisation, contents)
+    with transaction.atomic():
+        recipe = _named(Recipe(organisation=organisation), name)
+        _write(recipe, 1, contents, by)
+        _record(recipe, by, version=1)
+    return recipe
+
+
+def change(*, recipe: Recipe, name: str, contents: Contents, based_on: int, by: User | None) -> RecipeVersion | None:
+    """The new version, from which devices are made from now on; none if it would say what the last one says.
+
+    `based_on` is the number of the version that the change started from. Raises Stale if it is no longer the last
+    one, ValidationError like `create`.
+    """
+    _check(recipe.organisation, contents)
+    with transaction.atomic():
+        recipe = (
+            Recipe.objects.select_for_update(no_key=True, of=("self",)).select_related("organisation").get(pk=recipe.pk)
+        )
+        last = recipe.current
+        if last.number != based_on:
+            raise Stale
+        before = recipe.name
+        if before != name:
+            _named(recipe, name)
+        changed = contents.differs_in(Contents.of(last))
+        version = _write(recipe, last.number + 1, contents, by) if changed else None
+        renamed = {"from": before} if before != name else {}
+        if changed or renamed:
+            _record(recipe, by, version=last.number + bool(changed), changed=changed, **renamed)
+    return version
+
+
+def retire(*, recipe: Recipe, by: User) -> bool:
+    """No longer offered for new devices. Whether this call did it."""
+    return _set_retired(recipe, by, retired=True)
+
+
+def restore(*, recipe: Recipe, by: User) -> bool:
+    return _set_retired(recipe, by, retired=False)
+
+
+def listed(scope: RecipeQuerySet) -> list[Recipe]:
+    """Annotates `device_count` and sets `last`, the last version, with its model and its `attribute_count`."""
+    devices = Device.objects.filter(version__recipe=OuterRef("pk")).order_by().values("version__recipe")
+    last = RecipeVersion.objects.filter(recipe=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    rows = scope.annotate(
+        device_count=Coalesce(Subquery(devices.annotate(count=Count("*")).values("count")), 0), last_pk=Subquery(last)
+    )
+    found: list[Any] = list(rows)
+    wanted = RecipeVersion.objects.filter(pk__in=[each.last_pk for each in found]).select_related("model")
+    known = wanted.annotate(attribute_count=Count("attributes")).in_bulk()
+    for recipe in found:
+        recipe.last = known[recipe.last_pk]
+    return found
+
+
+def versions(recipe: Recipe) -> list[RecipeVersion]:
+    """The newest first; annotates `device_count`, how many devices keep it."""
+    devices = Device.objects.filter(version=OuterRef("pk")).order_by().values("version")
+    count = Coalesce(Subquery(devices.annotate(count=Count("*")).values("count")), 0)  # by the index of versions alone
+    return list(recipe.versions.select_related("by").annotate(device_count=count).order_by("-number"))
+
+
+def _set_retired(recipe: Recipe, by: User, *, retired: bool) -> bool:
+    with transaction.atomic():
+        rows = Recipe.objects.filter(pk=recipe.pk, retired_at__isnull=retired)
+        if rows.update(retired_at=Now() if retired else None) != 1:
+            return False
+        _record(recipe, by, act="retired" if retired else "restored")
+    return True
+
+
+def _check(organisation: Organisation, contents: Contents) -> None:
+    if contents.model and contents.model.organisation_id != organisation.pk:
+        raise ValidationError({"model": "This model belongs to another organisation."})
+    texts = [*contents.default_tags, *contents.default_tags.values()]
+    texts += [text for line in contents.attributes for text in (line.label, line.unit)]
+    if any(names.one_line(text) != text for text in texts if isinstance(text, str)):
+        raise ValidationError("Tags, labels and units are on one line each, with single spaces.")
+    if len(contents.attributes) > MAX_ATTRIBUTES or len(contents.default_tags) > MAX_TAGS:
+        raise ValidationError(f"A recipe has at most {MAX_ATTRIBUTES} attributes and {MAX_TAGS} tags.")
+
+
+def _named(recipe: Recipe, name: str) -> Recipe:
+    recipe.name = names.one_line(name, "name")
+    try:
+        with transaction.atomic():
+            recipe.save(update_fields=None if recipe.pk is None else ["name"])
+    except IntegrityError:
+        raise ValidationError({"name": "There is a recipe with this name already. Choose another name."}) from None
+    return recipe
+
+
+def _write(recipe: Recipe, number: int, contents: Contents, by: User | None) -> RecipeVersion:
+    kept = {each.name: getattr(contents, each.name) for each in fields(contents) if each.name != "attributes"}
+    version = RecipeVersion.objects.create(recipe=recipe, number=number, by=by, **kept)
+    Attribute.objects.bulk_create(_attributes(version, contents.attributes))
+    return version
+
+
+def _attributes(version: RecipeVersion, lines: Iterable[Line]) -> list[Attribute]:
+    names = [each.name for each in fields(Line)]
+    return [
+        Attribute(version=version, position=place, **dict(zip(names, astuple(line), strict=True)))
+        for place, line in enumerate(lines)
+    ]
+
+
+def _record(recipe: Recipe, by: User | None, **data: object) -> None:
+    Event.objects.create(
+        organisation_id=recipe.organisation_id,
+        by=by,
+        kind=Event.Kind.RECIPE_CHANGED,
+        data={"recipe": recipe.pk, "name": recipe.name, **data},
+    )
