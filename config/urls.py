@@ -1,6 +1,7 @@
 from django.urls import include, path
 
-from config import api, views
+from config import views
+from config.api_docs import views as api
 from config.health import healthz
 
 handler400 = "config.views.bad_request"

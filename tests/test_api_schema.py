@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from config.api import document
+from config.api_docs.views import document
 from devices.models import Device, Sheet
 from tenants.models import Role
 from tenants.tokens import operations as tokens

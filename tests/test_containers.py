@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from config import connections
-from config.demo.parts import Parts
+from config.demo.processes import Parts
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -69,7 +69,7 @@ def test_every_variable_is_on_the_operators_page() -> None:
 
 
 def test_the_site_runs_everywhere_with_limits_on_its_connections() -> None:
-    demo = (ROOT / "config/demo/parts.py").read_text()
+    demo = (ROOT / "config/demo/processes.py").read_text()
     assert '"--http", "config.connections:Connection"' in DOCKERFILE
     assert '"--http", "config.connections:Connection"' in demo
     assert "--http config.connections:Connection" in OPERATIONS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from django.urls import URLPattern, get_resolver
 
-from config.api import document
+from config.api_docs.views import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from config.supervisor import Process, Supervisor
+from config.demo.supervisor import Process, Supervisor
 
 
 def main(pairs: list[str]) -> None:

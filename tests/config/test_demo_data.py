@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.demo import life
-from config.demo import world as demo
+from config.demo import activity
+from config.demo import organisations as demo
 from devices.credentials import operations as credentials
 from devices.identity import serials
 from devices.lifecycle import locks
@@ -98,7 +98,7 @@ def test_broken_off_it_is_made_whole_the_next_time(file: Path, monkeypatch: pyte
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(life, "_invite", killed)
+        patched.setattr(activity, "_invite", killed)
         with pytest.raises(KeyboardInterrupt):
             call_command("demo_data")
     call_command("demo_data")

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from config import supervisor
 from config.console import Console
-from config.supervisor import Failed, Process, Supervisor
+from config.demo import supervisor
+from config.demo.supervisor import Failed, Process, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

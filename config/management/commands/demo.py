@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, connections
 
-from config.demo import factory, world
-from config.demo.parts import Parts, Ports
-from config.supervisor import Failed, Supervisor, stop_with_parent
+from config.demo import credentials_file, organisations
+from config.demo.processes import Parts, Ports
+from config.demo.supervisor import Failed, Supervisor, stop_with_parent
 from devices.identity import serials
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             ports = Ports.chosen()
             file = folder / "demo" / "devices.csv"
             self._prepare(supervisor, file, fleet)
-            parts = Parts(folder, ports, spares=world.spares(), devices=file)
+            parts = Parts(folder, ports, spares=organisations.spares(), devices=file)
             for process in parts.all():
                 if not supervisor.stopping:
                     supervisor.start(process)
@@ -78,7 +78,7 @@ class Command(BaseCommand):
             supervisor.say("demo", f"database: {connection.vendor}")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("collectstatic", verbosity=0, interactive=False)
-            factory.renew(file, self._world(fleet))
+            credentials_file.renew(file, self._world(fleet))
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
         except OSError as error:
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         """Nobody listens yet: what it announces, and asks of workers, is lost on nobody."""
         logging.disable(logging.WARNING)
         try:
-            return world.load(fleet=fleet)
+            return organisations.load(fleet=fleet)
         finally:
             logging.disable(logging.NOTSET)
 
@@ -124,19 +124,21 @@ def _lock(folder: Path) -> IO[str]:
 
 
 def _banner(ports: Ports, file: Path, seconds: float) -> str:
-    width = max(len(email) for email, _, _ in world.ACCOUNTS)
-    accounts = "\n".join(f"    {email:<{width}}  {role.label} of {place}" for email, place, role in world.ACCOUNTS)
-    waiting = world.first_waiting()
+    width = max(len(email) for email, _, _ in organisations.ACCOUNTS)
+    accounts = "\n".join(
+        f"    {email:<{width}}  {role.label} of {place}" for email, place, role in organisations.ACCOUNTS
+    )
+    waiting = organisations.first_waiting()
     connections.close_all()
     return BANNER.format(
         seconds=seconds,
         site=ports.site,
         panel=ports.panel,
-        password=world.password(),
+        password=organisations.password(),
         accounts=accounts,
         serial=waiting,
         printed=serials.grouped(waiting),
-        spares=" and ".join(world.spares()),
+        spares=" and ".join(organisations.spares()),
         file=file,
         mqtt=os.environ.get("MQTT_URL", f"mqtt://127.0.0.1:{ports.mqtt}").rpartition("@")[2],
         folder=settings.VAR_DIR,

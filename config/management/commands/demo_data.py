@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config.demo import factory, world
+from config.demo import credentials_file, organisations
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -21,6 +21,6 @@ class Command(BaseCommand):
         if not settings.DEMO:
             raise CommandError("Demo accounts have a known password: only with DEMO=1, never in production.")
         file = settings.VAR_DIR / "demo" / "devices.csv"
-        devices = world.load(fleet=fleet)
-        factory.renew(file, devices)
+        devices = organisations.load(fleet=fleet)
+        credentials_file.renew(file, devices)
         self.stdout.write(f"{len(devices)} demo devices; their credentials are in {file}")

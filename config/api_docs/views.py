@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
-from config import apidocs
+from config.api_docs import document as apidocs
 from tenants.api import paging, problems
 from tenants.api.replays import KEPT
 
@@ -63,4 +63,4 @@ def docs(request: HttpRequest) -> HttpResponse:
             "hours": int(KEPT.total_seconds() // 3600),
         },
     }
-    return render(request, "config/api_docs.html", context)
+    return render(request, "config/api_docs/api_docs.html", context)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import redis
 
-from config.supervisor import Failed, Process, free_port, listens
+from config.demo.supervisor import Failed, Process, free_port, listens
 from lib import redis_circuit
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
-from config.demo import life, more
+from config.demo import activity, tank_sensors
 from devices.identity import serials
 from devices.lifecycle import assignments, locks, registration
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
@@ -148,10 +148,10 @@ def load(*, fleet: int = 0) -> list[Device]:
 
 
 def _enliven(admin: User) -> None:
-    more.make(KANARRA.slug, by=admin)
+    tank_sensors.make(KANARRA.slug, by=admin)
     made = RecipeVersion.objects.filter(recipe__organisation__slug=KANARRA.slug, recipe__name=KANARRA.recipe)
     if version := made.select_related("recipe__organisation__root").order_by("number").first():
-        life.make(version.recipe.organisation, version, by=admin)
+        activity.make(version.recipe.organisation, version, by=admin)
 
 
 def spares() -> list[str]:
