@@ -36,7 +36,7 @@ bench: .venv/test.stamp parts
 ROUNDS := 100
 soak: export DEMO := 1
 soak: .venv/test.stamp
-	SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/test_sequences.py tests/tenants/test_tree.py
+	SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/test_sequences.py tests/tenants/groups/test_tree.py
 	$(BIN)/python -m bench.stops
 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \

@@ -18,7 +18,7 @@ from tenants.groups import operations as groups
 from tenants.models import Group, Role
 from tests import builders
 from tests.devices.api import Program
-from tests.devices.test_sheets import FULL
+from tests.devices.labels.test_printing import FULL
 from tests.provisioning.conftest import pressed_window
 
 if TYPE_CHECKING:

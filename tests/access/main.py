@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provisioning.windows import operations as windows
 from tests.access import ELSEWHERE, MEMBERS, OPEN, SIGNED_IN, Row, everybody, placed
 from tests.provisioning.conftest import report_press
-from tests.tenants.test_theme import PNG
+from tests.tenants.organisations.test_theme import PNG
 
 if TYPE_CHECKING:
     from tests.conftest import World

@@ -13,7 +13,7 @@ from django.urls import reverse
 from tenants.models import AccountEvent, ApiToken, Organisation, Role
 from tenants.tokens import operations as tokens
 from tests.tenants.accounts.test_signing_in import activate, sign_in
-from tests.tenants.test_settings import SAME
+from tests.tenants.organisations.test_settings import SAME
 
 if TYPE_CHECKING:
     from tenants.models import User

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from lib import pictures, theme
 from tenants.models import Change, Organisation
-from tests.tenants.test_theme import PNG
+from tests.tenants.organisations.test_theme import PNG
 
 if TYPE_CHECKING:
     from django.test import Client

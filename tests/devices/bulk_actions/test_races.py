@@ -13,7 +13,7 @@ from provisioning.windows import operations as windows
 from tests import builders
 from tests.devices.doing import ran, started
 from tests.provisioning.conftest import pressed_window
-from tests.provisioning.test_races import at_once
+from tests.provisioning.windows.test_races import at_once
 
 if TYPE_CHECKING:
     from tests.conftest import World

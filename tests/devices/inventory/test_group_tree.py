@@ -9,7 +9,7 @@ import pytest
 from devices.inventory import group_tree
 from tenants.groups.tree import topmost
 from tests import builders
-from tests.devices.test_list import node_counts
+from tests.devices.inventory.test_list import node_counts
 
 if TYPE_CHECKING:
     from django.test import Client

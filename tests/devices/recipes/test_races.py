@@ -12,7 +12,7 @@ from devices.models import DeviceModel, Event, Recipe
 from devices.recipes import device_models
 from devices.recipes import operations as recipes
 from devices.recipes.operations import Contents
-from tests.provisioning.test_races import at_once
+from tests.provisioning.windows.test_races import at_once
 
 if TYPE_CHECKING:
     from tests.conftest import World

@@ -23,7 +23,7 @@ from devices.models import Device, Event, File, Import, Sheet
 from tenants.models import User
 from tests import builders
 from tests.devices.labels.reading import codes, pictures
-from tests.tenants.test_theme import PNG
+from tests.tenants.organisations.test_theme import PNG
 
 if TYPE_CHECKING:
     from django.test import Client

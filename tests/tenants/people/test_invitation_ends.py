@@ -14,7 +14,7 @@ from tenants.models import Change, Group, Invitation, Membership, Role, User
 from tenants.people import invitations
 from tenants.people import operations as people
 from tests.builders import PASSWORD
-from tests.tenants.test_invitations import ACCEPT, EMAIL, GONE, JOIN, invite, link, open_link
+from tests.tenants.people.test_invitations import ACCEPT, EMAIL, GONE, JOIN, invite, link, open_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
