@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from config import environment
+from lib import streaming
 
 environment.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -26,7 +27,6 @@ from django.urls import Resolver404, resolve
 from config import connections, limits
 from config.queueing import Queueing
 from config.static import StaticFiles
-from tenants import downloads
 
 SWITCH_SECONDS = 0.0005  # a page's thread asks the database thirty times, and after each waits for its turn to compute
 
@@ -70,7 +70,7 @@ def _letting_go(send: Any) -> Any:
 
     async def sending(message: Any) -> None:
         if message.get("more_body"):
-            downloads.let_thread_go()
+            streaming.let_thread_go()
         await send(message)
 
     return sending

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
-from tenants import downloads
+from lib import streaming
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
@@ -16,7 +16,7 @@ class Connections(MiddlewareMixin):
     """The answer is made: while it is sent, its connection to the database is for others. Readers may be slow."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        downloads.give_back()
+        streaming.give_back()
         return response
 
 

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse
 
-from tenants import downloads
+from lib import streaming
 from tenants.models import User
 from tenants.tokens import operations as tokens
 
@@ -53,7 +53,7 @@ def sender_of(scope: dict[str, Any]) -> Sender:
         may_import = is_one(scope) and user.organisation_id is not None and user.owns_organisation
         return Sender(user, largest() if may_import else settings.BODY_BYTES)
     finally:
-        downloads.give_back()
+        streaming.give_back()
 
 
 def _by_token(request: ASGIRequest) -> User | None:

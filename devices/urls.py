@@ -13,7 +13,7 @@ from devices.inventory import views as home
 from devices.labels import api as api_labels
 from devices.labels import print_views
 from devices.labels import views as labels
-from devices.lifecycle import lock_views
+from devices.lifecycle import lock_api, lock_views
 from devices.lifecycle import views as editing
 from devices.recipes import api as api_recipes
 from devices.recipes import device_model_api as api_models
@@ -95,9 +95,9 @@ urlpatterns = [
     path("api/v1/devices/export.csv", api.DevicesExport.as_view(), name="api-devices-export"),
     path("api/v1/devices/<str:serial>/label.png", api_labels.LabelPng.as_view(), name="api-device-label-png"),
     path("api/v1/devices/<str:serial>/label.pdf", api_labels.LabelPdf.as_view(), name="api-device-label-pdf"),
-    path("api/v1/devices/<str:serial>/lock/", api_credentials.Lock.as_view(), name="api-device-lock"),
-    path("api/v1/devices/<str:serial>/unlock/", api_credentials.Unlock.as_view(), name="api-device-unlock"),
-    path("api/v1/devices/<str:serial>/open-again/", api_credentials.OpenAgain.as_view(), name="api-device-open-again"),
+    path("api/v1/devices/<str:serial>/lock/", lock_api.Lock.as_view(), name="api-device-lock"),
+    path("api/v1/devices/<str:serial>/unlock/", lock_api.Unlock.as_view(), name="api-device-unlock"),
+    path("api/v1/devices/<str:serial>/open-again/", lock_api.OpenAgain.as_view(), name="api-device-open-again"),
     path("api/v1/devices/<str:serial>/credentials/", api_credentials.Credentials.as_view(), name="api-credentials"),
     path(
         "api/v1/devices/<str:serial>/credentials/rotate/",

@@ -20,7 +20,7 @@ from config.asgi import application
 from config.static import StaticFiles
 from devices import streams
 from devices.models import Delivery
-from lib import live
+from lib import live, streaming
 from lib.places import Place
 from lib.turns import Turns
 from tenants import downloads
@@ -146,13 +146,13 @@ def test_few_parts_of_downloads_are_made_at_once() -> None:
 
     async def one() -> None:
         async with ThreadSensitiveContext():
-            await downloads.step(make)
+            await streaming.step(make)
 
     async def all_of_them() -> None:
         await asyncio.gather(*(one() for _ in range(8)))
 
     asyncio.run(all_of_them())
-    assert max(most) == downloads.STEPS
+    assert max(most) == streaming.STEPS
 
 
 @pytest.mark.django_db(transaction=True)

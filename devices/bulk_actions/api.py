@@ -15,11 +15,11 @@ from devices.bulk_actions import credentials_file, eligibility
 from devices.bulk_actions import runner as actions
 from devices.bulk_actions.eligibility import CHANGE, WORDS
 from devices.bulk_actions.forms import params_form
-from devices.bulk_actions.wizard_views import attachment
 from devices.credentials import deliveries
 from devices.inventory import api_selection
 from devices.models import Action, Delivery, Touched
 from lib import key_wrapping
+from lib.streaming import attachment
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent

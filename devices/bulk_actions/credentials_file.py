@@ -10,9 +10,8 @@ from devices.bulk_actions.eligibility import CHANGE
 from devices.credentials import deliveries
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device, Touched
-from lib import key_wrapping
+from lib import key_wrapping, streaming
 from lib.csv_export import written
-from tenants import downloads
 from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
@@ -62,8 +61,8 @@ async def lines(action: Action, key: bytes, user: User) -> AsyncIterator[bytes]:
     """The devices that `user` manages when their turn comes, and the secrets that still are theirs; else why not."""
     yield written([COLUMNS])
     last = 0
-    while devices := await downloads.step(_following, action, user, last):
-        yield written(await downloads.step(_rows, devices, key))
+    while devices := await streaming.step(_following, action, user, last):
+        yield written(await streaming.step(_rows, devices, key))
         last = devices[-1].pk
 
 

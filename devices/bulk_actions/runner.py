@@ -139,11 +139,6 @@ def clear_old() -> int:
     return Touched.objects.filter(action__in=ended).delete()[0]
 
 
-def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:
-    facts = {"devices": devices.order_by().count(), **selection}
-    Event.objects.create(organisation_id=by.organisation_id or 0, by=by, kind=Event.Kind.EXPORTED, data=facts)
-
-
 def _keep(action: Action, devices: DeviceQuerySet) -> None:
     same: dict[str, str | int | None] = {"action_id": action.pk, "verdict": "", "before": "{}", "after": "{}"}
     bulk_sql.insert(Touched, devices, each={"device_id": "pk"}, same=same)

@@ -17,11 +17,11 @@ from devices.bulk_actions import credentials_file
 from devices.bulk_actions import runner as actions
 from devices.bulk_actions.eligibility import CHANGE, WORDS, Params
 from devices.bulk_actions.kinds import ACTS
-from devices.bulk_actions.wizard_views import attachment
 from devices.credentials import deliveries
 from devices.jobs import progress
 from devices.models import Action, Delivery, Device, DeviceModel, Touched
 from lib import key_wrapping, parsing
+from lib.streaming import attachment
 from tenants import downloads
 from tenants.access import require_admin
 from tenants.models import Group, User

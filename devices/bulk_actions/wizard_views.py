@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
-from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -18,6 +17,7 @@ from devices.bulk_actions.forms import ConfirmForm, ParamsForm, params_form
 from devices.bulk_actions.kinds import ACTS
 from devices.inventory import export as results
 from devices.inventory.selection import Selection
+from lib.streaming import attachment
 from tenants import downloads
 from tenants.access import require_admin
 
@@ -110,13 +110,8 @@ def export(request: SignedIn) -> HttpResponse | StreamingHttpResponse:
     if not selection.is_valid():
         return _nothing(request, selection)
     devices = selection.devices()
-    actions.record_export(devices=devices, selection=selection.record(), by=user)
+    results.record_export(devices=devices, selection=selection.record(), by=user)
     return attachment(results.registry(devices, user), "devices.csv")
-
-
-def attachment(lines: object, name: str) -> StreamingHttpResponse:
-    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment"}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)  # type: ignore[arg-type]
 
 
 def _nothing(request: SignedIn, selection: Selection) -> HttpResponse:

@@ -1,8 +1,8 @@
-"""A device's credentials, its lock and its activation: for the admins of its group."""
+"""A device's credentials: for the admins of its group."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.urls import reverse
 from drf_spectacular.utils import inline_serializer
@@ -11,11 +11,9 @@ from rest_framework.response import Response
 
 from devices.access import get_device
 from devices.api import serializers as shown
-from devices.connections import activation
 from devices.credentials import listing as keyring
 from devices.credentials import operations as credentials
 from devices.credentials.forms import RotateForm
-from devices.lifecycle import locks
 from devices.models import Credential
 from tenants.access import found
 from tenants.api.base import ApiView, Serializer
@@ -48,9 +46,6 @@ class CredentialShown(Serializer):
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
     successor = serializers.CharField(help_text="The access key whose first use ends this one.")
-
-
-PAGE: dict[str, Any] = {"results": CredentialShown(many=True), "next": serializers.URLField(allow_null=True)}
 
 
 class Ends(Serializer):
@@ -115,30 +110,6 @@ class CredentialsRevoke(ApiView):
     def post(self, request: Request, serial: str) -> Response:
         """It can't connect until it gets a new one."""
         return Response({"revoked": credentials.revoke_all(device=_managed(self, serial), by=self.user)})
-
-
-class Lock(ApiView):
-    @described(TAG, "Lock a device", request=None, responses=shown.DeviceShown)
-    def post(self, request: Request, serial: str) -> Response:
-        """It can neither connect nor be registered. Locking a locked one changes nothing."""
-        locks.lock(device=_managed(self, serial), by=self.user)
-        return Response(shown.device(_managed(self, serial)))
-
-
-class Unlock(ApiView):
-    @described(TAG, "Unlock a device", request=None, responses=shown.DeviceShown)
-    def post(self, request: Request, serial: str) -> Response:
-        locks.unlock(device=_managed(self, serial), by=self.user)
-        return Response(shown.device(_managed(self, serial)))
-
-
-class OpenAgain(ApiView):
-    @described(TAG, "Open a device's activation again", request=None, responses=shown.DeviceShown)
-    def post(self, request: Request, serial: str) -> Response:
-        """More time for a device that never connected."""
-        if not activation.open_again(devices=[_managed(self, serial)], by=self.user):
-            raise Conflict("It needs no activation: it has connected before, or never expires.")
-        return Response(shown.device(_managed(self, serial)))
 
 
 def _managed(view: ApiView, serial: str) -> Device:

@@ -12,16 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db import transaction
 from django.db.models import TextChoices
 
 from devices.identity import serials
-from tenants.audit import log as changes
-from tenants.models import Organisation
 
 if TYPE_CHECKING:
-    from devices.models import RecipeVersion
-    from tenants.models import User
+    pass
 
 MAX_PREFIX = 32
 MAX_GIVEN = 200  # characters of a text that is looked at all
@@ -279,28 +275,6 @@ class Format:
 
 
 OWN = Format()
-
-
-def of(version: RecipeVersion) -> Format:
-    """The format of the recipe, else of its organisation, else Handover's own."""
-    for stored in (version.identity, version.recipe.organisation.identity):
-        if stored:
-            try:
-                return Format.from_json(stored)
-            except ValueError:
-                continue
-    return OWN
-
-
-def choose(*, organisation: Organisation, identity: dict[str, Any], by: User) -> bool:
-    """Make it the format of the organisation's serials made and imported from now on. Whether this call changed it."""
-    words = Format.from_json(identity).words()
-    with transaction.atomic():
-        rows = Organisation.objects.filter(pk=organisation.pk).exclude(identity=identity)
-        if rows.update(identity=identity) != 1:
-            return False
-        changes.record(group=organisation.root, by=by, what=f"Format of serials set: {words}")
-    return True
 
 
 def check_digit(payload: str, alphabet: str) -> str:

@@ -14,6 +14,7 @@ from devices.identity import formats, serials
 from devices.imports import row_parser
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import DeviceModel, Recipe, RecipeVersion
+from devices.recipes.organisation_format import format_of
 from lib.fields import OneLineField
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class OneForm(PlacingForm, _Adding):
 
     def _serial(self, text: str) -> str:
         """As typed, if it fits the recipe's format; of a blank one, what the format makes."""
-        fitting = formats.of(self.version)
+        fitting = format_of(self.version)
         if not text and fitting.can_generate:
             return fitting.generate(self.cleaned_data["spare"])
         if problem := fitting.problem(text):
@@ -118,7 +119,7 @@ class OneForm(PlacingForm, _Adding):
 
     def _serial_help(self) -> str:
         only = self.initial["recipe"]
-        words = formats.of(self.fields["recipe"].queryset.get(pk=only).current).words() if only else ""  # type: ignore[attr-defined]
+        words = format_of(self.fields["recipe"].queryset.get(pk=only).current).words() if only else ""  # type: ignore[attr-defined]
         return f"Blank: Handover makes one. Fitting: {words}." if words else "Blank: Handover makes one."
 
     def refuse_taken(self) -> None:
@@ -159,7 +160,7 @@ class ManyForm(PlacingForm, _Adding):
 
     def clean_recipe(self) -> Recipe:
         recipe: Recipe = self.cleaned_data["recipe"]
-        fitting = formats.of(recipe.current)
+        fitting = format_of(recipe.current)
         if not fitting.can_generate:
             raise forms.ValidationError(fitting.made)
         return recipe

@@ -15,11 +15,11 @@ from devices.access import get_import
 from devices.api import serializers as shown
 from devices.api.file_responses import CSV, FileView, holding
 from devices.credentials import deliveries
-from devices.identity import formats
 from devices.imports import status as outlook
 from devices.imports.views import download
 from devices.jobs import leases
 from devices.models import Delivery, Import, Problem, Recipe
+from devices.recipes.organisation_format import format_of
 from lib import key_wrapping
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
@@ -259,7 +259,7 @@ def _wanted(importing: Import, given: dict[str, Any]) -> dict[str, Any]:
     if "columns" not in given:
         looked = imports.preview(importing, 0, encoding=wanted["encoding"], delimiter=wanted["delimiter"])
         version = importing.version
-        guessed = imports.guess(looked.header, version.recipe.columns, formats.of(version).can_generate)[0]
+        guessed = imports.guess(looked.header, version.recipe.columns, format_of(version).can_generate)[0]
         wanted["columns"] = importing.columns if looked.header == importing.header else guessed
     return wanted
 

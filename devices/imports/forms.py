@@ -10,6 +10,7 @@ from devices import imports
 from devices.identity import formats
 from devices.imports.add_devices_forms import PatternField
 from devices.lifecycle.placement_form import PlacingForm
+from devices.recipes.organisation_format import format_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ class MatchForm(PlacingForm):
         if self.importing.header == self.preview.header and len(self.importing.columns) == len(self.preview.header):
             return list(self.importing.columns)
         version = self.importing.version
-        return imports.guess(self.preview.header, version.recipe.columns, formats.of(version).can_generate)[0]
+        return imports.guess(self.preview.header, version.recipe.columns, format_of(version).can_generate)[0]
 
     @property
     def columns(self) -> list[tuple[str, forms.BoundField]]:
@@ -77,7 +78,7 @@ class MatchForm(PlacingForm):
     @property
     def format(self) -> formats.Format:
         """Of the serials that the recipe takes."""
-        return formats.of(self.importing.version)
+        return format_of(self.importing.version)
 
     @property
     def wanted(self) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from devices.credentials import deliveries
-from devices.identity import formats
 from devices.imports import columns as matching
 from devices.imports import worker as running
 from devices.imports.csv_reader import (
@@ -27,6 +26,7 @@ from devices.imports.csv_reader import (
 )
 from devices.jobs import files, leases
 from devices.models import Event, Import, Recipe, RecipeVersion
+from devices.recipes.organisation_format import format_of
 from lib import names
 from lib.tasks import enqueue
 from tenants.models import Group
@@ -53,7 +53,7 @@ def upload(*, by: User, version: RecipeVersion, name: str, chunks: Iterable[byte
         encoding = sniffer.encoding()
         delimiter = delimiter_of(file, encoding)
         header = header_of(file, encoding, delimiter)
-        columns, dialect = matching.guess(header, version.recipe.columns, formats.of(version).can_generate)
+        columns, dialect = matching.guess(header, version.recipe.columns, format_of(version).can_generate)
         return Import.objects.create(
             organisation=organisation,
             by=by,
@@ -98,7 +98,7 @@ def count(*, by: User, version: RecipeVersion, total: int, group: Group | None, 
 
 
 def _check_total(version: RecipeVersion, total: int) -> None:
-    made = formats.of(version)
+    made = format_of(version)
     if not 1 <= total <= settings.IMPORT_MAX_ROWS:
         raise ValidationError({"total": f"Between 1 and {settings.IMPORT_MAX_ROWS:,} devices can be made at once."})
     if version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE:
@@ -163,7 +163,7 @@ def match(
         raise ValidationError({"delimiter": "Choose one of the delimiters."})
     header = preview(importing, 0, encoding=encoding, delimiter=delimiter).header
     needs = version.credential_kind == kinds.CERTIFICATE
-    made = formats.of(version).can_generate
+    made = format_of(version).can_generate
     kept = matching.check(columns, header, can_generate=made, needs_certificate=needs)
     _check(version, group, name_pattern)
     fields = {"columns": kept, "header": header, "encoding": encoding, "delimiter": delimiter, "group": group}

@@ -15,10 +15,11 @@ from cryptography.x509.oid import NameOID
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from devices.identity import formats, serials
+from devices.identity import serials
 from devices.imports.columns import TAG, TAG_KEY
 from devices.imports.csv_reader import Bad
 from devices.models import DeviceModel, Import, RecipeVersion
+from devices.recipes.organisation_format import format_of
 from lib import names
 from tenants.models import Group
 
@@ -73,7 +74,7 @@ class Rules:
     def __init__(self, importing: Import, *, trusted: bool = False) -> None:
         version = importing.version
         self.header = list(importing.header)
-        self.format = formats.of(version)
+        self.format = format_of(version)
         self.trusted = trusted
         self._pattern = importing.name_pattern or "{serial}"
         self._plain = self._pattern == "{serial}"

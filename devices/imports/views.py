@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_safe
 
 from devices import imports, streams
 from devices.access import get_import
-from devices.bulk_actions.wizard_views import attachment
 from devices.credentials import deliveries
 from devices.imports import status as outlook
 from devices.imports.forms import MatchForm, ReadingForm
 from devices.jobs import progress
 from devices.models import Delivery, Import
-from lib import key_wrapping
+from lib import key_wrapping, streaming
+from lib.streaming import attachment
 from tenants import downloads
 from tenants.access import found, require_owner
 from tenants.posted import posted
@@ -176,7 +176,7 @@ def download(lines: Iterator[str], importing: Import, kind: str, user: User) -> 
 
 
 async def _encoded(pages: Iterator[str], importing: Import, user: User) -> AsyncIterator[bytes]:
-    while page := await downloads.step(_following, pages, importing, user):
+    while page := await streaming.step(_following, pages, importing, user):
         yield page.encode()
 
 

@@ -12,8 +12,6 @@ from rest_framework.response import Response
 from devices.access import get_device
 from devices.api import serializers as shown
 from devices.api.file_responses import CSV, FileView, holding
-from devices.bulk_actions import runner as actions
-from devices.bulk_actions.wizard_views import attachment
 from devices.identity import serials
 from devices.inventory import export as results
 from devices.inventory import listing as pages
@@ -21,6 +19,7 @@ from devices.inventory.filters import DeviceFilter
 from devices.lifecycle import assignments, edits, register_with_credential, registration
 from devices.models import Device, DeviceModel, Event, Recipe
 from lib import parsing
+from lib.streaming import attachment
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -193,7 +192,7 @@ class DevicesExport(FileView):
         form, group = _filter(request, user)
         devices = form.apply(Device.objects.manageable_by(user))
         devices = devices.filter(group__path__startswith=group.path) if group else devices
-        actions.record_export(devices=devices, selection={"query": request.query_params.urlencode()}, by=user)
+        results.record_export(devices=devices, selection={"query": request.query_params.urlencode()}, by=user)
         return attachment(results.registry(devices, user), "devices.csv")
 
 

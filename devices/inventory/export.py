@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices.inventory import group_tree
-from devices.models import Device
+from devices.models import Device, Event
+from lib import streaming
 from lib.csv_export import written
-from tenants import downloads
 from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
 
 
 async def _pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[bytes]:
-    rows, last = await downloads.step(chunk, 0)
+    rows, last = await streaming.step(chunk, 0)
     while last:
         yield written(rows)
-        rows, last = await downloads.step(chunk, last)
+        rows, last = await streaming.step(chunk, last)
 
 
 def _row(device: Device, above: dict[str, str]) -> list[str]:
@@ -64,3 +64,8 @@ def _row(device: Device, above: dict[str, str]) -> list[str]:
 
 def _time(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+
+
+def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:
+    facts = {"devices": devices.order_by().count(), **selection}
+    Event.objects.create(organisation_id=by.organisation_id or 0, by=by, kind=Event.Kind.EXPORTED, data=facts)

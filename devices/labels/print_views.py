@@ -19,7 +19,7 @@ from devices.labels import printing
 from devices.labels.forms import MOST, SheetForm
 from devices.labels.layout import TooSmall
 from devices.models import Sheet
-from lib import origins
+from lib import origins, streaming
 from tenants import downloads
 from tenants.access import require_admin
 
@@ -152,7 +152,7 @@ def attached(file: File) -> StreamingHttpResponse:
 
 async def parts(file: File) -> AsyncIterator[bytes]:
     chunks = files.chunks(file)
-    while part := await downloads.step(next, chunks, b""):
+    while part := await streaming.step(next, chunks, b""):
         yield part
 
 

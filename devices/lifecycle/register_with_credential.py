@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from devices.credentials import operations as credentials
-from devices.identity import formats
 from devices.lifecycle import assignments, registration
 from devices.models import RecipeVersion
+from devices.recipes.organisation_format import format_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def add(
 
 
 def _fitting(version: RecipeVersion, serial: str) -> str:
-    format_ = formats.of(version)
+    format_ = format_of(version)
     if not serial.strip() and format_.can_generate:
         return format_.generate(secrets.token_bytes(32))
     if problem := format_.problem(serial):

@@ -15,6 +15,7 @@ from devices.identity import serials as writing
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from devices.recipes import operations as recipes
 from devices.recipes.forms import USUALLY_EXPIRE, AttributeRow, line
+from devices.recipes.organisation_format import format_of
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -161,7 +162,7 @@ class RecipeSerial(ApiView):
         """Whether a device could be made from this recipe with it; nothing is registered."""
         recipe = _recipe(self.user, pk)
         text = self.read(SerialTried)["serial"]
-        problem = formats.of(recipe.current).problem(text)
+        problem = format_of(recipe.current).problem(text)
         taken = Device.objects.visible_to(self.user).filter(serial_key=writing.fold(text)).exists()
         told = {"fits": problem is None, "problem": problem, "kept": writing.canonical(text), "taken": taken}
         return Response(told)

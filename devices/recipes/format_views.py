@@ -13,6 +13,7 @@ from devices.identity import formats
 from devices.models import Recipe
 from devices.recipes import operations as recipes
 from devices.recipes.format_form import IdentityForm
+from devices.recipes.organisation_format import choose_format
 from tenants.access import require_owner
 from tenants.posted import posted
 
@@ -38,7 +39,7 @@ def save(request: SignedIn) -> HttpResponse:
     form = IdentityForm(request.POST, usual=formats.OWN)
     if not form.is_valid():
         return _page(request, form, status=422)
-    formats.choose(organisation=user.organisation, identity=form.format.as_json(), by=user)
+    choose_format(organisation=user.organisation, identity=form.format.as_json(), by=user)
     messages.success(request, f"Saved. Serials from now on: {form.format.words()}.")
     return redirect("devices:identity")
 

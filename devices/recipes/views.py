@@ -11,10 +11,10 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from devices.identity import formats
 from devices.models import Recipe
 from devices.recipes import operations as recipes
 from devices.recipes.forms import RecipeForms, identity_form
+from devices.recipes.organisation_format import format_of
 from tenants.access import found, require_owner
 from tenants.posted import posted
 
@@ -56,7 +56,7 @@ def recipe(request: SignedIn, pk: int) -> HttpResponse:
 def _said(chosen: Recipe, version: RecipeVersion) -> dict[str, object]:
     version.recipe = chosen
     attributes = list(version.attributes.all())
-    return {"attributes": attributes, "format": formats.of(version)}
+    return {"attributes": attributes, "format": format_of(version)}
 
 
 @require_safe

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from devices.models import Device
+from lib import streaming
 from lib.csv_export import Plain, written
 from telemetry.history.series import Span
 from telemetry.ingest import gps
 from telemetry.models import Report
-from tenants import downloads
 from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def lines(device: Device, user: User, attributes: Sequence[Attribute], spa
     where it was."""
     yield written([["Time (UTC)", *(_heading(attribute) for attribute in attributes)]])
     start = span.start
-    while rows := await downloads.step(_chunk, device, user, Span(start, span.end)):
+    while rows := await streaming.step(_chunk, device, user, Span(start, span.end)):
         yield written([_time(at), *(_cell(each, data.get(each.name)) for each in attributes)] for at, data in rows)
         start = rows[-1][0] + timedelta(microseconds=1)
 

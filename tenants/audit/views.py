@@ -9,6 +9,7 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from lib import streaming
 from lib.csv_export import written
 from tenants import downloads
 from tenants.access import require_admin
@@ -61,7 +62,7 @@ async def _lines(user: User, given: dict[str, str]) -> AsyncIterator[bytes]:
     """A few thousand rows at a time, each time of what the user may read then; no connection is held in between."""
     yield written([["Time (UTC)", "Who", "What", "Group"]])
     last = None
-    while chunk := await downloads.step(_chunk, user, given, last):
+    while chunk := await streaming.step(_chunk, user, given, last):
         yield written([f"{at:%Y-%m-%dT%H:%M:%SZ}", who or "", what, group] for _, at, who, what, group in chunk)
         last = chunk[-1][0]
 

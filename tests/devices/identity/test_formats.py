@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from devices.identity import formats, serials
 from devices.identity.formats import CASED, SEPARATED, SIZED, Casing, Format, Kind, Separator
+from devices.recipes.organisation_format import format_of
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -158,11 +159,11 @@ def test_a_broken_format_is_refused_and_never_stops_a_recipe(world: World, store
     with pytest.raises(ValueError, match=r"serial|prefix"):
         Format.from_json(stored)
     world.version.identity = stored
-    assert formats.of(world.version) == Format()
+    assert format_of(world.version) == Format()
 
 
 def test_the_recipes_format_goes_before_the_organisations(world: World) -> None:
     world.version.recipe.organisation.identity = {"kind": "base10", "length": 8}
-    assert formats.of(world.version) == Format(Kind.BASE10, length=8)
+    assert format_of(world.version) == Format(Kind.BASE10, length=8)
     world.version.identity = {"kind": "mac48"}
-    assert formats.of(world.version) == Format(Kind.MAC48)
+    assert format_of(world.version) == Format(Kind.MAC48)

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.urls import reverse
 
-from devices.identity import formats
 from devices.lifecycle import registration
 from devices.models import Device, Event
+from devices.recipes.organisation_format import format_of
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -62,7 +62,7 @@ def test_an_address_of_the_site_is_no_serial(client: Client, world: World, seria
         registration.register(version=world.version, by=world.owner, serial=serial)
     world.version.identity = {"kind": "opaque"}
     world.version.save()
-    assert "can't be a serial" in (formats.of(world.version).problem(serial) or "")
+    assert "can't be a serial" in (format_of(world.version).problem(serial) or "")
     client.force_login(world.owner)
     answer = client.post(reverse("devices:new-one"), {"recipe": world.version.recipe_id, "serial": serial})
     assert answer.status_code == 422

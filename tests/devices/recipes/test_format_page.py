@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.urls import reverse
 
-from devices.identity import formats
 from devices.identity.formats import Format
+from devices.recipes.organisation_format import format_of
 from tenants.models import Change, Organisation
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_it_holds_from_now_on_and_is_logged_once(owner: Client, world: World) ->
     world.kanarra.refresh_from_db()
     wanted = Format("base16", "gw-", 8, "lower")
     world.version.recipe.organisation = world.kanarra
-    assert formats.of(world.version) == Format.from_json(world.kanarra.identity) == wanted
+    assert format_of(world.version) == Format.from_json(world.kanarra.identity) == wanted
     (change,) = Change.objects.filter(what__contains="erials")
     assert (change.by, change.organisation, change.group) == (world.owner, world.kanarra, world.kanarra.root)
     assert "8 hexadecimal digits in lower case" in change.what
