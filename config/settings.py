@@ -375,7 +375,7 @@ root, and of all of an organisation. Whoever took less than a tenth of what is a
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.api.authentication.BearerAuthentication",
+        "tenants.tokens.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

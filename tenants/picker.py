@@ -10,8 +10,8 @@ from django.db.models.functions import Lower
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from tenants.groups.tree import ancestry, trails
 from tenants.models import Group, Role, under
+from tenants.tree import ancestry, trails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,7 +12,7 @@ from devices.credentials import operations as credentials
 from devices.models import Credential, Device, Touched
 from lib import key_wrapping, streaming
 from lib.csv_export import written
-from tenants.tokens import operations as tokens
+from tenants.grants import anew
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -67,7 +67,7 @@ async def lines(action: Action, key: bytes, user: User) -> AsyncIterator[bytes]:
 
 
 def _following(action: Action, user: User, last: int) -> list[Device]:
-    return next(_chunks(_kept(action, tokens.anew(user)), last), [])
+    return next(_chunks(_kept(action, anew(user)), last), [])
 
 
 def _changed(action: Action) -> TouchedQuerySet:

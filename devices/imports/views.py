@@ -23,8 +23,8 @@ from lib import key_wrapping, streaming
 from lib.streaming import attachment
 from tenants import downloads
 from tenants.access import found, require_owner
+from tenants.grants import anew
 from tenants.posted import posted
-from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -182,7 +182,7 @@ async def _encoded(pages: Iterator[str], importing: Import, user: User) -> Async
 
 def _following(pages: Iterator[str], importing: Import, user: User) -> str:
     """Nothing more for whoever may not have it any more."""
-    mine = Import.objects.manageable_by(tokens.anew(user)).filter(pk=importing.pk)
+    mine = Import.objects.manageable_by(anew(user)).filter(pk=importing.pk)
     return next(pages, "") if mine.exists() else ""
 
 

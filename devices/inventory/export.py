@@ -8,7 +8,7 @@ from devices.inventory import group_tree
 from devices.models import Device, Event
 from lib import streaming
 from lib.csv_export import written
-from tenants.tokens import operations as tokens
+from tenants.grants import anew
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -33,7 +33,7 @@ async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
     yield written([REGISTRY])
 
     def chunk(after: int) -> tuple[Rows, int]:
-        found, now = list(related.filter(pk__gt=after)[:CHUNK]), tokens.anew(user)
+        found, now = list(related.filter(pk__gt=after)[:CHUNK]), anew(user)
         own = Device.objects.manageable_by(now).filter(pk__among=[device.pk for device in found])
         managed = set(own.values_list("pk", flat=True))
         mine = [device for device in found if device.pk in managed]

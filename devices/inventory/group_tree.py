@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Case, CharField, Q, Sum, Value, When
 from django.db.models.functions import Substr
 
-from tenants.groups.tree import ancestry, topmost
 from tenants.models import Group, under
+from tenants.tree import ancestry, topmost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,8 +13,8 @@ from telemetry.history.time_range import BadInput
 from telemetry.ingest import gps
 from telemetry.ingest.writer import EPOCH
 from telemetry.models import Latest, Report
-from tenants.groups.tree import ancestry
 from tenants.models import Group
+from tenants.tree import ancestry
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from lib.csv_export import Plain, written
 from telemetry.history.series import Span
 from telemetry.ingest import gps
 from telemetry.models import Report
-from tenants.tokens import operations as tokens
+from tenants.grants import anew
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -37,7 +37,7 @@ async def lines(device: Device, user: User, attributes: Sequence[Attribute], spa
 
 
 def _chunk(device: Device, user: User, span: Span) -> list[Row]:
-    seen = Device.objects.visible_to(tokens.anew(user)).filter(pk=device.pk, assignment=device.assignment_id)
+    seen = Device.objects.visible_to(anew(user)).filter(pk=device.pk, assignment=device.assignment_id)
     if not seen.exists():
         return []
     within = Report.objects.of(device).filter(at__gte=span.start, at__lt=span.end)

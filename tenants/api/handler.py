@@ -11,8 +11,7 @@ from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticate
 from rest_framework.views import exception_handler
 
 from tenants.api.problems import CONTENT_TYPE, KINDS, Conflict, Problem, problem
-from tenants.groups import operations as groups
-from tenants.people import operations as people
+from tenants.errors import Beyond, Changed, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +48,7 @@ def _slug(code: str, answered: int) -> str:
 
 def _translated(error: Exception) -> Exception:
     """Django's own, in REST framework's words."""
-    if isinstance(error, (groups.Changed, groups.Beyond, people.Stale)):
+    if isinstance(error, (Changed, Beyond, Stale)):
         return Conflict(" ".join(error.messages))
     if isinstance(error, Invalid):
         said = error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}

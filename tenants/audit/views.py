@@ -13,8 +13,8 @@ from lib import streaming
 from lib.csv_export import written
 from tenants import downloads
 from tenants.access import require_admin
+from tenants.grants import anew
 from tenants.models import Change
-from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -68,6 +68,6 @@ async def _lines(user: User, given: dict[str, str]) -> AsyncIterator[bytes]:
 
 
 def _chunk(user: User, given: dict[str, str], last: int | None) -> list[tuple[int, datetime, str | None, str, str]]:
-    found = Change.objects.visible_to(tokens.anew(user)).matching(**given)
+    found = Change.objects.visible_to(anew(user)).matching(**given)
     rows = found if last is None else found.filter(pk__lt=last)
     return list(rows.values_list("pk", "at", "by__email", "what", "group_name")[:CHUNK])

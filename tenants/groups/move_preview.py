@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Max, Q
 
-from tenants.groups.tree import ancestry, devices_below
 from tenants.models import Group, Membership, Role
+from tenants.tree import ancestry, devices_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

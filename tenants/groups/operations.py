@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from lib import names
 from tenants.audit import log as changes
+from tenants.errors import Beyond, Changed
 from tenants.groups import move_preview
 from tenants.models import Change, Group, Organisation, Role
 from tenants.people import operations as people
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 
 DONE = {"move": "moved", "archive": "archived", "restore": "restored", "delete": "deleted"}
 HISTORY = "Devices were in it, and their history names it. Archive it instead: then nobody is offered it any more."
-
-
-class Changed(ValidationError):
-    """The tree is no longer as it was shown; nothing was done."""
-
-
-class Beyond(ValidationError):
-    """The group is managed by whoever asks, and yet not theirs to move or to close; nothing was done."""
 
 
 def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:

@@ -11,9 +11,9 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tenants import picker
+from tenants import picker, tree
 from tenants.access import get_group, require_admin
-from tenants.groups import move_preview, operations, tree
+from tenants.groups import move_preview, operations
 from tenants.groups.forms import NameForm
 from tenants.models import Invitation, Role
 from tenants.people import listing as roster

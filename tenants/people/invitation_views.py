@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_safe
 
 from lib import origins
+from tenants import tree
 from tenants.access import get_group, get_invitation
-from tenants.groups import tree
 from tenants.models import Group, Invitation, Role, User
 from tenants.models.invitation import hashed
 from tenants.people import invitations as operations

@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from lib import names
 from tenants.audit import log as changes
+from tenants.errors import Stale
 from tenants.models import Group, Invitation, Membership, Role, User
 from tenants.models.invitation import LASTS, hashed
 from tenants.people import operations as people
@@ -93,7 +94,7 @@ def withdraw(*, invitation: Invitation, by: User) -> None:
     with transaction.atomic():
         waiting = Invitation.objects.waiting().filter(pk=invitation.pk)
         if waiting.update(withdrawn_at=Now()) != 1:
-            raise people.Stale
+            raise Stale
         what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
         changes.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Prefetch, Q
 
-from tenants.groups.tree import ancestry
 from tenants.models import Group, Membership, User
+from tenants.tree import ancestry
 
 if TYPE_CHECKING:
     from tenants.models import UserQuerySet

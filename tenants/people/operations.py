@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from tenants.accounts import events
 from tenants.audit import log as changes
+from tenants.errors import Stale
 from tenants.models import AccountEvent, Group, Invitation, Membership, Organisation, Role, User
 from tenants.tokens import operations as tokens
 
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 LAST = "An organisation needs an admin. Make somebody else admin of the whole organisation first."
-
-
-class Stale(ValidationError):
-    """The row is no longer as it was shown; nothing was done."""
-
-    def __init__(self) -> None:
-        super().__init__("This changed meanwhile, and nothing was done. Look again.")
 
 
 def change_role(*, membership: Membership, role: Role, by: User) -> None:

@@ -11,9 +11,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from tenants import picker
+from tenants import picker, tree
 from tenants.access import get_group, get_membership, get_person, require_admin, require_owner
-from tenants.groups import tree
 from tenants.models import Group, Invitation, Role, User
 from tenants.people import listing as roster
 from tenants.people import operations as people

@@ -19,6 +19,7 @@ from django.utils import timezone
 from lib import names
 from tenants.accounts import events
 from tenants.audit import log as changes
+from tenants.grants import anew
 from tenants.models import AccountEvent, ApiToken, Group, Membership, Role, User
 
 if TYPE_CHECKING:
@@ -113,18 +114,6 @@ def find(secret: str) -> ApiToken | None:
         return None
     token.user.grants, token.user.came_by = token.narrow(token.user.grants), token.pk
     return token if token.user.grants else None
-
-
-def anew(user: User) -> User:
-    """Return the same person with what they may do at this moment, within the token that they came by.
-
-    For what takes long: the paths in `grants` may be other groups' by now. Who was signed out may do nothing.
-    """
-    now = User.objects.filter(pk=user.pk, epoch=user.epoch).first() or User(is_active=False)
-    if user.came_by is not None:
-        token = ApiToken.objects.live().select_related("group").filter(pk=user.came_by).first()
-        now.grants = token.narrow(now.grants) if token else []
-    return now
 
 
 def used(token: ApiToken) -> None:

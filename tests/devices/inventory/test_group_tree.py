@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devices.inventory import group_tree
-from tenants.groups.tree import topmost
+from tenants.tree import topmost
 from tests import builders
 from tests.devices.inventory.test_list import node_counts
 

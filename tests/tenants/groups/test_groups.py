@@ -11,6 +11,7 @@ from django.db import connection
 from django.urls import reverse
 
 from devices.lifecycle import assignments
+from tenants.errors import Changed
 from tenants.groups import operations as groups
 from tenants.models import Change, Group, Membership, Organisation, Role
 from tests import builders
@@ -284,7 +285,7 @@ def test_a_group_that_went_meanwhile(world: World) -> None:
         lambda: groups.create(parent=empty, name="Other"),
         lambda: groups.move(group=empty, to=world.tekton),
     ):
-        with pytest.raises(groups.Changed):
+        with pytest.raises(Changed):
             act()
 
 
