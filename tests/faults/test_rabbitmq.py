@@ -134,7 +134,7 @@ def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: lis
     assert not victim.lost.is_set()
     assert [message.payload for message in stored if message.payload != b"kept?"] == [b"1", b"2", b"fine"]
 
-    nothing_is_known_of_a_backlog(victim, f"devices/{other}/state", "another-consumer", count=200)
+    nothing_is_known_of_a_backlog(victim, f"devices/{other}/state", "another-consumer", count=200, early=True)
 
     device, third = join(), world.waiting.device_id
     former = credentials.issue(device=world.waiting, by=None)

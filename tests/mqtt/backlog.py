@@ -21,14 +21,17 @@ def fenced(consumer: Consumer) -> None:
     eventually(lambda: time.monotonic() - consumer.behind() > began)
 
 
-def nothing_is_known_of_a_backlog(device: Gateway, topic: str, client_id: str, count: int) -> None:
-    """Half of it was delivered before, and not acknowledged; what comes after it is known to."""
+def nothing_is_known_of_a_backlog(device: Gateway, topic: str, client_id: str, count: int, *, early: bool) -> None:
+    """Half of it was delivered before, and not acknowledged; what comes after it is known to.
+
+    `early` says that the broker acknowledges what no consumer has yet acknowledged.
+    """
     held = _consume(client_id, fails=True)
     fenced(held[0])
-    _send(device, topic, range(count // 2))
+    _send(device, topic, range(count // 2), early=early)
     eventually(lambda: held[0].behind() < 1)
     held[0].stop(0.5)
-    _send(device, topic, range(count // 2, count))
+    _send(device, topic, range(count // 2, count), early=early)
     came = timezone.now()
     consumer, stored = _consume(client_id)
     try:
@@ -43,11 +46,12 @@ def nothing_is_known_of_a_backlog(device: Gateway, topic: str, client_id: str, c
         consumer.stop()
 
 
-def _send(device: Gateway, topic: str, numbers: range) -> None:
-    """Returns when the broker has them, which it may not acknowledge before a consumer does."""
-    for number in numbers:
-        device.client.publish(topic, str(number), qos=1)
+def _send(device: Gateway, topic: str, numbers: range, *, early: bool) -> None:
+    """Returns when the broker has them: it says so, or else has answered what was sent after so few."""
+    sent = [device.client.publish(topic, str(number), qos=1) for number in numbers]
     assert device.subscribe(topic.replace("/state", "/command")) == "Granted QoS 1"
+    if early:
+        eventually(lambda: all(each.is_published() for each in sent))
 
 
 def _consume(client_id: str, *, fails: bool = False) -> tuple[Consumer, list[Message]]:

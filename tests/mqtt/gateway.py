@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from devices.models import Device
 
 ACCEPTED, REFUSED = "Success", "Not authorized"
+PATIENCE = 30.0
+"""Longer than a broker waits for whom it asks."""
 
 
 class Gateway:
@@ -50,7 +52,7 @@ class Gateway:
         self.client.connect("127.0.0.1", self._port, 30)
         self.client.loop_start()
 
-    def told(self, seconds: float = 10.0) -> str:
+    def told(self, seconds: float = PATIENCE) -> str:
         """What the broker answered since `knock`; "" if it hung up."""
         eventually(lambda: self.answer or self.lost.is_set(), seconds)
         return self.answer
@@ -59,7 +61,7 @@ class Gateway:
         """Whether it was acknowledged."""
         info = self.client.publish(topic, payload, **{"qos": 1, **options})
         try:
-            eventually(lambda: info.is_published() or self.lost.is_set())
+            eventually(lambda: info.is_published() or self.lost.is_set(), PATIENCE)
             return info.is_published()
         except RuntimeError:  # paho's way to say that the connection went while it was sent
             return False
@@ -68,7 +70,7 @@ class Gateway:
         """What was granted; "" if the broker hung up."""
         self.granted.clear()
         self.client.subscribe(topic, 1)
-        eventually(lambda: self.granted or self.lost.is_set())
+        eventually(lambda: self.granted or self.lost.is_set(), PATIENCE)
         return self.granted[0] if self.granted else ""
 
     def leave(self) -> None:
