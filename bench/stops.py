@@ -22,7 +22,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.mqtt.sender import Sender
-from tests.stack import ROOT, Stack, free_ports
+from tests.parts import free_port
+from tests.stack import ROOT, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def missing(folder: str, senders: list[Sender]) -> int:
 
 def run(rounds: int, devices: int, seconds: float) -> tuple[int, int]:
     """Return how many reports were acknowledged, and how many of those are not stored."""
-    web, broker, panel = map(str, free_ports(3))
+    web, broker, panel = (str(free_port()) for _ in range(3))
     with tempfile.TemporaryDirectory(prefix="handover-") as folder:
         clean = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}

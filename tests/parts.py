@@ -32,6 +32,8 @@ PARTS = {
     "chromium": ("chromium", "/usr/bin", "chromium"),
 }
 PATIENCE = 30.0
+SHARED = "HANDOVER_SHARED"
+"""Names a folder that the processes of a test run share."""
 
 
 def find(part: str) -> str | None:
@@ -54,10 +56,22 @@ def ci() -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that nobody else in a test run is given: between two starts of a server it is free, too."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if SHARED not in os.environ or _is_first_to_take(Path(os.environ[SHARED]) / "ports" / str(port)):
+            return port
+
+
+def _is_first_to_take(file: Path) -> bool:
+    file.parent.mkdir(exist_ok=True)
+    try:
+        file.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

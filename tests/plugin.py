@@ -16,7 +16,6 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import parts
-from tests.stack import SHARED
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.
@@ -42,7 +41,7 @@ def prepare(*, sqlite: bool) -> None:
     global folder
     folder = Path(tempfile.mkdtemp(prefix="handover-test-"))
     os.environ |= {"DEMO": "1", "VAR_DIR": str(folder)}
-    os.environ.setdefault(SHARED, str(folder))
+    os.environ.setdefault(parts.SHARED, str(folder))
     collecting = None if WORKER else collect(folder / "static")
     initdb = None if sqlite else parts.find("postgresql")
     if not WORKER and not sqlite and initdb is None and parts.ci():

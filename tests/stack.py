@@ -7,7 +7,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,14 +19,14 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from tests.parts import SHARED, free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "demo-demo"
 READY_SECONDS = 90
-SHARED = "HANDOVER_SHARED"
-"""Names a folder that the processes of a test run share."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,6 @@ class Stack:
         return (self.var / "demo.log").read_text(errors="replace")
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [listening.getsockname()[1] for listening in sockets]
-    finally:
-        for listening in sockets:
-            listening.close()
-
-
 @contextmanager
 def demo(*options: str, **environment: str) -> Iterator[Stack]:
     """`manage.py demo` until the block ends; yields once it says that it is up.
@@ -105,7 +95,7 @@ def _ran_before() -> Path:
 
 @contextmanager
 def _running(folder: str, *options: str, **environment: str) -> Iterator[Stack]:
-    free, mqtt_port, panel_port = free_ports(3)
+    free, mqtt_port, panel_port = (free_port() for _ in range(3))
     port = int(environment.get("PORT", free))
     own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
     ports = {"PORT": str(port), "MQTT_PORT": str(mqtt_port), "PANEL_PORT": str(panel_port)}

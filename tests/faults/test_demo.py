@@ -21,8 +21,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from tests.parts import Redis
-from tests.stack import free_ports
+from tests.parts import Redis, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +86,7 @@ class Demo:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     own = {"DEMO": "1", "VAR_DIR": str(tmp_path / "var"), "STATIC_ROOT": str(tmp_path / "static")}
-    ports = dict(zip(NAMES, map(str, free_ports(3)), strict=True))
+    ports = {name: str(free_port()) for name in NAMES}
     inherited = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
     each = Demo(tmp_path, inherited | own | ports)
     yield each

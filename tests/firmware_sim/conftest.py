@@ -23,6 +23,7 @@ from firmware_sim.gateway import Gateway, Options
 from firmware_sim.generator import Generator, Reading
 from firmware_sim.identity import Identity
 from firmware_sim.link import Broker, Dialer
+from tests.parts import free_port
 
 ROOT = Path(__file__).parents[2]
 BROKER = """
@@ -38,12 +39,6 @@ async def main():
 asyncio.run(main())
 """
 IDENTITY = Identity("7K3MQ2XW9TBC", "66f0c0ffee66f0c0ffee0001", "key-1", "secret-1")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], object], seconds: float = 8) -> None:

@@ -19,8 +19,9 @@ import pytest
 from firmware_sim import cli
 from firmware_sim.fleet import Plan
 from firmware_sim.identity import BadInput
+from tests.parts import free_port
 
-from .conftest import ROOT, BrokerProcess, Listener, free_port, simulate, until
+from .conftest import ROOT, BrokerProcess, Listener, simulate, until
 
 HEADER = "serial,device_id,access_key,access_secret\n"
 ONE = ("--serial", "7K3MQ2XW9TBC", "--device-id", "66f0c0ffee66f0c0ffee0001", "--access-key", "k")
