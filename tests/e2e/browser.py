@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from playwright.sync_api import expect
 
 from tests.stack import PASSWORD
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright, ViewportSize
 
     from tests.stack import Stack
+
+    Scheme = Literal["light", "dark"]
 
 PHONE: ViewportSize = {"width": 360, "height": 800}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -26,6 +30,12 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+CUT = "Math.max(0, ...[...document.querySelectorAll('.table-wrap')].map((each) => each.scrollWidth - each.clientWidth))"
+DRAWN = """async () => {
+    do {
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    } while (document.getAnimations().some((each) => each instanceof CSSTransition && each.playState === "running"));
+}"""
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 
 
@@ -46,17 +56,49 @@ def sign_in(page: Page, stack: Stack, email: str) -> None:
     page.wait_for_url(f"{stack.url}/")
 
 
+def faults(page: Page) -> list[object]:
+    """What is wrong with the page as it stands: axe's findings, sideways scrolling."""
+    return [(page.url, wrong) for wrong in [*violations(page), *too_wide(page)]]
+
+
+def too_wide(page: Page) -> list[str]:
+    """How far the page, or at a desk a table of it, has to be scrolled sideways."""
+    wide = {"page": page.evaluate("document.documentElement.scrollWidth - innerWidth")}
+    if page.viewport_size == DESKTOP:
+        wide["table"] = page.evaluate(CUT)
+    return [f"{what}: {pixels} px too wide" for what, pixels in wide.items() if pixels > 0]
+
+
+def faults_by_day_and_night(page: Page) -> list[object]:
+    """As it stands, and turned to the other scheme while it is open."""
+    found, html = faults(page), page.locator("html")
+    scheme: Scheme = "dark" if html.get_attribute("data-bs-theme") == "dark" else "light"
+    other: Scheme = "light" if scheme == "dark" else "dark"
+    turn(page, other)
+    found += [(other, wrong) for wrong in faults(page)]
+    turn(page, scheme)
+    return found
+
+
+def turn(page: Page, scheme: Scheme) -> None:
+    """Returns when it is drawn: however short a transition is, those inside begin when it has ended."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+    page.evaluate(DRAWN)
+
+
 def violations(page: Page) -> list[Any]:
     """Axe's serious and critical findings on the page as it stands.
 
     What it finds has to be there at a second look, too: what a live page replaces in the midst of one has no colours.
     """
-    page.evaluate(AXE.read_text())
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
     return _violations(page) and _violations(page)
 
 
 def _violations(page: Page) -> list[Any]:
-    found = page.evaluate("axe.run()")["violations"]
+    found = page.evaluate("axe.run({resultTypes: ['violations']}).then((found) => found.violations)")
     return [
         (each["id"], [node["html"] for node in each["nodes"]][:3])
         for each in found

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from devices.identity import serials
-from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, violations
+from tests.e2e.browser import DESKTOP, PHONE, faults, launch, sign_in
 from tests.stack import demo
 
 if TYPE_CHECKING:
@@ -66,12 +66,6 @@ def opened(browser: Browser, stack: Stack, size: ViewportSize, scheme: str) -> P
     return page
 
 
-def look(page: Page) -> list[object]:
-    """What is wrong with the page as it stands: axe's findings, sideways scrolling."""
-    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    return [*violations(page), *([f"{wide} px too wide"] if wide > 0 else [])]
-
-
 def send(page: Page, text: str, name: str = "serials.csv") -> None:
     page.get_by_label("Recipe").select_option(label="Generator gateway")
     page.evaluate(DROP, [text, name])
@@ -95,10 +89,10 @@ def number_shown(page: Page, label: str | re.Pattern[str]) -> int:
 @pytest.mark.parametrize(("size", "scheme", "batch"), [(PHONE, "dark", "PHN"), (DESKTOP, "light", "DSK")])
 def test_a_file_becomes_devices(stack: Stack, browser: Browser, size: ViewportSize, scheme: str, batch: str) -> None:
     page = opened(browser, stack, size, scheme)
-    wrong = look(page)
+    wrong = faults(page)
     send(page, sheet(batch, 40, "NOTASERIAL;Odd;;", f"{serial(batch, 0)};Twice;;"))
     expect(page.get_by_label("What the column Site is")).to_have_value("group")
-    wrong += look(page)
+    wrong += faults(page)
 
     page.get_by_label("Between columns").select_option("Comma")
     expect(page.get_by_label("What the column Site is")).to_have_count(0)
@@ -110,14 +104,14 @@ def test_a_file_becomes_devices(stack: Stack, browser: Browser, size: ViewportSi
     expect(page.get_by_role("heading", name="What starting does")).to_be_visible(timeout=30_000)
     assert (number_shown(page, "Rows that fit"), number_shown(page, re.compile("Rows that don.t"))) == (40, 2)
     expect(page.get_by_role("row", name=re.compile(f"43.*Serial.*{serial(batch, 0)}.*row 2"))).to_be_visible()
-    wrong += look(page)
+    wrong += faults(page)
 
     page.get_by_role("button", name="Make 40 devices").click()
     expect(page.get_by_role("button", name="Make 40 devices")).to_have_count(0)
     page.wait_for_load_state()
     page.reload()
     expect(page.get_by_role("heading", name="40 devices registered")).to_be_visible(timeout=30_000)
-    wrong += look(page)
+    wrong += faults(page)
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download once").click()
@@ -142,7 +136,7 @@ def test_a_second_download_is_refused(stack: Stack, browser: Browser) -> None:
         page.get_by_role("button", name="Download once").click()
     other.get_by_role("button", name="Download once").click()
     expect(other.get_by_role("heading", name="This result is gone")).to_be_visible()
-    assert look(other) == []
+    assert faults(other) == []
     page.context.close()
 
 
@@ -157,7 +151,7 @@ def test_progress_survives_a_reload_and_can_be_cancelled(stack: Stack, browser: 
     before = moved(bar, 0)
     page.reload()
     assert moved(bar, before) > before > 0
-    assert look(page) == []
+    assert faults(page) == []
     page.get_by_role("button", name="Cancel the rest").click()
     expect(page.get_by_role("heading", name="Cancelled", exact=True)).to_be_visible(timeout=30_000)
     assert 0 < number_shown(page, "Devices made") < 20_000
@@ -171,7 +165,7 @@ def test_what_is_no_table_is_said_beside_the_file(stack: Stack, browser: Browser
     page = opened(browser, stack, PHONE, "light")
     send(page, text)
     expect(page.locator("#id_file_error")).to_contain_text(said)
-    assert look(page) == []
+    assert faults(page) == []
     send(page, sheet("AFT", 2), "again.csv")
     expect(page.get_by_role("heading", name="again.csv")).to_be_visible()
     page.context.close()
@@ -185,7 +179,7 @@ def test_one_device_by_keyboard(stack: Stack, browser: Browser) -> None:
     page.get_by_label("Name").press("Enter")
     expect(page.get_by_role("heading", name="By hand is registered")).to_be_visible()
     assert len(page.locator("#access-secret").inner_text()) == 43
-    assert look(page) == []
+    assert faults(page) == []
     page.context.close()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, violations
+from tests.e2e.browser import DESKTOP, PHONE, faults, launch, sign_in, turn
 from tests.stack import demo
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ OWN = [
     "/?q=no-such-device",
     "/account/",
     "/account/sessions/",
-    "/tokens/",
     "/api/docs/",
     "/accounts/password/change/",
     "/accounts/2fa/",
@@ -68,7 +67,7 @@ OWNERS = [
 # On which page the first match of this leads to one more.
 FURTHER = {
     "/imports/": "tbody a",
-    "/recipes/": "tbody a",
+    "/recipes/": "tbody a:has-text('Fuel tank sensor')",
     "/actions/": "tbody a",
     "/models/": "main a[href^='/models/']",
     "/groups/": ".tree a[href^='/groups/']",
@@ -76,7 +75,11 @@ FURTHER = {
     "/people/invite/": ".pick",
     "/": ".device-link",
 }
-OF_A_DEVICE = ["", "events/", "label/", "credentials/", "edit/"]
+# What lies below such a page.
+BELOW = {
+    "/recipes/": ["", "edit/", "?version=1"],
+    "/": ["", "events/", "label/", "credentials/", "edit/"],
+}
 LOOKS: list[Look] = [
     (PHONE, "light"),
     (DESKTOP, "dark"),
@@ -88,8 +91,6 @@ KEPT = """navigator.serviceWorker.ready
     .then(() => caches.keys())
     .then((names) => Promise.all(names.map(async (name) => (await caches.open(name)).keys())))
     .then((requests) => requests.flat().map((request) => new URL(request.url).pathname))"""
-
-CUT = "Math.max(0, ...[...document.querySelectorAll('.table-wrap')].map((each) => each.scrollWidth - each.clientWidth))"
 
 
 @pytest.fixture(scope="module")
@@ -104,67 +105,55 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def faults(page: Page, url: str) -> list[object]:
-    """What is wrong with a page: contrast and the like, sideways scrolling, a script or style that was refused."""
+def said_by(page: Page) -> list[str]:
+    """From now on: scripts and styles that were refused, and scripts that failed."""
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(url)
-    page.wait_for_load_state("networkidle")
-    return [*violations(page), *said, *too_wide(page)]
+    return said
 
 
-def too_wide(page: Page) -> list[str]:
-    """How far the page, or at a desk a table of it, has to be scrolled sideways."""
-    wide = {"page": page.evaluate("document.documentElement.scrollWidth - innerWidth")}
-    if page.viewport_size == DESKTOP:
-        wide["table"] = page.evaluate(CUT)
-    return [f"{what}: {pixels} px too wide" for what, pixels in wide.items() if pixels > 0]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_every_page(stack: Stack, browser: Browser, size: ViewportSize, scheme: str) -> None:
-    context = browser.new_context(viewport=size, color_scheme="dark" if scheme == "dark" else "light")
-    page = context.new_page()
-    found = {url: faults(page, stack.url + url) for url in DOOR}
-    sign_in(page, stack, OWNER)
-    label = f"{page.locator('.device-link').first.get_attribute('href')}label/"
-    found |= {url: faults(page, stack.url + url) for url in [*OWN, label]}
-    assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
-    assert {url: wrong for url, wrong in found.items() if wrong} == {}
-    context.close()
-
-
-def in_looks(page: Page, url: str, looks: Sequence[Look]) -> list[object]:
+def in_looks(page: Page, url: str, looks: Sequence[Look], status: int = 200) -> list[object]:
     """What is wrong with a page, opened once and then turned about."""
+    size, scheme = looks[0]
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     answer = page.goto(url)
-    found: list[object] = [] if answer and answer.ok else [f"status {answer and answer.status}"]
+    found: list[object] = [] if answer and answer.status == status else [f"status {answer and answer.status}"]
     for size, scheme in looks:
         page.set_viewport_size(size)
-        page.emulate_media(color_scheme=scheme)
-        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
-        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # it is drawn
-        found += [(size["width"], scheme, wrong) for wrong in [*violations(page), *too_wide(page)]]
+        turn(page, scheme)
+        found += [(size["width"], scheme, wrong) for wrong in faults(page)]
     return found
 
 
+@pytest.mark.parametrize("looks", [LOOKS[::2], LOOKS[1::2]], ids=["phone", "desktop"])
+def test_every_page(stack: Stack, browser: Browser, looks: list[Look]) -> None:
+    page = browser.new_page()
+    said = said_by(page)
+    found = {url: in_looks(page, stack.url + url, looks, 404 if url == "/none/" else 200) for url in DOOR}
+    sign_in(page, stack, OWNER)
+    found |= {url: in_looks(page, stack.url + url, looks) for url in OWN}
+    assert {url: wrong for url, wrong in found.items() if wrong} == {}
+    assert said == []
+    page.close()
+
+
 def further(page: Page, stack: Stack) -> list[str]:
-    """One page of each thing that there is, and all of a device's."""
+    """One page of each thing that there is, and what lies below it."""
     found = []
     for url, link in FURTHER.items():
         page.goto(stack.url + url)
         if page.locator(link).count():
-            found.append(page.locator(link).first.get_attribute("href") or "")
-    return [*found[:-1], *(found[-1] + part for part in OF_A_DEVICE)]
+            first = page.locator(link).first.get_attribute("href") or ""
+            found += [first + part for part in BELOW.get(url, [""])]
+    return found
 
 
 @pytest.mark.parametrize(("person", "looks"), [(OWNER, LOOKS), (GROUP_ADMIN, LOOKS[:2])], ids=["owner", "group-admin"])
 def test_the_administration(stack: Stack, browser: Browser, person: str, looks: list[Look]) -> None:
-    page = browser.new_page(viewport=DESKTOP, reduced_motion="reduce")
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page = browser.new_page(viewport=DESKTOP)
+    said = said_by(page)
     sign_in(page, stack, person)
     nav = page.get_by_role("navigation", name="Administration")
     urls = [*ADMINS, *(OWNERS if person == OWNER else [])]

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tenants.picker import LISTED
-from tests.e2e.browser import PHONE, launch, sign_in, violations
+from tests.e2e.browser import PHONE, faults, launch, sign_in
 from tests.e2e.test_main_job import press, waiting_serials
 from tests.stack import demo
 
@@ -68,11 +68,6 @@ def finish(page: Page, stack: Stack, serial: str) -> None:
     page.get_by_label("Name", exact=True).fill("New one")
     page.get_by_role("button", name="Finish registration").click()
     expect(page).to_have_url(f"{stack.url}/devices/{serial}/")
-
-
-def faults(page: Page) -> list[object]:
-    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    return [*violations(page), *([f"{wide} px too wide"] if wide > 0 else [])]
 
 
 def test_by_keys_then_by_one_tap(stack: Stack, browser: Browser, waiting: list[str]) -> None:

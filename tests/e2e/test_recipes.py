@@ -8,19 +8,18 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in
-from tests.e2e.test_look import OWNER, faults
 from tests.stack import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, ViewportSize
+    from playwright.sync_api import Browser
 
     from tests.stack import Stack
 
 pytestmark = pytest.mark.e2e
 
-PAGES = ["/recipes/", "/recipes/new/", "/models/"]
+OWNER = "admin@kanarra.example"
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +32,6 @@ def stack() -> Iterator[Stack]:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright, launch(playwright) as running:
         yield running
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_every_page(stack: Stack, browser: Browser, size: ViewportSize, scheme: str) -> None:
-    context = browser.new_context(viewport=size, color_scheme="dark" if scheme == "dark" else "light")
-    page = context.new_page()
-    sign_in(page, stack, OWNER)
-    page.goto(f"{stack.url}/recipes/")
-    recipe = page.get_by_role("link", name="Fuel tank sensor").get_attribute("href") or ""
-    pages = [*PAGES, recipe, f"{recipe}edit/", f"{recipe}?version=1"]
-    assert {url: wrong for url in pages if (wrong := faults(page, stack.url + url))} == {}
-    context.close()
 
 
 def test_rows_are_added_moved_and_removed_by_keyboard(stack: Stack, browser: Browser) -> None:

@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from tests.parts import Redis, free_port
+from tests.parts import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,10 +100,6 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
 
 
-def names(processes: list[psutil.Process]) -> str:
-    return " ".join(" ".join(each.cmdline()) for each in processes)
-
-
 def test_it_starts_again_from_what_it_kept_and_leaves_nothing_running(demo: Demo) -> None:
     family = demo.start()
     assert len(family) == 6
@@ -131,18 +127,6 @@ def assert_private(demo: Demo) -> None:
     assert stat.S_IMODE((demo.folder / "var").stat().st_mode) == 0o700
     for path in ("secrets.json", "demo/devices.csv", "redis/redis.conf"):
         assert stat.S_IMODE((demo.folder / "var" / path).stat().st_mode) == 0o600, path
-
-
-def test_what_the_environment_names_is_not_started(demo: Demo) -> None:
-    mine = Redis()
-    mine.start()
-    try:
-        family = demo.start(REDIS_URL=mine.url)
-        assert len(family) == 5
-        assert "valkey" not in names(family)
-    finally:
-        demo.end(signal.SIGTERM)
-        mine.stop()
 
 
 @pytest.mark.parametrize("variable", NAMES)
