@@ -9,19 +9,49 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
+from enum import Enum
+from functools import cache
 from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests import parts
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.
-WORKER = "PYTEST_XDIST_WORKER" in os.environ
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 HANGS_SECONDS = 300
-WHOLE = ("tests/e2e/", "tests/faults/test_demo.py")
+# Their tests share a system that takes long to start.
+WHOLE = (
+    "tests/e2e/",
+    "tests/faults/test_connections.py",
+    "tests/faults/test_demo.py",
+    "tests/faults/test_proxy.py",
+    "tests/faults/test_rabbitmq.py",
+    "tests/devices/broker/embedded/test_broker.py",
+    "tests/test_static.py",
+)
+BROWSERS = "tests/e2e/"
+# Their tests wait for processes, connections and moments more than they compute.
+WAITING = (
+    "tests/faults/",
+    "tests/firmware_sim/",
+    "tests/config/",
+    "tests/devices/broker/",
+    "tests/devices/credentials/test_snippets.py",
+    "tests/devices/imports/test_page_stream.py",
+    "tests/devices/mqtt/",
+    "tests/lib/test_live.py",
+    "tests/provisioning/windows/test_stream.py",
+    "tests/telemetry/dashboard/test_stream.py",
+    "tests/test_bounds.py",
+    "tests/test_slow_downloads.py",
+    "tests/test_static.py",
+)
+COMPUTES = "gw0"
 started: list[parts.Server] = []
 folder: Path | None = None
 
@@ -39,6 +69,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def prepare(*, sqlite: bool) -> None:
     global folder
+    if WORKER == COMPUTES:
+        os.nice(3)  # the tests of the others have limits of time
     folder = Path(tempfile.mkdtemp(prefix="handover-test-"))
     os.environ |= {"DEMO": "1", "VAR_DIR": str(folder)}
     os.environ.setdefault(parts.SHARED, str(folder))
@@ -82,13 +114,36 @@ def pytest_report_header() -> str:
     return f"database: {'PostgreSQL' if on_postgresql() else 'SQLite'}"
 
 
+class Kind(Enum):
+    """Of tests, by what they need; in the order in which a process that has none of its own left takes others'."""
+
+    BROWSER, PATIENCE, PROCESSOR = range(3)
+
+
+@cache
+def kind(scope: str) -> Kind:
+    if scope.startswith(BROWSERS):
+        return Kind.BROWSER
+    return Kind.PATIENCE if scope.startswith(WAITING) else Kind.PROCESSOR
+
+
 class Spread(LoadScopeScheduling):  # type: ignore[misc]
-    """pytest-xdist's way of dealing out tests: files whose tests share a whole system go to one process as a whole, and
-    it is started once; any other test goes to whoever is free."""
+    """pytest-xdist's way of dealing out tests, with two differences.
+
+    Files whose tests share a whole system go to one process as a whole, and it is started once. And each process has a
+    kind of its own, so that those that wait lie beside those that compute.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return file if file.startswith(WHOLE) else nodeid
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        number = int(node.gateway.id.removeprefix("gw"))
+        own = (Kind.PROCESSOR, Kind.BROWSER, Kind.PATIENCE)[number % 3]
+        fitting = (scope for each in (own, *Kind) for scope in self.workqueue if kind(scope) is each)
+        self.workqueue.move_to_end(next(fitting), last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

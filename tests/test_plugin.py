@@ -1,0 +1,9 @@
+"""What is said of files by their names is said of files that are there."""
+
+from __future__ import annotations
+
+from tests.plugin import BROWSERS, ROOT, WAITING, WHOLE
+
+
+def test_files_that_are_dealt_out_by_name_are_there() -> None:
+    assert [name for name in (BROWSERS, *WAITING, *WHOLE) if not (ROOT / name).exists()] == []
