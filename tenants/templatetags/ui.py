@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django import forms, template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -37,8 +39,9 @@ UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024)
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
-    """A picture from the sprite; without a label it is decoration and hidden from screen readers."""
+    """Return a picture from the sprite; without a label it is decoration and hidden from screen readers."""
     spoken = format_html(' role="img" aria-label="{}"', label) if label else mark_safe(' aria-hidden="true"')
     source = f"{static('vendor/icons/icons.svg')}#{name}"
     return format_html('<svg class="icon {}"{}><use href="{}"/></svg>', css, spoken, source)
@@ -72,10 +75,12 @@ def when(value: datetime | None, absent: str = "–") -> str:
     return _time(value, "", "when") if value else absent
 
 
-@register.inclusion_tag("_status.html")
-def status(value: str) -> dict[str, str]:
+@register.simple_tag
+@cache
+def status(value: str) -> SafeString:
+    """Return a device's status as pages show it. Lists have it on every row: each of the six is rendered once."""
     words, picture = STATUSES[value]
-    return {"value": value, "words": words, "picture": picture}
+    return render_to_string("_status.html", {"value": value, "words": words, "picture": picture})
 
 
 def _css(field: BoundField) -> str:
