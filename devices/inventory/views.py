@@ -63,4 +63,4 @@ def group_children(request: SignedIn, pk: int) -> HttpResponse:
     skip = request.GET.get("skip", "")
     start = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
     parent = group_tree.children(request.user, get_group(request.user, pk), skip=start)
-    return render(request, "tenants/groups/_tree.html", {"steps": group_tree.steps(parent.children, parent)})
+    return render(request, "devices/inventory/_tree.html", {"steps": group_tree.steps(parent.children, parent)})

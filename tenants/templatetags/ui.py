@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django import forms, template
-from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-STATUSES = {  # value -> words, icon: told apart by shape and text, never by colour alone
-    "online": ("Online", "check-circle-fill"),
-    "offline": ("Offline", "x-circle"),
-    "never": ("Never connected", "plug"),
-    "waiting": ("Waiting for a group", "hourglass-split"),
-    "expired": ("Activation expired", "hourglass-bottom"),
-    "locked": ("Locked", "lock-fill"),
-}
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -73,14 +64,6 @@ def ago(value: datetime | None, absent: str = "–") -> str:
 def when(value: datetime | None, absent: str = "–") -> str:
     """The moment: UTC from the server, in the reader's own time zone once the page runs."""
     return _time(value, "", "when") if value else absent
-
-
-@register.simple_tag
-@cache
-def status(value: str) -> SafeString:
-    """Return a device's status as pages show it. Lists have it on every row: each of the six is rendered once."""
-    words, picture = STATUSES[value]
-    return render_to_string("_status.html", {"value": value, "words": words, "picture": picture})
 
 
 def _css(field: BoundField) -> str:

@@ -7,9 +7,6 @@ from django import forms
 from django.template import Context, Template
 from django.utils.timezone import now
 
-from devices.models import Device
-from tenants.templatetags import ui
-
 
 def render(source: str, **context: object) -> str:
     return Template("{% load ui %}" + source).render(Context(context))
@@ -41,14 +38,6 @@ def test_icons_are_decoration_unless_named() -> None:
     named = render('{% icon "search" label=label %}', label="<b>")
     assert 'role="img" aria-label="&lt;b&gt;"' in named
     assert "aria-hidden" not in named
-
-
-@pytest.mark.parametrize("value", [*Device.Status.values, "waiting"])
-def test_a_status_has_words_and_a_picture(value: str) -> None:
-    html = render("{% status value %}", value=value)
-    words, picture = ui.STATUSES[value]
-    assert words in html
-    assert f"#{picture}" in html
 
 
 class Form(forms.Form):
