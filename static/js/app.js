@@ -44,6 +44,14 @@
     message.dataset.since = Date.now();
     message.querySelector("p").textContent = text;
     document.querySelector("[data-messages]").replaceChildren(message);
+    if (until === "answer") message.scrollIntoView({ block: "nearest" });
+  }
+
+  // What the page says that was answered instead: its heading, and the first thing that it says of it.
+  function said(answer) {
+    const page = new DOMParser().parseFromString(answer, "text/html");
+    const [heading, words] = ["h1", "h1 ~ p"].map((each) => page.querySelector(each)?.textContent.trim());
+    return heading && words ? `${heading}. ${words}` : "The server could not answer. Try again in a moment.";
   }
 
   function over(until) {
@@ -116,8 +124,8 @@
   document.addEventListener("htmx:sendError", unheard);
   document.addEventListener("htmx:timeout", unheard);
   document.addEventListener("htmx:responseError", ({ detail }) => {
-    const said = { 404: "This is no longer here. Reload the page.", 503: "The site can’t reach its database at the moment, and nothing was done. Try again in a few seconds.", 413: "This is larger than is taken. Split the file, and import its parts." };
-    trouble(said[detail.xhr.status] || "The server could not answer. Try again in a moment.", "answer");
+    const known = { 404: "This is no longer here. Reload the page.", 503: "The site can’t reach its database at the moment, and nothing was done. Try again in a few seconds." };
+    trouble(known[detail.xhr.status] || said(detail.xhr.responseText), "answer");
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => { if (detail.successful) for (const until of ["signal", "answer"]) over(until); });
   document.addEventListener("live:heard", () => over("signal"));

@@ -51,10 +51,13 @@
     button.disabled = true;
     button.textContent = detail.loaded < detail.total ? "Uploading…" : "Reading it…";
   });
-  document.addEventListener("htmx:sendError", ({ target }) => {
-    const button = target.querySelector?.("[data-drop-send]");
-    if (!button) return;
-    button.disabled = false;
-    button.textContent = "Upload again";
-  });
+  for (const failed of ["htmx:sendError", "htmx:responseError", "htmx:timeout", "htmx:sendAbort"]) {
+    document.addEventListener(failed, ({ target }) => {
+      const button = target.querySelector?.("[data-drop-send]");
+      if (!button) return;
+      target.querySelector("[data-drop-progress]").hidden = true;
+      button.disabled = false;
+      button.textContent = "Upload again";
+    });
+  }
 })();

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.template.loader import render_to_string
 from playwright.sync_api import expect, sync_playwright
 
 from devices.identity import serials
@@ -169,6 +170,23 @@ def test_what_is_no_table_is_said_beside_the_file(stack: Stack, browser: Browser
     send(page, sheet("AFT", 2), "again.csv")
     expect(page.get_by_role("heading", name="again.csv")).to_be_visible()
     page.context.close()
+
+
+def test_a_refused_upload_says_why_and_can_be_sent_again(stack: Stack, browser: Browser) -> None:
+    context = browser.new_context(viewport=PHONE, service_workers="block")
+    page = context.new_page()
+    sign_in(page, stack, OWNER)
+    page.goto(f"{stack.url}/devices/new/")
+    refusal = render_to_string("429_uploads.html")
+    page.route("**/imports/new/", lambda route: route.fulfill(status=429, body=refusal, content_type="text/html"))
+    send(page, sheet("RFT", 2))
+    said = page.locator(".message", has_text="Other uploads go on. Nothing was changed.")
+    expect(said).to_be_in_viewport()
+    assert look(page) == []
+    page.unroute("**/imports/new/")
+    page.get_by_role("button", name="Upload again").click()
+    expect(page.get_by_role("heading", name="serials.csv")).to_be_visible()
+    context.close()
 
 
 def test_one_device_by_keyboard(stack: Stack, browser: Browser) -> None:
