@@ -182,7 +182,7 @@ def test_a_refused_upload_says_why_and_can_be_sent_again(stack: Stack, browser: 
     send(page, sheet("RFT", 2))
     said = page.locator(".message", has_text="Other uploads go on. Nothing was changed.")
     expect(said).to_be_in_viewport()
-    assert look(page) == []
+    assert faults(page) == []
     page.unroute("**/imports/new/")
     page.get_by_role("button", name="Upload again").click()
     expect(page.get_by_role("heading", name="serials.csv")).to_be_visible()
