@@ -26,7 +26,7 @@ SITE = ("-m", "uvicorn", "config.asgi:application", "--log-level", "error")
 REPORTS = 40_000  # of some 220 bytes in a file: far more than lies on its way to a reader who does not read
 DOWNLOADS = 60
 OPEN = 40  # of those, at least, where all are allowed: the oldest of very many at once are overtaken
-STREAMS = 600
+STREAMS = 1_500
 SOON = 4.0  # seconds, within which others are answered: they waited for 24 and 27 s once
 FEW = 25  # threads, some of which a process always has
 

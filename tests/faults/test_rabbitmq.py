@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import amqp
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from devices.broker import queue_watch
 from devices.broker.queue_watch import queue_name
+from devices.connections import limited
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
-from devices.models import Credential
+from devices.models import Credential, Event
 from devices.mqtt.consumer import Consumer
 from tests.builders import make_device
 from tests.mqtt import fleet as fleets
@@ -24,12 +26,14 @@ from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from django.test import Client as Browser
     from paho.mqtt.client import MQTTMessageInfo
     from pytest_django import Settings
 
     from devices.models import Device
+    from devices.mqtt.intake import Limited
     from devices.mqtt.messages import Message
     from tests.conftest import World
     from tests.mqtt.fleet import Fleet
@@ -64,11 +68,19 @@ def stored(port: int, fleet: Fleet) -> Iterator[list[Message]]:
 
 @contextmanager
 def consuming(fleet: Fleet, into: list[Message]) -> Iterator[None]:
-    consumer = Consumer(into.extend, client_id="handover-consumer", clock=timezone.now)
+    consumer = Consumer(into.extend, client_id="handover-consumer", clock=timezone.now, tell=_tell)
     consumer.start()
     eventually(fleet.is_ready)
     yield
     consumer.stop()
+
+
+def _tell(those: Mapping[str, Limited]) -> None:
+    """As the consumer's command does, in a thread whose connection the test's database does not wait for."""
+    try:
+        limited.note(those)
+    finally:
+        connection.close()
 
 
 def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
@@ -233,3 +245,35 @@ def test_no_device_is_in_while_the_broker_would_drop_what_it_reports(world: Worl
         assert device.connect() == ACCEPTED
         assert device.publish(f"devices/{world.placed.device_id}/state", "2")
         eventually(lambda: b"2" in [message.payload for message in stored])
+
+
+def test_a_device_that_sends_too_much_is_shut_out_for_a_time(
+    world: World, fleet: Fleet, port: int, stored: list[Message], settings: Settings, client: Browser
+) -> None:
+    settings.MQTT_LIMITS, settings.MQTT_BACKLOG, settings.MQTT_BAN_SECONDS = True, 50, 8.0
+    noisy, quiet = (gateway(port, of, credentials.issue(device=of, by=None)) for of in (world.placed, world.foreign))
+    own, other = (f"devices/{each.client_id}/state" for each in (noisy, quiet))
+    assert [each.connect() for each in (noisy, quiet)] == [ACCEPTED] * 2
+    for _ in range(500):
+        noisy.client.publish(own, "1", 0)
+    events = Event.objects.filter(kind=Event.Kind.LIMITED)
+    eventually(events.exists)
+    began = time.monotonic()
+    assert [(event.device, event.data) for event in events] == [(world.placed, {"seconds": 8.0})]
+    client.force_login(world.admin)
+    eventually(lambda: "were dropped" in client.get(world.placed.get_absolute_url()).content.decode())
+
+    time.sleep(5)  # the time that the broker and the gate may believe the last answer, of a device that pauses
+    assert not noisy.publish(own, "2")
+    noisy.connect()
+    assert not noisy.publish(own, "3")
+    assert quiet.publish(other, "4")
+
+    def is_let_in_again() -> bool:
+        return noisy.connect() == ACCEPTED and noisy.publish(own, "5")
+
+    eventually(is_let_in_again, 15)
+    assert time.monotonic() > began + 7
+    eventually(lambda: {b"4", b"5"} <= {message.payload for message in stored})
+    assert [message.payload for message in stored].count(b"1") == 80
+    assert "were dropped" not in client.get(world.placed.get_absolute_url()).content.decode()
