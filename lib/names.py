@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.core.exceptions import ValidationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 # What Unicode counts as printable, and shows nothing: Hangul and Khmer fillers, the empty cell of Braille.
 BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -26,11 +20,3 @@ def one_line(text: str, field: str = "") -> str:
         return line
     cause = f"Leave control characters out of it: there is one that can't be seen (U+{ord(unseen):04X})."
     raise ValidationError({field: cause} if field else cause)
-
-
-def one_line_each(tags: Mapping[str, object], field: str = "tags") -> dict[str, object]:
-    """Return the tags, their names and those of their values that are texts on one line each."""
-    return {
-        one_line(name, field): one_line(value, field) if isinstance(value, str) else value
-        for name, value in tags.items()
-    }

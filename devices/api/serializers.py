@@ -8,28 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
+from devices import tags
 from devices.identity import formats, serials
 from devices.models import Attribute, Device, Event, RecipeVersion
 from tenants.api.base import Serializer
-from tenants.api.fields import OneLine
 
 if TYPE_CHECKING:
     from devices.models import DeviceModel, Recipe
-
-TAGS = 50
-UNTAKEN = ("\x00", *map(chr, range(0xD800, 0xE000)))
 
 
 class Tags(serializers.DictField):
     """Texts by their names."""
 
-    child = OneLine(max_length=200, allow_blank=True)
+    child = serializers.CharField(max_length=tags.VALUE_LENGTH, allow_blank=True)
 
-    def to_internal_value(self, data: Any) -> dict[str, str]:
-        tags: dict[str, str] = super().to_internal_value(data)
-        if len(tags) > TAGS:
-            raise serializers.ValidationError(f"Up to {TAGS} tags.")
-        return {OneLine(max_length=64).run_validation(name): value for name, value in tags.items()}
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Show early what the operation refuses, each at its tag. A row that is changed is the `instance` of `read`."""
+        if not isinstance(data, dict):
+            self.fail("not_a_dict", input_type=type(data).__name__)
+        kept, wrong = tags.judge(data, getattr(self.root.instance, self.source or "", {}))
+        if wrong:
+            everything = {"": "non_field_errors"}
+            raise serializers.ValidationError({everything.get(name, name): [cause] for name, cause in wrong.items()})
+        return kept
 
 
 class Named(Serializer):

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from devices import tags
 from devices.api.file_responses import CSV, FileView, holding
 from devices.bulk_actions import credentials_file, eligibility
 from devices.bulk_actions import runner as actions
@@ -52,8 +53,10 @@ class ParamsNew(Serializer):
         required=False, min_value=1, max_value=api_selection.LARGEST, help_text="`move`: to it."
     )
     keep = serializers.BooleanField(required=False, help_text="`move`: names, descriptions and tags stay.")
-    tag = serializers.CharField(required=False, max_length=60, help_text="`tag` and `untag`: its name.")
-    value = serializers.CharField(required=False, max_length=120, help_text="`tag`: its value.")
+    tag = serializers.CharField(required=False, max_length=tags.ENTRY_LENGTH, help_text="`tag` and `untag`: its name.")
+    value = serializers.CharField(
+        required=False, max_length=tags.VALUE_LENGTH, allow_blank=True, help_text="`tag`: its value."
+    )
     model = serializers.IntegerField(
         required=False, min_value=1, max_value=api_selection.LARGEST, help_text="`model`: its id."
     )

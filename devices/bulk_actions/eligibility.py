@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import BigIntegerField, Case, CharField, Count, Exists, F, Max, OuterRef, Q, Sum, Value, When
-from django.db.models.fields.json import KeyTransform
 
+from devices import tags
 from devices.models import Action, Credential, Device, RecipeVersion
 from tenants.models import Group
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from devices.models import DeviceQuerySet
 
-CHANGE, NOT_YOURS, SINCE, NO_LEAF = "change", "not-yours", "since", "no-leaf"
+CHANGE, NOT_YOURS, SINCE, NO_LEAF, FULL = "change", "not-yours", "since", "no-leaf", "full"
 WORDS = {
     CHANGE: "changed",
     NOT_YOURS: "not yours to manage any more",
@@ -28,6 +28,7 @@ WORDS = {
     "free": "in no group already",
     "tagged": "tagged so already",
     "untagged": "has no such tag",
+    FULL: f"has {tags.MOST} tags already: remove one first",
     "model": "of this model already",
     "locked": "locked already",
     "unlocked": "not locked",
@@ -80,7 +81,7 @@ class Preview:
 def judged(devices: DeviceQuerySet, kind: str, params: Params) -> DeviceQuerySet:
     """Annotates `verdict`: `change`, or the reason why not."""
     if kind in {Action.Kind.TAG, Action.Kind.UNTAG}:
-        devices = devices.alias(tag=KeyTransform(params.tag, "tags"))
+        devices = devices.alias(tag_count=tags.Number(F("tags")))
     whens = [When(condition, then=Value(reason)) for reason, condition in _obstacles(kind, params)]
     annotations = {"verdict": Case(*whens, default=Value(CHANGE), output_field=CharField())}
     return devices.annotate(**annotations)
@@ -125,8 +126,11 @@ def _obstacles(kind: str, params: Params) -> list[tuple[str, Q]]:
     obstacles: dict[str, list[tuple[str, Q]]] = {
         Action.Kind.MOVE: [("there", Q(group=params.group))],
         Action.Kind.RELEASE: [("free", Q(group=None))],
-        Action.Kind.TAG: [("tagged", Q(tag=params.value))],
-        Action.Kind.UNTAG: [("untagged", ~Q(tags__has_key=params.tag))],
+        Action.Kind.TAG: [
+            ("tagged", tags.having(params.tag, params.value)),
+            (FULL, Q(tag_count__gte=tags.MOST) & ~tags.having(params.tag)),
+        ],
+        Action.Kind.UNTAG: [("untagged", ~tags.having(params.tag))],
         Action.Kind.MODEL: [("model", Q(model=params.model))],
         Action.Kind.LOCK: [("locked", locked)],
         Action.Kind.UNLOCK: [("unlocked", ~locked)],

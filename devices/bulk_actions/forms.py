@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django import forms
 
+from devices import tags
 from devices.bulk_actions.eligibility import Params
-from devices.inventory.filters import PLAIN
 from devices.models import Action, DeviceModel
-from lib.fields import OneLineField
 from tenants.picker import GroupField
 
 if TYPE_CHECKING:
@@ -55,22 +54,24 @@ class MoveForm(ParamsForm):
 
 
 class UntagForm(ParamsForm):
-    tag = forms.RegexField(
-        PLAIN.pattern + r"\Z",
-        label="Tag",
-        max_length=60,
-        error_messages={
-            "required": "Name the tag.",
-            "invalid": "A tag's name begins with a letter; letters, digits, spaces, dots and dashes follow.",
-        },
-    )
+    """Takes any name: what came to a device before a rule can go."""
+
+    tag = forms.CharField(label="Tag", max_length=tags.ENTRY_LENGTH, error_messages={"required": "Name the tag."})
 
     def params(self) -> Params:
         return Params(tag=self.cleaned_data["tag"])
 
 
 class TagForm(UntagForm):
-    value = OneLineField(label="Value", max_length=120, error_messages={"required": "Give the tag a value."})
+    value = forms.CharField(label="Value", required=False)
+
+    def clean_tag(self) -> str:
+        return tags.clean_name(self.cleaned_data["tag"])
+
+    def clean_value(self) -> str:
+        if "value" not in self.data:
+            raise forms.ValidationError("Give the tag a value; it may be empty.")
+        return tags.clean_value(self.cleaned_data["value"])
 
     def params(self) -> Params:
         return Params(tag=self.cleaned_data["tag"], value=self.cleaned_data["value"])

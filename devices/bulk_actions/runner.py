@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
+from devices import tags
 from devices.bulk_actions import eligibility
 from devices.bulk_actions import undo as undoing
 from devices.bulk_actions.eligibility import CHANGE, NOT_YOURS, Params
@@ -49,8 +51,10 @@ class Impossible(Exception):
 def start(
     *, kind: str, params: Params, devices: DeviceQuerySet, selection: dict[str, object], previewed: str, by: User
 ) -> Action:
-    """Keeps the devices (already scoped to what `by` manages) for a worker. Raises Changed."""
+    """Keeps the devices (already scoped to what `by` manages) for a worker. Raises Changed, ValidationError."""
     assert by.organisation is not None
+    if kind == Action.Kind.TAG:
+        params = replace(params, tag=tags.clean_name(params.tag), value=tags.clean_value(params.value))
     with transaction.atomic():
         action = Action.objects.create(
             organisation=by.organisation,

@@ -8,10 +8,11 @@ from django.db.models import F, Max, OuterRef, Subquery
 from django.db.models.fields.json import KT, KeyTransform
 from django.db.models.functions import Now
 
-from devices.bulk_actions.eligibility import CHANGE, NO_LEAF, NOT_YOURS, SINCE
+from devices.bulk_actions.eligibility import CHANGE, FULL, NO_LEAF, NOT_YOURS, SINCE
 from devices.bulk_actions.handlers import Batch, Patched
 from devices.lifecycle import assignments
 from devices.models import Action, Assignment, Device, Event, Touched
+from devices.tags import MOST
 from tenants.models import Group, Role
 
 if TYPE_CHECKING:
@@ -48,10 +49,16 @@ def judge(action: Action, devices: list[Device], originals: Originals, leaves: s
         device.verdict = CHANGE
         if not _as_left(action.kind, device, original, latest.get(device.pk)):
             device.verdict = SINCE
+        elif action.kind == Action.Kind.UNTAG and _is_full(device, original):
+            device.verdict = FULL
         elif group and group not in leaves:
             device.verdict = NO_LEAF
         elif group and not user.may(Role.ADMIN, paths[group]):
             device.verdict = NOT_YOURS
+
+
+def _is_full(device: Device, original: Touched) -> bool:
+    return len(device.tags) >= MOST and not original.before.keys() <= device.tags.keys()
 
 
 def _latest(devices: list[Device]) -> dict[int, int]:

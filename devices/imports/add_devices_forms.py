@@ -11,10 +11,10 @@ from django.core.validators import MaxValueValidator
 from django.template.defaultfilters import filesizeformat
 
 from devices.identity import formats, serials
-from devices.imports import row_parser
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import DeviceModel, Recipe, RecipeVersion
 from devices.recipes.organisation_format import format_of
+from devices.tags import TEXT_LENGTH, judge, parse, told
 from lib.fields import OneLineField
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ class OneForm(PlacingForm, _Adding):
         error_messages={"invalid_choice": "This model is not supported (any more). Choose another one."},
     )
     tags = forms.CharField(
-        max_length=2000, required=False, help_text="As in a file: key=value, and semicolons between several."
+        max_length=TEXT_LENGTH,
+        required=False,
+        help_text="As in a file: key=value, and semicolons between several.",
     )
     field_order = ("recipe", "serial", "name", "group", "model", "tags")
 
@@ -97,12 +99,11 @@ class OneForm(PlacingForm, _Adding):
             spare = b""
         return spare if len(spare) == 32 else secrets.token_bytes(32)
 
-    def clean_tags(self) -> dict[str, str]:
-        text = self.cleaned_data["tags"]
-        try:
-            return row_parser.tags_of(text) if text else {}
-        except row_parser.Cause as cause:
-            raise forms.ValidationError(str(cause)) from None
+    def clean_tags(self) -> dict[str, Any]:
+        kept, wrong = judge(parse(self.cleaned_data["tags"], ";"), {})
+        if wrong:
+            raise forms.ValidationError([told(name, cause) for name, cause in wrong.items()])
+        return kept
 
     def clean(self) -> None:
         if "recipe" in self.cleaned_data and "serial" in self.cleaned_data:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 
+from devices import tags
 from devices.models import Import
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ FIELDS = {
 }
 """Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
 TAG = "tag:"
-TAG_KEY = re.compile(r"[^\x00-\x1f\x7f=;:]{1,64}\Z")
 
 # Headers in lower case, without anything but letters and digits.
 _SPELLINGS = {
@@ -55,24 +55,36 @@ def guess(
     if plain == _WEST:
         return found, Import.Dialect.WEST
     if "name" in found and "serial" not in found and not remembered and can_generate:
-        tags = [field or f"{TAG}{name}"[: len(TAG) + 64] for field, name in zip(found, header, strict=True)]
-        return [field if is_known(field) else "" for field in tags], Import.Dialect.LOSANT
+        rest = [field or f"{TAG}{_called(name)[: tags.NAME_LENGTH]}" for field, name in zip(found, header, strict=True)]
+        return [field if is_known(field) else "" for field in rest], Import.Dialect.LOSANT
     return found, Import.Dialect.OWN
 
 
 def _tag_of(name: str) -> str:
     """`tag:site`, `Tag: site` and `tags.site` name a tag themselves."""
     match = re.match(r"tags?\s*[:.]\s*(\S.*)", name, re.IGNORECASE)
-    return f"{TAG}{match[1].strip()}" if match else ""
+    return f"{TAG}{_called(match[1])}" if match else ""
+
+
+def _called(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cleaned(field: str) -> str:
+    """Return the field, a tag's with its name as tags keep it where it can be one."""
+    try:
+        return f"{TAG}{tags.clean_name(field[len(TAG) :])}" if field.startswith(TAG) else field
+    except ValidationError:
+        return field
 
 
 def is_known(field: str) -> bool:
-    return not field or field in FIELDS or (field.startswith(TAG) and bool(TAG_KEY.match(field[len(TAG) :])))
+    return not field or field in FIELDS or (field.startswith(TAG) and tags.is_name(field[len(TAG) :]))
 
 
 def check(columns: Sequence[str], header: Sequence[str], *, can_generate: bool, needs_certificate: bool) -> list[str]:
     """The columns to keep. Raises ValidationError, in words for people."""
-    kept = ["" if field == "ignore" else field for field in columns]
+    kept = ["" if field == "ignore" else _cleaned(field) for field in columns]
     if len(kept) != len(header):
         raise ValidationError({"columns": f"The file has {len(header)} columns, but {len(kept)} were matched."})
     if unknown := [field for field in kept if not is_known(field)]:

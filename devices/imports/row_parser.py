@@ -15,8 +15,9 @@ from cryptography.x509.oid import NameOID
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from devices import tags
 from devices.identity import serials
-from devices.imports.columns import TAG, TAG_KEY
+from devices.imports.columns import TAG
 from devices.imports.csv_reader import Bad
 from devices.models import DeviceModel, Import, RecipeVersion
 from devices.recipes.organisation_format import format_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-MAX_TAGS, MAX_VALUE = 50, 255
 NAME, DESCRIPTION = 120, 500
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _SPACING = re.compile(r"\s*[/›]\s*|\s+")
@@ -91,7 +91,7 @@ class Rules:
         organisation = version.recipe.organisation
         self._models = _models(organisation.pk) if "model" in self._at else {}
         self._groups = _groups(organisation.root.path) if "group" in self._at else {}
-        self._tags = lru_cache(4096)(tags_of)
+        self._tags = lru_cache(4096)(_tags_of)
 
     def read(self, row: int, count: int, cells: Sequence[str] | Bad) -> Wanted | list[Wrong]:
         """`count` is the row's place among the devices: the name pattern's {n}."""
@@ -179,16 +179,20 @@ class Rules:
         return cells[self._at[field]].strip() if field in self._at else ""
 
     def _tagged(self, row: int, cells: Sequence[str], given: object, wrong: list[Wrong]) -> str:
-        tags = dict(given) if isinstance(given, dict) else {}
-        for key, at in self._tags_at:
+        own: dict[str, object] = dict(given) if isinstance(given, dict) else {}
+        for name, at in self._tags_at:
             if text := cells[at].strip():
                 try:
-                    tags[key] = names.one_line(text)
+                    own[name] = tags.clean_value(text)
                 except ValidationError as error:
                     wrong.append(Wrong(row, self.title(at), f"{_quoted(text)}{error.message}"))
-                if len(text) > MAX_VALUE:
-                    wrong.append(Wrong(row, self.title(at), _too_long(text, MAX_VALUE)))
-        return json.dumps(self._default_tags | tags) if tags else ""
+        if not own:
+            return ""
+        try:
+            return json.dumps(tags.add_to_defaults(self._default_tags, own))
+        except ValidationError as error:
+            wrong.append(self._wrong(row, "tags", error.messages[0]))
+            return ""
 
     def _model(self, text: str) -> int:
         if (found := self._models.get(text.casefold())) is None:
@@ -219,39 +223,12 @@ class Rules:
         return Wrong(row, self.column(field), cause)
 
 
-def tags_of(text: str) -> dict[str, str]:
-    """A JSON object, a JSON list of names and values (West Connectivity), or `key=value; key=value`. Raises Cause."""
-    tags = _json_tags(text) if text[0] in "[{" else _written_tags(text)
-    if len(tags) > MAX_TAGS:
-        raise Cause(f"{len(tags)} tags are too many: a device has at most {MAX_TAGS}.")
+def _tags_of(text: str) -> dict[str, object]:
+    """Return the tags of a cell. Raises Cause."""
     try:
-        tags = {names.one_line(key): names.one_line(value) for key, value in tags.items()}
+        return tags.check(tags.parse(text, ";"))
     except ValidationError as error:
-        raise Cause(str(error.message)) from None
-    for key, value in tags.items():
-        if not TAG_KEY.match(key):
-            raise Cause(f"{_quoted(key)}A tag's name has 1 to 64 characters, none of them = ; or :")
-        if len(value) > MAX_VALUE:
-            raise Cause(f"{_quoted(key)}{_too_long(value, MAX_VALUE)}")
-    return tags
-
-
-def _json_tags(text: str) -> dict[str, str]:
-    try:
-        data = json.loads(text)
-        pairs = data.items() if isinstance(data, dict) else [(each["name"], each.get("value", "")) for each in data]
-        tags = {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in pairs}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        expected = '{"key": "value"}, or [{"name": "key", "value": "value"}], or key=value; key=value'
-        raise Cause(f"{_quoted(text)}These are no tags. Expected: {expected}") from None
-    return tags
-
-
-def _written_tags(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
-    if bad := next((key for key, equals, _ in pairs if not equals), None):
-        raise Cause(f"{_quoted(bad.strip())}A tag is written key=value, and several are parted by semicolons.")
-    return {key.strip(): value.strip() for key, _, value in pairs}
+        raise Cause(error.messages[0]) from None
 
 
 def certificate_of(text: str) -> Certificate:

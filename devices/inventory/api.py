@@ -134,7 +134,7 @@ class OneDevice(ApiView):
         device = get_device(self.user, serial, role=Role.ADMIN)
         _require_match(request, device)
         try:
-            edits.change(device=device, by=self.user, **self.read(DeviceChange))
+            edits.change(device=device, by=self.user, **self.read(DeviceChange, instance=device))
         except assignments.Moved:
             raise _stale(request) from None
         return _answer(get_device(self.user, serial))

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from rest_framework import serializers
 
+from devices import tags
 from devices.inventory.filters import DeviceFilter
 from devices.inventory.selection import MOST, Selection
 from devices.models import Device
@@ -29,7 +30,7 @@ class Filter(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name or the serial.")
     status = serializers.ChoiceField(Device.Status.choices, required=False)
     model = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="A model's id.")
-    tag = serializers.CharField(required=False, max_length=120, help_text="`name`, or `name:value`.")
+    tag = serializers.CharField(required=False, max_length=tags.ENTRY_LENGTH, help_text="`name`, or `name:value`.")
     recipe = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="A recipe's id.")
     since = serializers.DateField(required=False, help_text="Registered on this day (UTC) or later.")
     until = serializers.DateField(required=False, help_text="Registered on this day (UTC) or before.")

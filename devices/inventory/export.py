@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from devices import tags
 from devices.inventory import group_tree
 from devices.models import Device, Event
 from lib import streaming
@@ -54,12 +55,11 @@ async def _pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[byte
 def _row(device: Device, above: dict[str, str]) -> list[str]:
     group = device.group
     path = " › ".join(filter(None, [above.get(group.path, ""), group.name])) if group else ""
-    tags = "; ".join(f"{key}: {value}" for key, value in sorted(device.tags.items()))
     said = [device.serial, device.device_id, device.name, path, str(device.model or ""), str(device.version.recipe)]
     times = [
         _time(at) for at in (device.registered_at, device.since_assigned(device.activated_at), device.last_seen_at)
     ]
-    return [*said, tags, Device.Status(device.status).label, *times]
+    return [*said, tags.write_cell(device.tags), Device.Status(device.status).label, *times]
 
 
 def _time(at: datetime | None) -> str:

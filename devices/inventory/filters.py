@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, ClassVar
 
 from django import forms
-from django.db import connection
 from django.db.models import Q
-from django.db.models.fields.json import KeyTransform
 
+from devices import tags
 from devices.identity import serials
 from devices.models import Device, DeviceModel, Import, Recipe
 from devices.recipes import device_models
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from devices.models import DeviceQuerySet
     from tenants.models import User
 
-PLAIN = re.compile(r"[^\W\d][\w .-]*")  # a number would be an index, a quote would end the path
-
 SHORTEST = 3  # characters that an index of trigrams can find anywhere in a text
 
 
@@ -32,7 +28,7 @@ class DeviceFilter(forms.Form):
     q = forms.CharField(label="Search", max_length=120)
     status = forms.ChoiceField(label="Status")
     model = forms.ModelChoiceField(DeviceModel.objects.none(), label="Model", empty_label="Any model")
-    tag = forms.CharField(label="Tag", max_length=120)
+    tag = forms.CharField(label="Tag", max_length=tags.ENTRY_LENGTH)
     recipe = forms.ModelChoiceField(Recipe.objects.none(), label="Recipe", empty_label="Any recipe")
     since = forms.DateField(label="Registered from", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
     until = forms.DateField(label="Registered to", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
@@ -64,7 +60,7 @@ class DeviceFilter(forms.Form):
         given = self.cleaned_data
         devices = devices.filter(_matching(given["q"])) if given["q"] else devices
         devices = devices.filter(model=given["model"]) if given["model"] else devices
-        devices = _tagged(devices, given["tag"]) if given["tag"] else devices
+        devices = devices.filter(tags.having(*tags.parse_entry(given["tag"]))) if given["tag"] else devices
         devices = devices.filter(version__recipe=given["recipe"]) if given["recipe"] else devices
         devices = devices.filter(source=given["import"]) if given["import"] else devices
         devices = devices.filter(registered_at__gte=_at(given["since"], time.min)) if given["since"] else devices
@@ -82,15 +78,3 @@ def _matching(text: str) -> Q:
     serial, how = serials.fold(text), "contains" if len(text) >= SHORTEST else "startswith"
     named = Q(**{f"name__i{how}": text})
     return named | Q(**{f"serial_key__{how}": serial}) if serial else named
-
-
-def _tagged(devices: DeviceQuerySet, text: str) -> DeviceQuerySet:
-    """`key`, or `key:value`; the key is a value here, never part of a look-up's name."""
-    key, colon, value = (part.strip() for part in text.partition(":"))
-    if not colon:
-        return devices.filter(tags__has_key=key)
-    if connection.features.supports_json_field_contains:
-        return devices.filter(tags__contains={key: value})
-    if not PLAIN.fullmatch(key):
-        return devices.none()
-    return devices.alias(tag=KeyTransform(key, "tags")).filter(tag=value)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from devices.inventory.filters import PLAIN
-from lib import names
+from devices.tags import TEXT_LENGTH, judge, parse, told, write_lines
 from lib.fields import OneLineField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from devices.models import Device
-
-MOST = 50
 
 
 class EditForm(forms.Form):
@@ -25,26 +22,20 @@ class EditForm(forms.Form):
     )
     tags = forms.CharField(
         label="Tags",
-        max_length=8_000,
+        max_length=TEXT_LENGTH,
         required=False,
         help_text="One on each line, as key: value.",
         widget=forms.Textarea({"rows": 4, "spellcheck": "false"}),
     )
 
     def __init__(self, data: Mapping[str, str] | None, *, device: Device) -> None:
-        tags = "\n".join(f"{key}: {value}" for key, value in device.tags.items())
-        initial = {"name": device.name, "description": device.description, "tags": tags}
+        self.device = device
+        written = write_lines(device.tags)
+        initial = {"name": device.name, "description": device.description, "tags": written}
         super().__init__(data, initial=initial, auto_id="edit-%s", use_required_attribute=False)
 
-    def clean_tags(self) -> dict[str, str]:
-        tags: dict[str, str] = {}
-        for line in filter(str.strip, self.cleaned_data["tags"].splitlines()):
-            key, colon, value = (part.strip() for part in line.partition(":"))
-            if not colon or not value or not PLAIN.fullmatch(key) or len(key) > 60 or len(value) > 120:
-                raise forms.ValidationError(f"Write “{line.strip()[:40]}” as key: value; the key begins with a letter.")
-            if key in tags:
-                raise forms.ValidationError(f"The tag “{key}” stands here twice.")
-            tags[key] = names.one_line(value)
-        if len(tags) > MOST:
-            raise forms.ValidationError(f"A device has {MOST} tags at most.")
-        return tags
+    def clean_tags(self) -> dict[str, Any]:
+        kept, wrong = judge(parse(self.cleaned_data["tags"], "\n"), self.device.tags)
+        if wrong:
+            raise forms.ValidationError([told(name, cause) for name, cause in wrong.items()])
+        return kept

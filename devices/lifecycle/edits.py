@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from devices import tags
 from devices.lifecycle.assignments import Moved
 from devices.models import Device, Event
 from lib import live, names
@@ -21,8 +22,8 @@ def change(*, device: Device, by: User, **to: object) -> bool:
     changed since `device` was read."""
     if isinstance(to.get("name"), str):
         to["name"] = names.one_line(str(to["name"]), "name")
-    if isinstance(tags := to.get("tags"), dict):
-        to["tags"] = names.one_line_each(tags)
+    if isinstance(given := to.get("tags"), dict):
+        to["tags"] = tags.check(given, device.tags)
     differing = {name: value for name, value in to.items() if getattr(device, name) != value}
     if not differing:
         return False
@@ -30,8 +31,8 @@ def change(*, device: Device, by: User, **to: object) -> bool:
     with transaction.atomic():
         as_read = Device.objects.filter(pk=device.pk, assignment=device.assignment_id, **read)
         # SQLite compares JSON as text, and spells it in more than one way: the tags are compared here, under a lock.
-        tags = as_read.select_for_update(no_key=True).values_list("tags", flat=True).first()
-        if tags != device.tags or as_read.update(**differing) != 1:
+        stored = as_read.select_for_update(no_key=True).values_list("tags", flat=True).first()
+        if stored != device.tags or as_read.update(**differing) != 1:
             raise Moved
         Event.objects.create(
             organisation_id=device.organisation_id,

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from devices.identity import serials
 from devices.models import Device, DeviceModel, Event, RecipeVersion
+from devices.tags import add_to_defaults
 from lib import names
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def register(
             version=version,
             name=names.one_line(name, "name") or serial,
             model=model or version.model,
-            tags={**version.default_tags, **names.one_line_each(tags or {})},
+            tags=add_to_defaults(version.default_tags, tags or {}),
             expires_at=expiry(version),
         )
         device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])

@@ -131,7 +131,7 @@ class OneRecipe(ApiView):
         If somebody saved a version after `based_on`: `409`, and nothing is changed.
         """
         recipe = _recipe(self.user, pk)
-        given = self.read(RecipeChange)
+        given = self.read(RecipeChange, instance=recipe.current)
         name, based_on = given.pop("name", recipe.name), given.pop("based_on")
         contents: Contents = replace(recipes.Contents.of(recipe.current), **given)
         try:

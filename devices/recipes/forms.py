@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.validators import RegexValidator
 from django.forms.formsets import BaseFormSet, formset_factory
 
+from devices import tags
 from devices.identity import formats
 from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME
 from devices.recipes.format_form import IdentityForm
-from devices.recipes.operations import MAX_ATTRIBUTES, MAX_TAGS, Contents, Line
+from devices.recipes.operations import MAX_ATTRIBUTES, Contents, Line
 from lib.fields import OneLineField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from django.core.exceptions import ValidationError
     from django.http import QueryDict
@@ -82,8 +84,8 @@ class Row(forms.Form):
 
 class TagRow(Row):
     telling = ("key", "value")
-    key = OneLineField(label="Name", max_length=64, error_messages={"required": "Give the tag a name."})
-    value = OneLineField(label="Value", max_length=200, required=False)
+    key = forms.CharField(label="Name", error_messages={"required": "Give the tag a name."})
+    value = forms.CharField(label="Value", required=False)
 
 
 class AttributeRow(Row):
@@ -140,8 +142,18 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
 
 
 class TagRows(Rows):
-    most = MAX_TAGS
+    """`stored` are those that the recipe has."""
+
+    most = tags.MOST
     twice = "This tag stands here twice. Remove one of them."
+    stored: Mapping[str, object] = MappingProxyType({})
+
+    def clean(self) -> None:
+        super().clean()
+        rows = {row.cleaned_data["key"]: row for row in self.kept() if row.cleaned_data.get("key")}
+        given = {name: row.cleaned_data.get("value", "") for name, row in rows.items()}
+        for name, cause in tags.judge(given, self.stored)[1].items():
+            rows[name].add_error("key", cause)
 
 
 class AttributeRows(Rows):
@@ -183,11 +195,14 @@ class RecipeForms:
         initial = _details(recipe, last) if recipe and last else {}
         self.base = last.number if last and data is None else _number(data)
         self.details = DetailsForm(data, user=user, last=last, initial=initial)
-        tags = [{"key": key, "value": value} for key, value in contents.default_tags.items()]
-        lines = [vars(line) for line in contents.attributes]
-        self.tags = TagFormSet(data, prefix="tags", initial=tags if data is None else None, error_messages=MESSAGES)
+        lines = [{"key": key, "value": tags.as_text(value)} for key, value in contents.default_tags.items()]
+        self.tags = TagFormSet(data, prefix="tags", initial=lines if data is None else None, error_messages=MESSAGES)
+        self.tags.stored = contents.default_tags  # type: ignore[attr-defined]
         self.attributes = AttributeFormSet(
-            data, prefix="attributes", initial=lines if data is None else None, error_messages=MESSAGES
+            data,
+            prefix="attributes",
+            initial=[vars(line) for line in contents.attributes] if data is None else None,
+            error_messages=MESSAGES,
         )
         self.identity = identity_form(user, data, contents.identity)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Now
 
+from devices import tags
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
 from lib import names
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from tenants.models import Organisation, User
 
 MAX_ATTRIBUTES = 200
-MAX_TAGS = 50
 
 
 class Stale(Exception):
@@ -64,7 +64,7 @@ class Contents:
 
 def create(*, organisation: Organisation, name: str, contents: Contents, by: User | None) -> Recipe:
     """Raises ValidationError if the name is taken, or what it says does not go together."""
-    _check(organisation, contents)
+    contents = _checked(organisation, contents)
     with transaction.atomic():
         recipe = _named(Recipe(organisation=organisation), name)
         _write(recipe, 1, contents, by)
@@ -78,7 +78,6 @@ def change(*, recipe: Recipe, name: str, contents: Contents, based_on: int, by: 
     `based_on` is the number of the version that the change started from. Raises Stale if it is no longer the last
     one, ValidationError like `create`.
     """
-    _check(recipe.organisation, contents)
     with transaction.atomic():
         recipe = (
             Recipe.objects.select_for_update(no_key=True, of=("self",)).select_related("organisation").get(pk=recipe.pk)
@@ -86,6 +85,7 @@ def change(*, recipe: Recipe, name: str, contents: Contents, based_on: int, by: 
         last = recipe.current
         if last.number != based_on:
             raise Stale
+        contents = _checked(recipe.organisation, contents, Contents.of(last))
         before = recipe.name
         if before != name:
             _named(recipe, name)
@@ -137,15 +137,19 @@ def _set_retired(recipe: Recipe, by: User, *, retired: bool) -> bool:
     return True
 
 
-def _check(organisation: Organisation, contents: Contents) -> None:
+def _checked(organisation: Organisation, contents: Contents, last: Contents | None = None) -> Contents:
+    """Return what is kept of it; what `last` says already may be of before a rule."""
     if contents.model and contents.model.organisation_id != organisation.pk:
         raise ValidationError({"model": "This model belongs to another organisation."})
-    texts = [*contents.default_tags, *contents.default_tags.values()]
-    texts += [text for line in contents.attributes for text in (line.label, line.unit)]
-    if any(names.one_line(text) != text for text in texts if isinstance(text, str)):
-        raise ValidationError("Tags, labels and units are on one line each, with single spaces.")
-    if len(contents.attributes) > MAX_ATTRIBUTES or len(contents.default_tags) > MAX_TAGS:
-        raise ValidationError(f"A recipe has at most {MAX_ATTRIBUTES} attributes and {MAX_TAGS} tags.")
+    texts = [text for line in contents.attributes for text in (line.label, line.unit)]
+    if any(names.one_line(text) != text for text in texts):
+        raise ValidationError("Labels and units are on one line each, with single spaces.")
+    if len(contents.attributes) > MAX_ATTRIBUTES:
+        raise ValidationError(f"A recipe has at most {MAX_ATTRIBUTES} attributes.")
+    try:
+        return replace(contents, default_tags=tags.check(contents.default_tags, last.default_tags if last else {}))
+    except ValidationError as error:
+        raise ValidationError({"default_tags": error.messages}) from None
 
 
 def _named(recipe: Recipe, name: str) -> Recipe:

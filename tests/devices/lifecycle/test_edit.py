@@ -34,7 +34,8 @@ def test_what_is_written_is_kept_with_an_event(client: Client, world: World) -> 
 @pytest.mark.parametrize(
     "wrong",
     [{"name": ""}, {"name": "a\x07b"}, {"name": "x" * 121}, {"tags": "no colon"}, {"tags": "a: 1\na: 2"},
-     {"tags": "1: x"}, {"tags": "a:"}, {"tags": "\n".join(f"k{n}: x" for n in range(51))}, {"description": "x" * 501}],
+     {"tags": "1;: x"}, {"tags": ": x"}, {"tags": "\n".join(f"k{n}: x" for n in range(51))},
+     {"description": "x" * 501}],
 )  # fmt: skip
 def test_what_can_not_be_kept_comes_back_with_its_reason(client: Client, world: World, wrong: dict[str, str]) -> None:
     client.force_login(world.admin)
