@@ -27,19 +27,19 @@ def make_user(email: str, group: Group, role: Role, **fields: Any) -> User:
     return user
 
 
-def make_recipe(organisation: Organisation, name: str = "Generator gateway") -> RecipeVersion:
+def make_recipe(organisation: Organisation, name: str = "Generator gateway", **version: Any) -> RecipeVersion:
     model, _ = DeviceModel.objects.get_or_create(organisation=organisation, name="KG-250")
     recipe = Recipe.objects.create(organisation=organisation, name=name)
-    version = RecipeVersion.objects.create(recipe=recipe, model=model)
+    made = RecipeVersion.objects.create(recipe=recipe, model=model, **version)
     Attribute.objects.bulk_create(
         [
-            Attribute(version=version, name="rpm", label="Engine speed", unit="rpm", position=1),
-            Attribute(version=version, name="load", label="Load", unit="kW", position=2),
-            Attribute(version=version, name="engineState", label="Engine", type="string"),
-            Attribute(version=version, name="registerButton", label="Button", type="boolean"),
+            Attribute(version=made, name="rpm", label="Engine speed", unit="rpm", position=1),
+            Attribute(version=made, name="load", label="Load", unit="kW", position=2),
+            Attribute(version=made, name="engineState", label="Engine", type="string"),
+            Attribute(version=made, name="registerButton", label="Button", type="boolean"),
         ]
     )
-    return version
+    return made
 
 
 def make_device(version: RecipeVersion, *, group: Group | None = None, by: User | None = None, **fields: Any) -> Device:

@@ -98,8 +98,8 @@ class Format:
 
     def problem(self, text: str) -> str | None:
         """None if the text, as given, fits; else why not, and what would."""
-        if serials.fold(text) in serials.RESERVED:
-            return serials.RESERVED_CAUSE
+        if cause := serials.RESERVED.get(serials.fold(text)):
+            return cause
         if self._pattern.match(text) and (self.kind != Kind.OWN or serials.is_valid(text[len(self.prefix) :])):
             return None
         return self._cause(text)

@@ -15,8 +15,12 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 12
 MAX_LENGTH = 64
 
-RESERVED = frozenset({"NEW"})  # of addresses: /devices/new/ adds one
-RESERVED_CAUSE = "“NEW” can't be a serial: its address is where devices are added. Put a prefix before it."
+RESERVED = {
+    "NEW": "“NEW” can't be a serial: its address is where devices are added. Put a prefix before it.",
+    ".": "“.” can't be a serial: an address with it leads elsewhere. Put a prefix before it.",
+    "..": "“..” can't be a serial: an address with it leads elsewhere. Put a prefix before it.",
+}
+"""Folded serials that can't be in an address -> why, in words for people."""
 
 LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _UNSEEN = re.compile(r"[\s\-\u2010-\u2015\u2212\x00-\x1f\x7f\ud800-\udfff]+")  # spacing, and what no database takes

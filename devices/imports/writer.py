@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from devices.imports.row_source import Row
     from devices.models import Import
 
-ATTEMPTS = 50  # at a serial that is free: formats of a few digits fill up
-
 _DEVICE = (
     *("id", "device_id", "organisation_id", "serial", "serial_key", "version_id", "name", "description", "model_id"),
     *("tags", "group_id", "assignment_id", "expires_at", "source_id", "row"),
@@ -73,8 +71,8 @@ class Maker:
     def _add_serials(self, wanted: list[Wanted], wrong: list[Wrong], counts: dict[int, int]) -> None:
         """In place: a serial for each that has none, which neither the batch nor the registry has."""
         bare = [at for at, each in enumerate(wanted) if not each.key]
-        used = {each.key for each in wanted if each.key} | serials.RESERVED
-        for attempt in range(ATTEMPTS):
+        used = {each.key for each in wanted if each.key} | serials.RESERVED.keys()
+        for attempt in range(registration.ATTEMPTS):
             tried = {at: self._serial(wanted[at], counts, attempt) for at in bare}
             taken = used | locks.taken_serials(self._organisation, [each.key for each in tried.values()])
             bare = []
@@ -87,8 +85,7 @@ class Maker:
                     used.add(each.key)
             if not bare:
                 return
-        cause = "No free serial was found: this recipe's format has too few. Give it a longer one."
-        wrong += [Wrong(wanted[at].row, "", cause) for at in bare]
+        wrong += [Wrong(wanted[at].row, "", registration.NO_FREE_SERIAL) for at in bare]
 
     def _serial(self, wanted: Wanted, counts: dict[int, int], attempt: int) -> Wanted:
         label = f"serial-{attempt}" if attempt else "serial"

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from devices.access import get_device
 from devices.api import serializers as shown
 from devices.api.file_responses import CSV, FileView, holding
-from devices.identity import serials
+from devices.identity import formats
 from devices.inventory import export as results
 from devices.inventory import listing as pages
 from devices.inventory.filters import DeviceFilter
@@ -71,14 +71,12 @@ def managed_leaves(user: User) -> GroupQuerySet:
 class DeviceNew(Serializer):
     recipe = Choice(offered_recipes)
     serial = serializers.CharField(
-        required=False, max_length=64, help_text="Of the recipe's format; without it the device gets one."
+        required=False,
+        max_length=formats.MAX_GIVEN,
+        allow_blank=True,
+        help_text="Of the recipe's format; without it the device gets one.",
     )
     name = OneLine(required=False, max_length=120, help_text="Without it the serial.")
-
-    def validate_serial(self, serial: str) -> str:
-        if not serials.is_plausible(serial):
-            raise serializers.ValidationError("A serial has letters, digits and . _ : only, 64 at most.")
-        return serial
 
 
 class DeviceChange(Serializer):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments, registration
 from devices.models import RecipeVersion
-from devices.recipes.organisation_format import format_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +35,9 @@ def add(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Added:
-    """Raises registry.Taken, ValidationError, and assignments.Moved where the group is no longer a leaf.
+    """Raises registration.Taken, ValidationError, and assignments.Moved where the group is no longer a leaf.
 
-    Without a serial the device gets one of the recipe's format, which others have to fit."""
-    serial = _fitting(version, serial)
+    Of serials see registration.register."""
     with transaction.atomic():
         device = registration.register(version=version, by=by, serial=serial, name=name, model=model, tags=tags)
         keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
@@ -49,12 +45,3 @@ def add(
         if group:
             assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
         return Added(device, issued)
-
-
-def _fitting(version: RecipeVersion, serial: str) -> str:
-    format_ = format_of(version)
-    if not serial.strip() and format_.can_generate:
-        return format_.generate(secrets.token_bytes(32))
-    if problem := format_.problem(serial):
-        raise ValidationError({"serial": problem})
-    return serial

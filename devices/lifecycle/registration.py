@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from devices.identity import serials
 from devices.models import Device, DeviceModel, Event, RecipeVersion
+from devices.recipes.organisation_format import format_of
 from devices.tags import add_to_defaults
 from lib import names
 
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from django.db.models.expressions import CombinedExpression
 
     from tenants.models import User
+
+
+ATTEMPTS = 50  # at a serial that is free: formats of a few digits fill up
+NO_FREE_SERIAL = "No free serial was found: this recipe's format has too few. Give it a longer one."
 
 
 class Taken(Exception):
@@ -34,25 +42,39 @@ def register(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Device:
-    """One device from a recipe, whose model and tags it gets beside its own; without a serial, one of Handover's.
+    """Return a new device of a recipe, whose model and tags it gets beside its own.
 
-    Raises Taken, even where another committed it this very moment, and ValidationError."""
-    serial = serials.canonical(serial) or serials.generate()
-    recipe = version.recipe
+    Its serial fits the recipe's format; without one it gets one that does, and that is free. Raises Taken, even where
+    another committed it this very moment, and ValidationError.
+    """
+    own = {
+        "version": version,
+        "organisation": version.recipe.organisation,
+        "name": names.one_line(name, "name"),
+        "model": model or version.model,
+        "tags": add_to_defaults(version.default_tags, tags or {}),
+    }
+    fitting, serial = format_of(version), serial.strip()
+    if serial or not fitting.can_generate:
+        if problem := fitting.problem(serial):
+            raise ValidationError({"serial": problem})
+        return _make(own, serial, by)
+    for _ in range(ATTEMPTS):
+        with suppress(Taken):
+            if (made := fitting.generate(secrets.token_bytes(32))).upper() not in serials.RESERVED:
+                return _make(own, made, by)
+    raise ValidationError({"serial": NO_FREE_SERIAL})
+
+
+def _make(own: Mapping[str, Any], serial: str, by: User | None) -> Device:
+    version, serial = own["version"], serials.canonical(serial)
     with transaction.atomic():
-        device = Device(
-            organisation=recipe.organisation,
-            serial=serial,
-            version=version,
-            name=names.one_line(name, "name") or serial,
-            model=model or version.model,
-            tags=add_to_defaults(version.default_tags, tags or {}),
-            expires_at=expiry(version),
-        )
+        device = Device(**own, serial=serial, expires_at=expiry(version))
+        device.name = device.name or serial
         device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])
         _save(device)
         device.refresh_from_db(fields=["expires_at"])
-        Event.objects.create(organisation=recipe.organisation, device=device, by=by, kind=Event.Kind.REGISTERED)
+        Event.objects.create(organisation=device.organisation, device=device, by=by, kind=Event.Kind.REGISTERED)
     return device
 
 

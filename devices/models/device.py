@@ -156,8 +156,8 @@ class Device(models.Model):
         return reverse("telemetry:dashboard", kwargs={"serial": self.serial})
 
     def clean(self) -> None:
-        if serials.fold(self.serial) in serials.RESERVED:
-            raise ValidationError({"serial": serials.RESERVED_CAUSE})
+        if cause := serials.RESERVED.get(serials.fold(self.serial)):
+            raise ValidationError({"serial": cause})
         if self.version.recipe.organisation_id != self.organisation_id:
             raise ValidationError({"version": "This recipe belongs to another organisation."})
         if self.model and self.model.organisation_id != self.organisation_id:

@@ -34,7 +34,7 @@ class Site:
         self.random, self.number = random, 0
         organisation = builders.make_organisation("Kanarra")
         self.site = organisation
-        version = builders.make_recipe(organisation)
+        version = builders.make_recipe(organisation, identity={"kind": "opaque"})
         self.model = version.model_id
         self.pks = {ROOT: organisation.root_id}
         self.naive = Naive({ROOT: None}, {ROOT: "Kanarra"})
