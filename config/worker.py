@@ -24,6 +24,7 @@ from django.db import (
 
 from config.ingest import ingest
 from devices.broker import sessions
+from devices.broker.closing import Closer
 from devices.connections import limited
 from devices.mqtt.consumer import Consumer
 
@@ -90,13 +91,18 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(worker, **options)
         self.enabled = consumer or settings.CONSUMER
         self._consumer: Consumer | None = None
+        self._closer: Closer | None = None
 
     def start(self, worker: Any) -> None:
         self._consumer = make_consumer()
         self._consumer.start()
+        if not settings.DEMO:  # whose broker looks by itself
+            self._closer = Closer(database_now)
+            self._closer.start()
 
     def stop(self, worker: Any) -> None:
-        if self._consumer is not None:
-            self._consumer.stop()
+        for part in (self._closer, self._consumer):
+            if part is not None:
+                part.stop()
 
     terminate = stop

@@ -60,9 +60,11 @@ class Credential(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["access_key"], name="access_key_once")]
         indexes = [  # few of many
+            models.Index(fields=["revoked_at"], name="credential_revoked", condition=Q(revoked_at__isnull=False)),
+            models.Index(fields=["expires_at"], name="credential_ends", condition=Q(expires_at__isnull=False)),
             models.Index(
                 fields=["superseded_by"], name="credential_superseded", condition=Q(superseded_by__isnull=False)
-            )
+            ),
         ]
 
     def __str__(self) -> str:

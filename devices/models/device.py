@@ -243,5 +243,10 @@ class Connection(models.Model):
     limited_until = models.DateTimeField(null=True, blank=True)  # shut out until then, for it sent too much
     dropped = models.BigIntegerField(db_default=0, default=0)  # of its messages, since that began
 
+    class Meta:
+        indexes = [  # few of many
+            models.Index(fields=["limited_until"], name="connection_limited", condition=Q(limited_until__isnull=False)),
+        ]
+
     def __str__(self) -> str:
         return f"{self.device_id}: {self.last_seen_at}"

@@ -55,20 +55,36 @@ def answers(url: str, *, within: float) -> bool:
 
     Raises OSError where nothing listens, TimeoutError where no answer comes `within` so many seconds.
     """
-    to = address(url)
+    answer = _knock(address(url), f"{settings.MQTT_CLIENT_ID}-health-{secrets.token_hex(4)}", True, within)
+    return answer[:1] == b"\x20"
+
+
+def take_place(client_id: str, *, url: str, within: float) -> None:
+    """Connect as the site under another's client id, and leave: the broker ends whatever connection has it (MQTT 3.1.1,
+    [MQTT-3.1.4-2]). Its session stays, and what is delivered meanwhile is not acknowledged, so that it waits.
+
+    Raises OSError where the broker doesn't answer `within` so many seconds, PermissionError where it refuses.
+    """
+    answer = _knock(address(url), client_id, False, within)
+    if answer[:1] != b"\x20" or answer[3:4] != b"\x00":
+        raise PermissionError(f"the broker refuses the site the client id {client_id}: {answer.hex() or 'no answer'}")
+
+
+def _knock(to: Address, client_id: str, clean_session: bool, within: float) -> bytes:
+    """Connect and disconnect; the answer to the first."""
     with socket.create_connection((to.host, to.port), timeout=within) as plain:
         context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
         with context.wrap_socket(plain, server_hostname=to.host) if context else plain as connection:
-            connection.sendall(_connect(to, f"{settings.MQTT_CLIENT_ID}-health-{secrets.token_hex(4)}"))
-            answered = connection.recv(4)[:1] == b"\x20"
+            connection.sendall(_connect(to, client_id, clean_session))
+            answer = connection.recv(4)
             connection.sendall(b"\xe0\x00")  # DISCONNECT
-    return answered
+    return answer
 
 
-def _connect(to: Address, client_id: str) -> bytes:
-    """Return a CONNECT of MQTT 3.1.1 for a clean session (its section 3.1)."""
+def _connect(to: Address, client_id: str, clean_session: bool) -> bytes:
+    """Return a CONNECT of MQTT 3.1.1 (its section 3.1)."""
     account = [to.username, to.password] if to.username else []
-    flags = 0x02 | (0xC0 if account else 0)
+    flags = (0x02 if clean_session else 0) | (0xC0 if account else 0)
     payload = b"".join(_field(text) for text in (client_id, *account))
     rest = _field("MQTT") + bytes([4, flags, 0, 10]) + payload
     length = bytes([len(rest)]) if len(rest) < 128 else bytes([len(rest) % 128 | 128, len(rest) // 128])

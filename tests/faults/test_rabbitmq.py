@@ -12,11 +12,13 @@ from django.db import connection
 from django.utils import timezone
 
 from devices.broker import queue_watch
+from devices.broker.closing import Closer
 from devices.broker.queue_watch import queue_name
 from devices.connections import limited
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
 from devices.models import Credential, Event
+from devices.mqtt.client import take_place
 from devices.mqtt.consumer import Consumer
 from tests.builders import make_device
 from tests.mqtt import fleet as fleets
@@ -245,6 +247,69 @@ def test_no_device_is_in_while_the_broker_would_drop_what_it_reports(world: Worl
         assert device.connect() == ACCEPTED
         assert device.publish(f"devices/{world.placed.device_id}/state", "2")
         eventually(lambda: b"2" in [message.payload for message in stored])
+
+
+class Restless:
+    """Publishes five times a second whatever it is told, and connects again as soon as it is thrown off."""
+
+    def __init__(self, port: int, device: Device, issued: credentials.Issued) -> None:
+        self.device = gateway(port, device, issued)
+        self.topic = f"devices/{device.device_id}/state"
+
+    def is_heard(self, text: str) -> bool:
+        time.sleep(0.2)
+        return self.device.publish(self.topic, text) or (
+            self.device.connect() == ACCEPTED and self.device.publish(self.topic, text)
+        )
+
+
+def heard(those: list[Restless], text: str) -> list[bool]:
+    return [each.is_heard(text) for each in those]
+
+
+def test_who_does_not_pause_is_out_as_soon(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
+    revoked, locked = (credentials.issue(device=of, by=None) for of in (world.placed, world.foreign))
+    restless = [Restless(port, world.placed, revoked), Restless(port, world.foreign, locked)]
+    assert [each.device.connect() for each in restless] == [ACCEPTED] * 2
+    assert restless[1].device.subscribe(f"devices/{world.foreign.device_id}/command") == "Granted QoS 1"
+    with closing_for(fleet):
+        for _ in range(30):  # longer than the broker needs to take it for busy
+            assert heard(restless, "before") == [True, True]
+        credentials.revoke(credential=Credential.objects.get(access_key=revoked.access_key), by=world.owner)
+        locks.lock(device=world.foreign, by=world.owner)
+        began = time.monotonic()
+        while any(heard(restless, "after")):
+            assert time.monotonic() < began + 10
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            assert heard(restless, "never") == [False, False]
+    assert b"never" not in [message.payload for message in stored]
+
+
+def test_what_waits_for_a_device_is_not_lost_by_that(world: World, fleet: Fleet, port: int) -> None:
+    issued = credentials.issue(device=world.placed, by=None)
+    topic = f"devices/{world.placed.device_id}/command"
+    with consuming(fleet, []):
+        device = gateway(port, world.placed, issued, clean=False)
+        assert device.connect() == ACCEPTED
+        assert device.subscribe(topic) == "Granted QoS 1"
+        device.vanish()
+        site = Gateway(fleet.broker.port, "publisher", "site", "site-secret")
+        assert site.connect() == ACCEPTED
+        assert site.publish(topic, "restart")
+        take_place(world.placed.device_id, url=fleet.site_url, within=5)
+        take_place(world.placed.device_id, url=fleet.site_url, within=5)
+        again = gateway(port, world.placed, issued, clean=False)
+        assert again.connect() == ACCEPTED
+        eventually(lambda: [payload for _, payload, _ in again.received] == [b"restart"])
+
+
+@contextmanager
+def closing_for(fleet: Fleet) -> Iterator[None]:
+    closer = Closer(timezone.now, url=fleet.site_url)
+    closer.start()
+    yield
+    closer.stop()
 
 
 def test_a_device_that_sends_too_much_is_shut_out_for_a_time(
