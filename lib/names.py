@@ -1,11 +1,17 @@
-"""What people call things: one line that can be read. The one rule of every door."""
+"""What people call things, on one line, and what they write about them, on several. The one rule of every door."""
 
 from __future__ import annotations
 
+import unicodedata
+
 from django.core.exceptions import ValidationError
+
+LENGTH = 120  # of a name
 
 # What Unicode counts as printable, and shows nothing: Hangul and Khmer fillers, the empty cell of Braille.
 BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+WITHIN = frozenset("\n\t\u200c\u200d")  # of several lines; the last two shape Persian words and joined emoji
+ENDS = str.maketrans(dict.fromkeys("\r\x85\u2028\u2029", "\n"))
 
 
 def one_line(text: str, field: str = "") -> str:
@@ -15,8 +21,43 @@ def one_line(text: str, field: str = "") -> str:
     writing, halves of surrogate pairs, letters without a shape.
     """
     line = " ".join(text.split())
-    unseen = next((character for character in line if not character.isprintable() or character in BLANK), None)
-    if unseen is None:
-        return line
-    cause = f"Leave control characters out of it: there is one that can't be seen (U+{ord(unseen):04X})."
-    raise ValidationError({field: cause} if field else cause)
+    if not line.isprintable() or not BLANK.isdisjoint(line):
+        raise _refusal(next(each for each in line if not each.isprintable() or each in BLANK), field)
+    return line
+
+
+def clean_name(text: str, field: str = "name", most: int = LENGTH) -> str:
+    """Return what something is called. Raises ValidationError where it is empty, too long, or can't be seen."""
+    name = one_line(text, field)
+    if not name:
+        raise _error("Give it a name.", field)
+    return _bounded(name, field, most)
+
+
+def several_lines(text: str, field: str = "", most: int = 500) -> str:
+    """Return `text` with every line end as a line feed, and none around it. Raises ValidationError as `one_line`."""
+    lines = text.replace("\r\n", "\n").translate(ENDS).strip()
+    if not lines.isprintable() or not BLANK.isdisjoint(lines):
+        for each in lines:
+            if each in BLANK or not (each.isprintable() or each in WITHIN or unicodedata.category(each) == "Zs"):
+                raise _refusal(each, field)
+    return _bounded(lines, field, most)
+
+
+def is_same(text: str, stored: str) -> bool:
+    """Return whether it says what is stored, whichever line ends a form has sent."""
+    return text.replace("\r\n", "\n").strip() == stored.replace("\r\n", "\n").strip()
+
+
+def _bounded(text: str, field: str, most: int) -> str:
+    if len(text) > most:
+        raise _error(f"{len(text)} characters are too many: at most {most}.", field)
+    return text
+
+
+def _refusal(unseen: str, field: str) -> ValidationError:
+    return _error(f"Leave control characters out of it: there is one that can't be seen (U+{ord(unseen):04X}).", field)
+
+
+def _error(cause: str, field: str) -> ValidationError:
+    return ValidationError({field: cause} if field else cause)

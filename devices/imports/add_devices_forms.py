@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator
 from django.template.defaultfilters import filesizeformat
 
 from devices.identity import formats, serials
+from devices.imports.row_parser import clean_pattern
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import DeviceModel, Recipe, RecipeVersion
 from devices.recipes.organisation_format import format_of
@@ -52,18 +53,14 @@ class _Adding(forms.Form):
         return recipe.current
 
 
-class PatternField(OneLineField):
+class PatternField(forms.CharField):
     """Names of devices that have none: words with {serial} and {n}."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=120, required=False, label="Name pattern", help_text=PATTERN_HELP, **kwargs)
+        super().__init__(required=False, label="Name pattern", help_text=PATTERN_HELP, **kwargs)
 
     def clean(self, value: Any) -> str:
-        pattern: str = super().clean(value)
-        rest = pattern.replace("{serial}", "").replace("{n}", "")
-        if "{" in rest or "}" in rest:
-            raise forms.ValidationError("Only {serial} and {n} can stand in braces.")
-        return pattern
+        return clean_pattern(super().clean(value))
 
 
 class OneForm(PlacingForm, _Adding):

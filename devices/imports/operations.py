@@ -24,10 +24,10 @@ from devices.imports.csv_reader import (
     delimiter_of,
     header_of,
 )
+from devices.imports.row_parser import clean_pattern
 from devices.jobs import files, leases
 from devices.models import Event, Import, Recipe, RecipeVersion
 from devices.recipes.organisation_format import format_of
-from lib import names
 from lib.tasks import enqueue
 from tenants.models import Group
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 State = Import.State
-PLACEHOLDERS = ("{serial}", "{n}")
 
 
 def upload(*, by: User, version: RecipeVersion, name: str, chunks: Iterable[bytes]) -> Import:
@@ -81,7 +80,7 @@ def count(*, by: User, version: RecipeVersion, total: int, group: Group | None, 
     """So many devices with serials made here; it starts at once. Raises ValidationError by field: total, group,
     name_pattern."""
     _check_total(version, total)
-    _check(version, group, name_pattern)
+    name_pattern = _checked(version, group, name_pattern)
     with transaction.atomic():
         importing = Import.objects.create(
             organisation=version.recipe.organisation,
@@ -109,15 +108,15 @@ def _check_total(version: RecipeVersion, total: int) -> None:
         raise ValidationError({"total": f"This recipe's format has {made.capacity:,} serials: too few for so many."})
 
 
-def _check(version: RecipeVersion, group: Group | None, name_pattern: str) -> None:
+def _checked(version: RecipeVersion, group: Group | None, name_pattern: str) -> str:
+    """Return the pattern as it is kept."""
     root = version.recipe.organisation.root.path
     if group is not None and not Group.objects.filter(pk=group.pk, path__startswith=root, numchild=0).exists():
         raise ValidationError({"group": "Devices can only be in a group of this organisation without groups below it."})
-    rest = names.one_line(name_pattern, "name_pattern")
-    for placeholder in PLACEHOLDERS:
-        rest = rest.replace(placeholder, "")
-    if len(name_pattern) > 120 or "{" in rest or "}" in rest:
-        raise ValidationError({"name_pattern": "A name has at most 120 characters; in braces only {serial} and {n}."})
+    try:
+        return clean_pattern(name_pattern)
+    except ValidationError as error:
+        raise ValidationError({"name_pattern": error.messages}) from None
 
 
 def preview(importing: Import, rows: int = 10, *, encoding: str | None = None, delimiter: str | None = None) -> Preview:
@@ -165,7 +164,7 @@ def match(
     needs = version.credential_kind == kinds.CERTIFICATE
     made = format_of(version).can_generate
     kept = matching.check(columns, header, can_generate=made, needs_certificate=needs)
-    _check(version, group, name_pattern)
+    name_pattern = _checked(version, group, name_pattern)
     fields = {"columns": kept, "header": header, "encoding": encoding, "delimiter": delimiter, "group": group}
     fields["dialect"] = matching.guess(header, {}, made)[1]
     options = {"all_or_nothing": all_or_nothing, "name_pattern": name_pattern, "by": by, "cause": ""}

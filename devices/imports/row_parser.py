@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-NAME, DESCRIPTION = 120, 500
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _SPACING = re.compile(r"\s*[/›]\s*|\s+")
 
@@ -109,8 +108,8 @@ class Rules:
         serial, key = self._serial(row, cells, wrong)
         name = self._name(row, count, serial, cells, wrong)
         description = "" if self._description_at is None else cells[self._description_at].strip()
-        if len(description) > DESCRIPTION:
-            wrong.append(self._wrong(row, "description", _too_long(description, DESCRIPTION)))
+        if description:
+            description = self._cleaned(names.several_lines, row, "description", description, wrong)
         if not self._extra:
             model, tags, group = self._default
             return wrong or Wanted(row, serial, key, name, description, model, tags, group, None)
@@ -146,14 +145,15 @@ class Rules:
     def _name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[Wrong]) -> str:
         name = "" if self._name_at is None else cells[self._name_at].strip()
         if not name:
-            return self.name(count, serial)[:NAME] if serial else ""
+            return self.name(count, serial)[: names.LENGTH] if serial else ""
+        return self._cleaned(names.clean_name, row, "name", name, wrong)
+
+    def _cleaned(self, clean: Callable[[str], str], row: int, field: str, text: str, wrong: list[Wrong]) -> str:
         try:
-            name = names.one_line(name)
+            return clean(text)
         except ValidationError as error:
-            wrong.append(self._wrong(row, "name", f"{_quoted(name)}{error.message}"))
-        if len(name) > NAME:
-            wrong.append(self._wrong(row, "name", _too_long(name, NAME)))
-        return name
+            wrong.append(self._wrong(row, field, f"{_quoted(text)}{error.messages[0]}"))
+        return text
 
     def _with_extras(self, row: int, cells: Sequence[str], wrong: list[Wrong], wanted: Wanted) -> Wanted | list[Wrong]:
         taken: dict[str, object] = {}
@@ -231,6 +231,14 @@ def _tags_of(text: str) -> dict[str, object]:
         raise Cause(error.messages[0]) from None
 
 
+def clean_pattern(text: str) -> str:
+    """Return the pattern of names with {serial} and {n}. Raises ValidationError."""
+    pattern = names.clean_name(text, "") if text.strip() else ""
+    if set("{}") & set(pattern.replace("{serial}", "").replace("{n}", "")):
+        raise ValidationError("Only {serial} and {n} can stand in braces.")
+    return pattern
+
+
 def certificate_of(text: str) -> Certificate:
     """From PEM, or the base64 of DER. Raises Cause."""
     if text.count("-----BEGIN") > 1 or ("-----BEGIN" in text and not _PEM.search(text)):
@@ -281,10 +289,6 @@ def _folded(text: str) -> str:
 def _quoted(text: str) -> str:
     shown = "".join(each if each.isprintable() else "�" for each in text[:40])
     return f"“{shown}{'…' if len(text) > 40 else ''}”: " if shown else ""
-
-
-def _too_long(text: str, most: int) -> str:
-    return f"{_quoted(text)}{len(text)} characters are too many: at most {most}."
 
 
 def _too_many(cells: int, width: int) -> str:

@@ -22,7 +22,7 @@ from lib import parsing
 from lib.streaming import attachment
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
-from tenants.api.fields import OneLine
+from tenants.api.fields import OneLine, SeveralLines
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import NEWEST_FIRST, Order, page
 from tenants.api.problems import BadQuery, Conflict, Problem, refused
@@ -81,7 +81,7 @@ class DeviceNew(Serializer):
 
 class DeviceChange(Serializer):
     name = OneLine(required=False, max_length=120)
-    description = serializers.CharField(required=False, max_length=500, allow_blank=True)
+    description = SeveralLines(required=False, max_length=500, allow_blank=True)
     tags = shown.Tags(required=False, help_text="Replaces all of them.")
     model = Choice(offered_models, required=False, allow_null=True)
 

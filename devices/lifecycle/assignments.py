@@ -31,7 +31,7 @@ def assign(*, device: Device, group: Group, name: str | None, model: DeviceModel
     if name is None:
         name = device.name if device.group_id in (None, group.pk) else device.serial
     else:
-        name = names.one_line(name, "name")
+        name = names.clean_name(name)
     with transaction.atomic():
         _lock_leaf(group)
         _hold(device)

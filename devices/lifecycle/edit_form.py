@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from devices.tags import TEXT_LENGTH, judge, parse, told, write_lines
-from lib.fields import OneLineField
+from lib.fields import OneLineField, SeveralLinesField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class EditForm(forms.Form):
     name = OneLineField(label="Name", max_length=120, error_messages={"required": "Give the device a name."})
-    description = forms.CharField(
+    description = SeveralLinesField(
         label="Description", max_length=500, required=False, widget=forms.Textarea({"rows": 3})
     )
     tags = forms.CharField(
@@ -33,6 +33,8 @@ class EditForm(forms.Form):
         written = write_lines(device.tags)
         initial = {"name": device.name, "description": device.description, "tags": written}
         super().__init__(data, initial=initial, auto_id="edit-%s", use_required_attribute=False)
+        for name in ("name", "description"):
+            self.fields[name].stored = initial[name]  # type: ignore[attr-defined]
 
     def clean_tags(self) -> dict[str, Any]:
         kept, wrong = judge(parse(self.cleaned_data["tags"], "\n"), self.device.tags)

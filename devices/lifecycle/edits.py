@@ -20,8 +20,10 @@ EDITABLE = ("name", "description", "tags", "model")
 def change(*, device: Device, by: User, **to: object) -> bool:
     """Set any of `EDITABLE`; whether that changed anything. Raises `Moved` if one of them, or whose the device is,
     changed since `device` was read."""
-    if isinstance(to.get("name"), str):
-        to["name"] = names.one_line(str(to["name"]), "name")
+    for field, clean in (("name", names.clean_name), ("description", names.several_lines)):
+        if isinstance(text := to.get(field), str):
+            stored = getattr(device, field)
+            to[field] = stored if names.is_same(text, stored) else clean(text, field)
     if isinstance(given := to.get("tags"), dict):
         to["tags"] = tags.check(given, device.tags)
     differing = {name: value for name, value in to.items() if getattr(device, name) != value}

@@ -50,7 +50,7 @@ def register(
     own = {
         "version": version,
         "organisation": version.recipe.organisation,
-        "name": names.one_line(name, "name"),
+        "name": names.clean_name(name) if name.strip() else "",
         "model": model or version.model,
         "tags": add_to_defaults(version.default_tags, tags or {}),
     }

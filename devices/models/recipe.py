@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 ATTRIBUTE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}\Z"
+ATTRIBUTE_NAME_CAUSE = "Begin with a letter; then letters, digits, and . _ - fit."
 
 
 class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):

@@ -36,7 +36,7 @@ def counted(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
 
 def add(*, organisation: Organisation, name: str, by: User) -> DeviceModel:
     """Raises ValidationError if the name is taken."""
-    name = names.one_line(name, "name")
+    name = names.clean_name(name)
     try:
         with transaction.atomic():
             model = DeviceModel.objects.create(organisation=organisation, name=name)
@@ -48,7 +48,7 @@ def add(*, organisation: Organisation, name: str, by: User) -> DeviceModel:
 
 def rename(*, model: DeviceModel, name: str, by: User) -> bool:
     """Whether this call changed it. Raises ValidationError if the name is taken."""
-    name = names.one_line(name, "name")
+    name = names.clean_name(name)
     try:
         with transaction.atomic():
             if DeviceModel.objects.filter(pk=model.pk).exclude(name=name).update(name=name) != 1:

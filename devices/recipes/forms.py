@@ -13,7 +13,7 @@ from django.forms.formsets import BaseFormSet, formset_factory
 from devices import tags
 from devices.identity import formats
 from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
-from devices.models.recipe import ATTRIBUTE_NAME
+from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
 from devices.recipes.format_form import IdentityForm
 from devices.recipes.operations import MAX_ATTRIBUTES, Contents, Line
 from lib.fields import OneLineField
@@ -93,7 +93,7 @@ class AttributeRow(Row):
     name = forms.CharField(
         label="Name",
         max_length=64,
-        validators=[RegexValidator(ATTRIBUTE_NAME, "Begin with a letter; then letters, digits, and . _ - fit.")],
+        validators=[RegexValidator(ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE)],
         error_messages={"required": "Give the attribute the name under which devices report it."},
     )
     label = OneLineField(label="Label", max_length=120, required=False)

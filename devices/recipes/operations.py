@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import astuple, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from django.db.models.functions import Coalesce, Now
 
 from devices import tags
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
+from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
 from lib import names
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tenants.models import Organisation, User
 
 MAX_ATTRIBUTES = 200
+LABEL_LENGTH, UNIT_LENGTH = 120, 16
 
 
 class Stale(Exception):
@@ -141,19 +144,35 @@ def _checked(organisation: Organisation, contents: Contents, last: Contents | No
     """Return what is kept of it; what `last` says already may be of before a rule."""
     if contents.model and contents.model.organisation_id != organisation.pk:
         raise ValidationError({"model": "This model belongs to another organisation."})
-    texts = [text for line in contents.attributes for text in (line.label, line.unit)]
-    if any(names.one_line(text) != text for text in texts):
-        raise ValidationError("Labels and units are on one line each, with single spaces.")
     if len(contents.attributes) > MAX_ATTRIBUTES:
         raise ValidationError(f"A recipe has at most {MAX_ATTRIBUTES} attributes.")
+    last = last or Contents()
+    lines = tuple(line if line in last.attributes else _cleaned(line) for line in contents.attributes)
+    if len({line.name for line in lines}) < len(lines):
+        raise ValidationError({"attributes": "A name stands here twice. Remove one of them."})
     try:
-        return replace(contents, default_tags=tags.check(contents.default_tags, last.default_tags if last else {}))
+        default_tags = tags.check(contents.default_tags, last.default_tags)
     except ValidationError as error:
         raise ValidationError({"default_tags": error.messages}) from None
+    return replace(contents, default_tags=default_tags, attributes=lines)
+
+
+def _cleaned(line: Line) -> Line:
+    """Return the attribute as it is kept. Raises ValidationError of `attributes`."""
+    name = names.one_line(line.name, "attributes")
+    if not re.match(ATTRIBUTE_NAME, name):
+        raise ValidationError({"attributes": f"{ATTRIBUTE_NAME_CAUSE} “{name[:40]}” doesn't."})
+    label, unit = names.one_line(line.label, "attributes"), names.one_line(line.unit, "attributes")
+    if len(label) > LABEL_LENGTH or len(unit) > UNIT_LENGTH:
+        most = f"A label has at most {LABEL_LENGTH} characters, a unit {UNIT_LENGTH}."
+        raise ValidationError({"attributes": f"{most} Shorten those of {name}."})
+    if line.type not in Attribute.Type.values:
+        raise ValidationError({"attributes": f"There is no type “{line.type[:40]}”: choose another one for {name}."})
+    return replace(line, name=name, label=label or name, unit=unit)
 
 
 def _named(recipe: Recipe, name: str) -> Recipe:
-    recipe.name = names.one_line(name, "name")
+    recipe.name = names.clean_name(name)
     try:
         with transaction.atomic():
             recipe.save(update_fields=None if recipe.pk is None else ["name"])

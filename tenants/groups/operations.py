@@ -25,7 +25,7 @@ HISTORY = "Devices were in it, and their history names it. Archive it instead: t
 
 
 def create_organisation(*, name: str, slug: str, **settings: object) -> Organisation:
-    name = names.one_line(name, "name")
+    name = names.clean_name(name)
     with transaction.atomic():
         root = Group.objects.add_root({"name": name})
         organisation = Organisation.objects.create(root=root, slug=slug, **settings)
@@ -35,7 +35,7 @@ def create_organisation(*, name: str, slug: str, **settings: object) -> Organisa
 
 def create(*, parent: Group, name: str, by: User | None = None) -> Group:
     """Add a child below `parent`; refuses a parent that holds devices or is archived."""
-    name = names.one_line(name, "name")
+    name = names.clean_name(name)
     with transaction.atomic():
         (locked,) = _lock(parent, by=by)
         if why := move_preview.unfit(locked):
@@ -47,7 +47,7 @@ def create(*, parent: Group, name: str, by: User | None = None) -> Group:
 
 def rename(*, group: Group, name: str, by: User | None = None) -> None:
     """By whoever manages it: a customer may call itself what it likes."""
-    name = names.one_line(name, "name")
+    name = names.clean_name(name)
     with transaction.atomic():
         (locked,) = _lock(group, by=by)
         if locked.name == name:

@@ -45,7 +45,7 @@ def change(*, organisation: Organisation, by: User, name: str | None = None, **g
     """
     if given.get("logo"):
         given["logo"] = _reduced(given["logo"])
-    name = None if name is None else names.one_line(name, "name")
+    name = None if name is None else names.clean_name(name)
     with transaction.atomic():
         current = people.lock(organisation.root.path)
         if given.get("require_two_factor") and not current.require_two_factor:

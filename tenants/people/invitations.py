@@ -121,7 +121,7 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
 
 def join(*, invitation: Invitation, name: str, password: str) -> User:
     """By somebody new. Raises `Gone`, or `Taken` if there is an account with the address by now."""
-    name = names.one_line(name, "name")
+    name = names.clean_name(name)
     with transaction.atomic():
         invitation = _take(invitation)
         try:

@@ -42,7 +42,7 @@ class Made(NamedTuple):
 
 def create(*, by: User, name: str, group: Group, role: int, expires_at: datetime | None = None) -> Made:
     """A token for oneself; the secret is in nothing but the answer."""
-    name = names.one_line(name, "name")
+    name = names.clean_name(name)
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         group = _hold(group)
