@@ -185,7 +185,7 @@ BODIES: dict[Door, Look] = {
     recipe_api: named(Recipe), unit_api: named(Attribute, "unit"), label_api: named(Attribute, "label"),
     label_made: named(Attribute, "label"),
 }  # fmt: skip
-LENGTHS = {unit_api: 16, tag_api: 255, tag_in_bulk: 255}
+LENGTHS: dict[Door, int] = {unit_api: 16, tag_api: 255, tag_in_bulk: 255}
 
 
 def came_of(world: World, door: Door, look: Look, name: str) -> set[str]:
