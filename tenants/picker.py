@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from lib import parsing
 from tenants.models import Group, Role, under
 from tenants.tree import ancestry, trails
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 LISTED = 200  # groups in a list to choose from
 FOUND = 20  # at a time by a search
-LONGEST = 120
 SCOPES: dict[str, Callable[[User], GroupQuerySet]] = {
     "place": lambda user: Group.objects.registrable_by(user),
     "put": lambda user: Group.objects.manageable_by(user).registrable_by(user),
@@ -71,7 +71,7 @@ class Picker(forms.Widget):
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         written = data.get(f"{name}-sought")
-        text = (written or "").replace("\0", "").strip()[:LONGEST]
+        text = parsing.sought(written or "")
         if text and text != data.get(f"{name}-for", "").strip():
             return Sought(text)
         return data.get(f"{name}-offered") or data.get(name)
@@ -98,8 +98,8 @@ class Picker(forms.Widget):
         return render_to_string("_group_field.html", context)
 
     def _chosen(self, value: Any) -> tuple[str, str]:
-        pk = str(getattr(value, "pk", value) or "")
-        group = SCOPES[self.among](self.user).filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+        pk = parsing.whole(str(getattr(value, "pk", value) or ""))
+        group = SCOPES[self.among](self.user).filter(pk=pk).first() if pk else None
         return (group.name, str(group.pk)) if group else ("", "")
 
 

@@ -13,6 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
 from config.api_docs import document as apidocs
+from lib import origins
 from tenants.api import paging, problems
 from tenants.api.replays import KEPT
 
@@ -51,7 +52,7 @@ def docs(request: HttpRequest) -> HttpResponse:
     context = {
         "sections": apidocs.sections(document()),
         "problems": [(kind, apidocs.prose(kind.meaning)) for kind in problems.KINDS.values()],
-        "site": f"{request.scheme}://{request.get_host()}",
+        "site": origins.named(request),
         "limits": {
             "seconds": settings.API_LIMIT_SECONDS,
             "token": settings.API_TOKEN_LIMIT,

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import redis
 
 from config.demo.supervisor import Failed, Process, free_port, listens
-from lib import redis_circuit
+from lib import parsing, redis_circuit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class Ports:
 
 def _number(variable: str, default: int) -> int:
     text = os.environ.get(variable) or str(default)
-    if not (text.isdecimal() and 0 < int(text) < 65536):
+    if not 0 < parsing.whole(text) < 65536:
         raise Failed(f"{variable}={text} is not a port: give a number from 1 to 65535.")
     return int(text)
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from devices.mqtt import client, topics
+from lib.parsing import without_nul
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -113,7 +114,7 @@ def identify(username: str) -> Identity | None:
     own = client.address(settings.MQTT_URL).username
     if own and compare_digest(username.encode(), own.encode()):
         return Identity(username)
-    live = Credential.objects.live().filter(access_key=username.replace("\0", ""))
+    live = Credential.objects.live().filter(access_key=without_nul(username))
     credential = live.with_limited().select_related("device").first()
     return Identity(username, credential.device, limited=credential.limited) if credential else None
 
@@ -136,7 +137,7 @@ def live(access_keys: Iterable[str]) -> set[str]:
 
 def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:
     """Those of the attempts that are let in, in one query."""
-    found = credentials.find_many({attempt.username.replace("\0", "") for attempt in attempts})
+    found = credentials.find_many({without_nul(attempt.username) for attempt in attempts})
     let_in = {}
     for attempt in attempts:
         credential = found.get(attempt.username)
@@ -148,7 +149,7 @@ def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:
 
 def identify_many(usernames: Collection[str]) -> dict[str, Caller]:
     """Those of the access keys with which a device may connect now, in one query."""
-    keys = [username.replace("\0", "") for username in usernames]
+    keys = [without_nul(username) for username in usernames]
     found = Credential.objects.live().filter(access_key__in=keys).with_limited().select_related("device")
     return {
         credential.access_key: Caller(credential.access_key, credential.device.device_id, credential.limited)

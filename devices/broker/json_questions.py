@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from devices.broker.authorization import Question
+from lib.parsing import is_storable
 
 if TYPE_CHECKING:
     from devices.broker.authorization import Action
@@ -23,11 +24,11 @@ def read(body: bytes) -> Facts:
 
 
 def _text(value: object) -> str | None:
-    """None for what is no text: halves of surrogate pairs too."""
+    """None for what is no text: NUL and halves of surrogate pairs too."""
     if not isinstance(value, str | int):
         return None
     text = str(value)
-    return None if any("\ud800" <= character <= "\udfff" for character in text) else text
+    return text if is_storable(text) else None
 
 
 def connects(asked: Facts) -> Question:

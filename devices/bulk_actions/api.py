@@ -23,6 +23,7 @@ from lib import key_wrapping
 from lib.streaming import attachment
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import Key
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import NEWEST_FIRST, page
 from tenants.api.problems import Conflict, Problem, refused
@@ -49,17 +50,13 @@ EXAMPLE = [OpenApiExample("Moving what waits", MOVE, request_only=True)]
 
 
 class ParamsNew(Serializer):
-    group = serializers.IntegerField(
-        required=False, min_value=1, max_value=api_selection.LARGEST, help_text="`move`: to it."
-    )
+    group = Key(required=False, help_text="`move`: to it.")
     keep = serializers.BooleanField(required=False, help_text="`move`: names, descriptions and tags stay.")
     tag = serializers.CharField(required=False, max_length=tags.ENTRY_LENGTH, help_text="`tag` and `untag`: its name.")
     value = serializers.CharField(
         required=False, max_length=tags.VALUE_LENGTH, allow_blank=True, help_text="`tag`: its value."
     )
-    model = serializers.IntegerField(
-        required=False, min_value=1, max_value=api_selection.LARGEST, help_text="`model`: its id."
-    )
+    model = Key(required=False, help_text="`model`: its id.")
     old = serializers.ChoiceField(
         ["use", "now"], required=False, help_text="`reissue`: the former credentials end with the new one's first use."
     )

@@ -20,7 +20,7 @@ from devices.imports.views import download
 from devices.jobs import leases
 from devices.models import Delivery, Import, Problem, Recipe
 from devices.recipes.organisation_format import format_of
-from lib import key_wrapping
+from lib import key_wrapping, parsing
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -58,8 +58,7 @@ class TextChoice(Choice):
     """An id as a form's field has it."""
 
     def to_internal_value(self, data: Any) -> Any:
-        plain = isinstance(data, str) and data.isascii() and data.isdigit() and len(data) < 19
-        return super().to_internal_value(int(data) if plain else data)
+        return super().to_internal_value(parsing.whole(data) if isinstance(data, str) and data else data)
 
 
 class ImportFile(Serializer):

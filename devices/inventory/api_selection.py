@@ -13,6 +13,7 @@ from devices.inventory.filters import DeviceFilter
 from devices.inventory.selection import MOST, Selection
 from devices.models import Device
 from tenants.api.base import Serializer
+from tenants.api.fields import Key
 from tenants.api.problems import refused
 from tenants.api.scoped import Choice
 from tenants.models import ApiToken, Group
@@ -22,16 +23,15 @@ if TYPE_CHECKING:
 
     from tenants.models import User
 
-LARGEST = 2**63 - 1
 PLACES = {"chosen": "serials", "left_out": "except", "query": "filter"}
 
 
 class Filter(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name or the serial.")
     status = serializers.ChoiceField(Device.Status.choices, required=False)
-    model = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="A model's id.")
+    model = Key(required=False, help_text="A model's id.")
     tag = serializers.CharField(required=False, max_length=tags.ENTRY_LENGTH, help_text="`name`, or `name:value`.")
-    recipe = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST, help_text="A recipe's id.")
+    recipe = Key(required=False, help_text="A recipe's id.")
     since = serializers.DateField(required=False, help_text="Registered on this day (UTC) or later.")
     until = serializers.DateField(required=False, help_text="Registered on this day (UTC) or before.")
     waiting = serializers.BooleanField(required=False, help_text="Only devices in no group.")

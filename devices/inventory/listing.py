@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Q
 
 from devices.models import Device
+from lib import parsing
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ class Key(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Key | None:
         number, colon, name = text.partition(":")
-        plausible = colon and number.isascii() and number.isdigit() and len(number) < 19
-        return cls(int(number), name) if plausible else None
+        return cls(parsing.whole(number), name) if colon and parsing.is_whole(number) else None
 
     def __str__(self) -> str:
         return f"{self.id}:{self.name}"

@@ -11,6 +11,7 @@ from devices.access import manages
 from devices.inventory import group_tree
 from devices.inventory import listing as pages
 from devices.inventory.filters import DeviceFilter
+from lib import parsing
 from tenants.access import get_group
 from tenants.models import Role
 
@@ -60,7 +61,6 @@ def _selecting(request: SignedIn, page: pages.Page) -> dict[str, object]:
 @login_required
 def group_children(request: SignedIn, pk: int) -> HttpResponse:
     """What the tree shows below one group, fetched when it is opened."""
-    skip = request.GET.get("skip", "")
-    start = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
+    start = parsing.whole(request.GET.get("skip", ""))
     parent = group_tree.children(request.user, get_group(request.user, pk), skip=start)
     return render(request, "devices/inventory/_tree.html", {"steps": group_tree.steps(parent.children, parent)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
 from devices.recipes.format_form import IdentityForm
 from devices.recipes.operations import MAX_ATTRIBUTES, Contents, Line
+from lib import parsing
 from lib.fields import OneLineField
 
 if TYPE_CHECKING:
@@ -236,8 +236,7 @@ class RecipeForms:
 
 
 def _number(data: QueryDict | None) -> int:
-    given = str(data.get("based_on", "")) if data else ""
-    return int(given) if re.fullmatch("[0-9]{1,9}", given) else 0
+    return parsing.whole(str(data.get("based_on", ""))) if data else 0
 
 
 def identity_form(user: User, data: QueryDict | None, stored: object = None) -> IdentityForm:

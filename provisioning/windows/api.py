@@ -10,12 +10,12 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
 from devices.inventory import api_selection
+from lib import origins
 from provisioning.models import Window
 from provisioning.scanning import label_reader
 from provisioning.windows import operations
 from provisioning.windows.access import find_registrable, get_window
 from provisioning.windows.forms import PlaceForm
-from provisioning.windows.views import origins
 from tenants.access import require_technician
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -61,7 +61,7 @@ class Windows(ApiView):
         user = require_technician(self.user)
         text = self.read(Scan)["text"]
         try:
-            candidates = label_reader.read(text, origins=origins(request))
+            candidates = label_reader.read(text, origins=origins.known(request))
         except label_reader.NotALabel as error:
             raise ValidationError({"text": [f"This is {error}, not a device label."]}) from None
         device = find_registrable(user, candidates)

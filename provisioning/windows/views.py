@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from devices import streams
 from devices.identity import serials
 from devices.models import Device
+from lib import origins
 from provisioning.models import Window
 from provisioning.windows import operations as windows
 from provisioning.windows.access import find_registrable, find_visible, get_window
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.db.models import QuerySet
-    from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
@@ -60,7 +60,7 @@ def register(request: SignedIn) -> HttpResponse:
 def scan(request: SignedIn) -> HttpResponse:
     """Opens a window: it changes state, hence POST, and redirects to a page that may be reloaded."""
     user = require_technician(request.user)
-    form = ScanForm(request.POST, origins=origins(request))
+    form = ScanForm(request.POST, origins=origins.known(request))
     if not form.is_valid():
         return _scanner(request, form, status=422)
     device = find_registrable(user, form.candidates)
@@ -87,10 +87,6 @@ def _not_registrable(request: SignedIn, user: User, form: ScanForm) -> HttpRespo
 def _scanner(request: SignedIn, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
     context = {"form": form, "mine": mine, "label_origins": settings.SITE_URLS}
     return render(request, "provisioning/windows/register.html", context, status=status)
-
-
-def origins(request: HttpRequest) -> list[str]:
-    return [f"{request.scheme}://{request.get_host()}", *settings.SITE_URLS]
 
 
 @require_GET

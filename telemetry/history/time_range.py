@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from lib import parsing
 from telemetry.history.series import Span
 from telemetry.ingest.writer import EPOCH
 
@@ -60,7 +61,7 @@ def _between(start: str, end: str) -> Span:
 
 def _time(name: str, text: str) -> datetime:
     try:
-        if text.isascii() and text.isdigit():
+        if parsing.is_whole(text):
             return EPOCH + timedelta(milliseconds=int(text))
         at = parse_datetime(text)
         if at is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from devices.models import Attribute, Device
 from devices.mqtt.messages import MAX_BYTES, Report, counts
+from lib.parsing import is_storable
 from lib.rarely import Rarely
 from telemetry.ingest import gps
 
@@ -165,7 +166,7 @@ def _data(given: dict[str, Any], kinds: dict[str, str]) -> dict[str, Value]:
 
 def _value(kind: str, raw: object) -> Value | None:
     if kind == Attribute.Type.STRING:
-        return raw if isinstance(raw, str) and _storable(raw) else None
+        return raw if isinstance(raw, str) and is_storable(raw) else None
     if kind == Attribute.Type.BOOLEAN:
         return bool(raw) if isinstance(raw, int | float) and raw in (0, 1) else None
     if kind == Attribute.Type.GPS:
@@ -174,8 +175,3 @@ def _value(kind: str, raw: object) -> Value | None:
         return None
     fits = abs(raw) <= MAX_INTEGER if isinstance(raw, int) else math.isfinite(raw)
     return raw if fits else None
-
-
-def _storable(text: str) -> bool:
-    """Whether PostgreSQL's jsonb takes it: no NUL, no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

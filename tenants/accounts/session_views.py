@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tenants.models import AccountEventQuerySet
 
 SIZE = 50
-LONGEST = 120
 
 
 @require_safe
@@ -59,7 +58,7 @@ def end_others(request: SignedIn) -> HttpResponse:
 @login_required
 def log(request: SignedIn) -> HttpResponse:
     owner = require_owner(request.user)
-    who = request.GET.get("who", "").replace("\0", "").strip()[:LONGEST]
+    who = parsing.sought(request.GET.get("who", ""))
     rows = AccountEvent.objects.manageable_by(owner).by(who).select_related("user")
     return render(request, "tenants/accounts/account_log.html", {"who": who, **_page(request, rows)})
 

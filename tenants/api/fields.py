@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
 from lib import names
+from lib.parsing import LARGEST
 
 
 class _Text(serializers.CharField):
@@ -25,6 +26,13 @@ class _Text(serializers.CharField):
 
     def clean_text(self, text: str) -> str:
         raise NotImplementedError
+
+
+class Key(serializers.IntegerField):
+    # The id of a row, where none is looked up.
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=LARGEST, **kwargs)
 
 
 class OneLine(_Text):

@@ -10,6 +10,9 @@ from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from lib import origins
+from lib.parsing import LARGEST as LARGEST_KEY
+from lib.parsing import is_storable
 from tenants.api.problems import BadQuery
 
 if TYPE_CHECKING:
@@ -96,11 +99,11 @@ def page(request: Request, rows: QuerySet[Any], order: Order = BY_ID) -> Page:
 def _address(request: Request, after: str) -> str:
     query = request.query_params.copy()
     query["after"] = after
-    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    return f"{origins.asked(request)}{request.path}?{query.urlencode()}"
 
 
 def _plausible(value: object) -> bool:
     """What a database takes."""
     if isinstance(value, str):
-        return "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
-    return isinstance(value, int) and 0 <= value < 2**63
+        return is_storable(value)
+    return isinstance(value, int) and 0 <= value <= LARGEST_KEY

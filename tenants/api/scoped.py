@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model
 from rest_framework.relations import PrimaryKeyRelatedField
 
+from lib.parsing import LARGEST
 from tenants.models import User
 
 if TYPE_CHECKING:
@@ -34,6 +35,6 @@ class Choice(PrimaryKeyRelatedField[Model]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("incorrect_type")
-        if not 0 < data < 2**63:
+        if not 0 < data <= LARGEST:
             self.fail("does_not_exist", pk_value=data)
         return super().to_internal_value(data)  # type: ignore[arg-type]

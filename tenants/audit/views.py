@@ -9,7 +9,7 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from lib import streaming
+from lib import parsing, streaming
 from lib.csv_export import written
 from tenants import downloads
 from tenants.access import require_admin
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SIZE = 50
 CHUNK = 2_000
-LONGEST = 120
 
 
 @require_safe
@@ -35,9 +34,8 @@ LONGEST = 120
 def changes(request: SignedIn) -> HttpResponse:
     given = _given(request)
     found = Change.objects.visible_to(require_admin(request.user)).matching(**given)
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdecimal() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
+    if before := parsing.whole(request.GET.get("before", "")):
+        found = found.filter(pk__lt=before)
     rows = list(found.select_related("by")[: SIZE + 1])
     following = rows[SIZE - 1].pk if len(rows) > SIZE else None
     context = {"rows": rows[:SIZE], "following": following, **given}
@@ -55,7 +53,7 @@ def export(request: SignedIn) -> StreamingHttpResponse:
 
 
 def _given(request: SignedIn) -> dict[str, str]:
-    return {name: request.GET.get(name, "").replace("\0", "").strip()[:LONGEST] for name in ("who", "q")}
+    return {name: parsing.sought(request.GET.get(name, "")) for name in ("who", "q")}
 
 
 async def _lines(user: User, given: dict[str, str]) -> AsyncIterator[bytes]:

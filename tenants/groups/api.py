@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from tenants.access import get_group
 from tenants.api.base import ApiView, Serializer
-from tenants.api.fields import OneLine
+from tenants.api.fields import Key, OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
 from tenants.api.problems import BadQuery, Conflict
@@ -79,11 +79,11 @@ class MoveShown(Serializer):
 
 class GroupQuery(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name.")
-    parent = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1, help_text="Directly below it.")  # type: ignore[assignment]
+    parent = Key(required=False, help_text="Directly below it.")  # type: ignore[assignment]
 
 
 class MoveQuery(Serializer):
-    parent = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="Where it would hang.")  # type: ignore[assignment]
+    parent = Key(help_text="Where it would hang.")  # type: ignore[assignment]
 
 
 class Groups(ApiView):

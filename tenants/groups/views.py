@@ -11,6 +11,7 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from lib import parsing
 from tenants import picker, tree
 from tenants.access import get_group, require_admin
 from tenants.groups import move_preview, operations
@@ -25,15 +26,11 @@ if TYPE_CHECKING:
     from tenants.access import SignedIn
     from tenants.models import Group
 
-LONGEST = 120  # of what is searched for
-
 
 @require_safe
 @login_required
 def groups(request: SignedIn) -> HttpResponse:
-    user, text = require_admin(request.user), request.GET.get("q", "").strip()[:LONGEST]
-    if "\0" in text:
-        text = ""
+    user, text = require_admin(request.user), parsing.sought(request.GET.get("q", ""))
     found = tree.search(user, text) if text else None
     tops, first = ([], None) if text else tree.opening(user)
     return render(request, "tenants/groups/groups.html", {"q": text, "found": found, "tops": tops, "first": first})
@@ -44,7 +41,7 @@ def groups(request: SignedIn) -> HttpResponse:
 def children(request: SignedIn, pk: int) -> HttpResponse:
     """What the tree shows below one group, fetched when it is opened."""
     parent = get_group(request.user, pk, role=Role.ADMIN)
-    page = tree.children(request.user, parent, skip=_number(request.GET.get("skip", "")))
+    page = tree.children(request.user, parent, skip=parsing.whole(request.GET.get("skip", "")))
     return render(request, "tenants/groups/_children.html", {"page": page, "parent": parent})
 
 
@@ -55,7 +52,7 @@ def choices(request: SignedIn) -> HttpResponse:
     scope = picker.SCOPES.get(request.GET.get("among", ""))
     if scope is None:
         raise Http404
-    text = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    text = parsing.sought(request.GET.get("q", ""))
     rows = picker.named(request.user, picker.search(request.user, scope(request.user), text))
     return render(request, "tenants/groups/_choices.html", {"rows": rows})
 
@@ -73,7 +70,7 @@ def _group(
     context = {
         "group": found,
         "lineage": tree.lineage(user, found),
-        "page": tree.children(user, found, skip=_number(request.GET.get("skip", ""))),
+        "page": tree.children(user, found, skip=parsing.whole(request.GET.get("skip", ""))),
         "members": roster.members(user, found),
         "invitations": Invitation.objects.manageable_by(user).waiting().filter(group=found),
         "obstacles": operations.obstacles(found),
@@ -83,10 +80,6 @@ def _group(
         "rename": name or NameForm(prefix="rename", initial={"name": found.name}),
     }
     return render(request, "tenants/groups/group.html", context, status=status)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 @login_required
@@ -126,7 +119,7 @@ def move(request: SignedIn, pk: int) -> HttpResponse:
     found = get_group(request.user, pk, role=Role.ADMIN)
     if request.GET.get("to"):
         return _preview(request, found, get_group(request.user, request.GET["to"], role=Role.ADMIN))
-    text = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    text = parsing.sought(request.GET.get("q", ""))
     why = operations.beyond(request.user, found, "move")
     targets = [] if why else move_preview.targets(request.user, found, text)[: picker.FOUND]
     rows = picker.named(request.user, targets, Role.ADMIN)

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from tenants.access import get_membership, get_person, require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
+from tenants.api.fields import Key
 from tenants.api.paging import Order, page
 from tenants.api.problems import BadQuery
 from tenants.api.query import query
@@ -48,9 +49,7 @@ class RoleGiven(Serializer):
 
 class PersonQuery(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name or address.")
-    group = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="With a role in this group or below it."
-    )
+    group = Key(required=False, help_text="With a role in this group or below it.")
 
 
 class People(ApiView):

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from lib import parsing
 from tenants import picker, tree
 from tenants.access import get_group, get_membership, get_person, require_admin, require_owner
 from tenants.models import Group, Invitation, Role, User
@@ -24,16 +25,14 @@ if TYPE_CHECKING:
 
     from tenants.access import SignedIn
 
-LONGEST = 120  # of what is searched for
-
 
 @require_safe
 @login_required
 def roll(request: SignedIn) -> HttpResponse:
     user, given = require_admin(request.user), request.GET
     group = get_group(user, given["group"], role=Role.ADMIN) if given.get("group") else None
-    text = given.get("q", "").replace("\0", "").strip()[:LONGEST]
-    page = roster.page(user, text=text, group=group, after=given.get("after", "").replace("\0", "")[:254])
+    text = parsing.sought(given.get("q", ""))
+    page = roster.page(user, text=text, group=group, after=parsing.sought(given.get("after", ""), 254))
     invited = Invitation.objects.manageable_by(user).waiting().select_related("group", "by")
     if text:
         invited = invited.filter(email__icontains=text)
@@ -47,7 +46,7 @@ def roll(request: SignedIn) -> HttpResponse:
 @login_required
 def invite_where(request: SignedIn) -> HttpResponse:
     """Choose the group into which somebody is invited."""
-    user, text = require_admin(request.user), request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    user, text = require_admin(request.user), parsing.sought(request.GET.get("q", ""))
     found = Group.objects.manageable_by(user).filter(archived_at=None, name__icontains=text)
     rows = picker.named(user, found[: picker.FOUND], Role.ADMIN)
     return render(request, "tenants/people/invite_where.html", {"rows": rows, "q": text, "shown": picker.FOUND})

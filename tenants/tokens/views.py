@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from lib import origins
 from tenants.access import found
 from tenants.models import ApiToken
 from tenants.tokens import operations
@@ -44,8 +45,8 @@ def token_create(request: SignedIn) -> HttpResponse:
     except ValidationError as error:
         form.add_error(None, error)
         return _page(request, form, status=409)
-    site = f"{request.scheme}://{request.get_host()}"
-    return render(request, "tenants/tokens/token.html", {"token": made.token, "secret": made.secret, "site": site})
+    context = {"token": made.token, "secret": made.secret, "site": origins.named(request)}
+    return render(request, "tenants/tokens/token.html", context)
 
 
 @require_POST
