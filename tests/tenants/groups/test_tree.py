@@ -134,9 +134,13 @@ class Story:
 
     def invite(self, one: str, other: str) -> None:
         email = f"guest{self.number}@example.test"
-        invitations.prepare(email=email, group=self.group(one), role=Role.VIEWER, by=None)
-        self.naive.invited.add(one)
-        self.naive.log.append((one, f"{email} invited as viewer of {self.naive.name[one]}"))
+
+        def prepare() -> None:
+            invitations.prepare(email=email, group=self.group(one), role=Role.VIEWER, by=None)
+
+        if expect(one not in self.naive.archived, prepare):
+            self.naive.invited.add(one)
+            self.naive.log.append((one, f"{email} invited as viewer of {self.naive.name[one]}"))
 
     def place(self, one: str, other: str) -> None:
         if self.naive.has_children(one) or one in self.naive.archived:
