@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import random
 import secrets
 import shutil
 import signal
@@ -18,6 +19,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ PARTS = {
     "chromium": ("chromium", "/usr/bin", "chromium"),
 }
 PATIENCE = 30.0
+PORTS = (12_000, 20_000)
 SHARED = "HANDOVER_SHARED"
 """Names a folder that the processes of a test run share."""
 
@@ -56,13 +59,15 @@ def ci() -> bool:
 
 
 def free_port() -> int:
-    """One that nobody else in a test run is given: between two starts of a server it is free, too."""
+    """One that nobody else in a test run is given: between two starts of a server it is free, too, and no connection
+    gets it as its own end, for the system takes those from above."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if SHARED not in os.environ or _is_first_to_take(Path(os.environ[SHARED]) / "ports" / str(port)):
-            return port
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            if SHARED not in os.environ or _is_first_to_take(Path(os.environ[SHARED]) / "ports" / str(port)):
+                return port
 
 
 def _is_first_to_take(file: Path) -> bool:
