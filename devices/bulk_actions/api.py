@@ -20,12 +20,13 @@ from devices.credentials import deliveries
 from devices.inventory import api_selection
 from devices.models import Action, Delivery, Touched
 from lib import key_wrapping
+from lib.paging import NEWEST_FIRST
 from lib.streaming import attachment
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import Key
 from tenants.api.idempotency import idempotent
-from tenants.api.paging import NEWEST_FIRST, page
+from tenants.api.paging import page
 from tenants.api.problems import Conflict, Problem, refused
 from tenants.api.schema import described, listing
 

@@ -20,7 +20,7 @@ from devices.bulk_actions.kinds import ACTS
 from devices.credentials import deliveries
 from devices.jobs import progress
 from devices.models import Action, Delivery, Device, DeviceModel, Touched
-from lib import key_wrapping, parsing
+from lib import key_wrapping, paging
 from lib.streaming import attachment
 from tenants import downloads
 from tenants.access import require_admin
@@ -45,11 +45,8 @@ LEFT = 50
 def action_list(request: SignedIn) -> HttpResponse:
     user = require_admin(request.user)
     rows = Action.objects.manageable_by(user).select_related("by", "undo_of")
-    if before := parsing.whole(request.GET.get("before", "")):
-        rows = rows.filter(pk__lt=before)
-    page = list(rows[: PAGE + 1])
-    older = page[PAGE - 1].pk if len(page) > PAGE else None
-    return render(request, "devices/bulk_actions/actions.html", {"rows": page[:PAGE], "older": older})
+    shown, older = paging.newest(rows, PAGE, before=request.GET.get("before", ""))
+    return render(request, "devices/bulk_actions/actions.html", {"rows": shown, "older": older})
 
 
 @require_safe

@@ -21,11 +21,12 @@ from devices.jobs import leases
 from devices.models import Delivery, Import, Problem, Recipe
 from devices.recipes.organisation_format import format_of
 from lib import key_wrapping, parsing
+from lib.paging import NEWEST_FIRST
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
-from tenants.api.paging import NEWEST_FIRST, Order, page
+from tenants.api.paging import page
 from tenants.api.problems import Conflict
 from tenants.api.problems import Problem as Refusal
 from tenants.api.schema import described, listing
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 TAG = "Imports"
-BY_ROW = Order((("row", int), ("pk", int)))
 RESULTS = ("none", "ready", "taken", "expired", "theirs")
 
 
@@ -215,7 +215,7 @@ class ImportProblems(ApiView):
     def get(self, request: Request, key: UUID) -> Response:
         """Why rows can't be imported, in the order of the file."""
         importing = get_import(require_owner(self.user), key)
-        return page(request, importing.problems.all(), BY_ROW).answer(_problem)
+        return page(request, importing.problems.all(), outlook.BY_ROW).answer(_problem)
 
 
 class ImportProblemsFile(FileView):

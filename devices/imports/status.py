@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Q
 from django.utils import timezone
 
 from devices.jobs import progress
 from devices.models import Import, RecipeVersion
-from lib import parsing
+from lib import paging, parsing
+from lib.paging import NEWEST_FIRST, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from devices.models import Problem
     from devices.models.import_job import ImportQuerySet
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 State = Import.State
 ENDED = {State.DONE, State.CANCELLED, State.FAILED}
 SIZE = 50  # rows of a page
+BY_ROW = Order((("row", int), ("pk", int)))
 
 
 def matches(importing: Import, *, asked: bool) -> bool:
@@ -67,25 +68,18 @@ class Page(NamedTuple):
 
 def page(found: ImportQuerySet, given: Mapping[str, str]) -> Page:
     """Newest first, by key."""
-    if before := parsing.whole(given.get("before", "")):
-        rows = list(found.filter(pk__gt=before).order_by("pk")[: SIZE + 1])
-        shown = rows[:SIZE][::-1]
-        return Page(shown, _key(shown[0]) if len(rows) > SIZE else "", _key(shown[-1])) if shown else Page([])
-    after = parsing.whole(given.get("after", ""))
-    rows = list((found.filter(pk__lt=after) if after else found).order_by("-pk")[: SIZE + 1])
-    shown = rows[:SIZE]
-    return Page(shown, _key(shown[0]) if after and shown else "", _key(shown[-1]) if len(rows) > SIZE else "")
+    after, before = ([pk] if (pk := parsing.whole(given.get(name, ""))) else None for name in ("after", "before"))
+    shown = paging.page(found, NEWEST_FIRST, SIZE, after=after, before=before)
+    return Page(shown.rows, _written(shown.previous), _written(shown.next))
 
 
 def problems(importing: Import, after: str) -> Page:
     """In the order of the file, by (row, id)."""
     row, _, pk = after.partition("-")
     start = (parsing.whole(row), parsing.whole(pk))
-    following = Q(row__gt=start[0]) | Q(row=start[0], pk__gt=start[1])
-    rows = list(importing.problems.filter(following).order_by("row", "pk")[: SIZE + 1])
-    last = rows[SIZE - 1] if len(rows) > SIZE else None
-    return Page(rows[:SIZE], next=f"{last.row}-{last.pk}" if last else "")
+    shown = paging.page(importing.problems.all(), BY_ROW, SIZE, after=start)
+    return Page(shown.rows, next=_written(shown.next))
 
 
-def _key(importing: Import) -> str:
-    return str(importing.pk)
+def _written(key: Sequence[int] | None) -> str:
+    return "-".join(map(str, key or ()))

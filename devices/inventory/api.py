@@ -19,12 +19,13 @@ from devices.inventory.filters import DeviceFilter
 from devices.lifecycle import assignments, edits, register_with_credential, registration
 from devices.models import Device, DeviceModel, Event, Recipe
 from lib import parsing
+from lib.paging import NEWEST_FIRST
 from lib.streaming import attachment
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine, SeveralLines
 from tenants.api.idempotency import idempotent
-from tenants.api.paging import NEWEST_FIRST, Order, page
+from tenants.api.paging import page
 from tenants.api.problems import BadQuery, Conflict, Problem, refused
 from tenants.api.schema import OpenApiParameter, described, listing
 from tenants.api.scoped import Choice
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from devices.models import DeviceModelQuerySet, DeviceQuerySet, RecipeQuerySet
     from tenants.models import GroupQuerySet, User
 
-BY_NAME = Order((("name", str), ("pk", int)))
 FILTERS = [
     OpenApiParameter("q", str, description="Part of the name or the serial."),
     OpenApiParameter("status", str, enum=Device.Status.values),
@@ -96,8 +96,8 @@ class Devices(ApiView):
     @listing("Devices", "List devices", shown.DeviceShown, parameters=FILTERS)
     def get(self, request: Request) -> Response:
         """The devices that you reach, by name; narrowed as the list on the site is."""
-        found = page(request, self._narrowed().with_status().select_related("group", "model", "assignment"), BY_NAME)
-        return found.answer(shown.device)
+        rows = self._narrowed().with_status().select_related("group", "model", "assignment")
+        return page(request, rows, pages.BY_NAME).answer(shown.device)
 
     @described("Devices", "Register a device", request=DeviceNew, responses={201: shown.DeviceRegistered})
     @idempotent(secret=True)

@@ -1,17 +1,16 @@
-"""Pages by key: the next page starts after the last row, so the thousandth costs what the first does."""
+"""The device list: which devices, how many, and a page of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-from django.db.models import Q
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.models import Device
-from lib import parsing
+from lib import paging, parsing
+from lib.paging import Order
 from tenants.models import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from devices.inventory.filters import DeviceFilter
     from devices.models import DeviceQuerySet
@@ -21,30 +20,7 @@ SIZE = 50
 COUNTED = 1000
 
 
-class Key(NamedTuple):
-    """Where a row stands in the order of (name, id)."""
-
-    id: int
-    name: str
-
-    @classmethod
-    def of(cls, device: Device) -> Key:
-        return cls(device.pk, device.name)
-
-    @classmethod
-    def parse(cls, text: str) -> Key | None:
-        number, colon, name = text.partition(":")
-        return cls(parsing.whole(number), name) if colon and parsing.is_whole(number) else None
-
-    def __str__(self) -> str:
-        return f"{self.id}:{self.name}"
-
-    def following(self) -> Q:
-        # The first half alone lets the database start at the right place of its index.
-        return Q(name__gte=self.name) & (Q(name__gt=self.name) | Q(pk__gt=self.id))
-
-    def preceding(self) -> Q:
-        return Q(name__lte=self.name) & (Q(name__lt=self.name) | Q(pk__lt=self.id))
+BY_NAME = Order((("name", str), ("pk", int)))
 
 
 class Page(NamedTuple):
@@ -56,19 +32,21 @@ class Page(NamedTuple):
 
 
 def page(found: DeviceQuerySet, given: Mapping[str, str]) -> Page:
-    """The page after or before a key, as the query names it; else the first one."""
+    """Return the page after or before a key, as the query names it; else the first one."""
     devices = found.with_status().select_related("group", "model", "assignment")
-    if before := Key.parse(given.get("before", "")):
-        rows = list(devices.filter(before.preceding()).order_by("-name", "-pk")[: SIZE + 1])
-        shown = rows[:SIZE][::-1]
-        return _linked(shown, earlier=len(rows) > SIZE, later=bool(shown))
-    after = Key.parse(given.get("after", ""))
-    rows = list((devices.filter(after.following()) if after else devices).order_by("name", "pk")[: SIZE + 1])
-    return _linked(rows[:SIZE], earlier=bool(after and rows), later=len(rows) > SIZE)
+    after, before = (_parse(given.get(name, "")) for name in ("after", "before"))
+    shown = paging.page(devices, BY_NAME, SIZE, after=after, before=before)
+    return Page(shown.rows, _written(shown.previous), _written(shown.next))
 
 
-def _linked(shown: list[Device], *, earlier: bool, later: bool) -> Page:
-    return Page(shown, str(Key.of(shown[0])) if earlier else "", str(Key.of(shown[-1])) if later else "")
+def _parse(text: str) -> tuple[str, int] | None:
+    """Return the key of `<id>:<name>`; None for whatever is none."""
+    number, colon, name = text.partition(":")
+    return (name, parsing.whole(number)) if colon and parsing.is_whole(number) else None
+
+
+def _written(key: Sequence[Any] | None) -> str:
+    return f"{key[1]}:{key[0]}" if key else ""
 
 
 class Count(NamedTuple):

@@ -21,10 +21,11 @@ from devices.labels.symbol import LEAST_QUIET, Level
 from devices.labels.views import SIDE
 from devices.models import Sheet
 from lib import origins
+from lib.paging import NEWEST_FIRST
 from tenants.access import found, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
-from tenants.api.paging import NEWEST_FIRST, page
+from tenants.api.paging import page
 from tenants.api.problems import BadQuery, Conflict, Problem, refused
 from tenants.api.schema import described, listing
 from tenants.models import Organisation

@@ -16,11 +16,12 @@ from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from devices.recipes import operations as recipes
 from devices.recipes.forms import USUALLY_EXPIRE, AttributeRow, line
 from devices.recipes.organisation_format import format_of
+from lib.paging import NEWEST_FIRST
 from tenants.access import found, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
-from tenants.api.paging import NEWEST_FIRST, page
+from tenants.api.paging import page
 from tenants.api.problems import Conflict, refused
 from tenants.api.schema import described, listing
 from tenants.api.scoped import Choice

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from devices import streams
 from devices.access import get_device, manages
 from devices.models import Event
-from lib import parsing
+from lib import paging
 from telemetry.dashboard import readings
 from telemetry.dashboard.stream_check import Watch
 from telemetry.history import export as csv
@@ -112,8 +112,6 @@ def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpRespon
 def events(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
     rows = Event.objects.of(device).select_related("by")
-    if before := parsing.whole(request.GET.get("before", "")):
-        rows = rows.filter(pk__lt=before)
-    page = list(rows[: EVENTS + 1])
-    context = {"device": device, "events": page[:EVENTS], "older": page[EVENTS - 1].pk if len(page) > EVENTS else None}
+    shown, older = paging.newest(rows, EVENTS, before=request.GET.get("before", ""))
+    context = {"device": device, "events": shown, "older": older}
     return render(request, "telemetry/dashboard/events.html", context)

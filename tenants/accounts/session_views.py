@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from lib import parsing
+from lib import paging, parsing
 from tenants.access import require_owner
 from tenants.accounts import sessions as operations
 from tenants.models import AccountEvent
@@ -65,7 +65,5 @@ def log(request: SignedIn) -> HttpResponse:
 
 def _page(request: SignedIn, found: AccountEventQuerySet) -> dict[str, object]:
     """The newest, or those before the one that the address names."""
-    if before := parsing.whole(request.GET.get("before", "")):
-        found = found.filter(pk__lt=before)
-    rows = list(found[: SIZE + 1])
-    return {"rows": rows[:SIZE], "following": rows[SIZE - 1].pk if len(rows) > SIZE else None}
+    rows, following = paging.newest(found, SIZE, before=request.GET.get("before", ""))
+    return {"rows": rows, "following": following}

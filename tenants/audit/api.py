@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from lib.paging import NEWEST_FIRST
 from tenants.access import require_admin
 from tenants.api.base import ApiView, Serializer
-from tenants.api.paging import NEWEST_FIRST, page
+from tenants.api.paging import page
 from tenants.api.query import query
 from tenants.api.schema import listing
 from tenants.models import Change

@@ -9,7 +9,7 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from lib import parsing, streaming
+from lib import paging, parsing, streaming
 from lib.csv_export import written
 from tenants import downloads
 from tenants.access import require_admin
@@ -34,11 +34,8 @@ CHUNK = 2_000
 def changes(request: SignedIn) -> HttpResponse:
     given = _given(request)
     found = Change.objects.visible_to(require_admin(request.user)).matching(**given)
-    if before := parsing.whole(request.GET.get("before", "")):
-        found = found.filter(pk__lt=before)
-    rows = list(found.select_related("by")[: SIZE + 1])
-    following = rows[SIZE - 1].pk if len(rows) > SIZE else None
-    context = {"rows": rows[:SIZE], "following": following, **given}
+    rows, following = paging.newest(found.select_related("by"), SIZE, before=request.GET.get("before", ""))
+    context = {"rows": rows, "following": following, **given}
     return render(request, "tenants/audit/log.html", context)
 
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from tenants.access import get_membership, get_person, require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import Key
-from tenants.api.paging import Order, page
+from tenants.api.paging import page
 from tenants.api.problems import BadQuery
 from tenants.api.query import query
 from tenants.api.schema import described, listing
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from tenants.models import Membership
 
-BY_ADDRESS = Order((("email", str),))
 ROLES = {role.label: role for role in Role}
 
 
@@ -63,7 +62,7 @@ class People(ApiView):
             if group is None:
                 raise BadQuery({"group": ["There is no such group."]})
         found = roster.search(user, text=given.get("q", ""), group=group)
-        return page(request, roster.detailed(user, found), BY_ADDRESS).answer(_show)
+        return page(request, roster.detailed(user, found), roster.BY_ADDRESS).answer(_show)
 
 
 class OnePerson(ApiView):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Prefetch, Q
 
+from lib import paging
+from lib.paging import Order
 from tenants.models import Group, Membership, User
 from tenants.tree import ancestry
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from tenants.models import UserQuerySet
 
 SIZE = 50
+BY_ADDRESS = Order((("email", str),))
 
 
 class Page(NamedTuple):
@@ -23,9 +26,9 @@ class Page(NamedTuple):
 
 def page(user: User, *, text: str = "", group: Group | None = None, after: str = "") -> Page:
     """People in the order of their addresses, by name or address, of a subtree; `after` is the last address shown."""
-    found = search(user, text=text, group=group).filter(email__gt=after)
-    rows = list(detailed(user, found).order_by("email")[: SIZE + 1])
-    return Page(rows[:SIZE], rows[SIZE - 1].email if len(rows) > SIZE else "")
+    found = detailed(user, search(user, text=text, group=group))
+    shown = paging.page(found, BY_ADDRESS, SIZE, after=[after] if after else None)
+    return Page(shown.rows, shown.next[0] if shown.next else "")
 
 
 def search(user: User, *, text: str = "", group: Group | None = None) -> UserQuerySet:

@@ -8,9 +8,10 @@ from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from lib.paging import NEWEST_FIRST
 from tenants.access import found
 from tenants.api.base import ApiView, Serializer
-from tenants.api.paging import NEWEST_FIRST, page
+from tenants.api.paging import page
 from tenants.api.schema import described, listing
 from tenants.models import ApiToken, Role, under
 from tenants.people.api import ROLES

@@ -1,0 +1,89 @@
+"""Pages by key: the next one starts behind the last row, so the thousandth costs what the first does."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db.models import Q
+
+from lib.parsing import LARGEST, is_storable, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import QuerySet
+
+    Key = Sequence[Any]
+
+
+class Order(NamedTuple):
+    """Fields by which rows are ordered, the last one unique; each a number or a text. Their values are a row's key."""
+
+    fields: tuple[tuple[str, type], ...] = (("pk", int),)
+    newest_first: bool = False
+
+    def sort(self, rows: QuerySet[Any], *, backwards: bool = False) -> QuerySet[Any]:
+        return rows.order_by(*(f"{'-' if self.newest_first != backwards else ''}{name}" for name, _ in self.fields))
+
+    def key(self, row: Any) -> list[Any]:
+        return [getattr(row, name) for name, _ in self.fields]
+
+    def beyond(self, key: Key, *, backwards: bool = False) -> Q:
+        """Match the rows behind the key, or those before it."""
+        than, place = "lt" if self.newest_first != backwards else "gt", Q(pk__in=[])
+        for n, (name, _) in enumerate(self.fields):
+            same = Q(**{f"{each}": key[m] for m, (each, _) in enumerate(self.fields[:n])})
+            place |= same & Q(**{f"{name}__{than}": key[n]})
+        # The first half alone lets the database start at the right place of its index.
+        return Q(**{f"{self.fields[0][0]}__{than}e": key[0]}) & place
+
+    def write(self, key: Key) -> str:
+        return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+    def parse(self, text: str) -> list[Any] | None:
+        """Return the key that `write` wrote; None for whatever is none."""
+        try:
+            values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, RecursionError):
+            return None
+        fits = isinstance(values, list) and [type(value) for value in values] == [kind for _, kind in self.fields]
+        return values if fits and all(map(_is_possible, values)) else None
+
+
+BY_ID = Order()
+NEWEST_FIRST = Order(newest_first=True)
+
+
+class Page(NamedTuple):
+    """`previous` and `next` are the keys before which and behind which the pages beside it are, None where none is."""
+
+    rows: list[Any]
+    previous: list[Any] | None
+    next: list[Any] | None
+
+
+def page(rows: QuerySet[Any], order: Order, size: int, *, after: Key | None = None, before: Key | None = None) -> Page:
+    """Return the page behind a key, or the one before it; else the first."""
+    if before is not None:
+        found = list(order.sort(rows.filter(order.beyond(before, backwards=True)), backwards=True)[: size + 1])
+        shown = found[:size][::-1]
+        earlier, later = len(found) > size, bool(shown)
+    else:
+        found = list(order.sort(rows if after is None else rows.filter(order.beyond(after)))[: size + 1])
+        shown = found[:size]
+        earlier, later = after is not None and bool(shown), len(found) > size
+    return Page(shown, order.key(shown[0]) if earlier else None, order.key(shown[-1]) if later else None)
+
+
+def newest(rows: QuerySet[Any], size: int, *, before: str) -> tuple[list[Any], int | None]:
+    """Return the newest rows, or those older than the one whose id a page's address names; and the id for the next."""
+    pk = whole(before)
+    shown, _, following = page(rows, NEWEST_FIRST, size, after=[pk] if pk else None)
+    return shown, following[0] if following else None
+
+
+def _is_possible(value: object) -> bool:
+    """Return whether a database takes it."""
+    return is_storable(value) if isinstance(value, str) else isinstance(value, int) and 0 <= value <= LARGEST
