@@ -26,7 +26,8 @@ class Delivery(models.Model):
     """Secrets to be handed over once.
 
     They are not stored: each is made again from `sealed`, a random key that only the site's secret opens
-    (devices.secrets). Taking the delivery, or its expiry, destroys the key, and with it the only way to the secrets.
+    (devices.credentials.deliveries). Taking the delivery, or its expiry, destroys the key, and with it the only way
+    to the secrets.
     """
 
     key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
