@@ -24,11 +24,6 @@ class Outbox:
     def in_flight(self) -> int:
         return len(self._in_flight)
 
-    @property
-    def backlog(self) -> int:
-        """Reports that have not left yet."""
-        return len(self._waiting)
-
     def add(self, report: bytes) -> None:
         self._waiting.append(report)
         while len(self) > self.capacity and self._waiting:

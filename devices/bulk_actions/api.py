@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 TAG = "Actions on many devices"
 NOBODY = "No device that you manage is among these."
 CHANGED = "These are not the devices that were previewed, or not as they were. Look at a new preview, then decide."
-PARAMS = ("group", "keep", "tag", "value", "model", "old")
 
 
 MOVE = {"kind": "move", "params": {"group": 5}, "filter": {"waiting": True}}

@@ -34,10 +34,6 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def valid(self) -> InvitationQuerySet:
         return self.waiting().filter(expires_at__gt=Now())
 
-    def of_token(self, token: str) -> InvitationQuerySet:
-        """The one that a link leads to, if it still does."""
-        return self.valid().filter(token_hash=hashed(token))
-
 
 def hashed(token: str) -> str:
     return sha256(token.encode()).hexdigest()
