@@ -1,4 +1,5 @@
-"""What others hold on to changes only on purpose: the names of routes and what leads to them, and the API's document.
+"""What others hold on to changes only on purpose: the names of routes and what leads to them, the API's document, and
+what events tell.
 
 `SNAPSHOTS=write python -m pytest tests/test_snapshots.py` takes new ones.
 """
@@ -13,6 +14,8 @@ import yaml
 from django.urls import URLPattern, get_resolver
 
 from config.api_docs.views import document
+from devices import events
+from devices.models import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,3 +50,15 @@ def test_api() -> None:
     described: dict[str, Any] = document()
     now = yaml.safe_dump(described, sort_keys=True, allow_unicode=True, width=120)
     assert described == yaml.safe_load(kept("openapi.yaml", now))
+
+
+def test_events() -> None:
+    """Kinds of events, and the data that each tells: what is in brackets may be missing."""
+    now = "\n".join(sorted(map(_told, Event.Kind))) + "\n"
+    assert now.splitlines() == kept("events.txt", now).splitlines()
+
+
+def _told(kind: Event.Kind) -> str:
+    required, optional = events.DATA[kind]
+    data = [f"{name} {type_.__name__}" for name, type_ in required.items()]
+    return f"{kind}: {', '.join(data + [f'[{name} {type_.__name__}]' for name, type_ in optional.items()])}"

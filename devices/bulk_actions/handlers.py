@@ -6,26 +6,29 @@ before and are now, for whoever undoes it.
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F, Func, JSONField, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
+from devices import events
 from devices.bulk_actions.eligibility import Params
 from devices.credentials import deliveries
 from devices.credentials import operations as credentials
+from devices.events import Fact
 from devices.lifecycle import assignments
 from devices.models import Action, Credential, Device, Event, Touched
 from lib import key_wrapping
-from lib.db import bulk_sql, copy
+from lib.db import copy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.sql.compiler import SQLCompiler
+
+    from devices.models import CredentialQuerySet
 
     Effect = Callable[["Batch"], "list[Touched]"]
 
@@ -60,19 +63,18 @@ class Batch(NamedTuple):
     def rows(self) -> Any:
         return Device.objects.filter(pk__among=self.keys)
 
-    def record(self, kind: Event.Kind, keys: Collection[int] | None = None, **data: object) -> None:
-        """An event for each, in the assignment that it has at this moment."""
-        rows = Device.objects.filter(pk__among=self.keys if keys is None else keys)
-        each = {"organisation_id": "organisation", "device_id": "pk", "assignment_id": "assignment"}
-        text = json.dumps({"action": str(self.action.key), **data})
-        bulk_sql.insert(Event, rows, each=each, same={"by_id": self.action.by_id, "kind": kind.value, "data": text})
+    def record(self, kind: Event.Kind, **data: object) -> None:
+        """Tell the same of each device."""
+        events.record_many(kind, devices=self.keys, by=self.action.by_id, action=str(self.action.key), **data)
 
-    def record_keys(self, kind: Event.Kind, access_keys: Iterable[tuple[Device, str]]) -> None:
-        """An event for each credential, in the assignment that its device was read with."""
-        action, by, code = str(self.action.key), self.action.by_id, kind.value
-        said = ((each, json.dumps({"action": action, "access_key": key})) for each, key in access_keys)
-        rows = ((each.organisation_id, each.pk, each.assignment_id, by, code, text) for each, text in said)
-        copy.write(Event, ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"], rows)
+    def record_each(self, kind: Event.Kind, told: Iterable[tuple[Device, Mapping[str, object]]]) -> None:
+        """Tell of each device something else, in the assignment that it was read with."""
+        action = str(self.action.key)
+        rows = (
+            Fact(kind, each.organisation_id, each.pk, each.assignment_id, {**data, "action": action})
+            for each, data in told
+        )
+        events.record_each(rows, by=self.action.by_id)
 
     def touched(self, device: Device, before: object = None, after: object = None) -> Touched:
         return Touched(action=self.action, device=device, verdict="change", before=before or {}, after=after or {})
@@ -80,13 +82,9 @@ class Batch(NamedTuple):
 
 def move(batch: Batch) -> list[Touched]:
     params = batch.params
-    former = [each.pk for each in batch.devices if each.assignment_id]
-    batch.record(Kind.RELEASED, former)
     opened = assignments.assign_many(
         devices=batch.devices, group_id=params.group, keep=params.keep, by=batch.action.by, action=str(batch.action.key)
     )
-    batch.record(Kind.MOVED, former)
-    batch.record(Kind.PROVISIONED, opened.keys() - set(former))
     return [
         batch.touched(each, _place(each, named=not params.keep), {"assignment": opened[each.pk]})
         for each in batch.devices
@@ -94,7 +92,6 @@ def move(batch: Batch) -> list[Touched]:
 
 
 def release(batch: Batch) -> list[Touched]:
-    batch.record(Kind.RELEASED)
     assignments.release_many(devices=batch.devices, by=batch.action.by, action=str(batch.action.key))
     return [batch.touched(each, _place(each, named=True)) for each in batch.devices]
 
@@ -116,13 +113,13 @@ def untag(batch: Batch) -> list[Touched]:
 
 def _patch(batch: Batch, patch: dict[str, str | None]) -> list[Touched]:
     batch.rows.update(tags=Patched(F("tags"), Value(patch, JSONField())))
-    batch.record(Kind.CHANGED, tags=patch)
+    batch.record(Kind.CHANGED, fields=["tags"])
     return [batch.touched(each, {key: each.tags.get(key) for key in patch}, patch) for each in batch.devices]
 
 
 def model(batch: Batch) -> list[Touched]:
     batch.rows.update(model=batch.params.model)
-    batch.record(Kind.CHANGED, model=batch.params.model)
+    batch.record(Kind.CHANGED, fields=["model"])
     after = {"model": batch.params.model}
     return [batch.touched(each, {"model": each.model_id}, after) for each in batch.devices]
 
@@ -148,12 +145,8 @@ def reopen(batch: Batch) -> list[Touched]:
 
 
 def revoke(batch: Batch) -> list[Touched]:
-    live = Credential.objects.filter(device__among=batch.keys, revoked_at=None)
-    keys: dict[int, list[str]] = {}
-    for device, key in live.values_list("device_id", "access_key"):
-        keys.setdefault(device, []).append(key)
-    live.update(revoked_at=Now())
-    batch.record_keys(Kind.CREDENTIAL_REVOKED, ((each, key) for each in batch.devices for key in keys.get(each.pk, ())))
+    every = Credential.objects.filter(device__among=batch.keys)
+    credentials.revoke_many(every, batch.action.by, credentials.ALL_REVOKED, action=str(batch.action.key))
     return [batch.touched(each) for each in batch.devices]
 
 
@@ -163,18 +156,30 @@ def reissue(batch: Batch) -> list[Touched]:
         raise deliveries.Gone
     key = deliveries.key_of(batch.action.delivery)
     made = {each.pk: key_wrapping.access(key, each.pk) for each in batch.devices}
-    old = Credential.objects.filter(device__among=batch.keys, revoked_at=None)
-    former = list(old.values_list("pk", flat=True))
+    former: dict[int, dict[int, str]] = {each.pk: {} for each in batch.devices}
+    old = Credential.objects.standing().filter(device__among=batch.keys).order_by("access_key")
+    for pk, device, access_key in old.values_list("pk", "device_id", "access_key"):
+        former[device][pk] = access_key
     kind, digest = Credential.Kind.ACCESS_KEY.value, credentials.digest
     within = {each.pk: each.assignment_id for each in batch.devices}
     rows = ((pk, kind, access.key, digest(access.secret), within[pk]) for pk, access in made.items())
     copy.write(Credential, ["device_id", "kind", "access_key", "secret_hash", "assignment_id"], rows)
+    rotated = (
+        (each, {"access_key": made[each.pk].key, "instead_of": list(former[each.pk].values())})
+        for each in batch.devices
+    )
+    batch.record_each(Kind.CREDENTIAL_ROTATED, rotated)
+    _end(batch, Credential.objects.filter(pk__among=[pk for keys in former.values() for pk in keys]))
+    return [batch.touched(each) for each in batch.devices]
+
+
+def _end(batch: Batch, former: CredentialQuerySet) -> None:
+    if batch.params.at_once:
+        credentials.revoke_many(former, batch.action.by, credentials.ROTATED, action=str(batch.action.key))
+        return
     # Ordered by the device too, else PostgreSQL may walk all credentials from the last one back.
     newest = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("pk")[:1]
-    end: dict[str, Any] = {"revoked_at": Now()} if batch.params.at_once else {"superseded_by": Subquery(newest)}
-    Credential.objects.filter(pk__among=former).update(**end)
-    batch.record_keys(Kind.CREDENTIAL_ROTATED, ((each, made[each.pk].key) for each in batch.devices))
-    return [batch.touched(each) for each in batch.devices]
+    former.update(superseded_by=Subquery(newest))
 
 
 EFFECTS: dict[str, Effect] = {

@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from devices import tags
+from devices import events, tags
 from devices.bulk_actions import eligibility
 from devices.bulk_actions import undo as undoing
 from devices.bulk_actions.eligibility import CHANGE, NOT_YOURS, Params
@@ -263,8 +263,8 @@ def _settle(action: Action) -> None:
 
 
 def _record(kind: Event.Kind, action: Action, **data: object) -> None:
-    facts = {"action": str(action.key), "kind": action.kind, "total": action.total, **data}
-    Event.objects.create(organisation_id=action.organisation_id, by_id=action.by_id, kind=kind, data=facts)
+    facts: dict[str, Any] = {"action": str(action.key), "kind": action.kind, "total": action.total, **data}
+    events.record(kind, organisation=action.organisation_id, by=action.by_id, **facts)
 
 
 def _announce(action: Action, changed: Collection[int] = ()) -> None:

@@ -84,20 +84,18 @@ def _as_left(kind: str, device: Device, original: Touched, latest: int | None) -
 def places(batch: Batch, originals: Originals) -> None:
     """The assignments of before go on: the tenant that had the device finds its history again."""
     befores = {pk: original.before for pk, original in originals.items()}
-    batch.record(Event.Kind.RELEASED, [each.pk for each in batch.devices if each.assignment_id])
     former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk"))
     said = {name: Subquery(former.values(text=KT(f"before__{name}"))) for name in ("name", "description")}
     said["tags"] = Subquery(former.values(tags=KeyTransform("tags", "before")))
     assignments.restore_many(
         devices=batch.devices, to=befores, said=said, by=batch.action.by, action=str(batch.action.key)
     )
-    batch.record(Event.Kind.MOVED, [pk for pk in batch.keys if befores[pk]["assignment"]])
 
 
 def tags(batch: Batch, originals: Originals) -> None:
     former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk"))
     batch.rows.update(tags=Patched(F("tags"), Subquery(former.values("before"))))
-    batch.record(Event.Kind.CHANGED, undone=True)
+    batch.record(Event.Kind.CHANGED, fields=["tags"])
 
 
 def models(batch: Batch, originals: Originals) -> None:
@@ -106,7 +104,7 @@ def models(batch: Batch, originals: Originals) -> None:
         by_model.setdefault(originals[pk].before["model"], []).append(pk)
     for model, keys in by_model.items():
         Device.objects.filter(pk__among=keys).update(model=model)
-    batch.record(Event.Kind.CHANGED, undone=True)
+    batch.record(Event.Kind.CHANGED, fields=["model"])
 
 
 def unlock(batch: Batch, originals: Originals) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
+from devices import events
 from devices.connections import presence
 from devices.models import Device, Event
 from lib import live
@@ -35,7 +36,7 @@ def activate(devices: Collection[int]) -> int:
         new = list(held.only("pk", "organisation_id", "assignment_id"))
         if new:
             Device.objects.filter(pk__in=[device.pk for device in new], activated_at=None).update(activated_at=Now())
-            Event.objects.bulk_create(_event(Event.Kind.ACTIVATED, device) for device in new)
+            events.record_many(Event.Kind.ACTIVATED, devices=[device.pk for device in new])
     return len(new)
 
 
@@ -51,11 +52,6 @@ def open_again(*, devices: Collection[Device], by: User) -> int:
         if mine:
             until = Now() + timedelta(hours=mine[0].organisation.activation_hours)
             Device.objects.filter(pk__in=[device.pk for device in mine]).update(expires_at=until)
-            Event.objects.bulk_create(_event(Event.Kind.OPENED_AGAIN, device, by) for device in mine)
+            events.record_many(Event.Kind.OPENED_AGAIN, devices=[device.pk for device in mine], by=by)
             transaction.on_commit(lambda: live.announce(presence.topics(mine)))
     return len(mine)
-
-
-def _event(kind: Event.Kind, device: Device, by: User | None = None) -> Event:
-    where = {"organisation_id": device.organisation_id, "assignment_id": device.assignment_id}
-    return Event(device=device, by=by, kind=kind, **where)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from devices import events
 from devices.connections import presence
 from devices.models import Connection, Device, Event
 from lib import live
@@ -33,5 +34,4 @@ def _begin(device: Device, seconds: float) -> None:
     until = Now() + timedelta(seconds=seconds)
     Connection.objects.get_or_create(device=device, defaults={"last_seen_at": Now()})
     Connection.objects.filter(device=device).update(limited_until=until, dropped=0)
-    where = {"organisation_id": device.organisation_id, "assignment_id": device.assignment_id}
-    Event.objects.create(device=device, kind=Event.Kind.LIMITED, data={"seconds": seconds}, **where)
+    events.record(Event.Kind.LIMITED, device=device, seconds=float(seconds))

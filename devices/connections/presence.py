@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
+from devices import events
 from devices.models import Connection, Device, Event
 
 if TYPE_CHECKING:
@@ -38,11 +39,7 @@ def topics(devices: Iterable[Device]) -> list[str]:
 
 def record(kind: Event.Kind, devices: Iterable[int]) -> None:
     """One event each, in the devices' current assignments."""
-    rows = Device.objects.filter(pk__in=devices).values_list("organisation_id", "pk", "assignment_id")
-    Event.objects.bulk_create(
-        Event(organisation_id=organisation, device_id=pk, assignment_id=assignment, kind=kind)
-        for organisation, pk, assignment in rows
-    )
+    events.record_many(kind, devices=list(devices))
 
 
 class Roll:

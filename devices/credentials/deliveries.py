@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from devices import events
 from devices.models import Delivery, Event
 from lib import key_wrapping
 
@@ -43,7 +44,7 @@ def take(*, delivery: Delivery, by: User, what: str) -> bytes:
         live = Delivery.objects.filter(pk=delivery.pk, sealed__isnull=False, expires_at__gt=Now())
         won = live.update(sealed=None, taken_at=Now()) == 1
         kind = Event.Kind.RESULT_TAKEN if won else Event.Kind.RESULT_REFUSED
-        Event.objects.create(organisation_id=locked.organisation_id, by=by, kind=kind, data={"of": what})
+        events.record(kind, organisation=locked.organisation_id, by=by, of=what)
     if not won or locked.sealed is None:
         raise Gone
     return key_wrapping.unseal(locked.sealed)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import logging
 import secrets
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from django.db import Error, transaction
 from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Least, Now
 
+from devices import events
 from devices.connections import activation
+from devices.events import Fact
 from devices.models import Credential, CredentialUse, Device, Event
-from lib.db import copy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -39,9 +39,8 @@ NOTED_EVERY = timedelta(minutes=1)
 """How exact the time of a credential's last use is."""
 AT_ONCE = timedelta()
 
-
-HANDED_OVER = "handed over"
-"""Why what was issued within an assignment is revoked."""
+# Why it is revoked: what was issued within an assignment ends with it.
+HANDED_OVER, ALL_REVOKED, ROTATED = "handed over", "all revoked", "rotated"
 
 
 class Refused(Exception):
@@ -74,8 +73,8 @@ def digest(secret: str) -> bytes:
 def issue(*, device: Device, by: User | None) -> Issued:
     """One more credential for the device, in the assignment that it was read with. Raises `Refused`."""
     with transaction.atomic():
-        issued = _make(device)
-        _record(Event.Kind.CREDENTIAL_ISSUED, device, by, access_key=issued.access_key)
+        issued = make(device)
+        events.record(Event.Kind.CREDENTIAL_ISSUED, device=device, by=by, access_key=issued.access_key)
     return issued
 
 
@@ -85,11 +84,16 @@ def rotate(*, device: Device, by: User | None, ends: timedelta | None = None) ->
     With None they end when the device uses the new one first: it finishes the rotation by itself. Raises `Refused`.
     """
     with transaction.atomic():
-        issued = _make(device, instead=ends == AT_ONCE)
+        issued = make(device, instead=ends == AT_ONCE)
         former = Credential.objects.of(device).standing().filter(kind=Credential.Kind.ACCESS_KEY)
         former = former.exclude(access_key=issued.access_key)
-        facts = {"access_key": issued.access_key, "instead_of": sorted(former.values_list("access_key", flat=True))}
-        _record(Event.Kind.CREDENTIAL_ROTATED, device, by, **facts)
+        events.record(
+            Event.Kind.CREDENTIAL_ROTATED,
+            device=device,
+            by=by,
+            access_key=issued.access_key,
+            instead_of=sorted(former.values_list("access_key", flat=True)),
+        )
         _retire(device, former, Credential.objects.get(access_key=issued.access_key), ends, by)
     return issued
 
@@ -101,10 +105,12 @@ def revoke(*, credential: Credential, by: User | None) -> bool:
 
 def revoke_all(*, device: Device, by: User) -> int:
     """How many this call revoked: nothing authenticates as this device any more."""
-    return _revoke(Credential.objects.of(device), by, "all revoked")
+    return _revoke(Credential.objects.of(device), by, ALL_REVOKED)
 
 
-def _make(device: Device, *, instead: bool = False) -> Issued:
+def make(device: Device, *, instead: bool = False) -> Issued:
+    """Return one more credential, in the assignment that the device was read with; the caller records it, in the same
+    transaction. Where it comes `instead` of all others they don't count. Raises `Refused`."""
     # Held until the commit, so that two at once don't both find room for the last one.
     held = Device.objects.select_for_update(no_key=True).only("pk", "assignment_id").get(pk=device.pk)
     if held.assignment_id != device.assignment_id:
@@ -128,7 +134,7 @@ def _retire(
     device: Device, former: CredentialQuerySet, new: Credential, ends: timedelta | None, by: User | None
 ) -> None:
     if ends == AT_ONCE:
-        _revoke(former, by, "rotated")
+        _revoke(former, by, ROTATED)
     elif ends is None:
         former.update(superseded_by=new)
     else:
@@ -143,8 +149,13 @@ def _revoke(credentials: CredentialQuerySet, by: User | None, reason: str) -> in
         revoked = 0
         for credential in credentials.filter(revoked_at=None).select_related("device").order_by("pk"):
             if Credential.objects.filter(pk=credential.pk, revoked_at=None).update(revoked_at=Now()) == 1:
-                facts = {"access_key": credential.access_key, "reason": reason}
-                _record(Event.Kind.CREDENTIAL_REVOKED, credential.device, by, **facts)
+                events.record(
+                    Event.Kind.CREDENTIAL_REVOKED,
+                    device=credential.device,
+                    by=by,
+                    access_key=credential.access_key,
+                    reason=reason,
+                )
                 revoked += 1
     return revoked
 
@@ -165,11 +176,11 @@ def revoke_many(credentials: CredentialQuerySet, by: User | None, reason: str, *
     if not ending:
         return 0
     Credential.objects.filter(pk__among=[pk for *_, pk in ending], revoked_at=None).update(revoked_at=Now())
-    columns = ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"]
-    kind, by_id = Event.Kind.CREDENTIAL_REVOKED.value, by.pk if by else None
-    said = [json.dumps({"access_key": key, "reason": reason, **facts}) for *_, key, _ in ending]
-    rows = ((*row[:3], by_id, kind, data) for row, data in zip(ending, said, strict=True))
-    copy.write(Event, columns, rows)
+    told = (
+        Fact(Event.Kind.CREDENTIAL_REVOKED, root, device, assignment, {"access_key": key, "reason": reason, **facts})
+        for root, device, assignment, key, _ in ending
+    )
+    events.record_each(told, by=by)
     return len(ending)
 
 
@@ -253,14 +264,3 @@ def _note(credential: Credential) -> None:
     own = CredentialUse.objects.filter(pk=credential.pk)
     if not own.filter(last_at__lte=Now() - NOTED_EVERY).update(last_at=Now()):
         CredentialUse.objects.bulk_create([CredentialUse(credential=credential)], ignore_conflicts=True)
-
-
-def _record(kind: Event.Kind, device: Device, by: User | None, **facts: object) -> None:
-    Event.objects.create(
-        organisation_id=device.organisation_id,
-        device=device,
-        assignment_id=device.assignment_id,
-        by=by,
-        kind=kind,
-        data=facts,
-    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q
 
+from devices import events
 from devices.credentials import deliveries
 from devices.imports import columns as matching
 from devices.imports import worker as running
@@ -190,9 +191,9 @@ def start(*, importing: Import, by: User) -> bool:
             return False
         delivery = deliveries.prepare(organisation=importing.organisation, by=by)
         Import.objects.filter(pk=importing.pk).update(delivery=delivery)
-        data = {"import": str(importing.key)}
+        data: dict[str, Any] = {"import": str(importing.key)}
         organisation = importing.organisation_id
-        Event.objects.create(organisation_id=organisation, by=by, kind=Event.Kind.IMPORT_STARTED, data=data)
+        events.record(Event.Kind.IMPORT_STARTED, organisation=organisation, by=by, **data)
         enqueue(Import.TASK, importing.pk)
     importing.refresh_from_db()
     return True

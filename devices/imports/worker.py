@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
+from devices import events
 from devices.credentials import deliveries
 from devices.imports import checker, locks, row_source
 from devices.imports.csv_reader import Unreadable
@@ -205,9 +206,7 @@ def settle(importing: Import) -> None:
     """What follows from an end: the event, and the time for which results can be had."""
     importing.refresh_from_db(fields=["state", "made", "refused", "total"])
     data = {"import": str(importing.key)} | {each: getattr(importing, each) for each in ("state", "made", "refused")}
-    Event.objects.create(
-        organisation_id=importing.organisation_id, by_id=importing.by_id, kind=Event.Kind.IMPORT_ENDED, data=data
-    )
+    events.record(Event.Kind.IMPORT_ENDED, organisation=importing.organisation_id, by=importing.by_id, **data)
     keys = Credential.objects.filter(device__source=importing, kind=Credential.Kind.ACCESS_KEY)
     if importing.delivery_id and not keys.exists():
         Delivery.objects.filter(pk=importing.delivery_id).delete()  # nothing to hand over

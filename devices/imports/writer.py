@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from devices import events
+from devices.events import Fact
 from devices.identity import serials
 from devices.imports import locks
 from devices.imports.checker import already
@@ -30,7 +32,6 @@ _DEVICE = (
 )
 _CREDENTIAL = ["device_id", "kind", "access_key", "secret_hash", "expires_at"]
 _ASSIGNMENT = ["id", "device_id", "group_id"]
-_EVENT = ["organisation_id", "device_id", "assignment_id", "by_id", "kind", "data"]
 
 
 class Maker:
@@ -109,7 +110,7 @@ class Maker:
         if placed:
             copy.write(Assignment, _ASSIGNMENT, ((assigned[pk], pk, group) for pk, group in placed))
         copy.write(Credential, _CREDENTIAL, (each for each in issued if each is not None))
-        copy.write(Event, _EVENT, self._events(keys, assigned, issued))
+        events.record_each(self._events(keys, assigned, issued), by=self.importing.by_id)
 
     def _devices(
         self, keys: Sequence[int], wanted: Sequence[Wanted], assigned: dict[int, int], expires_at: Any
@@ -141,11 +142,8 @@ class Maker:
 
     def _events(
         self, keys: Sequence[int], assigned: dict[int, int], issued: Sequence[tuple[Any, ...] | None]
-    ) -> Iterator[tuple[Any, ...]]:
-        organisation, by = self._organisation, self.importing.by_id
-        registered, provisioned = Event.Kind.REGISTERED.value, Event.Kind.PROVISIONED.value
+    ) -> Iterator[Fact]:
         for pk, each in zip(keys, issued, strict=True):
-            data = "{}" if each is None else f'{{"access_key": "{each[2]}"}}'
-            yield organisation, pk, None, by, registered, data
+            yield Fact(Event.Kind.REGISTERED, self._organisation, pk, None, {"access_key": each[2]} if each else {})
             if (assignment := assigned.get(pk)) is not None:
-                yield organisation, pk, assignment, by, provisioned, "{}"
+                yield Fact(Event.Kind.PROVISIONED, self._organisation, pk, assignment)

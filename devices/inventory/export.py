@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from devices import tags
+from devices import events, tags
 from devices.inventory import group_tree
 from devices.models import Device, Event
 from lib import streaming
@@ -67,5 +67,5 @@ def _time(at: datetime | None) -> str:
 
 
 def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:
-    facts = {"devices": devices.order_by().count(), **selection}
-    Event.objects.create(organisation_id=by.organisation_id or 0, by=by, kind=Event.Kind.EXPORTED, data=facts)
+    facts: dict[str, Any] = {"devices": devices.order_by().count(), **selection}
+    events.record(Event.Kind.EXPORTED, organisation=by.organisation_id, by=by, **facts)

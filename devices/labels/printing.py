@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
+from devices import events
 from devices.jobs import files, leases
 from devices.labels import pdf
 from devices.labels.forms import SheetForm
@@ -184,5 +185,4 @@ def _chunks(out: IO[bytes]) -> Iterator[bytes]:
 
 def _record(*, by: User, count: int, words: str) -> None:
     assert by.organisation is not None
-    data = {"count": count, "of": words}
-    Event.objects.create(organisation=by.organisation, by=by, kind=Event.Kind.LABELS_PRINTED, data=data)
+    events.record(Event.Kind.LABELS_PRINTED, organisation=by.organisation.pk, by=by, count=count, of=words)

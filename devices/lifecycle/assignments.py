@@ -8,7 +8,9 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 
+from devices import events
 from devices.credentials import operations as credentials
+from devices.events import Fact
 from devices.models import Assignment, Device, DeviceModel, Event, RecipeVersion
 from lib import names
 from lib.db import bulk_sql
@@ -36,10 +38,12 @@ def assign(*, device: Device, group: Group, name: str | None, model: DeviceModel
         _lock_leaf(group)
         _hold(device)
         _close(device, by)
+        former = device.group_id
         assignment = Assignment.objects.create(device=device, group=group)
         facts = _registered_facts(device) if device.assignment_id is not None else {}
         _point(device, **facts | {"group": group, "assignment": assignment, "name": name, "model": model})
-        _record(Event.Kind.PROVISIONED, device, assignment.pk, by)
+        kind, data = _placement(former, group.pk)
+        events.record(kind, device=device, by=by, **data)
     return assignment
 
 
@@ -50,13 +54,14 @@ def release(*, device: Device, by: User) -> None:
             raise Moved
         _hold(device)
         _close(device, by)
+        events.record(Event.Kind.RELEASED, device=device, by=by)
         _point(device, **_registered_facts(device), group=None, assignment=None)
 
 
 def assign_many(
     *, devices: Sequence[Device], group_id: int, keep: bool, by: User | None, **facts: object
 ) -> dict[int, int]:
-    """A new assignment for each, in place of the one that it has: device -> assignment. `devices` are locked, and so
+    """Open a new assignment for each, in place of its present one: device -> assignment. `devices` are locked, and so
     is the leaf; unless `keep`, those that leave a group leave what was written about them. `facts` go into events."""
     _close_all(devices, by, facts)
     keys = [device.pk for device in devices]
@@ -65,12 +70,15 @@ def assign_many(
     leaving = {device.pk for device in devices if device.assignment_id and not keep}
     _point_all(leaving, **_forgotten())
     _point_all(set(keys) - leaving)
-    return dict(Assignment.objects.filter(device__among=keys, closed_at=None).values_list("device_id", "pk"))
+    opened = dict(Assignment.objects.filter(device__among=keys, closed_at=None).values_list("device_id", "pk"))
+    _record_placements(devices, opened, dict.fromkeys(opened, group_id), by, facts)
+    return opened
 
 
 def release_many(*, devices: Sequence[Device], by: User | None, **facts: object) -> None:
-    """The locked `devices` belong to no group again."""
+    """Close the assignments of the locked `devices`: they belong to no group again."""
     _close_all(devices, by, facts)
+    events.record_many(Event.Kind.RELEASED, devices=[device.pk for device in devices], by=by, **facts)
     _point_all([device.pk for device in devices], **_forgotten())
 
 
@@ -82,14 +90,19 @@ def restore_many(
     by: User | None,
     **facts: object,
 ) -> None:
-    """The locked `devices` go back into the assignments that they had, which go on as if never closed; those that `to`
+    """Put the locked `devices` back into the assignments that they had, which go on as if never closed; those that `to`
     has a name for get what was `said` of them too. Credentials that ended with those assignments stay revoked."""
     _close_all(devices, by, facts)
+    freed = [device.pk for device in devices if to[device.pk]["assignment"] is None]
+    if freed:
+        events.record_many(Event.Kind.RELEASED, devices=freed, by=by, **facts)
     former = [to[device.pk]["assignment"] for device in devices]
     Assignment.objects.filter(pk__among=[pk for pk in former if pk]).update(closed_at=None)
     named = {device.pk for device in devices if "name" in to[device.pk]}
     _point_all(named, **said)
     _point_all({device.pk for device in devices} - named)
+    current = {pk: assignment for pk, before in to.items() if (assignment := before["assignment"])}
+    _record_placements(devices, current, {pk: before["group"] or 0 for pk, before in to.items()}, by, facts)
 
 
 def lock_leaves(groups: Collection[int]) -> set[int]:
@@ -141,7 +154,6 @@ def _close(device: Device, by: User) -> None:
     if current.update(closed_at=Now()) != 1:
         raise Moved
     credentials.end_issued(devices=[device.pk], by=by)
-    _record(Event.Kind.RELEASED, device, device.assignment_id, by)
 
 
 def _registered_facts(device: Device) -> dict[str, object]:
@@ -156,11 +168,27 @@ def _point(device: Device, **to: object) -> None:
     device.refresh_from_db()
 
 
-def _record(kind: Event.Kind, device: Device, assignment_id: int, by: User) -> None:
-    Event.objects.create(
-        organisation_id=device.organisation_id,
-        device=device,
-        assignment_id=assignment_id,
+def _placement(former: int | None, group: int) -> tuple[Event.Kind, dict[str, Any]]:
+    """Return as what it is told that a device comes into the group: provisioned, or moved there from another one."""
+    if former in (None, group):
+        return Event.Kind.PROVISIONED, {}
+    return Event.Kind.MOVED, {"from": former, "to": group}
+
+
+def _record_placements(
+    devices: Sequence[Device],
+    assignments: Mapping[int, int],
+    groups: Mapping[int, int],
+    by: User | None,
+    facts: Mapping[str, object],
+) -> None:
+    """Tell of those of the devices, as they were before, that came into a group: device -> assignment, and group."""
+    placed = [device for device in devices if device.pk in assignments]
+    kinds = [_placement(device.group_id, groups[device.pk]) for device in placed]
+    events.record_each(
+        (
+            Fact(kind, device.organisation_id, device.pk, assignments[device.pk], {**data, **facts})
+            for device, (kind, data) in zip(placed, kinds, strict=True)
+        ),
         by=by,
-        kind=kind,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from devices import tags
+from devices import events, tags
 from devices.lifecycle.assignments import Moved
 from devices.models import Device, Event
 from lib import live, names
@@ -36,13 +36,6 @@ def change(*, device: Device, by: User, **to: object) -> bool:
         stored = as_read.select_for_update(no_key=True).values_list("tags", flat=True).first()
         if stored != device.tags or as_read.update(**differing) != 1:
             raise Moved
-        Event.objects.create(
-            organisation_id=device.organisation_id,
-            device=device,
-            assignment_id=device.assignment_id,
-            by=by,
-            kind=Event.Kind.CHANGED,
-            data={"fields": sorted(differing)},
-        )
+        events.record(Event.Kind.CHANGED, device=device, by=by, fields=sorted(differing))
         transaction.on_commit(lambda: live.announce([f"device:{device.device_id}"]))
     return True

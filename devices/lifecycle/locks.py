@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
+from devices import events
 from devices.connections import presence
 from devices.models import Device, Event
 from lib import live
@@ -34,6 +35,5 @@ def unlock(*, device: Device, by: User) -> bool:
 
 
 def _record(kind: Event.Kind, device: Device, by: User) -> None:
-    where = {"organisation_id": device.organisation_id, "assignment_id": device.assignment_id}
-    Event.objects.create(device=device, by=by, kind=kind, **where)
+    events.record(kind, device=device, by=by)
     transaction.on_commit(lambda: live.announce(presence.topics([device])))

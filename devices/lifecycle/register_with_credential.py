@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
 
+from devices import events
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments, registration
-from devices.models import RecipeVersion
+from devices.models import Event, RecipeVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +40,11 @@ def add(
 
     Of serials see registration.register."""
     with transaction.atomic():
-        device = registration.register(version=version, by=by, serial=serial, name=name, model=model, tags=tags)
+        device = registration.make(version=version, serial=serial, name=name, model=model, tags=tags)
         keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
-        issued = credentials.issue(device=device, by=by) if keyed else None  # the factory's: before it is in a group
+        issued = credentials.make(device) if keyed else None  # the factory's: before it is in a group
+        made: dict[str, Any] = {"access_key": issued.access_key} if issued else {}
+        events.record(Event.Kind.REGISTERED, device=device, by=by, **made)
         if group:
             assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
         return Added(device, issued)

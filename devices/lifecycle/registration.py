@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from devices import events
 from devices.identity import serials
 from devices.models import Device, DeviceModel, Event, RecipeVersion
 from devices.recipes.organisation_format import format_of
@@ -42,10 +43,25 @@ def register(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Device:
+    """Return a new device without a credential; see `make`."""
+    with transaction.atomic():
+        device = make(version=version, serial=serial, name=name, model=model, tags=tags)
+        events.record(Event.Kind.REGISTERED, device=device, by=by)
+    return device
+
+
+def make(
+    *,
+    version: RecipeVersion,
+    serial: str = "",
+    name: str = "",
+    model: DeviceModel | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Device:
     """Return a new device of a recipe, whose model and tags it gets beside its own.
 
     Its serial fits the recipe's format; without one it gets one that does, and that is free. Raises Taken, even where
-    another committed it this very moment, and ValidationError.
+    another committed it this very moment, and ValidationError. The caller records it, in the same transaction.
     """
     own = {
         "version": version,
@@ -58,15 +74,15 @@ def register(
     if serial or not fitting.can_generate:
         if problem := fitting.problem(serial):
             raise ValidationError({"serial": problem})
-        return _make(own, serial, by)
+        return _make(own, serial)
     for _ in range(ATTEMPTS):
         with suppress(Taken):
             if (made := fitting.generate(secrets.token_bytes(32))).upper() not in serials.RESERVED:
-                return _make(own, made, by)
+                return _make(own, made)
     raise ValidationError({"serial": NO_FREE_SERIAL})
 
 
-def _make(own: Mapping[str, Any], serial: str, by: User | None) -> Device:
+def _make(own: Mapping[str, Any], serial: str) -> Device:
     version, serial = own["version"], serials.canonical(serial)
     with transaction.atomic():
         device = Device(**own, serial=serial, expires_at=expiry(version))
@@ -74,7 +90,6 @@ def _make(own: Mapping[str, Any], serial: str, by: User | None) -> Device:
         device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])
         _save(device)
         device.refresh_from_db(fields=["expires_at"])
-        Event.objects.create(organisation=device.organisation, device=device, by=by, kind=Event.Kind.REGISTERED)
     return device
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, ProtectedError, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 
+from devices import events
 from devices.models import Device, DeviceModel, Event, RecipeVersion
 from lib import names
 
@@ -87,10 +88,6 @@ def _set_retired(model: DeviceModel, by: User, *, retired: bool) -> bool:
     return True
 
 
-def _record(model: DeviceModel, by: User, **data: object) -> None:
-    Event.objects.create(
-        organisation_id=model.organisation_id,
-        by=by,
-        kind=Event.Kind.MODEL_CHANGED,
-        data={"model": model.pk, "name": model.name, **data},
-    )
+def _record(model: DeviceModel, by: User, **data: Any) -> None:
+    data = {"model": model.pk, "name": model.name, **data}
+    events.record(Event.Kind.MODEL_CHANGED, organisation=model.organisation_id, by=by, **data)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from devices import tags
+from devices import events, tags
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
 from lib import names
@@ -196,10 +196,6 @@ def _attributes(version: RecipeVersion, lines: Iterable[Line]) -> list[Attribute
     ]
 
 
-def _record(recipe: Recipe, by: User | None, **data: object) -> None:
-    Event.objects.create(
-        organisation_id=recipe.organisation_id,
-        by=by,
-        kind=Event.Kind.RECIPE_CHANGED,
-        data={"recipe": recipe.pk, "name": recipe.name, **data},
-    )
+def _record(recipe: Recipe, by: User | None, **data: Any) -> None:
+    data = {"recipe": recipe.pk, "name": recipe.name, **data}
+    events.record(Event.Kind.RECIPE_CHANGED, organisation=recipe.organisation_id, by=by, **data)

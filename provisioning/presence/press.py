@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models.functions import Now
 
+from devices import events
 from devices.models import Device, Event
 from provisioning.models import Window
 from provisioning.windows import operations as windows
@@ -49,5 +50,5 @@ def _press(window: Window, came_after: datetime) -> bool:
     waiting = Window.objects.open().filter(pk=window.pk, pressed_at=None, opened_at__lt=came_after)
     if waiting.update(pressed_at=Now()) != 1:
         return False
-    windows.record(Event.Kind.PRESSED, window.device, by=None)
+    events.record(Event.Kind.PRESSED, device=window.device)
     return True

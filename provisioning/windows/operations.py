@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from devices import events
 from devices.lifecycle import assignments
 from devices.models import Device, DeviceModel, Event
 from lib import live
@@ -80,7 +81,7 @@ def _open(device: Device, by: User, token: ApiToken | None) -> Window:
     seconds = timedelta(seconds=device.organisation.window_seconds)
     window = Window.objects.create(device=device, technician=by, token=token, deadline=Now() + seconds)
     window.refresh_from_db()
-    record(Event.Kind.WINDOW_OPENED, device, by=by)
+    events.record(Event.Kind.WINDOW_OPENED, device=device, by=by)
     transaction.on_commit(lambda: live.announce(topic(key) for key in mine))
     return window
 
@@ -91,7 +92,7 @@ def _end_idle(windows: WindowQuerySet, device: Device, by: User) -> None:
         if Device.objects.registrable_by(window.technician).filter(pk=device.pk).exists():
             continue
         if windows.filter(pk=window.pk).update(closed_at=Now(), outcome=Window.State.CANCELLED):
-            record(Event.Kind.WINDOW_CANCELLED, device, by=by)
+            events.record(Event.Kind.WINDOW_CANCELLED, device=device, by=by)
 
 
 def finish(*, window: Window, by: User, name: str, group: Group, model: DeviceModel) -> Device:
@@ -135,7 +136,7 @@ def cancel(*, window: Window, by: User) -> bool:
     with transaction.atomic():
         if not window.close(Window.State.CANCELLED, only_if=Q(technician=by)):
             return False
-        record(Event.Kind.WINDOW_CANCELLED, window.device, by=by)
+        events.record(Event.Kind.WINDOW_CANCELLED, device=window.device, by=by)
         _announce(window, window.device)
     return True
 
@@ -146,8 +147,3 @@ def topic(key: object) -> str:
 
 def _announce(window: Window, device: Device) -> None:
     transaction.on_commit(lambda: live.announce([topic(window.key), f"device:{device.device_id}"]))
-
-
-def record(kind: Event.Kind, device: Device, *, by: User | None) -> None:
-    """A fact about a window, in no assignment: neither the tenant that may lose the device nor the next one sees it."""
-    Event.objects.create(organisation_id=device.organisation_id, device=device, by=by, kind=kind)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, connections
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
+from devices import events
 from devices.broker import authorization
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
@@ -180,7 +181,7 @@ def test_a_failure_before_the_commit_leaves_no_live_credential(
     def record(*_: object, **__: object) -> None:
         Assignment.objects.create(device_id=999_999, group=world.boise)
 
-    monkeypatch.setattr(credentials, "_record", record)
+    monkeypatch.setattr(events, "record", record)
     with pytest.raises(IntegrityError):
         make(device=world.placed, by=world.admin)
     assert list(Credential.objects.of(world.placed)) == [row(issued)]

@@ -66,7 +66,7 @@ def test_the_secret_is_shown_once_and_works(mine: Client, world: World) -> None:
     assert credentials.authenticate(access_key=key, access_secret=secret) == device
     assert body.count(secret) == 1
     kinds = Event.objects.filter(device=device).order_by("id").values_list("kind", "by")
-    assert list(kinds) == [(kind, world.owner.pk) for kind in ("registered", "credential-issued", "provisioned")]
+    assert list(kinds) == [(kind, world.owner.pk) for kind in ("registered", "provisioned")]
     again = post(mine, world)
     assert again.status_code == 422
     assert "already" in again.content.decode()
@@ -140,12 +140,12 @@ def test_the_format_of_the_recipe_counts(mine: Client, world: World) -> None:
 def test_a_failure_before_the_commit_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     issued = []
 
-    def break_down(**given: Any) -> None:
-        issued.append(issue(**given))
+    def break_down(device: Device) -> None:
+        issued.append(make(device))
         raise RuntimeError
 
-    issue = credentials.issue
-    monkeypatch.setattr(credentials, "issue", break_down)
+    make = credentials.make
+    monkeypatch.setattr(credentials, "make", break_down)
     before = Device.objects.count(), Event.objects.count()
     with pytest.raises(RuntimeError):
         register_with_credential.add(by=world.owner, version=world.version, serial=SERIAL, group=world.anaheim)
