@@ -23,7 +23,7 @@ from devices.jobs import leases
 from devices.lifecycle import assignments
 from devices.models import Action, Device, Event, Touched
 from lib import key_wrapping, live, tasks
-from lib.db import bulk_sql
+from lib.db import bulk_sql, copy
 from tenants.models import ApiToken, Group, User
 
 if TYPE_CHECKING:
@@ -122,6 +122,9 @@ def run(*, action: Action, in_turn: bool = True) -> None:
     held = Action.objects.select_related("organisation", "by", "delivery", "undo_of").get(pk=action.pk)
 
     def go_on() -> None:
+        if held.undo_of and held.total > BATCH:
+            # Else the planner may know of no rows of the former action, and read all of them for each device.
+            copy.count_anew(Touched)
         for _ in leases.paced(iter(partial(_tried, held, lease), False)):
             held.refresh_from_db(fields=["reached"])
             if in_turn:

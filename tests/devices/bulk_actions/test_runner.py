@@ -321,3 +321,16 @@ def test_the_number_of_statements_does_not_grow_with_the_devices(
 
     few, more = statements(keys[:1]), statements(keys[1:])
     assert more <= few <= 45
+
+
+@pytest.mark.postgres
+def test_undoing_many_tells_the_planner_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Statistics from before the action say that it has no rows: each device would be sought among all of them."""
+    monkeypatch.setattr(actions, "BATCH", 1)
+    done = act(Kind.TAG, world.owner, only(world.placed, world.foreign), tag="site", value="roof")
+    back = actions.undo(action=done, by=world.owner)
+    with CaptureQueriesContext(connection) as asked:
+        assert ran(back).changed == 2
+    statements = [query["sql"] for query in asked.captured_queries]
+    first = next(place for place, sql in enumerate(statements) if sql.startswith('UPDATE "devices_device"'))
+    assert "ANALYZE devices_touched" in statements[:first]
