@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from provisioning.windows import api, views
 
@@ -10,8 +10,8 @@ urlpatterns = [
     path("register/<uuid:key>/stream/", views.stream, name="stream"),
     path("register/<uuid:key>/place/", views.place, name="place"),
     path("register/<uuid:key>/cancel/", views.cancel, name="cancel"),
-    path("d/<str:serial>", views.label, name="label"),
-    path("D/<str:serial>", views.label, name="label-upper"),  # labels in upper case need fewer QR modules
+    re_path(r"^d/(?P<serial>[^/]+)/?\Z", views.label, name="label"),
+    re_path(r"^D/(?P<serial>[^/]+)/?\Z", views.label, name="label-upper"),  # labels in upper case need fewer QR modules
     path("api/v1/windows/", api.Windows.as_view(), name="api-windows"),
     path("api/v1/windows/<uuid:key>/", api.OneWindow.as_view(), name="api-window"),
     path("api/v1/windows/<uuid:key>/complete/", api.CompleteWindow.as_view(), name="api-complete"),

@@ -91,5 +91,7 @@ def generate() -> str:
 
 
 def grouped(serial: str) -> str:
-    """In fours, as printed and as typed best."""
+    """In fours, as printed and as typed best; one with separators of its own stays as it is."""
+    if re.search(r"[._:]", serial):
+        return serial
     return " ".join(serial[start : start + 4] for start in range(0, len(serial), 4))

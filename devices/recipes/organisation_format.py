@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from devices.identity.formats import OWN, Format
+from devices.identity.formats import OWN, Format, Kind
+from devices.models import RecipeVersion
 from tenants.audit import log as changes
 from tenants.models import Organisation
 
 if TYPE_CHECKING:
-    from devices.models import RecipeVersion
     from tenants.models import User
 
 
@@ -24,6 +24,19 @@ def format_of(version: RecipeVersion) -> Format:
             except ValueError:
                 continue
     return OWN
+
+
+def makes_checked_serials(organisation: Organisation | None) -> bool:
+    """Whether serials with Handover's check characters, and nothing before them, are among the organisation's."""
+    if organisation is None:
+        return False
+    stored = {_kind_and_prefix(organisation.identity)} if organisation.identity else {(Kind.OWN, "")}
+    of_recipes = RecipeVersion.objects.filter(recipe__organisation=organisation).exclude(identity={})
+    return (Kind.OWN, "") in stored | set(map(_kind_and_prefix, of_recipes.values_list("identity", flat=True)))
+
+
+def _kind_and_prefix(stored: dict[str, Any]) -> tuple[str, str]:
+    return stored.get("kind", Kind.OWN), stored.get("prefix", "")
 
 
 def choose_format(*, organisation: Organisation, identity: dict[str, Any], by: User) -> bool:

@@ -1,127 +1,139 @@
-"""Reading what was scanned or typed: a serial of ours, or what it is instead."""
+"""Reading what was scanned, photographed, typed or opened: the serials that it may stand for, or what it is instead."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from devices.identity import serials
+from provisioning.scanning import foreign, makers_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 MAX_TEXT = 1024
 
-_KNOWN = {
-    "WIFI:": "a Wi-Fi code",
-    "BEGIN:VCARD": "a contact card",
-    "MECARD:": "a contact card",
-    "BIZCARD:": "a contact card",
-    "BEGIN:VEVENT": "a calendar entry",
-    "BEGIN:VCALENDAR": "a calendar entry",
-    "BCD\n": "a payment code",
-    "SPC\n": "a payment code",
-    "SPD*": "a payment code",
-    "UPI:": "a payment code",
-    "BITCOIN:": "a payment code",
-    "ETHEREUM:": "a payment code",
-    "TEL:": "a telephone number",
-    "SMS:": "a text message",
-    "SMSTO:": "a text message",
-    "MAILTO:": "an e-mail address",
-    "MATMSG:": "an e-mail message",
-    "GEO:": "a place on a map",
-    "OTPAUTH:": "a two-factor secret",
-    "JAVASCRIPT:": "a script",
-    "DATA:": "embedded data",
-    "MARKET:": "a link to an app",
-    "FIDO:": "a passkey code",
-    "MT:": "a Matter pairing code",
-    "X-HM:": "a HomeKit pairing code",
-}
-_TR005 = re.compile(r"LW:D0:[0-9A-F]{16}:(?P<dev_eui>[0-9A-F]{16}):[0-9A-F]{8}(?P<fields>(?::[^:]+)*)\Z", re.IGNORECASE)
-_CHECKSUM = re.compile(r":C([0-9A-F]{4})\Z", re.IGNORECASE)
+_BEFORE = re.compile(r"(?:\ufeff|ï»¿|\\\d{6}|\][A-Za-z][0-9A-Za-z])+")  # byte order mark, ECI, symbology identifier
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_AROUND = re.compile("\\A[\\s\0-\x1f\x7f\u202a-\u202e\u2066-\u2069]+|[\\s\0-\x1f\x7f\u202a-\u202e\u2066-\u2069]+\\Z")
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 
 
 class NotALabel(Exception):
     """The text is no label of ours; the message says what it is."""
 
 
-def read(text: str, *, origins: Collection[str]) -> list[str]:
-    """The serials that the text may stand for, most specific first.
+@dataclass(frozen=True)
+class Reading:
+    """Serials that a text may stand for. An earlier tier counts before a later one; within one, two devices are
+    one too many. `what` names the text if no device has any of these."""
 
-    `text` is a bare serial, this site's URL for it (`/d/<serial>` below one of `origins`, such as
-    `https://devices.example`), or a LoRa Alliance TR005 string. Raises `NotALabel` for everything else.
+    tiers: tuple[tuple[str, ...], ...]
+    what: str | None = None
+
+    @property
+    def candidates(self) -> list[str]:
+        return [each for tier in self.tiers for each in tier]
+
+
+def read(text: str, *, origins: Collection[str]) -> Reading:
+    """What the text may stand for: itself before all that it may be read as.
+
+    A bare serial, this site's address of one (`/d/<serial>` at one of `origins`, such as `https://devices.example`,
+    by whatever scheme or none), or a maker's label (provisioning.scanning.makers_labels). Raises `NotALabel`.
     """
-    text = text.replace("\r\n", "\n").strip()
-    _refuse_other_codes(text)
-    if "://" in text:
-        text = _serial_of_url(text, origins)
-    if text.upper().startswith("LW:"):
-        return _serials_of_tr005(text)
-    _refuse_foreign_characters(text)
-    if not serials.is_plausible(text):
-        raise NotALabel("a text that is no serial number")
-    return [serials.canonical(text)]
-
-
-def _refuse_other_codes(text: str) -> None:
+    text = clean(text)
     if not text:
         raise NotALabel("empty")
     if len(text) > MAX_TEXT:
         raise NotALabel("a text far too long for a label")
-    start = text[:20].upper()
-    for prefix, what in _KNOWN.items():
-        if start.startswith(prefix):
-            raise NotALabel(what)
-    if start.startswith(("{", "[")):
-        raise NotALabel("a data record")
+    text = _of_address(text, origins)
+    what = foreign.name(text)
+    try:
+        tiers = [[text], *([] if what else _maker(text))]
+    except makers_labels.Misread as misread:
+        tiers, what = [[text]], str(misread)
+    kept = tuple(filter(None, map(_serials, tiers)))
+    if not kept:
+        raise NotALabel(what or _why_none(text))
+    return Reading(kept, what)
 
 
-def _refuse_foreign_characters(text: str) -> None:
-    for character in text:
-        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"}:
-            raise NotALabel("a text with invisible control characters")
-        if not character.isascii() and serials.canonical(character):
-            raise NotALabel(f"a text with a letter that no serial has, “{character}”")
+def clean(text: str) -> str:
+    """The text without what scanners, keyboards and clipboards put around and between its characters."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_WIDE)
+    text = _BEFORE.sub("", text.lstrip("\0\x02 \n\t"), count=1) if _BEFORE.match(text.lstrip("\0\x02 \n\t")) else text
+    text = _UNSEEN.sub("", text)
+    return text.strip() if text.startswith("[)>") else _AROUND.sub("", text)
 
 
-def _serial_of_url(text: str, origins: Collection[str]) -> str:
+def _maker(text: str) -> makers_labels.Tiers:
+    forms = (
+        makers_labels.tr005,
+        makers_labels.plate,
+        makers_labels.gs1,
+        makers_labels.record,
+        makers_labels.address,
+        makers_labels.lines,
+    )
+    return next((tiers for form in forms if (tiers := form(text)) is not None), [])
+
+
+def _serials(texts: Iterable[str]) -> tuple[str, ...]:
+    """Those of the texts that a device can have, as the registry keeps them."""
+    plain = [each for each in texts if not _strange(each) and serials.is_plausible(each)]
+    return tuple(dict.fromkeys(map(serials.canonical, plain)))
+
+
+def _strange(text: str) -> str | None:
+    """A character that no serial has and none is written with."""
+    unseen = {"Cc", "Cf", "Cs", "Co", "Cn"}
+    foreign_ones = (each for each in text if not each.isascii() and serials.canonical(each))
+    return next((each for each in text if unicodedata.category(each) in unseen), None) or next(foreign_ones, None)
+
+
+def _why_none(text: str) -> str:
+    strange = _strange(text)
+    if strange and unicodedata.category(strange)[0] == "C":
+        return "a text with invisible control characters"
+    return f"a text with a letter that no serial has, “{strange}”" if strange else "a text that is no serial number"
+
+
+def _of_address(text: str, origins: Collection[str]) -> str:
+    """The serial of this site's address, or of a GS1 Digital Link; any other text as it is."""
+    here = {_host(urlsplit(origin).netloc) for origin in origins}
+    if not _SCHEME.match(text):
+        if _host(text.partition("/")[0]) not in here or "/" not in text:
+            return text
+        text = f"//{text}"
     try:
         url = urlsplit(text)
         host = url.hostname or ""
     except ValueError:
         raise NotALabel("a broken web address") from None
-    if url.scheme.lower() not in {"http", "https"}:
-        raise NotALabel("a link that is no web address")
-    here = {urlsplit(origin).netloc.lower() for origin in origins}
-    if url.netloc.lower() not in here:
-        raise NotALabel(f"the address of another site ({host[:60]})")
+    if url.scheme.lower() not in {"http", "https", ""}:
+        raise NotALabel(foreign.name(text) or "a link that is no web address")
+    if _host(url.netloc) not in here:
+        return _elsewhere(text, host)
     path = unquote(url.path)
     if not path.lower().startswith("/d/"):
+        return _elsewhere(text, "")
+    return clean(path[3:].strip("/"))
+
+
+def _elsewhere(text: str, host: str) -> str:
+    if found := makers_labels.gs1_link(text):
+        return unquote(found[0][0])
+    if not host:
         raise NotALabel("an address of this site, but not a device's")
-    return path[3:].strip("/")
+    if text.startswith("//"):
+        raise NotALabel("a text that is no serial number")
+    raise NotALabel(f"the address of another site ({host[:60]})")
 
 
-def _serials_of_tr005(text: str) -> list[str]:
-    match = _TR005.match(text)
-    if not match:
-        raise NotALabel("a LoRaWAN code that is incomplete")
-    checksum = _CHECKSUM.search(text)
-    if checksum and int(checksum[1], 16) != crc16(text[: checksum.start()]):
-        raise NotALabel("a LoRaWAN code that was misread (its checksum is wrong)")
-    fields = {field[0].upper(): field[1:] for field in match["fields"].split(":") if field}
-    candidates = [fields.get("S", ""), match["dev_eui"]]
-    return [serials.canonical(candidate) for candidate in candidates if serials.is_plausible(candidate)]
-
-
-def crc16(text: str) -> int:
-    """CRC-16/MODBUS, as TR005's check vector has it."""
-    crc = 0xFFFF
-    for byte in text.encode():
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
-    return crc
+def _host(netloc: str) -> str:
+    return re.sub(r"\.?(?::(?:80|443))?\Z", "", netloc.lower())

@@ -10,29 +10,44 @@ from provisioning.models import Window
 from tenants.access import found
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from uuid import UUID
 
-    from django.db.models import QuerySet
-
+    from provisioning.scanning.label_reader import Reading
     from tenants.access import Viewer
     from tenants.models import ApiToken
 
 
-def find_registrable(user: Viewer, candidates: Sequence[str]) -> Device | None:
-    """The first of these serials that the user may register; to everybody else it does not exist."""
-    return _first(Device.objects.registrable_by(user).select_related("organisation"), candidates)
+class Ambiguous(Exception):
+    """What was read names two devices; the message has their serials."""
 
 
-def find_visible(user: Viewer, candidates: Sequence[str]) -> Device | None:
-    return _first(Device.objects.visible_to(user).select_related("group"), candidates)
+def find_scanned(user: Viewer, reading: Reading) -> tuple[Device | None, Device | None]:
+    """The device that was scanned: as one that the user may register, and as one that they see; None where not.
+
+    Raises `Ambiguous` where a tier of the reading names two.
+    """
+    keys = {serials.fold(each) for each in reading.candidates}
+    registrable, visible = (
+        {device.serial_key: device for device in scope.filter(serial_key__in=keys)}
+        for scope in (
+            Device.objects.registrable_by(user).select_related("organisation"),
+            Device.objects.visible_to(user).select_related("group"),
+        )
+    )
+    known = registrable.keys() | visible.keys()
+    for tier in reading.tiers:
+        here = sorted({serials.fold(each) for each in tier} & known)
+        if len(here) > 1:
+            raise Ambiguous(" and ".join((registrable | visible)[key].serial for key in here))
+        if here:
+            return registrable.get(here[0]), visible.get(here[0])
+    return None, None
+
+
+def find_visible(user: Viewer, serial: str) -> Device | None:
+    return Device.objects.visible_to(user).select_related("group").filter(serial_key=serials.fold(serial)).first()
 
 
 def get_window(user: Viewer, key: UUID, token: ApiToken | None = None) -> Window:
     scope = Window.objects.visible_to(user, token).with_state()
     return found(scope.select_related("device__organisation", "device__group", "device__model"), key=key)
-
-
-def _first(scope: QuerySet[Device], candidates: Sequence[str]) -> Device | None:
-    by_key = {device.serial_key: device for device in scope.filter(serial_key__in=map(serials.fold, candidates))}
-    return next((by_key[key] for key in map(serials.fold, candidates) if key in by_key), None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.fields import empty
 from rest_framework.response import Response
 
 from devices.inventory import api_selection
@@ -14,7 +15,7 @@ from lib import origins
 from provisioning.models import Window
 from provisioning.scanning import label_reader
 from provisioning.windows import operations
-from provisioning.windows.access import find_registrable, get_window
+from provisioning.windows.access import Ambiguous, find_scanned, get_window
 from provisioning.windows.forms import PlaceForm
 from tenants.access import require_technician
 from tenants.api.base import ApiView, Serializer
@@ -29,8 +30,13 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
+class Scanned(serializers.CharField):
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(label_reader.clean(data) if isinstance(data, str) else data)
+
+
 class Scan(Serializer):
-    text = serializers.CharField(max_length=label_reader.MAX_TEXT, help_text="What the label says: scanned, or typed.")
+    text = Scanned(max_length=label_reader.MAX_TEXT, help_text="What the label says: scanned, or typed.")
 
 
 class Place(Serializer):
@@ -61,10 +67,14 @@ class Windows(ApiView):
         user = require_technician(self.user)
         text = self.read(Scan)["text"]
         try:
-            candidates = label_reader.read(text, origins=origins.known(request))
+            reading = label_reader.read(text, origins=origins.known(request))
+            device, mine = find_scanned(user, reading)
         except label_reader.NotALabel as error:
             raise ValidationError({"text": [f"This is {error}, not a device label."]}) from None
-        device = find_registrable(user, candidates)
+        except Ambiguous as two:
+            raise Conflict(f"This label names two devices, {two}: send the serial alone.") from None
+        if device is None and mine is None and reading.what:
+            raise ValidationError({"text": [f"This is {reading.what}, not a device label."]})
         if device is None:
             raise NotFound
         try:

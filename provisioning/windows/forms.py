@@ -20,10 +20,20 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 
-class ScanForm(forms.Form):
-    """What a label says, scanned or typed; after validation `candidates` holds the serials it may stand for."""
+NOT_A_LABEL = "This is {}, not a device label. Scan the QR code on the device, or type the serial below it."
 
-    text = forms.CharField(
+
+class ScannedField(forms.CharField):
+    """What scanners put around a text is no mistake of its sender."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(label_reader.clean(value or "").replace("\0", "\x01")) or ""
+
+
+class ScanForm(forms.Form):
+    """What a label says, scanned or typed; after validation `reading` holds the serials it may stand for."""
+
+    text = ScannedField(
         max_length=label_reader.MAX_TEXT,
         error_messages={"required": "Scan the label, or type the serial that is printed on it."},
     )
@@ -31,17 +41,22 @@ class ScanForm(forms.Form):
     def __init__(self, *args: Any, origins: Collection[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.origins = origins
-        self.candidates: list[str] = []
+        self.reading = label_reader.Reading(())
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
         try:
-            self.candidates = label_reader.read(text, origins=self.origins)
+            self.reading = label_reader.read(text, origins=self.origins)
         except label_reader.NotALabel as error:
-            raise forms.ValidationError(
-                f"This is {error}, not a device label. Scan the QR code on the device, or type the serial below it."
-            ) from None
+            raise forms.ValidationError(NOT_A_LABEL.format(error)) from None
         return text
+
+    def refuse_ambiguous(self, serials_of_two: object) -> None:
+        self.add_error(
+            "text",
+            f"This label names two devices, {serials_of_two}. "
+            "Nothing was opened: type the serial that stands on the device itself.",
+        )
 
     def refuse_busy(self, *, minutes: int) -> None:
         self.add_error(
@@ -50,8 +65,11 @@ class ScanForm(forms.Form):
             "Ask them to cancel, or scan it again then.",
         )
 
-    def refuse_unknown(self) -> None:
-        if all(map(serials.is_mistyped, self.candidates)):
+    def refuse_unknown(self, *, checked: bool) -> None:
+        """`checked`: serials with check characters are among those that the label could have meant."""
+        if self.reading.what:
+            self.add_error("text", NOT_A_LABEL.format(self.reading.what))
+        elif checked and serials.is_mistyped(self.reading.candidates[0]):
             self.add_error(
                 "text",
                 "There is no device with this serial that you can register, and its check characters don't fit: "

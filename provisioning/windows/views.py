@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,10 +21,12 @@ from django_htmx.http import HttpResponseClientRedirect
 from devices import streams
 from devices.identity import serials
 from devices.models import Device
+from devices.recipes.organisation_format import makes_checked_serials
 from lib import origins
 from provisioning.models import Window
+from provisioning.scanning import label_reader
 from provisioning.windows import operations as windows
-from provisioning.windows.access import find_registrable, find_visible, get_window
+from provisioning.windows.access import Ambiguous, find_scanned, find_visible, get_window
 from provisioning.windows.forms import PlaceForm, ScanForm
 from tenants.access import require_technician
 from tenants.models import User
@@ -63,9 +66,13 @@ def scan(request: SignedIn) -> HttpResponse:
     form = ScanForm(request.POST, origins=origins.known(request))
     if not form.is_valid():
         return _scanner(request, form, status=422)
-    device = find_registrable(user, form.candidates)
+    try:
+        device, mine = find_scanned(user, form.reading)
+    except Ambiguous as two:
+        form.refuse_ambiguous(two)
+        return _scanner(request, form, status=409)
     if device is None:
-        return _not_registrable(request, user, form)
+        return _not_registrable(request, form, mine)
     try:
         window = windows.open_window(device=device, by=user)
     except windows.Busy as busy:
@@ -77,11 +84,11 @@ def scan(request: SignedIn) -> HttpResponse:
     return redirect("provisioning:window", key=window.key)
 
 
-def _not_registrable(request: SignedIn, user: User, form: ScanForm) -> HttpResponse:
-    if mine := find_visible(user, form.candidates):
+def _not_registrable(request: SignedIn, form: ScanForm, mine: Device | None) -> HttpResponse:
+    if mine:
         return _scanner(request, form, status=409, mine=mine)
-    form.refuse_unknown()
-    return _scanner(request, form, status=404)
+    form.refuse_unknown(checked=makes_checked_serials(request.user.organisation))
+    return _scanner(request, form, status=422 if form.reading.what else 404)
 
 
 def _scanner(request: SignedIn, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
@@ -104,7 +111,7 @@ def _window(request: SignedIn, found: Window, form: PlaceForm | None = None, sta
     device = Device.objects.with_status().get(pk=found.device_id)
     if form is None and found.state == Window.State.PRESSED:
         form = PlaceForm(user=request.user, device=found.device)
-    mine = find_visible(request.user, [device.serial]) if device.group_id else None
+    mine = find_visible(request.user, device.serial) if device.group_id else None
     seconds = max(0, ceil((found.deadline - found.now).total_seconds()))
     context = {
         "window": found,
@@ -184,8 +191,12 @@ def cancel(request: SignedIn, key: UUID) -> HttpResponse:
 @login_required
 def label(request: SignedIn, serial: str) -> HttpResponse:
     """What a phone's own camera opens: an owner's dashboard, a technician's register page, else the same 404."""
-    if device := find_visible(request.user, [serial]):
-        return redirect("telemetry:dashboard", serial=device.serial)
-    if device := find_registrable(request.user, [serial]):
-        return redirect(f"{reverse('provisioning:register')}?serial={device.serial}")
+    try:
+        device, mine = find_scanned(request.user, label_reader.read(serial, origins=origins.known(request)))
+    except (label_reader.NotALabel, Ambiguous):
+        raise Http404 from None
+    if mine:
+        return redirect("telemetry:dashboard", serial=mine.serial)
+    if device:
+        return redirect(f"{reverse('provisioning:register')}?{urlencode({'serial': device.serial})}")
     raise Http404

@@ -46,3 +46,9 @@ def test_other_formats_are_neither_valid_nor_mistyped() -> None:
     for text in ("", "KP-002", "AABBCCDDEEFF0011", "0123456789ABCDEFG"):
         assert not serials.is_valid(text)
         assert not serials.is_mistyped(text)
+
+
+def test_a_serial_with_separators_of_its_own_is_not_regrouped() -> None:
+    assert serials.grouped("TMRY5AVJ28N5") == "TMRY 5AVJ 28N5"
+    for serial in ("00:1B:44:11:3A:B7", "GW-2024.0017", "KG_250_0017"):
+        assert serials.grouped(serial) == serial

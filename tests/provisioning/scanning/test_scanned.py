@@ -1,0 +1,129 @@
+"""What opens which device: the same text typed, scanned, or as the address on its label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from devices.models import Device
+from provisioning.models import Window
+from tenants.models import Organisation
+from tests import builders
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
+
+OPAQUE = {"kind": "opaque"}
+SERIAL = "KANARRA01339"
+GTIN = "09506000134352"
+
+
+@pytest.fixture
+def technician(client: Client, world: World) -> Client:
+    client.force_login(world.technician)
+    return client
+
+
+def add(world: World, *serials: str) -> None:
+    version = builders.make_recipe(world.kanarra, "Anything", identity=OPAQUE)
+    for serial in serials:
+        builders.make_device(version, serial=serial, name=serial)
+
+
+def scan(client: Client, text: str) -> tuple[int, str]:
+    """Status, and the serial of the device that was opened or the page."""
+    answer = client.post(reverse("provisioning:scan"), {"text": text, "via": "typed"})
+    if answer.status_code == 302:
+        return 302, Window.objects.latest("pk").device.serial
+    return answer.status_code, answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "serial"),
+    [
+        (f"\ufeff{SERIAL}", SERIAL),
+        (f"]Q1{SERIAL}", SERIAL),
+        (f"{SERIAL}\r\n", SERIAL),
+        (f"{SERIAL}\0", SERIAL),
+        (f"https://testserver/d/{SERIAL}", SERIAL),
+        (f"testserver/d/{SERIAL}/", SERIAL),
+        (f"01{GTIN}21{SERIAL}", SERIAL),
+        (f"(01){GTIN}(21){SERIAL}", SERIAL),
+        (f"S/N: {SERIAL}", SERIAL),
+        (f"SN:{SERIAL}", SERIAL),
+        (f"SN:{SERIAL}\nMAC:001B44113AB8\nPN:KG-250", SERIAL),
+        ("001B44113AB7", "00:1B:44:11:3A:B7"),
+        ("001b.4411.3ab7", "00:1B:44:11:3A:B7"),
+        ("00:1B:44:11:3A:B8", "001B44113AB8"),
+        ("70:B3:D5:7E:D0:00:12:34", "70B3D57ED0001234"),
+        ("DevEUI: 70B3D57ED0001234\nJoinEUI: 70B3D57ED0009999", "70B3D57ED0001234"),
+        ("A1", "A1"),
+        ("42", "42"),
+        ("TEL:00042", "TEL:00042"),
+        ("MT:2024001", "MT:2024001"),
+        ("GEO:17", "GEO:17"),
+        ("LW:0001", "LW:0001"),
+    ],
+)
+def test_the_device_that_a_text_means(technician: Client, world: World, text: str, serial: str) -> None:
+    add(world, SERIAL, "00:1B:44:11:3A:B7", "001B44113AB8", "70B3D57ED0001234", "70B3D57ED0009999")
+    add_more(world, "A1", "42", "TEL:00042", "MT:2024001", "GEO:17", "LW:0001")
+    assert scan(technician, text) == (302, serial)
+
+
+def add_more(world: World, *serials: str) -> None:
+    version = Device.objects.get(serial=SERIAL).version
+    for serial in serials:
+        builders.make_device(version, serial=serial, name=serial)
+
+
+def test_the_text_itself_before_what_it_may_be_read_as(technician: Client, world: World) -> None:
+    add(world, SERIAL, f"SN:{SERIAL}", "001B44113AB7", "00:1B:44:11:3A:B7", f"01{GTIN}21{SERIAL}")
+    for text in (f"SN:{SERIAL}", "001B44113AB7", "00:1B:44:11:3A:B7", f"01{GTIN}21{SERIAL}"):
+        assert scan(technician, text) == (302, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["001B.44:113AB7", '{"serial": "KANARRA01339", "sn": "A1"}', "KANARRA01339\nA1", "SN: A1; SN: KANARRA01339"],
+)
+def test_a_label_that_names_two_devices_opens_none(technician: Client, world: World, text: str) -> None:
+    add(world, SERIAL, "A1", "001B44113AB7", "00:1B:44:11:3A:B7")
+    status, page = scan(technician, text)
+    assert status == 409
+    assert "names two devices" in page
+    assert not Window.objects.exists()
+
+
+def test_two_devices_are_not_told_to_whom_one_is_hidden(technician: Client, world: World) -> None:
+    add(world, SERIAL)
+    assert scan(technician, f"{SERIAL}\n{world.foreign.serial}") == (302, SERIAL)
+
+
+def test_a_serial_that_nobody_has_is_named_for_what_it_looks_like(technician: Client) -> None:
+    for text, named in (("TEL:00042", "a telephone number"), ("MT:Y.K9042C00KA0648G00", "a Matter pairing code")):
+        status, page = scan(technician, text)
+        assert (status, named in page) == (422, True)
+
+
+def test_the_check_characters_are_spoken_of_only_where_serials_have_them(technician: Client, world: World) -> None:
+    assert "check characters" in scan(technician, "TMRY5AVJ28N6")[1]
+    Organisation.objects.filter(pk=world.kanarra.pk).update(identity=OPAQUE)
+    assert "check characters" not in scan(technician, "TMRY5AVJ28N6")[1]
+    builders.make_recipe(world.kanarra, "Own serials", identity={"kind": "own"})
+    assert "check characters" in scan(technician, "TMRY5AVJ28N6")[1]
+
+
+@pytest.mark.parametrize("start", ["/d/", "/D/"])
+@pytest.mark.parametrize("end", ["", "/"])
+def test_the_labels_address_with_and_without_a_slash(technician: Client, world: World, start: str, end: str) -> None:
+    add(world, SERIAL, "00:1B:44:11:3A:B7")
+    opened = f"{reverse('provisioning:register')}?serial="
+    for text in (SERIAL, SERIAL.lower(), f"{SERIAL}%00", f"SN%3A{SERIAL}"):
+        assert technician.get(f"{start}{text}{end}").headers["Location"] == f"{opened}{SERIAL}"
+    assert technician.get(f"{start}001B44113AB7{end}").headers["Location"] == f"{opened}00%3A1B%3A44%3A11%3A3A%3AB7"
+    assert technician.get(f"{start}NOSUCHDEVICE{end}").status_code == 404
