@@ -6,9 +6,6 @@ urlpatterns = [
     path("", views.device_list, name="list"),
     path("groups/<int:pk>/tree/", views.group_children, name="tree"),
     path("api/v1/devices/", api.Devices.as_view(), name="api-devices"),
-    path("api/v1/devices/<str:serial>/", api.OneDevice.as_view(), name="api-device"),
-    path("api/v1/devices/<str:serial>/assign/", api.DeviceAssign.as_view(), name="api-device-assign"),
-    path("api/v1/devices/<str:serial>/release/", api.DeviceRelease.as_view(), name="api-device-release"),
     path("api/v1/devices/<str:serial>/events/", api.DeviceEvents.as_view(), name="api-device-events"),
     path("api/v1/devices/export.csv", api.DevicesExport.as_view(), name="api-devices-export"),
 ]
