@@ -42,7 +42,7 @@ def record(kind: Event.Kind, devices: Iterable[int]) -> None:
     events.record_many(kind, devices=list(devices))
 
 
-class Roll:
+class PresenceTracker:
     """Who is connected, for a broker that tells us: hot rows at once, events when a change lasts.
 
     A device that comes and goes in a storm has an event in ten seconds at most, not one for each connection.

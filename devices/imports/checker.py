@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 
 from devices.imports import locks, row_source
 from devices.imports.csv_reader import Unreadable
-from devices.imports.first_seen import Firsts
-from devices.imports.row_parser import Rules, Wanted, Wrong
+from devices.imports.first_seen import FirstSeen
+from devices.imports.row_parser import ParsedRow, RowError, Rules
 from devices.jobs import leases
 from devices.models import Import, Problem
 from lib import live
@@ -45,7 +45,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
     live.announce([leases.topic(importing)])
 
 
-def keep(importing: Import, wrong: Iterable[Wrong]) -> None:
+def keep(importing: Import, wrong: Iterable[RowError]) -> None:
     found = (Problem(importing=importing, row=each.row, column=each.column, cause=each.cause[:300]) for each in wrong)
     Problem.objects.bulk_create(found, batch_size=500)
 
@@ -55,15 +55,15 @@ class Checked:
         self.refused = self.count = 0
         self._rules = Rules(importing)
         self._organisation = importing.organisation_id
-        self._serials = Firsts(importing.total)
-        self._certificates = Firsts()
+        self._serials = FirstSeen(importing.total)
+        self._certificates = FirstSeen()
 
-    def problems(self, batch: Sequence[row_source.Row]) -> list[Wrong]:
-        wrong: list[Wrong] = []
-        wanted: list[Wanted] = []
+    def problems(self, batch: Sequence[row_source.Row]) -> list[RowError]:
+        wrong: list[RowError] = []
+        wanted: list[ParsedRow] = []
         for row, count, cells in batch:
             found = self._rules.read(row, count, cells)
-            if isinstance(found, Wanted):
+            if isinstance(found, ParsedRow):
                 wanted.append(found)
             else:
                 wrong += found
@@ -74,20 +74,20 @@ class Checked:
         self.refused += len({each.row for each in wrong})
         return sorted(wrong)
 
-    def _twice(self, wanted: Wanted) -> list[Wrong]:
+    def _twice(self, wanted: ParsedRow) -> list[RowError]:
         found = []
         if wanted.key and (first := self._serials.of(wanted.key, wanted.row)) != wanted.row:
             cause = f"“{wanted.serial}”: The same serial as in row {first}; look-alikes such as O and 0 count as one."
-            found.append(Wrong(wanted.row, self._rules.column("serial"), cause))
+            found.append(RowError(wanted.row, self._rules.column("serial"), cause))
         if wanted.certificate:
             first = self._certificates.of(wanted.certificate.fingerprint, wanted.row)
             if first != wanted.row:
                 cause = f"The same certificate as in row {first}. Each device needs its own."
-                found.append(Wrong(wanted.row, self._rules.column("certificate"), cause))
+                found.append(RowError(wanted.row, self._rules.column("certificate"), cause))
         return found
 
 
-def already(organisation: int, rules: Rules, wanted: Sequence[Wanted]) -> list[Wrong]:
+def already(organisation: int, rules: Rules, wanted: Sequence[ParsedRow]) -> list[RowError]:
     """Those whose serial or certificate another device has."""
     serials = locks.taken_serials(organisation, [each.key for each in wanted if each.key])
     fingerprints = [each.certificate.fingerprint for each in wanted if each.certificate]
@@ -98,8 +98,8 @@ def already(organisation: int, rules: Rules, wanted: Sequence[Wanted]) -> list[W
     for each in wanted:
         if each.key in serials:
             cause = f"“{each.serial}”: A device with this serial is registered already."
-            found.append(Wrong(each.row, rules.column("serial"), cause))
+            found.append(RowError(each.row, rules.column("serial"), cause))
         if each.certificate and each.certificate.fingerprint in certificates:
             cause = "Another device has this certificate already. Each device needs its own."
-            found.append(Wrong(each.row, rules.column("certificate"), cause))
+            found.append(RowError(each.row, rules.column("certificate"), cause))
     return found

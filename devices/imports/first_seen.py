@@ -8,7 +8,7 @@ BITS = (1 << 64) - 1
 FULLEST = 0.6
 
 
-class Firsts:
+class FirstSeen:
     """A hash table with open addressing in two arrays: 12 bytes a slot, where a dict takes a hundred.
 
     Keys by 64 bits of their keyed hash: two alike once in ten million files of a million rows.

@@ -42,7 +42,7 @@ class Certificate(NamedTuple):
     expires_at: datetime
 
 
-class Wanted(NamedTuple):
+class ParsedRow(NamedTuple):
     """A device to be made. Without a serial it gets one here."""
 
     row: int
@@ -56,7 +56,7 @@ class Wanted(NamedTuple):
     certificate: Certificate | None
 
 
-class Wrong(NamedTuple):
+class RowError(NamedTuple):
     """What a Problem says."""
 
     row: int
@@ -92,19 +92,19 @@ class Rules:
         self._groups = _groups(organisation.root.path) if "group" in self._at else {}
         self._tags = lru_cache(4096)(_tags_of)
 
-    def read(self, row: int, count: int, cells: Sequence[str] | Bad) -> Wanted | list[Wrong]:
+    def read(self, row: int, count: int, cells: Sequence[str] | Bad) -> ParsedRow | list[RowError]:
         """`count` is the row's place among the devices: the name pattern's {n}."""
         if isinstance(cells, Bad):
-            return [Wrong(row, "" if cells.column is None else self.title(cells.column), cells.cause)]
+            return [RowError(row, "" if cells.column is None else self.title(cells.column), cells.cause)]
         width = len(self.header)
         if len(cells) != width:
             if len(cells) > width and "".join(cells[width:]).strip():
-                return [Wrong(row, "", _too_many(len(cells), width))]
+                return [RowError(row, "", _too_many(len(cells), width))]
             cells = [*cells[:width], *[""] * (width - len(cells))]
-        wrong: list[Wrong] = []
+        wrong: list[RowError] = []
         if not self.trusted and "\0" in "".join(cells):
             at = next(at for at, cell in enumerate(cells) if "\0" in cell)
-            return [Wrong(row, self.title(at), "There is a NUL character in this cell. Remove it.")]
+            return [RowError(row, self.title(at), "There is a NUL character in this cell. Remove it.")]
         serial, key = self._serial(row, cells, wrong)
         name = self._name(row, count, serial, cells, wrong)
         description = "" if self._description_at is None else cells[self._description_at].strip()
@@ -112,8 +112,10 @@ class Rules:
             description = self._cleaned(names.several_lines, row, "description", description, wrong)
         if not self._extra:
             model, tags, group = self._default
-            return wrong or Wanted(row, serial, key, name, description, model, tags, group, None)
-        return self._with_extras(row, cells, wrong, Wanted(row, serial, key, name, description, *self._default, None))
+            return wrong or ParsedRow(row, serial, key, name, description, model, tags, group, None)
+        return self._with_extras(
+            row, cells, wrong, ParsedRow(row, serial, key, name, description, *self._default, None)
+        )
 
     def title(self, at: int) -> str:
         return self.header[at] if 0 <= at < len(self.header) else ""
@@ -133,7 +135,7 @@ class Rules:
         found = self._groups.get(_folded(cells[at]))
         return found if isinstance(found, int) else None
 
-    def _serial(self, row: int, cells: Sequence[str], wrong: list[Wrong]) -> tuple[str, str]:
+    def _serial(self, row: int, cells: Sequence[str], wrong: list[RowError]) -> tuple[str, str]:
         text = "" if self._serial_at is None else cells[self._serial_at].strip()
         if not text and self.format.can_generate:
             return "", ""
@@ -142,20 +144,22 @@ class Rules:
         serial = serials.canonical(text)
         return serial, serial.translate(serials.LOOK_ALIKES)
 
-    def _name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[Wrong]) -> str:
+    def _name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[RowError]) -> str:
         name = "" if self._name_at is None else cells[self._name_at].strip()
         if not name:
             return self.name(count, serial)[: names.LENGTH] if serial else ""
         return self._cleaned(names.clean_name, row, "name", name, wrong)
 
-    def _cleaned(self, clean: Callable[[str], str], row: int, field: str, text: str, wrong: list[Wrong]) -> str:
+    def _cleaned(self, clean: Callable[[str], str], row: int, field: str, text: str, wrong: list[RowError]) -> str:
         try:
             return clean(text)
         except ValidationError as error:
             wrong.append(self._wrong(row, field, f"{_quoted(text)}{error.messages[0]}"))
         return text
 
-    def _with_extras(self, row: int, cells: Sequence[str], wrong: list[Wrong], wanted: Wanted) -> Wanted | list[Wrong]:
+    def _with_extras(
+        self, row: int, cells: Sequence[str], wrong: list[RowError], wanted: ParsedRow
+    ) -> ParsedRow | list[RowError]:
         taken: dict[str, object] = {}
 
         def take(field: str, found: Callable[[str], object]) -> None:
@@ -178,14 +182,14 @@ class Rules:
     def _cell(self, cells: Sequence[str], field: str) -> str:
         return cells[self._at[field]].strip() if field in self._at else ""
 
-    def _tagged(self, row: int, cells: Sequence[str], given: object, wrong: list[Wrong]) -> str:
+    def _tagged(self, row: int, cells: Sequence[str], given: object, wrong: list[RowError]) -> str:
         own: dict[str, object] = dict(given) if isinstance(given, dict) else {}
         for name, at in self._tags_at:
             if text := cells[at].strip():
                 try:
                     own[name] = tags.clean_value(text)
                 except ValidationError as error:
-                    wrong.append(Wrong(row, self.title(at), f"{_quoted(text)}{error.message}"))
+                    wrong.append(RowError(row, self.title(at), f"{_quoted(text)}{error.message}"))
         if not own:
             return ""
         try:
@@ -219,8 +223,8 @@ class Rules:
             raise Cause(f"{_quoted(certificate.common_name)}The certificate's common name has to be the identity.")
         return certificate
 
-    def _wrong(self, row: int, field: str, cause: str) -> Wrong:
-        return Wrong(row, self.column(field), cause)
+    def _wrong(self, row: int, field: str, cause: str) -> RowError:
+        return RowError(row, self.column(field), cause)
 
 
 def _tags_of(text: str) -> dict[str, object]:

@@ -17,7 +17,7 @@ from devices import events
 from devices.credentials import deliveries
 from devices.imports import checker, locks, row_source
 from devices.imports.csv_reader import Unreadable
-from devices.imports.writer import Maker
+from devices.imports.writer import RowWriter
 from devices.jobs import leases
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem
 from lib import key_wrapping, live
@@ -27,7 +27,7 @@ from tenants.models import User
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from devices.imports.row_parser import Wrong
+    from devices.imports.row_parser import RowError
     from devices.jobs.leases import Lease
 
 State = Import.State
@@ -50,7 +50,7 @@ class Barred(Exception):
 class Refused(Exception):
     """Rows that the check had let pass, in an import that is all or nothing."""
 
-    def __init__(self, wrong: list[Wrong]) -> None:
+    def __init__(self, wrong: list[RowError]) -> None:
         super().__init__(len(wrong))
         self.wrong = wrong
 
@@ -94,7 +94,7 @@ def _go_on(importing: Import, lease: Lease[Import]) -> None:
     if importing.delivery is None:
         raise deliveries.Gone
     deliveries.extend(delivery=importing.delivery)
-    maker = Maker(importing, deliveries.key_of(importing.delivery))
+    maker = RowWriter(importing, deliveries.key_of(importing.delivery))
     lease.update(state=State.RUNNING, started_at=Coalesce("started_at", Now()))
     if importing.all_or_nothing:
         _at_once(importing, lease, maker)
@@ -102,7 +102,7 @@ def _go_on(importing: Import, lease: Lease[Import]) -> None:
         _by_batches(importing, lease, maker)
 
 
-def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
+def _at_once(importing: Import, lease: Lease[Import], maker: RowWriter) -> None:
     """One transaction: a worker that is killed in it has made nothing, and the next makes the same."""
     groups = {
         group for _, _, cells in row_source.rows(importing) if (group := maker.rules.groups_of(cells)) is not None
@@ -124,7 +124,7 @@ def _at_once(importing: Import, lease: Lease[Import], maker: Maker) -> None:
             return
 
 
-def _all_of(maker: Maker, batch: list[row_source.Row]) -> int:
+def _all_of(maker: RowWriter, batch: list[row_source.Row]) -> int:
     try:
         made, wrong = maker.make(batch, ())
     except IntegrityError:
@@ -140,7 +140,7 @@ def _in_between(importing: Import, lease: Lease[Import], rows: int) -> None:
     live.announce([leases.topic(importing)])
 
 
-def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
+def _by_batches(importing: Import, lease: Lease[Import], maker: RowWriter) -> None:
     """A transaction a batch: rows, credentials, events and the checkpoint together or not at all."""
     done = importing.done
     for batch in leases.paced(row_source.batches(islice(row_source.rows(importing), done, None), importing.total)):
@@ -157,7 +157,7 @@ def _by_batches(importing: Import, lease: Lease[Import], maker: Maker) -> None:
 
 
 def _retried(
-    importing: Import, lease: Lease[Import], maker: Maker, batch: list[row_source.Row], refused: set[int]
+    importing: Import, lease: Lease[Import], maker: RowWriter, batch: list[row_source.Row], refused: set[int]
 ) -> None:
     races = 0
     for _ in _turns(lease):
@@ -186,7 +186,7 @@ def _turns(lease: Lease[Import]) -> Iterator[None]:
         yield
 
 
-def _since_the_check(wrong: list[Wrong]) -> str:
+def _since_the_check(wrong: list[RowError]) -> str:
     if not wrong:
         return "One of its serials or certificates was registered meanwhile. Nothing was made; check it again."
     row, _, cause = wrong[0]
@@ -194,7 +194,7 @@ def _since_the_check(wrong: list[Wrong]) -> str:
     return f"Since the check {rows} of its rows can't be imported any more. Row {row}: {cause} Nothing was made."
 
 
-def _end(importing: Import, lease: Lease[Import], state: str, cause: str = "", wrong: Sequence[Wrong] = ()) -> None:
+def _end(importing: Import, lease: Lease[Import], state: str, cause: str = "", wrong: Sequence[RowError] = ()) -> None:
     """Raises Lost, with nothing changed, if another worker has it."""
     with transaction.atomic():
         lease.end(state=state, cause=cause[:500])

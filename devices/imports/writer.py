@@ -12,7 +12,7 @@ from devices.events import Fact
 from devices.identity import serials
 from devices.imports import locks
 from devices.imports.checker import already
-from devices.imports.row_parser import Rules, Wanted, Wrong
+from devices.imports.row_parser import ParsedRow, RowError, Rules
 from devices.lifecycle import registration
 from devices.models import Assignment, Credential, Device, Event, RecipeVersion
 from devices.models.device import new_device_id
@@ -34,7 +34,7 @@ _CREDENTIAL = ["device_id", "kind", "access_key", "secret_hash", "expires_at"]
 _ASSIGNMENT = ["id", "device_id", "group_id"]
 
 
-class Maker:
+class RowWriter:
     """Of one import; `key` is its delivery's. Every secret and serial comes from it by the row's number."""
 
     def __init__(self, importing: Import, key: bytes) -> None:
@@ -43,7 +43,7 @@ class Maker:
         self._organisation = importing.organisation_id
         self._kind = importing.version.credential_kind
 
-    def make(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[int, list[Wrong]]:
+    def make(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[int, list[RowError]]:
         """How many were made, and why others of the batch were not, besides those refused before."""
         wanted, wrong = self._read(batch, refused)
         if not all(each.key for each in wanted):
@@ -56,20 +56,20 @@ class Maker:
         self._write(wanted)
         return len(wanted), wrong
 
-    def _read(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[list[Wanted], list[Wrong]]:
-        wanted: list[Wanted] = []
-        wrong: list[Wrong] = []
+    def _read(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[list[ParsedRow], list[RowError]]:
+        wanted: list[ParsedRow] = []
+        wrong: list[RowError] = []
         for row, count, cells in batch:
             if row in refused:
                 continue
             found = self.rules.read(row, count, cells)
-            if isinstance(found, Wanted):
+            if isinstance(found, ParsedRow):
                 wanted.append(found)
             else:
                 wrong += found
         return wanted, wrong
 
-    def _add_serials(self, wanted: list[Wanted], wrong: list[Wrong], counts: dict[int, int]) -> None:
+    def _add_serials(self, wanted: list[ParsedRow], wrong: list[RowError], counts: dict[int, int]) -> None:
         """In place: a serial for each that has none, which neither the batch nor the registry has."""
         bare = [at for at, each in enumerate(wanted) if not each.key]
         used = {each.key for each in wanted if each.key} | serials.RESERVED.keys()
@@ -86,22 +86,22 @@ class Maker:
                     used.add(each.key)
             if not bare:
                 return
-        wrong += [Wrong(wanted[at].row, "", registration.NO_FREE_SERIAL) for at in bare]
+        wrong += [RowError(wanted[at].row, "", registration.NO_FREE_SERIAL) for at in bare]
 
-    def _serial(self, wanted: Wanted, counts: dict[int, int], attempt: int) -> Wanted:
+    def _serial(self, wanted: ParsedRow, counts: dict[int, int], attempt: int) -> ParsedRow:
         label = f"serial-{attempt}" if attempt else "serial"
         made = serials.canonical(self.rules.format.generate(key_wrapping.derive(self._key, label, wanted.row)))
         name = wanted.name or self.rules.name(counts[wanted.row], made)[:120]
         return wanted._replace(serial=made, key=serials.fold(made), name=name)
 
-    def _homeless(self, wanted: Sequence[Wanted]) -> list[Wrong]:
+    def _homeless(self, wanted: Sequence[ParsedRow]) -> list[RowError]:
         groups = {each.group for each in wanted if each.group is not None}
         if not (gone := groups - locks.hold_leaves(groups)):
             return []
         cause = "The group was deleted, or got groups below it, since the check."
-        return [Wrong(each.row, self.rules.column("group"), cause) for each in wanted if each.group in gone]
+        return [RowError(each.row, self.rules.column("group"), cause) for each in wanted if each.group in gone]
 
-    def _write(self, wanted: Sequence[Wanted]) -> None:
+    def _write(self, wanted: Sequence[ParsedRow]) -> None:
         keys = copy.take_keys(Device, len(wanted))
         placed = [(pk, each.group) for pk, each in zip(keys, wanted, strict=True) if each.group is not None]
         assigned = dict(zip((pk for pk, _ in placed), copy.take_keys(Assignment, len(placed)), strict=True))
@@ -113,7 +113,7 @@ class Maker:
         events.record_each(self._events(keys, assigned, issued), by=self.importing.by_id)
 
     def _devices(
-        self, keys: Sequence[int], wanted: Sequence[Wanted], assigned: dict[int, int], expires_at: Any
+        self, keys: Sequence[int], wanted: Sequence[ParsedRow], assigned: dict[int, int], expires_at: Any
     ) -> Iterator[tuple[Any, ...]]:
         organisation, version, source = self._organisation, self.importing.version_id, self.importing.pk
         for pk, (row, serial, folded, name, description, model, tags, group, _) in zip(keys, wanted, strict=True):
@@ -130,7 +130,7 @@ class Maker:
         at = Organisation.objects.filter(pk=self._organisation).values_list(expression, flat=True).get()
         return connection.ops.adapt_datetimefield_value(at)
 
-    def _credential(self, pk: int, wanted: Wanted) -> tuple[Any, ...] | None:
+    def _credential(self, pk: int, wanted: ParsedRow) -> tuple[Any, ...] | None:
         if certificate := wanted.certificate:
             until = connection.ops.adapt_datetimefield_value(certificate.expires_at)
             digest = bytes.fromhex(certificate.fingerprint)

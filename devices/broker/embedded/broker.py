@@ -27,7 +27,7 @@ from django.utils import timezone
 from devices.broker import authorization
 from devices.broker.embedded import greeting
 from devices.broker.embedded.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
-from devices.connections.presence import Roll
+from devices.connections.presence import PresenceTracker
 from devices.mqtt import topics
 from devices.mqtt.limits import Debts
 from lib import live
@@ -58,14 +58,14 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         self.debts = Debts()
         self._told = Rarely()
         self._connections: dict[str | None, Connection] = {}
-        self._roll: Roll | None = None
+        self._roll: PresenceTracker | None = None
         self._watcher: asyncio.Task[None] | None = None
         # A thread of its own: on SQLite it may wait for a long writer, and nobody's admission waits with it.
         self._notes = ThreadPoolExecutor(1, "notes")
 
     async def start(self) -> None:
         await super().start()
-        self._roll = await in_thread(Roll, timezone.now())
+        self._roll = await in_thread(PresenceTracker, timezone.now())
         self._watcher = asyncio.create_task(self._watch(self._roll))
 
     async def shutdown(self) -> None:
@@ -230,7 +230,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
     # Beside them --------------------------------------------------------------------------------
 
-    async def _watch(self, roll: Roll) -> None:
+    async def _watch(self, roll: PresenceTracker) -> None:
         """Who came, who left, who may be here no longer: a few queries a second for any number of devices."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
@@ -250,7 +250,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 await present[username].end()
 
 
-def _look(roll: Roll, identities: list[Identity]) -> set[str]:
+def _look(roll: PresenceTracker, identities: list[Identity]) -> set[str]:
     present = {identity.device.pk: identity.device.device_id for identity in identities if identity.device}
     live.announce(f"device:{device_id}" for device_id in roll.call(present, timezone.now()))
     return authorization.live([identity.username for identity in identities])

@@ -66,7 +66,7 @@ def test_events_stand_in_the_current_assignment(world: World) -> None:
 
 def test_the_roll_keeps_rows_and_tells_of_changes_that_last(world: World) -> None:
     start = timezone.now()
-    roll = presence.Roll(start)
+    roll = presence.PresenceTracker(start)
     here = {world.placed.pk: world.placed.device_id}
 
     def after(seconds: float) -> datetime:
@@ -95,7 +95,7 @@ def test_the_roll_keeps_rows_and_tells_of_changes_that_last(world: World) -> Non
 
 def test_the_roll_keeps_silent_devices_online(world: World) -> None:
     start = timezone.now() - timedelta(minutes=5)
-    roll = presence.Roll(start)
+    roll = presence.PresenceTracker(start)
     for second in range(0, 300, 5):
         roll.call({world.placed.pk: world.placed.device_id}, start + timedelta(seconds=second))
     assert status(world.placed) == "online"
@@ -104,8 +104,8 @@ def test_the_roll_keeps_silent_devices_online(world: World) -> None:
 def test_a_restarted_roll_misses_who_does_not_come_back(world: World) -> None:
     start = timezone.now()
     here = {device.pk: device.device_id for device in (world.placed, world.foreign)}
-    presence.Roll(start).call(here, start)
-    roll = presence.Roll(start + timedelta(seconds=1))
+    presence.PresenceTracker(start).call(here, start)
+    roll = presence.PresenceTracker(start + timedelta(seconds=1))
     del here[world.foreign.pk]
     roll.call(here, start + timedelta(seconds=2))
     roll.call(here, start + timedelta(seconds=12))
@@ -116,7 +116,7 @@ def test_a_restarted_roll_misses_who_does_not_come_back(world: World) -> None:
 
 def test_a_clock_that_is_put_back_delays_neither_last_seen_nor_events(world: World) -> None:
     ahead = timezone.now() + timedelta(hours=1)
-    roll = presence.Roll(ahead)
+    roll = presence.PresenceTracker(ahead)
     both = {world.placed.pk: "a", world.foreign.pk: "b"}
     roll.call(both, ahead)
     roll.call({world.placed.pk: "a"}, ahead)

@@ -133,9 +133,9 @@ def test_a_worker_that_dies_is_followed_by_one_that_makes_the_same(
         pass
 
     importing = started(all_or_nothing=whole)
-    make, seen = making.Maker.make, list[str]()
+    make, seen = making.RowWriter.make, list[str]()
 
-    def dying(self: making.Maker, batch: Any, refused: Any) -> Any:
+    def dying(self: making.RowWriter, batch: Any, refused: Any) -> Any:
         answer = make(self, batch, refused)
         found = Credential.objects.filter(device__source=importing).values_list("access_key", flat=True)
         seen.extend(key for key in found if key not in seen)
@@ -143,7 +143,7 @@ def test_a_worker_that_dies_is_followed_by_one_that_makes_the_same(
             raise Killed
         return answer
 
-    monkeypatch.setattr(making.Maker, "make", dying)
+    monkeypatch.setattr(making.RowWriter, "make", dying)
     with pytest.raises(Killed):
         imports.work(importing.pk)
     monkeypatch.undo()
@@ -167,13 +167,13 @@ def test_a_worker_that_was_thought_dead_changes_nothing(
     started: Callable[..., Import], small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importing = started(all_or_nothing=True)
-    make = making.Maker.make
+    make = making.RowWriter.make
 
-    def overtaken(self: making.Maker, batch: Any, refused: Any) -> Any:
+    def overtaken(self: making.RowWriter, batch: Any, refused: Any) -> Any:
         Import.objects.filter(pk=importing.pk).update(worker=uuid.uuid4())
         return make(self, batch, refused)
 
-    monkeypatch.setattr(making.Maker, "make", overtaken)
+    monkeypatch.setattr(making.RowWriter, "make", overtaken)
     imports.work(importing.pk)
     importing.refresh_from_db()
     assert (importing.state, made(importing)) == (State.RUNNING, [])
@@ -343,7 +343,7 @@ def test_a_worker_does_nothing_for_somebody_who_may_not_import_any_more(
 ) -> None:
     """Who was removed before it began, or while it ran: what batches made until then stays."""
     importing = started(all_or_nothing=all_or_nothing)
-    make, calls = making.Maker.make, []
+    make, calls = making.RowWriter.make, []
 
     def removed_meanwhile(*args: Any) -> Any:
         calls.append(args)
@@ -351,7 +351,7 @@ def test_a_worker_does_nothing_for_somebody_who_may_not_import_any_more(
             Membership.objects.filter(user=world.owner).update(role=Role.TECHNICIAN)
         return make(*args)
 
-    monkeypatch.setattr(making.Maker, "make", removed_meanwhile)
+    monkeypatch.setattr(making.RowWriter, "make", removed_meanwhile)
     work(importing)
     importing.refresh_from_db()
     assert (importing.state, len(made(importing))) == (State.FAILED, 0 if all_or_nothing else 6)
