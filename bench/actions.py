@@ -106,8 +106,7 @@ def compare(count: int) -> Iterator[tuple[str, Taken | None, Taken, Taken | None
     """Name; what previewing and starting took, running, and the bare UPDATE."""
     from django.db.models.functions import Now
 
-    from devices.bulk_actions import eligibility
-    from devices.bulk_actions import runner as actions
+    from devices.bulk_actions import eligibility, runner
     from devices.bulk_actions.eligibility import Params
     from devices.models import Action, Device
 
@@ -126,17 +125,17 @@ def compare(count: int) -> Iterator[tuple[str, Taken | None, Taken, Taken | None
         def begin(kind: str = kind, params: Params = params, begun: list[Action] = begun) -> None:
             digest = eligibility.preview(devices, kind, params).digest
             begun.append(
-                actions.start(kind=kind, params=params, devices=devices, selection={}, previewed=digest, by=owner)
+                runner.start(kind=kind, params=params, devices=devices, selection={}, previewed=digest, by=owner)
             )
 
         starting = timed(begin)
-        running = timed(lambda begun=begun: actions.run(action=begun[0]))  # type: ignore[misc]
+        running = timed(lambda begun=begun: runner.run(action=begun[0]))  # type: ignore[misc]
         begun[0].refresh_from_db()
         if (begun[0].state, begun[0].changed) != ("done", count):
             raise SystemExit(f"{kind}: {begun[0].state}, {begun[0].changed} changed")
         if begun[0].kind == "move":
-            back = actions.undo(action=begun[0], by=owner)
-            yield "undo move", None, timed(lambda back=back: actions.run(action=back)), None  # type: ignore[misc]
+            back = runner.undo(action=begun[0], by=owner)
+            yield "undo move", None, timed(lambda back=back: runner.run(action=back)), None  # type: ignore[misc]
         yield kind, starting, running, timed(lambda bare=bare: devices.update(**bare))  # type: ignore[misc]
 
 

@@ -9,8 +9,7 @@ from django.db import transaction
 from devices.connections import activation, presence
 from lib import live
 from provisioning.presence import press
-from telemetry.ingest import decoder
-from telemetry.ingest import writer as store
+from telemetry.ingest import decoder, writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ def ingest(messages: Sequence[Message]) -> None:
     """Store, count presses, activate, note presence; committed when it returns. Repeating it changes nothing."""
     with transaction.atomic():
         batch = decoder.read(messages)
-        stored = store.save(batch.reports)
+        stored = writer.save(batch.reports)
         topics = press.count(stored)
         activation.activate([device.pk for device in batch.heard if device.activated_at is None])
         presence.seen({device.pk: at for device, at in batch.heard.items()})

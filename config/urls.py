@@ -1,7 +1,7 @@
 from django.urls import include, path
 
 from config import views
-from config.api_docs import views as api
+from config.api_docs import views as api_docs
 from config.health import healthz
 
 handler400 = "config.views.bad_request"
@@ -15,9 +15,9 @@ urlpatterns = [
     path("sw.js", views.service_worker, name="service-worker"),
     path("offline/", views.offline, name="offline"),
     path("favicon.ico", views.favicon, name="favicon"),
-    path("api/v1/openapi.json", api.schema_json, name="api-schema"),
-    path("api/v1/openapi.yaml", api.schema_yaml, name="api-schema-yaml"),
-    path("api/docs/", api.docs, name="api-docs"),
+    path("api/v1/openapi.json", api_docs.schema_json, name="api-schema"),
+    path("api/v1/openapi.yaml", api_docs.schema_yaml, name="api-schema-yaml"),
+    path("api/docs/", api_docs.docs, name="api-docs"),
     path("accounts/", include("tenants.accounts.urls")),
     path("", include("tenants.urls")),
     path("", include("devices.urls")),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from devices import imports
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import runner
 from devices.credentials import deliveries
 from devices.jobs import files, leases
 from devices.labels import printing
@@ -16,7 +16,7 @@ def clear_expired() -> None:
     """Keys, files and rows whose time is over; again and again changes nothing."""
     deliveries.clear_expired()
     files.clear_expired()
-    actions.clear_old()
+    runner.clear_old()
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -32,7 +32,7 @@ def make_sheet(pk: int) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def run_action(pk: int) -> None:
     if action := Action.objects.filter(pk=pk).first():
-        actions.run(action=action)
+        runner.run(action=action)
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -13,7 +13,7 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 from devices.models import RecipeVersion
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.groups import operations as groups
 from tenants.models import Group, Role
 from tests import builders
@@ -103,7 +103,7 @@ def test_a_download_goes_on_with_what_its_reader_may_have_then(
     reader = builders.make_user("admin@nampa.example", site, Role.ADMIN)
     for number in range(2):
         builders.make_device(world.version, group=site, by=world.owner, name=f"Nampa {number}")
-        changes.record(group=site, by=world.owner, what=f"Nampa matter {number}")
+        audit_log.record(group=site, by=world.owner, what=f"Nampa matter {number}")
 
     def elsewhere() -> None:
         groups.move(group=site, to=world.sadler)

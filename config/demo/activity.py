@@ -10,12 +10,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from devices import imports
-from devices.bulk_actions import eligibility
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import eligibility, runner
 from devices.bulk_actions.eligibility import Params
 from devices.identity import serials
 from devices.models import Action, Device, Import, RecipeVersion
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.groups import operations as groups
 from tenants.models import Group, Invitation, Role
 from tenants.models.invitation import LASTS, hashed
@@ -79,8 +78,8 @@ def _tag(organisation: Organisation, contract: str, names: tuple[str, ...], by: 
     if seen.total:
         ticked: dict[str, object] = {"ticked": True}
         kind, digest = Action.Kind.TAG, seen.digest
-        action = actions.start(kind=kind, params=params, devices=chosen, selection=ticked, previewed=digest, by=by)
-        actions.run(action=action)
+        action = runner.start(kind=kind, params=params, devices=chosen, selection=ticked, previewed=digest, by=by)
+        runner.run(action=action)
 
 
 def _close_one(customer: Group, by: User) -> None:
@@ -101,4 +100,4 @@ def _invite(organisation: Organisation, customer: Group, by: User) -> None:
         expires_at=Now() + LASTS - timedelta(days=3),
     )
     what = f"{GUEST} invited as {Role.VIEWER.label} of {customer}"
-    changes.record(group=customer, by=by, what=what)
+    audit_log.record(group=customer, by=by, what=what)

@@ -12,8 +12,7 @@ from rest_framework.response import Response
 
 from devices import tags
 from devices.api.file_responses import CSV, FileView, holding
-from devices.bulk_actions import credentials_file, eligibility
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import credentials_file, eligibility, runner
 from devices.bulk_actions.eligibility import CHANGE, WORDS
 from devices.bulk_actions.forms import params_form
 from devices.credentials import deliveries
@@ -154,7 +153,7 @@ class ActionView(ApiView):
 
     def begun(self, action: Action) -> Response:
         """As the page does: few at once, many by a worker."""
-        actions.carry_out(action=action)
+        runner.carry_out(action=action)
         return self.whole(self.one(action.key), 201)
 
 
@@ -178,8 +177,8 @@ class Actions(ActionView):
         record = selection.record() | ({"token": token.pk} if token else {})
         asked = {"kind": given["kind"], "params": params, "devices": devices, "selection": record}
         try:
-            action = actions.start(**asked, previewed=given.get("digest", digest), by=user)
-        except actions.Changed:
+            action = runner.start(**asked, previewed=given.get("digest", digest), by=user)
+        except runner.Changed:
             raise Conflict(CHANGED) from None
         return self.begun(action)
 
@@ -213,7 +212,7 @@ class ActionCancel(ActionView):
     @described(TAG, "Cancel an action", request=None, responses=ActionWhole)
     def post(self, request: Request, key: UUID) -> Response:
         """What is done already stays, and can be undone."""
-        if not actions.cancel(action=self.one(key)):
+        if not runner.cancel(action=self.one(key)):
             raise Conflict("It has ended already, or is being cancelled.")
         return self.whole(self.one(key))
 
@@ -224,8 +223,8 @@ class ActionUndo(ActionView):
     def post(self, request: Request, key: UUID) -> Response:
         """A new action, that brings back each device which is still as the first one left it."""
         try:
-            back = actions.undo(action=self.one(key), by=self.user, token=api_selection.narrow(request, self.user))
-        except actions.Changed:
+            back = runner.undo(action=self.one(key), by=self.user, token=api_selection.narrow(request, self.user))
+        except runner.Changed:
             raise Conflict("This can't be undone (any more): see `undoable`.") from None
         return self.begun(back)
 

@@ -13,8 +13,7 @@ from django.views.decorators.http import require_safe
 
 from devices import streams
 from devices.access import get_action
-from devices.bulk_actions import credentials_file
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import credentials_file, runner
 from devices.bulk_actions.eligibility import CHANGE, WORDS, Params
 from devices.bulk_actions.kinds import ACTS
 from devices.credentials import deliveries
@@ -109,7 +108,7 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
 @posted(back="devices:action")
 def cancel(request: SignedIn, key: UUID) -> HttpResponse:
     found = get_action(request.user, key)
-    if not actions.cancel(action=found):
+    if not runner.cancel(action=found):
         messages.info(request, "It has ended already.")
     return redirect(found)
 
@@ -119,11 +118,11 @@ def cancel(request: SignedIn, key: UUID) -> HttpResponse:
 def undo(request: SignedIn, key: UUID) -> HttpResponse:
     found = get_action(request.user, key)
     try:
-        back = actions.undo(action=found, by=request.user)
-    except actions.Changed:
+        back = runner.undo(action=found, by=request.user)
+    except runner.Changed:
         messages.error(request, "This can't be undone any more: it was undone already, or is too long ago.")
         return redirect(found)
-    actions.carry_out(action=back)
+    runner.carry_out(action=back)
     return redirect(back)
 
 

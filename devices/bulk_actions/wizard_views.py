@@ -11,11 +11,10 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from devices.bulk_actions import eligibility
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import eligibility, runner
 from devices.bulk_actions.forms import ConfirmForm, ParamsForm, params_form
 from devices.bulk_actions.kinds import ACTS
-from devices.inventory import export as results
+from devices.inventory import export as device_export
 from devices.inventory.selection import Selection
 from lib.streaming import attachment
 from tenants import downloads
@@ -84,7 +83,7 @@ def _start(
     request: SignedIn, user: User, selection: Selection, kind: str, form: ParamsForm, digest: str
 ) -> HttpResponse:
     try:
-        action = actions.start(
+        action = runner.start(
             kind=kind,
             params=form.params(),
             devices=selection.devices(),
@@ -92,9 +91,9 @@ def _start(
             previewed=digest,
             by=user,
         )
-    except actions.Changed:
+    except runner.Changed:
         return _preview(request, selection, kind, form, changed=True)
-    actions.carry_out(action=action)
+    runner.carry_out(action=action)
     return redirect(action)
 
 
@@ -110,8 +109,8 @@ def export(request: SignedIn) -> HttpResponse | StreamingHttpResponse:
     if not selection.is_valid():
         return _nothing(request, selection)
     devices = selection.devices()
-    results.record_export(devices=devices, selection=selection.record(), by=user)
-    return attachment(results.registry(devices, user), "devices.csv")
+    device_export.record_export(devices=devices, selection=selection.record(), by=user)
+    return attachment(device_export.registry(devices, user), "devices.csv")
 
 
 def _nothing(request: SignedIn, selection: Selection) -> HttpResponse:
@@ -160,7 +159,7 @@ def _preview(
         "more": preview.total - len(sample),
         "outside": selection.outside(),
         "changed": changed,
-        "later": preview.total > actions.AT_ONCE,
+        "later": preview.total > runner.AT_ONCE,
     }
     return render(
         request, "devices/bulk_actions/wizard.html", context, status=409 if changed else 422 if confirm else 200

@@ -10,8 +10,8 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from devices.access import get_device
-from devices.api import serializers as shown
-from devices.credentials import listing as keyring
+from devices.api import serializers as device_serializers
+from devices.credentials import listing as credential_listing
 from devices.credentials import operations as credentials
 from devices.credentials.forms import RotateForm
 from devices.models import Credential
@@ -70,10 +70,10 @@ class Credentials(ApiView):
     )
     def get(self, request: Request, serial: str) -> Response:
         """Those that work first, then the last ended ones; 50 at most."""
-        entries = keyring.entries(_managed(self, serial))
+        entries = credential_listing.entries(_managed(self, serial))
         return Response({"results": [_shown(entry) for entry in entries], "next": None})
 
-    @described(TAG, "Issue a credential", request=None, responses={201: shown.Secret})
+    @described(TAG, "Issue a credential", request=None, responses={201: device_serializers.Secret})
     @idempotent(secret=True)
     def post(self, request: Request, serial: str) -> Response:
         """One more for the device. Its secret is in this answer only."""
@@ -85,7 +85,7 @@ class Credentials(ApiView):
 
 
 class CredentialsRotate(ApiView):
-    @described(TAG, "Rotate a device's credentials", request=Ends, responses={201: shown.Secret})
+    @described(TAG, "Rotate a device's credentials", request=Ends, responses={201: device_serializers.Secret})
     @idempotent(secret=True)
     def post(self, request: Request, serial: str) -> Response:
         """A new access key instead of the others. Its secret is in this answer only."""

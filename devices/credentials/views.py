@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from devices.access import get_device
-from devices.credentials import listing as keyring
+from devices.credentials import listing as credential_listing
 from devices.credentials import operations as credentials
 from devices.credentials import snippets
 from devices.credentials.forms import RotateForm
@@ -55,7 +55,7 @@ def credential_list(request: SignedIn, serial: str) -> HttpResponse:
 
 
 def _page(request: SignedIn, device: Device, form: RotateForm, *, status: int = 200) -> HttpResponse:
-    entries = keyring.entries(device)
+    entries = credential_listing.entries(device)
     standing = [entry for entry in entries if entry.standing]
     context = {"device": device, "entries": entries, "form": form, "max": credentials.MAX_LIVE}
     context |= {"standing": standing, "factory": [entry for entry in standing if entry.factory]}

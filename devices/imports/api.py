@@ -12,10 +12,10 @@ from rest_framework.response import Response
 
 from devices import imports
 from devices.access import get_import
-from devices.api import serializers as shown
+from devices.api import serializers as device_serializers
 from devices.api.file_responses import CSV, FileView, holding
 from devices.credentials import deliveries
-from devices.imports import status as outlook
+from devices.imports import status as import_status
 from devices.imports.views import download
 from devices.jobs import leases
 from devices.models import Delivery, Import, Problem, Recipe
@@ -93,9 +93,9 @@ class ImportMatch(Serializer):
 class ImportShown(Serializer):
     key = serializers.UUIDField()
     state = serializers.ChoiceField(Import.State.choices)
-    recipe = shown.Named()
+    recipe = device_serializers.Named()
     version = serializers.IntegerField(help_text="Of the recipe.")
-    group = shown.Named(allow_null=True)
+    group = device_serializers.Named(allow_null=True)
     file = serializers.CharField(allow_null=True, help_text="Null without a file, and once it is no longer kept.")
     by = serializers.CharField(allow_null=True)
     total = serializers.IntegerField(help_text="Rows.")
@@ -215,7 +215,7 @@ class ImportProblems(ApiView):
     def get(self, request: Request, key: UUID) -> Response:
         """Why rows can't be imported, in the order of the file."""
         importing = get_import(require_owner(self.user), key)
-        return page(request, importing.problems.all(), outlook.BY_ROW).answer(_problem)
+        return page(request, importing.problems.all(), import_status.BY_ROW).answer(_problem)
 
 
 class ImportProblemsFile(FileView):
@@ -242,7 +242,7 @@ class ImportResult(FileView):
         if importing.delivery is None:
             raise Conflict("There are no secrets to take (yet): see its `state` and `result`.")
         delivery = found(Delivery.objects.of(user), importing=importing)
-        if importing.state not in outlook.ENDED:
+        if importing.state not in import_status.ENDED:
             raise Conflict("The result is ready when the import has ended.")
         try:
             secret = deliveries.take(delivery=delivery, by=user, what=f"import {importing.key}")
@@ -279,9 +279,9 @@ def _problem(row: Problem) -> dict[str, object]:
 def _shown(row: Import) -> dict[str, object]:
     plain = ("key", "state", "total", "made", "refused", "created_at", "finished_at")
     return {name: getattr(row, name) for name in plain} | {
-        "recipe": shown.named(row.version.recipe),
+        "recipe": device_serializers.named(row.version.recipe),
         "version": row.version.number,
-        "group": shown.named(row.group),
+        "group": device_serializers.named(row.group),
         "file": row.file.name if row.file else None,
         "by": str(row.by) if row.by else None,
     }
@@ -291,5 +291,5 @@ def _whole(row: Import, user: User) -> dict[str, object]:
     plain = ("encoding", "delimiter", "header", "columns", "all_or_nothing", "name_pattern", "cause")
     progress = leases.progress(row)._asdict()
     del progress["state"]
-    more = {"progress": progress, "problems": row.problems.count(), "result": outlook.result(row, user)}
+    more = {"progress": progress, "problems": row.problems.count(), "result": import_status.result(row, user)}
     return _shown(row) | {name: getattr(row, name) for name in plain} | more

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from devices import events
 from devices.credentials import deliveries
 from devices.imports import columns as matching
-from devices.imports import worker as running
+from devices.imports import worker
 from devices.imports.csv_reader import (
     DELIMITERS,
     ENCODINGS,
@@ -201,4 +201,4 @@ def start(*, importing: Import, by: User) -> bool:
 
 def cancel(*, importing: Import, by: User) -> bool:
     """Ends an import that has not ended, at once or within a batch; whether it will. What batches made, stays."""
-    return leases.cancel(importing, settle=partial(running.settle, importing), idle=(State.UPLOADED, State.CHECKED))
+    return leases.cancel(importing, settle=partial(worker.settle, importing), idle=(State.UPLOADED, State.CHECKED))

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_safe
 from devices import imports, streams
 from devices.access import get_import
 from devices.credentials import deliveries
-from devices.imports import status as outlook
+from devices.imports import status as import_status
 from devices.imports.forms import MatchForm, ReadingForm
 from devices.jobs import progress
 from devices.models import Delivery, Import
@@ -45,7 +45,7 @@ State = Import.State
 def listing(request: SignedIn) -> HttpResponse:
     require_owner(request.user)
     scope = Import.objects.manageable_by(request.user).select_related("version__recipe", "by", "file")
-    return render(request, "devices/imports/imports.html", {"page": outlook.page(scope, request.GET)})
+    return render(request, "devices/imports/imports.html", {"page": import_status.page(scope, request.GET)})
 
 
 @require_safe
@@ -54,13 +54,13 @@ def listing(request: SignedIn) -> HttpResponse:
 def page(request: SignedIn, key: UUID) -> HttpResponse:
     """The whole page, or for htmx the part that changes."""
     importing = get_import(request.user, key)
-    if outlook.matches(importing, asked="columns" in request.GET):
+    if import_status.matches(importing, asked="columns" in request.GET):
         return _matching(request, importing)
     return _page(request, importing)
 
 
 def _page(request: SignedIn, importing: Import) -> HttpResponse:
-    context = outlook.context(importing, request.user, after=request.GET.get("after", ""))
+    context = import_status.context(importing, request.user, after=request.GET.get("after", ""))
     template = "devices/imports/_import.html" if request.htmx else "devices/imports/import.html"
     page = {"fragment": "devices/imports/_import.html", "stream": "devices:import-stream"}
     return render(request, template, context | page)
@@ -86,7 +86,7 @@ def _matching(request: SignedIn, importing: Import, form: MatchForm | None = Non
 def match(request: SignedIn, key: UUID) -> HttpResponse:
     """Starts the check of every row."""
     importing = get_import(require_owner(request.user), key)
-    if not outlook.matches(importing, asked=True):
+    if not import_status.matches(importing, asked=True):
         return redirect(importing)
     reading = ReadingForm(request.POST, importing=importing)
     try:
@@ -140,7 +140,7 @@ def result(request: SignedIn, key: UUID) -> HttpResponseBase:
     user = require_owner(request.user)
     importing = get_import(user, key)
     delivery = found(Delivery.objects.of(user), importing=importing)
-    if importing.state not in outlook.ENDED:
+    if importing.state not in import_status.ENDED:
         messages.warning(request, "The result is ready when the import has ended.")
         return redirect(importing)
     try:

@@ -10,11 +10,11 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from devices.access import get_device
-from devices.api import serializers as shown
+from devices.api import serializers as device_serializers
 from devices.api.file_responses import CSV, FileView, holding
 from devices.identity import formats
-from devices.inventory import export as results
-from devices.inventory import listing as pages
+from devices.inventory import export as device_export
+from devices.inventory import listing as device_listing
 from devices.inventory.filters import DeviceFilter
 from devices.lifecycle import register_with_credential, registration
 from devices.models import Device, Event, Recipe
@@ -68,13 +68,13 @@ class DeviceNew(Serializer):
 
 
 class Devices(ApiView):
-    @listing("Devices", "List devices", shown.DeviceShown, parameters=FILTERS)
+    @listing("Devices", "List devices", device_serializers.DeviceShown, parameters=FILTERS)
     def get(self, request: Request) -> Response:
         """The devices that you reach, by name; narrowed as the list on the site is."""
         rows = self._narrowed().with_status().select_related("group", "model", "assignment")
-        return page(request, rows, pages.BY_NAME).answer(shown.device)
+        return page(request, rows, device_listing.BY_NAME).answer(device_serializers.device)
 
-    @described("Devices", "Register a device", request=DeviceNew, responses={201: shown.DeviceRegistered})
+    @described("Devices", "Register a device", request=DeviceNew, responses={201: device_serializers.DeviceRegistered})
     @idempotent(secret=True)
     def post(self, request: Request) -> Response:
         """Makes a device from a recipe, for admins of the whole organisation. Its secret is in this answer only."""
@@ -88,20 +88,20 @@ class Devices(ApiView):
             raise Conflict("A device with this serial is registered already.") from None
         secret = {"access_key": issued.access_key, "access_secret": issued.access_secret} if issued else None
         location = reverse("devices:api-device", kwargs={"serial": device.serial})
-        body = shown.device(get_device(user, device.serial)) | {"credential": secret}
+        body = device_serializers.device(get_device(user, device.serial)) | {"credential": secret}
         return Response(body, status=201, headers={"Location": location})
 
     def _narrowed(self) -> DeviceQuerySet:
         form, group = _filter(self.request, self.user)
-        return pages.found(form, self.user, group)[1]
+        return device_listing.found(form, self.user, group)[1]
 
 
 class DeviceEvents(ApiView):
-    @listing("Devices", "List a device's events", shown.EventShown)
+    @listing("Devices", "List a device's events", device_serializers.EventShown)
     def get(self, request: Request, serial: str) -> Response:
         """What happened to it since it is in its group, newest first."""
         rows = Event.objects.of(get_device(self.user, serial)).select_related("by")
-        return page(request, rows, NEWEST_FIRST).answer(shown.event)
+        return page(request, rows, NEWEST_FIRST).answer(device_serializers.event)
 
 
 class DevicesExport(FileView):
@@ -118,8 +118,8 @@ class DevicesExport(FileView):
         form, group = _filter(request, user)
         devices = form.apply(Device.objects.manageable_by(user))
         devices = devices.filter(group__path__startswith=group.path) if group else devices
-        results.record_export(devices=devices, selection={"query": request.query_params.urlencode()}, by=user)
-        return attachment(results.registry(devices, user), "devices.csv")
+        device_export.record_export(devices=devices, selection={"query": request.query_params.urlencode()}, by=user)
+        return attachment(device_export.registry(devices, user), "devices.csv")
 
 
 def _filter(request: Request, user: User) -> tuple[DeviceFilter, Group | None]:

@@ -9,7 +9,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from devices.access import manages
 from devices.inventory import group_tree
-from devices.inventory import listing as pages
+from devices.inventory import listing as device_listing
 from devices.inventory.filters import DeviceFilter
 from lib import parsing
 from tenants.access import get_group
@@ -28,8 +28,8 @@ def device_list(request: SignedIn) -> HttpResponse:
     """Home: the group tree beside the devices; for htmx the devices alone."""
     user, given, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
     group = get_group(user, given["group"]) if given.get("group") else None
-    count, found = pages.found(form, user, group)
-    page = pages.page(found, given)
+    count, found = device_listing.found(form, user, group)
+    page = device_listing.page(found, given)
     groups = [device.group for device in page.devices if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": group_tree.trails(user, groups), "owner": user.owns_organisation}
@@ -41,7 +41,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     )
 
 
-def _selecting(request: SignedIn, page: pages.Page) -> dict[str, object]:
+def _selecting(request: SignedIn, page: device_listing.Page) -> dict[str, object]:
     """What admins may tick on this page, and the query by which they mean all that match."""
     user = request.user
     if not user.reach(Role.ADMIN):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rest_framework.response import Response
 
 from devices.access import get_device
-from devices.api import serializers as shown
+from devices.api import serializers as device_serializers
 from devices.lifecycle import assignments, edits
 from devices.models import Device, DeviceModel
 from tenants.api.base import ApiView, Serializer
@@ -41,7 +41,7 @@ def managed_leaves(user: User) -> GroupQuerySet:
 class DeviceChange(Serializer):
     name = OneLine(required=False, max_length=120)
     description = SeveralLines(required=False, max_length=500, allow_blank=True)
-    tags = shown.Tags(required=False, help_text="Replaces all of them.")
+    tags = device_serializers.Tags(required=False, help_text="Replaces all of them.")
     model = Choice(offered_models, required=False, allow_null=True)
 
 
@@ -52,11 +52,17 @@ class DevicePlace(Serializer):
 
 
 class OneDevice(ApiView):
-    @described("Devices", "Read a device", responses=shown.DeviceShown)
+    @described("Devices", "Read a device", responses=device_serializers.DeviceShown)
     def get(self, request: Request, serial: str) -> Response:
         return _answer(get_device(self.user, serial))
 
-    @described("Devices", "Change a device", request=DeviceChange, responses=shown.DeviceShown, parameters=[IF_MATCH])
+    @described(
+        "Devices",
+        "Change a device",
+        request=DeviceChange,
+        responses=device_serializers.DeviceShown,
+        parameters=[IF_MATCH],
+    )
     def patch(self, request: Request, serial: str) -> Response:
         """What is not sent stays. With `If-Match`, only if nothing changed since you read it."""
         device = get_device(self.user, serial, role=Role.ADMIN)
@@ -69,7 +75,7 @@ class OneDevice(ApiView):
 
 
 class DeviceAssign(ApiView):
-    @described("Devices", "Assign a device to a group", request=DevicePlace, responses=shown.DeviceShown)
+    @described("Devices", "Assign a device to a group", request=DevicePlace, responses=device_serializers.DeviceShown)
     def post(self, request: Request, serial: str) -> Response:
         """Places a device that you manage in a leaf that you manage; one that was elsewhere is released from there.
 
@@ -99,12 +105,12 @@ class DeviceRelease(ApiView):
 
 
 def _answer(device: Device) -> Response:
-    return Response(shown.device(device), headers={"ETag": shown.etag(device)})
+    return Response(device_serializers.device(device), headers={"ETag": device_serializers.etag(device)})
 
 
 def _require_match(request: Request, device: Device) -> None:
     wanted = request.headers.get("If-Match", "*")
-    if wanted != "*" and shown.etag(device) not in {each.strip() for each in wanted.split(",")}:
+    if wanted != "*" and device_serializers.etag(device) not in {each.strip() for each in wanted.split(",")}:
         raise Problem("precondition-failed")
 
 

@@ -9,9 +9,8 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from devices.api import serializers as shown
-from devices.identity import formats
-from devices.identity import serials as writing
+from devices.api import serializers as device_serializers
+from devices.identity import formats, serials
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
 from devices.recipes import operations as recipes
 from devices.recipes.forms import USUALLY_EXPIRE, AttributeRow, line
@@ -60,8 +59,10 @@ class RecipeContents(Serializer):
     model = Choice(offered, required=False, allow_null=True, help_text="Null: chosen when the device is placed.")
     credential_kind = serializers.ChoiceField(RecipeVersion.CredentialKind.choices, required=False)
     expires = serializers.BooleanField(required=False, help_text="Whether devices that never connect expire.")
-    default_tags = shown.Tags(required=False)
-    identity = shown.Identity(required=False, allow_null=True, help_text="Null: as the organisation's serials.")
+    default_tags = device_serializers.Tags(required=False)
+    identity = device_serializers.Identity(
+        required=False, allow_null=True, help_text="Null: as the organisation's serials."
+    )
     attributes = serializers.ListField(child=AttributeNew(), required=False, max_length=recipes.MAX_ATTRIBUTES)
 
     def validate_identity(self, given: dict[str, Any] | None) -> dict[str, Any]:
@@ -100,12 +101,12 @@ class SerialJudged(Serializer):
 
 
 class Recipes(ApiView):
-    @listing(TAG, "List recipes", shown.RecipeShown)
+    @listing(TAG, "List recipes", device_serializers.RecipeShown)
     def get(self, request: Request) -> Response:
         """For admins of the whole organisation."""
-        return page(request, Recipe.objects.manageable_by(require_owner(self.user))).answer(shown.recipe)
+        return page(request, Recipe.objects.manageable_by(require_owner(self.user))).answer(device_serializers.recipe)
 
-    @described(TAG, "Create a recipe", request=RecipeNew, responses={201: shown.RecipeWhole})
+    @described(TAG, "Create a recipe", request=RecipeNew, responses={201: device_serializers.RecipeWhole})
     @idempotent()
     def post(self, request: Request) -> Response:
         """What is not sent is as usual: access keys, which don't expire, and no attributes."""
@@ -121,11 +122,11 @@ class Recipes(ApiView):
 
 
 class OneRecipe(ApiView):
-    @described(TAG, "Read a recipe", responses=shown.RecipeWhole)
+    @described(TAG, "Read a recipe", responses=device_serializers.RecipeWhole)
     def get(self, request: Request, pk: int) -> Response:
         return Response(_whole(_recipe(self.user, pk)))
 
-    @described(TAG, "Change a recipe", request=RecipeChange, responses=shown.RecipeWhole)
+    @described(TAG, "Change a recipe", request=RecipeChange, responses=device_serializers.RecipeWhole)
     def patch(self, request: Request, pk: int) -> Response:
         """Makes a new version, if it says anything new; devices already made keep theirs. What is not sent stays.
 
@@ -143,7 +144,7 @@ class OneRecipe(ApiView):
 
 
 class RecipeRetire(ApiView):
-    @described(TAG, "Retire a recipe", request=None, responses=shown.RecipeWhole)
+    @described(TAG, "Retire a recipe", request=None, responses=device_serializers.RecipeWhole)
     def post(self, request: Request, pk: int) -> Response:
         """No new devices are made from it; those there are keep it."""
         recipes.retire(recipe=_recipe(self.user, pk), by=self.user)
@@ -151,7 +152,7 @@ class RecipeRetire(ApiView):
 
 
 class RecipeRestore(ApiView):
-    @described(TAG, "Restore a recipe", request=None, responses=shown.RecipeWhole)
+    @described(TAG, "Restore a recipe", request=None, responses=device_serializers.RecipeWhole)
     def post(self, request: Request, pk: int) -> Response:
         recipes.restore(recipe=_recipe(self.user, pk), by=self.user)
         return Response(_whole(_recipe(self.user, pk)))
@@ -164,17 +165,17 @@ class RecipeSerial(ApiView):
         recipe = _recipe(self.user, pk)
         text = self.read(SerialTried)["serial"]
         problem = format_of(recipe.current).problem(text)
-        taken = Device.objects.visible_to(self.user).filter(serial_key=writing.fold(text)).exists()
-        told = {"fits": problem is None, "problem": problem, "kept": writing.canonical(text), "taken": taken}
+        taken = Device.objects.visible_to(self.user).filter(serial_key=serials.fold(text)).exists()
+        told = {"fits": problem is None, "problem": problem, "kept": serials.canonical(text), "taken": taken}
         return Response(told)
 
 
 class RecipeVersions(ApiView):
-    @listing(TAG, "List a recipe's versions", shown.VersionShown)
+    @listing(TAG, "List a recipe's versions", device_serializers.VersionShown)
     def get(self, request: Request, pk: int) -> Response:
         """Newest first. A device keeps the version that it was made from."""
         rows = _recipe(self.user, pk).versions.select_related("model").prefetch_related("attributes")
-        return page(request, rows, NEWEST_FIRST).answer(shown.version)
+        return page(request, rows, NEWEST_FIRST).answer(device_serializers.version)
 
 
 def _recipe(user: User, pk: int) -> Recipe:
@@ -183,4 +184,4 @@ def _recipe(user: User, pk: int) -> Recipe:
 
 
 def _whole(recipe: Recipe) -> dict[str, object]:
-    return shown.recipe(recipe) | {"current": shown.version(recipe.current)}
+    return device_serializers.recipe(recipe) | {"current": device_serializers.version(recipe.current)}

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from rest_framework.response import Response
 
-from devices.api import serializers as shown
+from devices.api import serializers as device_serializers
 from devices.models import DeviceModel
 from devices.recipes import device_models
 from tenants.access import found, require_owner
@@ -32,12 +32,12 @@ class ModelName(Serializer):
 
 
 class Models(ApiView):
-    @listing(TAG, "List models", shown.ModelShown)
+    @listing(TAG, "List models", device_serializers.ModelShown)
     def get(self, request: Request) -> Response:
         """The device models that your organisation supports."""
-        return page(request, DeviceModel.objects.visible_to(self.user)).answer(shown.model)
+        return page(request, DeviceModel.objects.visible_to(self.user)).answer(device_serializers.model)
 
-    @described(TAG, "Create a model", request=ModelName, responses={201: shown.ModelShown})
+    @described(TAG, "Create a model", request=ModelName, responses={201: device_serializers.ModelShown})
     @idempotent()
     def post(self, request: Request) -> Response:
         """For admins of the whole organisation."""
@@ -45,19 +45,19 @@ class Models(ApiView):
         assert user.organisation is not None
         made = device_models.add(organisation=user.organisation, name=self.read(ModelName)["name"], by=user)
         location = reverse("devices:api-model", kwargs={"pk": made.pk})
-        return Response(shown.model(made), status=201, headers={"Location": location})
+        return Response(device_serializers.model(made), status=201, headers={"Location": location})
 
 
 class OneModel(ApiView):
-    @described(TAG, "Read a model", responses=shown.ModelShown)
+    @described(TAG, "Read a model", responses=device_serializers.ModelShown)
     def get(self, request: Request, pk: int) -> Response:
-        return Response(shown.model(found(DeviceModel.objects.visible_to(self.user), pk=pk)))
+        return Response(device_serializers.model(found(DeviceModel.objects.visible_to(self.user), pk=pk)))
 
-    @described(TAG, "Rename a model", request=ModelName, responses=shown.ModelShown)
+    @described(TAG, "Rename a model", request=ModelName, responses=device_serializers.ModelShown)
     def patch(self, request: Request, pk: int) -> Response:
         chosen = _model(self.user, pk)
         device_models.rename(model=chosen, name=self.read(ModelName)["name"], by=self.user)
-        return Response(shown.model(_model(self.user, pk)))
+        return Response(device_serializers.model(_model(self.user, pk)))
 
     @described(TAG, "Delete a model", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
@@ -70,18 +70,18 @@ class OneModel(ApiView):
 
 
 class ModelRetire(ApiView):
-    @described(TAG, "Retire a model", request=None, responses=shown.ModelShown)
+    @described(TAG, "Retire a model", request=None, responses=device_serializers.ModelShown)
     def post(self, request: Request, pk: int) -> Response:
         """It is no longer offered; devices that have it keep it."""
         device_models.retire(model=_model(self.user, pk), by=self.user)
-        return Response(shown.model(_model(self.user, pk)))
+        return Response(device_serializers.model(_model(self.user, pk)))
 
 
 class ModelRestore(ApiView):
-    @described(TAG, "Restore a model", request=None, responses=shown.ModelShown)
+    @described(TAG, "Restore a model", request=None, responses=device_serializers.ModelShown)
     def post(self, request: Request, pk: int) -> Response:
         device_models.restore(model=_model(self.user, pk), by=self.user)
-        return Response(shown.model(_model(self.user, pk)))
+        return Response(device_serializers.model(_model(self.user, pk)))
 
 
 def _model(user: User, pk: int) -> DeviceModel:

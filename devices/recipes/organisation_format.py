@@ -8,7 +8,7 @@ from django.db import transaction
 
 from devices.identity.formats import OWN, Format, Kind
 from devices.models import RecipeVersion
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.models import Organisation
 
 if TYPE_CHECKING:
@@ -46,5 +46,5 @@ def choose_format(*, organisation: Organisation, identity: dict[str, Any], by: U
         rows = Organisation.objects.filter(pk=organisation.pk).exclude(identity=identity)
         if rows.update(identity=identity) != 1:
             return False
-        changes.record(group=organisation.root, by=by, what=f"Format of serials set: {words}")
+        audit_log.record(group=organisation.root, by=by, what=f"Format of serials set: {words}")
     return True

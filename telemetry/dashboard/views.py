@@ -15,7 +15,7 @@ from devices.models import Event
 from lib import paging
 from telemetry.dashboard import readings
 from telemetry.dashboard.stream_check import Watch
-from telemetry.history import export as csv
+from telemetry.history import export as telemetry_export
 from telemetry.history import series as history
 from telemetry.history import time_range
 from telemetry.models import Report
@@ -99,7 +99,7 @@ def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpRespon
         span = time_range.parse(request.GET)
     except time_range.BadInput as problem:
         return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
-    lines = csv.lines(device, request.user, readings.attributes(device), span)
+    lines = telemetry_export.lines(device, request.user, readings.attributes(device), span)
     disposition = content_disposition_header(as_attachment=True, filename=f"{device.serial}.csv")
     return StreamingHttpResponse(
         lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}

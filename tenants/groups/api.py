@@ -20,7 +20,7 @@ from tenants.api.scoped import Choice
 from tenants.groups import move_preview
 from tenants.groups import operations as groups
 from tenants.models import Group, Role
-from tenants.people import listing as roster
+from tenants.people import listing as people_listing
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -149,7 +149,7 @@ class GroupMove(ApiView):
             raise BadQuery({"parent": ["There is no such group."]})
         if why := move_preview.refusal(group, to):
             raise BadQuery({"parent": [why]})
-        return Response(_told(move_preview.preview(group, to), roster.known(self.user, group, to)))
+        return Response(_told(move_preview.preview(group, to), people_listing.known(self.user, group, to)))
 
     @described("Groups", "Move a group", request=GroupPlace, responses=GroupShown)
     def post(self, request: Request, pk: int) -> Response:

@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
 from lib import names
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.errors import Beyond, Changed
 from tenants.groups import move_preview
 from tenants.models import Change, Group, Organisation, Role
@@ -29,7 +29,7 @@ def create_organisation(*, name: str, slug: str, **settings: object) -> Organisa
     with transaction.atomic():
         root = Group.objects.add_root({"name": name})
         organisation = Organisation.objects.create(root=root, slug=slug, **settings)
-        changes.record(group=root, by=None, what=f"Organisation {name} made")
+        audit_log.record(group=root, by=None, what=f"Organisation {name} made")
         return organisation
 
 
@@ -41,7 +41,7 @@ def create(*, parent: Group, name: str, by: User | None = None) -> Group:
         if why := move_preview.unfit(locked):
             raise ValidationError(why)
         group: Group = Group.objects.add_child(locked, {"name": name})
-        changes.record(group=group, by=by, what=f"Group {name} made in {locked}")
+        audit_log.record(group=group, by=by, what=f"Group {name} made in {locked}")
         return group
 
 
@@ -54,7 +54,7 @@ def rename(*, group: Group, name: str, by: User | None = None) -> None:
             return
         Group.objects.filter(pk=locked.pk).update(name=name)
         what = f"{locked} renamed to {name}"
-        changes.record(group=locked, by=by, what=what, name=[locked.name, name])
+        audit_log.record(group=locked, by=by, what=what, name=[locked.name, name])
 
 
 def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = None) -> None:
@@ -73,10 +73,10 @@ def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = 
             raise Changed("The groups or their people changed meanwhile, and nothing was moved. Look again.")
         left: Group = Group.objects.get_parent(moving)
         Group.objects.move(moving, target, "last-child")
-        changes.record(group=moving, by=by, what=f"{moving} moved into {target}", parents=[left.pk, target.pk])
+        audit_log.record(group=moving, by=by, what=f"{moving} moved into {target}", parents=[left.pk, target.pk])
         if left != target:  # its log went with it: those whom it left are told so, and not where it went
             what = f"{moving} moved out of {left}"
-            changes.record(group=left, about=moving.name, by=by, what=what, moved=moving.pk)
+            audit_log.record(group=left, about=moving.name, by=by, what=what, moved=moving.pk)
         tokens.revoke_out_of_reach(moved=moving, left=left, by=by)
         people.withdraw_out_of_reach(moving.path, by=by)
 
@@ -89,7 +89,7 @@ def archive(*, group: Group, by: User | None = None) -> None:
         if locked.numchild or _related(locked, "devices"):
             raise ValidationError("Only a group without devices and without groups below it can be archived.")
         if Group.objects.filter(pk=locked.pk, archived_at=None).update(archived_at=Now()):
-            changes.record(group=locked, by=by, what=f"{locked} archived")
+            audit_log.record(group=locked, by=by, what=f"{locked} archived")
 
 
 def restore(*, group: Group, by: User | None = None) -> None:
@@ -98,7 +98,7 @@ def restore(*, group: Group, by: User | None = None) -> None:
         (locked,) = _lock(group, by=by)
         _refuse_beyond(locked, "restore", by)
         if Group.objects.filter(pk=locked.pk, archived_at__isnull=False).update(archived_at=None):
-            changes.record(group=locked, by=by, what=f"{locked} taken out of the archive")
+            audit_log.record(group=locked, by=by, what=f"{locked} taken out of the archive")
 
 
 def delete(*, group: Group, by: User | None = None) -> None:
@@ -116,7 +116,7 @@ def delete(*, group: Group, by: User | None = None) -> None:
         except ProtectedError:
             raise ValidationError(HISTORY) from None
         what = f"Group {locked} deleted"
-        changes.record(group=parent, about=locked.name, by=by, what=what, deleted=deleted)
+        audit_log.record(group=parent, about=locked.name, by=by, what=what, deleted=deleted)
 
 
 def beyond(by: User | None, group: Group, act: str) -> str:

@@ -17,7 +17,7 @@ from tenants.access import get_group, require_admin
 from tenants.groups import move_preview, operations
 from tenants.groups.forms import NameForm
 from tenants.models import Invitation, Role
-from tenants.people import listing as roster
+from tenants.people import listing as people_listing
 from tenants.posted import posted
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _group(
         "group": found,
         "lineage": tree.lineage(user, found),
         "page": tree.children(user, found, skip=parsing.whole(request.GET.get("skip", ""))),
-        "members": roster.members(user, found),
+        "members": people_listing.members(user, found),
         "invitations": Invitation.objects.manageable_by(user).waiting().filter(group=found),
         "obstacles": operations.obstacles(found),
         "unfit": move_preview.unfit(found),
@@ -144,7 +144,7 @@ def _preview(request: SignedIn, found: Group, to: Group, *, error: str = "", sta
         "preview": None if why else move_preview.preview(found, to),
         "why": why,
         "error": error,
-        "known": roster.known(request.user, found, to),
+        "known": people_listing.known(request.user, found, to),
     }
     return render(request, "tenants/groups/move_preview.html", context, status=status)
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from lib import names, pictures
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.groups import operations as groups
 from tenants.people import operations as people
 
@@ -60,7 +60,7 @@ def change(*, organisation: Organisation, by: User, name: str | None = None, **g
         for field in differing:
             facts = [before[field], _shown(current, field)]
             what = f"{WORDS[field]} changed from {facts[0]} to {facts[1]}"
-            changes.record(group=current.root, by=by, what=what, about=current.name, **{field: facts})
+            audit_log.record(group=current.root, by=by, what=what, about=current.name, **{field: facts})
         renamed = name is not None and current.name != name
         if name is not None:
             groups.rename(group=current.root, name=name, by=by)

@@ -15,7 +15,7 @@ from tenants.api.problems import BadQuery
 from tenants.api.query import query
 from tenants.api.schema import described, listing
 from tenants.models import Group, Role, User
-from tenants.people import listing as roster
+from tenants.people import listing as people_listing
 from tenants.people import operations as people
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class People(ApiView):
             group = Group.objects.manageable_by(user).filter(pk=pk).first()
             if group is None:
                 raise BadQuery({"group": ["There is no such group."]})
-        found = roster.search(user, text=given.get("q", ""), group=group)
-        return page(request, roster.detailed(user, found), roster.BY_ADDRESS).answer(_show)
+        found = people_listing.search(user, text=given.get("q", ""), group=group)
+        return page(request, people_listing.detailed(user, found), people_listing.BY_ADDRESS).answer(_show)
 
 
 class OnePerson(ApiView):
@@ -120,7 +120,7 @@ def _set_active(user: User, pk: int, *, active: bool) -> Response:
 
 def _shown(user: User, who: User) -> Response:
     """Those whom the gate gave, as they are now."""
-    return Response(_show(roster.detailed(user, User.objects.manageable_by(user)).get(pk=who.pk)))
+    return Response(_show(people_listing.detailed(user, User.objects.manageable_by(user)).get(pk=who.pk)))
 
 
 def _show(who: Any) -> dict[str, object]:

@@ -19,7 +19,7 @@ from tenants import tree
 from tenants.access import get_group, get_invitation
 from tenants.models import Group, Invitation, Role, User
 from tenants.models.invitation import hashed
-from tenants.people import invitations as operations
+from tenants.people import invitations
 from tenants.people.forms import InviteForm, JoinForm
 from tenants.people.invitations import find, has_account
 from tenants.posted import posted
@@ -53,7 +53,7 @@ def send(request: SignedIn, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _invite(request, group, form, status=422)
     try:
-        invitation = operations.invite(group=group, by=request.user, site=origins.named(request), **form.cleaned_data)
+        invitation = invitations.invite(group=group, by=request.user, site=origins.named(request), **form.cleaned_data)
     except ValidationError as error:
         form.add_error(None, error)
         return _invite(request, group, form, status=409)
@@ -67,7 +67,7 @@ def again(request: SignedIn) -> HttpResponse:
     """A new link by a new e-mail; the one before works no longer."""
     old = get_invitation(request.user, request.POST.get("invitation", ""))
     try:
-        invitation = operations.invite(
+        invitation = invitations.invite(
             email=old.email, group=old.group, role=Role(old.role), by=request.user, site=origins.named(request)
         )
     except ValidationError as error:
@@ -82,7 +82,7 @@ def again(request: SignedIn) -> HttpResponse:
 def withdraw(request: SignedIn) -> HttpResponse:
     invitation = get_invitation(request.user, request.POST.get("invitation", ""))
     try:
-        operations.withdraw(invitation=invitation, by=request.user)
+        invitations.withdraw(invitation=invitation, by=request.user)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
@@ -146,12 +146,12 @@ def accept(request: SignedIn) -> HttpResponse:
     form = JoinForm(request.POST, invitation=found)
     try:
         if request.user.is_authenticated:
-            operations.accept(invitation=found, user=request.user)
+            invitations.accept(invitation=found, user=request.user)
             return _welcome(request, found)
         if has_account(found) or not form.is_valid():
             return _join(request, found, form, status=422)
-        user = operations.join(invitation=found, **form.cleaned_data)
-    except operations.Gone:
+        user = invitations.join(invitation=found, **form.cleaned_data)
+    except invitations.Gone:
         return _gone(request)
     except ValidationError as error:
         return _join(request, found, form, error=" ".join(error.messages), status=409)

@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from lib import names
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.errors import Stale
 from tenants.models import Group, Invitation, Membership, Role, User
 from tenants.models.invitation import LASTS, hashed
@@ -81,7 +81,7 @@ def prepare(*, email: str, group: Group, role: Role, by: User | None) -> Prepare
             expires_at=Now() + LASTS,
         )
         what = f"{email} invited as {role.label} of {group}"
-        changes.record(group=group, by=by, what=what, invitation=invitation.pk)
+        audit_log.record(group=group, by=by, what=what, invitation=invitation.pk)
     invitation.refresh_from_db()
     return Prepared(invitation, token)
 
@@ -96,7 +96,7 @@ def withdraw(*, invitation: Invitation, by: User) -> None:
         if waiting.update(withdrawn_at=Now()) != 1:
             raise Stale
         what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
-        changes.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
+        audit_log.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
 
 
 def find(token_hash: str) -> Invitation | None:
@@ -151,7 +151,7 @@ def _enter(invitation: Invitation, user: User) -> Membership:
     if not made:
         Membership.objects.filter(pk=membership.pk, role__lt=role).update(role=role)
     what = f"{user} accepted the invitation as {role.label} of {group}"
-    changes.record(group=group, by=user, what=what, invitation=invitation.pk, user=user.pk)
+    audit_log.record(group=group, by=user, what=what, invitation=invitation.pk, user=user.pk)
     return membership
 
 

@@ -10,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from tenants.accounts import events
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.errors import Stale
 from tenants.models import AccountEvent, Group, Invitation, Membership, Organisation, Role, User
 from tenants.tokens import operations as tokens
@@ -31,7 +31,7 @@ def change_role(*, membership: Membership, role: Role, by: User) -> None:
             raise Stale
         _settle(user, group, lost=role < before, by=by, left=role)
         what = f"{user} became {role.label} of {group}, was {before.label}"
-        changes.record(group=group, by=by, what=what, user=user.pk, role=[before.label, role.label])
+        audit_log.record(group=group, by=by, what=what, user=user.pk, role=[before.label, role.label])
 
 
 def remove(*, membership: Membership, by: User) -> None:
@@ -43,7 +43,7 @@ def remove(*, membership: Membership, by: User) -> None:
             raise Stale
         _settle(user, group, lost=True, by=by)
         what = f"{user} is no longer {before.label} of {group}"
-        changes.record(group=group, by=by, what=what, user=user.pk, role=[before.label, None])
+        audit_log.record(group=group, by=by, what=what, user=user.pk, role=[before.label, None])
 
 
 def set_active(*, user: User, active: bool, by: User) -> None:
@@ -54,7 +54,7 @@ def set_active(*, user: User, active: bool, by: User) -> None:
         if User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active) != 1:
             raise Stale
         _settle(user, root, lost=not active, by=by)
-        changes.record(group=root, by=by, what=f"{user} {'enabled' if active else 'disabled'}", user=user.pk)
+        audit_log.record(group=root, by=by, what=f"{user} {'enabled' if active else 'disabled'}", user=user.pk)
 
 
 def expel(*, user: User, by: User) -> None:
@@ -68,7 +68,7 @@ def expel(*, user: User, by: User) -> None:
         user.memberships.all().delete()
         _settle(user, root, lost=True, by=by)
         what = f"{user} left the organisation" if by == user else f"{user} removed from the organisation"
-        changes.record(group=root, by=by, what=what, user=user.pk, roles=lost)
+        audit_log.record(group=root, by=by, what=what, user=user.pk, roles=lost)
 
 
 def sign_out_everywhere(*, user: User) -> None:
@@ -128,7 +128,7 @@ def _withdraw(invitations: Iterable[Invitation], by: User | None) -> None:
     for invitation in invitations:
         Invitation.objects.filter(pk=invitation.pk).update(withdrawn_at=Now())
         what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
-        changes.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
+        audit_log.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
 
 
 def _root(user: User) -> Group:

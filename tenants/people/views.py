@@ -15,7 +15,7 @@ from lib import parsing
 from tenants import picker, tree
 from tenants.access import get_group, get_membership, get_person, require_admin, require_owner
 from tenants.models import Group, Invitation, Role, User
-from tenants.people import listing as roster
+from tenants.people import listing as people_listing
 from tenants.people import operations as people
 from tenants.people.forms import RoleForm
 from tenants.posted import posted
@@ -32,13 +32,13 @@ def roll(request: SignedIn) -> HttpResponse:
     user, given = require_admin(request.user), request.GET
     group = get_group(user, given["group"], role=Role.ADMIN) if given.get("group") else None
     text = parsing.sought(given.get("q", ""))
-    page = roster.page(user, text=text, group=group, after=parsing.sought(given.get("after", ""), 254))
+    page = people_listing.page(user, text=text, group=group, after=parsing.sought(given.get("after", ""), 254))
     invited = Invitation.objects.manageable_by(user).waiting().select_related("group", "by")
     if text:
         invited = invited.filter(email__icontains=text)
     if group:
         invited = invited.filter(group__path__startswith=group.path)
-    context = {"page": page, "q": text, "group": group, "invited": invited[: roster.SIZE]}
+    context = {"page": page, "q": text, "group": group, "invited": invited[: people_listing.SIZE]}
     return render(request, "tenants/people/people.html", context)
 
 
@@ -60,7 +60,7 @@ def person(request: SignedIn, pk: int) -> HttpResponse:
 
 
 def _person(request: SignedIn, pk: int, *, status: int = 200, error: str = "") -> HttpResponse:
-    who = roster.detailed(request.user, User.objects.manageable_by(request.user)).get(pk=pk)
+    who = people_listing.detailed(request.user, User.objects.manageable_by(request.user)).get(pk=pk)
     rows = [(row, RoleForm(initial={"role": row.role}, auto_id=f"role-{row.pk}-%s")) for row in who.memberships.all()]
     trails = tree.trails(request.user, [row.group for row, _ in rows])
     context = {"person": who, "rows": rows, "trails": trails, "error": error, "myself": who.pk == request.user.pk}

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from lib import names
 from tenants.accounts import events
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.grants import anew
 from tenants.models import AccountEvent, ApiToken, Group, Membership, Role, User
 
@@ -167,4 +167,4 @@ def _digest(secret: str) -> bytes:
 def _record(token: ApiToken, by: User | None, what: str, told: Group | None = None) -> None:
     """For those who manage its group, or the group that is told."""
     facts = {"token": token.pk, "role": token.role, "prefix": token.prefix}
-    changes.record(group=told or token.group, about=token.group.name, by=by, what=what, **facts)
+    audit_log.record(group=told or token.group, about=token.group.name, by=by, what=what, **facts)

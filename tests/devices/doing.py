@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from devices.bulk_actions import eligibility
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import eligibility, runner
 from devices.bulk_actions.eligibility import Params
 from devices.models import Action, Device
 
@@ -19,11 +18,11 @@ def started(kind: str, by: User, devices: DeviceQuerySet | None = None, **params
     chosen = Device.objects.manageable_by(by) if devices is None else devices
     given = Params(**params)
     digest = eligibility.preview(chosen, kind, given).digest
-    return actions.start(kind=kind, params=given, devices=chosen, selection={}, previewed=digest, by=by)
+    return runner.start(kind=kind, params=given, devices=chosen, selection={}, previewed=digest, by=by)
 
 
 def ran(action: Action) -> Action:
-    actions.run(action=action)
+    runner.run(action=action)
     action.refresh_from_db()
     return action
 
@@ -33,4 +32,4 @@ def act(kind: str, by: User, devices: DeviceQuerySet | None = None, **params: An
 
 
 def undone(action: Action, by: User) -> Action:
-    return ran(actions.undo(action=action, by=by))
+    return ran(runner.undo(action=action, by=by))

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from devices.models import Device
 from devices.mqtt.messages import Report, Value
-from telemetry.ingest import writer as store
+from telemetry.ingest import writer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,4 +43,4 @@ def repeat(report: Report) -> Report:
 
 
 def save(*reports: Report) -> list[Report]:
-    return store.save(reports)
+    return writer.save(reports)

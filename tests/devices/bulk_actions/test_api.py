@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices import tasks
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import runner
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments
 from devices.models import Action, Device, Event
@@ -68,7 +68,7 @@ def test_previewed_done_and_undone(admin: Program, world: World, second: Device)
 def test_many_are_left_to_a_worker(
     admin: Program, world: World, second: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "AT_ONCE", 1)
+    monkeypatch.setattr(runner, "AT_ONCE", 1)
     at = path(admin.post("actions/", {"kind": "lock", "filter": {}}))
     assert admin.get(at).json()["state"] == "waiting"
     assert admin.post(f"{at}cancel/").json()["state"] == "cancelled"
@@ -190,7 +190,7 @@ def test_a_worker_does_no_more_than_the_token_may(
     world: World, second: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its person manages both devices all the while."""
-    monkeypatch.setattr(actions, "AT_ONCE", 0)
+    monkeypatch.setattr(runner, "AT_ONCE", 0)
     narrow = Program(world.admin, world.region)
 
     def left_to_a_worker(answer: Any, meanwhile: Callable[[], object]) -> Action:

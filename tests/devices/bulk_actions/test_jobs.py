@@ -10,7 +10,7 @@ import pytest
 from django.utils.timezone import now
 
 from devices import tasks
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import runner
 from devices.jobs import leases
 from devices.models import Action, Credential, Device, Event, Touched
 from tenants.models import User
@@ -28,9 +28,9 @@ class Killed(BaseException):
 
 @pytest.mark.usefixtures("fleet")
 def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "BATCH", 2)
+    monkeypatch.setattr(runner, "BATCH", 2)
     action = started(Kind.REISSUE, world.owner)
-    batch = actions._batch
+    batch = runner._batch
     left = iter([True, True, False])
 
     def killed(*held: Any) -> bool:
@@ -38,13 +38,13 @@ def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytes
             raise Killed
         return batch(*held)
 
-    monkeypatch.setattr(actions, "_batch", killed)
+    monkeypatch.setattr(runner, "_batch", killed)
     with pytest.raises(Killed):
-        actions.run(action=action)
+        runner.run(action=action)
     action.refresh_from_db()
     assert (action.done, Credential.objects.count()) == (4, 4)
-    monkeypatch.setattr(actions, "_batch", batch)
-    actions.run(action=action)  # the lease still runs: nobody else may
+    monkeypatch.setattr(runner, "_batch", batch)
+    runner.run(action=action)  # the lease still runs: nobody else may
     action.refresh_from_db()
     assert action.done == 4
     Action.objects.filter(pk=action.pk).update(held_until=now() - timedelta(seconds=1))
@@ -56,25 +56,25 @@ def test_a_killed_worker_is_followed_by_another(world: World, monkeypatch: pytes
 
 def test_a_worker_that_lost_its_lease_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     action = started(Kind.LOCK, world.owner)
-    batch = actions._batch
+    batch = runner._batch
 
     def overtaken(*held: Any) -> bool:
         Action.objects.update(worker=uuid.uuid4())
         return batch(*held)
 
-    monkeypatch.setattr(actions, "_batch", overtaken)
+    monkeypatch.setattr(runner, "_batch", overtaken)
     assert (ran(action).state, action.done) == (Action.State.RUNNING, 0)
     assert not Device.objects.filter(locked_at__isnull=False).exists()
 
 
 def test_cancelling(world: World) -> None:
     waiting = started(Kind.LOCK, world.owner)
-    assert actions.cancel(action=waiting)
-    assert not actions.cancel(action=waiting)
+    assert runner.cancel(action=waiting)
+    assert not runner.cancel(action=waiting)
     assert (ran(waiting).state, waiting.done) == (Action.State.CANCELLED, 0)
     running = started(Kind.LOCK, world.owner)
     Action.objects.filter(pk=running.pk).update(state=Action.State.RUNNING, held_until=now() - timedelta(seconds=1))
-    assert actions.cancel(action=running)
+    assert runner.cancel(action=running)
     assert (ran(running).state, running.done) == (Action.State.CANCELLED, 0)
     assert not Device.objects.filter(locked_at__isnull=False).exists()
 

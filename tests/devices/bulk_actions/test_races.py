@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import runner
 from devices.models import Action, Assignment, Device, DeviceModel, Event
 from provisioning.models import Window
 from provisioning.windows import operations as windows
@@ -34,7 +34,7 @@ def test_a_move_and_a_technicians_finish_never_both_have_the_device(world: World
                 return windows.finish(
                     window=window, by=world.technician, name="Finished", group=world.anaheim, model=model
                 )
-            actions.run(action=action)
+            runner.run(action=action)
             return None
 
         moved, finished = at_once(2, either)
@@ -56,7 +56,7 @@ def test_of_many_workers_one_runs_an_action(world: World) -> None:
     for number in range(20):
         builders.make_device(world.version, group=world.boise, by=world.owner, name=f"Gateway {number}")
     action = started("lock", world.owner)
-    assert at_once(10, lambda number: actions.run(action=action)) == [None] * 10
+    assert at_once(10, lambda number: runner.run(action=action)) == [None] * 10
     action.refresh_from_db()
     assert (action.state, action.done, action.changed) == (Action.State.DONE, 23, 23)
     assert Event.objects.filter(kind="locked").count() == 23
@@ -65,9 +65,9 @@ def test_of_many_workers_one_runs_an_action(world: World) -> None:
 
 def test_of_many_undoings_one_wins(world: World) -> None:
     action = ran(started("lock", world.owner))
-    outcomes = at_once(10, lambda number: actions.undo(action=action, by=world.owner))
+    outcomes = at_once(10, lambda number: runner.undo(action=action, by=world.owner))
     assert sum(isinstance(outcome, Action) for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, actions.Changed) for outcome in outcomes) == 9
+    assert sum(isinstance(outcome, runner.Changed) for outcome in outcomes) == 9
 
 
 def test_opposite_moves_end(world: World) -> None:
@@ -77,7 +77,7 @@ def test_opposite_moves_end(world: World) -> None:
         builders.make_device(world.version, group=world.boise, by=world.owner, name=f"Gateway {number}")
     chosen = Device.objects.filter(organisation=world.kanarra)
     both = [started("move", world.owner, chosen, group=group.pk) for group in (empty, world.anaheim)]
-    assert at_once(2, lambda number: actions.run(action=both[number], in_turn=False)) == [None, None]
+    assert at_once(2, lambda number: runner.run(action=both[number], in_turn=False)) == [None, None]
     for action in both:
         action.refresh_from_db()
         assert action.state == Action.State.DONE

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import runner
 from devices.bulk_actions.eligibility import Params
 from devices.credentials import deliveries
 from devices.credentials import operations as credentials
@@ -249,19 +249,19 @@ def test_nothing_is_undone_into_a_group_that_became_a_parent(world: World) -> No
 def test_an_action_is_undone_once_and_not_for_ever(world: World) -> None:
     action = act(Kind.LOCK, world.owner, only(world.placed))
     undone(action, world.owner)
-    with pytest.raises(actions.Changed):
-        actions.undo(action=action, by=world.owner)
+    with pytest.raises(runner.Changed):
+        runner.undo(action=action, by=world.owner)
     late = act(Kind.LOCK, world.owner, only(world.placed))
     Action.objects.filter(pk=late.pk).update(finished_at=now() - timedelta(hours=25))
-    with pytest.raises(actions.Changed):
-        actions.undo(action=late, by=world.owner)
-    with pytest.raises(actions.Changed):
-        actions.undo(action=act(Kind.REISSUE, world.owner, only(world.foreign)), by=world.owner)
+    with pytest.raises(runner.Changed):
+        runner.undo(action=late, by=world.owner)
+    with pytest.raises(runner.Changed):
+        runner.undo(action=act(Kind.REISSUE, world.owner, only(world.foreign)), by=world.owner)
 
 
 def test_what_was_not_previewed_is_not_done(world: World) -> None:
-    with pytest.raises(actions.Changed):
-        actions.start(
+    with pytest.raises(runner.Changed):
+        runner.start(
             kind=Kind.LOCK, params=Params(), devices=only(world.placed), selection={}, previewed="x", by=world.owner
         )
     assert not Action.objects.exists()
@@ -270,7 +270,7 @@ def test_what_was_not_previewed_is_not_done(world: World) -> None:
 
 def test_nothing_chosen_is_nothing_to_do(world: World) -> None:
     for nothing in (Device.objects.none(), Device.objects.filter(name="nobody's")):
-        with pytest.raises(actions.Changed):
+        with pytest.raises(runner.Changed):
             started(Kind.LOCK, world.owner, nothing)
 
 
@@ -326,9 +326,9 @@ def test_the_number_of_statements_does_not_grow_with_the_devices(
 @pytest.mark.postgres
 def test_undoing_many_tells_the_planner_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Statistics from before the action say that it has no rows: each device would be sought among all of them."""
-    monkeypatch.setattr(actions, "BATCH", 1)
+    monkeypatch.setattr(runner, "BATCH", 1)
     done = act(Kind.TAG, world.owner, only(world.placed, world.foreign), tag="site", value="roof")
-    back = actions.undo(action=done, by=world.owner)
+    back = runner.undo(action=done, by=world.owner)
     with CaptureQueriesContext(connection) as asked:
         assert ran(back).changed == 2
     statements = [query["sql"] for query in asked.captured_queries]

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 
-from devices.bulk_actions import runner as actions
+from devices.bulk_actions import runner
 from devices.credentials import operations as credentials
 from devices.inventory.selection import Selection
 from devices.models import Action, Delivery, Device, DeviceModel, Event, Import, Touched
@@ -204,7 +204,7 @@ def test_somebody_elses_group_narrows_to_nothing(client: Client, world: World) -
 
 def test_many_devices_are_left_to_a_worker(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     queued: list[int] = []
-    monkeypatch.setattr(actions, "AT_ONCE", 2)
+    monkeypatch.setattr(runner, "AT_ONCE", 2)
     monkeypatch.setattr("lib.tasks.send", lambda task, pk: queued.append(pk))
     client.force_login(world.owner)
     confirm(client, preview(client, "lock", scope="all"), typed="3")

@@ -13,8 +13,7 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
 from devices import imports, tasks
-from devices.imports import row_source
-from devices.imports import worker as running
+from devices.imports import row_source, worker
 from devices.imports import writer as making
 from devices.jobs import leases
 from devices.lifecycle import registration
@@ -292,7 +291,7 @@ def test_two_files_at_once_make_no_serial_twice(
     check: Run, world: World, small: None, monkeypatch: pytest.MonkeyPatch, settings: Settings, whole: bool
 ) -> None:
     settings.JOBS_PER_ORGANISATION = 2  # else the second waits for its turn, and there is no race
-    monkeypatch.setattr(running, "TURN_SECONDS", 0.02)
+    monkeypatch.setattr(worker, "TURN_SECONDS", 0.02)
     rows = [f"S{n},{'Boise' if n % 2 else 'Kaiser Permanente Anaheim'}\n" for n in range(60)]
     both = [check("Serial,Group\n" + "".join(order), all_or_nothing=whole) for order in (rows, rows[::-1])]
     for importing in both:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from devices.imports import status as outlook
+from devices.imports import status as import_status
 from devices.models import Import
 from tests.devices.imports.pages import words
 
@@ -38,7 +38,7 @@ def test_none_yet(client: Client, world: World) -> None:
 def test_pages_by_key_there_and_back(
     client: Client, world: World, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    monkeypatch.setattr(outlook, "SIZE", 4)
+    monkeypatch.setattr(import_status, "SIZE", 4)
     client.force_login(world.owner)
     make(world, 10)
     Import.objects.create(organisation=world.other, version=world.other_version, total=777)

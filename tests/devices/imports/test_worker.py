@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices import imports
-from devices.credentials import listing as keyring
+from devices.credentials import listing as credential_listing
 from devices.credentials import operations as credentials
 from devices.models import Device, Event, Import
 from tests.devices.imports.conftest import result, table, work
@@ -38,7 +38,7 @@ def test_rows_become_devices_with_credentials(run: Run, world: World) -> None:
     kinds = {device: list(device.events.order_by("id").values_list("kind", flat=True)) for device in (first, second)}
     assert kinds == {first: [Event.Kind.REGISTERED], second: [Event.Kind.REGISTERED, Event.Kind.PROVISIONED]}
     assert first.events.get().data == {"access_key": rows[0]["Access key"]}
-    (entry,) = keyring.entries(first)
+    (entry,) = credential_listing.entries(first)
     assert (entry.credential.access_key, entry.by) == (rows[0]["Access key"], str(world.owner))
     report = table(imports.report_csv(importing))
     assert [row["Device ID"] for row in report] == [first.device_id, second.device_id]

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.utils.timezone import now
 
-from devices.inventory import listing as pages
+from devices.inventory import listing as device_listing
 from devices.models import Assignment, Connection, Device, DeviceModel
 from tenants.models import Role
 from tests import builders
@@ -49,7 +49,7 @@ def test_strangers_are_sent_to_the_door(client: Client, db: None) -> None:
 @pytest.fixture(params=[1000, 0], ids=["few", "many"])
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a page of few devices is asked for, and as one of many."""
-    monkeypatch.setattr(pages, "COUNTED", request.param)
+    monkeypatch.setattr(device_listing, "COUNTED", request.param)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -225,7 +225,7 @@ def walk(client: Client, rel: str, url: str = "/") -> list[list[str]]:
 def test_pages_hold_every_device_once_in_both_directions(
     client: Client, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "SIZE", 10)
+    monkeypatch.setattr(device_listing, "SIZE", 10)
     many(world, world.anaheim, 43)
     client.force_login(world.viewer)
     forward = walk(client, "next")
@@ -245,7 +245,7 @@ def test_a_page_after_a_row_that_is_gone(client: Client, world: World) -> None:
 
 
 def test_counting_stops(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "COUNTED", 2)
+    monkeypatch.setattr(device_listing, "COUNTED", 2)
     client.force_login(world.owner)
     assert "2+ devices" in client.get("/").content.decode()
     client.force_login(world.viewer)

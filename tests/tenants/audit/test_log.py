@@ -12,7 +12,7 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
-from tenants.audit import log as changes
+from tenants.audit import log as audit_log
 from tenants.groups import operations as groups
 from tenants.models import Role
 from tests import builders
@@ -53,10 +53,10 @@ def exported(user: User, **query: str) -> list[list[str]]:
 
 @pytest.fixture
 def facts(world: World) -> None:
-    changes.record(group=world.region, by=world.admin, what="A region matter")
-    changes.record(group=world.tekton, by=world.owner, what="A Tekton matter")
-    changes.record(group=world.kanarra.root, by=None, what="A matter of all")
-    changes.record(group=world.other.root, by=world.stranger, what="Canary elsewhere")
+    audit_log.record(group=world.region, by=world.admin, what="A region matter")
+    audit_log.record(group=world.tekton, by=world.owner, what="A Tekton matter")
+    audit_log.record(group=world.kanarra.root, by=None, what="A matter of all")
+    audit_log.record(group=world.other.root, by=world.stranger, what="Canary elsewhere")
 
 
 @pytest.mark.usefixtures("facts")
@@ -88,7 +88,7 @@ def test_found_by_who_and_what(client: Client, world: World, query: dict[str, st
 
 def test_page_by_page(client: Client, world: World, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     for number in range(120):
-        changes.record(group=world.region, by=world.admin, what=f"Matter {number}")
+        audit_log.record(group=world.region, by=world.admin, what=f"Matter {number}")
     client.force_login(world.admin)
     seen: list[str] = []
     before = ""
@@ -104,7 +104,7 @@ def test_page_by_page(client: Client, world: World, django_assert_max_num_querie
 @pytest.mark.django_db(transaction=True)
 def test_as_a_file(world: World) -> None:
     for what in ('=HYPERLINK("x")', "+1", "-1", "@a", "\tx", "plain, with a comma"):
-        changes.record(group=world.region, by=world.admin, what=what)
+        audit_log.record(group=world.region, by=world.admin, what=what)
 
     rows = exported(world.admin, who="admin@sadler")
     assert rows[0] == ["Time (UTC)", "Who", "What", "Group"]
@@ -132,7 +132,7 @@ def test_the_next_group_at_a_path_reads_nothing_of_the_former(client: Client, wo
 
 def test_a_moved_group_keeps_its_own_and_tells_whom_it_left(client: Client, world: World) -> None:
     keeper = builders.make_user("admin@anaheim.example", world.anaheim, Role.ADMIN)
-    changes.record(group=world.anaheim, by=world.admin, what="An old matter")
+    audit_log.record(group=world.anaheim, by=world.admin, what="An old matter")
     groups.move(group=world.region, to=world.tekton)
     assert "An old matter" in said(client, keeper)
     mine = said(client, world.admin)
