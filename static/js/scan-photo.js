@@ -31,15 +31,20 @@ globalThis.ScanPhoto = (() => {
     for (const part of tiles(whole)) yield { part, longest: 640, how: { soften: 3 } };
   }
 
-  /** The different texts of the first look that finds any. */
-  async function read(picture, reader) {
+  const MORE = 6; // looks for a label beside another code
+
+  /** The different texts up to the first look after which they are `enough`; soon after the first one if never. */
+  async function read(picture, reader, enough = () => true) {
+    const found = new Set();
+    let left = MORE;
     const whole = { x: 0, y: 0, width: picture.width, height: picture.height };
     for (const { part, longest, degrees, how } of looks(whole)) {
       const scale = Math.min(2, longest / Math.max(part.width, part.height));
       const texts = await reader.read(pixels(picture, part, scale, degrees), how);
-      if (texts.length > 0) return texts;
+      for (const text of texts) found.add(text);
+      if (found.size > 0 && (enough([...found]) || (left -= 1) === 0)) break;
     }
-    return [];
+    return [...found];
   }
 
   return { read };

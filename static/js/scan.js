@@ -6,6 +6,7 @@
   const MEMORY = 1000; // ms that a text counts as still in view
   const STALE = 2500; // ms after which what was said of a code no longer holds
   const PATIENCE = 10000; // ms without any code until the page helps
+  const AGAIN = 1000; // ms in which a form is not sent twice
   const SLOW = 8000; // ms until a missing answer is spoken of
   const AIM = "Hold the label's code inside the frame.";
   const HELP = "No code yet. Go closer, tilt the phone away from glare, wipe the label. A photo or the typed serial works too.";
@@ -20,6 +21,8 @@
       this.reader = new ScanReader.Reader(root.dataset);
       this.camera = new ScanCamera.Camera(this.video, () => this.fail("ended"));
       this.seen = new Map(); // text -> when it was last in view
+      this.sent = -Infinity;
+      this.whole = null; // what was read, while the field stands for it
       this.once = null; // a text that waits for its second sighting
       this.sound = new ScanSound.Sound();
       this.wire();
@@ -53,7 +56,9 @@
       this.on("zoom", "input", (event) => this.camera.zoom(Number(event.target.value)));
       this.on("sound", "click", () => this.mute(!this.sound.muted));
       this.mute(this.sound.muted);
-      this.field.addEventListener("input", () => (this.form.elements.via.value = "typed"));
+      this.field.addEventListener("input", () => this.typed());
+      this.form.addEventListener("formdata", ({ formData }) => this.whole && formData.set("text", this.whole));
+      new ScanKeys.Keys(this.field, this.form);
       this.form.addEventListener("submit", (event) => this.sending(event));
       document.addEventListener("visibilitychange", () => document.hidden && this.pause());
       window.addEventListener("pagehide", () => this.pause());
@@ -123,7 +128,8 @@
       const now = performance.now();
       for (const text of texts) this.seen.set(text, now);
       for (const [text, when] of this.seen) if (now - when > MEMORY) this.seen.delete(text);
-      if (this.seen.size > 1) {
+      const labels = ScanText.labels([...this.seen.keys()], this.origins);
+      if (labels.length > 1) {
         this.lastSeen = now;
         this.say("Two different codes are in view. Move closer, or cover one of them.", "warn");
         return;
@@ -133,10 +139,12 @@
         return;
       }
       this.lastSeen = now;
-      const verdict = ScanText.classify(texts[0], this.origins);
+      const [text = texts[0]] = labels;
+      if (!texts.includes(text)) return;
+      const verdict = ScanText.classify(text, this.origins);
       if (!verdict.candidate) this.say(notLabel(verdict), "warn");
-      else if (verdict.sure || texts[0] === this.once) this.found(texts[0], "camera", this.video, inView(this.video));
-      else this.once = texts[0];
+      else if (verdict.sure || text === this.once) this.found(text, "camera", this.video, inView(this.video));
+      else this.once = text;
     }
 
     /** How far down the picture the viewfinder's centre is, 0 to 1. */
@@ -181,7 +189,8 @@
       this.say("Reading the photo…");
       try {
         const picture = await createImageBitmap(file).catch(() => null);
-        if (picture) this.judgePhoto(await ScanPhoto.read(picture, this.reader), picture);
+        const enough = (texts) => ScanText.labels(texts, this.origins).length > 0;
+        if (picture) this.judgePhoto(await ScanPhoto.read(picture, this.reader, enough), picture);
         else this.noPhoto("This file is not a picture that the browser can open", "Choose a JPEG or PNG.");
         picture?.close();
       } catch {
@@ -196,12 +205,14 @@
           "Go closer until the code fills a third of the picture, hold still, avoid glare and shadow, and wipe the label. Or type the serial printed beside the code.");
         return;
       }
-      if (texts.length > 1) {
+      const labels = ScanText.labels(texts, this.origins);
+      if (labels.length > 1) {
         this.noPhoto("Two different codes are in this photo", "Take it again with only the device's label in it.");
         return;
       }
-      const verdict = ScanText.classify(texts[0], this.origins);
-      if (verdict.candidate) this.found(texts[0], "photo", picture, cover(picture.width, picture.height, this.video));
+      const [text = texts[0]] = labels;
+      const verdict = ScanText.classify(text, this.origins);
+      if (verdict.candidate) this.found(text, "photo", picture, cover(picture.width, picture.height, this.video));
       else this.noPhoto("This is not a device label", notLabel(verdict));
     }
 
@@ -225,6 +236,7 @@
       this.camera.stop();
       this.video.pause();
       this.field.value = text;
+      this.whole = text; // the field has no room for lines
       this.form.elements.via.value = via;
       this.state = "found";
       this.say("Label read.", "good");
@@ -242,10 +254,22 @@
       pen.drawImage(picture, part.x, part.y, part.width, part.height, 0, 0, still.width, still.height);
     }
 
+    typed() {
+      this.form.elements.via.value = "typed";
+      this.whole = null;
+    }
+
     sending(event) {
+      const now = performance.now();
+      if (now - this.sent < AGAIN) {
+        event.preventDefault(); // a scanner that ends its text by two returns
+        return;
+      }
+      this.sent = now;
       this.camera.stop();
       if (navigator.onLine === false) {
         event.preventDefault();
+        this.sent = -Infinity;
         this.say("The serial is ready, but there is no connection. It is sent when the signal is back.", "warn");
         window.addEventListener("online", () => this.form.requestSubmit(), { once: true });
         return;
@@ -256,7 +280,8 @@
     }
 
     reset() {
-      this.form.elements.via.value = "typed";
+      this.typed();
+      this.sent = -Infinity;
       this.state = "idle";
       this.say("");
     }

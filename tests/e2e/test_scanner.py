@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import segno
 from PIL import Image
-from playwright.sync_api import Page, Playwright, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.e2e.fakecamera import FLAGS as FAKE
 from tests.e2e.fakecamera import scene
@@ -91,6 +92,49 @@ def test_two_codes_in_view_are_refused(playwright: Playwright, address: str, tmp
         page.wait_for_timeout(2000)
         expect(message(page)).to_contain_text("Two different codes")
         assert page.url == f"{address}/"
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        ("WIFI:T:WPA;S:Generator;P:12345678;;", SERIAL),
+        ("https://maker.example/kg250/manual", SERIAL),
+        (f"https://labels.example/d/{SERIAL}", None),
+        (f"SN:{SERIAL} MAC:001B44113AB8", f"SN:{SERIAL} MAC:001B44113AB8"),
+    ],
+)
+def test_a_second_code_for_no_other_device_does_not_hinder(
+    playwright: Playwright, address: str, tmp_path: Path, other: str, text: str | None
+) -> None:
+    with seeing(playwright, tmp_path, scene(SERIAL, other, module=7)) as context:
+        page = opened(context, address)
+        scan(page)
+        assert posted(page)["text"] in ({text} if text == SERIAL else {SERIAL, other})
+        page = opened(context, address)
+        photograph(page, scene(SERIAL, other, module=7))
+        assert posted(page)["text"] in ({text} if text == SERIAL else {SERIAL, other})
+
+
+READ_AS_TYPED = [
+    "A1",
+    "42",
+    "TEL:00042",
+    "]Q1KANARRA01339",
+    "http://labels.example/d/KANARRA01339/",
+    "010950600013435221KANARRA01339",
+    "SN:KANARRA01339\nMAC:001B44113AB8\nPN:KG-250",
+    "LW:0001",
+    '{"serial": "KANARRA01339"}',
+]
+
+
+@pytest.mark.parametrize("text", READ_AS_TYPED)
+def test_a_photo_has_the_answer_of_the_server(playwright: Playwright, address: str, text: str) -> None:
+    with phone(playwright) as context:
+        page = opened(context, address)
+        photograph(page, scene(text, module=7))
+        answer = posted(page)
+        assert (answer["text"].replace("\r\n", "\n"), answer["via"]) == (text, "photo")
 
 
 def test_one_code_of_several_is_named_and_not_posted(playwright: Playwright, address: str, tmp_path: Path) -> None:
@@ -259,6 +303,42 @@ def test_without_a_connection_the_serial_waits_for_it(playwright: Playwright, ad
         expect(page.get_by_label("Serial")).to_have_value(SERIAL)
         context.set_offline(False)
         assert posted(page) == {"text": SERIAL, "via": "camera"}
+
+
+def desk(playwright: Playwright) -> AbstractContextManager[BrowserContext]:
+    return phone(playwright, has_touch=False, viewport={"width": 1000, "height": 800})
+
+
+def test_the_next_scan_of_a_keyboard_scanner_replaces_the_last(playwright: Playwright, address: str) -> None:
+    with desk(playwright) as context:
+        page = opened(context, address, "?text=KANARRA01338&error=There+is+no+such+device.")
+        expect(page.get_by_label("Serial")).to_be_focused()
+        page.keyboard.type("KANARRA01339")
+        page.keyboard.press("Enter")
+        assert posted(page) == {"text": "KANARRA01339", "via": "typed"}
+
+
+@pytest.mark.parametrize("end", ["Enter", "Tab", "Control+j"])
+def test_what_a_scanner_types_anywhere_is_the_serial(playwright: Playwright, address: str, end: str) -> None:
+    with desk(playwright) as context:
+        context.add_init_script("Object.defineProperty(Event.prototype, 'timeStamp', {value: 0})")  # as fast as can be
+        page = opened(context, address, "?text=KANARRA01338")
+        expect(page.get_by_label("Serial")).to_be_focused()
+        page.get_by_role("button", name="Scan label").focus()
+        page.keyboard.type("]Q1KANARRA01339")
+        page.keyboard.press(end)
+        assert posted(page) == {"text": "]Q1KANARRA01339", "via": "typed"}
+
+
+def test_a_second_return_sends_nothing_again(playwright: Playwright, address: str) -> None:
+    with desk(playwright) as context:
+        page = opened(context, address)
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        page.keyboard.type("KANARRA01339")
+        page.evaluate("const {form} = document.querySelector('#scan-text'); form.requestSubmit(); form.requestSubmit()")
+        assert posted(page)["text"] == "KANARRA01339"
+        assert len(sent) == 1
 
 
 def test_typing_works_without_scripts(playwright: Playwright, address: str) -> None:
