@@ -25,18 +25,19 @@ FIELDS = {
 """Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
 TAG = "tag:"
 
-# Headers in lower case, without anything but letters and digits.
+# Headers in lower case, without anything but letters and digits; the surest comes first.
 _SPELLINGS = {
-    "serial": "serial serialnumber serialno serialnr sn id identity deviceserial deviceidentity seriennummer deveui "
-    "mac macaddress imei uuid",
-    "name": "name devicename label title bezeichnung",
+    "serial": "serialnumber serialno serialnr seriennummer serial sn deviceserial imei deveui macaddress mac uuid "
+    "deviceidentity identity id",
+    "name": "name devicename bezeichnung label title",
     "description": "description desc notes note comment comments beschreibung",
-    "model": "model devicemodel type producttype product modell",
+    "model": "model devicemodel modell producttype product type",
     "group": "group path site location customer grouppath gruppe",
     "tags": "tags labels",
     "certificate": "certificate cert tlsclientcertificate clientcertificate x509 pem zertifikat",
 }
 _BY_SPELLING = {spelling: field for field, spellings in _SPELLINGS.items() for spelling in spellings.split()}
+_RANK = {spelling: rank for spellings in _SPELLINGS.values() for rank, spelling in enumerate(spellings.split())}
 _WEST = ["id", "tlsclientcertificate", "tags"]
 
 
@@ -44,20 +45,29 @@ def guess(
     header: Sequence[str], remembered: Mapping[str, str], can_generate: bool = True
 ) -> tuple[list[str], Import.Dialect]:
     """A field or "" for each column: as this recipe had it last, else by common names, else by the file's dialect.
+    Of two columns for one field the surer one has it: a serial number goes before an id.
 
     A Losant file has columns of any name: one is the name, perhaps one the description, and every other one a tag.
     """
     plain = [re.sub(r"[^a-z0-9äöü]", "", name.lower()) for name in header]
-    found: list[str] = []
-    for name, spelling in zip(header, plain, strict=True):
-        field = remembered.get(name, _tag_of(name) or _BY_SPELLING.get(spelling, ""))
-        found.append(field if is_known(field) and (not field or field not in found) else "")
+    found = [""] * len(header)
+    ranked = (_candidate(name, plain[at], remembered) for at, name in enumerate(header))
+    for (_, field), at in sorted(zip(ranked, range(len(header)), strict=True), key=lambda each: each[0][0]):
+        if is_known(field) and field not in found:
+            found[at] = field
     if plain == _WEST:
         return found, Import.Dialect.WEST
     if "name" in found and "serial" not in found and not remembered and can_generate:
         rest = [field or f"{TAG}{_called(name)[: tags.NAME_LENGTH]}" for field, name in zip(found, header, strict=True)]
         return [field if is_known(field) else "" for field in rest], Import.Dialect.LOSANT
     return found, Import.Dialect.OWN
+
+
+def _candidate(name: str, spelling: str, remembered: Mapping[str, str]) -> tuple[int, str]:
+    """How sure, lowest first, and the field. That a column was left out once says nothing against a known name."""
+    if field := remembered.get(name) or _tag_of(name):
+        return -1, field
+    return _RANK.get(spelling, 0), _BY_SPELLING.get(spelling, "")
 
 
 def _tag_of(name: str) -> str:

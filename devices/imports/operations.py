@@ -27,7 +27,7 @@ from devices.imports.csv_reader import (
 )
 from devices.imports.row_parser import clean_pattern
 from devices.jobs import files, leases
-from devices.models import Event, Import, Recipe, RecipeVersion
+from devices.models import Event, Import, RecipeVersion
 from devices.recipes.organisation_format import format_of
 from lib.tasks import enqueue
 from tenants.models import Group
@@ -150,7 +150,7 @@ def match(
     all_or_nothing: bool,
     name_pattern: str,
 ) -> bool:
-    """Starts the check; whether this call did. Remembers the columns for the recipe's next file.
+    """Starts the check; whether this call did.
 
     For an import that is uploaded, checked, or failed in its check. `columns`: for each of the file's columns a field
     of FIELDS, `tag:<key>` or "". Raises ValidationError by field: columns, encoding, delimiter, group, name_pattern;
@@ -174,8 +174,6 @@ def match(
         found = Import.objects.filter(open_for_it, pk=importing.pk, file__isnull=False)
         if found.update(state=State.CHECKING, **leases.asked(), **fields, **options) != 1:
             return False
-        remembered = version.recipe.columns | dict(zip(header, kept, strict=True))
-        Recipe.objects.filter(pk=version.recipe_id).update(columns=dict(list(remembered.items())[-200:]))
         enqueue(Import.TASK, importing.pk)
     importing.refresh_from_db()
     return True

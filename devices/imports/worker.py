@@ -19,7 +19,7 @@ from devices.imports import checker, locks, row_source
 from devices.imports.csv_reader import Unreadable
 from devices.imports.writer import RowWriter
 from devices.jobs import leases
-from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem
+from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem, Recipe
 from lib import key_wrapping, live
 from lib.db import copy
 from tenants.models import User
@@ -200,6 +200,15 @@ def _end(importing: Import, lease: Lease[Import], state: str, cause: str = "", w
         lease.end(state=state, cause=cause[:500])
         checker.keep(importing, wrong)
         settle(importing)
+        if state == State.DONE and importing.file_id:
+            _remember(importing)
+
+
+def _remember(importing: Import) -> None:
+    """What its columns were, for the recipe's next file."""
+    recipe = Recipe.objects.select_for_update(no_key=True).get(pk=importing.version.recipe_id)
+    columns = recipe.columns | dict(zip(importing.header, importing.columns, strict=True))
+    Recipe.objects.filter(pk=recipe.pk).update(columns=dict(list(columns.items())[-200:]))
 
 
 def settle(importing: Import) -> None:

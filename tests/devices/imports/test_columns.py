@@ -29,6 +29,10 @@ OWN, WEST, LOSANT = Import.Dialect.OWN, Import.Dialect.WEST, Import.Dialect.LOSA
         (["ID", "TLS Client Certificate", "Tags"], ["serial", "certificate", "tags"], WEST),
         (["name", "description", "building"], ["name", "description", "tag:building"], LOSANT),
         (["a", "b"], ["", ""], OWN),
+        (["ID", "Serial Number", "Name"], ["", "serial", "name"], OWN),
+        (["id", "MAC", "IMEI", "S/N"], ["", "", "", "serial"], OWN),
+        (["Type", "Model"], ["", "model"], OWN),
+        (["Title", "Name"], ["", "name"], OWN),
     ],
 )
 def test_guessed(header: list[str], columns: list[str], dialect: str) -> None:
@@ -57,10 +61,23 @@ def match(world: World, upload: Callable[[str], Import]) -> Callable[..., bool]:
     return one
 
 
-def test_matched_columns_are_remembered(match: Callable[..., bool], world: World, version: RecipeVersion) -> None:
-    assert match(columns=["name", "serial"])
-    version.recipe.refresh_from_db()
-    assert version.recipe.columns == {"id": "name", "X": "serial"}
+def test_a_column_left_out_once_is_known_again() -> None:
+    remembered = {"Serial": "", "MAC": "serial", "Hall": ""}
+    assert guess(["Serial", "Hall"], remembered, can_generate=True)[0] == ["serial", ""]
+    assert guess(["MAC", "Serial"], remembered, can_generate=True)[0] == ["serial", ""]
+
+
+def test_columns_are_remembered_of_what_was_imported(
+    check: Callable[..., Import], run: Callable[..., Import], world: World, version: RecipeVersion
+) -> None:
+    def remembered() -> Any:
+        version.recipe.refresh_from_db()
+        return version.recipe.columns
+
+    assert check("A,Serial\nS1,x\n", columns=["serial", ""]).state == Import.State.CHECKED
+    assert remembered() == {}
+    assert run("id,X\nFirst,S1\n", columns=["name", "serial"]).state == Import.State.DONE
+    assert remembered() == {"id": "name", "X": "serial"}
     assert not world.other_version.recipe.columns
 
 

@@ -63,7 +63,7 @@ def test_a_way_of_reading_that_is_none(mine: Client, importing: Import, query: d
     assert chosen(mine.get(address(importing), query).content.decode()) == ["serial", "name", ""]
 
 
-def test_match_starts_the_check_and_remembers(mine: Client, world: World, importing: Import) -> None:
+def test_match_starts_the_check_and_teaches_the_recipe_nothing(mine: Client, world: World, importing: Import) -> None:
     fields = matched(importing, **{"column-2": "tag:Batch"}, group=world.anaheim.pk, name_pattern="G {n}")
     assert mine.post(address(importing, "import-match"), fields)["Location"] == address(importing)
     importing.refresh_from_db()
@@ -75,7 +75,7 @@ def test_match_starts_the_check_and_remembers(mine: Client, world: World, import
     page = words(mine.get(address(importing)))
     assert "registers 2 devices from the recipe Generator gateway" in page
     assert "All of them go into Kaiser Permanente Anaheim" in page
-    assert Recipe.objects.get(pk=world.version.recipe_id).columns["Batch"] == "tag:Batch"
+    assert not Recipe.objects.get(pk=world.version.recipe_id).columns
 
 
 @pytest.mark.parametrize(
