@@ -32,7 +32,7 @@ OWN, WEST, LOSANT = Import.Dialect.OWN, Import.Dialect.WEST, Import.Dialect.LOSA
         (["ID", "Serial Number", "Name"], ["", "serial", "name"], OWN),
         (["id", "MAC", "IMEI", "S/N"], ["", "", "", "serial"], OWN),
         (["Type", "Model"], ["", "model"], OWN),
-        (["Title", "Name"], ["", "name"], OWN),
+        (["Title", "Name", "Serial"], ["", "name", "serial"], OWN),
     ],
 )
 def test_guessed(header: list[str], columns: list[str], dialect: str) -> None:
