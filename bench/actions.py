@@ -108,7 +108,7 @@ def compare(count: int) -> Iterator[tuple[str, Taken | None, Taken, Taken | None
 
     from devices.bulk_actions import eligibility, runner
     from devices.bulk_actions.eligibility import Params
-    from devices.models import Action, Device
+    from devices.models import BulkAction, Device
 
     owner, first, second = make_fleet(count)
     devices = Device.objects.manageable_by(owner)
@@ -120,9 +120,9 @@ def compare(count: int) -> Iterator[tuple[str, Taken | None, Taken, Taken | None
         ("reissue", Params(), {"expires_at": None}),
     )
     for kind, params, bare in every:
-        begun: list[Action] = []
+        begun: list[BulkAction] = []
 
-        def begin(kind: str = kind, params: Params = params, begun: list[Action] = begun) -> None:
+        def begin(kind: str = kind, params: Params = params, begun: list[BulkAction] = begun) -> None:
             digest = eligibility.preview(devices, kind, params).digest
             begun.append(
                 runner.start(kind=kind, params=params, devices=devices, selection={}, previewed=digest, by=owner)

@@ -87,7 +87,8 @@ def floor(data: bytes) -> float:
     began = time.perf_counter()
     rows = list(csv.reader(io.StringIO(data.decode(), newline="")))[1:]
     key = key_wrapping.new_key()
-    made = [(number, key_wrapping.access(key, number)) for number in range(len(rows))]
+    secrets = key_wrapping.Deriver(key)
+    made = [(number, secrets.derive_access(number)) for number in range(len(rows))]
     digests = [hashlib.sha256(access.secret.encode()).digest() for _, access in made]
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY floor_device ({','.join(making._DEVICE)}) FROM STDIN") as copy:
@@ -295,7 +296,7 @@ def downloaded(by: Any) -> float:
     latest = Import.objects.manageable_by(by).select_related("version", "file", "delivery").latest("pk")
     assert latest.delivery is not None
     began = time.perf_counter()
-    for _ in imports.result_csv(latest, deliveries.key_of(latest.delivery)):
+    for _ in imports.write_result_csv(latest, deliveries.unseal_key(latest.delivery)):
         pass
     return time.perf_counter() - began
 

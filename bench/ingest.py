@@ -77,7 +77,7 @@ def subscriber(on_message: Callable[..., None], messages: int, count: Callable[[
 
     from devices.mqtt import client, topics
 
-    paho = client.make(settings.MQTT_CLIENT_ID)
+    paho = client.make_client(settings.MQTT_CLIENT_ID)
     paho.on_message = on_message
     subscribed = threading.Event()
     paho.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics.ALL_STATES]) and None
@@ -146,7 +146,7 @@ def make_fleet() -> list[tuple[Device, Issued]]:
 
     version = builders.make_recipe(builders.make_organisation(f"Bench {time.time_ns()}"))
     fleet = [builders.make_device(version) for _ in range(DEVICES)]
-    return [(device, credentials.issue(device=device, by=None)) for device in fleet]
+    return [(device, credentials.issue_credential(device=device, by=None)) for device in fleet]
 
 
 def embedded() -> Process:

@@ -15,10 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import ZipFile, is_zipfile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("DEMO", "1")
@@ -29,10 +32,10 @@ DPI = 300
 
 def serials(count: int) -> Iterator[str]:
     """The same ones in every run."""
-    from devices.identity.serials import check_characters
+    from devices.identity.serials import compute_check_characters
 
     for number in range(count):
-        yield f"BENCH{number:05}" + check_characters(f"BENCH{number:05}")
+        yield f"BENCH{number:05}" + compute_check_characters(f"BENCH{number:05}")
 
 
 def modules(count: int, out: Path) -> None:
@@ -65,14 +68,14 @@ def product(count: int, out: Path) -> None:
     import django
 
     django.setup()
-    from devices.labels import pdf
+    from devices.labels import documents, pdf
     from devices.labels.layout import Label, Options
     from devices.labels.stocks import STOCKS
 
-    logo = pdf.logo_of((ROOT / "config/demo/kanarra.png").read_bytes())
+    logo = pdf.read_logo((ROOT / "config/demo/kanarra.png").read_bytes())
     options = Options(stock=STOCKS["l7651"], dpi=DPI, logo_shape=1.0)
     with out.open("w+b") as file:
-        pdf.write_all(file, (Label(serial, "Generator") for serial in serials(count)), options, logo, total=count)
+        documents.write_all(file, (Label(serial, "Generator") for serial in serials(count)), options, logo, total=count)
 
 
 RUNS: dict[str, Callable[[int, Path], None]] = {"modules": modules, "floor": floor, "product": product}

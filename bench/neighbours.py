@@ -1,6 +1,7 @@
 """What a second tenant feels while the first, or a stranger, does its worst: on the demo's parts, over PostgreSQL.
 
     python -m bench.neighbours [--only bodies silent] [--rounds 3] [--pages 20] [--presses 8]
+    python -m bench.neighbours --only rabbitmq         (bench.rabbitmq: a flood behind what production has)
 
 For each way: page p95, press to fragment p99, first event of a stream, and the time of an import of two rows: idle,
 with the same sender on a sink that takes everything (what the sender itself costs on this machine), and on the site.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from bench import rabbitmq
 from bench.press import presses, technician
 from bench.worst import NO_SINK, SMALL, WAYS, Target
 from tests import parts
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     Counter = Synchronized[int]
 
+RABBITMQ = "rabbitmq"
 GREEDY = "admin@other.example"
 FACTOR, MARGIN_MS, IMPORT_MARGIN_MS, MOST_MB = 2.0, 100.0, 2000.0, 400
 SETTLE_SECONDS = 2.0
@@ -187,7 +190,7 @@ def is_within(felt: Felt, idle: Felt) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", choices=sorted(WAYS), default=list(WAYS))
+    parser.add_argument("--only", nargs="*", choices=sorted([*WAYS, RABBITMQ]), default=[*WAYS, RABBITMQ])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pages", type=int, default=20)
     parser.add_argument("--presses", type=int, default=8)
@@ -196,16 +199,24 @@ def main() -> int:
     if initdb is None:
         print("needs PostgreSQL")
         return 2
+    with sink() as into:
+        missed = bool(set(options.only) - {RABBITMQ}) and _on_the_demo(initdb, into, options)
+        if RABBITMQ in options.only:
+            missed = not rabbitmq.compare(into, options.rounds) or missed
+    return int(missed)
+
+
+def _on_the_demo(initdb: str, into: int, options: argparse.Namespace) -> bool:
     database = parts.PostgreSQL(initdb)
     database.start()
     try:
-        with demo(DATABASE_URL=database.url) as stack, sink() as into:
+        with demo(DATABASE_URL=database.url) as stack:
             return _compare(stack, into, options)
     finally:
         database.stop()
 
 
-def _compare(stack: Stack, into: int, options: argparse.Namespace) -> int:
+def _compare(stack: Stack, into: int, options: argparse.Namespace) -> bool:
     small, greedy, scanning = Browser(stack.url), Browser(stack.url), technician(stack)
     small.sign_in(SMALL, PASSWORD)
     greedy.sign_in(GREEDY, PASSWORD)
@@ -221,6 +232,8 @@ def _compare(stack: Stack, into: int, options: argparse.Namespace) -> int:
     print(f"{'ms':24}{'page p95':>10}{'press p99':>11}{'1st event':>11}{'import':>9}")
     missed = False
     for way in options.only:
+        if way == RABBITMQ:
+            continue
         idle = median([felt() for _ in range(options.rounds)])
         _print(f"{way}: idle", idle)
         if way not in NO_SINK:
@@ -236,7 +249,7 @@ def _compare(stack: Stack, into: int, options: argparse.Namespace) -> int:
         told = ", ".join(f"{name} {megabytes}" for name, megabytes in sorted(used.items()))
         print(f"  {'holds' if held else 'MISSED'}; {rate:,.0f} a second; MB: {told}", flush=True)
         missed = missed or not held
-    return int(missed)
+    return missed
 
 
 def _print(name: str, felt: Felt) -> None:

@@ -14,11 +14,9 @@ import argparse
 import json
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +25,7 @@ from urllib.parse import parse_qsl
 
 ROOT = Path(__file__).resolve().parent.parent
 
+from bench.servers import run_servers
 from tests import parts
 
 if TYPE_CHECKING:
@@ -151,6 +150,7 @@ def pages(user: Any) -> dict[str, str]:
     """Name -> address, the same questions for both fleets."""
     from urllib.parse import urlencode
 
+    from devices.inventory.listing import BY_NAME
     from devices.models import Device
     from tenants.models import Group
 
@@ -163,7 +163,7 @@ def pages(user: Any) -> dict[str, str]:
     found = {
         "list": "",
         "list of a group": urlencode({"group": middle.pk}),
-        "list, a late page": urlencode({"after": f"{late.pk}:{late.name}"}),
+        "list, a late page": urlencode({"after": BY_NAME.write([late.name, late.pk])}),
         "search: a name": urlencode({"q": some.name}),
         "search: part of many names": urlencode({"q": "erator"}),
         "search: a serial": urlencode({"q": some.serial}),
@@ -210,7 +210,7 @@ def administration(user: Any, some: Device) -> dict[str, str]:
         "move: preview": f"/groups/{leaf.pk}/move/?to={top.pk}",
         "people": "/people/",
         "people: invite": "/people/invite/",
-        "log": "/log/",
+        "log": "/journal/",
         "tokens": "/tokens/",
         "labels": "/labels/",
         "actions": "/actions/",
@@ -333,25 +333,11 @@ def main() -> None:
         django.setup()
         make(*given.make) if given.make else answer()
         return
-    initdb = parts.find("postgresql")
-    if initdb is None:
-        raise SystemExit("This needs PostgreSQL (on Debian: apt-get install postgresql).")
-    folder = Path(tempfile.mkdtemp(prefix="handover-bench-"))
-    server, redis = parts.PostgreSQL(initdb), parts.Redis()
-    try:
-        server.start()
-        redis.start()
-        os.environ |= {"REDIS_URL": redis.url, "STATIC_ROOT": str(folder / "static")}
+    with run_servers() as (server, folder):
         report(server, folder, given)
-    finally:
-        server.stop()
-        redis.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def report(server: parts.PostgreSQL, folder: Path, given: argparse.Namespace) -> None:
-    collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
-    subprocess.run(collect, cwd=ROOT, env=os.environ | {"DEMO": "1"}, check=True)
     began = time.monotonic()
     small = Fleet(prepared(server, "small", 100, 20, folder))
     large = Fleet(prepared(server, "large", given.devices, given.groups, folder))

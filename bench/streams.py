@@ -217,7 +217,7 @@ def report(devices: list[Device], value: int) -> None:
 
     at = now()
     data: dict[str, float | str | bool] = {"rpm": float(value)}
-    store.save([Report(device, at, data, at, True, False, False, None) for device in devices])
+    store.save_reports([Report(device, at, data, at, True, False, False, None) for device in devices])
     live.announce([f"device:{device.device_id}" for device in devices])
     connections.close_all()
 

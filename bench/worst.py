@@ -132,7 +132,7 @@ def downloads(target: Target, count: Counter, stopped: Event) -> None:
             for _ in range(60):
                 with suppress(OSError):
                     client = held.enter_context(_connected(target.port))
-                    head = f"GET /log/export.csv HTTP/1.1\r\nHost: x\r\nCookie: {target.cookie}\r\n\r\n"
+                    head = f"GET /journal/export.csv HTTP/1.1\r\nHost: x\r\nCookie: {target.cookie}\r\n\r\n"
                     client.sendall(head.encode())
                     count.value += 1
             stopped.wait(1.0)

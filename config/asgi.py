@@ -44,36 +44,45 @@ class Handler(ASGIHandler):
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":
-            await limits.bounded(self._app(scope["path"]), scope, receive, _letting_go(send))
+            await limits.answer_within_bounds(self._choose_app(scope["path"]), scope, receive, _let_threads_go(send))
+        elif scope["type"] == "lifespan":
+            await _follow_lifespan(receive, send)
         else:
             await super().__call__(scope, receive, send)
 
-    def _app(self, path: str) -> Any:
-        """By how the view is marked (devices.streams.long_lived, lib.turns.out_of_turn)."""
+    def _choose_app(self, path: str) -> Any:
+        """Choose by how the view is marked (devices.streams.long_lived, lib.turns.out_of_turn)."""
         try:
             view = resolve(path).func
         except Resolver404:
-            return self._ordinary
+            return self._answer_in_turn
         if getattr(view, "long_lived", False):
-            return self._long_lived
-        return super().__call__ if getattr(view, "out_of_turn", False) else self._ordinary
+            return self._answer_stream
+        return super().__call__ if getattr(view, "out_of_turn", False) else self._answer_in_turn
 
-    async def _ordinary(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _answer_in_turn(self, scope: Any, receive: Any, send: Any) -> None:
         await self._queueing.answer(super().__call__, scope, receive, send)
 
-    async def _long_lived(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _answer_stream(self, scope: Any, receive: Any, send: Any) -> None:
         await self._queueing.answer(super().__call__, scope, receive, send, is_stream=True)
 
 
-def _letting_go(send: Any) -> Any:
-    """As `send`; an answer that comes in parts keeps no thread between them, however slow its reader is."""
+async def _follow_lifespan(receive: Any, send: Any) -> None:
+    """Agree to start and to stop: there is nothing to do at either."""
+    while (kind := (await receive())["type"]) != "lifespan.shutdown":
+        await send({"type": f"{kind}.complete"})
+    await send({"type": f"{kind}.complete"})
 
-    async def sending(message: Any) -> None:
+
+def _let_threads_go(send: Any) -> Any:
+    """Return a `send` with which an answer in parts keeps no thread between them, however slow its reader is."""
+
+    async def send_part(message: Any) -> None:
         if message.get("more_body"):
             streaming.let_thread_go()
         await send(message)
 
-    return sending
+    return send_part
 
 
 application = Handler()

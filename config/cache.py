@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class LenientRedisCache(RedisCache):
-    """People can sign in while Redis is away, or takes no writes; without limits meanwhile."""
+    """Let people sign in while Redis is away, or takes no writes; without limits meanwhile."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         options = {**redis_circuit.connection_options(), **params.get("OPTIONS", {})}
@@ -25,39 +25,39 @@ class LenientRedisCache(RedisCache):
         self._url = server
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
-        return bool(self._asked(super().add, True, *args, **kwargs))
+        return bool(self._ask(super().add, True, *args, **kwargs))
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        return self._asked(super().get, default, key, default, version)
+        return self._ask(super().get, default, key, default, version)
 
     def set(self, *args: Any, **kwargs: Any) -> None:
-        self._asked(super().set, None, *args, **kwargs)
+        self._ask(super().set, None, *args, **kwargs)
 
     def touch(self, *args: Any, **kwargs: Any) -> bool:
-        return bool(self._asked(super().touch, False, *args, **kwargs))
+        return bool(self._ask(super().touch, False, *args, **kwargs))
 
     def delete(self, *args: Any, **kwargs: Any) -> bool:
-        return bool(self._asked(super().delete, False, *args, **kwargs))
+        return bool(self._ask(super().delete, False, *args, **kwargs))
 
     def get_many(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
-        found: dict[Any, Any] = self._asked(super().get_many, {}, *args, **kwargs)
-        return found
+        values: dict[Any, Any] = self._ask(super().get_many, {}, *args, **kwargs)
+        return values
 
     def has_key(self, *args: Any, **kwargs: Any) -> bool:
-        return bool(self._asked(super().has_key, False, *args, **kwargs))
+        return bool(self._ask(super().has_key, False, *args, **kwargs))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
-        """0 while nobody counts."""
-        return int(self._asked(super().incr, 0, key, delta, version))
+        """Return the new count, 0 while nobody counts."""
+        return int(self._ask(super().incr, 0, key, delta, version))
 
     def set_many(self, *args: Any, **kwargs: Any) -> list[Any]:
-        failed: list[Any] = self._asked(super().set_many, [], *args, **kwargs)
+        failed: list[Any] = self._ask(super().set_many, [], *args, **kwargs)
         return failed
 
     def delete_many(self, *args: Any, **kwargs: Any) -> None:
-        self._asked(super().delete_many, None, *args, **kwargs)
+        self._ask(super().delete_many, None, *args, **kwargs)
 
-    def _asked(self, do: Callable[..., Any], otherwise: Any, *args: Any, **kwargs: Any) -> Any:
+    def _ask(self, do: Callable[..., Any], otherwise: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             with redis_circuit.asking(self._url):
                 return do(*args, **kwargs)

@@ -5,19 +5,17 @@ For uvicorn: `--http config.connections:Connection`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from lib.addresses import counted
-
-if TYPE_CHECKING:
-    import asyncio
+from lib.addresses import normalise_address
 
 log = logging.getLogger(__name__)
 
@@ -37,29 +35,29 @@ def raise_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if (most := descriptors()) < ENOUGH_DESCRIPTORS:
+    if (most := read_descriptor_limit()) < ENOUGH_DESCRIPTORS:
         log.warning("only %s files can be open: raise the hard limit (LimitNOFILE, ulimits) to %s", most, DESCRIPTORS)
 
 
-def descriptors() -> int:
+def read_descriptor_limit() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
-def most_connections() -> int:
-    """How many of them a process holds: beyond it the one that has been silent for longest goes."""
-    return descriptors() - min(OWN_DESCRIPTORS, descriptors() // 4)
+def compute_connection_limit() -> int:
+    """Return how many connections a process holds: beyond it the one that has been silent for longest goes."""
+    return read_descriptor_limit() - min(OWN_DESCRIPTORS, read_descriptor_limit() // 4)
 
 
 class Connects:
-    """How many new connections each address has opened lately. Of a proxy's it is the proxy that knows."""
+    """Count the new connections that each address opened lately. Behind a proxy it is the proxy that knows."""
 
     def __init__(self) -> None:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def admits(self, address: str) -> bool:
         rate: float = settings.CONNECTS_ADDRESS
-        address, now = counted(address), time.monotonic()
+        address, now = normalise_address(address), time.monotonic()
         left, at = self._left.pop(address, (CONNECTS_AT_ONCE * rate, now))
         left = min(left + (now - at) * rate, CONNECTS_AT_ONCE * rate)
         self._left[address] = (max(left - 1, 0), now)
@@ -68,42 +66,49 @@ class Connects:
         return left >= 1
 
 
-class Connection(HttpToolsProtocol):
-    """Uvicorn's, with limits on what comes before a request is one."""
+class Connection(asyncio.Protocol):
+    """Hear those whose address may open one more; one that may not costs as little as can be: it is closed unheard."""
 
     _connects = Connects()
-    _silent: ClassVar[dict[Connection, None]] = {}  # those that asked nothing that is not answered, oldest first
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._timer: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
-        self._bytes = self._body = 0
-        self._is_taken = False
+    def __init__(self, **options: Any) -> None:
+        self._options = options
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         peer = transport.get_extra_info("peername")
         if peer and not settings.BEHIND_PROXY and not self._connects.admits(peer[0]):
             transport.abort()
             return
-        self._is_taken = True
+        heard = Heard(**self._options)
+        transport.set_protocol(heard)
+        heard.connection_made(transport)
+
+
+class Heard(HttpToolsProtocol):
+    """Limit what comes before a request is one; else uvicorn's."""
+
+    _silent: ClassVar[dict[Heard, None]] = {}  # those that asked nothing that is not answered, oldest first
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._bytes = self._body = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait()
-        if len(self.connections) > most_connections():
+        if len(self.connections) > compute_connection_limit():
             oldest = next(iter(self._silent))
             oldest.transport.abort()
             oldest._forget()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._is_taken:
-            return
         self._forget()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_taken:
-            return
         self._bytes += len(data)
         super().data_received(data)  # which ends the time limit of kept-alive connections
         if self._timer is None and self in self._silent:

@@ -16,10 +16,10 @@ MOST_LINES = 2_000
 
 
 class Console:
-    """A thread writes what waits; beyond so many lines the oldest are dropped, and counted."""
+    """Write lines from a thread; beyond MOST_LINES that wait the oldest are dropped, and counted."""
 
     def __init__(self, output: TextIO) -> None:
-        self._write = _writer(output)
+        self._write = _make_writer(output)
         self._waiting: deque[str] = deque()
         self._dropped = 0
         self._changed = threading.Condition()
@@ -53,15 +53,15 @@ class Console:
                 self._idle = True
                 self._changed.notify_all()
             self._changed.wait_for(lambda: self._waiting)
-            told = f"({self._dropped} lines were not shown while the terminal was stopped)\n" if self._dropped else ""
-            text = told + "".join(self._waiting)
+            notice = f"({self._dropped} lines were not shown while the terminal was stopped)\n" if self._dropped else ""
+            text = notice + "".join(self._waiting)
             self._dropped = 0
             self._waiting.clear()
             return text
 
 
-def _writer(output: TextIO) -> Callable[[str], object]:
-    """Past Python's buffer, whose lock a write that never ends would hold, so that the process could not end."""
+def _make_writer(output: TextIO) -> Callable[[str], object]:
+    """Write past Python's buffer, whose lock a write that never ends would hold: the process could not end."""
     try:
         descriptor = output.fileno()
     except (UnsupportedOperation, OSError):

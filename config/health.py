@@ -57,7 +57,7 @@ def _consumer() -> bool:
 
 def _session() -> bool:
     try:
-        return sessions.lost_at() is None
+        return sessions.find_loss() is None
     except Error:  # which `database` tells
         return True
     finally:
@@ -74,19 +74,19 @@ CHECKS: dict[str, Callable[[], bool]] = {
 
 
 def check() -> dict[str, bool]:
-    """Part -> whether it is up, known within about two seconds. The parts are asked once a second at most: anybody may
-    ask here, and each asking is a connection to each of them."""
+    """Return part -> whether it is up, known within about two seconds. The parts are asked once a second at most:
+    anybody may ask here, and each asking is a connection to each of them."""
     with _asking:
         if time.monotonic() > _known.until:
-            _known.parts = _asked()
+            _known.parts = _ask_parts()
             _known.until = time.monotonic() + FRESH_SECONDS
         return _known.parts
 
 
-def _asked() -> dict[str, bool]:
-    asked = {name: _pool.submit(one) for name, one in CHECKS.items()}
-    wait(asked.values(), timeout=WITHIN)
-    return {name: _passed(answer) for name, answer in asked.items()}
+def _ask_parts() -> dict[str, bool]:
+    answers = {name: _pool.submit(ask) for name, ask in CHECKS.items()}
+    wait(answers.values(), timeout=WITHIN)
+    return {name: _has_passed(answer) for name, answer in answers.items()}
 
 
 class _Known:
@@ -97,7 +97,7 @@ class _Known:
 _known, _asking = _Known(), threading.Lock()
 
 
-def _passed(answer: Future[bool]) -> bool:
+def _has_passed(answer: Future[bool]) -> bool:
     answer.cancel()
     return answer.done() and not answer.cancelled() and answer.exception() is None and answer.result()
 
@@ -108,7 +108,7 @@ def _passed(answer: Future[bool]) -> bool:
 def healthz(request: HttpRequest) -> JsonResponse:
     parts = check()
     down = sorted(name for name, up in parts.items() if not up)
-    _note(down)
+    _log_change(down)
     report = {"status": "down" if down else "up", "parts": {name: "up" if up else "down" for name, up in parts.items()}}
     answer = JsonResponse(report | ({"down": down} if down else {}), status=503 if down else 200)
     answer._has_been_logged = True  # type: ignore[attr-defined]  # Django would log every 503 that a monitor gets
@@ -116,10 +116,15 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 _noted: list[str] = []
+_started_at = time.monotonic()
+START_SECONDS = 30  # in which parts that start after the site are waited for, not missed
 
 
-def _note(down: list[str]) -> None:
-    """A line when it changes."""
-    if down != _noted:
-        log.warning("%s", f"down: {', '.join(down)}" if down else "everything is up")
-        _noted[:] = down
+def _log_change(down: list[str]) -> None:
+    """Log a line when it changes; while everything starts, none that alarms."""
+    if down == _noted:
+        return
+    starting = not _noted and time.monotonic() < _started_at + START_SECONDS
+    words = f"{'waiting for' if starting else 'down'}: {', '.join(down)}" if down else "everything is up"
+    log.log(logging.WARNING if down and not starting else logging.INFO, "%s", words)
+    _noted[:] = down

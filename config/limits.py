@@ -20,10 +20,12 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
 from config import uploads
-from lib.addresses import counted
+from lib.addresses import normalise_address
 from lib.places import Bound, Place, Places
+from lib.problem_json import CONTENT_TYPE, describe_problem
+from lib.refusals import Refusal
+from tenants import refusals
 from tenants.accounts.events import address_of
-from tenants.api.problems import CONTENT_TYPE, KINDS, problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,44 +56,39 @@ HEADERS = {
 """As the middleware of the site sets them, which what is answered here does not pass."""
 
 
-class Refused(Exception):
-    """The body is not taken: a kind of `problems.KINDS`, and the page that says so."""
-
-    slug, template = "too-large", "413.html"
-
-
-class TooSlow(Refused):
-    slug, template = "too-slow", "408.html"
-
-
-class TooMany(Refused):
-    slug, template = "too-many-uploads", "429_uploads.html"
+PAGES = {
+    refusals.TOO_LARGE: "413.html",
+    refusals.TOO_SLOW: "408.html",
+    refusals.TOO_MANY_UPLOADS: "429_uploads.html",
+    refusals.THROTTLED: "429_overtaken.html",
+}
+"""Of whoever it is, whether signed in is not known: pages without the site's bar."""
 
 
-async def bounded(app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def answer_within_bounds(app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer by `app`, unless the body is refused on its way to it."""
     body = Body(scope, receive)
     try:
-        await body.expect(declared(scope))
+        await body.expect(read_declared_size(scope))
         await app(scope, body.receive, send)
-    except Refused as refused:
-        await body.refuse(refused, send)
+    except Refusal as refusal:
+        await body.refuse(refusal, send)
     finally:
         body.end()
 
 
-def address(scope: dict[str, Any]) -> str:
-    """Where a request comes from, by the proxy if there is one; as it is counted."""
-    return counted(address_of(ASGIRequest(scope, BytesIO())))
+def find_address(scope: dict[str, Any]) -> str:
+    """Return where a request comes from, by the proxy if there is one; as it is counted."""
+    return normalise_address(address_of(ASGIRequest(scope, BytesIO())))
 
 
-def declared(scope: dict[str, Any]) -> int:
+def read_declared_size(scope: dict[str, Any]) -> int:
     length = dict(scope["headers"]).get(b"content-length", b"")
     return int(length) if length.isdigit() else 0
 
 
 class Body:
-    """One request's body, counted as it passes."""
+    """Count one request's body as it passes."""
 
     def __init__(self, scope: dict[str, Any], receive: Receive) -> None:
         self._scope, self._receive = scope, receive
@@ -102,50 +99,52 @@ class Body:
         self._upload: uploads.Upload | None = None
 
     async def receive(self) -> Message:
-        """Raises Refused."""
+        """Receive the next message. Raises Refusal."""
         if self._is_whole:
             return await self._receive()
-        message = await self._in_time()
+        message = await self._receive_in_time()
         self._size += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         await self.expect(self._size)
         return message
 
-    async def _in_time(self) -> Message:
+    async def _receive_in_time(self) -> Message:
         due = self._began + settings.BODY_SECONDS + self._size / settings.BODY_RATE
         try:
             async with asyncio.timeout(max(due - time.monotonic(), 0)):
                 return await self._receive()
         except TimeoutError:
-            raise TooSlow from None
+            raise Refusal(refusals.TOO_SLOW) from None
 
     async def expect(self, size: int) -> None:
-        """Raises Refused for what whoever sends it may not send, having asked only where it matters."""
+        """Expect `size` bytes of this sender, who is identified only where it matters. Raises Refusal."""
         if size > self._most and self._sender is None:
-            self._sender = await _asked(self._scope)
+            self._sender = await _identify_sender(self._scope)
             self._most = max(self._most, self._sender.most)
         if size > self._most:
-            raise Refused
+            raise Refusal(refusals.TOO_LARGE)
         if size > settings.BODY_BYTES and self._upload is None and self._sender is not None:
-            self._upload = uploads.begin(self._sender)
+            self._upload = uploads.begin_upload(self._sender)
             if self._upload is None:
-                raise TooMany
+                raise Refusal(refusals.TOO_MANY_UPLOADS)
 
     def end(self) -> None:
         if self._upload is not None:
             self._upload.end()
 
-    async def refuse(self, why: Refused, send: Send) -> None:
+    async def refuse(self, refusal: Refusal, send: Send) -> None:
         """Say it in words: a problem for the API, else a page."""
-        if not isinstance(why, TooSlow):
+        if refusal.kind is not refusals.TOO_SLOW:
             await self._throw_rest_away()
-        status, most = KINDS[why.slug].status, filesizeformat(self._most)
+        kind, most = refusal.kind, filesizeformat(self._most)
         if self._scope["path"].startswith("/api/"):
-            detail = f"{KINDS[why.slug].meaning} At most {most} are taken here." if why.slug == "too-large" else ""
-            await _send(send, status, CONTENT_TYPE, json.dumps(problem(why.slug, detail)))
+            detail = f"{refusal} At most {most} are taken here." if kind is refusals.TOO_LARGE else ""
+            await _send(send, kind.status, CONTENT_TYPE, json.dumps(describe_problem(kind, detail)))
             return
-        is_upload = self._is_known and uploads.is_one(self._scope)
-        await _send(send, status, "text/html; charset=utf-8", _page(why.template, most, self._is_known, is_upload))
+        is_upload = self._is_known and uploads.is_upload(self._scope)
+        await _send(
+            send, kind.status, "text/html; charset=utf-8", _render_page(PAGES[kind], most, self._is_known, is_upload)
+        )
 
     @property
     def _is_known(self) -> bool:
@@ -155,9 +154,9 @@ class Body:
         if b"expect" in dict(self._scope["headers"]) and not self._size:
             return  # it waits to be asked for the body
         if self._is_known:
-            await self._throw_away(uploads.largest(), LINGER_SECONDS, LINGER_RATE)
+            await self._throw_away(uploads.compute_largest_body(), LINGER_SECONDS, LINGER_RATE)
             return
-        here = Bound("address", address(self._scope), LINGERING_ADDRESS)
+        here = Bound("address", find_address(self._scope), LINGERING_ADDRESS)
         place = _lingering.take(here, Bound("process", None, LINGERING))
         if isinstance(place, Place):
             try:
@@ -180,13 +179,13 @@ _lingering = Places()
 
 
 @lru_cache(maxsize=32)
-def _page(template: str, most: str, is_known: bool, is_upload: bool) -> str:
+def _render_page(template: str, most: str, is_known: bool, is_upload: bool) -> str:
     return render_to_string(template, {"most": most, "is_known": is_known, "is_upload": is_upload})
 
 
-async def _asked(scope: dict[str, Any]) -> uploads.Sender:
+async def _identify_sender(scope: dict[str, Any]) -> uploads.Sender:
     async with ThreadSensitiveContext():
-        return await sync_to_async(uploads.sender_of)(scope)
+        return await sync_to_async(uploads.identify_sender)(scope)
 
 
 async def _send(send: Send, status: int, kind: str, text: str) -> None:

@@ -13,7 +13,7 @@ MOST = 20
 
 
 class Storage(SessionStorage):
-    """Django's; whoever never looks at a page does not make their session grow, which each request reads whole."""
+    """Keep the last of them: a session, which each request reads whole, does not grow while nobody looks at a page."""
 
     def _store(self, messages: Sequence[Any], response: Any, *args: Any, **kwargs: Any) -> list[Any]:
         kept: list[Any] = super()._store(list(messages)[-MOST:], response, *args, **kwargs)  # type: ignore[misc]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 from django.middleware.common import CommonMiddleware
+from django.middleware.gzip import GZipMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 from lib import streaming
@@ -12,16 +13,32 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
 
-class Connections(MiddlewareMixin):
-    """The answer is made: while it is sent, its connection to the database is for others. Readers may be slow."""
+WORDS = ("text/", "application/json", "application/problem+json", "application/openapi", "image/svg+xml")
+
+
+class Compression(GZipMiddleware):
+    """Compress pages and JSON. Streams go out as they are made; an ETag that says If-Match stays a strong one.
+
+    Django adds up to 100 random bytes, so that lengths tell nothing of a secret beside a text of one's own (BREACH).
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        streaming.give_back()
+        kind = response.get("Content-Type", "")
+        if response.streaming or response.has_header("ETag") or not kind.startswith(WORDS):
+            return response
+        return super().process_response(request, response)
+
+
+class Connections(MiddlewareMixin):
+    """Give the connection to the database back once the answer is made: who reads it may be slow."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        streaming.give_back_connection()
         return response
 
 
 class Heads(MiddlewareMixin):
-    """To HEAD the headers, at once: of a file that is made while it is sent, nothing is made."""
+    """Answer HEAD with the headers, at once: of a file that is made while it is sent, nothing is made."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.method != "HEAD" or not response.streaming:
@@ -30,7 +47,7 @@ class Heads(MiddlewareMixin):
 
 
 class PrivatePages(MiddlewareMixin):
-    """What was made for a session stays in no cache, so that Back shows nothing after signing out of a shared phone."""
+    """Keep what was made for a session out of caches: Back shows nothing after signing out of a shared phone."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         session = getattr(request, "session", None)
@@ -40,7 +57,7 @@ class PrivatePages(MiddlewareMixin):
 
 
 class Addresses(CommonMiddleware):
-    """As Django's, but only who reads is led to the address with its slash: of anything else the body would be lost."""
+    """Redirect to the address with its slash as Django does, but only who reads: else the body would be lost."""
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
         return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)

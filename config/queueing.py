@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from config.limits import Refused, address
+from config.limits import find_address
+from lib.refusals import Refusal
 from lib.turns import Turns
+from tenants import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -26,14 +28,8 @@ BRISK_PERSON, BRISK_ADDRESS = 1, 2
 BRISK_SECONDS = 0.25
 
 
-class Overtaken(Refused):
-    """So many newer requests of theirs wait that this one's turn does not come."""
-
-    slug, template = "throttled", "429_overtaken.html"
-
-
 class Queueing:
-    """A turn is had from when the whole request is there until its answer begins, or its thread has ended.
+    """Give a turn, from when the whole request is there until its answer begins, or its thread has ended.
 
     The processor is shared: of a session or token (of strangers: address) one request is answered at a time, of an
     address two, so that made-up sessions win nothing. For one event loop.
@@ -47,37 +43,37 @@ class Queueing:
     async def answer(
         self, app: App, scope: dict[str, Any], receive: Receive, send: Send, *, is_stream: bool = False
     ) -> None:
-        """Raises Overtaken."""
+        """Answer by `app` in its turn. Raises Refusal: too many newer ones come first."""
         ends: Ends = []
 
-        async def whole() -> Message:
+        async def receive_whole() -> Message:
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body") and not ends:
                 await self._take(scope, self._streams if is_stream else self._all, ends)
             return message
 
-        async def begun(message: Message) -> None:
+        async def end_and_send(message: Message) -> None:
             _end(ends)
             await send(message)
 
         try:
-            await app(scope, whole, begun)
+            await app(scope, receive_whole, end_and_send)
         finally:
             _end(ends)
 
     async def _take(self, scope: dict[str, Any], last: Turns, ends: Ends) -> None:
-        here = address(scope)
-        person = session_of(scope) or dict(scope["headers"]).get(b"authorization") or here
+        here = find_address(scope)
+        person = find_session(scope) or dict(scope["headers"]).get(b"authorization") or here
         if self._addresses.count(here) >= WAITING_ADDRESS:
-            raise Overtaken
+            raise Refusal(refusals.THROTTLED)
         await self._people.take(person, person, ends)
         await self._addresses.take(here, person, ends)
         await _take(last, here, ends)
 
 
 class _Shares:
-    """Of each so many at once; what takes longer than BRISK_SECONDS waits for something else than the processor, and
-    keeps none of theirs from being brisk."""
+    """Let so many of each through at once; what takes longer than BRISK_SECONDS waits for something else than the
+    processor, and keeps none of theirs from being brisk."""
 
     def __init__(self, most: int, brisk: int) -> None:
         self._most, self._brisk = most, brisk
@@ -85,7 +81,8 @@ class _Shares:
         self._users: Counter[Hashable] = Counter()
 
     async def take(self, whose: Hashable, who: Hashable, ends: Ends) -> None:
-        """Raises Overtaken."""
+        """Wait for a turn among `whose`, and add to `ends` what ends it. Raises Refusal: too many newer ones come
+        first."""
         most, brisk = self._turns.setdefault(whose, (Turns(self._most, WAITING), Turns(self._brisk, WAITING)))
         self._users[whose] += 1
         ends.append(lambda: self._let_go(whose))
@@ -105,7 +102,7 @@ class _Shares:
 async def _take(turns: Turns, who: Hashable, ends: Ends) -> None:
     end = await turns.take(who)
     if end is None:
-        raise Overtaken
+        raise Refusal(refusals.THROTTLED)
     ends.append(end)
 
 
@@ -114,8 +111,8 @@ def _end(ends: Ends) -> None:
         ends.pop()()
 
 
-def session_of(scope: dict[str, Any]) -> bytes:
-    """Its cookie, if there is one."""
+def find_session(scope: dict[str, Any]) -> bytes:
+    """Return the session's cookie, empty if there is none."""
     cookies = dict(scope["headers"]).get(b"cookie", b"")
     name = settings.SESSION_COOKIE_NAME.encode() + b"="
-    return next((each for each in cookies.replace(b" ", b"").split(b";") if each.startswith(name)), b"")
+    return next((cookie for cookie in cookies.replace(b" ", b"").split(b";") if cookie.startswith(name)), b"")

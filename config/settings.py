@@ -80,9 +80,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.Compression",
     "config.middleware.Connections",
     "config.middleware.Heads",
     "django.middleware.security.SecurityMiddleware",
+    "lib.device_facing.DeviceFacing",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "config.middleware.PrivatePages",
@@ -96,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.accounts.middleware.SecondFactor",
+    "lib.refusal_pages.RefusalPages",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -112,6 +115,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "tenants.organisations.context.organisation",
+                *(["config.demo.sign_in.offer_accounts"] if DEMO else []),
             ],
         },
     },
@@ -239,6 +243,13 @@ An import's check never rests: the database has little to do with it."""
 SITE_URLS = env.list("SITE_URLS", default=[])
 """Other origins under which labels name this site, e.g. `https://devices.example`."""
 
+LABEL_FONTS = env.list("LABEL_FONTS", default=[])
+"""TrueType files that print what the labels' own typeface lacks: the first that has a letter."""
+DEVICE_DOMAINS = env.list("DEVICE_DOMAINS", default=[])
+"""Domains below which each organisation has a host name for its devices, e.g. `devices.example`."""
+DOOR_REFUSALS_ADDRESS = env.int("DOOR_REFUSALS_ADDRESS", default=120)
+"""How often within a minute doors refuse strangers of one address before they hear them no more."""
+
 INVITATION_SPAN = timedelta(hours=1)
 INVITATION_LIMIT = env.int("INVITATION_LIMIT", default=100)
 """Invitations that one organisation may mail within an hour; one person, and one group below its root, half of them."""
@@ -246,7 +257,10 @@ INVITATION_LIMIT = env.int("INVITATION_LIMIT", default=100)
 # People -------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tenants.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "tenants.accounts.backend.Backend",
+    "allauth.account.auth_backends.AuthenticationBackend",  # of sessions that the former release began
+]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -363,6 +377,10 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # limits on signing in count the client's address, not the proxy's
 
+# Wrong codes within an hour in windows: of a person at all devices, of all people at one device.
+PROOF_PERSON_LIMIT = env.int("PROOF_PERSON_LIMIT", default=20)
+PROOF_DEVICE_LIMIT = env.int("PROOF_DEVICE_LIMIT", default=30)
+
 # The people-facing API (docs/api.md) ---------------------------------------------------------
 
 API_LIMIT_SECONDS = env.int("API_LIMIT_SECONDS", default=60)
@@ -384,7 +402,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["tenants.api.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "tenants.api.schema.Schema",
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "tenants.api.handler.handler",
+    "EXCEPTION_HANDLER": "tenants.api.handler.handle_error",
     "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
 }
 SPECTACULAR_SETTINGS = {
@@ -401,16 +419,23 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATION_PARAMETERS": False,
     "ENUM_NAME_OVERRIDES": {
         "EventKind": "devices.models.Event.Kind",
-        "ActionKind": "devices.models.Action.Kind",
-        "ActionState": "devices.models.Action.State",
+        "ActionKind": "devices.models.BulkAction.Kind",
+        "ActionAsked": "devices.bulk_actions.kinds.CHOICES",
+        "ImportAct": "devices.models.Import.Act",
+        "ActionState": "devices.models.BulkAction.State",
         "ImportState": "devices.models.Import.State",
         "CredentialKind": "devices.models.Credential.Kind",
         "SerialKind": "devices.identity.formats.Kind",
+        "Presence": "tenants.models.Presence",
+        "PresenceSecretMethod": "devices.credentials.presence_secrets.CHOICES",
+        "DoorKind": "provisioning.models.Door.Kind",
+        "DoorState": "provisioning.models.State",
         "LabelContent": "tenants.models.Organisation.LabelContent",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "tenants.api.schema.with_problems",
+        "tenants.api.schema.add_problems",
+        "config.api_docs.device_channels.add_device_channels",
     ],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,  # scripts/check validates the document itself
 }

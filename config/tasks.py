@@ -6,5 +6,5 @@ from django.core.management import call_command
 
 @shared_task  # type: ignore[untyped-decorator]
 def clear_sessions() -> None:
-    """Expired sessions leave the database; again and again changes nothing."""
+    """Delete expired sessions; again and again changes nothing."""
     call_command("clearsessions")

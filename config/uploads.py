@@ -28,42 +28,42 @@ ROUTES = ("devices:import-new", "devices:api-imports")
 
 
 class Sender(NamedTuple):
-    """Whoever sends a body, and how many bytes of it are taken."""
+    """Hold who sends a body, and how many bytes of it are taken."""
 
     user: User | None
     most: int
 
 
-def largest() -> int:
+def compute_largest_body() -> int:
     return int(settings.IMPORT_MAX_BYTES) + ROOM
 
 
-def is_one(scope: dict[str, Any]) -> bool:
-    """Whether this is where a file is uploaded."""
+def is_upload(scope: dict[str, Any]) -> bool:
+    """Return whether this is where a file is uploaded."""
     return scope["method"] == "POST" and scope["path"] in {reverse(name) for name in ROUTES}
 
 
-def sender_of(scope: dict[str, Any]) -> Sender:
-    """By the session or the token; the views behind ask again, in full."""
+def identify_sender(scope: dict[str, Any]) -> Sender:
+    """Find the sender by the session or the token; the views behind ask again, in full."""
     request = ASGIRequest(scope, BytesIO())
     try:
-        user = _by_token(request) if "Authorization" in request.headers else _by_session(request)
+        user = _find_user_by_token(request) if "Authorization" in request.headers else _find_user_by_session(request)
         if user is None:
             return Sender(None, settings.ANONYMOUS_BODY_BYTES)
-        may_import = is_one(scope) and user.organisation_id is not None and user.owns_organisation
-        return Sender(user, largest() if may_import else settings.BODY_BYTES)
+        may_import = is_upload(scope) and user.organisation_id is not None and user.owns_organisation
+        return Sender(user, compute_largest_body() if may_import else settings.BODY_BYTES)
     finally:
-        streaming.give_back()
+        streaming.give_back_connection()
 
 
-def _by_token(request: ASGIRequest) -> User | None:
+def _find_user_by_token(request: ASGIRequest) -> User | None:
     scheme, _, secret = request.headers["Authorization"].partition(" ")
-    token = tokens.find(secret.strip()) if scheme.lower() == "bearer" else None
+    token = tokens.find_token(secret.strip()) if scheme.lower() == "bearer" else None
     return token.user if token else None
 
 
-def _by_session(request: ASGIRequest) -> User | None:
-    """A form of another site brings no session (SameSite). htmx brings the CSRF token in a header: it is checked."""
+def _find_user_by_session(request: ASGIRequest) -> User | None:
+    """Find the session's user. Another site's form brings none (SameSite); htmx's CSRF token (a header) is checked."""
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     if not key:
         return None
@@ -75,12 +75,12 @@ def _by_session(request: ASGIRequest) -> User | None:
 def _is_forged(request: ASGIRequest) -> bool:
     if settings.CSRF_HEADER_NAME not in request.META:
         return False
-    check = CsrfViewMiddleware(_unreached)
+    check = CsrfViewMiddleware(_answer_nothing)
     check.process_request(request)
-    return check.process_view(request, _unreached, (), {}) is not None
+    return check.process_view(request, _answer_nothing, (), {}) is not None
 
 
-def _unreached(_: HttpRequest) -> HttpResponse:
+def _answer_nothing(_: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
@@ -88,22 +88,22 @@ _going: Counter[Hashable] = Counter()
 
 
 class Upload:
-    """One of those that go on at once."""
+    """Count one of the uploads that go on at once."""
 
-    def __init__(self, counted: list[Hashable]) -> None:
-        self._counted = counted
-        _going.update(counted)
+    def __init__(self, keys: list[Hashable]) -> None:
+        self._keys = keys
+        _going.update(keys)
 
     def end(self) -> None:
-        _going.subtract(self._counted)
-        for each in self._counted:
-            if _going[each] <= 0:
-                del _going[each]
-        self._counted = []
+        _going.subtract(self._keys)
+        for key in self._keys:
+            if _going[key] <= 0:
+                del _going[key]
+        self._keys = []
 
 
-def begin(sender: Sender) -> Upload | None:
-    """None: as many of this person or organisation as may be go on in this process."""
+def begin_upload(sender: Sender) -> Upload | None:
+    """Begin an upload; return None where as many of this person or organisation go on in this process as may."""
     assert sender.user is not None
     person, organisation = ("person", sender.user.pk), ("organisation", sender.user.organisation_id)
     if _going[person] >= settings.UPLOADS_PERSON or _going[organisation] >= settings.UPLOADS_ORGANISATION:

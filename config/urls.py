@@ -7,6 +7,7 @@ from config.health import healthz
 handler400 = "config.views.bad_request"
 handler403 = "config.views.not_found"
 handler404 = "config.views.not_found"
+handler429 = "config.views.too_many_requests"  # whom the limits on signing in refuse
 handler500 = "config.views.server_error"
 
 urlpatterns = [
@@ -18,9 +19,12 @@ urlpatterns = [
     path("api/v1/openapi.json", api_docs.schema_json, name="api-schema"),
     path("api/v1/openapi.yaml", api_docs.schema_yaml, name="api-schema-yaml"),
     path("api/docs/", api_docs.docs, name="api-docs"),
+    # The journal's addresses of before.
+    path("log/", views.redirect_to_journal, {"view": "provisioning:journal"}, name="log"),
+    path("log/export.csv", views.redirect_to_journal, {"view": "provisioning:journal-export"}, name="log-export"),
     path("accounts/", include("tenants.accounts.urls")),
+    path("", include("provisioning.urls")),
     path("", include("tenants.urls")),
     path("", include("devices.urls")),
     path("", include("telemetry.urls")),
-    path("", include("provisioning.urls")),
 ]

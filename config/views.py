@@ -8,6 +8,7 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
@@ -18,7 +19,8 @@ from django.urls import is_valid_path, reverse
 from django.views import defaults
 from django.views.decorators.http import require_safe
 
-from tenants.api.problems import CONTENT_TYPE, problem
+from lib.problem_json import CONTENT_TYPE, describe_problem
+from tenants import refusals
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 API = "/api/"
 AWAY = OperationalError, InterfaceError
 RETRY_SECONDS = 5
+LIMIT_SECONDS = 60  # of nearly all of ACCOUNT_RATE_LIMITS
 SHELL = (
     "vendor/bootstrap/bootstrap.min.css",
     "vendor/bootstrap/bootstrap.bundle.min.js",
@@ -36,51 +39,79 @@ SHELL = (
     "vendor/inter/files/inter-latin-wght-normal.woff2",
     "vendor/htmx/htmx.min.js",
     "vendor/icons/icons.svg",
+    "css/tokens.css",
     "css/site.css",
+    "css/content.css",
+    "css/door.css",
+    "css/window.css",
     "js/theme.js",
+    "js/clock.js",
     "js/app.js",
+    "js/picker.js",
+    "js/live.js",
+    "js/window.js",
     "js/offline.js",
     "img/mark.svg",
+)
+# What the scanner is made of: fetched ahead for those who may register, since its decoder is large.
+SCANNER = (
+    "css/scan.css",
+    *sorted(f"js/{path.name}" for path in (settings.BASE_DIR / "static" / "js").glob("scan*.js")),
+    "vendor/zxing-wasm/reader.js",
+    "vendor/zxing-wasm/zxing_reader.wasm",
 )
 ICONS = (("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"), ("icon-maskable-512.png", 512, "maskable"))
 
 
 @cache
-def _page(template: str, **facts: bool) -> str:
-    """A page without request, user or token, so that it is the same bytes for everybody."""
+def _render_page(template: str, **facts: bool) -> str:
+    """Render a page without request, user or token, so that it is the same bytes for everybody."""
     return render_to_string(template, facts)
 
 
+@require_safe
+def redirect_to_journal(request: HttpRequest, view: str) -> HttpResponse:
+    """Lead to what was the log once, with the same query."""
+    query = request.META.get("QUERY_STRING", "")
+    return redirect(f"{reverse(view)}?{query}" if query else reverse(view))
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """The one 404: what is missing and what is somebody else's differ in nothing."""
+    """Answer with the one 404: what is missing and what is somebody else's differ in nothing."""
     headers = {"Cache-Control": "no-store", "Vary": "Cookie"}
     if request.path.startswith(API):
-        slug = "no-slash" if not request.path.endswith("/") and is_valid_path(f"{request.path}/") else "not-found"
-        return JsonResponse(problem(slug), status=404, headers=headers, content_type=CONTENT_TYPE)
-    return HttpResponse(_page("404.html"), status=404, headers=headers)
+        lacks_slash = not request.path.endswith("/") and is_valid_path(f"{request.path}/")
+        body = describe_problem(refusals.NO_SLASH if lacks_slash else refusals.NOT_FOUND)
+        return JsonResponse(body, status=404, headers=headers, content_type=CONTENT_TYPE)
+    return HttpResponse(_render_page("404.html"), status=404, headers=headers)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    headers = {"Cache-Control": "no-store", "Retry-After": str(LIMIT_SECONDS)}
+    return HttpResponse(_render_page("429.html"), status=429, headers=headers)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Whatever was raised anywhere on a request's way and by nobody taken: Django calls this while it is at hand."""
+    """Answer what was raised on a request's way and by nobody taken: Django calls this while it is at hand."""
     if isinstance(error := sys.exc_info()[1], AWAY):
         return unavailable(request, error)
     if request.path.startswith(API):
-        return JsonResponse(problem("server-error"), status=500, content_type=CONTENT_TYPE)
+        return JsonResponse(describe_problem(refusals.SERVER_ERROR), status=500, content_type=CONTENT_TYPE)
     return defaults.server_error(request)
 
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
-    """The database, or a place in its pool, was not to be had in time. A line in the log, not a trace for each request;
-    and not the path, which may be somebody's link to a new password."""
+    """Answer 503: the database, or a place in its pool, was not to be had in time. A line in the log, not a trace for
+    each request; and not the path, which may be somebody's link to a new password."""
     where = request.resolver_match.view_name if request.resolver_match else "before any view"
     log.warning("503 %s: %s", where, " ".join(str(error).split()))
     headers = {"Cache-Control": "no-store", "Retry-After": str(RETRY_SECONDS)}
     if request.path.startswith(API):
         answer: HttpResponse = JsonResponse(
-            problem("unavailable"), content_type=CONTENT_TYPE, status=503, headers=headers
+            describe_problem(refusals.UNAVAILABLE), content_type=CONTENT_TYPE, status=503, headers=headers
         )
     else:
-        page = _page("503.html", again=request.method in {"GET", "HEAD"})
+        page = _render_page("503.html", again=request.method in {"GET", "HEAD"})
         answer = HttpResponse(page, status=503, headers=headers)
     answer._has_been_logged = True  # type: ignore[attr-defined]
     return answer
@@ -88,9 +119,8 @@ def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path.startswith(API):
-        slug = "too-large" if isinstance(exception, RequestDataTooBig) else "invalid"
-        body = problem(slug)
-        return JsonResponse(body, status=int(str(body["status"])), content_type=CONTENT_TYPE)
+        kind = refusals.TOO_LARGE if isinstance(exception, RequestDataTooBig) else refusals.INVALID
+        return JsonResponse(describe_problem(kind), status=kind.status, content_type=CONTENT_TYPE)
     return defaults.bad_request(request, exception)
 
 
@@ -100,7 +130,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 @require_safe
 def offline(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(_page("offline.html"), headers={"Cache-Control": "no-cache"})
+    return HttpResponse(_render_page("offline.html"), headers={"Cache-Control": "no-cache"})
 
 
 @require_safe
@@ -110,7 +140,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def manifest(request: HttpRequest) -> HttpResponse:
-    """https://www.w3.org/TR/appmanifest/"""
+    """Describe the app to a phone that installs it: https://www.w3.org/TR/appmanifest/"""
     content = {
         "id": "/",
         "name": "Handover",
@@ -132,9 +162,9 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
-    files = [static(name) for name in SHELL]
-    version = sha256(" ".join([*files, _page("offline.html")]).encode()).hexdigest()[:12]
-    context = {"files": files, "offline": reverse("offline"), "version": version}
+    files, scanner = ([static(name) for name in names] for names in (SHELL, SCANNER))
+    version = sha256(" ".join([*files, *scanner, _render_page("offline.html")]).encode()).hexdigest()[:12]
+    context = {"files": files, "scanner": scanner, "offline": reverse("offline"), "version": version}
     headers = {"Cache-Control": "no-cache", "Service-Worker-Allowed": "/"}
     script = render_to_string("sw.js", context)
     return HttpResponse(script, content_type="text/javascript; charset=utf-8", headers=headers)

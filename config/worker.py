@@ -22,10 +22,10 @@ from django.db import (
     connection,
 )
 
-from config.ingest import ingest
+from config.ingest import ingest, record_failed, record_limits
 from devices.broker import sessions
 from devices.broker.closing import Closer
-from devices.connections import limited
+from devices.broker.unrouted import UnroutedReports
 from devices.mqtt.consumer import Consumer
 
 if TYPE_CHECKING:
@@ -41,23 +41,24 @@ TEMPORARY = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 
 def make_consumer() -> Consumer:
     return Consumer(
-        handle,
+        handle_batch,
         client_id=settings.MQTT_CLIENT_ID,
         clock=database_now,
         temporary=TEMPORARY,
-        tell=limited.note,
-        on_session=sessions.note,
+        tell=record_limits,
+        give_up=record_failed,
+        on_session=sessions.record_session,
     )
 
 
-def handle(messages: Sequence[Message]) -> None:
-    """A connection that the database has dropped is replaced before the next batch."""
+def handle_batch(messages: Sequence[Message]) -> None:
+    """Store a batch, on a new connection where the database has dropped the last one."""
     close_old_connections()
     ingest(messages)
 
 
 class TaskConsumer(CeleryConsumer):  # type: ignore[misc]
-    """Celery's consumer of tasks, which tries again at a calm pace while Redis answers and refuses.
+    """Consume tasks as Celery does, but try again at a calm pace while Redis answers and refuses.
 
     As it comes, a Redis that takes no writes (read-only after a failover, out of memory) ends the worker, and with it
     the consumer of reports; CELERY_BROKER_CHANNEL_ERROR_RETRY makes it try again, five times in less than a second.
@@ -91,17 +92,20 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(worker, **options)
         self.enabled = consumer or settings.CONSUMER
         self._consumer: Consumer | None = None
+        self._unrouted: UnroutedReports | None = None
         self._closer: Closer | None = None
 
     def start(self, worker: Any) -> None:
         self._consumer = make_consumer()
         self._consumer.start()
+        self._unrouted = UnroutedReports(self._consumer)
+        self._unrouted.start()
         if settings.BROKER_AUTH_SECRET:  # the demo's broker asks nobody, and looks by itself
             self._closer = Closer(database_now)
             self._closer.start()
 
     def stop(self, worker: Any) -> None:
-        for part in (self._closer, self._consumer):
+        for part in (self._closer, self._unrouted, self._consumer):
             if part is not None:
                 part.stop()
 

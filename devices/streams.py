@@ -24,7 +24,6 @@ from devices.mqtt.hearing import hears
 from lib import live
 from lib.places import Bound, Places
 from tenants.accounts import sessions
-from tenants.models import User
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
+
+    from tenants.models import User
 
     View = TypeVar("View", bound=Callable[..., object])
 
@@ -45,7 +46,7 @@ _checks = ThreadPoolExecutor(CHECKS, thread_name_prefix="stream")
 
 
 class Seen(NamedTuple):
-    """What a stream's check found: the version that the page should show, and when it may change by itself."""
+    """Hold what a check found: the version that the page should show, and when it may change by itself."""
 
     version: str
     again_in: float | None = None  # seconds
@@ -53,7 +54,7 @@ class Seen(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """What wakes a stream, and what it then asks: in a thread, gating anew; None ends the stream."""
+    """Say what wakes a stream, and what it then asks: in a thread, gating anew; None ends the stream."""
 
     name: str
     check: Callable[[], Seen | None]
@@ -75,12 +76,12 @@ async def serve(
     The version that the page shows comes as `Last-Event-ID`, or as `v`.
     """
     user = cast("User", await request.auser())
-    topic = await sync_to_async(look)(user, sessions.standing(user, request.session))
+    topic = await sync_to_async(look)(user, sessions.find_signed_in(user, request.session))
     if request.method == "HEAD":
         return HttpResponse(headers=HEADERS)
     last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
     end = End()
-    place = open_streams.take(*_bounds(user), left=end.because)
+    place = open_streams.take(*_list_bounds(user), left=end.end_because)
     if isinstance(place, Bound):
         return HttpResponse(status=429, headers={"Retry-After": "10", "Cache-Control": "no-store"})
     return place.held_by(StreamingHttpResponse(events(topic, last, spacing, end), headers=HEADERS))
@@ -89,7 +90,7 @@ async def serve(
 open_streams = Places()
 
 
-def _bounds(user: User) -> tuple[Bound, ...]:
+def _list_bounds(user: User) -> tuple[Bound, ...]:
     return (
         Bound("person", user.pk, settings.STREAMS_PERSON),
         Bound("organisation", user.organisation_id, settings.STREAMS_ORGANISATION, user.tenant),
@@ -98,13 +99,13 @@ def _bounds(user: User) -> tuple[Bound, ...]:
 
 
 class End:
-    """Of a stream whose place a newer one took; in the event loop's thread."""
+    """Keep why a stream ends whose place a newer one took; in the event loop's thread."""
 
     def __init__(self) -> None:
         self.word = ""
         self.woken: asyncio.Event | None = None
 
-    def because(self, word: str) -> None:
+    def end_because(self, word: str) -> None:
         self.word = word
         if self.woken is not None:
             self.woken.set()
@@ -113,28 +114,28 @@ class End:
 async def events(topic: Topic, last: str, spacing: float = 0.0, end: End | None = None) -> AsyncIterator[bytes]:
     """Yield the stream's events until nothing more can come."""
     end = end or End()
-    with live.hub().waiter(topic.name) as woken:
+    with live.get_hub().waiter(topic.name) as woken:
         end.woken = woken
         while True:
             hurried = woken.is_set()
             woken.clear()
             if end.word:
-                yield _event("closed", end.word)
+                yield _encode_event("closed", end.word)
                 return
             looking = asyncio.create_task(_look(topic))
             while not (await asyncio.wait([looking], timeout=max(settings.STREAM_HEARTBEAT_SECONDS, SLOW)))[0]:
-                yield await _alive(looked=False)  # a slow database does not make the stream fall silent
+                yield await _build_heartbeat(looked=False)  # a slow database does not make the stream fall silent
             looked, seen = looking.result()
             if looked and seen is None:
-                yield _event("gone")
+                yield _encode_event("gone")
                 return
             if changed := seen is not None and seen.version != last:
                 last = seen.version
-                yield _event("changed", last, last)
+                yield _encode_event("changed", last, last)
             if seen is not None and seen.final:
-                yield _event("gone")
+                yield _encode_event("gone")
                 return
-            yield await _alive(looked=looked)
+            yield await _build_heartbeat(looked=looked)
             rest = spacing if hurried or changed else 0.0
             await asyncio.sleep(rest)
             soon = seen.again_in if seen else None
@@ -142,28 +143,28 @@ async def events(topic: Topic, last: str, spacing: float = 0.0, end: End | None 
             await _wait(woken, max(pause - rest, 0.01))
 
 
-def _event(name: str, data: str = "", identity: str = "") -> bytes:
+def _encode_event(name: str, data: str = "", identity: str = "") -> bytes:
     known = f"id: {identity}\n" if identity else ""
     return f"event: {name}\n{known}data: {data or name}\n\n".encode()
 
 
-async def _alive(*, looked: bool) -> bytes:
-    """`looked`: whether the database, without which nothing is heard, has answered."""
+async def _build_heartbeat(*, looked: bool) -> bytes:
+    """Return the event `alive`. `looked`: whether the database, without which nothing is heard, has answered."""
     said = {"every": settings.STREAM_HEARTBEAT_SECONDS, "hears": looked and await hears()}
-    return _event("alive", json.dumps(said))
+    return _encode_event("alive", json.dumps(said))
 
 
 async def _look(topic: Topic) -> tuple[bool, Seen | None]:
-    """Whether it could, and what it saw."""
+    """Ask what the page shows; return whether that could be asked, and what was seen."""
     try:
-        return True, await asyncio.get_running_loop().run_in_executor(_checks, _fresh, topic.check)
+        return True, await asyncio.get_running_loop().run_in_executor(_checks, _run_check, topic.check)
     except DatabaseError as error:
         log.warning("live stream can't read what it shows, trying again: %s", error)
         return False, None
 
 
-def _fresh(check: Callable[[], Seen | None]) -> Seen | None:
-    """The check, keeping no database connection afterwards."""
+def _run_check(check: Callable[[], Seen | None]) -> Seen | None:
+    """Run the check, keeping no database connection afterwards."""
     close_old_connections()
     try:
         return check()

@@ -3,7 +3,7 @@
 A name has 1 to 64 characters, none of them = ; or : and a value up to 255, none at all too; a device has 50 tags at
 most. What rows of before hold besides is shown as it is, and kept for as long as nobody touches it.
 
-As text a tag is `name: value` or `name=value`. A part that would be misread stands in quotes, as a JSON string.
+As text a tag is `name: value`; `name=value` is read too. What would be misread stands in quotes, as a JSON string.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import BooleanField, F, Func, IntegerField, Q, Value
+from django.db.models import BooleanField, F, Func, IntegerField, JSONField, Q, Value
 
 from lib import names
-from lib.csv_export import neutral
+from lib.csv_export import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -37,11 +37,11 @@ _PARTING = re.compile("[=:]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ESCAPED = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ";=+-@"})  # in JSON: a table's cell is free of them
 _PARTS = "=:;[{"
-_EXPECTED = '{"key": "value"}, or [{"name": "key", "value": "value"}], or key=value; key=value'
+_EXPECTED = '{"key": "value"}, or [{"name": "key", "value": "value"}], or key: value; key: value'
 
 
 class Entry(NamedTuple):
-    """What text says of one tag; `value` is None where a name stands alone."""
+    """Hold what text says of one tag; `value` is None where a name stands alone."""
 
     name: str
     value: str | None
@@ -49,20 +49,20 @@ class Entry(NamedTuple):
 
 def clean_name(text: str) -> str:
     """Return a tag's name as it is kept. Raises ValidationError."""
-    name = names.one_line(text)
+    name = names.clean_one_line(text)
     if not 1 <= len(name) <= NAME_LENGTH or _PARTING.search(name) or ";" in name:
         raise ValidationError(f"A tag's name has 1 to {NAME_LENGTH} characters, none of them = ; or :")
     return name
 
 
-def clean_value(given: object) -> str:
+def clean_value(content: object) -> str:
     """Return a tag's value as it is kept: a text; of numbers, true and false what JSON writes for them.
 
     Raises ValidationError.
     """
-    if not isinstance(given, str | int | float):
+    if not isinstance(content, str | int | float):
         raise ValidationError("A tag's value is a text, a number, or true or false.")
-    value = names.one_line(as_text(given))
+    value = names.clean_one_line(as_text(content))
     if len(value) > VALUE_LENGTH:
         raise ValidationError(f"{len(value)} characters are too many: a tag's value has at most {VALUE_LENGTH}.")
     return value
@@ -76,14 +76,14 @@ def is_name(text: str) -> bool:
         return False
 
 
-def judge(given: Mapping[str, object], stored: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+def judge(wanted: Mapping[str, object], stored: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the tags as they are kept in place of those `stored`, and what is wrong: name -> cause, "" of all.
 
     A tag that is there already, with this value, stays as it is, though the rule may be younger.
     """
     kept: dict[str, Any] = {}
     wrong: dict[str, str] = {}
-    for called, content in given.items():
+    for called, content in wanted.items():
         if called in stored and as_text(stored[called]) == as_text(content):
             kept[called] = stored[called]
             continue
@@ -100,11 +100,11 @@ def judge(given: Mapping[str, object], stored: Mapping[str, object]) -> tuple[di
     return kept, wrong
 
 
-def check(given: Mapping[str, object], stored: Mapping[str, object] | None = None) -> dict[str, Any]:
+def check(wanted: Mapping[str, object], stored: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Return the tags as they are kept, in place of those `stored`. Raises ValidationError of `tags`."""
-    kept, wrong = judge(given, stored or {})
+    kept, wrong = judge(wanted, stored or {})
     if wrong:
-        raise ValidationError({"tags": [told(name, cause) for name, cause in wrong.items()]})
+        raise ValidationError({"tags": [describe_problem(name, cause) for name, cause in wrong.items()]})
     return kept
 
 
@@ -118,21 +118,26 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def told(name: str, cause: str) -> str:
+def describe_problem(name: str, cause: str) -> str:
     """Return what is wrong with the tag (or text) of this name; none is meant by an empty one."""
-    seen = "".join(each if each.isprintable() else "�" for each in name[:40])
+    seen = "".join(character if character.isprintable() else "�" for character in name[:40])
     return f"“{seen}{'…' if len(name) > 40 else ''}”: {cause}" if seen else cause
 
 
 def write_lines(tags: Mapping[str, object]) -> str:
     r"""Return the tags one on each line, as `parse(…, "\n")` reads them."""
-    return "\n".join(f"{_written(name, _PARTS)}: {_written(as_text(value))}" for name, value in tags.items())
+    return "\n".join(
+        f"{_quote_if_needed(name, _PARTS)}: {_quote_if_needed(as_text(value))}" for name, value in tags.items()
+    )
 
 
 def write_cell(tags: Mapping[str, object]) -> str:
     """Return the tags as one cell of a table, as `parse(…, ";")` reads it; a spreadsheet takes none for a formula."""
     entries = sorted((name, as_text(value)) for name, value in tags.items())
-    return "; ".join(f"{_name_in_cell(name)}: {_in_cell(_written(value, ';'), value)}" for name, value in entries)
+    return "; ".join(
+        f"{_write_name_in_cell(name)}: {_escape_for_cell(_quote_if_needed(value, ';'), value)}"
+        for name, value in entries
+    )
 
 
 def parse(text: str, between: Between) -> dict[str, Any]:
@@ -140,27 +145,27 @@ def parse(text: str, between: Between) -> dict[str, Any]:
     Connectivity), or `name=value` and `name: value` parted by line ends or by semicolons. Raises ValidationError.
     """
     pairs = _from_json(text) if text.lstrip()[:1] in {"[", "{"} else _from_entries(text, between)
-    found: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
-            raise ValidationError(told(name, "This tag stands here twice. Remove one of them."))
-        found[name] = value
-    return found
+        if name in parsed:
+            raise ValidationError(describe_problem(name, "This tag stands here twice. Remove one of them."))
+        parsed[name] = value
+    return parsed
 
 
 def parse_entry(text: str) -> Entry:
     """Return what a text says of one tag."""
     text = text.strip()
-    if (quoted := _QUOTED.match(text)) and (name := _unquoted(quoted[0])) is not None:
+    if (quoted := _QUOTED.match(text)) and (name := _unquote(quoted[0])) is not None:
         rest = text[quoted.end() :].lstrip()
         if not rest or rest[0] in "=:":
-            return Entry(name, _value(rest[1:]) if rest else None)
+            return Entry(name, _parse_value(rest[1:]) if rest else None)
     if parting := _PARTING.search(text):
-        return Entry(text[: parting.start()].rstrip(), _value(text[parting.end() :]))
+        return Entry(text[: parting.start()].rstrip(), _parse_value(text[parting.end() :]))
     return Entry(text, None)
 
 
-def having(name: str, value: str | None = None) -> Q:
+def match_tag(name: str, value: str | None = None) -> Q:
     """Match rows whose `tags` have the name, and this value if one is given.
 
     Both are values here, never part of a look-up: as such a name of digits would be a place in a list.
@@ -171,7 +176,7 @@ def having(name: str, value: str | None = None) -> Q:
 
 
 class Number(Func):
-    """How many tags a row has: `Number(F("tags"))`."""
+    """Count the tags of a row: `Number(F("tags"))`."""
 
     output_field = IntegerField()
     function = "JSON_EACH"
@@ -181,35 +186,45 @@ class Number(Func):
         return self.as_sql(compiler, connection, function="JSONB_OBJECT_KEYS", **extra)
 
 
+class Patched(Func):
+    """Lay another object's members on top of a JSON object; those that are null there are gone."""
+
+    function = "JSON_PATCH"
+    output_field = JSONField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, function="JSONB_STRIP_NULLS", arg_joiner=" || ", **extra)
+
+
 class _Member(Func):
-    """Whether an object has the name, and this text under it, in SQLite's words."""
+    """Decide whether an object has the name, and this text under it, in SQLite's words."""
 
     output_field = BooleanField()
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        parts = [compiler.compile(each) for each in self.get_source_expressions()]
+        parts = [compiler.compile(expression) for expression in self.get_source_expressions()]
         (tags, *wanted), params = zip(*parts, strict=True)
         conditions = " AND ".join(f"{name} = {sql}" for name, sql in zip(("key", "atom"), wanted, strict=False))
         return f"EXISTS (SELECT 1 FROM JSON_EACH({tags}) WHERE {conditions})", [*chain.from_iterable(params)]  # noqa: S608
 
 
-def _written(text: str, signs: str = "") -> str:
+def _quote_if_needed(text: str, signs: str = "") -> str:
     """Return it in quotes where it would be read as something else: `signs` are what it can't hold without."""
     return json.dumps(text) if _needs_quotes(text) or any(sign in text for sign in signs) else text
 
 
-def _name_in_cell(name: str) -> str:
-    return _in_cell(_written(name, _PARTS) if neutral(name) == name else json.dumps(name), name)
+def _write_name_in_cell(name: str) -> str:
+    return _escape_for_cell(_quote_if_needed(name, _PARTS) if neutralise(name) == name else json.dumps(name), name)
 
 
-def _in_cell(written: str, text: str) -> str:
+def _escape_for_cell(written: str, text: str) -> str:
     return written if written == text else written.translate(_ESCAPED)
 
 
 def _needs_quotes(text: str) -> bool:
     """Return whether it would be read as something else, or not as one part."""
     try:
-        return text.startswith('"') or names.one_line(text) != text
+        return text.startswith('"') or names.clean_one_line(text) != text
     except ValidationError:
         return True
 
@@ -220,16 +235,16 @@ def _from_entries(text: str, between: Between) -> Iterator[Entry]:
         entry = parse_entry(part)
         if entry.value is None:
             several = "each stands on a line of its own" if between == "\n" else "several are parted by semicolons"
-            raise ValidationError(told(entry.name, f"A tag is written key=value or key: value, and {several}."))
+            raise ValidationError(describe_problem(entry.name, f"A tag is written key: value, and {several}."))
         yield entry
 
 
 def _from_json(text: str) -> Iterable[tuple[str, object]]:
     try:
         data = json.loads(text, object_pairs_hook=tuple)  # a dict keeps one of two that are called the same
-        return data if isinstance(data, tuple) else [_from_member(each) for each in data]
+        return data if isinstance(data, tuple) else [_from_member(member) for member in data]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise ValidationError(told(text, f"These are no tags. Expected: {_EXPECTED}")) from None
+        raise ValidationError(describe_problem(text, f"These are no tags. Expected: {_EXPECTED}")) from None
 
 
 def _from_member(pairs: object) -> tuple[str, object]:
@@ -242,13 +257,13 @@ def _from_member(pairs: object) -> tuple[str, object]:
     return as_text(member["name"]), member.get("value", "")
 
 
-def _value(text: str) -> str:
+def _parse_value(text: str) -> str:
     text = text.strip()
-    plain = _unquoted(text) if _QUOTED.fullmatch(text) else None
+    plain = _unquote(text) if _QUOTED.fullmatch(text) else None
     return text if plain is None else plain
 
 
-def _unquoted(text: str) -> str | None:
+def _unquote(text: str) -> str | None:
     try:
         plain = json.loads(text)
     except ValueError:

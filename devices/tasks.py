@@ -7,14 +7,14 @@ from devices.bulk_actions import runner
 from devices.credentials import deliveries
 from devices.jobs import files, leases
 from devices.labels import printing
-from devices.models import Action, Import, Sheet
+from devices.models import BulkAction, Import, LabelPrintJob
 from lib import tasks
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def clear_expired() -> None:
-    """Keys, files and rows whose time is over; again and again changes nothing."""
-    deliveries.clear_expired()
+    """Delete keys, files and rows whose time is over; again and again changes nothing."""
+    deliveries.clear_expired_deliveries()
     files.clear_expired()
     runner.clear_old()
 
@@ -26,18 +26,18 @@ def work_on_import(pk: int) -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def make_sheet(pk: int) -> None:
-    printing.make(pk)
+    printing.run_print_job(pk)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def run_action(pk: int) -> None:
-    if action := Action.objects.filter(pk=pk).first():
+    if action := BulkAction.objects.filter(pk=pk).first():
         runner.run(action=action)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def resume_jobs() -> None:
-    """Those whose worker died, or that nobody could be asked for."""
-    for model in (Import, Sheet, Action):
-        for pk in leases.abandoned(model):
+    """Resume those whose worker died, or that nobody could be asked for."""
+    for model in (Import, LabelPrintJob, BulkAction):
+        for pk in leases.offer_abandoned(model):
             tasks.send(model.TASK, pk)

@@ -8,16 +8,18 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from .fleet import Fleet, Plan
-from .identity import BadInput, Identity, normalise, read_factory_file
+from .identity import BadInput, Identity, normalise_serial, read_factory_file
 from .link import Broker
 from .outbox import Pacer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 EXAMPLES = """\
@@ -40,7 +42,7 @@ exit codes: 0 stopped by SIGINT, SIGTERM or q; 1 a fault of this program; 2 bad 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line, as for every other bad input."""
+        """Print one line, as for every other bad input, and exit with 2."""
         self.exit(2, f"firmware_sim: {message}. See --help.\n")
 
 
@@ -74,7 +76,7 @@ def port(text: str) -> int:
     return number
 
 
-def parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+def build_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     top = Parser(
         prog="python -m firmware_sim",
         description="Pretend gateways on pretend generators: they report by MQTT, and their "
@@ -197,11 +199,11 @@ def _add_panel(top: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
     )
 
 
-def plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
-    """Raises BadInput."""
+def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
+    """Turn the options into a plan. Raises BadInput."""
     return Plan(
-        identities=identities(options, env),
-        broker=broker(options),
+        identities=read_identities(options, env),
+        broker=parse_broker(options),
         interval=options.interval,
         speed=options.speed,
         seed=options.seed,
@@ -212,7 +214,7 @@ def plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
     )
 
 
-def broker(options: argparse.Namespace) -> Broker:
+def parse_broker(options: argparse.Namespace) -> Broker:
     try:
         url = urlsplit(options.mqtt_url)
         scheme, host, number = url.scheme, url.hostname, url.port
@@ -224,10 +226,10 @@ def broker(options: argparse.Namespace) -> Broker:
         raise BadInput("--ca-file without TLS. Give mqtts://host or --tls as well.")
     if options.tls:
         scheme = "mqtts"
-    return Broker(host, number or PORTS[scheme], _tls(options) if scheme == "mqtts" else None)
+    return Broker(host, number or PORTS[scheme], _make_tls(options) if scheme == "mqtts" else None)
 
 
-def _tls(options: argparse.Namespace) -> ssl.SSLContext:
+def _make_tls(options: argparse.Namespace) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=options.ca_file)
     except OSError as error:
@@ -236,45 +238,45 @@ def _tls(options: argparse.Namespace) -> ssl.SSLContext:
         ) from error
 
 
-def identities(options: argparse.Namespace, env: Mapping[str, str]) -> list[Identity]:
+def read_identities(options: argparse.Namespace, env: Mapping[str, str]) -> list[Identity]:
     single = (options.serial, options.device_id, options.access_key, options.access_secret)
     if options.devices is None:
-        return [_one(options, env)]
+        return [_read_one(options, env)]
     if any(single):
         raise BadInput("--devices and the options of one gateway exclude each other. Use --only.")
-    found = list(islice(_chosen(options), options.fleet))
-    if options.fleet and len(found) < options.fleet:
+    identities = list(islice(_choose_identities(options), options.fleet))
+    if options.fleet and len(identities) < options.fleet:
         raise BadInput(
-            f"--fleet {options.fleet}, but {options.devices} has {len(found)} gateways to choose "
+            f"--fleet {options.fleet}, but {options.devices} has {len(identities)} gateways to choose "
             "from. Ask for fewer or give a longer file."
         )
-    if not found:
+    if not identities:
         raise BadInput(f"{options.devices} has no gateways to run. Check --only and --except.")
-    return found
+    return identities
 
 
-def _one(options: argparse.Namespace, env: Mapping[str, str]) -> Identity:
+def _read_one(options: argparse.Namespace, env: Mapping[str, str]) -> Identity:
     if options.fleet or options.only or options.excluded:
         raise BadInput("--fleet, --only and --except choose from a file. Give it with --devices.")
     secret = options.access_secret or env.get("ACCESS_SECRET", "")
-    given = {
+    values = {
         "--serial": options.serial,
         "--device-id": options.device_id,
         "--access-key": options.access_key,
         "--access-secret": secret,
     }
-    if missing := [name for name, value in given.items() if not value]:
+    if missing := [name for name, value in values.items() if not value]:
         raise BadInput(f"Missing {', '.join(missing)}. Give them, or --devices FILE.")
     try:
-        return Identity(*(str(value).strip() for value in given.values()))
+        return Identity(*(str(value).strip() for value in values.values()))
     except ValueError as error:
         raise BadInput(f"Bad gateway: {error}. See its row in the factory's file.") from error
 
 
-def _chosen(options: argparse.Namespace) -> Iterator[Identity]:
-    """In the file's order. A serial that the file lacks is an error, once its end is reached."""
-    only = {normalise(serial) for serial in options.only}
-    excluded = {normalise(serial) for serial in options.excluded}
+def _choose_identities(options: argparse.Namespace) -> Iterator[Identity]:
+    """Yield in the file's order. Raises BadInput at its end for a serial that the file lacks."""
+    only = {normalise_serial(serial) for serial in options.only}
+    excluded = {normalise_serial(serial) for serial in options.excluded}
     unseen = set(only)
     for identity in read_factory_file(options.devices):
         unseen.discard(identity.serial)
@@ -287,11 +289,11 @@ def _chosen(options: argparse.Namespace) -> Iterator[Identity]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser(os.environ).parse_args(arguments)
+    options = build_parser(os.environ).parse_args(arguments)
     level = "WARNING" if options.quiet else options.log_level.upper()
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     try:
-        return asyncio.run(Fleet(plan(options, os.environ)).run())
+        return asyncio.run(Fleet(build_plan(options, os.environ)).run())
     except BadInput as error:
         sys.stderr.write(f"firmware_sim: {error}\n")
         return 2

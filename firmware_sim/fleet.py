@@ -1,4 +1,4 @@
-"""Runs gateways until told to stop."""
+"""Run gateways until told to stop."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import asyncio
 import logging
 import resource
 import signal
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from . import keyboard
 from .gateway import Gateway, Options, PressRefused
 from .generator import Generator
-from .identity import Identity
 from .link import Broker, Dialer, Status
 from .modbus import MAX_UNITS, Bus, Controller, quiet_pymodbus, start_buses
 from .panel.server import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,7 @@ class Plan:
 
     @property
     def options(self) -> Options:
-        """A fleet shares one bound on memory; a gateway keeps a day of reports every 5 s."""
+        """Share one bound on memory in a fleet; a gateway keeps a day of reports every 5 s."""
         share = max(60, min(17_280, FLEET_BUFFER // len(self.identities)))
         return Options(self.interval, self.buffer or share, chatty=not self.many)
 
@@ -59,27 +63,27 @@ class Fleet:
         self._presses: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
-        """Until SIGINT, SIGTERM or q. Returns the exit code. Raises BadInput for a taken port."""
+        """Run until SIGINT, SIGTERM or q; return the exit code. Raises BadInput for a taken port."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
         allow_open_files()
         quiet_pymodbus()
-        buses = await start_buses([self._controller(who) for who in self._plan.identities])
+        buses = await start_buses([self._make_controller(identity) for identity in self._plan.identities])
         try:
-            await self._run_gateways(self._gateways(buses))
+            await self._run_gateways(self._make_gateways(buses))
         finally:
             for bus in buses:
                 await bus.stop()
         return int(self._failed)
 
-    def _controller(self, identity: Identity) -> Controller:
+    def _make_controller(self, identity: Identity) -> Controller:
         now = datetime.now().astimezone()
         second_of_day = now.hour * 3600.0 + now.minute * 60 + now.second
         seed = f"{self._plan.seed} {identity.serial}"
         return Controller(Generator(seed, second_of_day=second_of_day), speed=self._plan.speed)
 
-    def _gateways(self, buses: Sequence[Bus]) -> list[Gateway]:
+    def _make_gateways(self, buses: Sequence[Bus]) -> list[Gateway]:
         dialer = Dialer(self._plan.broker)
         return [
             Gateway(
@@ -95,15 +99,15 @@ class Fleet:
         press = partial(self._press, gateways[0])
         with (
             self._open_panel(gateways) as panel,
-            keyboard.button(press, self._stop.set) as terminal,
+            keyboard.watch_keys(press, self._stop.set) as terminal,
         ):
             self._introduce(gateways, panel, terminal)
             tasks = self._start(gateways)
             tasks.append(asyncio.create_task(self._summarise(gateways)))
             if (seconds := self._plan.press_after) is not None:
-                tasks += [asyncio.create_task(self._press_later(each, seconds)) for each in gateways]
+                tasks += [asyncio.create_task(self._press_later(gateway, seconds)) for gateway in gateways]
             await self._stop.wait()
-            await farewell(gateways, tasks)
+            await say_farewell(gateways, tasks)
 
     def _open_panel(self, gateways: Sequence[Gateway]) -> AbstractContextManager[Panel | None]:
         if self._plan.panel is None:
@@ -112,14 +116,14 @@ class Fleet:
         return Panel(gateways, loop, self._plan.panel, label_url=self._plan.label_url)
 
     def _start(self, gateways: Sequence[Gateway]) -> list[asyncio.Task[None]]:
-        """Reports are spread over the interval, so that a fleet is an even load."""
+        """Start them with their reports spread over the interval, so that a fleet is an even load."""
         step = self._plan.interval / len(gateways)
         tasks = [asyncio.create_task(gateway.run(place * step)) for place, gateway in enumerate(gateways)]
         for task in tasks:
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._note_end)
         return tasks
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             log.error("a gateway failed", exc_info=error)
             self._failed = True
@@ -127,7 +131,7 @@ class Fleet:
 
     def _introduce(self, gateways: Sequence[Gateway], panel: Panel | None, terminal: bool) -> None:
         broker = self._plan.broker
-        names = gateways[0].identity.printed if len(gateways) == 1 else f"{len(gateways)} gateways"
+        names = gateways[0].identity.printed_serial if len(gateways) == 1 else f"{len(gateways)} gateways"
         log.info("%s for mqtt%s://%s:%d", names, "s" * bool(broker.tls), broker.host, broker.port)
         if panel is not None:
             log.info("panel at %s", panel.url)
@@ -135,7 +139,7 @@ class Fleet:
             log.info("r, space or enter presses %s's button; q leaves", gateways[0].serial)
 
     def _press(self, gateway: Gateway) -> None:
-        """The gateway says itself what became of the press."""
+        """Press the button; the gateway says itself what became of it."""
 
         async def attempt() -> None:
             with suppress(PressRefused):
@@ -151,7 +155,7 @@ class Fleet:
         self._press(gateway)
 
     async def _summarise(self, gateways: Sequence[Gateway]) -> None:
-        said = ""
+        last_text = ""
         while self._plan.many:
             await asyncio.sleep(SUMMARY_EVERY)
             online = sum(gateway.status is Status.ONLINE for gateway in gateways)
@@ -160,19 +164,19 @@ class Fleet:
             text = f"{online} of {len(gateways)} gateways online"
             if waiting or dropped:
                 text += f"; {waiting} reports wait, {dropped} dropped"
-            if text != said:
+            if text != last_text:
                 log.info("%s", text)
-            said = text
+            last_text = text
 
 
 def allow_open_files() -> None:
-    """A socket per gateway soon passes the usual soft limit of 1024."""
+    """Raise the soft limit of open files: with a socket per gateway the usual 1024 are soon passed."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def farewell(gateways: Sequence[Gateway], tasks: Sequence[asyncio.Task[None]]) -> None:
+async def say_farewell(gateways: Sequence[Gateway], tasks: Sequence[asyncio.Task[None]]) -> None:
     """Say DISCONNECT, wait a moment for it to leave, then stop whatever is left."""
     for gateway in gateways:
         gateway.disconnect()

@@ -6,16 +6,19 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .generator import Reading, Value
-from .identity import Identity
 from .link import Dialer, Link, Status
 from .modbus import ModbusUnavailable
 from .outbox import Outbox, Pacer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .generator import Reading, Value
+    from .identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +36,12 @@ class Led(StrEnum):
 
 
 class PressRefused(Exception):
-    """The press was not delivered; it is not kept for later."""
+    """Say why the press was not delivered; it is not kept for later."""
 
 
 @dataclass
 class Press:
-    """The last press and what became of it."""
+    """Record the last press and what became of it."""
 
     text: str = ""
     sent: bool = False
@@ -67,7 +70,7 @@ class Options:
 
 @dataclass
 class Clock:
-    """Device time in ms, never twice the same: equal times overwrite each other."""
+    """Tell device time in ms, never twice the same: equal times overwrite each other."""
 
     last: int = 0
 
@@ -124,7 +127,7 @@ class Gateway:
         }.get(self.status, Led.OFF)
 
     async def run(self, phase: float = 0.0) -> None:
-        """Until cancelled. phase: seconds before the first report."""
+        """Run until cancelled. phase: seconds before the first report."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._link.run())
             tasks.create_task(self._report_for_ever(phase))
@@ -139,23 +142,23 @@ class Gateway:
 
     async def _report(self) -> None:
         try:
-            reading = await self.fresh_reading(max_age=0.0)
+            reading = await self.read_fresh(max_age=0.0)
         except ModbusUnavailable as error:
             self._say(logging.WARNING, "the generator does not answer: %s", error)
             return
-        data: dict[str, Value | bool] = {k: v for k, v in reading.items() if k != "fault"}
+        data: dict[str, Value | bool] = {name: value for name, value in reading.items() if name != "fault"}
         data["registerButton"] = False
-        self.outbox.add(self._message(data))
+        self.outbox.add(self._build_message(data))
         self._drop_if_silent()
         self._pump()
 
-    async def fresh_reading(self, *, max_age: float = 0.9) -> Reading:
+    async def read_fresh(self, *, max_age: float = 0.9) -> Reading:
         if time.monotonic() - self._read_at > max_age:
             self.reading = await self._read()
             self._read_at = time.monotonic()
         return self.reading
 
-    def _message(self, data: dict[str, Any]) -> bytes:
+    def _build_message(self, data: dict[str, Any]) -> bytes:
         return json.dumps({"data": data, "time": self._clock.now()}, separators=(",", ":")).encode()
 
     def _pump(self) -> None:
@@ -173,18 +176,18 @@ class Gateway:
                 return
             if not self.outbox.in_flight:
                 self._acknowledged_at = loop.time()
-            self.outbox.sending(mid)
-            self._pacer.report_sent(loop.time())
+            self.outbox.mark_sending(mid)
+            self._pacer.note_report(loop.time())
 
     def _drop_if_silent(self) -> None:
-        """A broker that stops acknowledging gets a new connection, and the reports again."""
+        """Drop the connection to a broker that stops acknowledging: it gets a new one, and the reports again."""
         silence = asyncio.get_running_loop().time() - self._acknowledged_at
         if self.outbox.in_flight and silence > ACK_TIMEOUT and self.online:
             self._say(logging.WARNING, "no acknowledgement for %.0f s: reconnecting", silence)
             self._link.drop()
 
     async def press(self) -> None:
-        """Returns when the broker has acknowledged. Raises PressRefused."""
+        """Press the button; return when the broker has acknowledged. Raises PressRefused."""
         try:
             await self._send_press()
         except PressRefused as refusal:
@@ -200,10 +203,10 @@ class Gateway:
             raise PressRefused(f"the gateway is {self.status.value}. Press again when it is online.")
         if delay := self._pacer.press_delay(loop.time()):
             raise PressRefused(f"pressed too often. Press again in {delay:.0f} s.")
-        mid = self._link.publish(self._message({"registerButton": True}))
+        mid = self._link.publish(self._build_message({"registerButton": True}))
         if mid is None:
             raise PressRefused("the connection was just lost. Press again when it is online.")
-        self._pacer.press_sent(loop.time())
+        self._pacer.note_press(loop.time())
         outcome = self._presses[mid] = loop.create_future()
         try:
             async with asyncio.timeout(PRESS_TIMEOUT):
@@ -222,7 +225,7 @@ class Gateway:
     def disconnect(self) -> None:
         self._link.disconnect()
 
-    def status_changed(self, status: Status, reason: str) -> None:
+    def handle_status(self, status: Status, reason: str) -> None:
         self.reason = reason
         level = logging.WARNING if status is Status.REFUSED else logging.INFO
         self._say(level, "%s%s", status.value, f" ({reason})" if reason else "")
@@ -232,25 +235,25 @@ class Gateway:
             self._acknowledged_at = asyncio.get_running_loop().time()
             self._pump()
             return
-        self.outbox.connection_lost()
+        self.outbox.take_back()
         for press in self._presses.values():
             if not press.done():
                 press.set_exception(PressRefused("the connection was lost. Press again."))
 
-    def acknowledged(self, mid: int) -> None:
+    def handle_acknowledgement(self, mid: int) -> None:
         self._acknowledged_at = asyncio.get_running_loop().time()
-        if self.outbox.acknowledged(mid):
+        if self.outbox.acknowledge(mid):
             self._pump()
         elif (press := self._presses.get(mid)) and not press.done():
             press.set_result(None)
 
-    def commanded(self, payload: bytes) -> None:
+    def handle_command(self, payload: bytes) -> None:
         text = payload[:200].decode("utf-8", "replace")
         self.last_command = text
         log.info("%s: command %r", self.serial, text)
 
     def _say(self, level: int, text: str, *arguments: object) -> None:
-        """In a large fleet only warnings are worth a line each."""
+        """Log a line; in a large fleet only warnings are worth one each."""
         if not self._options.chatty and level < logging.WARNING:
             level = logging.DEBUG
         log.log(level, f"%s: {text}", self.serial, *arguments)

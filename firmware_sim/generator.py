@@ -48,17 +48,17 @@ class Rating:
 
     @property
     def tank(self) -> float:
-        """Litres: a day at full load."""
+        """Return the litres of a day at full load."""
         return self.power * 0.267 * 24
 
 
 def lag(value: float, target: float, dt: float, tau: float) -> float:
-    """The exact first-order answer after dt, whatever dt is."""
+    """Return the exact first-order answer after dt seconds, whatever dt is."""
     return target + (value - target) * math.exp(-dt / tau)
 
 
 def hospital_demand(second_of_day: float) -> float:
-    """Share of rated power: low before dawn, highest in the early afternoon."""
+    """Return the share of rated power: low before dawn, highest in the early afternoon."""
     hour = second_of_day / HOUR
     day = -math.cos(2 * math.pi * (hour - 3.0) / 24)
     meals = math.sin(4 * math.pi * (hour - 8.0) / 24)
@@ -67,7 +67,7 @@ def hospital_demand(second_of_day: float) -> float:
 
 class Generator:
     def __init__(self, seed: int | str = 0, *, second_of_day: float = 12 * HOUR, fault_rate: float = 0.03) -> None:
-        """fault_rate: expected faults per hour of running."""
+        """Expect `fault_rate` faults per hour of running."""
         self._random = Random(f"generator {seed}")  # noqa: S311
         random = self._random
         self.rating = Rating(
@@ -91,7 +91,7 @@ class Generator:
         self._begin(random.random())
 
     def _begin(self, chance: float) -> None:
-        """Nine in ten were already running when we came."""
+        """Begin in a state: nine in ten were already running when we came."""
         if chance > 0.9:
             self._enter(Engine.STOPPED, self._random.uniform(5, 400))
             return

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 COLUMNS = ("serial", "device_id", "access_key", "access_secret")
 
 
 class BadInput(Exception):
-    """A cause and a next step, in one line."""
+    """Tell a cause and a next step, in one line."""
 
 
 @dataclass(frozen=True)
@@ -32,47 +35,47 @@ class Identity:
 
     @property
     def serial(self) -> str:
-        """Ungrouped and upper-case: what the QR code and the URLs hold."""
-        return normalise(self.label_serial)
+        """Return it ungrouped and upper-case: what the QR code and the URLs hold."""
+        return normalise_serial(self.label_serial)
 
     @property
-    def printed(self) -> str:
-        """As it was given if it was grouped, else in fours."""
-        given = self.label_serial.upper()
-        if given != self.serial:
-            return given
-        return " ".join(given[at : at + 4] for at in range(0, len(given), 4))
+    def printed_serial(self) -> str:
+        """Return it as it was given if it was grouped, else in fours."""
+        serial = self.label_serial.upper()
+        if serial != self.serial:
+            return serial
+        return " ".join(serial[at : at + 4] for at in range(0, len(serial), 4))
 
 
-def normalise(serial: str) -> str:
+def normalise_serial(serial: str) -> str:
     return "".join(serial.replace("-", "").split()).upper()
 
 
 def read_factory_file(path: Path) -> Iterator[Identity]:
-    """The rows of a CSV with the columns serial, device_id, access_key, access_secret."""
+    """Read a CSV with the columns serial, device_id, access_key, access_secret. Raises BadInput."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _identities(path, csv.DictReader(file, skipinitialspace=True))
+            yield from _parse_rows(path, csv.DictReader(file, skipinitialspace=True))
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror}. Give the factory's file with --devices.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path} is not a UTF-8 CSV file: {error}. Export it again.") from error
 
 
-def _identities(path: Path, rows: csv.DictReader[str]) -> Iterator[Identity]:
+def _parse_rows(path: Path, rows: csv.DictReader[str]) -> Iterator[Identity]:
     missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if missing:
         raise BadInput(f"{path} lacks the column {', '.join(missing)}. Its first line must name: {','.join(COLUMNS)}.")
-    seen: dict[str, int] = {}
+    line_of: dict[str, int] = {}
     for row in rows:
         try:
             identity = Identity(*((row[name] or "").strip() for name in COLUMNS))
         except ValueError as error:
             raise BadInput(f"{path}, line {rows.line_num}: {error}. Correct that row.") from error
-        if first := seen.get(identity.serial):
+        if first := line_of.get(identity.serial):
             raise BadInput(
                 f"{path}, line {rows.line_num}: serial {identity.serial} is already on line "
                 f"{first}. Remove one of the two."
             )
-        seen[identity.serial] = rows.line_num
+        line_of[identity.serial] = rows.line_num
         yield identity

@@ -7,23 +7,26 @@ import os
 import sys
 import termios
 import tty
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PRESS_KEYS = frozenset("rR \r\n")
 
 
-def in_foreground() -> bool:
-    """A background job that touches its terminal is stopped by the kernel."""
+def is_in_foreground() -> bool:
+    """Return whether we may touch the terminal: a background job that does is stopped by the kernel."""
     if sys.stdin is None or not sys.stdin.isatty():
         return False
     return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
 
 
 @contextmanager
-def button(press: Callable[[], None], leave: Callable[[], None]) -> Iterator[bool]:
-    """Calls press() for r, space or enter and leave() for q. Yields whether there is a terminal."""
-    if not in_foreground():
+def watch_keys(press: Callable[[], None], leave: Callable[[], None]) -> Iterator[bool]:
+    """Call press() for r, space or enter and leave() for q. Yields whether there is a terminal."""
+    if not is_in_foreground():
         yield False
         return
     loop = asyncio.get_running_loop()

@@ -10,14 +10,14 @@ QUIET_ZONE = 4
 PNG_SCALE = 12
 
 
-def qr(content: str) -> segno.QRCode:
+def make_qr(content: str) -> segno.QRCode:
     return segno.make(content, error="q", micro=False, boost_error=False)
 
 
-def svg(content: str) -> str:
-    """Inline SVG without styles of its own."""
+def draw_svg(content: str) -> str:
+    """Return inline SVG without styles of its own."""
     out = io.BytesIO()
-    qr(content).save(
+    make_qr(content).save(
         out,
         kind="svg",
         border=QUIET_ZONE,
@@ -32,7 +32,7 @@ def svg(content: str) -> str:
     return out.getvalue().decode()
 
 
-def png(content: str) -> bytes:
+def draw_png(content: str) -> bytes:
     out = io.BytesIO()
-    qr(content).save(out, kind="png", border=QUIET_ZONE, scale=PNG_SCALE)
+    make_qr(content).save(out, kind="png", border=QUIET_ZONE, scale=PNG_SCALE)
     return out.getvalue()

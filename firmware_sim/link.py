@@ -11,7 +11,6 @@ import random
 import socket
 import ssl
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,12 +18,15 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.reasoncodes import ReasonCode
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import SocketLike
+    from collections.abc import Callable
 
-from .identity import Identity
+    from paho.mqtt.client import SocketLike
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from .identity import Identity
+
 
 KEEPALIVE = 30
 CONNECT_TIMEOUT = 5.0
@@ -45,11 +47,11 @@ class Status(StrEnum):
 
 
 class Owner(Protocol):
-    """What the link tells its gateway, always on the event loop."""
+    """Handle what the link tells its gateway, always on the event loop."""
 
-    def status_changed(self, status: Status, reason: str) -> None: ...
-    def acknowledged(self, mid: int) -> None: ...
-    def commanded(self, payload: bytes) -> None: ...
+    def handle_status(self, status: Status, reason: str) -> None: ...
+    def handle_acknowledgement(self, mid: int) -> None: ...
+    def handle_command(self, payload: bytes) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Broker:
 
 
 class Dialer:
-    """Shared by a fleet: a few connections at a time and not all of them at once."""
+    """Open the connections of a fleet: a few at a time, and so many a second."""
 
     def __init__(self, broker: Broker, *, at_once: int = 8, per_second: float = 60) -> None:
         self.broker = broker
@@ -75,10 +77,10 @@ class Dialer:
             now = loop.time()
             self._next = max(now, self._next + self._spacing)
             await asyncio.sleep(self._next - now)
-            await in_thread(lambda: client.connect(self.broker.host, self.broker.port, keepalive=KEEPALIVE))
+            await run_in_thread(lambda: client.connect(self.broker.host, self.broker.port, keepalive=KEEPALIVE))
 
 
-async def in_thread(call: Callable[[], object]) -> None:
+async def run_in_thread(call: Callable[[], object]) -> None:
     """Run a blocking call in a daemon thread: one that hangs never holds up the exit."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
@@ -104,13 +106,13 @@ async def in_thread(call: Callable[[], object]) -> None:
     await done
 
 
-def backoff(attempt: int, *, first: float = FIRST_DELAY) -> float:
-    """Seconds before attempt `attempt` (from 0): doubled up to a minute, with jitter."""
+def compute_backoff(attempt: int, *, first: float = FIRST_DELAY) -> float:
+    """Return the seconds before attempt `attempt` (from 0): doubled up to a minute, with jitter."""
     delay = first * 2 ** min(attempt, 10) * random.uniform(0.75, 1.25)  # noqa: S311
     return float(min(LONGEST_DELAY, max(FIRST_DELAY, delay)))
 
 
-def release(client: mqtt.Client) -> None:
+def release_socket(client: mqtt.Client) -> None:
     """Take a socket that is still open back from the event loop and close it."""
     if (sock := client.socket()) is not None:
         loop = asyncio.get_running_loop()
@@ -142,7 +144,7 @@ class Link:
         return f"devices/{self._identity.device_id}/command"
 
     def publish(self, payload: bytes) -> int | None:
-        """The message's number, or None when there is no connection."""
+        """Publish a report; return the message's number, or None when there is no connection."""
         if self._client is None or self.status is not Status.ONLINE:
             return None
         info = self._client.publish(self.state_topic, payload, qos=1)
@@ -157,14 +159,14 @@ class Link:
         self._plugged.clear()
         self._unplugged.set()
         self.drop()
-        self._become(Status.UNPLUGGED, "reports are kept until it is plugged in")
+        self._set_status(Status.UNPLUGGED, "reports are kept until it is plugged in")
 
     def drop(self) -> None:
         """Cut the connection without a farewell, as a pulled cable does."""
         sock = self._client.socket() if self._client else None
         if sock is not None:
             with suppress(OSError):
-                cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
+                cast("socket.socket", sock).shutdown(socket.SHUT_RDWR)
 
     def disconnect(self) -> None:
         if self._client is not None:
@@ -181,9 +183,9 @@ class Link:
             await self._wait_before_retry(reason)
 
     async def _connect_once(self) -> str:
-        """One connection, from dialling to its end. Returns why it ended."""
+        """Hold one connection, from dialling to its end; return why it ended."""
         self._refusal = ""
-        self._become(Status.CONNECTING)
+        self._set_status(Status.CONNECTING)
         client = self._new_client()
         try:
             await self._dialer.dial(client)
@@ -195,13 +197,13 @@ class Link:
             self._watch(client)
             if self._unplugged.is_set():
                 return ""
-            await self._keep(client)
+            await self._keep_connection(client)
         finally:
             self._client = None
-            release(client)
+            release_socket(client)
         return self._refusal or "connection lost"
 
-    async def _keep(self, client: mqtt.Client) -> None:
+    async def _keep_connection(self, client: mqtt.Client) -> None:
         loop = asyncio.get_running_loop()
         connack_by = loop.time() + CONNACK_TIMEOUT
         while not self._ended.is_set():
@@ -217,19 +219,19 @@ class Link:
         if self._unplugged.is_set():
             return
         refused = {"first": FIRST_DELAY_AFTER_REFUSAL} if self._refusal else {}
-        delay = backoff(self._attempt, **refused)
+        delay = compute_backoff(self._attempt, **refused)
         self._attempt += 1
         status = Status.REFUSED if self._refusal else Status.OFFLINE
-        self._become(status, f"{reason}; next try in {delay:.0f} s")
+        self._set_status(status, f"{reason}; next try in {delay:.0f} s")
         with suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await self._unplugged.wait()
 
-    def _become(self, status: Status, reason: str = "") -> None:
+    def _set_status(self, status: Status, reason: str = "") -> None:
         if status is self.status:
             return
         self.status = status
-        self._owner.status_changed(status, reason)
+        self._owner.handle_status(status, reason)
 
     def _new_client(self) -> mqtt.Client:
         client = mqtt.Client(
@@ -257,7 +259,7 @@ class Link:
             self._ended.set()
             return
 
-        def closing(_client: mqtt.Client, _data: Any, sock: SocketLike) -> None:
+        def unwatch(_client: mqtt.Client, _data: Any, sock: SocketLike) -> None:
             loop.remove_reader(sock)
 
         def register_write(_client: mqtt.Client, _data: Any, sock: SocketLike) -> None:
@@ -266,13 +268,13 @@ class Link:
         def unregister_write(_client: mqtt.Client, _data: Any, sock: SocketLike) -> None:
             loop.remove_writer(sock)
 
-        client.on_socket_close = closing
+        client.on_socket_close = unwatch
         client.on_socket_register_write = register_write
         client.on_socket_unregister_write = unregister_write
-        loop.add_reader(sock, self._readable, client)
+        loop.add_reader(sock, self._read_all, client)
         client.loop_write()
 
-    def _readable(self, client: mqtt.Client) -> None:
+    def _read_all(self, client: mqtt.Client) -> None:
         client.loop_read()
         sock = client.socket()
         while isinstance(sock, ssl.SSLSocket) and sock.pending():
@@ -286,13 +288,13 @@ class Link:
         if self._unplugged.is_set():
             return
         client.subscribe(self.command_topic, qos=1)
-        self._become(Status.ONLINE)
+        self._set_status(Status.ONLINE)
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, *_details: Any) -> None:
         self._ended.set()
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, *_details: Any) -> None:
-        self._owner.acknowledged(mid)
+        self._owner.handle_acknowledgement(mid)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._owner.commanded(bytes(message.payload))
+        self._owner.handle_command(bytes(message.payload))

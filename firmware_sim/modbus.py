@@ -5,34 +5,38 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from .generator import Generator, Reading
 from .registers import COUNT, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymodbus.constants import ExcCodes
+
+    from .generator import Generator, Reading
 
 MAX_UNITS = 247
 
 
 class ModbusUnavailable(Exception):
-    """The generator could not be read."""
+    """Say why the generator could not be read."""
 
 
 class Controller:
-    """Brings its generator up to now whenever its registers are read."""
+    """Bring its generator up to now whenever its registers are read."""
 
     def __init__(self, generator: Generator, *, speed: float = 1.0) -> None:
         self._generator = generator
         self._speed = speed
         self._at = time.monotonic()
 
-    def device(self, unit: int) -> SimDevice:
+    def make_device(self, unit: int) -> SimDevice:
         block = SimData(0, values=[0] * COUNT, datatype=DataType.REGISTERS, readonly=True)
         return SimDevice(unit, simdata=[block], action=self._refresh)
 
@@ -53,7 +57,7 @@ class Controller:
 
 
 class Bus:
-    """One Modbus TCP server on a free loopback port with up to 247 units, and the line to it."""
+    """Serve up to 247 units by Modbus TCP on a free loopback port, and hold the line to them."""
 
     def __init__(self, controllers: Sequence[Controller]) -> None:
         if len(controllers) > MAX_UNITS:
@@ -62,10 +66,10 @@ class Bus:
         self.port = 0
 
     async def start(self) -> None:
-        devices = [controller.device(unit) for unit, controller in enumerate(self._controllers, 1)]
+        devices = [controller.make_device(unit) for unit, controller in enumerate(self._controllers, 1)]
         self._server = ModbusTcpServer(devices, address=("127.0.0.1", 0))
         await self._server.serve_forever(background=True)
-        listening = cast(asyncio.Server, self._server.transport)
+        listening = cast("asyncio.Server", self._server.transport)
         self.port = listening.sockets[0].getsockname()[1]
         self._client = AsyncModbusTcpClient("127.0.0.1", port=self.port, timeout=2, retries=1)
         await self._client.connect()

@@ -8,7 +8,7 @@ WINDOW = 10
 
 
 class Outbox:
-    """Oldest first; a report leaves only when the broker acknowledged it."""
+    """Keep reports, oldest first, until the broker acknowledged them."""
 
     def __init__(self, capacity: int = 17_280) -> None:
         self.capacity = capacity
@@ -31,29 +31,30 @@ class Outbox:
             self.dropped += 1
 
     def peek(self) -> bytes | None:
-        """The next report to send, if one waits and the window has room."""
+        """Return the next report to send, if one waits and the window has room."""
         if self._waiting and len(self._in_flight) < WINDOW:
             return self._waiting[0]
         return None
 
-    def sending(self, mid: int) -> None:
-        """The report that peek() gave is on the wire as message `mid`."""
+    def mark_sending(self, mid: int) -> None:
+        """Mark the report that peek() gave as on the wire as message `mid`."""
         self._in_flight[mid] = self._waiting.popleft()
 
-    def acknowledged(self, mid: int) -> bool:
+    def acknowledge(self, mid: int) -> bool:
+        """Drop the report of message `mid`; return whether there was one."""
         if self._in_flight.pop(mid, None) is None:
             return False
         self.sent += 1
         return True
 
-    def connection_lost(self) -> None:
-        """What was not acknowledged goes back to the front, in its order."""
+    def take_back(self) -> None:
+        """Take what was not acknowledged back to the front, in its order."""
         self._waiting.extendleft(reversed(self._in_flight.values()))
         self._in_flight.clear()
 
 
 class Pacer:
-    """Keeps a topic under 30 messages in 15 s: 25 for reports, the rest for presses.
+    """Keep a topic under 30 messages in 15 s: 25 for reports, the rest for presses.
 
     Reports are spaced evenly, so that a network that bunches them up does not break the limit.
     """
@@ -67,10 +68,10 @@ class Pacer:
         self._presses: deque[float] = deque(maxlen=self.PRESSES)
 
     def report_delay(self, now: float) -> float:
-        """Seconds until the next report may leave."""
+        """Return the seconds until the next report may leave."""
         return max(0.0, self._last_report + self.REPORT_SPACING - now)
 
-    def report_sent(self, now: float) -> None:
+    def note_report(self, now: float) -> None:
         self._last_report = now
 
     def press_delay(self, now: float) -> float:
@@ -78,5 +79,5 @@ class Pacer:
             return 0.0
         return max(0.0, self._presses[0] + self.PERIOD - now)
 
-    def press_sent(self, now: float) -> None:
+    def note_press(self, now: float) -> None:
         self._presses.append(now)

@@ -23,10 +23,13 @@ fail to start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .generator import Engine, Fault, Reading, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 ENUMS: dict[str, tuple[str, ...]] = {
     "engineState": tuple(state.value for state in Engine),
@@ -66,10 +69,10 @@ COUNT = 13
 
 
 def encode(reading: Mapping[str, Value]) -> list[int]:
-    """A value outside its register's range is clamped, as a controller does."""
+    """Return a reading's registers. A value outside its register's range is clamped, as a controller does."""
     registers = [0] * COUNT
     for point in POINTS:
-        number = _number(point, reading[point.name])
+        number = _encode_value(point, reading[point.name])
         for word in range(point.words):
             shift = 16 * (point.words - 1 - word)
             registers[point.address + word] = (number >> shift) & 0xFFFF
@@ -77,20 +80,20 @@ def encode(reading: Mapping[str, Value]) -> list[int]:
 
 
 def decode(registers: Sequence[int]) -> Reading:
-    """Raises ValueError for registers that this map cannot hold."""
+    """Return the reading. Raises ValueError for registers that this map cannot hold."""
     if len(registers) != COUNT:
         raise ValueError(f"expected {COUNT} registers, got {len(registers)}")
-    return {point.name: _value(point, registers) for point in POINTS}
+    return {point.name: _decode_value(point, registers) for point in POINTS}
 
 
-def _number(point: Point, value: Value) -> int:
+def _encode_value(point: Point, value: Value) -> int:
     if isinstance(value, str):
         return ENUMS[point.name].index(value)
     low, high = point.bounds
     return max(low, min(high, round(value * point.scale)))
 
 
-def _value(point: Point, registers: Sequence[int]) -> Value:
+def _decode_value(point: Point, registers: Sequence[int]) -> Value:
     number = 0
     for word in registers[point.address : point.address + point.words]:
         number = number << 16 | word

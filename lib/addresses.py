@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 
-def counted(address: str | None) -> str:
+@lru_cache(maxsize=10_000)  # thousands of connections a second can come from one
+def normalise_address(address: str | None) -> str:
     """Return the address under which it counts: of IPv6 the /64, since a machine takes as many in it as it likes."""
     try:
         number = ipaddress.ip_address(address or "")

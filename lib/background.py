@@ -23,10 +23,10 @@ def run(do: Callable[[], object]) -> None:
     if not _room.acquire(blocking=False):
         log.warning("%s things wait to be done in the background: one was dropped", MOST)
         return
-    _threads.submit(_done, do)
+    _threads.submit(_run_and_log, do)
 
 
-def _done(do: Callable[[], object]) -> None:
+def _run_and_log(do: Callable[[], object]) -> None:
     try:
         do()
     except Exception as error:

@@ -19,29 +19,36 @@ if TYPE_CHECKING:
 FORMULA = r"=+\-@\t\r\n＝＋－＠"  # noqa: RUF001  # their wide forms too: some locales' spreadsheets take them for the same
 _BEGINNING = re.compile(rf"(\A|[;\t\r\n])[ \"]*(?=[{FORMULA}])")
 
+_NEUTRAL = re.compile(rf"((?:\A|[;\t\r\n])[ \"]*)'(?=[{FORMULA}])")
+
 
 class Plain(str):
-    """Written as it is: what can be no formula though it may begin with a minus, such as a position."""
+    """Mark a text that is written as it is: no formula though it may begin with a minus, such as a position."""
 
     __slots__ = ()
 
 
-def neutral(text: str) -> str:
-    """No spreadsheet takes it, or what it splits off, for a formula."""
-    return _BEGINNING.sub(lambda found: f"{found[0]}'", text)
+def neutralise(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it, or what it splits off, for a formula."""
+    return _BEGINNING.sub(lambda match: f"{match[0]}'", text)
 
 
-def text(rows: Iterable[Iterable[str | float]]) -> str:
-    """Every cell in quotes, and texts neutral; numbers are as they are."""
+def read_neutral(text: str) -> str:
+    """Return what `neutralise` made the text of."""
+    return _NEUTRAL.sub(r"\1", text) if "'" in text else text
+
+
+def format_csv(rows: Iterable[Iterable[str | float]]) -> str:
+    """Return CSV with every cell in quotes and texts neutralised; numbers are as they are."""
     page = StringIO()
-    csv.writer(page, quoting=csv.QUOTE_ALL).writerows(map(_cell, row) for row in rows)
+    csv.writer(page, quoting=csv.QUOTE_ALL).writerows(map(_neutralise_cell, row) for row in rows)
     return page.getvalue()
 
 
-def written(rows: Iterable[Iterable[str | float]]) -> bytes:
-    """As `text`, in UTF-8."""
-    return text(rows).encode()
+def encode_csv(rows: Iterable[Iterable[str | float]]) -> bytes:
+    """Return `rows` as `format_csv` does, in UTF-8."""
+    return format_csv(rows).encode()
 
 
-def _cell(cell: str | float) -> str | float:
-    return neutral(cell) if isinstance(cell, str) and not isinstance(cell, Plain) else cell
+def _neutralise_cell(cell: str | float) -> str | float:
+    return neutralise(cell) if isinstance(cell, str) and not isinstance(cell, Plain) else cell

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
 from lib import names
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class _Text(forms.CharField):
-    """`stored` stays what it is where it is sent unchanged, though it may be of before a rule."""
+    """Clean a text, but keep what is `stored` where it is sent unchanged: it may be of before a rule."""
 
     stored = ""
+    rule: Callable[[str], str]  # text as it is kept; raises ValidationError
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
         if not isinstance(text, str):
             return text
-        return self.stored if self.stored and names.is_same(text, self.stored) else self.clean_text(text)
-
-    def clean_text(self, text: str) -> str:
-        raise NotImplementedError
+        return self.stored if self.stored and names.is_same(text, self.stored) else self.rule(text)
 
 
 class OneLineField(_Text):
-    """What something is called: see `lib.names`."""
+    """Clean what something is called: see `lib.names`."""
 
-    def clean_text(self, text: str) -> str:
-        return names.one_line(text)
+    rule = staticmethod(names.clean_one_line)
 
 
 class SeveralLinesField(_Text):
-    """What is written about something: see `lib.names`."""
+    """Clean what is written about something: see `lib.names`."""
 
     widget = forms.Textarea
-
-    def clean_text(self, text: str) -> str:
-        return names.several_lines(text)
+    rule = staticmethod(names.clean_several_lines)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -19,7 +20,7 @@ from django.conf import settings
 
 
 class Access(NamedTuple):
-    """What a device connects with."""
+    """Hold what a device connects with."""
 
     key: str  # 32 hex digits
     secret: str  # 256 bits, base64url
@@ -28,45 +29,67 @@ class Access(NamedTuple):
         return f"Access({self.key!r}, …)"
 
 
-class Unsealable(Exception):
-    """The site's SECRET_KEY changed and is not among SECRET_KEY_FALLBACKS."""
-
-
 def new_key() -> bytes:
     return secrets.token_bytes(32)
 
 
 def seal(key: bytes) -> bytes:
-    return _box().encrypt(key)
+    return _make_box().encrypt(key)
 
 
-def unseal(sealed: bytes | memoryview) -> bytes:
+def unseal(sealed: bytes | memoryview) -> bytes | None:
+    """Return the key; None where none of the site's secrets opens it: its SECRET_KEY changed, and the former is not
+    among SECRET_KEY_FALLBACKS."""
     try:
-        return _box().decrypt(bytes(sealed))
+        return _make_box().decrypt(bytes(sealed))
     except InvalidToken:
-        raise Unsealable from None
+        return None
 
 
-def derive(key: bytes, label: str, number: int) -> bytes:
-    """32 bytes that only the key's holder can tell."""
-    return hmac.digest(key, f"{label}:{number}".encode(), "sha256")
+def list_digests(text: str) -> list[bytes]:
+    """Return the digests of a secret too short for a plain hash, by each of the site's secrets: the one to keep first,
+    then those by which it may have been kept before."""
+    secrets_ = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [hmac.digest(_derive(secret, b"handover: short secrets"), text.encode(), "sha256") for secret in secrets_]
 
 
-def access(key: bytes, number: int) -> Access:
-    """The credential of one row of a delivery; the same each time it is asked for.
+class Deriver:
+    """Derive many secrets from one key: each goes on from a copy of the code's beginning, in two thirds of the time."""
 
-    No secret begins with a dash: it is handed over in CSV, where that would have to be neutralised, and so be changed.
-    """
-    label = "secret"
-    while (secret := base64.urlsafe_b64encode(derive(key, label, number)).decode().rstrip("=")).startswith("-"):
-        label += "'"
-    return Access(derive(key, "key", number)[:16].hex(), secret)
+    def __init__(self, key: bytes) -> None:
+        self._beginning = hmac.new(key, digestmod="sha256")
+
+    def derive_bytes(self, label: str, number: int) -> bytes:
+        """Return 32 bytes that only the key's holder can tell."""
+        code = self._beginning.copy()
+        code.update(f"{label}:{number}".encode())
+        return code.digest()
+
+    def derive_access(self, number: int) -> Access:
+        """Return the credential of one row of a delivery; the same each time it is asked for.
+
+        No secret begins with a dash: it is handed over in CSV, where that would have to be neutralised, and so be
+        changed.
+        """
+        label = "secret"
+        while (secret := self._derive_text(label, number)).startswith("-"):
+            label += "'"
+        return Access(self.derive_bytes("key", number)[:16].hex(), secret)
+
+    def _derive_text(self, label: str, number: int) -> str:
+        return base64.urlsafe_b64encode(self.derive_bytes(label, number)).decode().rstrip("=")
 
 
-def _box() -> MultiFernet:
-    return MultiFernet([Fernet(_wrapping(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+def _make_box() -> MultiFernet:
+    return MultiFernet(
+        [Fernet(_derive_wrapping_key(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    )
 
 
-def _wrapping(secret: str) -> bytes:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"handover: deliveries").derive(secret.encode())
-    return base64.urlsafe_b64encode(derived)
+def _derive_wrapping_key(secret: str) -> bytes:
+    return base64.urlsafe_b64encode(_derive(secret, b"handover: deliveries"))
+
+
+@lru_cache(16)  # a file has a hundred thousand
+def _derive(secret: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret.encode())

@@ -33,7 +33,7 @@ LISTEN_SECONDS = 1.0
 
 
 @cache
-def _publisher() -> redis.Redis:
+def _get_publisher() -> redis.Redis:
     return redis_circuit.connect(settings.REDIS_URL)
 
 
@@ -42,15 +42,15 @@ def announce(topics: Iterable[str]) -> None:
     if names := " ".join(sorted(set(topics))):
         try:
             with redis_circuit.asking(settings.REDIS_URL):
-                _publisher().publish(CHANNEL, names)
-        except redis_circuit.Open:
+                _get_publisher().publish(CHANNEL, names)
+        except redis_circuit.CircuitOpen:
             return
         except redis.RedisError as error:
             log.warning("live update not announced, streams find it by themselves: %s", error)
 
 
 class Hub:
-    """One subscription, many waiters; belongs to one event loop."""
+    """Wake many waiters from one subscription. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
@@ -75,7 +75,7 @@ class Hub:
                 event.set()
 
     async def _listen(self) -> None:
-        while not _cancelled():
+        while not _is_cancelled():
             try:
                 await self._relay()
             except Exception as error:
@@ -86,18 +86,18 @@ class Hub:
         client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_keepalive=True, retry=Retry(NoBackoff(), 0))
         async with client, client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
-            while not _cancelled():
-                self._heed(await subscription.get_message(timeout=LISTEN_SECONDS))
+            while not _is_cancelled():
+                self._handle_message(await subscription.get_message(timeout=LISTEN_SECONDS))
 
-    def _heed(self, message: dict[str, Any] | None) -> None:
+    def _handle_message(self, message: dict[str, Any] | None) -> None:
         if message is not None and message["type"] == "subscribe":
             self.wake(list(self._waiters))  # whatever was missed while away
         elif message is not None and message["type"] == "message":
             self.wake(message["data"].decode(errors="replace").split())
 
 
-def _cancelled() -> bool:
-    """Asked for, since redis-py can swallow a cancellation while it connects, and a process then never ends."""
+def _is_cancelled() -> bool:
+    """Return whether this task is to end: redis-py can swallow a cancellation while it connects."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -105,5 +105,5 @@ def _cancelled() -> bool:
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
-def hub() -> Hub:
+def get_hub() -> Hub:
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())

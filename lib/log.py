@@ -10,16 +10,16 @@ from typing import Any
 LINKS = re.compile(r"(/accounts/password/reset/key/|/invitations/(?!accept/))[^\s/?#\"'<>]+")
 
 
-def masked(text: str) -> str:
+def mask_links(text: str) -> str:
     return LINKS.sub(r"\1…", text)
 
 
 class Masking(logging.Formatter):
-    """As the library's, with the tokens of links left out of all that it gives: message, traceback, stack. In UTC."""
+    """Format as the library does, without the tokens of links in message, traceback or stack. In UTC."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return mask_links(super().format(record))

@@ -14,34 +14,38 @@ WITHIN = frozenset("\n\t\u200c\u200d")  # of several lines; the last two shape P
 ENDS = str.maketrans(dict.fromkeys("\r\x85\u2028\u2029", "\n"))
 
 
-def one_line(text: str, field: str = "") -> str:
+def clean_one_line(text: str, field: str = "") -> str:
     """Return `text` with each run of white space, line ends too, as one space.
 
     Raises ValidationError (of `field`) for what can't be seen: control characters, NUL, what turns the direction of
     writing, halves of surrogate pairs, letters without a shape.
     """
     line = " ".join(text.split())
-    if not line.isprintable() or not BLANK.isdisjoint(line):
-        raise _refusal(next(each for each in line if not each.isprintable() or each in BLANK), field)
+    if not is_plain(line) and (not line.isprintable() or not BLANK.isdisjoint(line)):
+        unseen = next(character for character in line if not character.isprintable() or character in BLANK)
+        raise _refusal(unseen, field)
     return line
 
 
 def clean_name(text: str, field: str = "name", most: int = LENGTH) -> str:
     """Return what something is called. Raises ValidationError where it is empty, too long, or can't be seen."""
-    name = one_line(text, field)
+    name = clean_one_line(text, field)
     if not name:
         raise _error("Give it a name.", field)
-    return _bounded(name, field, most)
+    return _check_length(name, field, most)
 
 
-def several_lines(text: str, field: str = "", most: int = 500) -> str:
-    """Return `text` with every line end as a line feed, and none around it. Raises ValidationError as `one_line`."""
+def clean_several_lines(text: str, field: str = "", most: int = 500) -> str:
+    """Return `text` with line feeds as line ends and none around it. Raises ValidationError as `clean_one_line`."""
+    if is_plain(text):
+        return _check_length(text.strip(), field, most)
     lines = text.replace("\r\n", "\n").translate(ENDS).strip()
     if not lines.isprintable() or not BLANK.isdisjoint(lines):
-        for each in lines:
-            if each in BLANK or not (each.isprintable() or each in WITHIN or unicodedata.category(each) == "Zs"):
-                raise _refusal(each, field)
-    return _bounded(lines, field, most)
+        for character in lines:
+            is_shown = character.isprintable() or character in WITHIN or unicodedata.category(character) == "Zs"
+            if character in BLANK or not is_shown:
+                raise _refusal(character, field)
+    return _check_length(lines, field, most)
 
 
 def is_same(text: str, stored: str) -> bool:
@@ -49,7 +53,17 @@ def is_same(text: str, stored: str) -> bool:
     return text.replace("\r\n", "\n").strip() == stored.replace("\r\n", "\n").strip()
 
 
-def _bounded(text: str, field: str, most: int) -> str:
+def is_plain(text: str) -> bool:
+    """Return whether it is printable ASCII, as nearly all of a file's 100,000 rows are: nothing is looked for in it."""
+    return text.isascii() and text.isprintable()
+
+
+def is_clean(text: str) -> bool:
+    """Return whether it is surely what cleaning returns, of a name or of several lines that are stripped already."""
+    return len(text) <= LENGTH and text.isascii() and text.isprintable() and "  " not in text
+
+
+def _check_length(text: str, field: str, most: int) -> str:
     if len(text) > most:
         raise _error(f"{len(text)} characters are too many: at most {most}.", field)
     return text

@@ -11,17 +11,22 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-def asked(request: HttpRequest | Request) -> str:
-    """Return what was asked, which may be any `Host` that the site answers to."""
-    return f"{request.scheme}://{request.get_host()}"
+def get_request_origin(request: HttpRequest | Request) -> str:
+    """Return `scheme://host` of a request, which may be any `Host` that the site answers to."""
+    return f"{request.scheme}://{get_requested_host(request)}"
 
 
-def named(request: HttpRequest | Request) -> str:
+def get_requested_host(request: HttpRequest | Request) -> str:
+    """Return the host that was asked for, with its port. Raises DisallowedHost where the site does not answer to it."""
+    return request.get_host()
+
+
+def get_site_origin(request: HttpRequest | Request) -> str:
     """Return the first of `SITE_URLS`, for what leaves the site; without one, as in the demo, what was asked."""
     names: list[str] = settings.SITE_URLS
-    return names[0].rstrip("/") if names else asked(request)
+    return names[0].rstrip("/") if names else get_request_origin(request)
 
 
-def known(request: HttpRequest | Request) -> list[str]:
+def list_label_origins(request: HttpRequest | Request) -> list[str]:
     """Return all that a label may hold before a serial."""
-    return [asked(request), *settings.SITE_URLS]
+    return [get_request_origin(request), *settings.SITE_URLS]

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Q
 
-from lib.parsing import LARGEST, is_storable, whole
+from lib.parsing import LARGEST, is_storable
+from lib.refusals import Refusal, declare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from django.db.models import QuerySet
 
     Key = Sequence[Any]
 
 
+PAGE_UNKNOWN = declare("page-unknown", "The list has no such page.", "Begin at its first one.", 400)
+
+
 class Order(NamedTuple):
-    """Fields by which rows are ordered, the last one unique; each a number or a text. Their values are a row's key."""
+    """Sort rows by fields, the last one unique, each a number or a text. Their values are a row's key."""
 
     fields: tuple[tuple[str, type], ...] = (("pk", int),)
     newest_first: bool = False
@@ -34,7 +38,7 @@ class Order(NamedTuple):
         """Match the rows behind the key, or those before it."""
         than, place = "lt" if self.newest_first != backwards else "gt", Q(pk__in=[])
         for n, (name, _) in enumerate(self.fields):
-            same = Q(**{f"{each}": key[m] for m, (each, _) in enumerate(self.fields[:n])})
+            same = Q(**{field: key[m] for m, (field, _) in enumerate(self.fields[:n])})
             place |= same & Q(**{f"{name}__{than}": key[n]})
         # The first half alone lets the database start at the right place of its index.
         return Q(**{f"{self.fields[0][0]}__{than}e": key[0]}) & place
@@ -57,14 +61,16 @@ NEWEST_FIRST = Order(newest_first=True)
 
 
 class Page(NamedTuple):
-    """`previous` and `next` are the keys before which and behind which the pages beside it are, None where none is."""
+    """Hold rows, and the keys of the pages beside it as addresses have them, empty where there is none."""
 
     rows: list[Any]
-    previous: list[Any] | None
-    next: list[Any] | None
+    previous: str
+    next: str
 
 
-def page(rows: QuerySet[Any], order: Order, size: int, *, after: Key | None = None, before: Key | None = None) -> Page:
+def find_page(
+    rows: QuerySet[Any], order: Order, size: int, *, after: Key | None = None, before: Key | None = None
+) -> Page:
     """Return the page behind a key, or the one before it; else the first."""
     if before is not None:
         found = list(order.sort(rows.filter(order.beyond(before, backwards=True)), backwards=True)[: size + 1])
@@ -74,14 +80,21 @@ def page(rows: QuerySet[Any], order: Order, size: int, *, after: Key | None = No
         found = list(order.sort(rows if after is None else rows.filter(order.beyond(after)))[: size + 1])
         shown = found[:size]
         earlier, later = after is not None and bool(shown), len(found) > size
-    return Page(shown, order.key(shown[0]) if earlier else None, order.key(shown[-1]) if later else None)
+    return Page(
+        shown,
+        order.write(order.key(shown[0])) if earlier else "",
+        order.write(order.key(shown[-1])) if later else "",
+    )
 
 
-def newest(rows: QuerySet[Any], size: int, *, before: str) -> tuple[list[Any], int | None]:
-    """Return the newest rows, or those older than the one whose id a page's address names; and the id for the next."""
-    pk = whole(before)
-    shown, _, following = page(rows, NEWEST_FIRST, size, after=[pk] if pk else None)
-    return shown, following[0] if following else None
+def find_asked_page(rows: QuerySet[Any], order: Order, size: int, query: Mapping[str, str]) -> Page:
+    """Return the page that an address asks for by `after` or `before`, else the first. Raises Refusal where it names
+    one that can't be."""
+    asked = [query.get(name, "") for name in ("after", "before")]
+    after, before = map(order.parse, asked)
+    if query.get("page") or any(text and key is None for text, key in zip(asked, (after, before), strict=True)):
+        raise Refusal(PAGE_UNKNOWN)
+    return find_page(rows, order, size, after=after, before=before)
 
 
 def _is_possible(value: object) -> bool:

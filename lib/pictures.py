@@ -21,8 +21,8 @@ NO_PNG = "The logo has to be a PNG image. Save it as one and upload that."
 TOO_LARGE = "The logo may have 1 MB and 4 megapixels (2,000 × 2,000) at most. Make it smaller and upload it again."
 
 
-def opened(content: bytes | memoryview | None) -> Image.Image:
-    """The picture, not decoded yet, and no larger than may be. Raises ValidationError."""
+def open_picture(content: bytes | memoryview | None) -> Image.Image:
+    """Return the picture, not decoded yet. Raises ValidationError if it is no PNG, or too large."""
     data = bytes(content or b"")
     if len(data) > LARGEST:
         raise ValidationError(TOO_LARGE)
@@ -38,19 +38,19 @@ def opened(content: bytes | memoryview | None) -> Image.Image:
     return picture
 
 
-def decoded(content: bytes | memoryview | None) -> Image.Image:
-    """Its pixels, as RGBA and no larger than print and pages need. Raises ValidationError."""
+def decode_picture(content: bytes | memoryview | None) -> Image.Image:
+    """Return its pixels, as RGBA and no larger than print and pages need. Raises ValidationError."""
     try:
-        picture = opened(content).convert("RGBA")
+        picture = open_picture(content).convert("RGBA")
     except BROKEN:
         raise ValidationError(NO_PNG) from None
     picture.thumbnail((SIDES[0], SIDES[0]))
     return picture
 
 
-def reduced(content: bytes) -> bytes:
-    """A PNG of the same picture, made here: small, and with nothing in it but its pixels. Raises ValidationError."""
-    picture, written = decoded(content), b""
+def reduce_picture(content: bytes) -> bytes:
+    """Return a PNG of the same picture, small and with nothing in it but its pixels. Raises ValidationError."""
+    picture, written = decode_picture(content), b""
     for side in SIDES:
         picture.thumbnail((side, side))
         out = BytesIO()

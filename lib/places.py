@@ -16,7 +16,7 @@ R = TypeVar("R", bound="HttpResponseBase")
 
 
 class Bound(NamedTuple):
-    """Whose places are counted together, under which word, and how many there are; for which part of those people."""
+    """Say whose places are counted together, under which word, how many there are; for which part of those people."""
 
     word: str
     whose: Hashable
@@ -25,7 +25,7 @@ class Bound(NamedTuple):
 
 
 class Place:
-    """One that is taken; `left` is called once, with the word of the bound, when somebody newer needs it."""
+    """Hold a place that is taken; `left` is called once, with the word of the bound, when somebody newer needs it."""
 
     def __init__(self, places: Places, bounds: tuple[Bound, ...], left: Callable[[str], None] | None) -> None:
         self._places, self.bounds, self.left = places, bounds, left
@@ -42,7 +42,7 @@ class Place:
 
 
 class Places:
-    """The oldest comes first. Used from any thread."""
+    """Give out places, and take the oldest back first. Used from any thread."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, Hashable], dict[Place, None]] = defaultdict(dict)
@@ -55,7 +55,7 @@ class Places:
             for bound in bounds:
                 held = self._held.get((bound.word, bound.whose), {})
                 while len(held) >= bound.most:
-                    oldest = _oldest(held, bound)
+                    oldest = _find_oldest(held, bound)
                     if oldest is None or oldest.left is None or left is None:
                         if bound.part is not None and bound.part not in {_part(place, bound.word) for place in held}:
                             break
@@ -76,7 +76,7 @@ class Places:
                     del self._held[key]
 
     def count(self, word: str, whose: Hashable = None) -> int:
-        """How many are taken."""
+        """Return how many are taken."""
         with self._lock:
             return len(self._held.get((word, whose), ()))
 
@@ -85,7 +85,7 @@ def _part(place: Place, word: str) -> Hashable:
     return next(bound.part for bound in place.bounds if bound.word == word)
 
 
-def _oldest(held: dict[Place, None], bound: Bound) -> Place | None:
+def _find_oldest(held: dict[Place, None], bound: Bound) -> Place | None:
     """Return the oldest place of the part that would have most of them, whoever asks counted in."""
     parts = [_part(place, bound.word) for place in held]
     counted = Counter([*parts, bound.part])

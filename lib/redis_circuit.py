@@ -27,8 +27,8 @@ AGAIN_SECONDS = 1.0
 AWAY = redis.ConnectionError, redis.TimeoutError
 
 
-class Open(redis.ConnectionError):
-    """Redis did not answer a moment ago, and is not asked."""
+class CircuitOpen(redis.ConnectionError):
+    """Say that Redis did not answer a moment ago, and is not asked."""
 
 
 def connection_options() -> dict[str, object]:
@@ -43,10 +43,10 @@ def connect(url: str) -> redis.Redis:
 
 @contextmanager
 def asking(url: str) -> Iterator[None]:
-    """Ask this Redis in the block. Raises `Open` while it is known not to answer; what the block raises opens the
-    circuit if it says so."""
+    """Ask this Redis in the block. Raises `CircuitOpen` while it is known not to answer; what the block raises opens
+    the circuit if it says so."""
     if url in _open:
-        raise Open("Redis did not answer a moment ago")
+        raise CircuitOpen("Redis did not answer a moment ago")
     try:
         yield
     except Exception as error:
@@ -60,7 +60,7 @@ _changing = threading.Lock()
 
 
 def _says_away(error: BaseException | None) -> bool:
-    """Whether it, or what it was raised from (as the queue's library does), is Redis not answering."""
+    """Return whether it, or what it was raised from (as the queue's library does), is Redis not answering."""
     return error is not None and (isinstance(error, AWAY) or _says_away(error.__cause__))
 
 

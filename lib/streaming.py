@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import SyncToAsync, sync_to_async
@@ -12,29 +12,30 @@ from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 STEPS = 2  # that are made at once in a process: a step keeps the processor from pages
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def give_back() -> None:
-    """This thread's connection, to the pool where there is one; not in the midst of a transaction."""
+def give_back_connection() -> None:
+    """Give this thread's connection to the pool where there is one; not in the midst of a transaction."""
     if not connection.in_atomic_block:
         close_old_connections()
 
 
-async def step(make: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """In the request's thread; until the next step its connection to the database is for others. So a step leaves no
-    cursor open."""
+async def run_step(make: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run it in the request's thread, whose connection to the database is for others until the next step. So a step
+    leaves no cursor open."""
 
     def one() -> R:
         try:
             return make(*args, **kwargs)
         finally:
-            give_back()
+            give_back_connection()
 
     async with _steps.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(STEPS)):
         return await sync_to_async(one)()
@@ -51,6 +52,19 @@ def let_thread_go() -> None:
         executor.shutdown(wait=False)
 
 
-def attachment(lines: object, name: str) -> StreamingHttpResponse:
+def make_csv_response(lines: object, name: str, *, for_programs: bool = False) -> StreamingHttpResponse:
+    """Answer with CSV; for people it begins with a byte order mark, by which spreadsheets know UTF-8."""
     headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment"}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)  # type: ignore[arg-type]
+    marked: Any = lines if for_programs else _mark_async(lines) if hasattr(lines, "__aiter__") else _mark(lines)
+    return StreamingHttpResponse(marked, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _mark(lines: Any) -> Iterator[str | bytes]:
+    yield BYTE_ORDER_MARK
+    yield from lines
+
+
+async def _mark_async(lines: Any) -> AsyncIterator[str | bytes]:
+    yield BYTE_ORDER_MARK
+    async for line in lines:
+        yield line

@@ -23,7 +23,7 @@ BRIEFLY = {
 
 
 def enqueue(task: str, *args: int) -> None:
-    """By the task's name, with ids. Never raises: what is not asked for now is found by a beat's round."""
+    """Ask for a task by its name, with ids. Never raises: what is not asked for now is found by a beat's round."""
     transaction.on_commit(lambda: send(task, *args))
 
 

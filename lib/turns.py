@@ -13,7 +13,7 @@ View = TypeVar("View", bound="Callable[..., object]")
 
 
 class Turns:
-    """So many at once; those who wait come in turn by who they are, and of one the newest `waiting` wait at most.
+    """Let `at_once` through; those who wait come in turn by who they are, of one the newest `waiting` at most.
 
     For one event loop.
     """
@@ -27,15 +27,15 @@ class Turns:
         if self._free:
             self._free -= 1
             return self._ender()
-        mine = self._queues.setdefault(who, deque())
-        if len(mine) >= self._waiting and not (oldest := mine.popleft()).done():
+        queue = self._queues.setdefault(who, deque())
+        if len(queue) >= self._waiting and not (oldest := queue.popleft()).done():
             oldest.set_result(False)
-        asked = asyncio.get_running_loop().create_future()
-        mine.append(asked)
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
         try:
-            return self._ender() if await asked else None
+            return self._ender() if await turn else None
         except asyncio.CancelledError:
-            self._forget(who, asked)
+            self._forget(who, turn)
             raise
 
     def _ender(self) -> Callable[[], None]:
@@ -51,22 +51,22 @@ class Turns:
 
     def _next(self) -> None:
         while self._queues:
-            who, mine = next(iter(self._queues.items()))
+            who, queue = next(iter(self._queues.items()))
             del self._queues[who]
-            asked = mine.popleft()
-            if mine:
-                self._queues[who] = mine  # at the end: the others come first
-            if not asked.done():
-                asked.set_result(True)
+            turn = queue.popleft()
+            if queue:
+                self._queues[who] = queue  # at the end: the others come first
+            if not turn.done():
+                turn.set_result(True)
                 return
         self._free += 1
 
-    def _forget(self, who: Hashable, asked: asyncio.Future[bool]) -> None:
-        if asked.done() and not asked.cancelled() and asked.result():
+    def _forget(self, who: Hashable, turn: asyncio.Future[bool]) -> None:
+        if turn.done() and not turn.cancelled() and turn.result():
             self._next()  # its turn had come
-        elif asked in (mine := self._queues.get(who, deque())):
-            mine.remove(asked)
-            if not mine:
+        elif turn in (queue := self._queues.get(who, deque())):
+            queue.remove(turn)
+            if not queue:
                 del self._queues[who]
 
 

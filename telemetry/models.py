@@ -8,12 +8,14 @@ from django.db import models
 
 from devices.models import Assignment, Device
 
+SAMPLES_LENGTH = 400
+
 M = TypeVar("M", bound=models.Model)
 
 
 class TenureQuerySet(models.QuerySet[M]):
     def of(self, device: Device) -> Self:
-        """What belongs to the device's current assignment; of a device in no group, to none."""
+        """Return what belongs to the device's current assignment; of a device in no group, to none."""
         return self.filter(device=device, assignment=device.assignment_id)
 
 
@@ -25,8 +27,12 @@ class LatestQuerySet(TenureQuerySet["Latest"]):
     pass
 
 
+class DropQuerySet(TenureQuerySet["Drop"]):
+    pass
+
+
 class Report(models.Model):
-    """What a device reported for one millisecond. Values later reported for the same one are merged in.
+    """Record what a device reported for one millisecond. Values later reported for the same one are merged in.
 
     `assignment` is the one that was current when it arrived and had begun by `at`, else none:
     readers filter by it, so a new tenant never sees what came before.
@@ -46,13 +52,62 @@ class Report(models.Model):
 
 
 class Latest(models.Model):
-    """Hot row: attribute name -> [value, milliseconds since the epoch], of one assignment."""
+    """Hold, of one assignment, attribute name -> [value, milliseconds since the epoch]: a hot row.
+
+    `ahead` has, of values from ahead of our clock, attribute name -> [those milliseconds, the device's own]: a value
+    with others is not meant.
+    """
 
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="latest")
     assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="+")
     data = models.JSONField(default=dict)
+    ahead = models.JSONField(null=True)
 
     objects = LatestQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.device_id}"
+
+
+class Drop(models.Model):
+    """Record what of a device's messages was not kept for one cause: how much, when, and a sample. One row a cause.
+
+    It belongs to the assignment that was current when it arrived; what another one dropped before is forgotten.
+    """
+
+    class Cause(models.TextChoices):
+        TOO_OLD = "too-old", "Too old"
+        AHEAD = "ahead", "Ahead of the clock"
+        BAD_TIME = "bad-time", "A time that can't be read"
+        MISTYPED = "mistyped", "A value of another type"
+        UNKEPT = "unkept", "A value that can't be kept"
+        AS_TEXT = "as-text", "A number written as text"
+        UNDECLARED = "undeclared", "An attribute that its recipe does not declare"
+        MALFORMED = "malformed", "Not JSON"
+        NO_DATA = "no-data", "JSON without “data”"
+        OVERSIZE = "oversize", "Too large"
+        BARRED = "barred", "Sent while it was locked, expired or retired"
+        LIMITED = "limited", "Sent too fast"
+        OVERLOAD = "overload", "More came than the site could take"
+        RETAINED = "retained", "A copy that the broker kept"
+        FAILED = "failed", "It could not be stored"
+        BEFORE = "before-handover", "Dated before the device was handed over"
+
+    pk = models.CompositePrimaryKey("device_id", "cause")
+    # Without constraints, so that the former release can still delete what these rows name.
+    device = models.ForeignKey(Device, models.CASCADE, related_name="drops", db_constraint=False, db_index=False)
+    cause = models.CharField(max_length=16)
+    assignment = models.ForeignKey(
+        Assignment, models.CASCADE, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    count = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    sample = models.CharField(
+        max_length=SAMPLES_LENGTH, blank=True
+    )  # names of attributes, or times: lines, newest first
+
+    objects = DropQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.device_id}: {self.cause}"

@@ -8,8 +8,11 @@ urlpatterns = [
     path("devices/<str:serial>/live/", views.live, name="live"),
     path("devices/<str:serial>/stream/", views.stream, name="stream"),
     path("devices/<str:serial>/series/", views.series, name="series"),
+    path("devices/<str:serial>/timeline/", views.timeline, name="timeline"),
     path("devices/<str:serial>/export.csv", views.export, name="export"),
     path("devices/<str:serial>/events/", views.events, name="events"),
     path("api/v1/devices/<str:serial>/telemetry/", api.Telemetry.as_view(), name="api-telemetry"),
+    path("api/v1/devices/<str:serial>/timeline/", api.Timelines.as_view(), name="api-timeline"),
     path("api/v1/devices/<str:serial>/latest/", api.LatestValues.as_view(), name="api-latest"),
+    path("api/v1/devices/<str:serial>/dropped/", api.DroppedMessages.as_view(), name="api-dropped"),
 ]

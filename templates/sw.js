@@ -1,8 +1,10 @@
 "use strict";
-// Keeps the look of the site and an honest offline page; never a page of a signed-in user.
+// Keeps the look of the site, an honest offline page and, where a page asks for it, the scanner; never a page of a
+// signed-in user.
 const CACHE = "handover-{{ version }}";
 const OFFLINE = "{{ offline }}";
 const FILES = [{% for file in files %}"{{ file|escapejs }}", {% endfor %}];
+const SCANNER = [{% for file in scanner %}"{{ file|escapejs }}", {% endfor %}];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([...FILES, OFFLINE])).then(() => self.skipWaiting()));
@@ -18,7 +20,17 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET") return;
   if (request.mode === "navigate") {
     event.respondWith(fetch(request).catch(() => caches.match(OFFLINE)));
-  } else if (FILES.includes(new URL(request.url).pathname)) {
+  } else if ([...FILES, ...SCANNER].includes(new URL(request.url).pathname)) {
     event.respondWith(caches.match(request).then((kept) => kept || fetch(request)));
   }
+});
+
+// One after the other, so that a weak signal has room for the page's own requests.
+async function fetchAhead() {
+  const cache = await caches.open(CACHE);
+  for (const file of SCANNER) if (!(await cache.match(file))) await cache.add(file);
+}
+
+self.addEventListener("message", (event) => {
+  if (event.data === "scanner") event.waitUntil(fetchAhead().catch(() => {}));
 });

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Viewer = User | AnonymousUser
 
     class SignedIn(HttpRequest):
-        """What a view behind `login_required` gets."""
+        """Describe what a view behind `login_required` gets."""
 
         user: User
         htmx: HtmxDetails
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 
 
-def found(scope: QuerySet[M], **lookup: Any) -> M:
-    """The one row of an already scoped queryset, else the uniform 404."""
+def get_row(scope: QuerySet[M], **lookup: Any) -> M:
+    """Return the one row of an already scoped queryset that the lookup finds; else raise the uniform 404."""
     try:
         return scope.get(**lookup)
     except (ObjectDoesNotExist, ValueError):
@@ -35,48 +35,48 @@ def found(scope: QuerySet[M], **lookup: Any) -> M:
 
 
 def get_group(user: Viewer, pk: int | str, *, role: Role = Role.VIEWER) -> Group:
-    return found(Group.objects.visible_to(user, role), pk=pk)
+    return get_row(Group.objects.visible_to(user, role), pk=pk)
 
 
 def get_person(user: Viewer, pk: int | str) -> User:
-    """Somebody whom the user manages."""
-    return found(User.objects.manageable_by(user), pk=pk)
+    """Return somebody whom the user manages."""
+    return get_row(User.objects.manageable_by(user), pk=pk)
 
 
 def get_membership(user: Viewer, person: User, pk: int | str) -> Membership:
-    """A role of that person in a group that the user manages."""
+    """Return a role of that person in a group that the user manages, with the user and the group."""
     scope = Membership.objects.manageable_by(user).filter(user=person)
-    return found(scope.select_related("user", "group"), pk=pk)
+    return get_row(scope.select_related("user", "group"), pk=pk)
 
 
 def get_invitation(user: Viewer, pk: int | str) -> Invitation:
-    """A waiting invitation into a group that the user manages."""
-    return found(Invitation.objects.manageable_by(user).waiting().select_related("group"), pk=pk)
+    """Return a waiting invitation into a group that the user manages, with the group."""
+    return get_row(Invitation.objects.manageable_by(user).waiting().select_related("group"), pk=pk)
 
 
 def get_organisation(user: Viewer, slug: str) -> Organisation:
-    """One's own; to everybody else it does not exist."""
+    """Return the user's own organisation; to everybody else it does not exist."""
     if not isinstance(user, User):
         raise Http404
-    return found(Organisation.objects.filter(users=user), slug=slug)
+    return get_row(Organisation.objects.filter(users=user), slug=slug)
 
 
 def require_technician(user: Viewer) -> User:
-    """The user, if there is any group into which they may register; else the uniform 404."""
+    """Return the user, if there is any group into which they may register; else raise the uniform 404."""
     if isinstance(user, User) and user.organisation_id and user.reach(Role.TECHNICIAN):
         return user
     raise Http404
 
 
 def require_admin(user: Viewer) -> User:
-    """The user, if there is any group whose admin they are; else the uniform 404."""
+    """Return the user, if there is any group whose admin they are; else raise the uniform 404."""
     if isinstance(user, User) and user.organisation_id and user.reach(Role.ADMIN):
         return user
     raise Http404
 
 
 def require_owner(user: Viewer) -> User:
-    """The user, if they are an admin of their whole organisation; else the uniform 404."""
+    """Return the user, if they are an admin of their whole organisation; else raise the uniform 404."""
     if isinstance(user, User) and user.organisation_id and user.owns_organisation:
         return user
     raise Http404

@@ -26,7 +26,7 @@ RETRY_SECONDS = 10
 going = Places()
 
 
-def take(user: User) -> Place | Bound:
+def take_place(user: User) -> Place | Bound:
     """Take a place for a download of theirs, or return the bound that has none.
 
     A file that is cut looks whole to many a program: the newest is refused, before anything is made or taken, rather
@@ -38,7 +38,7 @@ def take(user: User) -> Place | Bound:
     )
 
 
-def hold(place: Place, answer: HttpResponseBase) -> HttpResponseBase:
+def hold_place(place: Place, answer: HttpResponseBase) -> HttpResponseBase:
     """Return the answer; what is still to be made keeps the place until it is sent."""
     if answer.streaming:
         return place.held_by(answer)
@@ -46,20 +46,20 @@ def hold(place: Place, answer: HttpResponseBase) -> HttpResponseBase:
     return answer
 
 
-def bounded(view: View) -> View:
-    """For pages that answer with a file, below what asks for signing in."""
+def limit_downloads(view: View) -> View:
+    """Decorate a page that answers with a file, below what asks for signing in; 429 where no place is left."""
 
     @wraps(view)
-    def guarded(request: SignedIn, **kwargs: Any) -> HttpResponseBase:
-        place = take(request.user)
+    def wrapper(request: SignedIn, **kwargs: Any) -> HttpResponseBase:
+        place = take_place(request.user)
         if isinstance(place, Bound):
             refusal = render(request, "429_downloads.html", {"bound": place}, status=429)
             refusal["Retry-After"] = str(RETRY_SECONDS)
             return refusal
         try:
-            return hold(place, view(request, **kwargs))
+            return hold_place(place, view(request, **kwargs))
         except BaseException:
             place.end()
             raise
 
-    return guarded
+    return wrapper

@@ -40,28 +40,28 @@ class Choice(NamedTuple):
 
 
 class Sought(str):
-    """Words that somebody wrote and has not made a choice by."""
+    """Hold words that somebody wrote and has not made a choice by."""
 
 
-def named(user: User, groups: Iterable[Group], role: Role = Role.VIEWER) -> list[Choice]:
-    """With the names above them, as far as the user has the role there."""
+def name_groups(user: User, groups: Iterable[Group], role: Role = Role.VIEWER) -> list[Choice]:
+    """Return the groups with the names above them, as far as the user has the role there."""
     rows = list(groups)
     above = trails(user, rows, role)
     return [Choice(row.pk, row.name, above[row.path]) for row in rows]
 
 
-def search(user: User, scope: GroupQuerySet, text: str) -> list[Group]:
-    """Groups that are called so, then such as lie below one that is."""
-    found = list(scope.filter(name__icontains=text).order_by(Lower("name"), "pk")[:FOUND])
-    if len(found) == FOUND:
-        return found
+def search_scope(user: User, scope: GroupQuerySet, text: str) -> list[Group]:
+    """Return up to FOUND groups that are called so, then such as lie below one that is."""
+    matches = list(scope.filter(name__icontains=text).order_by(Lower("name"), "pk")[:FOUND])
+    if len(matches) == FOUND:
+        return matches
     above = Group.objects.visible_to(user).filter(name__icontains=text, numchild__gt=0)[:FOUND]
-    below = scope.filter(under(row.path for row in above)).exclude(pk__in=[row.pk for row in found])
-    return found + list(below.order_by("path")[: FOUND - len(found)])
+    below = scope.filter(under(row.path for row in above)).exclude(pk__in=[row.pk for row in matches])
+    return matches + list(below.order_by("path")[: FOUND - len(matches)])
 
 
 class Picker(forms.Widget):
-    """A field to search in. Without JavaScript, sending the form with words in it brings what they find."""
+    """Show a field to search in. Without JavaScript, sending the form with words in it brings what they find."""
 
     legend = "Used recently"
 
@@ -71,7 +71,7 @@ class Picker(forms.Widget):
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         written = data.get(f"{name}-sought")
-        text = parsing.sought(written or "")
+        text = parsing.clean_search_text(written or "")
         if text and text != data.get(f"{name}-for", "").strip():
             return Sought(text)
         return data.get(f"{name}-offered") or data.get(name)
@@ -83,12 +83,12 @@ class Picker(forms.Widget):
         return not {name, f"{name}-sought", f"{name}-offered"} & set(data)
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
-        text, pk = (value, "") if isinstance(value, Sought) else self._chosen(value)
-        given = self.build_attrs(self.attrs, attrs)
+        text, pk = (value, "") if isinstance(value, Sought) else self._find_chosen(value)
+        attributes = self.build_attrs(self.attrs, attrs)
         context = {
             "name": name,
-            "id": given.pop("id", f"id_{name}"),
-            "attrs": forms.utils.flatatt(given),
+            "id": attributes.pop("id", f"id_{name}"),
+            "attrs": forms.utils.flatatt(attributes),
             "text": text,
             "pk": pk,
             "legend": self.legend,
@@ -97,14 +97,14 @@ class Picker(forms.Widget):
         }
         return render_to_string("_group_field.html", context)
 
-    def _chosen(self, value: Any) -> tuple[str, str]:
-        pk = parsing.whole(str(getattr(value, "pk", value) or ""))
+    def _find_chosen(self, value: Any) -> tuple[str, str]:
+        pk = parsing.parse_whole_number(str(getattr(value, "pk", value) or ""))
         group = SCOPES[self.among](self.user).filter(pk=pk).first() if pk else None
         return (group.name, str(group.pk)) if group else ("", "")
 
 
 class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """Of the groups in one of `SCOPES`, once `offer` has said whose. One of them, however it was chosen."""
+    """Choose one of the groups in one of `SCOPES`, once `offer` has said whose; however it was chosen."""
 
     user: User
     among: str
@@ -114,53 +114,53 @@ class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
         super().__init__(Group.objects.none(), **kwargs)
 
     def offer(self, user: User, among: str, *, recent: Iterable[Group] = ()) -> list[int]:
-        """The ids of those that are listed, none of them if they are too many for that."""
+        """Offer the user's groups in a scope; return the ids of those listed, none if they are too many for a list."""
         self.user, self.among, self.queryset = user, among, SCOPES[among](user)
-        rows, lately = list(self.queryset[: LISTED + 1]), list(recent)
+        rows, recently_used = list(self.queryset[: LISTED + 1]), list(recent)
         few = len(rows) <= LISTED
-        shown = named(user, [*lately, *(rows if few else [])])
+        shown = name_groups(user, [*recently_used, *(rows if few else [])])
         if few:
-            self.choices = [*self._empty(), *self._listed(rows, shown[len(lately) :])]
+            self.choices = [*self._build_empty_option(), *self._build_options(rows, shown[len(recently_used) :])]
             return [row.pk for row in rows]
         self.widget = Picker(user, among, shown)
         self.widget.is_required = self.required
         return []
 
     def clean(self, value: Any) -> Any:
-        return super().clean(self._only(value) if isinstance(value, Sought) else value)
+        return super().clean(self._find_only_match(value) if isinstance(value, Sought) else value)
 
     def prepare_value(self, value: Any) -> Any:
-        """What words were understood as, once they were."""
+        """Return what words were understood as, once they were."""
         return self.understood if isinstance(value, Sought) and self.understood else super().prepare_value(value)
 
-    def _only(self, text: Sought) -> int:
-        found = search(self.user, SCOPES[self.among](self.user), text)
-        exact = [row for row in found if row.name.casefold() == text.casefold()]
-        for rows in (found, exact):
+    def _find_only_match(self, text: Sought) -> int:
+        matches = search_scope(self.user, SCOPES[self.among](self.user), text)
+        exact = [row for row in matches if row.name.casefold() == text.casefold()]
+        for rows in (matches, exact):
             if len(rows) == 1:
                 self.understood = int(rows[0].pk)
                 return self.understood
-        if not found:
+        if not matches:
             raise forms.ValidationError(NONE, code="invalid_choice")
-        self.widget.legend, self.widget.offered = "Found", named(self.user, found)
+        self.widget.legend, self.widget.offered = "Found", name_groups(self.user, matches)
         raise forms.ValidationError(SEVERAL, code="several")
 
-    def _listed(self, rows: list[Group], shown: list[Choice]) -> list[Any]:
-        """Leaves under the names above them; whole trees in their own order, set in."""
+    def _build_options(self, rows: list[Group], shown: list[Choice]) -> list[Any]:
+        """Build the options: leaves under the names above them; whole trees in their own order, set in."""
         if self.among in LEAVES:
-            return grouped(shown)
+            return build_option_groups(shown)
         paths = {row.path for row in rows}
         inside = {row.path: len(paths.intersection(ancestry(row.parent_path))) for row in rows}
         return [(row.pk, f"{SPACE * inside[row.path]}{row.name}") for row in rows]
 
-    def _empty(self) -> list[tuple[str, str]]:
+    def _build_empty_option(self) -> list[tuple[str, str]]:
         return [("", str(self.empty_label))] if self.empty_label is not None else []
 
 
-def grouped(choices: list[Choice]) -> list[tuple[str, list[tuple[int, str]]]]:
-    """Option groups: the groups under the names above them."""
-    ordered = sorted(choices, key=lambda each: (each.above, each.name.casefold()))
+def build_option_groups(choices: list[Choice]) -> list[tuple[str, list[tuple[int, str]]]]:
+    """Build option groups: the groups under the names above them."""
+    ordered = sorted(choices, key=lambda choice: (choice.above, choice.name.casefold()))
     return [
-        (above or "Groups", [(each.pk, each.name) for each in rows])
-        for above, rows in groupby(ordered, key=lambda each: each.above)
+        (above or "Groups", [(choice.pk, choice.name) for choice in rows])
+        for above, rows in groupby(ordered, key=lambda choice: choice.above)
     ]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from django.shortcuts import redirect
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+
+from lib.refusal_pages import remember_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,14 +20,19 @@ if TYPE_CHECKING:
     View = Callable[..., HttpResponseBase]
 
 
-def posted(*, back: str) -> Callable[[View], View]:
-    """For addresses that are posted to. Whoever comes by GET (after signing in again, by a reload) is led `back`."""
+def redirect_unless_posted(*, back: str) -> Callable[[View], View]:
+    """Decorate an address that is posted to: who comes by GET (a reload, a new sign-in) is led `back`, and what it
+    refuses is shown there."""
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: SignedIn, **kwargs: Any) -> HttpResponseBase:
-            return view(request, **kwargs) if request.method == "POST" else redirect(back, **kwargs)
+        def wrapper(request: SignedIn, **kwargs: Any) -> HttpResponseBase:
+            page = reverse(back, kwargs=kwargs)
+            if request.method != "POST":
+                return HttpResponseRedirect(page)
+            remember_page(request, page)
+            return view(request, **kwargs)
 
-        return guarded
+        return wrapper
 
     return decorate

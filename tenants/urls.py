@@ -4,7 +4,6 @@ from tenants.accounts import api as me
 from tenants.accounts import session_views
 from tenants.accounts import views as accounts
 from tenants.audit import api as api_changes
-from tenants.audit import views as changes
 from tenants.groups import api
 from tenants.groups import views as groups
 from tenants.organisations import api as api_settings
@@ -19,6 +18,7 @@ from tenants.tokens import views as tokens
 app_name = "tenants"
 urlpatterns = [
     path("account/", accounts.account, name="account"),
+    path("account/clock/", accounts.save_clock, name="clock"),
     path("account/sign-out/", accounts.sign_out_everywhere, name="sign-out-everywhere"),
     path("account/sessions/", session_views.sessions, name="sessions"),
     path("account/sessions/end/", session_views.end, name="session-end"),
@@ -28,7 +28,7 @@ urlpatterns = [
     path("logo/<slug:slug>-<str:digest>.png", accounts.logo, name="logo"),
     path("groups/", groups.groups, name="groups"),
     path("groups/choices/", groups.choices, name="group-choices"),
-    path("groups/<int:pk>/", groups.group, name="group"),
+    path("groups/<int:pk>/", groups.show_group, name="group"),
     path("groups/<int:pk>/children/", groups.children, name="group-children"),
     path("groups/<int:pk>/new/", groups.create, name="group-create"),
     path("groups/<int:pk>/rename/", groups.rename, name="group-rename"),
@@ -39,24 +39,22 @@ urlpatterns = [
     path("groups/<int:pk>/delete/", groups.delete, name="group-delete"),
     path("groups/<int:pk>/invite/", invitation_views.invite, name="invite"),
     path("groups/<int:pk>/invite/send/", invitation_views.send, name="invite-send"),
-    path("people/", people.roll, name="people"),
+    path("people/", people.list_people, name="people"),
     path("people/invite/", people.invite_where, name="invite-where"),
     path("people/invite/again/", invitation_views.again, name="invite-again"),
     path("people/invite/withdraw/", invitation_views.withdraw, name="invite-withdraw"),
     path("people/<int:pk>/", people.person, name="person"),
-    path("people/<int:pk>/role/", people.role, name="person-role"),
+    path("people/<int:pk>/role/", people.change_role, name="person-role"),
     path("people/<int:pk>/role/remove/", people.remove_role, name="person-role-remove"),
     path("people/<int:pk>/active/", people.set_active, name="person-active"),
     path("people/<int:pk>/remove/", people.expel, name="person-remove"),
     path("invitations/", invitation_views.join, name="join"),
     path("invitations/accept/", invitation_views.accept, name="accept"),
-    path("invitations/<str:token>/", invitation_views.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitation_views.open_invitation, name="invitation"),
     path("settings/", settings.settings, name="settings"),
     path("settings/save/", settings.save, name="settings-save"),
     path("settings/theme.css", settings.preview, name="theme-preview"),
-    path("log/", changes.changes, name="changes"),
     path("log/accounts/", session_views.log, name="account-log"),
-    path("log/export.csv", changes.export, name="changes-export"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/new/", tokens.token_create, name="token-create"),
     path("tokens/<int:pk>/revoke/", tokens.token_revoke, name="token-revoke"),

@@ -44,7 +44,7 @@ def make_recipe(organisation: Organisation, name: str = "Generator gateway", **v
 
 def make_device(version: RecipeVersion, *, group: Group | None = None, by: User | None = None, **fields: Any) -> Device:
     """A registered device; with a group (and a user), a provisioned one."""
-    device = registration.register(version=version, by=by, **fields)
+    device = registration.register_device(version=version, by=by, **fields)
     if group is not None:
         assert by is not None
         assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)

@@ -12,10 +12,11 @@ from django.db import connection
 
 from config import health
 from devices import streams
-from devices.models import Device, RecipeVersion
-from lib import background
+from devices.broker import refused_connects
+from lib import background, late_counts
 from lib.places import Places
 from lib.rarely import Rarely
+from provisioning.doors import refused_attempts
 from telemetry.ingest import decoder
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_django.fixtures import Settings
+
+    from devices.models import Device, RecipeVersion
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +84,13 @@ def _health_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "run", lambda do: do())
+
+
+@pytest.fixture(autouse=True)
+def _refusals_are_counted_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_counts, "start_timer", lambda *_: None)
+    monkeypatch.setattr(refused_connects, "refused_connects", refused_connects.make_counts())
+    monkeypatch.setattr(refused_attempts, "refused_attempts", refused_attempts.make_counts())
 
 
 @pytest.fixture(autouse=True)

@@ -8,17 +8,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
-from xdist.workermanage import WorkerController
 
 from tests import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Rows = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
 
 Made = TypeVar("Made")
-DERIVED = {"devices_tally"}  # triggers write it
+DERIVED = {"devices_groupdevicecount"}  # triggers write it
 
 
 def rows() -> Rows:

@@ -58,7 +58,7 @@ def test_route(name: str, person: str, client: Client, world: World) -> None:
     answer = getattr(client, row.method)(url, row.data(world), **how)
     assert answer.status_code == row.statuses[CAST.index(person)], answer
     if not answer.streaming and person in {"anonymous", "viewer", "technician", "admin"}:
-        assert b"Canary" not in answer.content
+        assert b"Canary" not in answer.content.replace(b"Atlantic/Canary", b"")  # a time zone
 
 
 READS = sorted(

@@ -146,7 +146,7 @@ def test_few_parts_of_downloads_are_made_at_once() -> None:
 
     async def one() -> None:
         async with ThreadSensitiveContext():
-            await streaming.step(make)
+            await streaming.run_step(make)
 
     async def all_of_them() -> None:
         await asyncio.gather(*(one() for _ in range(8)))
@@ -185,10 +185,19 @@ def test_a_stream_that_is_closed_holds_no_place(world: World, client: Client) ->
     assert streams.open_streams.count("person", world.viewer.pk) == 0
 
 
+def test_a_stream_that_finds_no_place_is_told_when_to_come_again(
+    world: World, client: Client, settings: Settings
+) -> None:
+    settings.STREAMS_PERSON = 0
+    client.force_login(world.viewer)
+    answer = client.get(reverse("telemetry:stream", kwargs={"serial": world.placed.serial}))
+    assert (answer.status_code, answer["Retry-After"]) == (429, "10")
+
+
 def test_a_download_too_many_is_refused_in_words_and_takes_nothing(world: World, client: Client) -> None:
     client.force_login(world.owner)
     kwargs = importing(world)
-    place = downloads.take(world.owner)
+    place = downloads.take_place(world.owner)
     assert isinstance(place, Place)
     answer = client.post(reverse("devices:import-result", kwargs=kwargs))
     assert (answer.status_code, answer["Retry-After"]) == (429, "10")
@@ -213,16 +222,17 @@ def test_what_is_no_file_after_all_keeps_no_place(world: World, client: Client) 
 
 def test_programs_are_refused_too(world: World, client: Client) -> None:
     client.force_login(world.owner)
-    place = downloads.take(world.owner)
+    place = downloads.take_place(world.owner)
     answer = client.get(reverse("devices:api-import-report", kwargs=importing(world)))
     assert (answer.status_code, answer["Retry-After"]) == (429, "10")
-    assert answer.json()["type"].endswith("#problem-throttled")
+    assert answer.json()["code"] == "too-many-downloads"
+    assert "downloads of this person go on" in answer.json()["detail"]
     assert isinstance(place, Place)
     place.end()
 
 
 def test_an_organisation_has_its_own_bound(world: World, client: Client) -> None:
-    places = [downloads.take(user) for user in (world.owner, world.admin)]
+    places = [downloads.take_place(user) for user in (world.owner, world.admin)]
     for user, device, status in ((world.viewer, world.placed, 429), (world.stranger, world.alien, 200)):
         client.force_login(user)
         answer = client.get(reverse("telemetry:export", kwargs={"serial": device.serial}))
@@ -235,10 +245,10 @@ def test_an_organisation_has_its_own_bound(world: World, client: Client) -> None
 
 def test_a_tenant_takes_up_no_other_tenants_downloads(world: World) -> None:
     """Of one organisation: who has none going on gets one."""
-    places = [downloads.take(user) for user in (world.viewer, world.admin, world.technician, world.sibling)]
+    places = [downloads.take_place(user) for user in (world.viewer, world.admin, world.technician, world.sibling)]
     assert [isinstance(place, Place) for place in places] == [True, True, False, True]
     second = builders.make_user("viewer@tekton.example", world.tekton, Role.VIEWER)
-    assert not isinstance(downloads.take(second), Place)
+    assert not isinstance(downloads.take_place(second), Place)
 
 
 def test_a_tenant_closes_no_other_tenants_stream(world: World) -> None:
@@ -249,7 +259,7 @@ def test_a_tenant_closes_no_other_tenants_stream(world: World) -> None:
         return lambda _: closed.append(user)
 
     for user in (world.sibling, world.viewer, world.admin, world.technician, world.owner, world.viewer):
-        streams.open_streams.take(*streams._bounds(user), left=note(user))
+        streams.open_streams.take(*streams._list_bounds(user), left=note(user))
     assert closed == [world.viewer, world.admin, world.technician]
 
 

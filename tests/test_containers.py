@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import yaml
 
 from config import connections
 from config.demo.processes import Parts
+from devices.broker.rabbitmq import UNROUTED
+from devices.mqtt.topics import ALL_STATES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -87,6 +90,17 @@ def test_devices_reach_the_broker_by_its_front_alone() -> None:
     assert OURS["gate-1"]["environment"]["BROKER_AMQP_URL"] == "amqp://rabbitmq:5672"
 
 
+def test_the_broker_keeps_what_no_queue_wants() -> None:
+    definitions = json.loads((ROOT / "docker/rabbitmq/definitions.json").read_text())
+    assert [policy["definition"] for policy in definitions["policies"]] == [{"alternate-exchange": UNROUTED}]
+    assert [each["name"] for each in (*definitions["exchanges"], *definitions["queues"])] == [UNROUTED] * 2
+    kept = {binding["routing_key"].replace(".", "/").replace("*", "+") for binding in definitions["bindings"]}
+    assert kept == set(ALL_STATES)
+    (mounted,) = (volume for volume in SERVICES["rabbitmq"]["volumes"] if "definitions" in volume)
+    (loaded,) = re.findall(r"^load_definitions = (\S+)$", (ROOT / "docker/rabbitmq/rabbitmq.conf").read_text(), re.M)
+    assert mounted.split(":")[1] == loaded
+
+
 def test_only_the_proxy_is_open_to_strangers() -> None:
     assert "ports" not in SERVICES["web"]
     assert OURS["web"]["environment"]["BEHIND_PROXY"].endswith(":-1}")
@@ -103,6 +117,12 @@ def test_no_server_trusts_what_a_request_says_of_its_address() -> None:
 
 UNITS = {file.stem.removeprefix("handover-"): file.read_text() for file in (ROOT / "docs/units").glob("*.service")}
 
+OF_THE_SYSTEM = {
+    "postgresql@": "on-failure",
+    "rabbitmq-server": "always",
+    "redis-server": "always",
+    "haproxy": "always",
+}
 FOR_DEVICES = {"front", "gate@"}  # which outlive a stop of the site
 
 
@@ -113,6 +133,17 @@ def test_whatever_ends_is_started_again() -> None:
     for name, unit in UNITS.items():
         assert rule <= set(unit.splitlines())
         assert ("PartOf=handover.target" in unit) == (name not in FOR_DEVICES)
+    for name, often in OF_THE_SYSTEM.items():
+        more = (ROOT / f"docs/units/{name}.service.d/restart.conf").read_text()
+        assert {f"Restart={often}", "StartLimitIntervalSec=0"} <= set(more.splitlines())
+        assert re.search(r"^RestartSec=[15]$", more, re.MULTILINE)
+
+
+def test_a_folder_that_a_unit_writes_to_is_made_for_it() -> None:
+    """Each starts with `ProtectSystem=strict`, which leaves nothing else to write to."""
+    for unit in UNITS.values():
+        assert "ProtectSystem=strict" in unit
+        assert re.findall(r"^StateDirectory=(\w+)$", unit, re.MULTILINE) == re.findall(r"/var/lib/(\w+)/", unit)
 
 
 def test_units_run_what_containers_run() -> None:

@@ -6,11 +6,14 @@ import ast
 import importlib
 import re
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.test_tracked import ROOT, tracked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOMS = "lib|tenants|devices|telemetry|provisioning|config|firmware_sim"
 TOP = rf"(?:{ROOMS}|tests|bench|docs|docker|templates|static|scripts|requirements)"

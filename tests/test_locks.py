@@ -18,7 +18,6 @@ from django.test import Client
 from django.utils import timezone
 
 from config.ingest import ingest
-from devices.models import Device
 from devices.mqtt.messages import Message
 from telemetry.models import Report
 from tests import parts
@@ -28,6 +27,7 @@ from tests.mqtt.processes import python, running
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from devices.models import Device
     from tests.conftest import World
 
 WAIT = "1500ms"
@@ -91,7 +91,7 @@ def test_a_held_device_delays_no_report(world: World, how: str) -> None:
 
 
 def test_locks_leave_keys_alone() -> None:
-    """But that of `tenants.groups.operations`, which stands against imports."""
+    """But that of `tenants.groups.operations`, which stands against imports, and that of who deletes the row."""
     rooms = [Path(settings.BASE_DIR) / name for name in ("config", "devices", "provisioning", "telemetry", "tenants")]
     found = [
         str(path.relative_to(settings.BASE_DIR))
@@ -100,7 +100,7 @@ def test_locks_leave_keys_alone() -> None:
         for asked in re.findall(r"select_for_update\(([^)]*\)?[^)]*)\)", path.read_text())
         if "no_key=True" not in asked
     ]
-    assert found == ["tenants/groups/operations.py"]
+    assert found == ["devices/lifecycle/removal.py", "tenants/groups/operations.py"]
 
 
 @pytest.mark.postgres

@@ -80,7 +80,9 @@ def from_file(world: World, name: str) -> None:
     text = f'Serial,Name\n,"{name}"\n'.encode()
     made = imports.upload(by=world.owner, version=world.version, name="a.csv", chunks=[text])
     asked: dict[str, Any] = {"columns": ["serial", "name"], "encoding": "utf-8", "delimiter": ",", "group": None}
-    assert imports.match(importing=made, by=world.owner, all_or_nothing=False, name_pattern="", **asked)
+    assert imports.match(
+        importing=made, by=world.owner, all_or_nothing=False, name_pattern="", make_serials=True, **asked
+    )
     if imports.start(importing=work(made), by=world.owner):
         work(made)
 
@@ -227,6 +229,7 @@ def description_in_file(world: World, text: str) -> None:
     data = table(["Serial", "Description"], ["", text]).encode()
     made = imports.upload(by=world.owner, version=world.version, name="a.csv", chunks=[data])
     asked: dict[str, Any] = {"encoding": "utf-8", "delimiter": ",", "group": None, "name_pattern": ""}
+    asked["make_serials"] = True
     assert imports.match(
         importing=made, by=world.owner, columns=["serial", "description"], all_or_nothing=False, **asked
     )

@@ -97,7 +97,7 @@ def test_a_download_goes_on_with_what_its_reader_may_have_then(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Its reader's group goes elsewhere while the file is sent, and another group comes to lie where it lay."""
-    monkeypatch.setattr("tenants.audit.views.CHUNK", 1)
+    monkeypatch.setattr("provisioning.journal.export.CHUNK", 1)
     monkeypatch.setattr("devices.inventory.export.CHUNK", 1)
     site = builders.make_group(world.tekton, "Nampa")
     reader = builders.make_user("admin@nampa.example", site, Role.ADMIN)
@@ -116,7 +116,7 @@ def test_a_download_goes_on_with_what_its_reader_may_have_then(
         client = AsyncClient()
         await client.aforce_login(reader)
         log = what == "log"
-        answer = await (client.get("/log/export.csv") if log else client.post("/api/v1/devices/export.csv"))
+        answer = await (client.get("/journal/export.csv") if log else client.post("/api/v1/devices/export.csv"))
         parts: Any = aiter(answer.streaming_content)  # type: ignore[attr-defined]
         text = await anext(parts) + await anext(parts)
         await sync_to_async(elsewhere)()

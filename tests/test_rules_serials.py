@@ -20,6 +20,8 @@ from tests.test_rules_tags import table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_django.fixtures import Settings
+
     from tests.conftest import World
 
     Door = Callable[[World, str], None]
@@ -30,7 +32,9 @@ FORMATS: dict[str, dict[str, Any]] = {
     "prefixed": {"kind": "opaque", "prefix": "GW-", "length": 6},
     "mac": {"kind": "mac48"},
     "digits": {"kind": "base10"},
+    "eui": {"kind": "eui64"},
 }
+TR005 = "LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122"
 # Format, text as given -> the serial that is kept; None where it is refused.
 TABLE: list[tuple[str, str, str | None]] = [
     ("own", "CW8B3KGEN35R", "CW8B3KGEN35R"),
@@ -57,6 +61,29 @@ TABLE: list[tuple[str, str, str | None]] = [
     ("digits", "0042", "0042"),
     ("digits", "42x", None),
     ("digits", "", None),  # without a length none can be made
+    # A label's whole text, as the scanner reads it.
+    ("opaque", f"{TR005}:SYYWWNNNNNN", "YYWWNNNNNN"),
+    ("opaque", TR005, "AABBCCDDEEFF0011"),
+    ("eui", TR005, "AA:BB:CC:DD:EE:FF:00:11"),
+    ("own", f"{TR005}:SCW8B3KGEN35R", "CW8B3KGEN35R"),
+    ("own", TR005, None),
+    ("opaque", TR005[:40], None),
+    ("opaque", "https://devices.example/d/AB-12", "AB12"),
+    ("opaque", "HTTPS://DEVICES.EXAMPLE/D/AB12/", "AB12"),
+    ("opaque", "devices.example/d/AB12", "AB12"),
+    ("opaque", "https://other.example/d/AB12", None),
+    ("opaque", "https://example.org/01/09506000134352/21/AB12", "AB12"),
+    ("opaque", "010950600013435221AB12", "AB12"),
+    ("opaque", '{"sn": "AB12", "mac": "001B44113AB7"}', "AB12"),
+    ("mac", '{"sn": "AB12", "mac": "001B44113AB7"}', "00:1B:44:11:3A:B7"),
+    ("opaque", '{"model": "X"}', None),
+    ("opaque", "S/N: AB12", "AB12"),
+    ("opaque", "SN: AB12; SN: CD34", None),
+    ("prefixed", "SN: GW-ABC123", "GWABC123"),
+    ("prefixed", "SN: GW-ABC", None),
+    ("opaque", "]Q1AB12", "AB12"),
+    ("opaque", "\ufeffAB12", "AB12"),
+    ("opaque", "AB:12", "AB:12"),  # separators of its own
 ]
 
 
@@ -74,7 +101,11 @@ def file(world: World, serial: str) -> None:
     text = table(["Serial", "Name"], [serial, "Pump"]).encode()
     made = imports.upload(by=world.owner, version=world.version, name="a.csv", chunks=[text])
     asked: dict[str, Any] = {"encoding": "utf-8", "delimiter": ",", "group": None, "name_pattern": ""}
-    assert imports.match(importing=made, by=world.owner, columns=["serial", "name"], all_or_nothing=False, **asked)
+    asked |= {"columns": ["serial", "name"], "all_or_nothing": False, "make_serials": not serial}
+    try:
+        assert imports.match(importing=made, by=world.owner, **asked)
+    except ValidationError:
+        return
     if imports.start(importing=work(made), by=world.owner):
         work(made)
 
@@ -82,13 +113,14 @@ def file(world: World, serial: str) -> None:
 def operation(world: World, serial: str) -> None:
     """As a door of devices, and whatever comes next."""
     try:
-        registration.register(version=RecipeVersion.objects.get(pk=world.version.pk), by=None, serial=serial)
+        registration.register_device(version=RecipeVersion.objects.get(pk=world.version.pk), by=None, serial=serial)
     except ValidationError:
         return
 
 
 @pytest.mark.parametrize("door", [page, api, file, operation])
-def test_every_door_takes_and_refuses_the_same(world: World, door: Door) -> None:
+def test_every_door_takes_and_refuses_the_same(world: World, door: Door, settings: Settings) -> None:
+    settings.SITE_URLS = ["https://devices.example"]
     before = set(Device.objects.values_list("pk", flat=True))
     for name, serial, kept in TABLE:
         with transaction.atomic():
@@ -117,7 +149,7 @@ def test_one_that_is_made_is_free(world: World) -> None:
     world.version.identity = {"kind": "base10", "length": 1}
     world.version.save()
     for digit in "012346789":
-        registration.register(version=world.version, by=None, serial=digit)
+        registration.register_device(version=world.version, by=None, serial=digit)
     sent = {"recipe": world.version.recipe_id}
     program = Program(world.owner)
     answers = [program.post("devices/", sent) for _ in range(3)]
@@ -125,3 +157,24 @@ def test_one_that_is_made_is_free(world: World) -> None:
     assert [answer.json()["serial"] for answer in made] in ([], ["5"])
     assert all(places(answer) == ["#/serial"] for answer in answers if answer.status_code != 201)
     assert "No free serial" in str(answers[-1].json())
+
+
+def test_why_a_label_gives_no_serial_is_told(world: World) -> None:
+    """By the page of the recipe's format, the API and the file alike."""
+    program = Program(world.owner)
+    told = program.post("devices/", {"recipe": world.version.recipe_id, "serial": TR005}).json()["errors"]
+    assert "a label's whole text, and its serial “AABBCCDDEEFF0011” doesn't fit" in told[0]["detail"]
+    cut = program.post("devices/", {"recipe": world.version.recipe_id, "serial": TR005[:40]}).json()["errors"]
+    assert "a LoRaWAN code that is incomplete" in cut[0]["detail"]
+    tried = program.post(
+        f"recipes/{world.version.recipe_id}/check-serial/", {"serial": f"{TR005}:SCW8B3KGEN35R"}
+    ).json()
+    assert (tried["fits"], tried["kept"]) == (True, "CW8B3KGEN35R")
+
+
+def test_a_registered_label_is_found_when_it_is_scanned(world: World) -> None:
+    world.version.identity = FORMATS["opaque"]
+    world.version.save()
+    label = f"{TR005}:SYYWWNNNNNN"
+    file(world, label)
+    assert Program(world.technician).post("windows/", {"text": label}).status_code == 201

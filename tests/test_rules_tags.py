@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from devices import imports, tags
 from devices.bulk_actions.forms import params_form
-from devices.models import Action, Device, RecipeVersion
-from lib.csv_export import neutral
+from devices.models import BulkAction, Device, RecipeVersion
+from lib.csv_export import neutralise
 from tests.devices.api import Program, body
 from tests.devices.doing import act, undone
 from tests.devices.imports.conftest import work
@@ -88,6 +88,7 @@ def add(world: World, name: str, value: str) -> None:
 def imported(world: World, text: str, columns: list[str]) -> None:
     made = imports.upload(by=world.owner, version=world.version, name="a.csv", chunks=[text.encode()])
     asked: dict[str, Any] = {"encoding": "utf-8", "delimiter": ",", "group": None, "name_pattern": ""}
+    asked["make_serials"] = True
     assert imports.match(importing=made, by=world.owner, columns=columns, all_or_nothing=False, **asked)
     if imports.start(importing=work(made), by=world.owner):
         work(made)
@@ -126,11 +127,11 @@ def bulk_api(world: World, name: str, value: str) -> None:
 
 def bulk(world: World, name: str, value: str) -> None:
     """As the page does: what its form gives is previewed and done."""
-    form = params_form(Action.Kind.TAG, {"tag": name, "value": value}, user=world.owner)
+    form = params_form(BulkAction.Kind.TAG, {"tag": name, "value": value}, user=world.owner)
     if form.is_valid():
         params = form.params()
         chosen = Device.objects.filter(pk=world.placed.pk)
-        act(Action.Kind.TAG, world.owner, chosen, tag=params.tag, value=params.value)
+        act(BulkAction.Kind.TAG, world.owner, chosen, tag=params.tag, value=params.value)
 
 
 def recipe(world: World, name: str, value: str) -> None:
@@ -205,8 +206,8 @@ def test_no_door_leaves_more_than_fifty(world: World) -> None:
     assert kept() == [full]
     bulk_api(world, "k7", "y")
     assert kept() == [full | {"k7": "y"}]
-    removed = act(Action.Kind.UNTAG, world.owner, chosen, tag="k7")
-    act(Action.Kind.TAG, world.owner, chosen, tag="more", value="x")
+    removed = act(BulkAction.Kind.UNTAG, world.owner, chosen, tag="k7")
+    act(BulkAction.Kind.TAG, world.owner, chosen, tag="more", value="x")
     undone(removed, world.owner)
     assert kept() == [{name: "x" for name in [*full, "more"] if name != "k7"}]
     chosen.update(tags={})
@@ -219,7 +220,7 @@ def test_no_door_leaves_more_than_fifty(world: World) -> None:
 def test_any_name_can_be_removed_from_many(world: World) -> None:
     for name in OLD:
         Device.objects.filter(pk=world.placed.pk).update(tags={name: "x", "kept": "y"})
-        act(Action.Kind.UNTAG, world.owner, Device.objects.filter(pk=world.placed.pk), tag=name)
+        act(BulkAction.Kind.UNTAG, world.owner, Device.objects.filter(pk=world.placed.pk), tag=name)
         assert kept() == [{"kept": "y"}], name
 
 
@@ -269,5 +270,5 @@ def test_text_says_what_is_stored(stored: Tags) -> None:
     expected = {name: tags.as_text(value) for name, value in stored.items()}
     written = tags.write_cell(stored)
     assert tags.parse(written, ";") == tags.parse(tags.write_lines(stored), "\n") == expected
-    assert neutral(written) == written
+    assert neutralise(written) == written
     assert tags.check(expected, stored) == stored

@@ -12,22 +12,19 @@ ROOMS = ("tenants", "devices", "telemetry", "provisioning")
 DOORS = {"views", "forms", "api", "access", "serializers", "urls"}
 # Whatever it is called, a file that deals with requests, answers or forms is a door.
 DEALS_WITH = ("django.http", "django.shortcuts", "django.forms", "django.views", "django_htmx", "rest_framework")
-# `of` takes a device that a gate gave; `create` makes a row and reads none.
-SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "none", "create"}
+# `of` and `told_to` take a device that a gate gave; `create` makes a row and reads none.
+SCOPES = {"visible_to", "manageable_by", "registrable_by", "of", "told_to", "none", "create"}
 # Look-ups that are scoped in another way: the room, the line, and what scopes it.
 OWN = "the user's own organisation"
 ELSEWHERE = {
-    "tenants/organisations/context.py": {
-        'mine = Organisation.objects.select_related("root").defer("logo").get(pk=user.organisation_id)': OWN
+    "tenants/api/idempotency_records.py": {
+        "return IdempotencyRecord.objects.filter(user=user, key=key).first()": "the asking person's",
+        "IdempotencyRecord.objects.filter(user=user, key=key, created_at__lte=Now() - KEPT).delete()": "theirs",
+        "return IdempotencyRecord.objects.filter(created_at__lte=Now() - KEPT).delete()[0]": "beat's, by age alone",
     },
-    "tenants/api/replays.py": {
-        "return Replay.objects.filter(user=user, key=key).first()": "the asking person's",
-        "Replay.objects.filter(user=user, key=key, created_at__lte=Now() - KEPT).delete()": "the asking person's",
-        "return Replay.objects.filter(created_at__lte=Now() - KEPT).delete()[0]": "beat's, by age alone",
-    },
-    "tenants/access.py": {"return found(Organisation.objects.filter(users=user), slug=slug)": OWN},
+    "tenants/access.py": {"return get_row(Organisation.objects.filter(users=user), slug=slug)": OWN},
     "provisioning/windows/views.py": {
-        "device = Device.objects.with_status().get(pk=found.device_id)": "the window's gate",
+        "device = Device.objects.with_status().get(pk=window.device_id)": "the window's gate",
     },
 }
 # Operations that take a request, of the account that asks or that somebody asks for: no row of them is a tenant's.

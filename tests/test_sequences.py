@@ -11,6 +11,7 @@ import csv
 import os
 from random import Random
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connections
@@ -103,10 +104,37 @@ def compare_lists(story: Story, program: Program, grants: Grants) -> None:
         assert devices.status_code in {401, 403}
         assert not story.naive.reached(grants)
         return
-    assert {row["serial"] for row in devices.json()["results"]} == story.naive.machines_of(grants)
+    assert {row["serial"] for row in devices.json()["results"]} == story.naive.listed(grants)
+    retired = {row["serial"] for row in program.get("devices/", status="retired").json()["results"]}
+    assert retired == story.naive.machines_of(grants) - story.naive.listed(grants)
     assert {row["id"] for row in groups.json()["results"]} == {story.pks[key] for key in story.naive.reached(grants)}
     log = program.get("changes/", limit=100)
     compare_texts(story, grants, [row["what"] for row in log.json()["results"]] if log.status_code == 200 else [])
+    compare_journal(story, program, grants)
+
+
+def compare_journal(story: Story, program: Program, grants: Grants) -> None:
+    """By kind, where there may be more than a page, and all of it for what is said of groups and people."""
+    page = program.get("journal/", limit=100)
+    if page.status_code != 200:
+        assert page.status_code in {401, 403, 404}
+        assert not story.naive.reached(grants, Role.ADMIN)
+        return
+    compare_texts(story, grants, [row["what"] for row in page.json()["results"]])
+    for kind, facts in (("placements", story.naive.placed), ("ended", story.naive.ended)):
+        wanted = story.naive.read(grants, facts)
+        assert read_journal(program, kind) == [(what, serial, story.pks.get(at or "")) for what, serial, at in wanted]
+
+
+def read_journal(program: Program, kind: str) -> list[tuple[str, str, int | None]]:
+    """Page by page."""
+    found, query = list[tuple[str, str, int | None]](), {"kind": kind, "limit": "7"}
+    while True:
+        page = program.get("journal/", **query).json()
+        found += [(row["kind"], row["serial"], row["group"]) for row in page["results"]]
+        if not page["next"]:
+            return found
+        query["after"] = parse_qs(urlsplit(page["next"]).query)["after"][0]
 
 
 def compare_texts(story: Story, grants: Grants, said: list[str]) -> None:
@@ -119,16 +147,16 @@ def compare_texts(story: Story, grants: Grants, said: list[str]) -> None:
 def compare_home(story: Story, program: Program, grants: Grants) -> None:
     shown = program.client.get("/")
     assert shown.status_code == 200
-    text, seen = shown.content.decode(), story.naive.machines_of(grants)
+    text, seen = shown.content.decode(), story.naive.listed(grants)
     for serial, machine in story.naive.machines.items():
         assert (f"/devices/{serial}/" in text) == (serial in seen)
         assert not [old for old in machine.hidden if old in text]
 
 
 def compare_log(story: Story, program: Program, grants: Grants) -> None:
-    page = program.client.get("/log/")
+    page = program.client.get("/journal/")
     assert (page.status_code == 200) == bool(story.naive.reached(grants, Role.ADMIN))
-    compare_texts(story, grants, [row.what for row in page.context["rows"]] if page.status_code == 200 else [])
+    compare_texts(story, grants, [row.words for row in page.context["entries"]] if page.status_code == 200 else [])
 
 
 def compare_devices(story: Story, program: Program, grants: Grants) -> None:
@@ -159,7 +187,7 @@ def compare_groups(story: Story, program: Program, grants: Grants) -> None:
 
 
 def compare_downloads(story: Story, program: Program, grants: Grants) -> None:
-    seen, managed = story.naive.machines_of(grants), story.naive.machines_of(grants, Role.ADMIN)
+    seen = story.naive.machines_of(grants)
     for serial in story.some(story.naive.machines, everything=LONG):
         machine = story.naive.machines[serial]
         answer = program.client.get(reverse("telemetry:export", kwargs={"serial": serial}), {"range": "1h"})
@@ -169,8 +197,9 @@ def compare_downloads(story: Story, program: Program, grants: Grants) -> None:
     registry = program.client.post("/api/v1/devices/export.csv")
     assert (registry.status_code == 200) == bool(story.naive.reached(grants, Role.ADMIN))
     if registry.status_code == 200:
-        assert {row["Serial"] for row in csv.DictReader(body(registry).splitlines())} == managed
-        written = [row["What"] for row in csv.DictReader(body(program.client.get("/log/export.csv")).splitlines())]
+        listed = story.naive.listed(grants, Role.ADMIN)
+        assert {row["Serial"] for row in csv.DictReader(body(registry).splitlines())} == listed
+        written = [row["What"] for row in csv.DictReader(body(program.client.get("/journal/export.csv")).splitlines())]
         compare_texts(story, grants, written)
 
 

@@ -125,7 +125,9 @@ def test_service_worker(client: Client, world: World) -> None:
 
 
 def test_what_the_service_worker_keeps_exists() -> None:
-    assert [name for name in views.SHELL if not finders.find(name)] == []
+    kept = [*views.SHELL, *views.SCANNER]
+    assert [name for name in kept if not finders.find(name)] == []
+    assert len(kept) == len(set(kept))  # a browser keeps nothing where one is named twice
 
 
 def test_offline_page_is_the_same_for_everybody(client: Client, world: World) -> None:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("telemetry.history.export", "devices.bulk_actions.credentials_file", "devices.imports.results"):
         monkeypatch.setattr(f"{module}.CHUNK", 1)
-    monkeypatch.setattr("devices.imports.row_source.batches", lambda rows, total=0: ([row] for row in rows))
+    monkeypatch.setattr("devices.imports.row_source.batch_rows", lambda rows, total=0: ([row] for row in rows))
 
 
 def told(reader: User, method: str, path: str, meanwhile: Callable[[], object]) -> list[str]:
@@ -68,7 +68,7 @@ def test_what_was_reported(world: World, left: str) -> None:
     span = f"from={ms(now() - timedelta(hours=1))}&to={ms(now() + timedelta(hours=1))}"
     path = f"/devices/{world.placed.serial}/export.csv?{span}"
     lines = told(world.viewer, "get", path, demoted(world.viewer) if left == "role" else handed_over)
-    assert len(lines) == 2
+    assert len(lines) == 1  # the header was on its way
 
 
 def test_reissued_secrets(world: World) -> None:

@@ -20,12 +20,17 @@ def without_moments(table: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [tuple("moment" if isinstance(value, datetime) else value for value in row) for row in table]
 
 
+def without_keys(table: str, added: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Leave out the keys of counts, which triggers make whenever rows are written."""
+    return [row[:-1] for row in added] if table == "devices_groupdevicecount" else added
+
+
 def test_what_is_written_is_what_was_made(db: None) -> None:
     kept, before = Snapshot(make_world), rows()
     kept.write()
     now = {table: [row for row in now if row not in before[table][1]] for table, (_, now) in rows().items()}
     written, made = (
-        {table: without_moments(added) for table, added in lines.items() if added}
+        {table: without_moments(without_keys(table, added)) for table, added in lines.items() if added}
         for lines in (now, {table: added for table, (_, added) in kept.rows.items()})
     )
     assert written == made

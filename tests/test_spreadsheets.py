@@ -11,8 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from devices.models import Attribute, Device, Import, Problem
-from lib.csv_export import FORMULA
+from devices.models import Attribute, Credential, Device, Import, Problem
 from tenants.groups import operations as groups
 from tenants.models import Group
 from tests.devices.api import body
@@ -24,9 +23,10 @@ if TYPE_CHECKING:
 
     from tests.conftest import World
 
+FORMULA = "=+-@\t\r\n＝＋－＠"  # noqa: RUF001
 HOSTILE = [f"a{separator}{formula}" for separator in (";", "; ", "\t", "\n", "\r\n") for formula in ("=1+1", "@A1")]
 HOSTILE += [f'a{separator}"{quotes}=1+1;b' for separator in (";", "; ", "\t", "\n") for quotes in ("", '"', ' "')]
-HOSTILE += ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", " =1+1", "＝1+1", 'a";=1+1', "a;-1;+1"]  # noqa: RUF001
+HOSTILE += ["=1+1", " =1+1", 'a";=1+1', "a;-1;+1", *(f"{first}1" for first in FORMULA), "\t=1", "\r=1", "\n=1"]
 QUOTED = re.compile(r'("([^"]|"")*"(,"([^"]|"")*")*\r\n)+')
 NUMBER = re.compile(r"-?[\d.]+(e[-+]?\d+)?\"?")
 
@@ -46,7 +46,7 @@ def log(client: Client, world: World, evil: str) -> Any:
     Group.objects.filter(pk=world.anaheim.pk).update(name=evil)
     world.anaheim.refresh_from_db()
     groups.rename(group=world.anaheim, name="Hall", by=world.owner)
-    return client.get("/log/export.csv")
+    return client.get("/journal/export.csv")
 
 
 def problems(client: Client, world: World, evil: str) -> Any:
@@ -57,6 +57,7 @@ def problems(client: Client, world: World, evil: str) -> Any:
 
 def credentials(client: Client, world: World, evil: str) -> Any:
     Device.objects.filter(pk=world.placed.pk).update(serial=evil)
+    Credential.objects.filter(device=world.placed).delete()  # of whom nobody issues more than some an hour
     action = act("reissue", world.owner, Device.objects.filter(pk=world.placed.pk))
     return client.post(f"/actions/{action.key}/result/")
 
@@ -68,7 +69,7 @@ def test_no_export_runs_in_a_spreadsheet(world: World, export: Callable[..., Any
     for evil in HOSTILE:
         text = body(export(client, world, evil))
         assert QUOTED.fullmatch(text), text
-        assert not [cell for cell in _cells(text) if re.match(rf" *[{FORMULA}]", cell)], (evil, text)
+        assert not [cell for cell in _cells(text) if cell.lstrip(" ").startswith(tuple(FORMULA))], (evil, text)
 
 
 def test_numbers_stay_numbers(world: World) -> None:

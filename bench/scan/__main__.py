@@ -14,16 +14,18 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, sync_playwright
 
 from bench.scan.labels import STEPS, Label, photos, worn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 HERE = Path(__file__).resolve().parent
 SITE = HERE.parents[1] / "tests/e2e/scannersite.py"
@@ -104,7 +106,7 @@ def real(source: Path, folder: Path) -> list[Picture]:
     pictures = []
     for path in sorted(source.rglob("*")):
         answer = path.with_suffix(".txt")
-        if path.suffix.lower() in (".png", ".jpg", ".jpeg") and answer.exists():
+        if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") and answer.exists():
             file = f"{path.parent.name}-{path.name}"
             (folder / file).write_bytes(path.read_bytes())
             text = answer.read_bytes().decode("utf-8", "replace")

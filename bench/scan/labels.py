@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import segno
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from bench.scan.wear import ON_LABEL, ON_VIEW, UNSEEN, dirty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 FRAME = (1280, 720)

@@ -50,7 +50,7 @@ class Field:
 
     @property
     def prose(self) -> SafeString:
-        return prose(self.text)
+        return format_prose(self.text)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Operation:
 
     @property
     def prose(self) -> SafeString:
-        return prose(self.text)
+        return format_prose(self.text)
 
     @property
     def curl(self) -> str:
@@ -94,119 +94,128 @@ class Section:
         return slugify(self.name)
 
 
-def prose(text: str) -> SafeString:
-    """Words between backticks are code."""
+def format_prose(text: str) -> SafeString:
+    """Return text as HTML, words between backticks as code."""
     plain, *coded = re.split(r"`([^`]+)`", text)
     rest = zip(coded[::2], coded[1::2], strict=True)
     return format_html("{}{}", plain, format_html_join("", "<code>{}</code>{}", rest))
 
 
-def sections(document: dict[str, Any]) -> list[Section]:
-    """One for each tag, in the order of the addresses."""
-    found: dict[str, list[Operation]] = {}
+def list_sections(document: dict[str, Any]) -> list[Section]:
+    """Return a section for each tag, in the order of the addresses."""
+    by_tag: dict[str, list[Operation]] = {}
     for path, methods in document["paths"].items():
         for method in METHODS:
             if method in methods:
-                found.setdefault(methods[method]["tags"][0], []).append(_operation(document, path, method))
-    return [Section(name, operations) for name, operations in found.items()]
+                by_tag.setdefault(methods[method]["tags"][0], []).append(_build_operation(document, path, method))
+    return [Section(name, operations) for name, operations in by_tag.items()]
 
 
-def _operation(document: dict[str, Any], path: str, method: str) -> Operation:
-    told = document["paths"][path][method]
-    form = _json(told.get("requestBody", {}), "multipart/form-data")
-    body = form or _json(told.get("requestBody", {}))
-    shown = _example(document, body, required_only=True) if body else None
-    shown = _given(told.get("requestBody", {}), shown)
-    status, answer = next((code, each) for code, each in told["responses"].items() if code.startswith("2"))
-    answered = _json(answer)
-    example = json.dumps(_example(document, answered), indent=2, ensure_ascii=False) if answered else ""
+def _build_operation(document: dict[str, Any], path: str, method: str) -> Operation:
+    described = document["paths"][path][method]
+    form = _find_schema(described.get("requestBody", {}), "multipart/form-data")
+    body = form or _find_schema(described.get("requestBody", {}))
+    example_body = _make_example(document, body, required_only=True) if body else None
+    example_body = _choose_example(described.get("requestBody", {}), example_body)
+    status, answer = next((code, answer) for code, answer in described["responses"].items() if code.startswith("2"))
+    answered = _find_schema(answer)
+    example = json.dumps(_make_example(document, answered), indent=2, ensure_ascii=False) if answered else ""
     return Operation(
-        anchor=told["operationId"],
+        anchor=described["operationId"],
         method=method.upper(),
         path=path,
-        summary=told.get("summary", ""),
-        text=told.get("description", ""),
-        parameters=[(_parameter(each), each["in"]) for each in told.get("parameters", [])],
-        body=list(_fields(document, body)),
+        summary=described.get("summary", ""),
+        text=described.get("description", ""),
+        parameters=[(_build_parameter(parameter), parameter["in"]) for parameter in described.get("parameters", [])],
+        body=list(_list_fields(document, body)),
         status=status,
-        answer=list(_fields(document, answered)),
-        sent=json.dumps(shown) if body and not form else "",
-        form=shown if form else {},
+        answer=list(_list_fields(document, answered)),
+        sent=json.dumps(example_body) if body and not form else "",
+        form=example_body if form else {},
         answered=example,
     )
 
 
-def _json(content: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
+def _find_schema(content: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
     schema: dict[str, Any] = content.get("content", {}).get(kind, {}).get("schema", {})
     return schema
 
 
-def _given(content: dict[str, Any], made: Any) -> Any:
-    """The example that the endpoint itself gives, if it does; fields alone can't say which of them go together."""
-    own: dict[str, Any] = content.get("content", {}).get("application/json", {}).get("examples", {})
-    return next((each["value"] for each in own.values()), made)
+def _choose_example(content: dict[str, Any], default: Any) -> Any:
+    """Return the endpoint's own example, else `default`: fields alone can't say which of them go together."""
+    examples: dict[str, Any] = content.get("content", {}).get("application/json", {}).get("examples", {})
+    return next((example["value"] for example in examples.values()), default)
 
 
-def _parameter(told: dict[str, Any]) -> Field:
-    return Field(told["name"], _kind(told["schema"]), told.get("required", False), told.get("description", ""))
+def _build_parameter(described: dict[str, Any]) -> Field:
+    return Field(
+        described["name"],
+        _describe_kind(described["schema"]),
+        described.get("required", False),
+        described.get("description", ""),
+    )
 
 
-def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Without references; of alternatives the first that is not null."""
+def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema without references; of alternatives the first that is not null."""
     for several in ("oneOf", "anyOf", "allOf"):
         if several in schema:
-            first: dict[str, Any] = next((each for each in schema[several] if each.get("type") != "null"), {})
-            return _resolved(document, first | {name: schema[name] for name in ("description",) if name in schema})
+            first: dict[str, Any] = next((choice for choice in schema[several] if choice.get("type") != "null"), {})
+            return _resolve(document, first | {name: schema[name] for name in ("description",) if name in schema})
     if "$ref" in schema:
         named: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-        return _resolved(document, named | {name: schema[name] for name in ("description",) if name in schema})
+        return _resolve(document, named | {name: schema[name] for name in ("description",) if name in schema})
     return schema
 
 
-def _fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[Field]:
-    """Fields in fields have their names joined by a point; `[]` marks those of a list."""
-    told = _resolved(document, schema)
-    for name, inner in told.get("properties", {}).items():
-        whole = _resolved(document, inner)
-        required = name in told.get("required", ())
-        yield Field(f"{prefix}{name}", _kind(whole, inner), required, whole.get("description", ""))
+def _list_fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[Field]:
+    """Yield all fields; those in fields have their names joined by a point, `[]` marks those of a list."""
+    described = _resolve(document, schema)
+    for name, inner in described.get("properties", {}).items():
+        whole = _resolve(document, inner)
+        required = name in described.get("required", ())
+        yield Field(f"{prefix}{name}", _describe_kind(whole, inner), required, whole.get("description", ""))
         if whole.get("type") == "array":
-            yield from _fields(document, whole["items"], f"{prefix}{name}[].")
+            yield from _list_fields(document, whole["items"], f"{prefix}{name}[].")
         elif "properties" in whole:
-            yield from _fields(document, whole, f"{prefix}{name}.")
+            yield from _list_fields(document, whole, f"{prefix}{name}.")
 
 
-def _kind(schema: dict[str, Any], outer: dict[str, Any] | None = None) -> str:
-    """In words: text, number, one of …"""
+def _describe_kind(schema: dict[str, Any], outer: dict[str, Any] | None = None) -> str:
+    """Describe the type in words: text, whole number, one of …"""
     named = schema.get("type", "any")
     kinds = named if isinstance(named, list) else [named]
-    nullable = "null" in kinds or any(each.get("type") == "null" for each in (outer or {}).get("oneOf", ()))
+    nullable = "null" in kinds or any(choice.get("type") == "null" for choice in (outer or {}).get("oneOf", ()))
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
     plain = [*(str(kind) for kind in kinds if kind != "null"), "any"][0]
     formats = {"date-time": "time", "uuid": "UUID", "uri": "address"}
     plain = formats.get(str(schema.get("format")), words.get(plain, plain))
-    if choices := [str(each) for each in schema.get("enum", ()) if each is not None]:
+    if choices := [str(choice) for choice in schema.get("enum", ()) if choice is not None]:
         plain = f"one of {', '.join(choices)}"
     if most := schema.get("maxLength"):
         plain += f", up to {most} characters"
     return f"{plain}, or null" if nullable else plain
 
 
-def _example(document: dict[str, Any], schema: dict[str, Any], *, name: str = "", required_only: bool = False) -> Any:
-    told = _resolved(document, schema)
-    kinds = told.get("type", "object")
+def _make_example(
+    document: dict[str, Any], schema: dict[str, Any], *, name: str = "", required_only: bool = False
+) -> Any:
+    described = _resolve(document, schema)
+    kinds = described.get("type", "object")
     kind = kinds if isinstance(kinds, str) else kinds[0]
     last = name.rpartition(".")[2]
     if kind == "string" and (name in TEXTS or last in TEXTS):
         return TEXTS.get(name, TEXTS.get(last))
-    if "enum" in told:
-        return told["enum"][0]
-    if "properties" in told:
-        names = told.get("required", list(told["properties"])) if required_only else list(told["properties"])
-        names = names or list(told["properties"])[:1]
-        return {each: _example(document, told["properties"][each], name=f"{last}.{each}") for each in names}
+    if "enum" in described:
+        return described["enum"][0]
+    if "properties" in described:
+        names = (
+            described.get("required", list(described["properties"])) if required_only else list(described["properties"])
+        )
+        names = names or list(described["properties"])[:1]
+        return {key: _make_example(document, described["properties"][key], name=f"{last}.{key}") for key in names}
     if kind == "array":
-        return [_example(document, told["items"], name=name)]
+        return [_make_example(document, described["items"], name=name)]
     if kind == "object":
         return {}
-    return EXAMPLES.get(told.get("format", ""), EXAMPLES.get(kind, "…"))
+    return EXAMPLES.get(described.get("format", ""), EXAMPLES.get(kind, "…"))

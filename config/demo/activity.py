@@ -13,11 +13,11 @@ from devices import imports
 from devices.bulk_actions import eligibility, runner
 from devices.bulk_actions.eligibility import Params
 from devices.identity import serials
-from devices.models import Action, Device, Import, RecipeVersion
+from devices.models import BulkAction, Device, Import, RecipeVersion
 from tenants.audit import log as audit_log
 from tenants.groups import operations as groups
-from tenants.models import Group, Invitation, Role
-from tenants.models.invitation import LASTS, hashed
+from tenants.models import AuditEntry, Group, Invitation, Role
+from tenants.models.invitation import LASTS, hash_token
 
 if TYPE_CHECKING:
     from tenants.models import Organisation, User
@@ -32,21 +32,23 @@ CONTRACTS = {"full service": ("KP001", "Harbor main", "Cascade main"), "parts on
 
 
 @transaction.atomic
-def make(organisation: Organisation, version: RecipeVersion, *, by: User) -> None:
-    """Once and whole: what a visitor changed or removed afterwards stays so."""
+def make_activity(organisation: Organisation, version: RecipeVersion, *, by: User) -> None:
+    """Make it once and whole: what a visitor changed or removed afterwards stays so."""
     if Import.objects.filter(organisation=organisation).exists():
         return
-    _import(version, by)
+    _import_batch(version, by)
     for contract, names in CONTRACTS.items():
-        _tag(organisation, contract, names, by)
+        _tag_devices(organisation, contract, names, by)
     if customer := Group.objects.filter(path__startswith=organisation.root.path, depth=2, name=CUSTOMER).first():
-        _close_one(customer, by)
+        _archive_clinic(customer, by)
         _invite(organisation, customer, by)
 
 
-def _import(version: RecipeVersion, by: User) -> None:
-    """Six devices of a batch for a hospital; two rows did not fit and were skipped."""
-    rows = [f"{serial},Hilltop {number},{SITE},7" for number, serial in enumerate(map(_serial, range(1, 7)), start=1)]
+def _import_batch(version: RecipeVersion, by: User) -> None:
+    """Import six devices of a batch for a hospital; two rows did not fit and were skipped."""
+    rows = [
+        f"{serial},Hilltop {number},{SITE},7" for number, serial in enumerate(map(_make_serial, range(1, 7)), start=1)
+    ]
     lines = ["Serial,Name,Site,Batch", *rows[:3], "KANARRB0O4XX,Misread,,7", *rows[3:], rows[0]]
     data = "\r\n".join(lines).encode()
     importing = imports.upload(by=by, version=version, name=FILE, chunks=[data])
@@ -66,38 +68,38 @@ def _import(version: RecipeVersion, by: User) -> None:
         imports.work(importing.pk)
 
 
-def _serial(number: int) -> str:
+def _make_serial(number: int) -> str:
     payload = f"{PREFIX}{number:03}"
-    return payload + serials.check_characters(payload)
+    return payload + serials.compute_check_characters(payload)
 
 
-def _tag(organisation: Organisation, contract: str, names: tuple[str, ...], by: User) -> None:
-    chosen = Device.objects.filter(organisation=organisation, name__in=names)
+def _tag_devices(organisation: Organisation, contract: str, names: tuple[str, ...], by: User) -> None:
+    devices = Device.objects.filter(organisation=organisation, name__in=names)
     params = Params(tag="contract", value=contract)
-    seen = eligibility.preview(chosen, Action.Kind.TAG, params)
-    if seen.total:
+    preview = eligibility.preview(devices, BulkAction.Kind.TAG, params)
+    if preview.total:
         ticked: dict[str, object] = {"ticked": True}
-        kind, digest = Action.Kind.TAG, seen.digest
-        action = runner.start(kind=kind, params=params, devices=chosen, selection=ticked, previewed=digest, by=by)
+        kind, digest = BulkAction.Kind.TAG, preview.digest
+        action = runner.start(kind=kind, params=params, devices=devices, selection=ticked, previewed=digest, by=by)
         runner.run(action=action)
 
 
-def _close_one(customer: Group, by: User) -> None:
+def _archive_clinic(customer: Group, by: User) -> None:
     groups.archive(group=groups.create(parent=customer, name=CLOSED, by=by), by=by)
 
 
 @transaction.atomic
 def _invite(organisation: Organisation, customer: Group, by: User) -> None:
-    """As if mailed three days ago; nobody holds its link."""
+    """Invite as if mailed three days ago; nobody holds its link."""
     Invitation.objects.create(
         organisation=organisation,
         group=customer,
         role=Role.VIEWER,
         email=GUEST,
         by=by,
-        token_hash=hashed(secrets.token_urlsafe(32)),
+        token_hash=hash_token(secrets.token_urlsafe(32)),
         sent_at=Now() - timedelta(days=3),
         expires_at=Now() + LASTS - timedelta(days=3),
     )
     what = f"{GUEST} invited as {Role.VIEWER.label} of {customer}"
-    audit_log.record(group=customer, by=by, what=what)
+    audit_log.record(AuditEntry.Kind.INVITATION, group=customer, by=by, what=what)

@@ -19,49 +19,51 @@ if TYPE_CHECKING:
 COLUMNS = ("serial", "device_id", "access_key", "access_secret")
 
 
-def renew(file: Path, devices: Iterable[Device]) -> None:
-    """Keeps the rows whose credential still works; the others get a new one instead of those that are lost."""
-    known = _read(file)
-    _write(file, [_row(device, known.get(device.serial)) for device in devices])
+def renew_file(file: Path, devices: Iterable[Device]) -> None:
+    """Keep the rows whose credential still works; the others get a new one instead of those that are lost."""
+    known = _read_rows(file)
+    _write_rows(file, [_renew_row(device, known.get(device.serial)) for device in devices])
 
 
-def _read(file: Path) -> dict[str, dict[str, str]]:
+def _read_rows(file: Path) -> dict[str, dict[str, str]]:
     if not file.exists():
         return {}
     with file.open(newline="") as lines:
         return {row["serial"]: row for row in csv.DictReader(lines)}
 
 
-def _row(device: Device, row: dict[str, str] | None) -> dict[str, str]:
-    return row if row and _opens(device, row) else _reissue(device)
+def _renew_row(device: Device, row: dict[str, str] | None) -> dict[str, str]:
+    return row if row and _is_current(device, row) else _reissue(device)
 
 
-def _opens(device: Device, row: dict[str, str]) -> bool:
-    """Whether it is the device's credential, be the device locked or not."""
-    own = Credential.objects.of(device).standing()
-    return bool(credentials.find(access_key=row["access_key"], access_secret=row["access_secret"], among=own))
+def _is_current(device: Device, row: dict[str, str]) -> bool:
+    """Return whether the row has the device's credential, be the device locked or not."""
+    standing = Credential.objects.of(device).standing()
+    return bool(
+        credentials.find_credential(access_key=row["access_key"], access_secret=row["access_secret"], among=standing)
+    )
 
 
 @transaction.atomic
 def _reissue(device: Device) -> dict[str, str]:
     admin = User.objects.filter(organisation=device.organisation).earliest("pk")
     for lost in Credential.objects.filter(device=device, revoked_at=None):
-        credentials.revoke(credential=lost, by=admin)
-    issued = credentials.issue(device=device, by=admin)
+        credentials.revoke_credential(credential=lost, by=admin)
+    issued = credentials.issue_credential(device=device, by=admin)
     return dict(zip(COLUMNS, (device.serial, device.device_id, issued.access_key, issued.access_secret), strict=True))
 
 
-def _write(file: Path, rows: Iterable[Mapping[str, str]]) -> None:
-    """Whole or not at all, and for its owner alone."""
+def _write_rows(file: Path, rows: Iterable[Mapping[str, str]]) -> None:
+    """Write the file whole or not at all, and for its owner alone."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_suffix(".new")
     draft.unlink(missing_ok=True)
-    with open(draft, "x", newline="", opener=_private) as out:
+    with open(draft, "x", newline="", opener=_open_private) as out:
         writer = csv.DictWriter(out, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
     draft.replace(file)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)

@@ -51,7 +51,7 @@ RANGES = {
 
 @dataclass(frozen=True)
 class Plan:
-    """An organisation to make; its recipe's model is the first of `models`.
+    """Describe an organisation to make; its recipe's model is the first of `models`.
 
     A placed device is (name, hospital, model); an account is (e-mail, group, role).
     """
@@ -67,6 +67,8 @@ class Plan:
     prefix: str
     placed: Sequence[tuple[str, str, str]]
     waiting: Sequence[str] = ()
+    time_zone: str = "UTC"
+    clock: str = "24"
     locked: str = ""
     expired: str = ""
 
@@ -76,7 +78,7 @@ class Plan:
 
     def serial(self, number: int) -> str:
         payload = f"{self.prefix}{number:03}"
-        return payload + serials.check_characters(payload)
+        return payload + serials.compute_check_characters(payload)
 
 
 KANARRA = Plan(
@@ -114,6 +116,8 @@ KANARRA = Plan(
         ("Boise backup", "Boise Foothills Hospital", "KG-100"),
     ),
     waiting=("Waiting A", "Waiting B", "Waiting C", "Waiting D", "Spare 1", "Spare 2"),
+    time_zone="America/Los_Angeles",
+    clock="12",
     locked="Returned, under suspicion",
     expired="Left in the warehouse",
 )
@@ -132,39 +136,39 @@ NORTHLIGHT = Plan(
 ACCOUNTS = (*KANARRA.accounts, *NORTHLIGHT.accounts)
 
 
-def load(*, fleet: int = 0) -> list[Device]:
-    """Make what is missing; returns the devices in the order of the factory's file: the spares last."""
+def load_organisations(*, fleet: int = 0) -> list[Device]:
+    """Make what is missing; return the devices in the order of the factory's file: the spares last."""
     for plan in (KANARRA, NORTHLIGHT):
         if not Organisation.objects.filter(slug=plan.slug).exists():
             _make(plan)
-    _enliven(User.objects.get(email=KANARRA.accounts[0][0]))
+    _make_activity(User.objects.get(email=KANARRA.accounts[0][0]))
     _make_fleet(fleet)
     if "DEMO_PASSWORD" in os.environ:
-        _set_passwords(password())
-    order = [*KANARRA.serials[:-SPARES], *NORTHLIGHT.serials, *_fleet_serials(fleet), *spares()]
-    mine = Device.objects.filter(organisation__slug__in=[KANARRA.slug, NORTHLIGHT.slug])
-    found = {device.serial: device for device in mine}
-    return [found[serial] for serial in order]
+        _set_passwords(read_password())
+    order = [*KANARRA.serials[:-SPARES], *NORTHLIGHT.serials, *_fleet_serials(fleet), *list_spares()]
+    devices = Device.objects.filter(organisation__slug__in=[KANARRA.slug, NORTHLIGHT.slug])
+    by_serial = {device.serial: device for device in devices}
+    return [by_serial[serial] for serial in order]
 
 
-def _enliven(admin: User) -> None:
-    tank_sensors.make(KANARRA.slug, by=admin)
-    made = RecipeVersion.objects.filter(recipe__organisation__slug=KANARRA.slug, recipe__name=KANARRA.recipe)
-    if version := made.select_related("recipe__organisation__root").order_by("number").first():
-        activity.make(version.recipe.organisation, version, by=admin)
+def _make_activity(admin: User) -> None:
+    tank_sensors.make_tank_sensors(KANARRA.slug, by=admin)
+    versions = RecipeVersion.objects.filter(recipe__organisation__slug=KANARRA.slug, recipe__name=KANARRA.recipe)
+    if version := versions.select_related("recipe__organisation__root").order_by("number").first():
+        activity.make_activity(version.recipe.organisation, version, by=admin)
 
 
-def spares() -> list[str]:
-    """Serials of the registered devices that nothing simulates: a visitor plays these."""
+def list_spares() -> list[str]:
+    """Return the serials of the registered devices that nothing simulates: a visitor plays these."""
     return KANARRA.serials[-SPARES:]
 
 
-def password() -> str:
+def read_password() -> str:
     return os.environ.get("DEMO_PASSWORD") or PASSWORD
 
 
-def first_waiting() -> str:
-    """The serial of a device that nobody has placed yet, one that is simulated if there is any left."""
+def find_waiting_serial() -> str:
+    """Return the serial of a device that nobody has placed yet, one that is simulated if there is any left."""
     placed = Device.objects.filter(serial__in=KANARRA.serials).exclude(group=None).values_list("serial", flat=True)
     left = [serial for serial in KANARRA.serials if serial not in set(placed)]
     return left[0] if left else KANARRA.serials[-1]
@@ -173,8 +177,9 @@ def first_waiting() -> str:
 @transaction.atomic
 def _make(plan: Plan) -> None:
     logo = plan.logo.read_bytes() if plan.logo else None
-    organisation = groups.create_organisation(name=plan.name, slug=plan.slug, colour=plan.colour, logo=logo)
-    places = {plan.name: organisation.root} | dict(_grow(organisation.root, plan.tree))
+    settings = {"colour": plan.colour, "logo": logo, "time_zone": plan.time_zone, "clock": plan.clock}
+    organisation = groups.create_organisation(name=plan.name, slug=plan.slug, **settings)
+    places = {plan.name: organisation.root} | dict(_make_groups(organisation.root, plan.tree))
     models = {name: DeviceModel.objects.create(organisation=organisation, name=name) for name in plan.models}
     version = _make_recipe(plan.recipe, models[plan.models[0]])
     for email, place, role in plan.accounts:
@@ -182,25 +187,27 @@ def _make(plan: Plan) -> None:
     admin = User.objects.get(email=plan.accounts[0][0])
     names = [(name, place, model) for name, place, model in plan.placed]
     for serial, (name, place, model) in zip(plan.serials, names, strict=False):
-        device = registration.register(version=version, by=admin, serial=serial, name=name)
+        device = registration.register_device(version=version, by=admin, serial=serial, name=name)
         assignments.assign(device=device, group=places[place], name=name, model=models[model], by=admin)
     for serial, name in zip(plan.serials[len(plan.placed) :], plan.waiting, strict=True):
-        registration.register(version=version, by=admin, serial=serial, name=name)
+        registration.register_device(version=version, by=admin, serial=serial, name=name)
     _make_barred(plan, version, admin)
 
 
 def _make_barred(plan: Plan, version: RecipeVersion, admin: User) -> None:
-    """Devices that nobody can register now: their technician is told why. The factory's file has neither."""
+    """Make devices that nobody can register now: their technician is told why. The factory's file has neither."""
     number = len(plan.serials) + 1
     if plan.locked:
-        device = registration.register(version=version, by=admin, serial=plan.serial(number), name=plan.locked)
-        locks.lock(device=device, by=admin)
+        device = registration.register_device(version=version, by=admin, serial=plan.serial(number), name=plan.locked)
+        locks.lock_devices([device], by=admin)
     if plan.expired:
-        device = registration.register(version=version, by=admin, serial=plan.serial(number + 1), name=plan.expired)
+        device = registration.register_device(
+            version=version, by=admin, serial=plan.serial(number + 1), name=plan.expired
+        )
         Device.objects.filter(pk=device.pk).update(expires_at=Now())
 
 
-def _grow(root: Group, tree: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[str, Group]]:
+def _make_groups(root: Group, tree: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[str, Group]]:
     for customer_name, regions in tree.items():
         customer = groups.create(parent=root, name=customer_name)
         yield customer_name, customer
@@ -213,19 +220,19 @@ def _make_recipe(name: str, model: DeviceModel) -> RecipeVersion:
     recipe = Recipe.objects.create(organisation=model.organisation, name=name)
     version = RecipeVersion.objects.create(recipe=recipe, model=model)
     Attribute.objects.bulk_create(
-        _attribute(version, position, *declared) for position, declared in enumerate(ATTRIBUTES)
+        _build_attribute(version, position, *declared) for position, declared in enumerate(ATTRIBUTES)
     )
     return version
 
 
-def _attribute(version: RecipeVersion, position: int, name: str, label: str, kind: str, unit: str) -> Attribute:
+def _build_attribute(version: RecipeVersion, position: int, name: str, label: str, kind: str, unit: str) -> Attribute:
     low, high = RANGES.get(name, (None, None))
-    told = {"name": name, "label": label, "type": kind, "unit": unit, "minimum": low, "maximum": high}
-    return Attribute(version=version, position=position, **told)
+    fields = {"name": name, "label": label, "type": kind, "unit": unit, "minimum": low, "maximum": high}
+    return Attribute(version=version, position=position, **fields)
 
 
 def _make_account(email: str, organisation: Organisation, group: Group, role: Role) -> None:
-    user = User.objects.create_user(email, password(), organisation=organisation)
+    user = User.objects.create_user(email, read_password(), organisation=organisation)
     Membership.objects.create(user=user, group=group, role=role)
 
 
@@ -237,12 +244,12 @@ def _set_passwords(new: str) -> None:
 
 def _fleet_serials(count: int) -> list[str]:
     payloads = (f"GEN{number:07}" for number in range(1, count + 1))
-    return [payload + serials.check_characters(payload) for payload in payloads]
+    return [payload + serials.compute_check_characters(payload) for payload in payloads]
 
 
 @transaction.atomic
 def _make_fleet(count: int) -> None:
-    """Simulated gateways for load, dealt out over Kanarra's hospitals."""
+    """Make simulated gateways for load, dealt out over Kanarra's hospitals."""
     kanarra = Organisation.objects.get(slug=KANARRA.slug)
     version = RecipeVersion.objects.get(recipe__organisation=kanarra, recipe__name=KANARRA.recipe, number=1)
     admin = User.objects.get(email=KANARRA.accounts[0][0])
@@ -250,6 +257,6 @@ def _make_fleet(count: int) -> None:
     there = set(Device.objects.filter(organisation=kanarra).values_list("serial", flat=True))
     for number, serial in enumerate(_fleet_serials(count), start=1):
         if serial not in there:
-            device = registration.register(version=version, by=admin, serial=serial, name=f"Load {number:04}")
+            device = registration.register_device(version=version, by=admin, serial=serial, name=f"Load {number:04}")
             group = leaves[number % len(leaves)]
             assignments.assign(device=device, group=group, name=device.name, model=device.model, by=admin)

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from lib import parsing, redis_circuit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery")
@@ -37,36 +37,36 @@ class Ports:
     panel: int
 
     @classmethod
-    def chosen(cls) -> Ports:
-        """From HOST, PORT, MQTT_PORT and PANEL_PORT. Raises Failed if one is no port or is taken."""
+    def from_environment(cls) -> Ports:
+        """Read HOST, PORT, MQTT_PORT and PANEL_PORT. Raises Failed if one is no port or is taken."""
         host = os.environ.get("HOST") or LOOPBACK
-        ports = cls(host, _number("PORT", 8000), _number("MQTT_PORT", 1883), _number("PANEL_PORT", 8001))
+        ports = cls(host, _read_port("PORT", 8000), _read_port("MQTT_PORT", 1883), _read_port("PANEL_PORT", 8001))
         wanted = [(host, ports.web, "PORT"), (LOOPBACK, ports.panel, "PANEL_PORT")]
         if not os.environ.get("MQTT_URL"):
             wanted.append((LOOPBACK, ports.mqtt, "MQTT_PORT"))
         with ExitStack() as held:
             for address, port, variable in wanted:
-                _try(held.enter_context(socket.socket()), address, port, variable)
+                _try_port(held.enter_context(socket.socket()), address, port, variable)
         return ports
 
     @property
     def site(self) -> str:
-        return f"http://{self.reach}:{self.web}"
+        return f"http://{self.reachable_host}:{self.web}"
 
     @property
-    def reach(self) -> str:
-        """Where we reach the site ourselves."""
+    def reachable_host(self) -> str:
+        """Return the host by which we reach the site ourselves."""
         return LOOPBACK if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
 
 
-def _number(variable: str, default: int) -> int:
+def _read_port(variable: str, default: int) -> int:
     text = os.environ.get(variable) or str(default)
-    if not 0 < parsing.whole(text) < 65536:
+    if not 0 < parsing.parse_whole_number(text) < 65536:
         raise Failed(f"{variable}={text} is not a port: give a number from 1 to 65535.")
     return int(text)
 
 
-def _try(probe: socket.socket, address: str, port: int, variable: str) -> None:
+def _try_port(probe: socket.socket, address: str, port: int, variable: str) -> None:
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind((address, port))
@@ -76,42 +76,42 @@ def _try(probe: socket.socket, address: str, port: int, variable: str) -> None:
         raise Failed(f"Port {port} {why}: set {variable} to another one, e.g. {variable}={port + 10}.") from None
 
 
-def secrets_of(folder: Path) -> dict[str, str]:
-    """Made once and kept beside the data, for its owner alone."""
+def load_secrets(folder: Path) -> dict[str, str]:
+    """Return secrets that are made once and kept beside the data, for its owner alone."""
     file = folder / "secrets.json"
     if not file.exists():
-        made = {name: secrets.token_urlsafe(48) for name in ("SECRET_KEY", "MQTT_PASSWORD")}
+        generated = {name: secrets.token_urlsafe(48) for name in ("SECRET_KEY", "MQTT_PASSWORD")}
         draft = folder / "secrets.new"
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
-            json.dump(made, out)
+            json.dump(generated, out)
         draft.replace(file)
     kept: dict[str, str] = json.loads(file.read_text())
     return kept
 
 
 class Parts:
-    """The processes in the order of their start. What the environment names is used, not started."""
+    """List the processes in the order of their start. What the environment names is used, not started."""
 
     def __init__(self, folder: Path, ports: Ports, *, spares: Sequence[str], devices: Path) -> None:
         self._folder = folder
         self._ports = ports
         self._spares = spares
         self._devices = devices
-        kept = secrets_of(folder)
+        kept = load_secrets(folder)
         self._redis_port, self._redis_password = free_port(), secrets.token_urlsafe(24)
         own = {
             "SECRET_KEY": kept["SECRET_KEY"],
             "REDIS_URL": f"redis://:{self._redis_password}@{LOOPBACK}:{self._redis_port}/0",
             "MQTT_URL": f"mqtt://handover:{kept['MQTT_PASSWORD']}@{LOOPBACK}:{ports.mqtt}",
         }
-        given = {name: value for name, value in os.environ.items() if value}
-        self._env = own | given | {"DEMO": "1", "PYTHONUNBUFFERED": "1"}
-        self._given = given
+        set_by_user = {name: value for name, value in os.environ.items() if value}
+        self._env = own | set_by_user | {"DEMO": "1", "PYTHONUNBUFFERED": "1"}
+        self._set_by_user = set_by_user
 
     def all(self) -> list[Process]:
-        embedded = [] if "REDIS_URL" in self._given else [self._redis()]
-        if "MQTT_URL" not in self._given:
+        embedded = [] if "REDIS_URL" in self._set_by_user else [self._redis()]
+        if "MQTT_URL" not in self._set_by_user:
             embedded.append(self._broker())
         # The web before the worker: a broker that asks us decides on the consumer too.
         return [*embedded, self._web(), self._worker(), self._beat(), self._simulator()]
@@ -127,7 +127,9 @@ class Parts:
             f'dir "{folder}"\nappendonly yes\nsave ""\nloglevel warning\n'
         )
         config.chmod(0o600)
-        return Process("redis", [str(get_binary_path()), str(config)], _harmless(), self._redis_answers)
+        command = [str(get_binary_path()), str(config)]
+        # It writes no snapshots, for which it would need the memory of which it warns.
+        return Process("redis", command, _copy_harmless(), self._redis_answers, unsaid="Memory overcommit")
 
     def _redis_answers(self) -> bool:
         with suppress(redis.RedisError), redis_circuit.connect(self._env["REDIS_URL"]) as client:
@@ -155,7 +157,7 @@ class Parts:
         command += ["--port", str(self._ports.web), "--timeout-graceful-shutdown", "5"]
         command += ["--no-proxy-headers", "--no-server-header", "--no-access-log"]
         command += ["--http", "config.connections:Connection"]
-        return Process("web", command, self._env, lambda: listens(self._ports.reach, self._ports.web))
+        return Process("web", command, self._env, lambda: listens(self._ports.reachable_host, self._ports.web))
 
     def _healthy(self) -> bool:
         try:
@@ -168,13 +170,13 @@ class Parts:
         command = [sys.executable, "-m", "firmware_sim", "--devices", str(self._devices)]
         for serial in self._spares:
             command += ["--except", serial]
-        command += ["--panel", str(self._ports.panel), "--mqtt-url", without_account(self._env["MQTT_URL"])]
-        return Process("simulator", command, _harmless(), lambda: listens(LOOPBACK, self._ports.panel))
+        command += ["--panel", str(self._ports.panel), "--mqtt-url", strip_account(self._env["MQTT_URL"])]
+        return Process("simulator", command, _copy_harmless(), lambda: listens(LOOPBACK, self._ports.panel))
 
 
-def without_account(url: str) -> str:
+def strip_account(url: str) -> str:
     return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
 
 
-def _harmless() -> Mapping[str, str]:
+def _copy_harmless() -> Mapping[str, str]:
     return {name: os.environ[name] for name in HARMLESS if name in os.environ} | {"PYTHONUNBUFFERED": "1"}

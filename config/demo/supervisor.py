@@ -30,17 +30,18 @@ LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Failed(Exception):
-    """The demo could not start; says why and what to do."""
+    """Say why the demo could not start and what to do."""
 
 
 @dataclass(eq=False)
 class Process:
-    """`ready` says whether it serves; it is asked again and again, and must not block for long."""
+    """Run one process; `ready` says whether it serves, is asked again and again, and must not block for long."""
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
     ready: Callable[[], bool]
+    unsaid: str = ""  # a line with this in it is not shown
     running: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restart_at: float = 0.0
@@ -48,7 +49,7 @@ class Process:
     rest: bytes = field(default=b"", repr=False)
 
     def start(self) -> int:
-        """Returns the end of the pipe that its output comes from."""
+        """Start it; return the end of the pipe that its output comes from."""
         self.started_at = time.monotonic()
         output, its_end = os.pipe()
         try:
@@ -59,21 +60,21 @@ class Process:
                 stdout=its_end,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=_make_death_hook(os.getpid()),
             )
         finally:
             os.close(its_end)
         return output
 
     def signal(self, number: signal.Signals) -> None:
-        """To the process and everything that it started."""
+        """Send a signal to the process and everything that it started."""
         if self.running is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.running.pid, number)
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """A supervisor that is killed takes its children with it (Linux)."""
+def _make_death_hook(parent: int) -> Callable[[], None] | None:
+    """Return what makes a child die with a supervisor that is killed (Linux)."""
     if LIBC is None:
         return None
     prctl = LIBC.prctl
@@ -116,22 +117,22 @@ class Supervisor:
         self._signals += 1
 
     def start(self, process: Process) -> None:
-        """Returns once it is ready, or once we are asked to stop. Raises Failed when it is neither in time."""
+        """Return once it is ready, or once we are asked to stop. Raises Failed when it is neither in time."""
         self.processes.append(process)
         self._spawn(process)
         until = time.monotonic() + READY_WITHIN
         while not self.stopping and not (self._is_up(process) and process.ready()):
             if time.monotonic() > until:
                 raise Failed(f"{process.name} did not come up within {READY_WITHIN:.0f} s: see its lines above.")
-            self._turn()
+            self._run_once()
 
     def watch(self) -> None:
-        """Until SIGINT, SIGTERM or SIGHUP."""
+        """Watch the processes until SIGINT, SIGTERM or SIGHUP."""
         while not self.stopping:
-            self._turn()
+            self._run_once()
 
     def stop(self) -> None:
-        """In reverse order; what is still there at the end of the time, or at a second signal, is killed."""
+        """Stop them in reverse order; what is still there at the end of the time, or at a second signal, is killed."""
         asked = self._signals
         deadline = time.monotonic() + STOP_WITHIN
         for process in reversed(self.processes):
@@ -147,14 +148,14 @@ class Supervisor:
         self._console.drain(1.0)
 
     def say(self, name: str, line: str) -> None:
-        """One line of this process under its name and colour."""
+        """Print one line of this process under its name and colour."""
         label = f"{name:<9} |"
         if self._coloured:
             label = f"\033[{self._colour(name)}m{label}\033[0m"
         self.print(f"{label} {line}")
 
     def print(self, text: str) -> None:
-        """Without waiting for the terminal: a process whose output is not read would stop, too."""
+        """Print without waiting for the terminal: a process whose output is not read would stop, too."""
         self._console.say(text)
 
     def _colour(self, name: str) -> int:
@@ -167,20 +168,20 @@ class Supervisor:
     def _is_up(self, process: Process) -> bool:
         return process.running is not None and process.running.poll() is None
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         self._relay()
         for process in self.processes:
             if not self.stopping and not self._is_up(process):
-                self._revive(process)
+                self._restart_if_due(process)
 
-    def _revive(self, process: Process) -> None:
+    def _restart_if_due(self, process: Process) -> None:
         now = time.monotonic()
         if process.running is not None:
-            self._bury(process, process.running.returncode, now)
+            self._schedule_restart(process, process.running.returncode, now)
         elif now >= process.restart_at:
             self._spawn(process)
 
-    def _bury(self, process: Process, code: int, now: float) -> None:
+    def _schedule_restart(self, process: Process, code: int, now: float) -> None:
         process.signal(signal.SIGKILL)  # what it may have left behind
         process.pause = 1.0 if now - process.started_at > STABLE_AFTER else min(process.pause * 2, LONGEST_PAUSE)
         process.restart_at = now + process.pause
@@ -192,8 +193,9 @@ class Supervisor:
             process: Process = key.data
             chunk = os.read(key.fd, 65536)
             *lines, process.rest = (process.rest + (chunk or b"\n")).split(b"\n")
-            for line in filter(None, lines):
-                self.say(process.name, line.decode(errors="replace").rstrip())
+            for line in (line.decode(errors="replace").rstrip() for line in filter(None, lines)):
+                if not process.unsaid or process.unsaid not in line:
+                    self.say(process.name, line)
             if not chunk:
                 self._pipes.unregister(key.fd)
                 os.close(key.fd)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from devices.identity.formats import Format, Kind, Separator
-from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
+from devices.models import Attribute, DeviceModel, Recipe
 from devices.recipes import operations as recipes
 from devices.recipes.operations import Contents, Line
 from tenants.models import Organisation
@@ -26,16 +26,14 @@ POSITION = Line("position", "Position", Attribute.Type.GPS)
 
 
 @transaction.atomic
-def make(slug: str, *, by: User) -> None:
-    """Unless it is there, under this name or another: what a visitor changed stays."""
+def make_tank_sensors(slug: str, *, by: User) -> None:
+    """Make the recipe unless it is there, under this name or another: what a visitor changed stays."""
     organisation = Organisation.objects.get(slug=slug)
-    kind = RecipeVersion.CredentialKind.ACTIVATION
-    if Recipe.objects.filter(organisation=organisation, versions__credential_kind=kind).exists():
-        return
     model, _ = DeviceModel.objects.get_or_create(organisation=organisation, name="KF-10")
+    if Recipe.objects.filter(organisation=organisation, versions__model=model).exists():
+        return
     first = Contents(
         model=model,
-        credential_kind=kind,
         expires=True,
         default_tags={"line": "tanks"},
         identity=Format(Kind.EUI64, separator=Separator.NONE).as_json(),

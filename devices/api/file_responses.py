@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.utils import OpenApiResponse
-from rest_framework.exceptions import Throttled
 from rest_framework.negotiation import DefaultContentNegotiation
 
 from lib.places import Bound, Place
-from tenants import downloads
+from lib.refusals import Refusal
+from tenants import downloads, refusals
 from tenants.api.base import ApiView
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ CSV = "text/csv"
 
 
 class OneKind(DefaultContentNegotiation):
-    """There is one kind of file at each address."""
+    """Choose the only kind of file that there is at each address."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -34,23 +34,24 @@ class OneKind(DefaultContentNegotiation):
 
 
 class FileView(ApiView):
-    """Its answer is a file: so many at once for each person and organisation (tenants.downloads)."""
+    """Answer with a file: so many at once for each person and organisation (tenants.downloads)."""
 
     content_negotiation_class = OneKind
     _place: Place | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        place = downloads.take(self.user)
+        place = downloads.take_place(self.user)
         if isinstance(place, Bound):
-            raise Throttled(downloads.RETRY_SECONDS, f"{place.most} downloads of this {place.word} go on.")
+            kind = refusals.TOO_MANY_DOWNLOADS
+            raise Refusal(kind, retry_seconds=downloads.RETRY_SECONDS, most=place.most, word=place.word)
         self._place = place
 
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Response:
         final = super().finalize_response(request, response, *args, **kwargs)
-        return cast("Response", downloads.hold(self._place, final)) if self._place else final
+        return cast("Response", downloads.hold_place(self._place, final)) if self._place else final
 
 
-def holding(kind: str, description: str) -> dict[tuple[int, str], Any]:
-    """For `described(responses=…)`: 200 with a file of this media type."""
+def describe_file(kind: str, description: str) -> dict[tuple[int, str], Any]:
+    """Describe a 200 with a file of this media type, for `describe_operation(responses=…)`."""
     return {(200, kind): OpenApiResponse(bytes, description=description)}

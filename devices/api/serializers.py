@@ -12,13 +12,14 @@ from devices import tags
 from devices.identity import formats, serials
 from devices.models import Attribute, Device, Event, RecipeVersion
 from tenants.api.base import Serializer
+from tenants.models import Presence
 
 if TYPE_CHECKING:
     from devices.models import DeviceModel, Recipe
 
 
 class Tags(serializers.DictField):
-    """Texts by their names."""
+    """Read texts by their names."""
 
     child = serializers.CharField(max_length=tags.VALUE_LENGTH, allow_blank=True)
 
@@ -49,10 +50,13 @@ class DeviceShown(Serializer):
     model = Named(allow_null=True)
     tags = serializers.DictField(child=serializers.JSONField())
     registered_at = serializers.DateTimeField()
+    recipe_version = serializers.IntegerField(help_text="The `number` of its recipe's version.")
     activated_at = serializers.DateTimeField(
         allow_null=True, help_text="When it connected first; null also if that was before it came to its group."
     )
     expires_at = serializers.DateTimeField(allow_null=True, help_text="Unless it connects until then.")
+    retired_at = serializers.DateTimeField(allow_null=True)
+    former_serial = serializers.CharField(help_text="Of a retired device, once it was given free.")
 
 
 class Secret(Serializer):
@@ -60,7 +64,7 @@ class Secret(Serializer):
     access_secret = serializers.CharField(help_text="Shown this once, and stored nowhere.")
 
 
-class DeviceRegistered(DeviceShown):
+class DeviceAdded(DeviceShown):
     credential = Secret(allow_null=True, help_text="Null where the recipe's devices get theirs elsewhere.")
 
 
@@ -68,7 +72,9 @@ class EventShown(Serializer):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(Event.Kind.choices)
     at = serializers.DateTimeField()
-    by = serializers.CharField(allow_null=True, help_text="Null if no person did it.")
+    by = serializers.CharField(
+        allow_null=True, help_text="Null if no person did it, or one outside the groups that you reach."
+    )
 
 
 class ModelShown(Named):
@@ -82,6 +88,8 @@ class AttributeShown(Serializer):
     unit = serializers.CharField()
     minimum = serializers.FloatField(allow_null=True)
     maximum = serializers.FloatField(allow_null=True)
+    decimals = serializers.IntegerField(allow_null=True, help_text="Shown of a number; null: as they come.")
+    reads_text = serializers.BooleanField(help_text="Whether a number written as text is read.")
 
 
 class Identity(Serializer):
@@ -104,6 +112,9 @@ class VersionShown(Serializer):
     default_tags = serializers.DictField(child=serializers.JSONField())
     credential_kind = serializers.ChoiceField(RecipeVersion.CredentialKind.choices)
     expires = serializers.BooleanField(help_text="Whether devices that never connect expire.")
+    presence = serializers.ChoiceField(
+        Presence.choices, allow_blank=True, help_text="What proves presence; empty: as the organisation says."
+    )
     identity = Identity(allow_null=True, help_text="The format of serials; null: the organisation's.")
     created_at = serializers.DateTimeField()
     attributes = AttributeShown(many=True)
@@ -117,15 +128,15 @@ class RecipeWhole(RecipeShown):
     current = VersionShown(help_text="The version from which new devices are made.")
 
 
-def model(row: DeviceModel) -> dict[str, Any]:
+def serialize_model(row: DeviceModel) -> dict[str, Any]:
     return {"id": row.pk, "name": row.name, "retired": row.retired_at is not None}
 
 
-def recipe(row: Recipe) -> dict[str, Any]:
+def serialize_recipe(row: Recipe) -> dict[str, Any]:
     return {"id": row.pk, "name": row.name, "retired": row.retired_at is not None}
 
 
-def device(row: Device) -> dict[str, Any]:
+def serialize_device(row: Device) -> dict[str, Any]:
     return {
         "serial": row.serial,
         "device_id": row.device_id,
@@ -133,37 +144,41 @@ def device(row: Device) -> dict[str, Any]:
         "description": row.description,
         "status": row.status,
         "last_seen_at": row.last_seen_at,
-        "group": named(row.group),
-        "model": named(row.model),
+        "group": serialize_reference(row.group),
+        "model": serialize_reference(row.model),
         "tags": row.tags,
         "registered_at": row.registered_at,
+        "recipe_version": row.version.number,
         "activated_at": row.since_assigned(row.activated_at),
         "expires_at": None if row.activated_at else row.expires_at,
+        "retired_at": row.retired_at,
+        "former_serial": row.former_serial,
     }
 
 
-def named(row: Any) -> dict[str, Any] | None:
+def serialize_reference(row: Any) -> dict[str, Any] | None:
     return {"id": row.pk, "name": row.name} if row else None
 
 
-def etag(row: Device) -> str:
-    """Of what can be changed, and of whose it is."""
+def compute_etag(row: Device) -> str:
+    """Return a hash of what can be changed, and of whose it is."""
     facts = [row.name, row.description, row.tags, row.model_id, row.assignment_id]
     return f'"{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]}"'
 
 
-def event(row: Event) -> dict[str, Any]:
-    return {"id": row.pk, "kind": row.kind, "at": row.at, "by": str(row.by) if row.by else None}
+def serialize_event(row: Event, known: frozenset[int]) -> dict[str, Any]:
+    by = str(row.by) if row.by and row.by_id in known else None
+    return {"id": row.pk, "kind": row.kind, "at": row.at, "by": by}
 
 
-def version(row: RecipeVersion) -> dict[str, Any]:
-    plain = ("number", "default_tags", "credential_kind", "expires", "created_at")
+def serialize_version(row: RecipeVersion) -> dict[str, Any]:
+    plain = ("number", "default_tags", "credential_kind", "expires", "presence", "created_at")
     declared = [
-        {name: getattr(each, name) for name in ("name", "label", "type", "unit", "minimum", "maximum")}
-        for each in row.attributes.all()
+        {name: getattr(attribute, name) for name in map(str, AttributeShown().fields)}
+        for attribute in row.attributes.all()
     ]
     return {name: getattr(row, name) for name in plain} | {
-        "model": named(row.model),
+        "model": serialize_reference(row.model),
         "identity": row.identity or None,
         "attributes": declared,
     }

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from django.conf import settings
 
+from devices.broker import refused_connects
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from devices.mqtt import client, topics
-from lib.parsing import without_nul
+from lib.parsing import remove_nul
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,7 +22,7 @@ Action = Literal["publish", "subscribe", "receive"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a broker asks, in nobody's words: with a password who connects, else what a client may do.
+    """Hold what a broker asks, in nobody's words: with a password who connects, else what a client may do.
 
     `client_id` is None where the broker did not tell it. `queue` begins with the client id of its owner.
     """
@@ -36,7 +37,7 @@ class Question:
 
 
 class Attempt(NamedTuple):
-    """To connect. What is remembered of a secret is its hash."""
+    """Hold who wants to connect. What is remembered of a secret is its hash."""
 
     username: str
     secret_hash: bytes
@@ -45,7 +46,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose client it is: a device's, or (with no device ID) the site's own."""
+    """Identify whose client it is: a device's, or (with no device ID) the site's own."""
 
     username: str
     device_id: str | None = None
@@ -54,7 +55,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A device, or the site's own account, which has none."""
+    """Identify a device, or the site's own account, which has none, with the rows that the database gave."""
 
     username: str
     device: Device | None = None
@@ -66,100 +67,106 @@ class Identity:
         return self.device.device_id if self.device else None
 
 
-def decide(question: Question) -> bool:
-    """The answer, from the database."""
+def answer_question(question: Question) -> bool:
+    """Answer the question from the database."""
     if question.password is None:
         identity = identify(question.username)
     else:
         identity = admit(question.username, question.password, question.client_id or "")
-    return permits(question, identity)
+    return is_permitted(question, identity)
 
 
-def permits(question: Question, caller: Caller | Identity | None) -> bool:
-    """Whether this caller may do what is asked; a client id that is told must be the device's."""
+def is_permitted(question: Question, caller: Caller | Identity | None) -> bool:
+    """Decide whether this caller may do what is asked; a client id that is told must be the device's."""
     if caller is None or (caller.device_id and question.client_id not in (None, caller.device_id)):
         return False
     if question.queue is not None:
         return caller.device_id is None or question.queue.startswith(caller.device_id)
-    return question.action is None or may(caller, question.action, question.topic, retain=question.retain)
+    return question.action is None or may_use_topic(caller, question.action, question.topic, retain=question.retain)
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:
-    """Whose connection this is, in one indexed query; None refuses. A device's client id is its device ID."""
+    """Return whose connection this is, in one indexed query; None refuses. A device's client id is its device ID."""
     if _is_service(username, password):
         return Identity(username)
     if "\0" in username:
         return None
-    credential = credentials.find(access_key=username, access_secret=password)
+    credential = credentials.find_credential(access_key=username, access_secret=password)
     if credential is None or credential.device.device_id != client_id:
         return None
     return Identity(username, credential.device, credential, credential.limited)
 
 
 def admit(username: str, password: str, client_id: str) -> Identity | None:
-    """`connect`, and what follows from it: the first with a credential, and then one a minute, is noted."""
+    """Return what `connect` does, and note the connect: the first with a credential, and then one a minute. One that is
+    refused is noted, too."""
     identity = connect(username, password, client_id)
-    note(identity)
+    note_connect(identity)
+    if identity is None:
+        refused_connects.note_refusal(username, password, client_id)
     return identity
 
 
-def note(identity: Identity | None) -> None:
-    """Never refuses a device, but may wait for the database's writers (SQLite)."""
+def note_connect(identity: Identity | None) -> None:
+    """Note that the credential was used. Never refuses a device, but may wait for the database's writers (SQLite)."""
     if identity and identity.credential:
-        credentials.used(identity.credential)
+        credentials.note_use(identity.credential)
 
 
 def identify(username: str) -> Identity | None:
-    """Of a connection that was let in before; None once its credential or its device may connect no longer."""
-    own = client.address(settings.MQTT_URL).username
+    """Return whose connection it is that was let in before; None once credential or device may connect no longer."""
+    own = client.parse_address(settings.MQTT_URL).username
     if own and compare_digest(username.encode(), own.encode()):
         return Identity(username)
-    live = Credential.objects.live().filter(access_key=without_nul(username))
+    live = Credential.objects.live().filter(access_key=remove_nul(username))
     credential = live.with_limited().select_related("device").first()
     return Identity(username, credential.device, limited=credential.limited) if credential else None
 
 
-def may(caller: Caller | Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
-    """Devices: state out, command in, their own, as exact topics. The site: the other way round, of all; fences."""
+def may_use_topic(caller: Caller | Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
+    """Decide whether a client may do that: a device sends its state and hears its commands, as exact topics.
+
+    The site's own account does the reverse, for all devices, and fences. Nobody retains.
+    """
     if retain or caller.limited:
         return False
     if caller.device_id is None:
         return _service_may(action, topic)
     channel: topics.Channel = "state" if action == "publish" else "command"
-    return topics.parse(topic) == (caller.device_id, channel)
+    return topics.parse_topic(topic) == (caller.device_id, channel)
 
 
-def live(access_keys: Iterable[str]) -> set[str]:
-    """Those of the keys with which a device may connect now, and is not shut out for sending too much."""
+def find_live_keys(access_keys: Iterable[str]) -> set[str]:
+    """Return those of the keys with which a device may connect now, and is not shut out for sending too much."""
     keys = Credential.objects.live().filter(access_key__in=access_keys)
     return set(keys.exclude(Device.is_shut_out("device__")).values_list("access_key", flat=True))
 
 
 def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:
-    """Those of the attempts that are let in, in one query."""
-    found = credentials.find_many({without_nul(attempt.username) for attempt in attempts})
+    """Return those of the attempts that are let in, in one query."""
+    by_key = credentials.find_credentials({remove_nul(attempt.username) for attempt in attempts})
     let_in = {}
     for attempt in attempts:
-        credential = found.get(attempt.username)
-        right = credentials.opens(credential, attempt.secret_hash)
+        credential = by_key.get(attempt.username)
+        right = credentials.matches_secret(credential, attempt.secret_hash)
         if credential and right and credential.device.device_id == attempt.client_id:
             let_in[attempt] = Identity(attempt.username, credential.device, credential, credential.limited)
     return let_in
 
 
 def identify_many(usernames: Collection[str]) -> dict[str, Caller]:
-    """Those of the access keys with which a device may connect now, in one query."""
-    keys = [without_nul(username) for username in usernames]
-    found = Credential.objects.live().filter(access_key__in=keys).with_limited().select_related("device")
+    """Return, by access key, whose they are with which a device may connect now, in one query."""
+    keys = [remove_nul(username) for username in usernames]
+    live = Credential.objects.live().filter(access_key__in=keys).with_limited().select_related("device")
     return {
         credential.access_key: Caller(credential.access_key, credential.device.device_id, credential.limited)
-        for credential in found.only("access_key", "device__device_id")
+        for credential in live.only("access_key", "device__device_id")
     }
 
 
-def service(question: Question) -> Caller | None:
-    """The site's own account, known without the database."""
-    own = client.address(settings.MQTT_URL).username
+def identify_service(question: Question) -> Caller | None:
+    """Return the site's own account, known without the database; None for anybody else."""
+    own = client.parse_address(settings.MQTT_URL).username
     if not own or not compare_digest(question.username.encode(), own.encode()):
         return None
     if question.password is None or _is_service(question.username, question.password):
@@ -168,7 +175,7 @@ def service(question: Question) -> Caller | None:
 
 
 def _is_service(username: str, password: str) -> bool:
-    own = client.address(settings.MQTT_URL)
+    own = client.parse_address(settings.MQTT_URL)
     same_name = compare_digest(username.encode(), own.username.encode())
     same_password = compare_digest(password.encode(), own.password.encode())
     return bool(own.username and own.password) and same_name and same_password
@@ -179,5 +186,5 @@ def _service_may(action: Action, topic: str) -> bool:
         return True
     if action == "subscribe":
         return topic in topics.ALL_STATES
-    own = topics.parse(topic)
+    own = topics.parse_topic(topic)
     return own is not None and own.channel == ("command" if action == "publish" else "state")

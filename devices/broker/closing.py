@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from django.db import close_old_connections, connections
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from devices.credentials.operations import NOTED_EVERY
 from devices.models import Connection, Credential, CredentialUse, Device
 from devices.mqtt import client
 
@@ -31,44 +33,60 @@ log = logging.getLogger(__name__)
 EVERY = 1.0
 BELIEVED = 6.0
 """Seconds, at least, for which a broker and a gate may let somebody in by an answer of before."""
-LOOKED_BACK = timedelta(seconds=30)
-"""A transaction's own time is when it began; it is seen when it commits."""
+TOLD_APART = NOTED_EVERY + timedelta(seconds=BELIEVED)
+"""A connect is noted unless one was shortly before, and one that nobody asks about comes as shortly after: so the
+connection is of the credential that was used last, by so much."""
+UNSEEN = timedelta(seconds=30)
+"""A transaction's own time is when it began; what it did is seen when it commits."""
+AWAY = timedelta(hours=1)
+"""For which it makes up when it starts: the site may have gone on without it."""
 WITHIN = 5.0
-AT_ONCE = 200
-"""Connections ended between two looks."""
 
 
 class Ending(NamedTuple):
-    """Of what a device could connect with, or of its leave to. `is_over`: it has connected with what came instead."""
+    """Record that a device's credential, or its leave to connect, ended. `is_over`: it connected with a later one."""
 
     device_id: str
     at: datetime
     is_over: bool
 
 
-def endings(now: datetime) -> set[Ending]:
-    """Return what ended lately, of devices that ever connected."""
-    lately = now - LOOKED_BACK
-    ended = Q(revoked_at__gt=lately) | Q(revoked_at=None, expires_at__gt=lately, expires_at__lte=now)
-    credentials = Credential.objects.filter(ended, use__isnull=False).values_list(
+def find_endings(since: datetime, now: datetime) -> set[Ending]:
+    """Return what ended after `since`, of devices that ever connected, and who is shut out at present.
+
+    Left out is what a rotation ended, by its successor's use or by its own time, if the connection is of another one.
+    """
+    ended = Q(revoked_at__gt=since) | Q(revoked_at=None, expires_at__gt=since, expires_at__lte=now)
+    rotated = Q(revoked_at=None) | Q(superseded_by__use__isnull=False)
+    later = CredentialUse.objects.filter(
+        credential__in=Credential.objects.standing().filter(device=OuterRef(OuterRef("device"))),
+        last_at__gt=OuterRef("use__last_at") + TOLD_APART,
+    )
+    known = Credential.objects.filter(ended, use__isnull=False)
+    credentials = known.exclude(rotated & Exists(later)).values_list(
         "device__device_id", "revoked_at", "expires_at", "superseded_by__use__first_at"
     )
-    found = {Ending(device, revoked or ends or now, used is not None) for device, revoked, ends, used in credentials}
+    endings = {Ending(device, revoked or ends or now, used is not None) for device, revoked, ends, used in credentials}
     used = CredentialUse.objects.filter(credential__device=OuterRef("pk"))
-    locked = Device.objects.filter(Exists(used), locked_at__gt=lately).values_list("device_id", "locked_at")
+    locked = Device.objects.filter(Exists(used), locked_at__gt=since).values_list("device_id", "locked_at")
     shut_out = Connection.objects.filter(limited_until__gt=Now()).values_list("device__device_id", "limited_until")
-    return found | {Ending(device, at, False) for rows in (locked, shut_out) for device, at in rows if at}
+    return endings | {Ending(device, at, False) for rows in (locked, shut_out) for device, at in rows if at}
 
 
 class Closer:
-    """Looks each second what has ended, and ends that device's connection: at once, and when nobody lets it in any more
-    by an answer of before. What a former run of it did is done again."""
+    """End, looking each second, the connections of devices that may connect no longer.
+
+    Each is ended at once, and again when nobody lets it in any more by an answer of before. What ended last comes
+    first, so that nobody waits for a bulk action on many devices.
+    """
 
     def __init__(self, clock: Callable[[], datetime], url: str = "") -> None:
         self._clock = clock
         self._url = url or settings.MQTT_URL
+        self._looked_at: datetime | None = None
         self._known: set[Ending] = set()
-        self._due: dict[str, float] = {}
+        self._at_once: list[str] = []
+        self._again: deque[tuple[float, str]] = deque()
         self._stopping = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="closer", daemon=True)
@@ -81,11 +99,12 @@ class Closer:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while not self._stopping.wait(EVERY):
+        while not self._stopping.wait(0 if self._at_once and not self._failing else EVERY):
             try:
                 self._look()
+                self._work()
                 self._failing = False
-            except (DatabaseError, OSError) as error:  # it looks back when it can
+            except (DatabaseError, OSError) as error:  # it goes on from there
                 if not self._failing:
                     log.warning("connections of devices that may connect no longer go on: %s", error)
                 self._failing = True
@@ -94,16 +113,26 @@ class Closer:
         connections.close_all()
 
     def _look(self) -> None:
-        found, now = endings(self._clock()), time.monotonic()
-        for ending in found - self._known:
-            self._due[ending.device_id] = now + BELIEVED
+        now = self._clock()
+        endings = find_endings((self._looked_at or now - AWAY) - UNSEEN, now)
+        for ending in endings - self._known:
+            self._again.append((time.monotonic() + BELIEVED, ending.device_id))
             if not ending.is_over:
-                self._end(ending.device_id)
-            self._known.add(ending)
-        self._known &= found
-        for device_id in [each for each, at in self._due.items() if at <= now][:AT_ONCE]:
-            self._end(device_id)
-            del self._due[device_id]
+                self._at_once.append(ending.device_id)
+        self._known, self._looked_at = endings, now
+
+    def _work(self) -> None:
+        """End connections until the next look."""
+        until = time.monotonic() + EVERY
+        while time.monotonic() < until and not self._stopping.is_set():
+            if self._at_once:
+                self._end(self._at_once[-1])
+                self._at_once.pop()
+            elif self._again and self._again[0][0] <= time.monotonic():
+                self._end(self._again[0][1])
+                self._again.popleft()
+            else:
+                return
 
     def _end(self, device_id: str) -> None:
         try:

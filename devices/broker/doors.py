@@ -23,7 +23,7 @@ class Answer(NamedTuple):
 
 
 class Door(NamedTuple):
-    """`ask` gives None for what nobody may."""
+    """Describe one kind of question: its name and its three steps. `ask` gives None for what nobody may."""
 
     name: str
     read: Callable[[bytes], Facts]
@@ -32,7 +32,7 @@ class Door(NamedTuple):
 
 
 def is_broker(authorization: str) -> bool:
-    """Whether this header has the secret: the password of the URLs that the broker was given."""
+    """Decide whether this header has the secret: the password of the URLs that the broker was given."""
     scheme, _, encoded = authorization.partition(" ")
     try:
         secret = b64decode(encoded, validate=True).partition(b":")[2]

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from devices.broker.doors import Answer, Door
-from devices.broker.json_questions import connects, may, read
+from devices.broker.json_questions import ask_to_act, ask_to_connect, read_json
 
 if TYPE_CHECKING:
     from devices.broker.authorization import Action, Question
@@ -22,11 +22,11 @@ def answer(allowed: bool) -> Answer:
     return Answer(200, "application/json", json.dumps({"result": "allow" if allowed else "deny"}).encode())
 
 
-def authorization(asked: Facts) -> Question | None:
-    return may(asked, ACTIONS.get(asked.get("action", "")))
+def ask_authorization(asked: Facts) -> Question | None:
+    return ask_to_act(asked, ACTIONS.get(asked.get("action", "")))
 
 
 DOORS = {
-    "broker/emqx/authentication": Door("emqx-connect", read, connects, answer),
-    "broker/emqx/authorization": Door("emqx-may", read, authorization, answer),
+    "broker/emqx/authentication": Door("emqx-connect", read_json, ask_to_connect, answer),
+    "broker/emqx/authorization": Door("emqx-may", read_json, ask_authorization, answer),
 }

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from devices.broker import authorization, emqx, mosquitto, rabbitmq
+from devices.broker import authorization, emqx, mosquitto, rabbitmq, refused_connects
 from devices.broker.doors import Answer, is_broker
 from devices.broker.lookup import HOLD, Lookup, Unanswered
 from devices.broker.queue_watch import QueueWatch, State
@@ -36,7 +36,7 @@ LOOK_AGAIN = 0.1
 
 
 class TooLarge(Exception):
-    """No broker asks so much."""
+    """Say that a question is larger than any broker's."""
 
 
 class Gate:
@@ -47,11 +47,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._follow_lifespan(receive, send)
         elif scope["type"] == "http":
             await _send(send, await self._answer(scope, receive))
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _follow_lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -70,34 +70,37 @@ class Gate:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         if scope["path"] == "/ready":
-            return self._ready()
+            return self._answer_ready()
         door = DOORS.get(scope["path"].removeprefix("/"))
         secret = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         if door is None or scope["method"] != "POST" or not is_broker(secret):
             return NOT_FOUND
         try:
-            question = door.ask(door.read(await _body(receive)))
+            question = door.ask(door.read(await _read_body(receive)))
             return door.answer(question is not None and await self._decide(question))
         except TooLarge:
             return Answer(413, "text/plain", b"")
         except Unanswered:
             return UNANSWERED
 
-    def _ready(self) -> Answer:
+    def _answer_ready(self) -> Answer:
         lacks = [] if self._lookup.reachable else ["the database is away"]
         if self._queue.state in (State.MISSING, State.UNKNOWN):
             lacks.append(f"the consumer's queue is {self._queue.state.value}")
         return Answer(503 if lacks else 200, "text/plain", ("; ".join(lacks) or "ready").encode())
 
     async def _decide(self, question: Question) -> bool:
-        """Raises `Unanswered`."""
-        own = authorization.service(question)
-        if own is not None:
-            return authorization.permits(question, own)
-        await self._heard(question)
-        return authorization.permits(question, await self._lookup.who(question))
+        """Decide for the site's own account by itself, else by the lookup. Raises `Unanswered`."""
+        site = authorization.identify_service(question)
+        if site is not None:
+            return authorization.is_permitted(question, site)
+        await self._await_queue(question)
+        caller = await self._lookup.find_caller(question)
+        if caller is None and question.password is not None:
+            refused_connects.note_refusal(question.username, question.password, question.client_id or "")
+        return authorization.is_permitted(question, caller)
 
-    async def _heard(self, question: Question) -> None:
+    async def _await_queue(self, question: Question) -> None:
         """Wait with letting devices in until what they report would be kept; let go of those whose reports are lost."""
         if question.password is None and self._queue.state is not State.MISSING:
             return
@@ -108,7 +111,7 @@ class Gate:
             await asyncio.sleep(LOOK_AGAIN)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()

@@ -13,29 +13,29 @@ if TYPE_CHECKING:
     from devices.broker.doors import Facts
 
 
-def read(body: bytes) -> Facts:
-    """The members of a JSON object as texts; of anything else none."""
+def read_json(body: bytes) -> Facts:
+    """Return the members of a JSON object as texts; of anything else none."""
     try:
-        given: Any = json.loads(body)
+        members: Any = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    simple = given.items() if isinstance(given, dict) else ()
-    return {name: text for name, value in simple if (text := _text(value)) is not None}
+    pairs = members.items() if isinstance(members, dict) else ()
+    return {name: text for name, value in pairs if (text := _as_text(value)) is not None}
 
 
-def _text(value: object) -> str | None:
-    """None for what is no text: NUL and halves of surrogate pairs too."""
+def _as_text(value: object) -> str | None:
+    """Return the value as text; None for what is no text: NUL and halves of surrogate pairs too."""
     if not isinstance(value, str | int):
         return None
     text = str(value)
     return text if is_storable(text) else None
 
 
-def connects(asked: Facts) -> Question:
+def ask_to_connect(asked: Facts) -> Question:
     return Question(asked.get("username", ""), asked.get("password", ""), asked.get("clientid", ""))
 
 
-def may(asked: Facts, action: Action | None) -> Question | None:
+def ask_to_act(asked: Facts, action: Action | None) -> Question | None:
     if action is None:
         return None
     client_id, retain = asked.get("clientid", ""), asked.get("retain", "").lower() == "true"

@@ -47,7 +47,7 @@ MOST_NOTES = 100
 
 
 class Unanswered(Exception):
-    """Nobody could say in time."""
+    """Say that nobody could answer in time."""
 
 
 class Known(NamedTuple):
@@ -71,7 +71,7 @@ class Lookup:
         return time.monotonic() - self._answered_at < ALIVE
 
     def close(self) -> None:
-        """Once what is to be noted is noted."""
+        """End both threads, once what is to be noted is noted."""
         for thread in (self._thread, self._notes):
             thread.submit(connections.close_all)
             thread.shutdown()
@@ -80,12 +80,12 @@ class Lookup:
         """Notice within `ALIVE` seconds that the database went, and when it is back."""
         while True:
             if not self.reachable or time.monotonic() - self._answered_at > ALIVE / 3:
-                await self._fetched([])
+                await self._try_fetch([])
             await asyncio.sleep(ALIVE / 5)
 
-    async def who(self, question: Question) -> Caller | None:
-        """Whose client it is; None if nobody's. Raises `Unanswered`."""
-        about = _about(question)
+    async def find_caller(self, question: Question) -> Caller | None:
+        """Return whose client it is; None if nobody's. Raises `Unanswered`."""
+        about = _build_about(question)
         known = self._known.get(about)
         age = time.monotonic() - known.at if known else 0.0
         if known and (age < FRESH or (self._failing and age < settings.BROKER_STALE_SECONDS)):
@@ -111,18 +111,18 @@ class Lookup:
 
     async def _answer(self) -> None:
         while batch := list(self._waiting)[:MOST_AT_ONCE]:
-            found = await self._fetched(batch)
-            if found is None:
+            callers = await self._try_fetch(batch)
+            if callers is None:
                 await asyncio.sleep(RETRY)
                 continue
             for about in batch:
-                self._remember(about, found.get(about))
-                self._waiting.pop(about).set_result(found.get(about))
+                self._remember(about, callers.get(about))
+                self._waiting.pop(about).set_result(callers.get(about))
 
-    async def _fetched(self, batch: Sequence[About]) -> dict[About, Caller] | None:
-        """None if the database can't be asked."""
+    async def _try_fetch(self, batch: Sequence[About]) -> dict[About, Caller] | None:
+        """Return what the database says of the batch; None if it can't be asked."""
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._fetch, batch)
+            callers = await asyncio.get_running_loop().run_in_executor(self._thread, self._fetch, batch)
         except Error as error:
             if not self._failing:
                 log.warning("the database can't be asked: %s", error)
@@ -131,27 +131,27 @@ class Lookup:
         if self._failing:
             log.warning("the database can be asked again")
         self._failing, self._answered_at = False, time.monotonic()
-        return found
+        return callers
 
     def _fetch(self, batch: Sequence[About]) -> dict[About, Caller]:
         close_old_connections()
-        found: dict[About, Caller] = {}
+        callers: dict[About, Caller] = {}
         if not batch:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
         if names := [about for about in batch if isinstance(about, str)]:
-            found.update(authorization.identify_many(names))
+            callers.update(authorization.identify_many(names))
         if attempts := [about for about in batch if isinstance(about, Attempt)]:
             let_in = authorization.connect_many(attempts)
-            found.update({about: _caller(identity) for about, identity in let_in.items()})
+            callers.update({about: _build_caller(identity) for about, identity in let_in.items()})
             self._note([identity.credential for identity in let_in.values() if identity.credential])
-        return found
+        return callers
 
     def _note(self, used: Sequence[Credential]) -> None:
-        """What can't be noted now is due at the next connect."""
-        due = [credential for credential in used if credentials.is_due(credential)]
+        """Write the uses that are due, on the other thread; what can't be noted now is due at the next connect."""
+        due = [credential for credential in used if credentials.is_use_due(credential)]
         if due and self._notes._work_queue.qsize() < MOST_NOTES:
-            self._notes.submit(_note, due)
+            self._notes.submit(_note_uses, due)
 
     def _remember(self, about: About, caller: Caller | None) -> None:
         self._known.pop(about, None)
@@ -161,17 +161,17 @@ class Lookup:
                 del self._known[next(iter(self._known))]
 
 
-def _about(question: Question) -> About:
+def _build_about(question: Question) -> About:
     if question.password is None:
         return question.username
-    return Attempt(question.username, credentials.digest(question.password), question.client_id or "")
+    return Attempt(question.username, credentials.hash_secret(question.password), question.client_id or "")
 
 
-def _caller(identity: Identity) -> Caller:
+def _build_caller(identity: Identity) -> Caller:
     return Caller(identity.username, identity.device_id, identity.limited)
 
 
-def _note(used: Sequence[Credential]) -> None:
+def _note_uses(used: Sequence[Credential]) -> None:
     close_old_connections()
     for credential in used:
-        credentials.used(credential)
+        credentials.note_use(credential)

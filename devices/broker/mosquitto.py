@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from devices.broker.doors import Answer, Door
-from devices.broker.json_questions import connects, may, read
+from devices.broker.json_questions import ask_to_act, ask_to_connect, read_json
 
 if TYPE_CHECKING:
     from devices.broker.authorization import Action, Question
@@ -16,15 +16,15 @@ ACTIONS: dict[str, Action] = {"1": "receive", "2": "publish", "4": "subscribe"} 
 
 
 def answer(allowed: bool) -> Answer:
-    said = json.dumps({"ok": allowed, "error": "" if allowed else "refused"})
-    return Answer(200 if allowed else 403, "application/json", said.encode())
+    body = json.dumps({"ok": allowed, "error": "" if allowed else "refused"})
+    return Answer(200 if allowed else 403, "application/json", body.encode())
 
 
-def acl(asked: Facts) -> Question | None:
-    return may(asked, ACTIONS.get(asked.get("acc", "")))
+def ask_acl(asked: Facts) -> Question | None:
+    return ask_to_act(asked, ACTIONS.get(asked.get("acc", "")))
 
 
 DOORS = {
-    "broker/mosquitto/user": Door("mosquitto-connect", read, connects, answer),
-    "broker/mosquitto/acl": Door("mosquitto-may", read, acl, answer),
+    "broker/mosquitto/user": Door("mosquitto-connect", read_json, ask_to_connect, answer),
+    "broker/mosquitto/acl": Door("mosquitto-may", read_json, ask_acl, answer),
 }

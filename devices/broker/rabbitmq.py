@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 EXCHANGE = "amq.topic"
 QUEUE = "mqtt-subscription-"
+UNROUTED = "handover.unrouted"
+"""Keeps reports that no queue wanted."""
 ACTIONS: dict[str, Action] = {"write": "publish", "read": "subscribe"}
 TO_MQTT = str.maketrans({".": "/", "/": ".", "*": "+"})
 MOST_FIELDS = 40
 
 
-def read(body: bytes) -> Facts:
-    """The form's fields; of anything else none."""
+def read_form(body: bytes) -> Facts:
+    """Return the form's fields; of anything else none."""
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
@@ -31,41 +33,43 @@ def answer(allowed: bool) -> Answer:
     return Answer(200, "text/plain", b"allow" if allowed else b"deny")
 
 
-def user(asked: Facts) -> Question | None:
+def ask_user(asked: Facts) -> Question | None:
     return Question(asked.get("username", ""), asked.get("password", ""), asked.get("client_id", ""))
 
 
-def vhost(asked: Facts) -> Question | None:
-    return _present(asked) if asked.get("vhost") == "/" else None
+def ask_vhost(asked: Facts) -> Question | None:
+    return _ask_identity(asked) if asked.get("vhost") == "/" else None
 
 
-def resource(asked: Facts) -> Question | None:
-    """The exchange is everybody's, since `topic` decides what passes through it; a queue is its client's."""
+def ask_resource(asked: Facts) -> Question | None:
+    """Ask of an exchange, which is everybody's, since `ask_topic` decides what passes, or a queue, its client's."""
     kind, name = asked.get("resource"), asked.get("name", "")
     if (kind, name) == ("exchange", EXCHANGE):
-        return _present(asked) if asked.get("permission") in ACTIONS else None
+        return _ask_identity(asked) if asked.get("permission") in ACTIONS else None
+    if (kind, name, asked.get("permission")) == ("queue", UNROUTED, "read"):  # the site's alone: it is no device's
+        return Question(asked.get("username", ""), client_id=_read_client_id(asked), queue=name)
     if kind != "queue" or not name.startswith(QUEUE):
         return None
-    return Question(asked.get("username", ""), client_id=_client_id(asked), queue=name.removeprefix(QUEUE))
+    return Question(asked.get("username", ""), client_id=_read_client_id(asked), queue=name.removeprefix(QUEUE))
 
 
-def topic(asked: Facts) -> Question | None:
+def ask_topic(asked: Facts) -> Question | None:
     action = ACTIONS.get(asked.get("permission", ""))
     if action is None or asked.get("name") != EXCHANGE:
         return None
     name = asked.get("routing_key", "").translate(TO_MQTT)
-    return Question(asked.get("username", ""), client_id=_client_id(asked), action=action, topic=name)
+    return Question(asked.get("username", ""), client_id=_read_client_id(asked), action=action, topic=name)
 
 
-def _present(asked: Facts) -> Question:
-    return Question(asked.get("username", ""), client_id=_client_id(asked))
+def _ask_identity(asked: Facts) -> Question:
+    return Question(asked.get("username", ""), client_id=_read_client_id(asked))
 
 
-def _client_id(asked: Facts) -> str | None:
+def _read_client_id(asked: Facts) -> str | None:
     return asked.get("client_id", asked.get("variable_map.client_id"))
 
 
 DOORS = {
-    f"broker/rabbitmq/{ask.__name__}": Door(f"rabbitmq-{ask.__name__}", read, ask, answer)
-    for ask in (user, vhost, resource, topic)
+    f"broker/rabbitmq/{name}": Door(f"rabbitmq-{name}", read_form, ask, answer)
+    for name, ask in (("user", ask_user), ("vhost", ask_vhost), ("resource", ask_resource), ("topic", ask_topic))
 }

@@ -25,8 +25,8 @@ LOST = (
 )
 
 
-def note(resumed: bool) -> None:
-    """Take how the broker received the consumer; the first session is expected to be new."""
+def record_session(resumed: bool) -> None:
+    """Record how the broker received the consumer; the first session is expected to be new."""
     only = BrokerSession.objects.filter(pk=BrokerSession.ONLY)
     first = BrokerSession(pk=BrokerSession.ONLY, client_id=settings.MQTT_CLIENT_ID)
     if not only.exists() and BrokerSession.objects.bulk_create([first], ignore_conflicts=True):
@@ -36,12 +36,12 @@ def note(resumed: bool) -> None:
         log.error(LOST)
 
 
-def lost_at() -> datetime | None:
+def find_loss() -> datetime | None:
     """Return when a session was found to be lost, while that is to be told."""
     lost = BrokerSession.objects.filter(lost_at__gt=Now() - TOLD_FOR)
     return lost.values_list("lost_at", flat=True).first()
 
 
 def mark_seen() -> bool:
-    """Whether there was a loss to be seen."""
+    """Clear the loss, as seen by an operator; return whether there was one."""
     return bool(BrokerSession.objects.exclude(lost_at=None).update(lost_at=None))

@@ -3,8 +3,8 @@
 from django.urls import path
 
 from devices.broker import emqx, mosquitto, rabbitmq
-from devices.broker.views import view
+from devices.broker.views import build_view
 
 DOORS = rabbitmq.DOORS | emqx.DOORS | mosquitto.DOORS
 
-urlpatterns = [path(route, view(door), name=door.name) for route, door in DOORS.items()]
+urlpatterns = [path(route, build_view(door), name=door.name) for route, door in DOORS.items()]

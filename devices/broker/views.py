@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.http import Http404, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from devices.broker.authorization import decide
+from devices.broker.authorization import answer_question
 from devices.broker.doors import is_broker
 from lib.turns import out_of_turn
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from devices.broker.doors import Door
 
 
-def view(door: Door) -> Callable[[HttpRequest], HttpResponse]:
+def build_view(door: Door) -> Callable[[HttpRequest], HttpResponse]:
     @out_of_turn
     @csrf_exempt
-    def answered(request: HttpRequest) -> HttpResponse:
+    def answer(request: HttpRequest) -> HttpResponse:
         if request.method != "POST" or not is_broker(request.headers.get("Authorization", "")):
             raise Http404
         question = door.ask(door.read(request.body))
-        status, content_type, body = door.answer(question is not None and decide(question))
+        status, content_type, body = door.answer(question is not None and answer_question(question))
         return HttpResponse(body, status=status, content_type=content_type)
 
-    return answered
+    return answer

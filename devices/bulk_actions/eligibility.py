@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import BigIntegerField, Case, CharField, Count, Exists, F, Max, OuterRef, Q, Sum, Value, When
 
 from devices import tags
-from devices.models import Action, Credential, Device, RecipeVersion
+from devices.credentials.operations import MAX_AN_HOUR, MAX_LIVE
+from devices.lifecycle import removal
+from devices.models import BulkAction, Credential, Device, RecipeVersion
+from devices.recipes.operations import Line
 from tenants.models import Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from devices.models import DeviceQuerySet
+    from devices.models import Attribute, DeviceQuerySet
 
-CHANGE, NOT_YOURS, SINCE, NO_LEAF, FULL = "change", "not-yours", "since", "no-leaf", "full"
+CHANGE, NOT_YOURS, SINCE, NO_LEAF, FULL, ENOUGH = "change", "not-yours", "since", "no-leaf", "full", "enough"
+RETIRED = "retired"
+OF_RETIRED = {BulkAction.Kind.RESTORE, BulkAction.Kind.FREE, BulkAction.Kind.REMOVE}
 WORDS = {
     CHANGE: "changed",
     NOT_YOURS: "not yours to manage any more",
@@ -38,18 +43,26 @@ WORDS = {
     "expired": "activation expired: open it again first",
     "elsewise": "gets its credentials in another way: a certificate, or by activating",
     "bare": "has no credential",
+    RETIRED: "retired: bring it back first",
+    "active": "not retired",
+    "freed": "its serial was given free",
+    "other": "made from another recipe",
+    "current": "of this version already",
+    **{cause: f"{words}: retire it instead" for cause, words in removal.WORDS.items()},
+    ENOUGH: f"has {MAX_LIVE} working credentials already, or got {MAX_AN_HOUR} within an hour",
 }
 
 
 @dataclass(frozen=True)
 class Params:
-    """What an action needs to know besides the devices."""
+    """Hold what an action needs to know besides the devices."""
 
     group: int = 0  # where to move
     keep: bool = False  # names, descriptions and tags, moving between two groups
     tag: str = ""
     value: str = ""
     model: int = 0
+    version: int = 0  # of a recipe
     at_once: bool = False  # whether the credentials so far die now, or when the new one is used first
 
     def as_json(self) -> dict[str, object]:
@@ -63,8 +76,11 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class Preview:
-    """`reasons`: words -> how many devices stay as they are for it. `losing`: groups that devices would leave;
-    `ending`: how many of these have credentials that would end."""
+    """Tell what an action would do.
+
+    `reasons`: words -> how many devices stay as they are for it. `losing`: groups that devices would leave; `ending`:
+    how many of these have credentials that would end. `effects`: what changes besides, in words.
+    """
 
     total: int
     changing: int
@@ -72,74 +88,110 @@ class Preview:
     losing: list[Share]
     ending: int
     digest: str
+    effects: list[str] = field(default_factory=list)
 
     @property
     def leaving(self) -> int:
         return sum(share.number for share in self.losing)
 
 
-def judged(devices: DeviceQuerySet, kind: str, params: Params) -> DeviceQuerySet:
-    """Annotates `verdict`: `change`, or the reason why not."""
-    if kind in {Action.Kind.TAG, Action.Kind.UNTAG}:
+def annotate_verdicts(devices: DeviceQuerySet, kind: str, params: Params) -> DeviceQuerySet:
+    """Set `verdict` of each device: `change`, or the reason why not."""
+    if kind in {BulkAction.Kind.TAG, BulkAction.Kind.UNTAG}:
         devices = devices.alias(tag_count=tags.Number(F("tags")))
-    whens = [When(condition, then=Value(reason)) for reason, condition in _obstacles(kind, params)]
+    whens = [When(condition, then=Value(reason)) for reason, condition in _list_obstacles(kind, params)]
     annotations = {"verdict": Case(*whens, default=Value(CHANGE), output_field=CharField())}
     return devices.annotate(**annotations)
 
 
 def preview(devices: DeviceQuerySet, kind: str, params: Params) -> Preview:
-    """In one aggregate; the digest tells whether another asking meant the same devices in the same state."""
+    """Count in one aggregate; the digest tells whether another asking meant the same devices in the same state."""
     spread = Sum(F("pk") * 2_654_435_761 % 2_147_483_647, output_field=BigIntegerField())
-    grouped = judged(devices, kind, params).order_by().values("verdict", "group")  # type: ignore[misc]
+    grouped = annotate_verdicts(devices, kind, params).order_by().values("verdict", "group")  # type: ignore[misc]
     rows = sorted(grouped.annotate(n=Count("pk"), top=Max("pk"), spread=spread), key=str)
     counts: dict[str, int] = {}
     for row in rows:
         counts[row["verdict"]] = counts.get(row["verdict"], 0) + row["n"]
-    hands_over = kind in {Action.Kind.MOVE, Action.Kind.RELEASE}
+    hands_over = kind in {BulkAction.Kind.MOVE, BulkAction.Kind.RELEASE}
     text = json.dumps([kind, params.as_json(), [list(row.values()) for row in rows]], default=str)
     return Preview(
         total=sum(counts.values()),
         changing=counts.get(CHANGE, 0),
         reasons={WORDS[code]: n for code, n in counts.items() if code != CHANGE},
-        losing=_losing(rows) if hands_over else [],
-        ending=_ending(judged(devices, kind, params)) if hands_over else 0,
+        losing=_list_losing(rows) if hands_over else [],
+        ending=_count_ending(annotate_verdicts(devices, kind, params)) if hands_over else 0,
         digest=hashlib.sha256(text.encode()).hexdigest()[:32],
+        effects=_compare_versions(annotate_verdicts(devices, kind, params), params.version) if params.version else [],
     )
 
 
-def _ending(devices: DeviceQuerySet) -> int:
+def _compare_versions(devices: DeviceQuerySet, new: int) -> list[str]:
+    """Say for each version that devices would leave which attributes come and go."""
+    changing = devices.filter(verdict=CHANGE).order_by().values("version")  # type: ignore[misc]
+    counts = dict(changing.annotate(n=Count("pk")).values_list("version", "n"))
+    versions = RecipeVersion.objects.filter(pk__in=[*counts, new]).prefetch_related("attributes")
+    declared = {version.pk: {each.name: each for each in version.attributes.all()} for version in versions}
+    words = []
+    for version in sorted((version for version in versions if version.pk != new), key=lambda each: each.number):
+        before, after = declared[version.pk], declared[new]
+        changed = [name for name in before.keys() & after.keys() if _differ(before[name], after[name])]
+        parts = {"new": after.keys() - before.keys(), "gone": before.keys() - after.keys(), "changed": changed}
+        said = "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in parts.items() if names)
+        who = "1 device has" if counts[version.pk] == 1 else f"{counts[version.pk]:,} devices have"
+        said = said or "the attributes stay the same"
+        words.append(f"{who} version {version.number}. {said[0].upper()}{said[1:]}.")
+    return words
+
+
+def _differ(one: Attribute, other: Attribute) -> bool:
+    return any(getattr(one, part.name) != getattr(other, part.name) for part in fields(Line))
+
+
+def _count_ending(devices: DeviceQuerySet) -> int:
     issued = Credential.objects.standing().filter(device=OuterRef("pk"), assignment__isnull=False)
     return devices.filter(Exists(issued), verdict=CHANGE).order_by().count()  # type: ignore[misc]
 
 
-def _losing(rows: Iterable[dict[str, Any]]) -> list[Share]:
-    """The groups that devices would leave, the largest first."""
+def _list_losing(rows: Iterable[dict[str, Any]]) -> list[Share]:
+    """Return the groups that devices would leave, the largest first."""
     counts = {row["group"]: row["n"] for row in rows if row["verdict"] == CHANGE and row["group"]}
     names = dict(Group.objects.filter(pk__in=counts).values_list("pk", "name"))
     return sorted((Share(names[pk], n) for pk, n in counts.items()), key=lambda share: (-share.number, share.group))
 
 
-def _obstacles(kind: str, params: Params) -> list[tuple[str, Q]]:
+def _list_obstacles(kind: str, params: Params) -> list[tuple[str, Q]]:
     kinds = RecipeVersion.CredentialKind
     live = Q(Exists(Credential.objects.filter(device=OuterRef("pk"), revoked_at=None)))
     locked = Q(locked_at__isnull=False)
+    active, freed = Q(retired_at=None), ~Q(former_serial="")
+    recipe = RecipeVersion.objects.filter(pk=params.version).values("recipe")
     obstacles: dict[str, list[tuple[str, Q]]] = {
-        Action.Kind.MOVE: [("there", Q(group=params.group))],
-        Action.Kind.RELEASE: [("free", Q(group=None))],
-        Action.Kind.TAG: [
-            ("tagged", tags.having(params.tag, params.value)),
-            (FULL, Q(tag_count__gte=tags.MOST) & ~tags.having(params.tag)),
+        BulkAction.Kind.MOVE: [("there", Q(group=params.group))],
+        BulkAction.Kind.RELEASE: [("free", Q(group=None))],
+        BulkAction.Kind.TAG: [
+            ("tagged", tags.match_tag(params.tag, params.value)),
+            (FULL, Q(tag_count__gte=tags.MOST) & ~tags.match_tag(params.tag)),
         ],
-        Action.Kind.UNTAG: [("untagged", ~tags.having(params.tag))],
-        Action.Kind.MODEL: [("model", Q(model=params.model))],
-        Action.Kind.LOCK: [("locked", locked)],
-        Action.Kind.UNLOCK: [("unlocked", ~locked)],
-        Action.Kind.REOPEN: [("connected", Q(activated_at__isnull=False)), ("endless", Q(expires_at=None))],
-        Action.Kind.REVOKE: [("bare", ~live)],
-        Action.Kind.REISSUE: [
+        BulkAction.Kind.UNTAG: [("untagged", ~tags.match_tag(params.tag))],
+        BulkAction.Kind.MODEL: [("model", Q(model=params.model))],
+        BulkAction.Kind.LOCK: [("locked", locked)],
+        BulkAction.Kind.UNLOCK: [("unlocked", ~locked)],
+        BulkAction.Kind.REOPEN: [("connected", Q(activated_at__isnull=False)), ("endless", Q(expires_at=None))],
+        BulkAction.Kind.REVOKE: [("bare", ~live)],
+        BulkAction.Kind.CHANGE: [],  # each is told by its own values: devices.bulk_actions.file_changes
+        BulkAction.Kind.REISSUE: [
             ("shut", locked),
             ("expired", Device.has_expired()),
             ("elsewise", ~Q(version__credential_kind=kinds.ACCESS_KEY)),
         ],
+        BulkAction.Kind.RETIRE: [],
+        BulkAction.Kind.RESTORE: [
+            ("active", active),
+            ("freed", freed),
+            (NO_LEAF, Q(group__numchild__gt=0) | Q(group__archived_at__isnull=False)),
+        ],
+        BulkAction.Kind.FREE: [("active", active), ("freed", freed)],
+        BulkAction.Kind.REMOVE: removal.list_obstacles(),
+        BulkAction.Kind.RECIPE: [("other", ~Q(version__recipe__in=recipe)), ("current", Q(version=params.version))],
     }
-    return obstacles[kind]
+    return obstacles[kind] if kind in OF_RETIRED else [(RETIRED, ~active), *obstacles[kind]]

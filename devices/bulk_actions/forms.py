@@ -8,7 +8,7 @@ from django import forms
 
 from devices import tags
 from devices.bulk_actions.eligibility import Params
-from devices.models import Action, DeviceModel
+from devices.models import BulkAction, DeviceModel, Recipe
 from tenants.picker import GroupField
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ParamsForm(forms.Form):
-    """Of actions that ask for nothing."""
+    """Ask for nothing, as most kinds of action do."""
 
     def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
         super().__init__(data, auto_id="set-%s", use_required_attribute=False)
@@ -54,7 +54,7 @@ class MoveForm(ParamsForm):
 
 
 class UntagForm(ParamsForm):
-    """Takes any name: what came to a device before a rule can go."""
+    """Take any name: what came to a device before a rule can go."""
 
     tag = forms.CharField(label="Tag", max_length=tags.ENTRY_LENGTH, error_messages={"required": "Name the tag."})
 
@@ -87,11 +87,28 @@ class ModelForm(ParamsForm):
 
     def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
         super().__init__(data, user=user)
-        offered = DeviceModel.objects.visible_to(self.user).filter(retired_at=None)
+        offered = DeviceModel.objects.visible_to(self.user).available()
         self.fields["model"].queryset = offered  # type: ignore[attr-defined]
 
     def params(self) -> Params:
         return Params(model=self.cleaned_data["model"].pk)
+
+
+class RecipeForm(ParamsForm):
+    recipe = forms.ModelChoiceField(
+        Recipe.objects.none(),
+        label="Recipe",
+        empty_label="Choose a recipe",
+        error_messages={"required": "Choose a recipe.", "invalid_choice": "This recipe is gone. Choose another."},
+    )
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
+        super().__init__(data, user=user)
+        offered = Recipe.objects.manageable_by(self.user).available()
+        self.fields["recipe"].queryset = offered  # type: ignore[attr-defined]
+
+    def params(self) -> Params:
+        return Params(version=self.cleaned_data["recipe"].current.pk)
 
 
 class ReissueForm(ParamsForm):
@@ -112,11 +129,12 @@ class ReissueForm(ParamsForm):
 
 
 FORMS: dict[str, type[ParamsForm]] = {
-    Action.Kind.MOVE: MoveForm,
-    Action.Kind.TAG: TagForm,
-    Action.Kind.UNTAG: UntagForm,
-    Action.Kind.MODEL: ModelForm,
-    Action.Kind.REISSUE: ReissueForm,
+    BulkAction.Kind.MOVE: MoveForm,
+    BulkAction.Kind.TAG: TagForm,
+    BulkAction.Kind.UNTAG: UntagForm,
+    BulkAction.Kind.MODEL: ModelForm,
+    BulkAction.Kind.RECIPE: RecipeForm,
+    BulkAction.Kind.REISSUE: ReissueForm,
 }
 
 
@@ -125,7 +143,7 @@ def params_form(kind: str, data: Mapping[str, str] | None = None, *, user: User)
 
 
 class ConfirmForm(forms.Form):
-    """`digest` is the preview's; `typed` the number of devices, where a slip would hurt."""
+    """Ask once more: `digest` is the preview's; `typed` the number of devices, where a slip would hurt."""
 
     digest = forms.CharField(max_length=32, widget=forms.HiddenInput)
     typed = forms.CharField(max_length=12, required=False)

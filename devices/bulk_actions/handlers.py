@@ -6,49 +6,31 @@ before and are now, for whoever undoes it.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import F, Func, JSONField, OuterRef, Subquery, Value
-from django.db.models.functions import Now
+from django.db.models import F, JSONField, Value
 
-from devices import events
-from devices.bulk_actions.eligibility import Params
+from devices.bulk_actions import file_changes
+from devices.bulk_actions.eligibility import CHANGE, ENOUGH, NO_LEAF, SINCE, Params
+from devices.connections import activation
 from devices.credentials import deliveries
 from devices.credentials import operations as credentials
-from devices.events import Fact
-from devices.lifecycle import assignments
-from devices.models import Action, Credential, Device, Event, Touched
+from devices.credentials.operations import Issued
+from devices.lifecycle import assignments, edits, locks, removal, retirement, versions
+from devices.models import BulkAction, Device, RecipeVersion, Touched
+from devices.refusals import JOB_KEY_GONE
+from devices.tags import Patched
 from lib import key_wrapping
-from lib.db import copy
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable
 
-    from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models.sql.compiler import SQLCompiler
-
-    from devices.models import CredentialQuerySet
-
-    Effect = Callable[["Batch"], "list[Touched]"]
-
-Kind = Event.Kind
-
-
-class Patched(Func):
-    """A JSON object with another one's members on top; those that are null there are gone."""
-
-    function = "JSON_PATCH"
-    output_field = JSONField()
-
-    def as_postgresql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, Sequence[Any]]:
-        return self.as_sql(compiler, connection, function="JSONB_STRIP_NULLS", arg_joiner=" || ", **extra)
+    Handler = Callable[["Batch"], "list[Touched]"]
 
 
 class Batch(NamedTuple):
-    action: Action
+    action: BulkAction
     devices: list[Device]
 
     @property
@@ -56,47 +38,31 @@ class Batch(NamedTuple):
         return Params(**self.action.params)
 
     @property
-    def keys(self) -> list[int]:
-        return [device.pk for device in self.devices]
+    def told(self) -> dict[str, Any]:
+        """Return what every operation is told: who acts, and in which action."""
+        return {"by": self.action.by, "action": str(self.action.key)}
 
-    @property
-    def rows(self) -> Any:
-        return Device.objects.filter(pk__among=self.keys)
-
-    def record(self, kind: Event.Kind, **data: object) -> None:
-        """Tell the same of each device."""
-        events.record_many(kind, devices=self.keys, by=self.action.by_id, action=str(self.action.key), **data)
-
-    def record_each(self, kind: Event.Kind, told: Iterable[tuple[Device, Mapping[str, object]]]) -> None:
-        """Tell of each device something else, in the assignment that it was read with."""
-        action = str(self.action.key)
-        rows = (
-            Fact(kind, each.organisation_id, each.pk, each.assignment_id, {**data, "action": action})
-            for each, data in told
-        )
-        events.record_each(rows, by=self.action.by_id)
-
-    def touched(self, device: Device, before: object = None, after: object = None) -> Touched:
-        return Touched(action=self.action, device=device, verdict="change", before=before or {}, after=after or {})
+    def build_touched(
+        self, device: Device, before: object = None, after: object = None, verdict: str = CHANGE
+    ) -> Touched:
+        return Touched(action=self.action, device=device, verdict=verdict, before=before or {}, after=after or {})
 
 
 def move(batch: Batch) -> list[Touched]:
     params = batch.params
-    opened = assignments.assign_many(
-        devices=batch.devices, group_id=params.group, keep=params.keep, by=batch.action.by, action=str(batch.action.key)
-    )
+    opened = assignments.assign_devices(batch.devices, group=params.group, keep=params.keep, **batch.told)
     return [
-        batch.touched(each, _place(each, named=not params.keep), {"assignment": opened[each.pk]})
-        for each in batch.devices
+        batch.build_touched(device, _describe_place(device, named=not params.keep), {"assignment": opened[device.pk]})
+        for device in batch.devices
     ]
 
 
 def release(batch: Batch) -> list[Touched]:
-    assignments.release_many(devices=batch.devices, by=batch.action.by, action=str(batch.action.key))
-    return [batch.touched(each, _place(each, named=True)) for each in batch.devices]
+    assignments.release_devices(batch.devices, **batch.told)
+    return [batch.build_touched(device, _describe_place(device, named=True)) for device in batch.devices]
 
 
-def _place(device: Device, *, named: bool) -> dict[str, object]:
+def _describe_place(device: Device, *, named: bool) -> dict[str, object]:
     before: dict[str, object] = {"group": device.group_id, "assignment": device.assignment_id}
     if named and device.group_id:
         before |= {"name": device.name, "description": device.description, "tags": device.tags}
@@ -112,85 +78,136 @@ def untag(batch: Batch) -> list[Touched]:
 
 
 def _patch(batch: Batch, patch: dict[str, str | None]) -> list[Touched]:
-    batch.rows.update(tags=Patched(F("tags"), Value(patch, JSONField())))
-    batch.record(Kind.CHANGED, fields=["tags"])
-    return [batch.touched(each, {key: each.tags.get(key) for key in patch}, patch) for each in batch.devices]
+    edits.change_devices(batch.devices, to={"tags": Patched(F("tags"), Value(patch, JSONField()))}, **batch.told)
+    return [
+        batch.build_touched(device, {key: device.tags.get(key) for key in patch}, patch) for device in batch.devices
+    ]
 
 
-def model(batch: Batch) -> list[Touched]:
-    batch.rows.update(model=batch.params.model)
-    batch.record(Kind.CHANGED, fields=["model"])
+def set_model(batch: Batch) -> list[Touched]:
     after = {"model": batch.params.model}
-    return [batch.touched(each, {"model": each.model_id}, after) for each in batch.devices]
+    edits.change_devices(batch.devices, to=after, **batch.told)
+    return [batch.build_touched(device, {"model": device.model_id}, after) for device in batch.devices]
 
 
 def lock(batch: Batch) -> list[Touched]:
-    batch.rows.update(locked_at=Now())
-    batch.record(Kind.LOCKED)
-    at = {pk: locked.isoformat() for pk, locked in batch.rows.values_list("pk", "locked_at")}
-    return [batch.touched(each, None, {"locked_at": at[each.pk]}) for each in batch.devices]
+    locked = locks.lock_devices(batch.devices, **batch.told)
+    at = Device.objects.get(pk=locked[0]).locked_at  # of one statement, so of all
+    after = {"locked_at": at and at.isoformat()}
+    return [batch.build_touched(device, None, after) for device in batch.devices]
 
 
 def unlock(batch: Batch) -> list[Touched]:
-    batch.rows.update(locked_at=None)
-    batch.record(Kind.UNLOCKED)
-    return [batch.touched(each) for each in batch.devices]
+    locks.unlock_devices(batch.devices, **batch.told)
+    return [batch.build_touched(device) for device in batch.devices]
 
 
 def reopen(batch: Batch) -> list[Touched]:
-    hours = batch.action.organisation.activation_hours
-    batch.rows.update(expires_at=Now() + timedelta(hours=hours))
-    batch.record(Kind.OPENED_AGAIN)
-    return [batch.touched(each) for each in batch.devices]
+    activation.reopen_activation(batch.devices, **batch.told)
+    return [batch.build_touched(device) for device in batch.devices]
+
+
+def retire(batch: Batch) -> list[Touched]:
+    retired = retirement.retire_devices(batch.devices, **batch.told)
+    at = Device.objects.get(pk=retired[0]).retired_at  # of one statement, so of all
+    after = {"retired_at": at and at.isoformat()}
+    return [batch.build_touched(device, {"group": device.group_id}, after) for device in batch.devices]
+
+
+def restore(batch: Batch) -> list[Touched]:
+    retirement.bring_back_devices(batch.devices, **batch.told)
+    return [batch.build_touched(device) for device in batch.devices]
+
+
+def free(batch: Batch) -> list[Touched]:
+    retirement.free_serials(batch.devices, **batch.told)
+    return [batch.build_touched(device) for device in batch.devices]
+
+
+def remove(batch: Batch) -> list[Touched]:
+    left = removal.remove_devices(batch.devices, **batch.told)
+    return [batch.build_touched(device, verdict=left.get(device.pk, CHANGE)) for device in batch.devices]
+
+
+def give_version(batch: Batch) -> list[Touched]:
+    version = RecipeVersion.objects.get(pk=batch.params.version)
+    versions.give_version(batch.devices, version=version, **batch.told)
+    after = {"version": version.pk}
+    return [batch.build_touched(device, {"version": device.version_id}, after) for device in batch.devices]
 
 
 def revoke(batch: Batch) -> list[Touched]:
-    every = Credential.objects.filter(device__among=batch.keys)
-    credentials.revoke_many(every, batch.action.by, credentials.ALL_REVOKED, action=str(batch.action.key))
-    return [batch.touched(each) for each in batch.devices]
+    credentials.revoke_all_credentials(batch.devices, **batch.told)
+    return [batch.build_touched(device) for device in batch.devices]
 
 
 def reissue(batch: Batch) -> list[Touched]:
-    """A new credential for each, made again from the delivery's key whenever that is asked for."""
+    """Make a new credential for each device, which the delivery's key makes again whenever that is asked for."""
     if batch.action.delivery is None:
-        raise deliveries.Gone
-    key = deliveries.key_of(batch.action.delivery)
-    made = {each.pk: key_wrapping.access(key, each.pk) for each in batch.devices}
-    former: dict[int, dict[int, str]] = {each.pk: {} for each in batch.devices}
-    old = Credential.objects.standing().filter(device__among=batch.keys).order_by("access_key")
-    for pk, device, access_key in old.values_list("pk", "device_id", "access_key"):
-        former[device][pk] = access_key
-    kind, digest = Credential.Kind.ACCESS_KEY.value, credentials.digest
-    within = {each.pk: each.assignment_id for each in batch.devices}
-    rows = ((pk, kind, access.key, digest(access.secret), within[pk]) for pk, access in made.items())
-    copy.write(Credential, ["device_id", "kind", "access_key", "secret_hash", "assignment_id"], rows)
-    rotated = (
-        (each, {"access_key": made[each.pk].key, "instead_of": list(former[each.pk].values())})
-        for each in batch.devices
-    )
-    batch.record_each(Kind.CREDENTIAL_ROTATED, rotated)
-    _end(batch, Credential.objects.filter(pk__among=[pk for keys in former.values() for pk in keys]))
-    return [batch.touched(each) for each in batch.devices]
+        raise Refusal(JOB_KEY_GONE)
+    secrets = key_wrapping.Deriver(deliveries.unseal_key(batch.action.delivery))
+
+    def make(device: Device) -> Issued:
+        return Issued(*secrets.derive_access(device.pk))
+
+    ends = credentials.AT_ONCE if batch.params.at_once else None
+    outcome = credentials.rotate_credentials_of(batch.devices, ends=ends, make=make, **batch.told)
+    return [
+        batch.build_touched(device, verdict=ENOUGH if device in outcome.refused else CHANGE) for device in batch.devices
+    ]
 
 
-def _end(batch: Batch, former: CredentialQuerySet) -> None:
-    if batch.params.at_once:
-        credentials.revoke_many(former, batch.action.by, credentials.ROTATED, action=str(batch.action.key))
-        return
-    # Ordered by the device too, else PostgreSQL may walk all credentials from the last one back.
-    newest = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("pk")[:1]
-    former.update(superseded_by=Subquery(newest))
+def lock_targets(action: BulkAction, keys: list[int]) -> None:
+    """Lock the groups into which a file puts these devices, before the devices."""
+    assignments.lock_leaves(_find_targets(action, keys))
 
 
-EFFECTS: dict[str, Effect] = {
-    Action.Kind.MOVE: move,
-    Action.Kind.RELEASE: release,
-    Action.Kind.TAG: tag,
-    Action.Kind.UNTAG: untag,
-    Action.Kind.MODEL: model,
-    Action.Kind.LOCK: lock,
-    Action.Kind.UNLOCK: unlock,
-    Action.Kind.REOPEN: reopen,
-    Action.Kind.REVOKE: revoke,
-    Action.Kind.REISSUE: reissue,
+def _find_targets(action: BulkAction, keys: list[int]) -> set[int]:
+    wanted = Touched.objects.filter(action=action, device__among=keys, after__has_key="group")
+    return {after["group"] for after in wanted.values_list("after", flat=True)}
+
+
+def change(batch: Batch) -> list[Touched]:
+    """Set what a file says of each device, which is noted already: one that is not as it was checked stays."""
+    keys = [device.pk for device in batch.devices]
+    noted = {touched.device_id: touched for touched in Touched.objects.filter(action=batch.action, device__among=keys)}
+    leaves = assignments.lock_leaves(_find_targets(batch.action, keys))
+    outcome: list[Touched] = []
+    changing: list[Device] = []
+    for device in batch.devices:
+        before, after = noted[device.pk].before, noted[device.pk].after
+        if any(device.serializable_value(field) != value for field, value in before.items()):
+            outcome.append(batch.build_touched(device, verdict=SINCE))
+        elif "group" in after and after["group"] not in leaves:
+            outcome.append(batch.build_touched(device, verdict=NO_LEAF))
+        else:
+            changing.append(device)
+    opened = file_changes.carry_out(changing, noted, **batch.told)
+    for device in changing:
+        before, after = noted[device.pk].before, noted[device.pk].after
+        if device.pk in opened:
+            before |= {"assignment": device.assignment_id, "group": device.group_id}
+            before |= {"name": device.name, "description": device.description, "tags": device.tags}
+            after = {**after, "assignment": opened[device.pk]}
+        outcome.append(batch.build_touched(device, before, after))
+    return outcome
+
+
+HANDLERS: dict[str, Handler] = {
+    BulkAction.Kind.MOVE: move,
+    BulkAction.Kind.RELEASE: release,
+    BulkAction.Kind.TAG: tag,
+    BulkAction.Kind.UNTAG: untag,
+    BulkAction.Kind.MODEL: set_model,
+    BulkAction.Kind.LOCK: lock,
+    BulkAction.Kind.UNLOCK: unlock,
+    BulkAction.Kind.REOPEN: reopen,
+    BulkAction.Kind.REVOKE: revoke,
+    BulkAction.Kind.REISSUE: reissue,
+    BulkAction.Kind.RETIRE: retire,
+    BulkAction.Kind.RESTORE: restore,
+    BulkAction.Kind.FREE: free,
+    BulkAction.Kind.REMOVE: remove,
+    BulkAction.Kind.RECIPE: give_version,
+    BulkAction.Kind.CHANGE: change,
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from devices.models import Action
+from devices.models import BulkAction
 
-Kind = Action.Kind
+if TYPE_CHECKING:
+    from tenants.models import User
+
+Kind = BulkAction.Kind
 
 
 class Act(NamedTuple):
@@ -15,10 +18,13 @@ class Act(NamedTuple):
     icon: str
     what: str  # what it does, in a sentence
     dangerous: bool = False  # the number of devices is to be typed
+    besides: str = ""  # what its preview says too
+    done: str = "changed"  # what becomes of a device
+    is_offered: bool = True  # for devices that were selected
 
     @property
     def reversible(self) -> bool:
-        return self.kind in Action.REVERSIBLE
+        return self.kind in BulkAction.REVERSIBLE
 
 
 ACTS = {
@@ -40,5 +46,55 @@ ACTS = {
             True,
         ),
         Act(Kind.REVOKE, "Revoke credentials", "shield-x", "Ends all their credentials: they can't connect.", True),
+        Act(
+            Kind.RETIRE,
+            "Retire",
+            "archive",
+            "For devices whose life is over: out of every list, their history kept.",
+            True,
+            "Their credentials end for good, and with them their connections: who is brought back needs new ones. "
+            "The serials stay theirs.",
+            "retired",
+        ),
+        Act(
+            Kind.RESTORE,
+            "Bring back",
+            "arrow-counterclockwise",
+            "Puts retired devices back where they were.",
+            besides="Each needs a new credential before it connects.",
+            done="brought back",
+        ),
+        Act(
+            Kind.FREE,
+            "Give the serial free",
+            "unlock",
+            "Lets new devices have the serials of retired ones.",
+            True,
+            "The retired ones keep their history under a serial that no label has, and can't be brought back.",
+        ),
+        Act(
+            Kind.REMOVE,
+            "Remove",
+            "trash",
+            "For devices made by mistake: as if they had never been made.",
+            True,
+            "Only those that never connected and were in no group, within 24 hours. Their credentials go with them.",
+            "removed",
+        ),
+        Act(
+            Kind.RECIPE,
+            "Bring to the recipe's last version",
+            "arrow-repeat",
+            "What they may report is as the recipe says now.",
+            besides="Their model, tags and credentials stay as they are.",
+        ),
+        Act(Kind.CHANGE, "Change by a file", "filetype-csv", "Sets what a file says of each.", is_offered=False),
     )
 }
+OFFERED = {kind: act for kind, act in ACTS.items() if act.is_offered}
+CHOICES = [(str(act.kind), act.title) for act in OFFERED.values()]
+
+
+def list_acts(user: User) -> list[Act]:
+    """Return those that the user may do."""
+    return [act for act in OFFERED.values() if user.owns_organisation or act.kind not in BulkAction.OWNERS]

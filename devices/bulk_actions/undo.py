@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, Max, OuterRef, Subquery
 from django.db.models.fields.json import KT, KeyTransform
-from django.db.models.functions import Now
 
+from devices.bulk_actions import file_changes
 from devices.bulk_actions.eligibility import CHANGE, FULL, NO_LEAF, NOT_YOURS, SINCE
-from devices.bulk_actions.handlers import Batch, Patched
-from devices.lifecycle import assignments
-from devices.models import Action, Assignment, Device, Event, Touched
-from devices.tags import MOST
+from devices.bulk_actions.handlers import Batch
+from devices.lifecycle import assignments, edits, locks, retirement, versions
+from devices.models import Assignment, BulkAction, Device, RecipeVersion, Touched
+from devices.tags import MOST, Patched
 from tenants.models import Group, Role
 
 if TYPE_CHECKING:
@@ -23,33 +23,35 @@ if TYPE_CHECKING:
 
     Originals = dict[int, Touched]
 
-PLACES = {Action.Kind.MOVE, Action.Kind.RELEASE}
+PLACES = {BulkAction.Kind.MOVE, BulkAction.Kind.RELEASE}
 
 
-def scope(action: Action, user: User) -> DeviceQuerySet:
-    """Devices that the user manages; after a release, those in no group too, which came from groups of theirs."""
-    mine = Device.objects.manageable_by(user)
-    if action.kind != Action.Kind.RELEASE:
-        return mine
-    return mine | Device.objects.filter(group=None, organisation=action.organisation_id)
+def find_undoable(action: BulkAction, user: User) -> DeviceQuerySet:
+    """Return devices that the user manages; after a release also those in no group, from groups of theirs."""
+    managed = Device.objects.manageable_by(user)
+    if action.kind != BulkAction.Kind.RELEASE:
+        return managed
+    return managed | Device.objects.filter(group=None, organisation=action.organisation_id)
 
 
 def lock_places(originals: Originals) -> set[int]:
-    """The former groups that can hold devices again, held as they are: before the devices, as `assign` does."""
-    return assignments.lock_leaves({each.before["group"] for each in originals.values() if each.before.get("group")})
+    """Lock the former groups that can hold devices again: before the devices, as `assign` does. Return their keys."""
+    return assignments.lock_leaves(
+        {original.before["group"] for original in originals.values() if original.before.get("group")}
+    )
 
 
-def judge(action: Action, devices: list[Device], originals: Originals, leaves: set[int], user: User) -> None:
-    """Sets `verdict` on each."""
+def judge(action: BulkAction, devices: list[Device], originals: Originals, leaves: set[int], user: User) -> None:
+    """Set `verdict` of each device."""
     paths = dict(Group.objects.filter(pk__in=leaves).values_list("pk", "path"))
-    latest = _latest(devices) if action.kind == Action.Kind.RELEASE else {}
+    latest = _find_latest(devices) if action.kind == BulkAction.Kind.RELEASE else {}
     for device in devices:
         original = originals[device.pk]
         group = original.before.get("group")
         device.verdict = CHANGE
         if not _as_left(action.kind, device, original, latest.get(device.pk)):
             device.verdict = SINCE
-        elif action.kind == Action.Kind.UNTAG and _is_full(device, original):
+        elif action.kind == BulkAction.Kind.UNTAG and _is_full(device, original):
             device.verdict = FULL
         elif group and group not in leaves:
             device.verdict = NO_LEAF
@@ -61,68 +63,84 @@ def _is_full(device: Device, original: Touched) -> bool:
     return len(device.tags) >= MOST and not original.before.keys() <= device.tags.keys()
 
 
-def _latest(devices: list[Device]) -> dict[int, int]:
+def _find_latest(devices: list[Device]) -> dict[int, int]:
     rows = Assignment.objects.filter(device__among=[device.pk for device in devices]).order_by()
     return dict(rows.values_list("device").annotate(latest=Max("pk")))
 
 
 def _as_left(kind: str, device: Device, original: Touched, latest: int | None) -> bool:
     after: dict[str, Any] = original.after
-    if kind == Action.Kind.MOVE:
+    if kind == BulkAction.Kind.RETIRE:
+        kept = device.retired_at is not None and not device.former_serial
+        return bool(kept and device.retired_at.isoformat() == after["retired_at"])  # type: ignore[union-attr]
+    if device.retired_at is not None:
+        return False
+    if kind == BulkAction.Kind.RECIPE:
+        return bool(device.version_id == after["version"])
+    if kind == BulkAction.Kind.MOVE:
         return bool(device.assignment_id == after["assignment"])
-    if kind == Action.Kind.RELEASE:
+    if kind == BulkAction.Kind.RELEASE:
         return device.assignment_id is None and latest == original.before["assignment"]
-    if kind == Action.Kind.MODEL:
+    if kind == BulkAction.Kind.MODEL:
         return bool(device.model_id == after["model"])
-    if kind == Action.Kind.LOCK:
+    if kind == BulkAction.Kind.LOCK:
         return device.locked_at is not None and device.locked_at.isoformat() == after["locked_at"]
-    if kind == Action.Kind.UNLOCK:
+    if kind == BulkAction.Kind.UNLOCK:
         return device.locked_at is None
+    if kind == BulkAction.Kind.CHANGE:
+        return all(device.serializable_value(field) == value for field, value in after.items())
     return all(device.tags.get(key) == value for key, value in after.items())
 
 
-def places(batch: Batch, originals: Originals) -> None:
-    """The assignments of before go on: the tenant that had the device finds its history again."""
+def restore_places(batch: Batch, originals: Originals) -> None:
+    """Let the assignments of before go on: the tenant that had the device finds its history again."""
     befores = {pk: original.before for pk, original in originals.items()}
     former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk"))
     said = {name: Subquery(former.values(text=KT(f"before__{name}"))) for name in ("name", "description")}
     said["tags"] = Subquery(former.values(tags=KeyTransform("tags", "before")))
-    assignments.restore_many(
-        devices=batch.devices, to=befores, said=said, by=batch.action.by, action=str(batch.action.key)
-    )
+    assignments.restore_devices(batch.devices, to=befores, said=said, **batch.told)
 
 
-def tags(batch: Batch, originals: Originals) -> None:
-    former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk"))
-    batch.rows.update(tags=Patched(F("tags"), Subquery(former.values("before"))))
-    batch.record(Event.Kind.CHANGED, fields=["tags"])
+def restore_tags(batch: Batch, originals: Originals) -> None:
+    former = Touched.objects.filter(action=batch.action.undo_of_id, device=OuterRef("pk")).values("before")
+    edits.change_devices(batch.devices, to={"tags": Patched(F("tags"), Subquery(former))}, **batch.told)
 
 
-def models(batch: Batch, originals: Originals) -> None:
-    by_model: dict[int | None, list[int]] = {}
-    for pk in batch.keys:
-        by_model.setdefault(originals[pk].before["model"], []).append(pk)
-    for model, keys in by_model.items():
-        Device.objects.filter(pk__among=keys).update(model=model)
-    batch.record(Event.Kind.CHANGED, fields=["model"])
+def restore_models(batch: Batch, originals: Originals) -> None:
+    by_model: dict[int | None, list[Device]] = {}
+    for device in batch.devices:
+        by_model.setdefault(originals[device.pk].before["model"], []).append(device)
+    for model, devices in by_model.items():
+        edits.change_devices(devices, to={"model": model}, **batch.told)
 
 
-def unlock(batch: Batch, originals: Originals) -> None:
-    batch.rows.update(locked_at=None)
-    batch.record(Event.Kind.UNLOCKED)
+def restore_versions(batch: Batch, originals: Originals) -> None:
+    by_version: dict[int, list[Device]] = {}
+    for device in batch.devices:
+        by_version.setdefault(originals[device.pk].before["version"], []).append(device)
+    known = RecipeVersion.objects.in_bulk(by_version)
+    for pk, devices in by_version.items():
+        versions.give_version(devices, version=known[pk], **batch.told)
 
 
-def lock(batch: Batch, originals: Originals) -> None:
-    batch.rows.update(locked_at=Now())
-    batch.record(Event.Kind.LOCKED)
+def restore_changes(batch: Batch, originals: Originals) -> None:
+    """Put devices back where they were, with what was written there; then set what else was changed of them."""
+    moved = [device for device in batch.devices if "assignment" in originals[device.pk].before]
+    if moved:
+        restore_places(Batch(batch.action, moved), {device.pk: originals[device.pk] for device in moved})
+    file_changes.restore(batch.devices, originals, former=batch.action.undo_of_id or 0, **batch.told)
 
 
-WAYS_BACK: dict[str, Callable[[Batch, Originals], None]] = {
-    Action.Kind.MOVE: places,
-    Action.Kind.RELEASE: places,
-    Action.Kind.TAG: tags,
-    Action.Kind.UNTAG: tags,
-    Action.Kind.MODEL: models,
-    Action.Kind.LOCK: unlock,
-    Action.Kind.UNLOCK: lock,
+UNDO_HANDLERS: dict[str, Callable[[Batch, Originals], object]] = {
+    BulkAction.Kind.MOVE: restore_places,
+    BulkAction.Kind.RELEASE: restore_places,
+    BulkAction.Kind.TAG: restore_tags,
+    BulkAction.Kind.UNTAG: restore_tags,
+    BulkAction.Kind.MODEL: restore_models,
+    BulkAction.Kind.LOCK: lambda batch, _: locks.unlock_devices(batch.devices, **batch.told),
+    BulkAction.Kind.CHANGE: restore_changes,
+    BulkAction.Kind.UNLOCK: lambda batch, _: locks.lock_devices(batch.devices, **batch.told),
+    BulkAction.Kind.RETIRE: lambda batch, _: retirement.bring_back_devices(batch.devices, **batch.told),
+    BulkAction.Kind.RESTORE: lambda batch, _: retirement.retire_devices(batch.devices, **batch.told),
+    BulkAction.Kind.RECIPE: restore_versions,
 }

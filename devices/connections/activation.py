@@ -1,4 +1,4 @@
-"""A device is activated when it connects first; until then its registration may expire.
+"""A device is activated when it connects first; until then it may expire.
 
 Expiry is a predicate on the database's clock (`Device.has_expired`): nothing has to run for it.
 """
@@ -9,21 +9,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from devices import events
-from devices.connections import presence
+from devices import batches, events
 from devices.models import Device, Event
-from lib import live
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from tenants.models import User
 
 
-def activate(devices: Collection[int]) -> int:
-    """Devices by primary key that connected or reported; how many of them did so for the first time.
+def activate_devices(devices: Collection[int]) -> int:
+    """Activate the devices, by primary key, that connected or reported for the first time; return how many did.
 
     A constant number of statements, none for no devices. A row that somebody else holds is left to the next time, so
     that nobody waits here.
@@ -40,18 +39,11 @@ def activate(devices: Collection[int]) -> int:
     return len(new)
 
 
-def open_again(*, devices: Collection[Device], by: User) -> int:
-    """A new activation window for those of the devices that never connected and can expire; how many there were.
+def reopen_activation(devices: Sequence[Device], *, by: User | None, **facts: object) -> list[int]:
+    """Give a new activation window to those that never connected and can expire; return their primary keys.
 
-    All are of the user's organisation, whose `activation_hours` it lasts.
+    All are of one organisation, whose `activation_hours` it lasts. The facts go into their events.
     """
-    with transaction.atomic():
-        closed = Device.objects.filter(organisation=by.organisation_id, activated_at=None, expires_at__isnull=False)
-        held = closed.filter(pk__in=[device.pk for device in devices]).select_for_update(no_key=True, of=("self",))
-        mine = list(held.select_related("organisation").order_by("pk"))
-        if mine:
-            until = Now() + timedelta(hours=mine[0].organisation.activation_hours)
-            Device.objects.filter(pk__in=[device.pk for device in mine]).update(expires_at=until)
-            events.record_many(Event.Kind.OPENED_AGAIN, devices=[device.pk for device in mine], by=by)
-            transaction.on_commit(lambda: live.announce(presence.topics(mine)))
-    return len(mine)
+    waiting = Q(organisation=devices[0].organisation_id, activated_at=None, expires_at__isnull=False)
+    until = {"expires_at": Now() + timedelta(hours=devices[0].organisation.activation_hours)}
+    return batches.update_batch(devices, only_if=waiting, to=until, kind=Event.Kind.OPENED_AGAIN, by=by, facts=facts)

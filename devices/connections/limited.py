@@ -15,22 +15,30 @@ from devices.models import Connection, Device, Event
 from lib import live
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
-def note(limited: Mapping[str, tuple[float | None, int]]) -> None:
-    """Take device IDs, each with the seconds of a ban that began (None: it goes on) and the messages dropped since."""
+def record_limits(
+    limited: Mapping[str, tuple[float | None, int]],
+    *,
+    record_dropped: Callable[[], None] = lambda: None,
+) -> None:
+    """Record, by device ID, the seconds of a ban that began (None: it goes on) and the messages dropped since.
+
+    `record_dropped` tells each of these devices of them, in the same transaction.
+    """
     devices = Device.objects.filter(device_id__in=limited).order_by("pk")
     with transaction.atomic():  # told again, it is told in whole
         for device in devices:
             seconds, dropped = limited[device.device_id]
             if seconds is not None:
-                _begin(device, seconds)
+                _begin_limit(device, seconds)
             Connection.objects.filter(device=device).update(dropped=F("dropped") + dropped)
-    live.announce(presence.topics(devices))
+        record_dropped()
+    live.announce(presence.list_topics(devices))
 
 
-def _begin(device: Device, seconds: float) -> None:
+def _begin_limit(device: Device, seconds: float) -> None:
     until = Now() + timedelta(seconds=seconds)
     Connection.objects.get_or_create(device=device, defaults={"last_seen_at": Now()})
     Connection.objects.filter(device=device).update(limited_until=until, dropped=0)

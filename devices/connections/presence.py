@@ -19,31 +19,31 @@ GRACE = timedelta(seconds=10)
 CHANGES = (Event.Kind.CONNECTED, Event.Kind.DISCONNECTED)
 
 
-def seen(heard: Mapping[int, datetime]) -> None:
-    """Devices by primary key, and when each was heard last; one statement."""
+def record_seen(heard: Mapping[int, datetime]) -> None:
+    """Record when each device, by primary key, was heard last; one statement."""
     rows = [Connection(device_id=pk, last_seen_at=at) for pk, at in sorted(heard.items())]
     Connection.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["device"], update_fields=["last_seen_at"]
     )
 
 
-def left(devices: Iterable[int], at: datetime) -> None:
-    """The broker saw these connections end."""
+def record_left(devices: Iterable[int], at: datetime) -> None:
+    """Record that the broker saw these devices' connections end."""
     Connection.objects.filter(device__in=devices).update(disconnected_at=at)
 
 
-def topics(devices: Iterable[Device]) -> list[str]:
-    """The live topics whose streams show these devices' state."""
+def list_topics(devices: Iterable[Device]) -> list[str]:
+    """Return the live topics whose streams show these devices' state."""
     return [f"device:{device.device_id}" for device in devices]
 
 
-def record(kind: Event.Kind, devices: Iterable[int]) -> None:
-    """One event each, in the devices' current assignments."""
+def record_change(kind: Event.Kind, devices: Iterable[int]) -> None:
+    """Record one event each, in the devices' current assignments."""
     events.record_many(kind, devices=list(devices))
 
 
 class PresenceTracker:
-    """Who is connected, for a broker that tells us: hot rows at once, events when a change lasts.
+    """Track who is connected, for a broker that tells us: hot rows at once, events when a change lasts.
 
     A device that comes and goes in a storm has an event in ten seconds at most, not one for each connection.
     """
@@ -56,35 +56,35 @@ class PresenceTracker:
         self._present: dict[int, str] = {}
         self._refreshed = self._now = now
 
-    def call(self, present: dict[int, str], now: datetime) -> set[str]:
-        """Takes primary key -> device ID of who is connected; returns the IDs that came or left since the last call."""
+    def update(self, present: dict[int, str], now: datetime) -> set[str]:
+        """Take primary key -> device ID of who is connected; return the IDs that came or left since the last call."""
         came, gone = present.keys() - self._present.keys(), self._present.keys() - present.keys()
-        self._follow(now)
+        self._follow_clock(now)
         due = now - self._refreshed >= timedelta(seconds=settings.ONLINE_SECONDS / 3)
         if heard := present.keys() if due else came:
-            seen(dict.fromkeys(heard, now))
+            record_seen(dict.fromkeys(heard, now))
         if gone:
-            left(gone, now)
+            record_left(gone, now)
         changed = {(present | self._present)[pk] for pk in came | gone}
         self._present = present
         self._refreshed = now if due else self._refreshed
         self._gone.update(dict.fromkeys(gone, now))
-        self._tell(now)
+        self._record_changes(now)
         return changed
 
-    def _follow(self, now: datetime) -> None:
-        """When the clock was put back, so are the times that are compared with it."""
+    def _follow_clock(self, now: datetime) -> None:
+        """Follow the clock: when it was put back, so are the times that are compared with it."""
         if (back := self._now - now) > timedelta():
             self._refreshed -= back
             self._gone = {pk: at - back for pk, at in self._gone.items()}
         self._now = now
 
-    def _tell(self, now: datetime) -> None:
+    def _record_changes(self, now: datetime) -> None:
         self._gone = {pk: at for pk, at in self._gone.items() if pk not in self._present}
         lost = {pk for pk, at in self._gone.items() if now - at >= GRACE}
         if new := self._present.keys() - self._told:
-            record(Event.Kind.CONNECTED, new)
+            record_change(Event.Kind.CONNECTED, new)
         if missing := lost & self._told:
-            record(Event.Kind.DISCONNECTED, missing)
+            record_change(Event.Kind.DISCONNECTED, missing)
         self._told = (self._told | new) - lost
         self._gone = {pk: at for pk, at in self._gone.items() if pk not in lost}

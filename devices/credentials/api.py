@@ -13,13 +13,13 @@ from devices.access import get_device
 from devices.api import serializers as device_serializers
 from devices.credentials import listing as credential_listing
 from devices.credentials import operations as credentials
+from devices.credentials import presence_secrets
 from devices.credentials.forms import RotateForm
 from devices.models import Credential
-from tenants.access import found
+from tenants.access import get_row
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
-from tenants.api.problems import Conflict
-from tenants.api.schema import described
+from tenants.api.schema import describe_operation
 from tenants.models import Role
 
 if TYPE_CHECKING:
@@ -59,8 +59,21 @@ class Revoked(Serializer):
     revoked = serializers.IntegerField(help_text="How many this request revoked.")
 
 
+class PresenceMethod(Serializer):
+    method = serializers.ChoiceField(presence_secrets.CHOICES)
+
+
+class PresenceSecretShown(PresenceMethod):
+    issued_at = serializers.DateTimeField()
+    spent_at = serializers.DateTimeField(allow_null=True, help_text="When the device was placed with it.")
+
+
+class PresenceSecretMade(PresenceMethod):
+    secret = serializers.CharField(help_text="Shown once.")
+
+
 class Credentials(ApiView):
-    @described(
+    @describe_operation(
         TAG,
         "List a device's credentials",
         responses=inline_serializer(
@@ -69,64 +82,87 @@ class Credentials(ApiView):
         ),
     )
     def get(self, request: Request, serial: str) -> Response:
-        """Those that work first, then the last ended ones; 50 at most."""
-        entries = credential_listing.entries(_managed(self, serial))
-        return Response({"results": [_shown(entry) for entry in entries], "next": None})
+        """Return those that work first, then the last ended ones; 50 at most."""
+        entries = credential_listing.list_entries(_get_managed(self, serial), self.user)
+        return Response({"results": [_serialize_entry(entry) for entry in entries], "next": None})
 
-    @described(TAG, "Issue a credential", request=None, responses={201: device_serializers.Secret})
+    @describe_operation(TAG, "Issue a credential", request=None, responses={201: device_serializers.Secret})
     @idempotent(secret=True)
     def post(self, request: Request, serial: str) -> Response:
-        """One more for the device. Its secret is in this answer only."""
-        device = _managed(self, serial)
-        try:
-            return _once(device, credentials.issue(device=device, by=self.user))
-        except credentials.Refused as refusal:
-            raise Conflict(str(refusal)) from None
+        """Issue one more for the device. Its secret is in this answer only."""
+        device = _get_managed(self, serial)
+        return _answer_once(device, credentials.issue_credential(device=device, by=self.user))
 
 
 class CredentialsRotate(ApiView):
-    @described(TAG, "Rotate a device's credentials", request=Ends, responses={201: device_serializers.Secret})
+    @describe_operation(TAG, "Rotate a device's credentials", request=Ends, responses={201: device_serializers.Secret})
     @idempotent(secret=True)
     def post(self, request: Request, serial: str) -> Response:
-        """A new access key instead of the others. Its secret is in this answer only."""
-        device = _managed(self, serial)
+        """Make a new access key instead of the others. Its secret is in this answer only."""
+        device = _get_managed(self, serial)
         ends = RotateForm.LASTS[self.read(Ends)["ends"]]
-        try:
-            return _once(device, credentials.rotate(device=device, by=self.user, ends=ends))
-        except credentials.Refused as refusal:
-            raise Conflict(str(refusal)) from None
+        return _answer_once(device, credentials.rotate_credentials(device=device, by=self.user, ends=ends))
 
 
 class CredentialRevoke(ApiView):
-    @described(TAG, "Revoke a credential", request=None, responses=Revoked)
+    @describe_operation(TAG, "Revoke a credential", request=None, responses=Revoked)
     def post(self, request: Request, serial: str, pk: int) -> Response:
-        """Connections that use it end."""
-        credential = found(Credential.objects.of(_managed(self, serial)), pk=pk)
-        return Response({"revoked": int(credentials.revoke(credential=credential, by=self.user))})
+        """End the credential, and the connections that use it."""
+        credential = get_row(Credential.objects.of(_get_managed(self, serial)), pk=pk)
+        return Response({"revoked": int(credentials.revoke_credential(credential=credential, by=self.user))})
 
 
 class CredentialsRevoke(ApiView):
-    @described(TAG, "Revoke all credentials of a device", request=None, responses=Revoked)
+    @describe_operation(TAG, "Revoke all credentials of a device", request=None, responses=Revoked)
     def post(self, request: Request, serial: str) -> Response:
-        """It can't connect until it gets a new one."""
-        return Response({"revoked": credentials.revoke_all(device=_managed(self, serial), by=self.user)})
+        """End them all: the device can't connect until it gets a new one."""
+        return Response({"revoked": credentials.revoke_all_credentials([_get_managed(self, serial)], by=self.user)})
 
 
-def _managed(view: ApiView, serial: str) -> Device:
+class PresenceSecrets(ApiView):
+    @describe_operation(
+        TAG,
+        "List what proves presence at a device",
+        responses=inline_serializer(
+            "PresenceSecretShownPage",
+            {"results": PresenceSecretShown(many=True), "next": serializers.URLField(allow_null=True)},
+        ),
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        """Return which secrets the device has, one of a method at most, and never what they are."""
+        found = presence_secrets.find_secrets(_get_managed(self, serial))
+        shown = [
+            {name: getattr(row, name) for name in map(str, PresenceSecretShown().fields)} for row in found.values()
+        ]
+        return Response({"results": shown, "next": None})
+
+    @describe_operation(
+        TAG, "Make what proves presence at a device", request=PresenceMethod, responses={201: PresenceSecretMade}
+    )
+    @idempotent(secret=True)
+    def post(self, request: Request, serial: str) -> Response:
+        """Make a new one instead of the former, spent or not. It is in this answer only: print it, or flash it."""
+        device, method = _get_managed(self, serial), self.read(PresenceMethod)["method"]
+        made = presence_secrets.make_presence_secret(device=device, method=method, by=self.user)
+        location = reverse("devices:api-presence-secrets", kwargs={"serial": device.serial})
+        return Response(vars(made), status=201, headers={"Location": location})
+
+
+def _get_managed(view: ApiView, serial: str) -> Device:
     return get_device(view.user, serial, role=Role.ADMIN)
 
 
-def _once(device: Device, issued: Issued) -> Response:
+def _answer_once(device: Device, issued: Issued) -> Response:
     body = {"access_key": issued.access_key, "access_secret": issued.access_secret}
     location = reverse("devices:api-credentials", kwargs={"serial": device.serial})
     return Response(body, status=201, headers={"Location": location})
 
 
-def _shown(entry: Entry) -> dict[str, object]:
-    row = entry.credential
+def _serialize_entry(entry: Entry) -> dict[str, object]:
+    credential = entry.credential
     plain = ("kind", "access_key", "expires_at", "revoked_at")
-    return {name: getattr(row, name) for name in plain} | {
-        "id": row.pk,
+    return {name: getattr(credential, name) for name in plain} | {
+        "id": credential.pk,
         "works": entry.standing,
         "factory": entry.factory,
         "by": entry.by,

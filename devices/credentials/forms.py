@@ -6,6 +6,12 @@ from datetime import timedelta
 
 from django import forms
 
+from devices.credentials import presence_secrets
+
+
+class PresenceForm(forms.Form):
+    method = forms.ChoiceField(choices=presence_secrets.CHOICES)
+
 
 class RotateForm(forms.Form):
     ENDS = (
@@ -36,5 +42,5 @@ class RotateForm(forms.Form):
 
     @property
     def lasts(self) -> timedelta | None:
-        """From now; None is until the new one is used first."""
+        """Return how long they work from now; None is until the new one is used first."""
         return self.LASTS[self.cleaned_data["ends"]]

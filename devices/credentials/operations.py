@@ -9,21 +9,24 @@ import hashlib
 import hmac
 import logging
 import secrets
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import Error, transaction
-from django.db.models import Case, Exists, OuterRef, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Least, Now
 
-from devices import events
+from devices import batches, events, refusals
 from devices.connections import activation
 from devices.events import Fact
 from devices.models import Credential, CredentialUse, Device, Event
+from lib.db import bulk_sql, copy
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from devices.models import CredentialQuerySet
     from lib.key_wrapping import Access
@@ -35,7 +38,7 @@ MAX_LIVE = 10
 """Credentials of a device that work at the same time."""
 MAX_AN_HOUR = 30
 """Credentials made for a device within an hour."""
-NOTED_EVERY = timedelta(minutes=1)
+NOTED_EVERY = timedelta(seconds=5)
 """How exact the time of a credential's last use is."""
 AT_ONCE = timedelta()
 
@@ -43,149 +46,170 @@ AT_ONCE = timedelta()
 HANDED_OVER, ALL_REVOKED, ROTATED = "handed over", "all revoked", "rotated"
 
 
-class Refused(Exception):
-    """Why the device gets no further credential; the message says what to do."""
-
-
-class TooMany(Refused):
-    """The device has enough of them."""
-
-
-class Moved(Refused):
-    """The device is no longer where whoever asks saw it."""
-
-
 @dataclass(frozen=True, repr=False)
 class Issued:
-    """Shown exactly once; only the hash stays."""
+    """Hold what is shown exactly once; only the secret's hash stays."""
 
     access_key: str
     access_secret: str
 
 
-def digest(secret: str) -> bytes:
+class Outcome(NamedTuple):
+    """Hold what was made for each device, or why nothing was; and by device's primary key the access keys that worked
+    before: primary key -> access key."""
+
+    issued: dict[Device, Issued]
+    refused: dict[Device, Refusal]
+    former: dict[int, dict[int, str]]
+
+    def get_issued(self, device: Device) -> Issued:
+        """Return what was made for the device. Raises Refusal."""
+        if device in self.refused:
+            raise self.refused[device]
+        return self.issued[device]
+
+
+def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
+
+
+def make_random(_: Device) -> Issued:
+    return Issued(secrets.token_hex(16), secrets.token_urlsafe(32))
 
 
 # Making and ending them ------------------------------------------------------------------------
 
 
-def issue(*, device: Device, by: User | None) -> Issued:
-    """One more credential for the device, in the assignment that it was read with. Raises `Refused`."""
+def issue_credential(*, device: Device, by: User | None) -> Issued:
+    """Make one more credential for the device, in the assignment that it was read with. Raises Refusal."""
     with transaction.atomic():
-        issued = make(device)
+        issued = make_credentials([device]).get_issued(device)
         events.record(Event.Kind.CREDENTIAL_ISSUED, device=device, by=by, access_key=issued.access_key)
     return issued
 
 
-def rotate(*, device: Device, by: User | None, ends: timedelta | None = None) -> Issued:
-    """A new access key instead of the device's others, which end `ends` from now; `AT_ONCE` revokes them.
+def rotate_credentials(*, device: Device, by: User | None, ends: timedelta | None = None) -> Issued:
+    """Do `rotate_credentials_of` one device. Raises Refusal."""
+    return rotate_credentials_of([device], by=by, ends=ends).get_issued(device)
 
-    With None they end when the device uses the new one first: it finishes the rotation by itself. Raises `Refused`.
+
+def rotate_credentials_of(
+    devices: Collection[Device],
+    *,
+    by: User | None,
+    ends: timedelta | None = None,
+    make: Callable[[Device], Issued] = make_random,
+    **facts: object,
+) -> Outcome:
+    """Make a new access key for each instead of its others, which end `ends` from now; `AT_ONCE` revokes them.
+
+    With None they end when the device uses the new one first: it finishes the rotation by itself. The facts go into the
+    events.
     """
     with transaction.atomic():
-        issued = make(device, instead=ends == AT_ONCE)
-        former = Credential.objects.of(device).standing().filter(kind=Credential.Kind.ACCESS_KEY)
-        former = former.exclude(access_key=issued.access_key)
-        events.record(
-            Event.Kind.CREDENTIAL_ROTATED,
-            device=device,
-            by=by,
-            access_key=issued.access_key,
-            instead_of=sorted(former.values_list("access_key", flat=True)),
-        )
-        _retire(device, former, Credential.objects.get(access_key=issued.access_key), ends, by)
-    return issued
+        outcome = make_credentials(devices, instead=ends == AT_ONCE, make=make)
+        told = (_tell_rotated(device, new, outcome.former[device.pk], facts) for device, new in outcome.issued.items())
+        events.record_each(told, by=by)
+        former = [pk for device in outcome.issued for pk in outcome.former[device.pk]]
+        _retire(Credential.objects.filter(pk__among=former), ends, by, facts)
+    return outcome
 
 
-def revoke(*, credential: Credential, by: User | None) -> bool:
-    """Whether this call revoked it."""
-    return bool(_revoke(Credential.objects.filter(pk=credential.pk), by, "revoked"))
+def revoke_credential(*, credential: Credential, by: User | None) -> bool:
+    """Revoke the credential; return whether this call did."""
+    return bool(revoke_credentials(Credential.objects.filter(pk=credential.pk), by, "revoked"))
 
 
-def revoke_all(*, device: Device, by: User) -> int:
-    """How many this call revoked: nothing authenticates as this device any more."""
-    return _revoke(Credential.objects.of(device), by, ALL_REVOKED)
+def revoke_all_credentials(devices: Collection[Device], *, by: User | None, **facts: object) -> int:
+    """Revoke all of the devices: nothing authenticates as them any more. Return how many this call revoked."""
+    own = Credential.objects.filter(device__among=[device.pk for device in devices])
+    return revoke_credentials(own, by, ALL_REVOKED, **facts)
 
 
-def make(device: Device, *, instead: bool = False) -> Issued:
-    """Return one more credential, in the assignment that the device was read with; the caller records it, in the same
-    transaction. Where it comes `instead` of all others they don't count. Raises `Refused`."""
+def make_credentials(
+    devices: Collection[Device], *, instead: bool = False, make: Callable[[Device], Issued] = make_random
+) -> Outcome:
+    """Create one more access key for each, in the assignment that it was read with; the caller records it.
+
+    Both in one transaction. Where it comes `instead` of all others they don't count.
+    """
     # Held until the commit, so that two at once don't both find room for the last one.
-    held = Device.objects.select_for_update(no_key=True).only("pk", "assignment_id").get(pk=device.pk)
-    if held.assignment_id != device.assignment_id:
-        raise Moved("The device was handed over meanwhile, and nothing was done. Read it again.")
-    own = Credential.objects.of(device)
-    if not instead and own.standing().count() >= MAX_LIVE:
-        raise TooMany(f"This device has {MAX_LIVE} working credentials already. Revoke one that it does not need.")
-    if own.filter(created_at__gt=Now() - timedelta(hours=1)).count() >= MAX_AN_HOUR:
-        raise TooMany(f"This device got {MAX_AN_HOUR} credentials within an hour. Try again later.")
-    issued = Issued(secrets.token_hex(16), secrets.token_urlsafe(32))
-    Credential.objects.create(
-        device=device,
-        access_key=issued.access_key,
-        secret_hash=digest(issued.access_secret),
-        assignment_id=held.assignment_id,
+    held = {device.pk for device in batches.hold_as_read(devices)}
+    own = Credential.objects.filter(device__among=held)
+    recent = Counter(own.filter(created_at__gt=Now() - timedelta(hours=1)).values_list("device_id", flat=True))
+    outcome, standing = Outcome({}, {}, defaultdict(dict)), Counter[int]()
+    columns = "device_id", "pk", "access_key", "kind"
+    for device_pk, pk, access_key, kind in own.standing().order_by("access_key").values_list(*columns):
+        standing[device_pk] += 1
+        if kind == Credential.Kind.ACCESS_KEY:
+            outcome.former[device_pk][pk] = access_key
+    for device in devices:
+        if device.pk not in held:
+            outcome.refused[device] = Refusal(refusals.DEVICE_HANDED_OVER)
+        elif not instead and standing[device.pk] >= MAX_LIVE:
+            outcome.refused[device] = Refusal(refusals.TOO_MANY_CREDENTIALS, most=MAX_LIVE)
+        elif recent[device.pk] >= MAX_AN_HOUR:
+            outcome.refused[device] = Refusal(refusals.CREDENTIALS_TOO_OFTEN, most=MAX_AN_HOUR)
+        else:
+            outcome.issued[device] = make(device)
+    _write(outcome.issued)
+    return outcome
+
+
+def _write(issued: Mapping[Device, Issued]) -> None:
+    kind = Credential.Kind.ACCESS_KEY.value
+    rows = (
+        (device.pk, device.assignment_id, kind, new.access_key, hash_secret(new.access_secret))
+        for device, new in issued.items()
     )
-    return issued
+    copy.write(Credential, ["device_id", "assignment_id", "kind", "access_key", "secret_hash"], rows)
 
 
-def _retire(
-    device: Device, former: CredentialQuerySet, new: Credential, ends: timedelta | None, by: User | None
-) -> None:
+def _tell_rotated(device: Device, new: Issued, former: Mapping[int, str], facts: Mapping[str, object]) -> Fact:
+    keys = {"access_key": new.access_key, "instead_of": list(former.values())}
+    return Fact.about(device, Event.Kind.CREDENTIAL_ROTATED, {**keys, **facts})
+
+
+def _retire(former: CredentialQuerySet, ends: timedelta | None, by: User | None, facts: Mapping[str, object]) -> None:
     if ends == AT_ONCE:
-        _revoke(former, by, ROTATED)
+        revoke_credentials(former, by, ROTATED, **facts)
     elif ends is None:
-        former.update(superseded_by=new)
+        # Ordered by the device too, else PostgreSQL may walk all credentials from the last one back.
+        newest = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("pk")[:1]
+        former.update(superseded_by=Subquery(newest))
     else:
         end = Now() + ends
         # SQLite's and PostgreSQL's LEAST differ on null.
         former.update(expires_at=Case(When(expires_at=None, then=end), default=Least("expires_at", end)))
 
 
-def _revoke(credentials: CredentialQuerySet, by: User | None, reason: str) -> int:
-    """One conditional UPDATE and one event for each that this call revoked; others are left as they are."""
-    with transaction.atomic():
-        revoked = 0
-        for credential in credentials.filter(revoked_at=None).select_related("device").order_by("pk"):
-            if Credential.objects.filter(pk=credential.pk, revoked_at=None).update(revoked_at=Now()) == 1:
-                events.record(
-                    Event.Kind.CREDENTIAL_REVOKED,
-                    device=credential.device,
-                    by=by,
-                    access_key=credential.access_key,
-                    reason=reason,
-                )
-                revoked += 1
-    return revoked
-
-
-def end_issued(*, devices: Collection[int], by: User | None, **facts: object) -> int:
-    """Revoke what the locked `devices` got in the assignments that they leave now; how many that were.
+def end_issued_credentials(*, devices: Collection[int], by: User | None, **facts: object) -> int:
+    """Revoke what the locked `devices` got in the assignments that they leave now; return how many that were.
 
     Called before they leave, so that the events are theirs who lose them. What the factory gave them stays.
     """
     issued = Credential.objects.standing().filter(device__among=devices, assignment__isnull=False)
-    return revoke_many(issued, by, HANDED_OVER, **facts)
+    return revoke_credentials(issued, by, HANDED_OVER, **facts)
 
 
-def revoke_many(credentials: CredentialQuerySet, by: User | None, reason: str, **facts: object) -> int:
-    """Of devices that are locked: two statements and an event for each, however many; how many that were."""
-    fields = "device__organisation_id", "device_id", "device__assignment_id", "access_key", "pk"
-    ending = list(credentials.filter(revoked_at=None).order_by("pk").values_list(*fields))
-    if not ending:
-        return 0
-    Credential.objects.filter(pk__among=[pk for *_, pk in ending], revoked_at=None).update(revoked_at=Now())
-    told = (
-        Fact(Event.Kind.CREDENTIAL_REVOKED, root, device, assignment, {"access_key": key, "reason": reason, **facts})
-        for root, device, assignment, key, _ in ending
-    )
-    events.record_each(told, by=by)
-    return len(ending)
+def revoke_credentials(credentials: CredentialQuerySet, by: User | None, reason: str, **facts: object) -> int:
+    """Revoke those that are not yet, with an event each; return how many this call did."""
+    facts["reason"] = reason
+    with transaction.atomic(savepoint=False):
+        ended = bulk_sql.update(credentials.filter(revoked_at=None), revoked_at=Now())
+        if ended:
+            fields = "device__organisation_id", "device_id", "device__assignment_id", "device__group_id", "access_key"
+            rows = list(Credential.objects.filter(pk__among=ended).order_by("pk").values_list(*fields))
+            told = (
+                Fact(Event.Kind.CREDENTIAL_REVOKED, root, device, assignment, {**facts, "access_key": key}, group)
+                for root, device, assignment, group, key in rows
+            )
+            events.record_each(told, by=by)
+    return len(ended)
 
 
-def still_stand(made: Mapping[int, Access]) -> dict[int, bool]:
-    """Device -> whether what was made for it is its credential still, neither revoked, expired nor being replaced.
+def check_current_credentials(made: Mapping[int, Access]) -> dict[int, bool]:
+    """Return, by device, whether what was made for it still is its credential: not revoked, expired or being replaced.
 
     A device that never got it is left out.
     """
@@ -193,10 +217,10 @@ def still_stand(made: Mapping[int, Access]) -> dict[int, bool]:
     open_end = Q(expires_at=None) | Q(expires_at__gt=Now())
     current = Case(When(alone & open_end & Q(revoked_at=None), then=True), default=False)
     rows = Credential.objects.filter(device__among=list(made)).annotate(is_current=current)
-    found = rows.values_list("device_id", "access_key", "secret_hash", "is_current")
+    facts = rows.values_list("device_id", "access_key", "secret_hash", "is_current")
     return {
-        device: is_current and hmac.compare_digest(bytes(secret_hash), digest(made[device].secret))
-        for device, key, secret_hash, is_current in found
+        device: is_current and hmac.compare_digest(bytes(secret_hash), hash_secret(made[device].secret))
+        for device, key, secret_hash, is_current in facts
         if key == made[device].key
     }
 
@@ -204,47 +228,49 @@ def still_stand(made: Mapping[int, Access]) -> dict[int, bool]:
 # Checking them ---------------------------------------------------------------------------------
 
 
-def authenticate(*, access_key: str, access_secret: str) -> Device | None:
-    """The device whose live credential this is; one indexed query."""
-    credential = find(access_key=access_key, access_secret=access_secret)
+def authenticate_device(*, access_key: str, access_secret: str) -> Device | None:
+    """Return the device whose live credential this is; one indexed query."""
+    credential = find_credential(access_key=access_key, access_secret=access_secret)
     return credential.device if credential else None
 
 
-def find(*, access_key: str, access_secret: str, among: CredentialQuerySet | None = None) -> Credential | None:
-    """The live access key (or one `among` others) whose secret this is, with its device; one indexed query."""
+def find_credential(
+    *, access_key: str, access_secret: str, among: CredentialQuerySet | None = None
+) -> Credential | None:
+    """Return the live access key (or one `among` others) that has this secret, with its device; one indexed query."""
     scope = Credential.objects.live() if among is None else among
     keys = scope.filter(kind=Credential.Kind.ACCESS_KEY, access_key=access_key)
     credential = _with_due(keys).with_limited().select_related("device").first()
-    return credential if opens(credential, digest(access_secret)) else None
+    return credential if matches_secret(credential, hash_secret(access_secret)) else None
 
 
-def find_many(access_keys: Iterable[str]) -> dict[str, Credential]:
-    """The live ones among the access keys, with their devices, by key; one indexed query. See `opens`."""
+def find_credentials(access_keys: Iterable[str]) -> dict[str, Credential]:
+    """Return the live ones among the access keys, with their devices, by key; one indexed query."""
     keys = Credential.objects.live().filter(kind=Credential.Kind.ACCESS_KEY, access_key__in=access_keys)
-    found = _with_due(keys).with_limited().select_related("device")
-    return {credential.access_key: credential for credential in found}
+    live = _with_due(keys).with_limited().select_related("device")
+    return {credential.access_key: credential for credential in live}
 
 
-def opens(credential: Credential | None, secret_hash: bytes) -> bool:
-    """Whether this is the hash of the credential's secret, in a time that tells nothing."""
+def matches_secret(credential: Credential | None, secret_hash: bytes) -> bool:
+    """Decide whether this is the hash of the credential's secret, in a time that tells nothing."""
     return hmac.compare_digest(bytes(credential.secret_hash) if credential else bytes(32), secret_hash)
 
 
 def _with_due(credentials: CredentialQuerySet) -> CredentialQuerySet:
-    """Annotates what is to be done when it is used now: whether to note that, and whether others end by it."""
+    """Add what is to be done when it is used now: whether to note that, and whether others end by it."""
     noted = Q(use__last_at__gt=Now() - NOTED_EVERY)
     former = Credential.objects.filter(superseded_by=OuterRef("pk"), revoked_at=None)
     due: dict[str, Any] = {"unnoted": Case(When(noted, then=False), default=True), "has_former": Exists(former)}
     return credentials.annotate(**due)
 
 
-def is_due(credential: Credential) -> bool:
-    """Whether `used` has anything to do for this credential, as `find` found it."""
+def is_use_due(credential: Credential) -> bool:
+    """Decide whether `note_use` has anything to do for this credential, as `find_credential` found it."""
     return credential.unnoted or credential.has_former or credential.device.activated_at is None
 
 
-def used(credential: Credential) -> None:
-    """A device connected with it, as `find` found it: note that, activate the device, end what it supersedes.
+def note_use(credential: Credential) -> None:
+    """Note that a device connected with it, as `find_credential` found it: activate it, and end what is superseded.
 
     Again and again changes nothing. It never refuses: what can't be written now (the database may be read-only) is
     due at the next connect.
@@ -253,9 +279,9 @@ def used(credential: Credential) -> None:
         if credential.unnoted:
             _note(credential)
         if credential.device.activated_at is None:
-            activation.activate([credential.device_id])
+            activation.activate_devices([credential.device_id])
         if credential.has_former:
-            _revoke(Credential.objects.filter(superseded_by=credential), None, "its successor was used")
+            revoke_credentials(Credential.objects.filter(superseded_by=credential), None, "its successor was used")
     except Error as error:
         log.warning("the use of a credential of device %s is not noted: %s", credential.device.device_id, error)
 

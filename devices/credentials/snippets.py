@@ -26,9 +26,9 @@ class Snippet(NamedTuple):
     text: str
 
 
-def configuration(device: Device, issued: Issued) -> dict[str, object]:
-    """Everything that an MQTT client needs; host and port as devices see the broker."""
-    broker = client.address(settings.MQTT_PUBLIC_URL or settings.MQTT_URL)
+def build_configuration(device: Device, issued: Issued) -> dict[str, object]:
+    """Return all that an MQTT client needs; host and port as devices see the broker."""
+    broker = client.parse_address(settings.MQTT_PUBLIC_URL or settings.MQTT_URL)
     return {
         "host": broker.host,
         "port": broker.port,
@@ -39,22 +39,22 @@ def configuration(device: Device, issued: Issued) -> dict[str, object]:
     }
 
 
-def qr(configuration: dict[str, object]) -> str:
-    """The configuration as JSON in a QR code, as a data: URI, so that no address and no file holds the secret."""
+def draw_qr(configuration: dict[str, object]) -> str:
+    """Return the configuration as JSON in a QR code, as a data: URI: no address and no file holds the secret."""
     code = segno.make(json.dumps(configuration, separators=(",", ":")), error="l", micro=False)
     return code.svg_data_uri(border=4, scale=4, dark="#000", light="#fff", omitsize=True)
 
 
-def snippets(device: Device, configuration: dict[str, object]) -> list[Snippet]:
-    report = json.dumps({"data": _example(device)})
+def render_snippets(device: Device, configuration: dict[str, object]) -> list[Snippet]:
+    report = json.dumps({"data": _build_example(device)})
     context: dict[str, Any] = {
         **configuration,
-        "state_topic": topics.build(device.device_id, "state"),
-        "command_topic": topics.build(device.device_id, "command"),
+        "state_topic": topics.build_topic(device.device_id, "state"),
+        "command_topic": topics.build_topic(device.device_id, "command"),
         "report": report,
         "report_in_shell": shlex.quote(report),
         "report_in_c": json.dumps(report),
-        "example": json.dumps(_example(device)),
+        "example": json.dumps(_build_example(device)),
     }
     return [
         Snippet(name, title, render_to_string(f"devices/credentials/snippets/{name}.txt", context).strip() + "\n")
@@ -62,7 +62,7 @@ def snippets(device: Device, configuration: dict[str, object]) -> list[Snippet]:
     ]
 
 
-def _example(device: Device) -> dict[str, object]:
-    """A value that the device may report; nothing if its recipe declares no number."""
+def _build_example(device: Device) -> dict[str, object]:
+    """Return a value that the device may report; nothing if its recipe declares no number."""
     numbers = Attribute.objects.filter(version=device.version_id, type=Attribute.Type.NUMBER)
     return dict.fromkeys(numbers.values_list("name", flat=True)[:1], 1)

@@ -9,6 +9,8 @@ urlpatterns = [
     path("devices/<str:serial>/credentials/revoke/", views.revoke_all, name="credential-revoke-all"),
     path("devices/<str:serial>/credentials/<int:pk>/revoke/", views.revoke, name="credential-revoke"),
     path("api/v1/devices/<str:serial>/credentials/", api.Credentials.as_view(), name="api-credentials"),
+    path("devices/<str:serial>/credentials/presence/", views.make_presence_secret, name="presence-secret-make"),
+    path("api/v1/devices/<str:serial>/presence-secrets/", api.PresenceSecrets.as_view(), name="api-presence-secrets"),
     path(
         "api/v1/devices/<str:serial>/credentials/rotate/",
         api.CredentialsRotate.as_view(),

@@ -10,14 +10,11 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django.db.models import TextChoices
 
 from devices.identity import serials
-
-if TYPE_CHECKING:
-    pass
 
 MAX_PREFIX = 32
 MAX_GIVEN = 200  # characters of a text that is looked at all
@@ -58,9 +55,10 @@ SEPARATED = {Kind.MAC48, Kind.EUI64}
 
 @dataclass(frozen=True)
 class Format:
-    """Raises ValueError, in words for people, if no serial of it could be registered.
+    """Describe the serials of an organisation or a recipe.
 
     `length` is that of what follows the prefix, None for any; what the kind has no use for is left at its default.
+    Raises ValueError, in words for people, if no device with a serial of it could be added.
     """
 
     kind: str = Kind.OWN
@@ -82,7 +80,7 @@ class Format:
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """As stored; nothing stored is Handover's own. Raises ValueError."""
+        """Return the format as stored; nothing stored is Handover's own. Raises ValueError."""
         if not isinstance(data, dict) or not data.keys() <= cls.__dataclass_fields__.keys():
             raise ValueError("This is no format of serials.")
         length = data.get("length")
@@ -93,24 +91,24 @@ class Format:
 
     def as_json(self) -> dict[str, Any]:
         default = Format(self.kind)
-        given = {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
-        return {"kind": str(self.kind)} | given
+        changed = {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
+        return {"kind": str(self.kind)} | changed
 
     def problem(self, text: str) -> str | None:
-        """None if the text, as given, fits; else why not, and what would."""
+        """Return None if the text, as given, fits; else why not, and what would."""
         if cause := serials.RESERVED.get(serials.fold(text)):
             return cause
         if self._pattern.match(text) and (self.kind != Kind.OWN or serials.is_valid(text[len(self.prefix) :])):
             return None
-        return self._cause(text)
+        return self._explain(text)
 
     def generate(self, entropy: bytes) -> str:
-        """The serial that these (at least 32) random bytes stand for, as the format writes it."""
+        """Return the serial that these (at least 32) random bytes stand for, as the format writes it."""
         if not self.can_generate:
             raise ValueError("Serials without a length can't be made.")
         if len(entropy) < 32:
             raise ValueError("Too little entropy.")
-        return self.prefix + self._cased(self._made(int.from_bytes(hashlib.shake_256(entropy).digest(72))))
+        return self.prefix + self._apply_casing(self._make_body(int.from_bytes(hashlib.shake_256(entropy).digest(72))))
 
     @property
     def can_generate(self) -> bool:
@@ -118,7 +116,7 @@ class Format:
 
     @property
     def capacity(self) -> int:
-        """How many different serials can be made; near its root, chance makes the first one twice."""
+        """Return how many serials can be made; near its root, chance makes the first one twice."""
         fixed = {Kind.OWN: 2**50, Kind.UUID4: 2**122, Kind.MAC48: 2**46, Kind.EUI64: 2**62}
         if self.kind in fixed:
             return fixed[Kind(self.kind)]
@@ -127,22 +125,33 @@ class Format:
 
     @property
     def is_small(self) -> bool:
-        """Whether a large batch could not be made."""
+        """Return whether a large batch could not be made."""
         return self.can_generate and self.capacity < 1_000_000
 
     def examples(self, n: int = 3) -> list[str]:
-        """Serials that fit; the same ones each time."""
+        """Return serials that fit; the same ones each time."""
         sized = self if self.can_generate else replace(self, length=min(ROOMY, self._room))
         return [sized.generate(hashlib.sha256(b"example %d" % number).digest()) for number in range(n)]
 
-    def words(self) -> str:
-        """What fits, in one line."""
+    def describe(self) -> str:
+        """Say what fits, in one line."""
         following = f"“{self.prefix}”, then " if self.prefix else ""
         return following + self._body_words
 
     @property
-    def made(self) -> str:
-        """What guards the serials that Handover makes in this format, in one line."""
+    def length_kept(self) -> int | None:
+        """Return how many characters a serial of it has in the registry; None where that is left open."""
+        body = {
+            Kind.OWN: serials.LENGTH,
+            Kind.UUID4: sum(_SCHEME[Kind.UUID4]),
+            Kind.MAC48: 12 + 5 * (self.separator == Separator.COLON),
+            Kind.EUI64: 16 + 7 * (self.separator == Separator.COLON),
+        }.get(Kind(self.kind), self.length)
+        return None if body is None else len(serials.canonical(self.prefix)) + body
+
+    @property
+    def check_description(self) -> str:
+        """Say what guards the serials that Handover makes in this format, in one line."""
         if not self.can_generate:
             return "Without a length Handover can't make serials of this format: it takes them from a file."
         if self.kind in SEPARATED:
@@ -160,7 +169,7 @@ class Format:
 
     @property
     def _checks(self) -> int:
-        """Characters of a made serial that check the others."""
+        """Return how many characters of a serial made here check the others."""
         if self.kind == Kind.OWN:
             return 2
         if not self.length or self.length < LEAST:
@@ -188,33 +197,33 @@ class Format:
 
     @property
     def _class(self) -> str:
-        """The characters that may stand in it."""
+        """Return the characters that may stand in it, as a class of a pattern."""
         if self.kind == Kind.BASE10:
             return "[0-9]"
         if self.kind in CASED:
             return {Casing.ANY: "[0-9A-Fa-f]", Casing.UPPER: "[0-9A-F]", Casing.LOWER: "[0-9a-f]"}[Casing(self.casing)]
         return r"[0-9A-Za-z._: \-]" if self.kind == Kind.OPAQUE else r"[0-9A-Fa-f\-]"
 
-    def _made(self, number: int) -> str:
+    def _make_body(self, number: int) -> str:
         if self.kind in _SCHEME:
-            return self._address(number)
+            return self._make_address(number)
         alphabet = {Kind.BASE10: DIGITS, Kind.BASE16: HEX}.get(Kind(self.kind), serials.ALPHABET)
-        payload = _digits(number, alphabet, (self.length or serials.LENGTH) - self._checks)
+        payload = _write_digits(number, alphabet, (self.length or serials.LENGTH) - self._checks)
         if self._checks == 2:
-            return payload + serials.check_characters(payload)
-        return payload + check_digit(payload, alphabet) if self._checks else payload
+            return payload + serials.compute_check_characters(payload)
+        return payload + compute_check_digit(payload, alphabet) if self._checks else payload
 
-    def _address(self, number: int) -> str:
-        """With the bits that say of what kind it is: a UUID's version and variant, an address's local one."""
+    def _make_address(self, number: int) -> str:
+        """Return the UUID or address with the bits that say its kind: version and variant, or locally administered."""
         parts = _SCHEME[self.kind]
-        text = _digits(number, HEX, sum(parts))
+        text = _write_digits(number, HEX, sum(parts))
         if self.kind == Kind.UUID4:
             text = text[:12] + "4" + text[13:16] + HEX[8 | HEX.index(text[16]) & 3] + text[17:]
             return "-".join(_split(text.lower(), parts))
         text = text[0] + HEX[HEX.index(text[1]) & 12 | 2] + text[2:]
         return self.separator.join(_split(text, parts))
 
-    def _cased(self, text: str) -> str:
+    def _apply_casing(self, text: str) -> str:
         return text.lower() if self.casing == Casing.LOWER else text
 
     @property
@@ -235,33 +244,33 @@ class Format:
             Kind.EUI64: f"an EUI-64 address{case}",
         }[Kind(self.kind)]
 
-    def _cause(self, text: str) -> str:
+    def _explain(self, text: str) -> str:
         if not text.strip():
-            return f"The serial is missing. Expected: {self.words()}."
+            return f"The serial is missing. Expected: {self.describe()}."
         if len(text) > MAX_GIVEN:
             return f"{len(text):,} characters are too many: a serial has at most {serials.MAX_LENGTH}."
         if text != text.strip():
             return "There is a space before or after the serial: remove it."
         if not text.startswith(self.prefix):
-            return f"It doesn't begin with “{self.prefix}”{self._case_of(text)}. Expected: {self.words()}."
+            return f"It doesn't begin with “{self.prefix}”{self._explain_casing(text)}. Expected: {self.describe()}."
         body = text[len(self.prefix) :]
-        return self._own_cause(body) if self.kind == Kind.OWN else self._body_cause(body)
+        return self._explain_own(body) if self.kind == Kind.OWN else self._explain_body(body)
 
-    def _case_of(self, text: str) -> str:
+    def _explain_casing(self, text: str) -> str:
         return ", but with another casing of it" if text.upper().startswith(self.prefix.upper()) else ""
 
-    def _own_cause(self, body: str) -> str:
+    def _explain_own(self, body: str) -> str:
         key = serials.fold(body)
-        if strange := next((each for each in key if each not in serials.ALPHABET), None):
-            return f"{_named(strange)} never stands in a serial of this kind{self._after}. Compare it with the label."
+        if strange := next((character for character in key if character not in serials.ALPHABET), None):
+            return f"{_quote(strange)} never stands in a serial of this kind{self._after}. Compare it with the label."
         if len(key) != serials.LENGTH:
             return f"{serials.LENGTH} characters expected{self._after}, found {len(key)}."
         return "The check characters do not fit: a character is mistyped. Compare it with the label."
 
-    def _body_cause(self, body: str) -> str:
+    def _explain_body(self, body: str) -> str:
         allowed = re.compile(self._class + (f"|{self.separator}" if self.kind in SEPARATED and self.separator else ""))
-        if strange := next((each for each in body if not allowed.match(each)), None):
-            return f"{_named(strange)} can't stand{self._after}: {self._body_words} expected."
+        if strange := next((character for character in body if not allowed.match(character)), None):
+            return f"{_quote(strange)} can't stand{self._after}: {self._body_words} expected."
         if body.startswith(" "):
             return f"There is a space{self._after}: remove it."
         if self.length and len(body) != self.length:
@@ -277,8 +286,8 @@ class Format:
 OWN = Format()
 
 
-def check_digit(payload: str, alphabet: str) -> str:
-    """ISO 7064's hybrid system, MOD M+1,M: 11,10 as in the standard for digits, 17,16 by the same rule.
+def compute_check_digit(payload: str, alphabet: str) -> str:
+    """Compute the check character of ISO 7064's hybrid system, MOD M+1,M: 11,10 as in the standard, 17,16 by its rule.
 
     Every single wrong character changes it, and nearly every swap of two neighbours.
     """
@@ -289,7 +298,7 @@ def check_digit(payload: str, alphabet: str) -> str:
     return alphabet[(1 - carry) % size]
 
 
-def _digits(number: int, alphabet: str, count: int) -> str:
+def _write_digits(number: int, alphabet: str, count: int) -> str:
     digits = []
     for _ in range(count):
         number, digit = divmod(number, len(alphabet))
@@ -302,7 +311,7 @@ def _split(text: str, sizes: tuple[int, ...]) -> list[str]:
     return [text[end - size : end] for end, size in zip(ends, sizes, strict=True)]
 
 
-def _named(character: str) -> str:
+def _quote(character: str) -> str:
     if character == " ":
         return "A space"
     return f"“{character}”" if character.isprintable() else f"An unseen character (U+{ord(character):04X})"

@@ -27,7 +27,11 @@ _UNSEEN = re.compile(r"[\s\-\u2010-\u2015\u2212\x00-\x1f\x7f\ud800-\udfff]+")  #
 _SHAPE = re.compile(r"[0-9A-Z._:]{1,64}\Z")
 
 
-def _powers() -> list[int]:
+_ADDRESS_LENGTHS = frozenset((12, 16, 17, 23))
+_ADDRESS = re.compile("[0-9A-F]{12}|[0-9A-F]{16}|(?:[0-9A-F]{2}:){5}[0-9A-F]{2}|(?:[0-9A-F]{2}:){7}[0-9A-F]{2}")
+
+
+def _compute_powers() -> list[int]:
     powers, value = [], 1
     for _ in range(31):
         powers.append(value)
@@ -35,7 +39,7 @@ def _powers() -> list[int]:
     return powers
 
 
-_EXP = _powers()
+_EXP = _compute_powers()
 _LOG = {value: power for power, value in enumerate(_EXP)}
 
 
@@ -44,29 +48,36 @@ def _multiply(a: int, b: int) -> int:
 
 
 def canonical(text: str) -> str:
-    """As stored and shown: upper case, without spaces and dashes."""
+    """Return the serial as stored and shown: upper case, without spaces and dashes."""
     bare = text.isascii() and text.isalnum()  # as most are, a million in a file
     return (text if bare else _UNSEEN.sub("", text)).upper()
 
 
 def fold(text: str) -> str:
-    """As compared: canonical, with look-alikes as one (O as 0, I and L as 1)."""
+    """Return the serial as compared: canonical, with look-alikes as one (O as 0, I and L as 1)."""
     return canonical(text).translate(LOOK_ALIKES)
 
 
+def write_otherwise(key: str) -> str:
+    """Return a folded MAC or EUI address in its other writing, with colons or without; "" for what is none."""
+    if len(key) not in _ADDRESS_LENGTHS or not _ADDRESS.fullmatch(key):
+        return ""
+    return key.replace(":", "") if ":" in key else ":".join(key[at : at + 2] for at in range(0, len(key), 2))
+
+
 def is_plausible(text: str) -> bool:
-    """Whether the text could be a serial of any format at all."""
+    """Return whether the text could be a serial of any format at all."""
     return bool(_SHAPE.match(canonical(text)))
 
 
 def is_valid(text: str) -> bool:
-    """Whether the text is one of Handover's own serials, its check characters included."""
+    """Return whether the text is one of Handover's own serials, its check characters included."""
     key = fold(text)
-    return _is_own_shape(key) and check_characters(key[:-2]) == key[-2:]
+    return _is_own_shape(key) and compute_check_characters(key[:-2]) == key[-2:]
 
 
 def is_mistyped(text: str) -> bool:
-    """Whether the text has the shape of our own serials but wrong check characters."""
+    """Return whether the text has the shape of our own serials but wrong check characters."""
     key = fold(text)
     return _is_own_shape(key) and not is_valid(key)
 
@@ -75,8 +86,8 @@ def _is_own_shape(key: str) -> bool:
     return len(key) == LENGTH and all(character in ALPHABET for character in key)
 
 
-def check_characters(payload: str) -> str:
-    """The remainder of the payload's polynomial by (x - a)(x - a^2)."""
+def compute_check_characters(payload: str) -> str:
+    """Compute the check characters: the remainder of the payload's polynomial by (x - a)(x - a^2)."""
     first, second = 0, 0
     linear, constant = _EXP[1] ^ _EXP[2], _EXP[3]
     for character in payload:
@@ -87,11 +98,11 @@ def check_characters(payload: str) -> str:
 
 def generate() -> str:
     payload = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 2))
-    return payload + check_characters(payload)
+    return payload + compute_check_characters(payload)
 
 
-def grouped(serial: str) -> str:
-    """In fours, as printed and as typed best; one with separators of its own stays as it is."""
+def format_in_fours(serial: str) -> str:
+    """Return the serial in fours, as printed and typed best; one with separators of its own stays as it is."""
     if re.search(r"[._:]", serial):
         return serial
     return " ".join(serial[start : start + 4] for start in range(0, len(serial), 4))

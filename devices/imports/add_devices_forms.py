@@ -10,12 +10,14 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.template.defaultfilters import filesizeformat
 
-from devices.identity import formats, serials
+from devices.identity.label_text import MAX_TEXT
 from devices.imports.row_parser import clean_pattern
+from devices.lifecycle import registration
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import DeviceModel, Recipe, RecipeVersion
+from devices.recipes.operations import find_available_recipes
 from devices.recipes.organisation_format import format_of
-from devices.tags import TEXT_LENGTH, judge, parse, told
+from devices.tags import TEXT_LENGTH, describe_problem, judge, parse
 from lib.fields import OneLineField
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ PATTERN_HELP = "{serial} stands for the serial and {n} for the number of the row
 
 
 class _Adding(forms.Form):
-    """What every way of adding devices asks for: the recipe."""
+    """Ask for the recipe, as every way of adding devices does."""
 
     use_required_attribute = False
 
@@ -43,7 +45,7 @@ class _Adding(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered: Any = self.fields["recipe"]
-        offered.queryset = Recipe.objects.manageable_by(user).filter(retired_at=None)
+        offered.queryset = find_available_recipes(user)
         only = list(offered.queryset.values_list("pk", flat=True)[:2])
         self.initial.setdefault("recipe", only[0] if len(only) == 1 else None)
 
@@ -54,7 +56,7 @@ class _Adding(forms.Form):
 
 
 class PatternField(forms.CharField):
-    """Names of devices that have none: words with {serial} and {n}."""
+    """Take a pattern for the names of devices that have none: words with {serial} and {n}."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, label="Name pattern", help_text=PATTERN_HELP, **kwargs)
@@ -64,7 +66,7 @@ class PatternField(forms.CharField):
 
 
 class OneForm(PlacingForm, _Adding):
-    serial = forms.CharField(max_length=formats.MAX_GIVEN, required=False, strip=False)
+    serial = forms.CharField(max_length=MAX_TEXT, required=False, strip=False)
     # What a blank serial is made from, so that sending the form twice makes one device.
     spare = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
     name = OneLineField(max_length=120, required=False, help_text="Blank: the serial.")
@@ -77,7 +79,7 @@ class OneForm(PlacingForm, _Adding):
     tags = forms.CharField(
         max_length=TEXT_LENGTH,
         required=False,
-        help_text="As in a file: key=value, and semicolons between several.",
+        help_text="As in a file: key: value, and semicolons between several.",
     )
     field_order = ("recipe", "serial", "name", "group", "model", "tags")
 
@@ -85,7 +87,7 @@ class OneForm(PlacingForm, _Adding):
         super().__init__(*args, user=user, **kwargs)
         self.offer_groups(user)
         models: Any = self.fields["model"]
-        models.queryset = DeviceModel.objects.manageable_by(user).filter(retired_at=None)
+        models.queryset = DeviceModel.objects.manageable_by(user).available()
         self.initial.setdefault("spare", secrets.token_hex(32))
         self.fields["serial"].help_text = self._serial_help()
 
@@ -99,7 +101,7 @@ class OneForm(PlacingForm, _Adding):
     def clean_tags(self) -> dict[str, Any]:
         kept, wrong = judge(parse(self.cleaned_data["tags"], ";"), {})
         if wrong:
-            raise forms.ValidationError([told(name, cause) for name, cause in wrong.items()])
+            raise forms.ValidationError([describe_problem(name, cause) for name, cause in wrong.items()])
         return kept
 
     def clean(self) -> None:
@@ -107,30 +109,28 @@ class OneForm(PlacingForm, _Adding):
             self.cleaned_data["serial"] = self._serial(self.cleaned_data["serial"].strip())
 
     def _serial(self, text: str) -> str:
-        """As typed, if it fits the recipe's format; of a blank one, what the format makes."""
+        """Return the serial as typed, or of a blank one what the recipe's format makes; note an error if it doesn't
+        fit."""
         fitting = format_of(self.version)
         if not text and fitting.can_generate:
             return fitting.generate(self.cleaned_data["spare"])
+        try:
+            text = registration.read_serial(text, fitting)
+        except forms.ValidationError as error:
+            self.add_error(None, error)
+            return text
         if problem := fitting.problem(text):
             self.add_error("serial", problem)
         return text
 
     def _serial_help(self) -> str:
         only = self.initial["recipe"]
-        words = format_of(self.fields["recipe"].queryset.get(pk=only).current).words() if only else ""  # type: ignore[attr-defined]
+        words = format_of(self.fields["recipe"].queryset.get(pk=only).current).describe() if only else ""  # type: ignore[attr-defined]
         return f"Blank: Handover makes one. Fitting: {words}." if words else "Blank: Handover makes one."
-
-    def refuse_taken(self) -> None:
-        serial = serials.grouped(serials.canonical(self.cleaned_data["serial"]))
-        self.add_error(
-            "serial",
-            f"There is a device with the serial {serial} already. Nothing was changed. "
-            "If you have just made it and lost its secret, issue a new one on the device's page.",
-        )
 
     @property
     def device(self) -> dict[str, Any]:
-        """What devices.lifecycle.register_with_credential.add asks for."""
+        """Return the arguments of devices.lifecycle.register_with_credential.add_device, without `by`."""
         fields = {name: self.cleaned_data[name] for name in ("serial", "name", "group", "model", "tags")}
         return fields | {"version": self.version}
 
@@ -160,19 +160,19 @@ class ManyForm(PlacingForm, _Adding):
         recipe: Recipe = self.cleaned_data["recipe"]
         fitting = format_of(recipe.current)
         if not fitting.can_generate:
-            raise forms.ValidationError(fitting.made)
+            raise forms.ValidationError(fitting.check_description)
         return recipe
 
     @property
-    def wanted(self) -> dict[str, Any]:
-        """What devices.imports.count asks for."""
+    def count_arguments(self) -> dict[str, Any]:
+        """Return the arguments of devices.imports.count, without `by`."""
         fields = {name: self.cleaned_data[name] for name in ("total", "group", "name_pattern")}
         return fields | {"version": self.version}
 
 
 class FileForm(_Adding):
     file = forms.FileField(
-        label="CSV file",
+        label="File",
         error_messages={
             "required": "Choose the file with the devices.",
             "missing": "The file did not arrive. Choose it again.",

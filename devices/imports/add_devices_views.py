@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -14,16 +13,16 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from devices import imports
 from devices.imports.add_devices_forms import FileForm, ManyForm, OneForm
-from devices.lifecycle import assignments, register_with_credential, registration
-from devices.models import Recipe
+from devices.lifecycle import register_with_credential
+from devices.recipes.operations import find_available_recipes
+from lib.refusal_pages import show_in_form
 from tenants.access import require_owner
-from tenants.posted import posted
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.forms import Form
     from django.http import HttpResponse
 
-    from devices.models import Import
     from tenants.access import SignedIn
     from tenants.models import User
 
@@ -36,9 +35,9 @@ class Way(NamedTuple):
 
 
 WAYS = (
-    Way("file", "file-earmark-spreadsheet", "A CSV file", "Serials from the factory, or from another system."),
+    Way("file", "file-earmark-spreadsheet", "A file", "CSV or Excel, from the factory or another system."),
     Way("many", "hash", "A number of devices", "Handover makes as many serials as you need."),
-    Way("one", "plus-lg", "One device", "Registered at once, its secret on the screen."),
+    Way("one", "plus-lg", "One device", "Added at once, its secret on the screen."),
 )
 
 
@@ -48,72 +47,55 @@ WAYS = (
 def new(request: SignedIn) -> HttpResponse:
     user, how = require_owner(request.user), request.GET.get("how", "")
     how = how if how in {way.key for way in WAYS} else WAYS[0].key
-    return _page(request, how, _blank(how, user))
+    return _page(request, how, _make_blank_form(how, user))
 
 
 @login_required
-@posted(back="devices:new")
+@redirect_unless_posted(back="devices:new")
 def one(request: SignedIn) -> HttpResponse:
-    """Registers at once, and answers with what can be read this once."""
+    """Add the device at once, and answer with its secret, which can be read this once."""
     user = require_owner(request.user)
     form = OneForm(request.POST, user=user)
-    added = _add(form, user) if form.is_valid() else None
-    if added is None:
+    if not form.is_valid():
         return _page(request, "one", form, status=422)
+    with show_in_form(form) as refused:
+        added = register_with_credential.add_device(by=user, **form.device)
+    if refused:
+        return _page(request, "one", form, status=refused.status)
     answer = render(request, "devices/imports/added.html", {"added": added, "device": added.device})
     answer["Cache-Control"] = "no-store"
     return answer
 
 
-def _add(form: OneForm, user: User) -> register_with_credential.Added | None:
-    try:
-        return register_with_credential.add(by=user, **form.device)
-    except registration.Taken:
-        form.refuse_taken()
-    except assignments.Moved:
-        form.add_error("group", "This group can't take devices any more. Choose another one.")
-    except ValidationError as error:
-        form.refuse(error)
-    return None
-
-
 @login_required
-@posted(back="devices:new")
+@redirect_unless_posted(back="devices:new")
 def many(request: SignedIn) -> HttpResponse:
     user = require_owner(request.user)
     form = ManyForm(request.POST, user=user)
     if not form.is_valid():
         return _page(request, "many", form, status=422)
-    try:
-        importing = imports.count(by=user, **form.wanted)
-    except ValidationError as error:
-        form.refuse(error)
-        return _page(request, "many", form, status=422)
-    return redirect(importing)
+    with show_in_form(form) as refused:
+        importing = imports.count(by=user, **form.count_arguments)
+    return _page(request, "many", form, status=refused.status) if refused else redirect(importing)
 
 
 @login_required
-@posted(back="devices:new")
+@redirect_unless_posted(back="devices:new")
 def upload(request: SignedIn) -> HttpResponse:
     user = require_owner(request.user)
     form = FileForm(request.POST, request.FILES, user=user)
-    importing = _upload(form, user) if form.is_valid() else None
-    if importing is None:
+    if not form.is_valid():
         return _page(request, "file", form, status=422)
+    file = form.cleaned_data["file"]
+    with show_in_form(form) as refused:
+        importing = imports.upload(by=user, version=form.version, name=file.name, chunks=file.chunks())
+    if refused:
+        return _page(request, "file", form, status=refused.status)
     url = importing.get_absolute_url()
     return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
-def _upload(form: FileForm, user: User) -> Import | None:
-    file = form.cleaned_data["file"]
-    try:
-        return imports.upload(by=user, version=form.version, name=file.name, chunks=file.chunks())
-    except imports.Unreadable as error:
-        form.add_error("file", error.cause)
-    return None
-
-
-def _blank(how: str, user: User) -> Form:
+def _make_blank_form(how: str, user: User) -> Form:
     forms: dict[str, type[FileForm | ManyForm | OneForm]] = {"file": FileForm, "many": ManyForm, "one": OneForm}
     return forms[how](user=user)
 
@@ -123,7 +105,7 @@ def _page(request: SignedIn, how: str, form: Form, status: int = 200) -> HttpRes
         "ways": WAYS,
         "how": how,
         "form": form,
-        "recipes": Recipe.objects.manageable_by(request.user).filter(retired_at=None).exists(),
+        "recipes": find_available_recipes(request.user).exists(),
         "max_bytes": settings.IMPORT_MAX_BYTES,
     }
     template = "devices/imports/_add_devices.html" if request.htmx else "devices/imports/add_devices.html"

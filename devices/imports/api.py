@@ -1,37 +1,30 @@
-"""Many devices registered at once, from a file or by number, with steps that a program takes."""
+"""Many devices added at once, from a file or by number, with steps that a program takes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
-from devices import imports
+from devices import imports, refusals
 from devices.access import get_import
-from devices.api import serializers as device_serializers
-from devices.api.file_responses import CSV, FileView, holding
+from devices.api.file_responses import CSV, FileView, describe_file
 from devices.credentials import deliveries
+from devices.imports import serializers as shown
 from devices.imports import status as import_status
 from devices.imports.views import download
-from devices.jobs import leases
-from devices.models import Delivery, Import, Problem, Recipe
+from devices.models import Delivery, Import
 from devices.recipes.organisation_format import format_of
-from lib import key_wrapping, parsing
 from lib.paging import NEWEST_FIRST
-from tenants.access import found, require_owner
-from tenants.api.base import ApiView, Serializer
-from tenants.api.fields import OneLine
+from lib.refusals import Refusal
+from tenants.access import get_row, require_owner
+from tenants.api.base import ApiView
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
-from tenants.api.problems import Conflict
-from tenants.api.problems import Problem as Refusal
-from tenants.api.schema import described, listing
-from tenants.api.scoped import Choice
-from tenants.models import Group
+from tenants.api.schema import describe_list, describe_operation
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -39,257 +32,191 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
-    from devices.models import RecipeQuerySet
     from tenants.models import User
 
 TAG = "Imports"
-RESULTS = ("none", "ready", "taken", "expired", "theirs")
-
-
-def offered(user: User) -> RecipeQuerySet:
-    return Recipe.objects.manageable_by(user).offered()
-
-
-MATCHED = {"columns": ["serial", "name", "tag:hall"], "group": 5}
-EXAMPLE = [OpenApiExample("Three columns", MATCHED, request_only=True)]
-
-
-class TextChoice(Choice):
-    """An id as a form's field has it."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        return super().to_internal_value(parsing.whole(data) if isinstance(data, str) and data else data)
-
-
-class ImportFile(Serializer):
-    recipe = TextChoice(offered)
-    file = serializers.FileField(allow_empty_file=True, help_text="CSV, with a header.")
-
-
-class ImportCount(Serializer):
-    recipe = Choice(offered)
-    total = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
-    group = Choice(lambda user: Group.objects.registrable_by(user), required=False, allow_null=True)
-    name_pattern = OneLine(
-        required=False, max_length=120, allow_blank=True, help_text="`{serial}` and `{n}` stand for themselves."
-    )
-
-
-class ImportMatch(Serializer):
-    columns = serializers.ListField(
-        child=serializers.CharField(max_length=200, allow_blank=True),
-        required=False,
-        max_length=1000,
-        help_text=f"For each column of the file {', '.join(f'`{each}`' for each in imports.FIELDS)}, `tag:<name>`, "
-        "or nothing to leave it out. Not sent: as guessed.",
-    )
-    encoding = serializers.ChoiceField(list(imports.ENCODINGS), required=False)
-    delimiter = serializers.ChoiceField(list(imports.DELIMITERS), required=False)
-    group = Choice(lambda user: Group.objects.registrable_by(user), required=False, allow_null=True)
-    all_or_nothing = serializers.BooleanField(required=False, help_text="Not sent: true, one bad row stops all.")
-    name_pattern = OneLine(required=False, max_length=120, allow_blank=True)
-
-
-class ImportShown(Serializer):
-    key = serializers.UUIDField()
-    state = serializers.ChoiceField(Import.State.choices)
-    recipe = device_serializers.Named()
-    version = serializers.IntegerField(help_text="Of the recipe.")
-    group = device_serializers.Named(allow_null=True)
-    file = serializers.CharField(allow_null=True, help_text="Null without a file, and once it is no longer kept.")
-    by = serializers.CharField(allow_null=True)
-    total = serializers.IntegerField(help_text="Rows.")
-    made = serializers.IntegerField(help_text="Devices registered.")
-    refused = serializers.IntegerField(help_text="Rows with a problem.")
-    created_at = serializers.DateTimeField()
-    finished_at = serializers.DateTimeField(allow_null=True)
-
-
-class ProgressShown(Serializer):
-    rows = serializers.IntegerField(help_text="Gone through.")
-    total = serializers.IntegerField()
-    rate = serializers.FloatField(help_text="Rows a second.")
-    seconds_left = serializers.FloatField(allow_null=True)
-    percent = serializers.IntegerField(help_text="100 only once it ended.")
-
-
-class ImportWhole(ImportShown):
-    progress = ProgressShown()
-    encoding = serializers.CharField()
-    delimiter = serializers.CharField(trim_whitespace=False)
-    header = serializers.ListField(child=serializers.CharField())
-    columns = serializers.ListField(child=serializers.CharField(), help_text="What each column fills.")
-    all_or_nothing = serializers.BooleanField()
-    name_pattern = serializers.CharField()
-    problems = serializers.IntegerField(help_text="How many there are; a row can have several.")
-    cause = serializers.CharField(help_text="Why it failed.")
-    result = serializers.ChoiceField(RESULTS, help_text="The secrets: `theirs` is whoever ran it.")
-
-
-class ProblemShown(Serializer):
-    row = serializers.IntegerField(help_text="As a spreadsheet counts: the header is row 1.")
-    column = serializers.CharField()
-    cause = serializers.CharField()
 
 
 class Imports(ApiView):
     parser_classes = [MultiPartParser]
 
-    @listing(TAG, "List imports", ImportShown)
+    @describe_list(TAG, "List imports", shown.ImportShown)
     def get(self, request: Request) -> Response:
-        """Newest first, for admins of the whole organisation; `Read an import` says how far one is."""
+        """Return the newest first, for admins of the whole organisation; `Read an import` says how far one is."""
         rows = Import.objects.manageable_by(require_owner(self.user))
-        return page(request, rows.select_related("version__recipe", "group", "file", "by"), NEWEST_FIRST).answer(_shown)
+        return page(request, rows.select_related("version__recipe", "group", "file", "by"), NEWEST_FIRST).answer(
+            shown.serialize_import
+        )
 
-    @described(TAG, "Upload a file", request={"multipart/form-data": ImportFile}, responses={201: ImportWhole})
+    @describe_operation(
+        TAG, "Upload a file", request={"multipart/form-data": shown.ImportFile}, responses={201: shown.ImportWhole}
+    )
     @idempotent()
     def post(self, request: Request) -> Response:
-        """Keeps the file and guesses its columns: `header` and `columns` say how. Nothing is registered yet."""
+        """Keep the file and guess its columns: `header` and `columns` say how. Nothing is added yet."""
         user = require_owner(self.user)
-        given = self.read(ImportFile)
-        file = given["file"]
-        try:
-            made = imports.upload(by=user, version=given["recipe"].current, name=file.name, chunks=file.chunks())
-        except imports.Unreadable as error:
-            raise serializers.ValidationError({"file": [error.cause]}) from None
-        return _created(user, made)
+        sent = self.read(shown.ImportFile)
+        file = sent["file"]
+        told = {"name": file.name, "chunks": file.chunks()}
+        told |= {name: sent.get(name) for name in ("header_row", "sheet")}
+        importing = imports.upload(by=user, version=sent["recipe"].current, **told)
+        return _answer_created(user, importing)
 
 
 class ImportsCount(ApiView):
-    @described(TAG, "Make a number of devices", request=ImportCount, responses={201: ImportWhole})
+    @describe_operation(TAG, "Make a number of devices", request=shown.ImportCount, responses={201: shown.ImportWhole})
     @idempotent()
     def post(self, request: Request) -> Response:
-        """An import without a file: serials and credentials are made here. It starts at once."""
+        """Make an import without a file: serials and credentials are made here. It starts at once."""
         user = require_owner(self.user)
-        given = self.read(ImportCount)
-        asked = {"group": given.get("group"), "name_pattern": given.get("name_pattern", "")}
-        made = imports.count(by=user, version=given["recipe"].current, total=given["total"], **asked)
-        return _created(user, made)
+        sent = self.read(shown.ImportCount)
+        options = {"group": sent.get("group"), "name_pattern": sent.get("name_pattern", "")}
+        importing = imports.count(by=user, version=sent["recipe"].current, total=sent["total"], **options)
+        return _answer_created(user, importing)
 
 
 class OneImport(ApiView):
-    @described(TAG, "Read an import", responses=ImportWhole)
+    @describe_operation(TAG, "Read an import", responses=shown.ImportWhole)
     def get(self, request: Request, key: UUID) -> Response:
-        """How far it is; ask again every second or so while it is `checking`, `waiting` or `running`."""
+        """Return how far it is; ask again every second or so while it is `checking`, `waiting` or `running`."""
         return _answer(self.user, key)
 
 
 class ImportMatching(ApiView):
-    @described(TAG, "Match an import's columns", request=ImportMatch, examples=EXAMPLE, responses=ImportWhole)
+    @describe_operation(
+        TAG, "Match an import's columns", request=shown.ImportMatch, examples=shown.EXAMPLE, responses=shown.ImportWhole
+    )
     def post(self, request: Request, key: UUID) -> Response:
-        """Has every row checked. It can be sent again as long as the import has not been started."""
+        """Have every row checked. It can be sent again as long as the import has not been started."""
         importing = get_import(require_owner(self.user), key)
-        given = self.read(ImportMatch)
-        try:
-            won = imports.match(importing=importing, by=self.user, **_wanted(importing, given))
-        except imports.Unreadable as error:
-            raise Conflict(error.cause) from None
-        if not won:
-            raise Conflict("Its columns can't be matched any more: it is being checked, was started, or has ended.")
+        sent = self.read(shown.ImportMatch)
+        if not imports.match(importing=importing, by=self.user, **_complete_match(importing, sent)):
+            raise Refusal(refusals.IMPORT_NOT_MATCHABLE)
+        return _answer(self.user, key)
+
+
+class ImportCorrect(ApiView):
+    @describe_operation(TAG, "Correct an import's rows", request=shown.ImportCorrections, responses=shown.ImportWhole)
+    def post(self, request: Request, key: UUID) -> Response:
+        """Lay corrections over a checked file, besides those of before, and have it checked again."""
+        importing = get_import(require_owner(self.user), key)
+        sent = self.read(shown.ImportCorrections)
+        if sent.get("clear"):
+            imports.drop_corrections(importing=importing, by=self.user)
+        else:
+            imports.correct(importing=importing, by=self.user, corrections=_read_corrections(importing, sent))
         return _answer(self.user, key)
 
 
 class ImportStart(ApiView):
-    @described(TAG, "Start an import", request=None, responses=ImportWhole)
+    @describe_operation(TAG, "Start an import", request=None, responses=shown.ImportWhole)
     def post(self, request: Request, key: UUID) -> Response:
-        """Makes the devices of a checked import."""
+        """Make the devices of a checked import."""
         if not imports.start(importing=get_import(require_owner(self.user), key), by=self.user):
-            raise Conflict(
-                "It can't be started: it is not checked (any more), or no row fits, or all of them had to "
-                "(`all_or_nothing`)."
-            )
+            raise Refusal(refusals.IMPORT_NOT_STARTABLE)
         return _answer(self.user, key)
 
 
 class ImportCancel(ApiView):
-    @described(TAG, "Cancel an import", request=None, responses=ImportWhole)
+    @describe_operation(TAG, "Cancel an import", request=None, responses=shown.ImportWhole)
     def post(self, request: Request, key: UUID) -> Response:
-        """Devices made until then stay."""
+        """End it where it is; devices made until then stay."""
         if not imports.cancel(importing=get_import(require_owner(self.user), key), by=self.user):
-            raise Conflict("It has ended already, or is being cancelled.")
+            raise Refusal(refusals.JOB_ENDED)
         return _answer(self.user, key)
 
 
 class ImportProblems(ApiView):
-    @listing(TAG, "List an import's problems", ProblemShown)
+    @describe_list(TAG, "List an import's problems", shown.ProblemShown)
     def get(self, request: Request, key: UUID) -> Response:
-        """Why rows can't be imported, in the order of the file."""
+        """Return why rows can't be imported, in the order of the file."""
         importing = get_import(require_owner(self.user), key)
-        return page(request, importing.problems.all(), import_status.BY_ROW).answer(_problem)
+        return page(request, importing.problems.all(), import_status.BY_ROW).answer(shown.serialize_problem)
+
+
+class ImportChanges(ApiView):
+    @describe_list(TAG, "List an import's changes", shown.RowChangeShown)
+    def get(self, request: Request, key: UUID) -> Response:
+        """Return what a checked import with `act: change` would change, in the order of the file."""
+        importing = get_import(require_owner(self.user), key)
+        found = page(request, importing.changes.select_related("device"), import_status.BY_ROW)
+        told = shown.serialize_changes(importing, found.rows)
+        return found.answer(lambda change: told[change.pk])
 
 
 class ImportProblemsFile(FileView):
-    @described(TAG, "An import's problems as a file", responses=holding(CSV, "Row, column and cause of each."))
+    @describe_operation(
+        TAG, "An import's problems as a file", responses=describe_file(CSV, "Row, column and cause of each.")
+    )
     def get(self, request: Request, key: UUID) -> HttpResponseBase:
         importing = get_import(require_owner(self.user), key)
-        return download(imports.problems_csv(importing), importing, "problems", self.user)
+        return download(imports.write_problems_csv(importing), importing, "problems", self.user)
 
 
 class ImportReport(FileView):
-    @described(TAG, "An import's report", responses=holding(CSV, "The file, with device IDs and errors."))
+    @describe_operation(
+        TAG, "An import's report", responses=describe_file(CSV, "The file, with device IDs and errors.")
+    )
     def get(self, request: Request, key: UUID) -> HttpResponseBase:
-        """Without secrets, as often as it is wanted."""
+        """Return the report without secrets, as often as it is wanted."""
         importing = get_import(require_owner(self.user), key)
-        return download(imports.report_csv(importing), importing, "report", self.user)
+        return download(imports.write_report_csv(importing), importing, "report", self.user, for_programs=True)
 
 
 class ImportResult(FileView):
-    @described(TAG, "Take an import's result", request=None, responses=holding(CSV, "The report, with the secrets."))
+    @describe_operation(
+        TAG, "Take an import's result", request=None, responses=describe_file(CSV, "The report, with the secrets.")
+    )
     def post(self, request: Request, key: UUID) -> HttpResponseBase:
-        """The secrets, once, and only for whoever ran it. After that, or when its time is over: `410`."""
+        """Hand over the secrets, once, and only to whoever ran it. After that, or when its time is over: `410`."""
         user = require_owner(self.user)
         importing = get_import(user, key)
         if importing.delivery is None:
-            raise Conflict("There are no secrets to take (yet): see its `state` and `result`.")
-        delivery = found(Delivery.objects.of(user), importing=importing)
+            raise Refusal(refusals.NO_SECRETS)
+        delivery = get_row(Delivery.objects.of(user), importing=importing)
         if importing.state not in import_status.ENDED:
-            raise Conflict("The result is ready when the import has ended.")
-        try:
-            secret = deliveries.take(delivery=delivery, by=user, what=f"import {importing.key}")
-        except (deliveries.Gone, key_wrapping.Unsealable):
-            raise Refusal("gone") from None
-        return download(imports.result_csv(importing, secret), importing, "result", user)
+            raise Refusal(refusals.RESULT_NOT_READY)
+        secret = deliveries.take_key(delivery=delivery, by=user, what=f"import {importing.key}")
+        return download(imports.write_result_csv(importing, secret), importing, "result", user, for_programs=True)
 
 
-def _wanted(importing: Import, given: dict[str, Any]) -> dict[str, Any]:
-    """What is not sent stays as it is, or as it is guessed if the file is read in another way now."""
-    kept = {name: getattr(importing, name) for name in ("encoding", "delimiter", "group", "all_or_nothing")}
-    wanted = kept | {"name_pattern": importing.name_pattern} | given
-    if "columns" not in given:
-        looked = imports.preview(importing, 0, encoding=wanted["encoding"], delimiter=wanted["delimiter"])
-        version = importing.version
-        guessed = imports.guess(looked.header, version.recipe.columns, format_of(version).can_generate)[0]
-        wanted["columns"] = importing.columns if looked.header == importing.header else guessed
+def _complete_match(importing: Import, sent: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a match: what is not sent stays as it is, or is guessed anew if the file is read in
+    another way now."""
+    options = ["encoding", "delimiter", "sheet", "header_row"]
+    options += ["act", "group", "all_or_nothing", "name_pattern", "make_serials"]
+    wanted = {name: getattr(importing, name) for name in options} | sent
+    reading = {name: wanted[name] for name in ("encoding", "delimiter", "sheet")}
+    if "header_row" not in sent and any(reading[name] != getattr(importing, name) for name in reading):
+        wanted["header_row"] = imports.find_header_row(importing, **reading)
+    wanted["encoding"] = sent.get("encoding")
+    if "columns" not in sent:
+        preview = imports.preview(importing, 0, **reading, header_row=wanted["header_row"])
+        version = importing.version.recipe.current
+        guessed = imports.guess_columns(preview.header, version.recipe.columns, format_of(version).can_generate)[0]
+        wanted["columns"] = importing.columns if preview.header == importing.header else guessed
     return wanted
 
 
-def _created(user: User, made: Import) -> Response:
-    location = reverse("devices:api-import", kwargs={"key": made.key})
-    return Response(_whole(get_import(user, made.key), user), status=201, headers={"Location": location})
+def _answer_created(user: User, importing: Import) -> Response:
+    location = reverse("devices:api-import", kwargs={"key": importing.key})
+    return Response(
+        shown.serialize_whole(get_import(user, importing.key), user), status=201, headers={"Location": location}
+    )
 
 
 def _answer(user: User, key: UUID) -> Response:
-    return Response(_whole(get_import(require_owner(user), key), user))
+    return Response(shown.serialize_whole(get_import(require_owner(user), key), user))
 
 
-def _problem(row: Problem) -> dict[str, object]:
-    return {"row": row.row, "column": row.column, "cause": row.cause}
-
-
-def _shown(row: Import) -> dict[str, object]:
-    plain = ("key", "state", "total", "made", "refused", "created_at", "finished_at")
-    return {name: getattr(row, name) for name in plain} | {
-        "recipe": device_serializers.named(row.version.recipe),
-        "version": row.version.number,
-        "group": device_serializers.named(row.group),
-        "file": row.file.name if row.file else None,
-        "by": str(row.by) if row.by else None,
-    }
-
-
-def _whole(row: Import, user: User) -> dict[str, object]:
-    plain = ("encoding", "delimiter", "header", "columns", "all_or_nothing", "name_pattern", "cause")
-    progress = leases.progress(row)._asdict()
-    del progress["state"]
-    more = {"progress": progress, "problems": row.problems.count(), "result": import_status.result(row, user)}
-    return _shown(row) | {name: getattr(row, name) for name in plain} | more
+def _read_corrections(importing: Import, sent: dict[str, Any]) -> imports.Corrections:
+    """Return the corrections, by the places of their columns. Raises ValidationError."""
+    named = {each["column"] for kind in ("cells", "texts") for each in sent.get(kind, ())}
+    if unknown := sorted(named - set(importing.header)):
+        raise serializers.ValidationError({"cells": [f"The file has no column “{unknown[0][:40]}”."]})
+    at = importing.header.index
+    return imports.Corrections(
+        {(each["row"], at(each["column"])): each["text"] for each in sent.get("cells", ())},
+        {(at(each["column"]), each["text"]): each["instead"] for each in sent.get("texts", ())},
+        frozenset(sent.get("leave_out", ())),
+    )

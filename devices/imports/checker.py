@@ -2,63 +2,97 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from devices.imports import locks, row_source
-from devices.imports.csv_reader import Unreadable
+from devices.identity import serials
+from devices.imports import corrections, locks, row_source, spreadsheets
+from devices.imports.change_finder import ChangeFinder
 from devices.imports.first_seen import FirstSeen
+from devices.imports.odd_serials import OddSerials, can_differ
+from devices.imports.problem_groups import ProblemGroups
 from devices.imports.row_parser import ParsedRow, RowError, Rules
 from devices.jobs import leases
-from devices.models import Import, Problem
+from devices.models import Change, Device, Import, Problem
+from devices.recipes.organisation_format import format_of
+from devices.refusals import SERIALS_ROUNDED, TOO_FEW_SERIALS, TOO_MANY_ROWS
 from lib import live
+from lib.parsing import remove_nul
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from devices.jobs.leases import Lease
 
 State = Import.State
+REGISTERED = "There is a device with this serial already."
+RETIRED = "A retired device has this serial: bring it back, or give its serial free on its page."
+CHANCE = 3  # zeros in all: once in a thousand files it is so by itself
 
 
 def check(importing: Import, lease: Lease[Import]) -> None:
-    """From the beginning, whatever a killed worker left. Raises Lost, Unreadable."""
+    """Check every row from the beginning, whatever a killed worker left, and store every problem. Raises Lost,
+    Refusal."""
     with transaction.atomic():
         Problem.objects.filter(importing=importing).delete()
-        lease.update(done=0, refused=0, started_at=Now(), finished_at=None)
-    checked = Checked(importing)
-    for batch in row_source.batches(
-        row_source.rows(importing), importing.total
+        Change.objects.filter(importing=importing).delete()
+        found = {"refused": 0, "serials_to_make": 0, "problem_groups": [], "changing": 0, "changed_fields": {}}
+        found |= {"first_problems": [], "odd_serials": None}
+        lease.update(done=0, started_at=Now(), finished_at=None, **found)
+    checked = CheckedChanges(importing) if importing.act == Import.Act.CHANGE else Checked(importing)
+    for batch in row_source.batch_rows(
+        row_source.read_rows(importing), importing.total
     ):  # unpaced: the database has little to do
         if batch[-1][1] > settings.IMPORT_MAX_ROWS:
-            raise Unreadable(f"More than {settings.IMPORT_MAX_ROWS:,} rows. Split the file.")
-        wrong = checked.problems(batch)
+            raise Refusal(TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
+        wrong = checked.find_problems(batch)
+        checked.keep_first(batch, wrong)
         with transaction.atomic():
-            keep(importing, wrong)
+            store_problems(importing, wrong)
+            checked.store_changes()
             fields = {"total": batch[-1][1]} if batch[-1][1] > importing.total else {}
             lease.update(done=batch[-1][1], refused=checked.refused, **fields)
         live.announce([leases.topic(importing)])
-    lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused)
+    if checked.bare * 4 > (fitting := format_of(importing.version)).capacity:
+        raise Refusal(TOO_FEW_SERIALS, count=f"{checked.bare:,}", format=fitting.describe())
+    if checked.rounded >= CHANCE:
+        raise Refusal(SERIALS_ROUNDED, digits=spreadsheets.DIGITS)
+    told = {"serials_to_make": checked.bare, "problem_groups": checked.groups.describe()}
+    told |= {"changing": checked.changing, "changed_fields": dict(checked.changed_fields)}
+    told |= {"first_problems": checked.first, "odd_serials": checked.odd.describe()}
+    lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused, **told)
     live.announce([leases.topic(importing)])
 
 
-def keep(importing: Import, wrong: Iterable[RowError]) -> None:
-    found = (Problem(importing=importing, row=each.row, column=each.column, cause=each.cause[:300]) for each in wrong)
-    Problem.objects.bulk_create(found, batch_size=500)
+def store_problems(importing: Import, wrong: Iterable[RowError]) -> None:
+    problems = (
+        Problem(importing=importing, row=error.row, column=error.column, cause=error.cause[:300]) for error in wrong
+    )
+    Problem.objects.bulk_create(problems, batch_size=500)
 
 
 class Checked:
     def __init__(self, importing: Import) -> None:
         self.refused = self.count = 0
+        self.rounded = 0  # digits that all serials have as zeros where a spreadsheet rounds; -1 if one has others
+        self.bare = 0  # devices that get a serial here
+        self.groups = ProblemGroups()
+        self.odd = OddSerials()
+        self.changing, self.changed_fields = 0, Counter[str]()
+        self.first: list[tuple[int, list[str]]] = []  # rows with problems, as they stand in the file
         self._rules = Rules(importing)
+        self._can_differ = can_differ(self._rules.format)
         self._organisation = importing.organisation_id
         self._serials = FirstSeen(importing.total)
         self._certificates = FirstSeen()
+        self._claim_codes = FirstSeen()
 
-    def problems(self, batch: Sequence[row_source.Row]) -> list[RowError]:
+    def find_problems(self, batch: Sequence[row_source.Row]) -> list[RowError]:
         wrong: list[RowError] = []
         wanted: list[ParsedRow] = []
         for row, count, cells in batch:
@@ -67,39 +101,96 @@ class Checked:
                 wanted.append(found)
             else:
                 wrong += found
-        for each in wanted:
-            wrong += self._twice(each)
-        wrong += already(self._organisation, self._rules, wanted)
+        for parsed in wanted:
+            wrong += self._find_repeats(parsed)
+            if len(parsed.serial) > spreadsheets.DIGITS and self.rounded >= 0:
+                zeros = spreadsheets.count_rounded(parsed.serial)
+                self.rounded = zeros if zeros < 0 else self.rounded + zeros
+        wrong += find_taken(self._organisation, self._rules, wanted)
         self.count = batch[-1][1]
-        self.refused += len({each.row for each in wrong})
+        refused = {error.row for error in wrong}
+        self.refused += len(refused)
+        self.bare += sum(not parsed.key and parsed.row not in refused for parsed in wanted)
+        if self._can_differ:
+            self.odd.add((parsed.row, parsed.serial) for parsed in wanted if parsed.key and parsed.row not in refused)
+        self.groups.add(wrong)
         return sorted(wrong)
 
-    def _twice(self, wanted: ParsedRow) -> list[RowError]:
-        found = []
-        if wanted.key and (first := self._serials.of(wanted.key, wanted.row)) != wanted.row:
+    def keep_first(self, batch: Sequence[row_source.Row], wrong: Sequence[RowError]) -> None:
+        """Keep the first rows with problems, to be corrected on the page."""
+        if wrong and len(self.first) < corrections.OFFERED:
+            bad = {error.row for error in wrong}
+            rows = ((row, cells) for row, _, cells in batch if row in bad and isinstance(cells, list))
+            shown = [
+                (row, [remove_nul(str(cell)) for cell in cells]) for row, cells in rows if corrections.is_offered(cells)
+            ]
+            self.first += shown[: corrections.OFFERED - len(self.first)]
+
+    def store_changes(self) -> None:
+        """Store what the last rows would change: new devices change nothing."""
+
+    def _find_repeats(self, wanted: ParsedRow) -> list[RowError]:
+        errors = []
+        key = serials.write_otherwise(wanted.key) if ":" in wanted.key else ""
+        if wanted.key and (first := self._serials.find_first(key or wanted.key, wanted.row)) != wanted.row:
             cause = f"“{wanted.serial}”: The same serial as in row {first}; look-alikes such as O and 0 count as one."
-            found.append(RowError(wanted.row, self._rules.column("serial"), cause))
+            errors.append(RowError(wanted.row, self._rules.find_column("serial"), cause))
         if wanted.certificate:
-            first = self._certificates.of(wanted.certificate.fingerprint, wanted.row)
+            first = self._certificates.find_first(wanted.certificate.fingerprint, wanted.row)
             if first != wanted.row:
                 cause = f"The same certificate as in row {first}. Each device needs its own."
-                found.append(RowError(wanted.row, self._rules.column("certificate"), cause))
-        return found
+                errors.append(RowError(wanted.row, self._rules.find_column("certificate"), cause))
+        if wanted.claim_digest:
+            first = self._claim_codes.find_first(wanted.claim_digest.hex(), wanted.row)
+            if first != wanted.row:
+                cause = f"The same claim code as in row {first}. Each device needs its own."
+                errors.append(RowError(wanted.row, self._rules.find_column("claim_code"), cause))
+        return errors
 
 
-def already(organisation: int, rules: Rules, wanted: Sequence[ParsedRow]) -> list[RowError]:
-    """Those whose serial or certificate another device has."""
-    serials = locks.taken_serials(organisation, [each.key for each in wanted if each.key])
-    fingerprints = [each.certificate.fingerprint for each in wanted if each.certificate]
-    certificates = locks.taken_credentials(fingerprints)
-    if not serials and not certificates:
+class CheckedChanges(Checked):
+    """Check rows that change devices which are there, as far as whoever asked manages them."""
+
+    def __init__(self, importing: Import) -> None:
+        super().__init__(importing)
+        self._importing = importing
+        self._finder = ChangeFinder(importing)
+        self._found: list[Change] = []
+
+    def find_problems(self, batch: Sequence[row_source.Row]) -> list[RowError]:
+        self._found, wrong = self._finder.find(batch)
+        self.count = batch[-1][1]
+        self.refused += len({error.row for error in wrong})
+        self.changing += len(self._found)
+        for change in self._found:
+            self.changed_fields.update(field for field, value in change.after.items() if value != change.before[field])
+        self.groups.add(wrong)
+        return sorted(wrong)
+
+    def store_changes(self) -> None:
+        Change.objects.bulk_create(self._found, batch_size=500)
+
+
+def find_taken(organisation: int, rules: Rules, wanted: Sequence[ParsedRow]) -> list[RowError]:
+    """Return the errors of those whose serial or certificate another device has."""
+    others = {parsed.key: other for parsed in wanted if (other := serials.write_otherwise(parsed.key))}
+    taken = locks.find_taken_serials(organisation, [parsed.key for parsed in wanted if parsed.key] + [*others.values()])
+    fingerprints = [parsed.certificate.fingerprint for parsed in wanted if parsed.certificate]
+    certificates = locks.find_taken_credentials(fingerprints)
+    if not taken and not certificates:
         return []
-    found = []
-    for each in wanted:
-        if each.key in serials:
-            cause = f"“{each.serial}”: A device with this serial is registered already."
-            found.append(RowError(each.row, rules.column("serial"), cause))
-        if each.certificate and each.certificate.fingerprint in certificates:
+    errors, retired = [], _find_retired(organisation, taken)
+    for parsed in wanted:
+        if parsed.key in taken or others.get(parsed.key) in taken:
+            cause = f"“{parsed.serial}”: {RETIRED if parsed.key in retired else REGISTERED}"
+            errors.append(RowError(parsed.row, rules.find_column("serial"), cause))
+        if parsed.certificate and parsed.certificate.fingerprint in certificates:
             cause = "Another device has this certificate already. Each device needs its own."
-            found.append(RowError(each.row, rules.column("certificate"), cause))
-    return found
+            errors.append(RowError(parsed.row, rules.find_column("certificate"), cause))
+    return errors
+
+
+def _find_retired(organisation: int, keys: Collection[str]) -> set[str]:
+    """Return those of the folded serials that are a retired device's."""
+    held = Device.objects.filter(organisation=organisation, serial_key__in=keys, retired_at__isnull=False)
+    return set(held.values_list("serial_key", flat=True)) if keys else set()

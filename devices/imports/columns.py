@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -13,6 +14,8 @@ from devices.models import Import
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from devices.identity.formats import Format
+
 FIELDS = {
     "serial": "Serial",
     "name": "Name",
@@ -21,66 +24,102 @@ FIELDS = {
     "group": "Group",
     "tags": "Tags",
     "certificate": "Certificate",
+    "claim_code": "Claim code",
 }
 """Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
 TAG = "tag:"
+HIDDEN = "(hidden column)"  # ends the name of a column that a sheet does not show: it is left out unless asked for
 
-# Headers in lower case, without anything but letters and digits; the surest comes first.
+# Headings of many languages, apart by commas; the surest comes first: a serial number goes before an address.
 _SPELLINGS = {
-    "serial": "serialnumber serialno serialnr seriennummer serial sn deviceserial imei deveui macaddress mac uuid "
-    "deviceidentity identity id",
-    "name": "name devicename bezeichnung label title",
-    "description": "description desc notes note comment comments beschreibung",
-    "model": "model devicemodel modell producttype product type",
-    "group": "group path site location customer grouppath gruppe",
-    "tags": "tags labels",
-    "certificate": "certificate cert tlsclientcertificate clientcertificate x509 pem zertifikat",
+    "serial": "serialnumber, serialno, serialnr, seriennummer, serial, sn, deviceserial, "
+    "numéro de série, n° de série, número de serie, n.º de serie, numero di serie, numero seriale, matricola, "
+    "número de série, serienummer, numer seryjny, nr seryjny, серийный номер, заводской номер, 序列号, 序號, 序列號, "
+    "产品序列号, 设备序列号, シリアル番号, シリアルナンバー, 製造番号, 일련번호, 시리얼번호, 시리얼 넘버, "
+    "imei, deveui, macaddress, mac, mac地址, macアドレス, mac주소, adresse mac, dirección mac, indirizzo mac, "
+    "endereço mac, mac-adres, adres mac, mac-адрес, uuid, deviceidentity, identity, id",
+    "name": "name, devicename, bezeichnung, gerätename, label, title, nom, nom de l'appareil, nombre, "
+    "nombre del dispositivo, nome, nome dispositivo, nome do dispositivo, naam, apparaatnaam, nazwa, nazwa urządzenia, "
+    "название, имя, наименование, имя устройства, 名称, 设备名称, 设备名, 名稱, 名前, "
+    "装置名, デバイス名, 機器名, 이름, 장치명, 장치 이름, 기기명",
+    "description": "description, desc, notes, note, comments, comment, beschreibung, bemerkung, remarque, remarques, "
+    "commentaire, descripción, notas, comentario, observaciones, descrizione, descrição, observações, beschrijving, "
+    "opmerking, opis, uwagi, описание, примечание, комментарий, 备注, 描述, 说明, 備註, 備考, 説明, 설명, 비고",
+    "model": "model, devicemodel, modell, producttype, product, type, modèle, modelo, modello, модель, 型号, "
+    "设备型号, 型號, 型番, 機種, モデル, 모델, 모델명",
+    "group": "group, path, site, location, customer, grouppath, gruppe, standort, placedin, groupe, grupo, gruppo, "
+    "groep, grupa, группа, 分组, 所属分组, 组, 分組, 群組, グループ, 그룹",
+    "tags": "tags, labels, étiquettes, etiquetas, etichette, etykiety, tagi, теги, метки, 标签, 標籤, タグ, 태그",
+    "certificate": "certificate, cert, tlsclientcertificate, clientcertificate, x509, pem, zertifikat, certificat, "
+    "certificado, certificato, certificaat, certyfikat, сертификат, 证书, 憑證, 証明書, 인증서",
+    "claim_code": "claimcode, ownertoken, claimtoken",
 }
-_BY_SPELLING = {spelling: field for field, spellings in _SPELLINGS.items() for spelling in spellings.split()}
-_RANK = {spelling: rank for spellings in _SPELLINGS.values() for rank, spelling in enumerate(spellings.split())}
+
+
+def normalise_heading(name: str) -> str:
+    """Return the name in lower case, without anything but letters of any script and digits, and without accents."""
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    return unicodedata.normalize("NFC", "".join(letter for letter in letters if letter.isalnum()))
+
+
+_KNOWN = {field: [normalise_heading(spelling) for spelling in names.split(",")] for field, names in _SPELLINGS.items()}
+_BY_SPELLING = {spelling: field for field, spellings in _KNOWN.items() for spelling in spellings}
+_RANK = {spelling: rank for spellings in _KNOWN.values() for rank, spelling in enumerate(spellings)}
+_UNNAMED = re.compile(r"Column \d+")  # what is called so by its place says nothing of another file's
 _WEST = ["id", "tlsclientcertificate", "tags"]
 
 
-def guess(
+def guess_columns(
     header: Sequence[str], remembered: Mapping[str, str], can_generate: bool = True
 ) -> tuple[list[str], Import.Dialect]:
-    """A field or "" for each column: as this recipe had it last, else by common names, else by the file's dialect.
-    Of two columns for one field the surer one has it: a serial number goes before an id.
+    """Return a field or "" for each column, and the file's dialect: as this recipe had it last, else by common names,
+    else by the dialect. Of two columns for one field the surer one has it: a serial number goes before an id.
 
     A Losant file has columns of any name: one is the name, perhaps one the description, and every other one a tag.
     """
-    plain = [re.sub(r"[^a-z0-9äöü]", "", name.lower()) for name in header]
+    plain = [normalise_heading(name) for name in header]
     found = [""] * len(header)
-    ranked = (_candidate(name, plain[at], remembered) for at, name in enumerate(header))
-    for (_, field), at in sorted(zip(ranked, range(len(header)), strict=True), key=lambda each: each[0][0]):
+    ranked = (_rank_candidate(name, plain[at], remembered) for at, name in enumerate(header))
+    for (_, field), at in sorted(zip(ranked, range(len(header)), strict=True), key=lambda candidate: candidate[0][0]):
         if is_known(field) and field not in found:
             found[at] = field
     if plain == _WEST:
         return found, Import.Dialect.WEST
     if "name" in found and "serial" not in found and not remembered and can_generate:
-        rest = [field or f"{TAG}{_called(name)[: tags.NAME_LENGTH]}" for field, name in zip(found, header, strict=True)]
+        rest = [
+            field or ("" if name.endswith(HIDDEN) else f"{TAG}{_collapse_spaces(name)[: tags.NAME_LENGTH]}")
+            for field, name in zip(found, header, strict=True)
+        ]
         return [field if is_known(field) else "" for field in rest], Import.Dialect.LOSANT
     return found, Import.Dialect.OWN
 
 
-def _candidate(name: str, spelling: str, remembered: Mapping[str, str]) -> tuple[int, str]:
-    """How sure, lowest first, and the field. That a column was left out once says nothing against a known name."""
-    if field := remembered.get(name) or _tag_of(name):
+def find_spelling(name: str) -> str:
+    """Return the field that a heading names in one of the usual ways; else ""."""
+    return _BY_SPELLING.get(normalise_heading(name)) or _read_tag(name)
+
+
+def _rank_candidate(name: str, spelling: str, remembered: Mapping[str, str]) -> tuple[int, str]:
+    """Return how sure it is, lowest first, and the field. That a column was left out once says nothing against a known
+    name."""
+    if name.endswith(HIDDEN):
+        return -1, remembered.get(name, "")
+    if field := (not _UNNAMED.fullmatch(name) and remembered.get(name)) or _read_tag(name):
         return -1, field
     return _RANK.get(spelling, 0), _BY_SPELLING.get(spelling, "")
 
 
-def _tag_of(name: str) -> str:
-    """`tag:site`, `Tag: site` and `tags.site` name a tag themselves."""
+def _read_tag(name: str) -> str:
+    """Return the tag that the header names itself, as `tag:site`, `Tag: site` and `tags.site` do; else ""."""
     match = re.match(r"tags?\s*[:.]\s*(\S.*)", name, re.IGNORECASE)
-    return f"{TAG}{_called(match[1])}" if match else ""
+    return f"{TAG}{_collapse_spaces(match[1])}" if match else ""
 
 
-def _called(text: str) -> str:
+def _collapse_spaces(text: str) -> str:
     return " ".join(text.split())
 
 
-def _cleaned(field: str) -> str:
+def _clean_field(field: str) -> str:
     """Return the field, a tag's with its name as tags keep it where it can be one."""
     try:
         return f"{TAG}{tags.clean_name(field[len(TAG) :])}" if field.startswith(TAG) else field
@@ -92,21 +131,53 @@ def is_known(field: str) -> bool:
     return not field or field in FIELDS or (field.startswith(TAG) and tags.is_name(field[len(TAG) :]))
 
 
-def check(columns: Sequence[str], header: Sequence[str], *, can_generate: bool, needs_certificate: bool) -> list[str]:
-    """The columns to keep. Raises ValidationError, in words for people."""
-    kept = ["" if field == "ignore" else _cleaned(field) for field in columns]
+def check_columns(
+    columns: Sequence[str],
+    header: Sequence[str],
+    *,
+    fitting: Format,
+    make_serials: bool,
+    needs_certificate: bool,
+    changes: bool = False,
+) -> list[str]:
+    """Return the columns to keep. Raises ValidationError of `columns` or `make_serials`, in words for people."""
+    kept = ["" if field == "ignore" else _clean_field(field) for field in columns]
     if len(kept) != len(header):
         raise ValidationError({"columns": f"The file has {len(header)} columns, but {len(kept)} were matched."})
     if unknown := [field for field in kept if not is_known(field)]:
         raise ValidationError({"columns": f"“{unknown[0][:80]}” is no field of a device."})
     if twice := [field for field in dict.fromkeys(kept) if field and kept.count(field) > 1]:
-        raise ValidationError({"columns": f"Two columns can't both fill {title(twice[0])}. Ignore one of them."})
-    if "serial" not in kept and not can_generate:
-        raise ValidationError({"columns": "Say which column holds the serials: this recipe's can't be made here."})
+        raise ValidationError({"columns": f"Two columns can't both fill {title_field(twice[0])}. Ignore one of them."})
+    if changes:
+        return _check_changes(kept, make_serials)
+    if make_serials and not fitting.can_generate:
+        raise ValidationError({"make_serials": f"This recipe's serials can't be made here: {fitting.describe()}."})
+    if "serial" not in kept and not make_serials:
+        raise ValidationError({"columns": _ask_for_serials(fitting)})
     if "certificate" not in kept and needs_certificate:
         raise ValidationError({"columns": "Say which column holds the certificates: this recipe asks for one each."})
     return kept
 
 
-def title(field: str) -> str:
+def _check_changes(kept: list[str], make_serials: bool) -> list[str]:
+    if make_serials:
+        raise ValidationError({"make_serials": "Devices that are there have serials: none is made."})
+    if "serial" not in kept:
+        raise ValidationError({"columns": "Say which column holds the serials, by which the devices are found."})
+    if "certificate" in kept:
+        raise ValidationError({"columns": "Certificates can't be changed by a file. Leave that column out."})
+    if "claim_code" in kept:
+        raise ValidationError({"columns": "Claim codes can't be changed by a file. Leave that column out."})
+    if not any(field and field != "serial" for field in kept):
+        raise ValidationError({"columns": "Say which columns hold what is to be changed, besides the serials."})
+    return kept
+
+
+def _ask_for_serials(fitting: Format) -> str:
+    if fitting.can_generate:
+        return "Say which column holds the serials; or, where the file has none, have one made for each row."
+    return "Say which column holds the serials: this recipe's can't be made here."
+
+
+def title_field(field: str) -> str:
     return FIELDS.get(field) or f"the tag “{field[len(TAG) :]}”"

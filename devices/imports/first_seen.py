@@ -9,16 +9,17 @@ FULLEST = 0.6
 
 
 class FirstSeen:
-    """A hash table with open addressing in two arrays: 12 bytes a slot, where a dict takes a hundred.
+    """Remember the row of each key in a hash table with open addressing in two arrays: 12 bytes a slot, where a dict
+    takes a hundred.
 
-    Keys by 64 bits of their keyed hash: two alike once in ten million files of a million rows.
+    Keys stand by 64 bits of their keyed hash: two alike once in ten million files of a million rows.
     """
 
     def __init__(self, expected: int = 0) -> None:
         self._make(max(1024, int(expected / FULLEST)))
 
-    def of(self, key: str, row: int) -> int:
-        """The row in which the key was first; this one, if it is new."""
+    def find_first(self, key: str, row: int) -> int:
+        """Return the row in which the key was first; this one, if it is new."""
         if self._free == 0:
             self._grow()
         return self._put(hash(key) & BITS or 1, row)

@@ -21,7 +21,8 @@ _IMPORTS = 0x696D7074  # the class of our advisory locks
 
 
 def take_turn(organisation: int) -> bool:
-    """Whether no other import writes to this organisation until the transaction ends. Single registrations go on."""
+    """Return whether no other import writes to this organisation until the transaction ends. Single registrations go
+    on."""
     if not on_postgresql():
         return True  # one transaction writes at a time
     with connection.cursor() as cursor:
@@ -29,10 +30,10 @@ def take_turn(organisation: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def hold_leaves(groups: Iterable[int]) -> set[int]:
-    """Those of the groups that are leaves, and can't become parents until the transaction ends.
+def lock_leaves(groups: Iterable[int]) -> set[int]:
+    """Return those of the groups that are leaves, and keep them from becoming parents until the transaction ends.
 
-    The weakest lock that `tenants.groups.operations` waits for: assignments to the same group go on.
+    It is the weakest lock that `tenants.groups.operations` waits for: assignments to the same group go on.
     """
     wanted = sorted(set(groups))
     if not wanted or not on_postgresql():
@@ -46,16 +47,16 @@ def hold_leaves(groups: Iterable[int]) -> set[int]:
         return {pk for (pk,) in cursor.fetchall()}
 
 
-def taken_serials(organisation: int, keys: Sequence[str]) -> set[str]:
-    """Those of the folded serials that the organisation has."""
-    return _present(Device, "serial_key", keys, "AND organisation_id = %s", organisation)
+def find_taken_serials(organisation: int, keys: Sequence[str]) -> set[str]:
+    """Return those of the folded serials that the organisation has."""
+    return _find_present(Device, "serial_key", keys, "AND organisation_id = %s", organisation)
 
 
-def taken_credentials(keys: Sequence[str]) -> set[str]:
-    return _present(Credential, "access_key", keys)
+def find_taken_credentials(keys: Sequence[str]) -> set[str]:
+    return _find_present(Credential, "access_key", keys)
 
 
-def _present(model: type[Model], column: str, values: Sequence[str], also: str = "", *params: int) -> set[str]:
+def _find_present(model: type[Model], column: str, values: Sequence[str], also: str = "", *params: int) -> set[str]:
     if not values:
         return set()
     table = model._meta.db_table

@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from devices.credentials import operations as credentials
 from devices.imports import row_source
-from devices.imports.csv_reader import Bad, Unreadable
-from devices.models import Device, Problem
+from devices.imports.change_finder import describe_changes
+from devices.imports.csv_reader import Bad
+from devices.imports.groups import find_groups
+from devices.models import Change, Device, Problem
 from lib import key_wrapping
-from lib.csv_export import text
+from lib.csv_export import format_csv
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from devices.imports.groups import Known
     from devices.models import Import
 
 CHUNK = 2_000
 ALONE = ["Serial", "Name", "Group"]  # of imports without a file, or whose file is no longer kept
+REMOVED = "Removed since it was made"
 GONE = "The credential of this import was replaced or revoked since"
 
 
@@ -26,89 +31,113 @@ class Made(NamedTuple):
     device_id: str
     serial: str
     name: str
-    group: str
+    group: str  # its path; where the device is by now
 
 
-def problems_csv(importing: Import) -> Iterator[str]:
-    """Row, column and cause of every problem."""
-    yield text([["Row", "Column", "Problem"]])
+def write_problems_csv(importing: Import) -> Iterator[str]:
+    """Yield row, column and cause of every problem."""
+    yield format_csv([["Row", "Column", "Problem"]])
     problems = Problem.objects.filter(importing=importing).order_by("row", "id")
     found = rest = problems.values_list("row", "id", "column", "cause")
     while batch := list(rest[:CHUNK]):
-        yield text((row, column, cause) for row, _, column, cause in batch)
+        yield format_csv((row, column, cause) for row, _, column, cause in batch)
         row, pk = batch[-1][:2]
         rest = found.filter(row__gte=row).exclude(row=row, id__lte=pk)
 
 
-def report_csv(importing: Import) -> Iterator[str]:
-    """The file's columns with device ID and error added; without secrets, as often as it is wanted."""
-    return _lines(importing, ["Device ID", "Error"], lambda batch: {})
+def write_changes_csv(importing: Import) -> Iterator[str]:
+    """Yield row, serial, field, what it was and what it becomes, of every change that the check found."""
+    yield format_csv([["Row", "Serial", "Field", "Before", "After"]])
+    root, rows = importing.organisation.root.path, Change.objects.filter(importing=importing).select_related("device")
+    last = -1
+    while batch := list(rows.filter(row__gt=last).order_by("row")[:CHUNK]):
+        yield format_csv(
+            (change.row, change.device.serial, *line)
+            for change, lines in describe_changes(batch, root)
+            for line in lines
+        )
+        last = batch[-1].row
 
 
-def result_csv(importing: Import, key: bytes) -> Iterator[str]:
-    """The file's columns with device ID, access key, access secret and error added; `key` is what
-    `deliveries.take` gave for `importing.delivery`."""
-
-    return _lines(importing, ["Device ID", "Access key", "Access secret", "Error"], lambda made: _secrets(key, made))
+def write_report_csv(importing: Import) -> Iterator[str]:
+    """Yield the file's columns with group, device ID and error added; without secrets, as often as it is wanted."""
+    return _write_lines(importing, ["Device ID", "Error"], lambda batch: {})
 
 
-def _secrets(key: bytes, made: dict[int, Made]) -> dict[int, list[str]]:
-    """Access key, secret and error by row; the secret only while the credential is still the one that was made here."""
-    accesses = {each.pk: key_wrapping.access(key, row) for row, each in made.items()}
-    stand = credentials.still_stand(accesses)
-    given = {row: accesses[each.pk] for row, each in made.items() if each.pk in stand}
+def write_result_csv(importing: Import, key: bytes) -> Iterator[str]:
+    """Yield the file's columns with group, device ID, access key, access secret and error added; `key` is what
+    `deliveries.take_key` gave for `importing.delivery`."""
+
+    return _write_lines(
+        importing, ["Device ID", "Access key", "Access secret", "Error"], lambda made: _make_secrets(key, made)
+    )
+
+
+def _make_secrets(key: bytes, made: dict[int, Made]) -> dict[int, list[str]]:
+    """Return access key, secret and error by row; the secret only while the credential is still the one that was made
+    here."""
+    secrets = key_wrapping.Deriver(key)
+    accesses = {device.pk: secrets.derive_access(row) for row, device in made.items()}
+    stand = credentials.check_current_credentials(accesses)
+    standing = {row: accesses[device.pk] for row, device in made.items() if device.pk in stand}
     return {
-        row: [access.key, access.secret, ""] if stand[made[row].pk] else ["", "", GONE] for row, access in given.items()
+        row: [access.key, access.secret, ""] if stand[made[row].pk] else ["", "", GONE]
+        for row, access in standing.items()
     }
 
 
-def _lines(
+def _write_lines(
     importing: Import, extra: list[str], columns: Callable[[dict[int, Made]], dict[int, list[str]]]
 ) -> Iterator[str]:
     try:
-        yield from _of_rows(importing, extra, columns)
-    except Unreadable as unreadable:
-        yield text([[unreadable.cause]])
+        yield from _write_rows(importing, extra, columns)
+    except Refusal as refusal:
+        yield format_csv([[str(refusal)]])
 
 
-def _of_rows(
+def _write_rows(
     importing: Import, extra: list[str], columns: Callable[[dict[int, Made]], dict[int, list[str]]]
 ) -> Iterator[str]:
     whole = importing.file is not None
     serial_at = importing.columns.index("serial") if "serial" in importing.columns else None
     own = list(importing.header) if whole else ALONE
-    added = ["Serial"] if whole and serial_at is None else []
-    yield text([[*own, *added, *extra]])
-    rows = row_source.rows(importing) if whole else ((row, row, []) for row in _numbers(importing))
+    added = (["Serial"] if serial_at is None else []) + ["Placed in"] if whole else []
+    yield format_csv([[*own, *added, *extra]])
+    rows = row_source.read_rows(importing) if whole else ((row, row, []) for row in _read_row_numbers(importing))
     empty = [""] * (len(extra) - 2)
-    for batch in row_source.batches(rows):
-        made = _made(importing, batch[0][0], batch[-1][0])
-        causes = _causes(importing, batch[0][0], batch[-1][0])
+    gone = REMOVED if importing.removed else ""
+    groups = find_groups(importing.organisation.root.path)
+    for batch in row_source.batch_rows(rows):
+        made = _find_made(importing, batch[0][0], batch[-1][0], groups)
+        causes = _find_causes(importing, batch[0][0], batch[-1][0])
         secrets = columns(made)
         page = []
-        for row, _, cells in batch:
-            each, error = made.get(row), causes.get(row, "")
-            given = _given(cells, len(own), serial_at, each) if whole else _alone(each)
+        for row, count, cells in batch:
+            device, error = made.get(row), causes.get(row, "")
+            error = error or (gone if device is None and count <= importing.done else "")
+            own_cells = _fill_cells(cells, len(own), serial_at, device) if whole else _describe_made(device)
             if whole and serial_at is None:
-                given.append(each.serial if each else "")
+                own_cells.append(device.serial if device else "")
+            if whole:
+                own_cells.append(device.group if device else "")
             between = secrets.get(row, [*empty, ""])
-            page.append([*given, each.device_id if each else "", *between[:-1], error or between[-1]])
-        yield text(page)
+            page.append([*own_cells, device.device_id if device else "", *between[:-1], error or between[-1]])
+        yield format_csv(page)
 
 
-def _given(cells: Sequence[str] | Bad, width: int, serial_at: int | None, made: Made | None) -> list[str]:
-    given = [] if isinstance(cells, Bad) else list(cells[:width])
-    given += [""] * (width - len(given))
-    if made and serial_at is not None and not given[serial_at].strip():
-        given[serial_at] = made.serial
-    return given
+def _fill_cells(cells: Sequence[str] | Bad, width: int, serial_at: int | None, made: Made | None) -> list[str]:
+    own_cells = [] if isinstance(cells, Bad) else list(cells[:width])
+    own_cells += [""] * (width - len(own_cells))
+    if made and serial_at is not None and not own_cells[serial_at].strip():
+        own_cells[serial_at] = made.serial
+    return own_cells
 
 
-def _alone(made: Made | None) -> list[str]:
+def _describe_made(made: Made | None) -> list[str]:
     return [made.serial, made.name, made.group] if made else ["", "", ""]
 
 
-def _numbers(importing: Import) -> Iterator[int]:
+def _read_row_numbers(importing: Import) -> Iterator[int]:
     rows = Device.objects.filter(source=importing).order_by("row").values_list("row", flat=True)
     last = -1
     while batch := [row for row in rows.filter(row__gt=last)[:CHUNK] if row is not None]:
@@ -116,16 +145,20 @@ def _numbers(importing: Import) -> Iterator[int]:
         last = batch[-1]
 
 
-def _made(importing: Import, first: int, last: int) -> dict[int, Made]:
-    fields = "row", "pk", "device_id", "serial", "name", "group__name"
+def _find_made(importing: Import, first: int, last: int, groups: Mapping[int, Known]) -> dict[int, Made]:
+    words = {pk: group.words for pk, group in groups.items()}
+    fields = "row", "pk", "device_id", "serial", "name", "group_id"
     found = Device.objects.filter(source=importing, row__range=(first, last)).values_list(*fields)
-    return {row: Made(pk, device_id, serial, name, group or "") for row, pk, device_id, serial, name, group in found}
+    return {
+        row: Made(pk, device_id, serial, name, words.get(group or 0, ""))
+        for row, pk, device_id, serial, name, group in found
+    }
 
 
-def _causes(importing: Import, first: int, last: int) -> dict[int, str]:
+def _find_causes(importing: Import, first: int, last: int) -> dict[int, str]:
     causes: dict[int, str] = {}
     found = Problem.objects.filter(importing=importing, row__range=(first, last)).order_by("row", "id")
     for row, column, cause in found.values_list("row", "column", "cause"):
-        said = f"{column}: {cause}" if column else cause
-        causes[row] = f"{causes[row]} {said}" if row in causes else said
+        line = f"{column}: {cause}" if column else cause
+        causes[row] = f"{causes[row]} {line}" if row in causes else line
     return causes

@@ -7,33 +7,45 @@ import binascii
 import hashlib
 import json
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from devices import tags
-from devices.identity import serials
+from devices.credentials import presence_secrets
+from devices.identity import label_text, serials
+from devices.identity.formats import SIZED, Kind
+from devices.imports import spreadsheets
+from devices.imports.cell_formats import Shown
 from devices.imports.columns import TAG
 from devices.imports.csv_reader import Bad
+from devices.imports.encodings import undo_mojibake
+from devices.imports.groups import GroupNames
+from devices.imports.header import explain_more, explain_no_device, is_suspect
 from devices.models import DeviceModel, Import, RecipeVersion
 from devices.recipes.organisation_format import format_of
 from lib import names
-from tenants.models import Group
+from lib.csv_export import read_neutral
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+NAMES = 180  # characters of names in a cause
+SPOILT_CODE = (
+    "A spreadsheet made a number, a date or an error of this code. Format the column as text, enter or paste the codes "
+    "anew, and save it again."
+)
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-_SPACING = re.compile(r"\s*[/›]\s*|\s+")
 
 
 class Cause(Exception):
-    """Why a cell can't be taken, and what would be."""
+    """Say why a cell can't be taken, and what would be."""
 
 
 class Certificate(NamedTuple):
@@ -43,7 +55,7 @@ class Certificate(NamedTuple):
 
 
 class ParsedRow(NamedTuple):
-    """A device to be made. Without a serial it gets one here."""
+    """Describe a device to be made. Without a serial it gets one here."""
 
     row: int
     serial: str
@@ -54,10 +66,11 @@ class ParsedRow(NamedTuple):
     tags: str  # JSON
     group: int | None
     certificate: Certificate | None
+    claim_digest: bytes | None = None  # of its claim code
 
 
 class RowError(NamedTuple):
-    """What a Problem says."""
+    """Hold what a Problem says."""
 
     row: int
     column: str
@@ -65,7 +78,7 @@ class RowError(NamedTuple):
 
 
 class Rules:
-    """What the rows of one import have to be; made once, asked for each row.
+    """Hold what the rows of one import have to be; made once, asked for each row.
 
     `trusted`: the rows were checked before, so that what only a person could change in the file is not checked again.
     """
@@ -75,41 +88,40 @@ class Rules:
         self.header = list(importing.header)
         self.format = format_of(version)
         self.trusted = trusted
+        self._takes_any = self.format.kind == Kind.OPAQUE  # dates and numbers in short, too
+        self._takes_any_length = self.format.kind in SIZED and not self.format.length
+        self._origins = settings.SITE_URLS
         self._pattern = importing.name_pattern or "{serial}"
         self._plain = self._pattern == "{serial}"
+        self._is_workbook = bool(importing.sheet)
         self._west = importing.dialect == Import.Dialect.WEST
+        self._header = self.header if importing.header_row else []  # of columns without names: none
+        self._make_serials = importing.make_serials or not importing.header  # without a file all are made
         self._needs_certificate = version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE
-        self._at = {field: column for column, field in enumerate(importing.columns) if field}
-        self._tags_at = [(field[len(TAG) :], at) for field, at in self._at.items() if field.startswith(TAG)]
+        self.at = {field: column for column, field in enumerate(importing.columns) if field}
+        self.tags_at = [(field[len(TAG) :], at) for field, at in self.at.items() if field.startswith(TAG)]
         self._default = (version.model_id, json.dumps(version.default_tags), importing.group_id)
         self._default_tags = dict(version.default_tags)
-        self._extra = bool(self._at.keys() & {"model", "group", "tags", "certificate"} or self._tags_at)
+        self._extra = bool(self.at.keys() & {"model", "group", "tags", "certificate", "claim_code"} or self.tags_at)
         self._extra = self._extra or self._needs_certificate
-        self._serial_at, self._name_at = self._at.get("serial"), self._at.get("name")
-        self._description_at = self._at.get("description")
+        self._serial_at, self._name_at = self.at.get("serial"), self.at.get("name")
+        self._description_at = self.at.get("description")
         organisation = version.recipe.organisation
-        self._models = _models(organisation.pk) if "model" in self._at else {}
-        self._groups = _groups(organisation.root.path) if "group" in self._at else {}
-        self._tags = lru_cache(4096)(_tags_of)
+        self._models = find_models(organisation.pk) if "model" in self.at else {}
+        self._groups = GroupNames(organisation.root.path) if "group" in self.at else None
+        self._tags = lru_cache(4096)(read_tags)
 
     def read(self, row: int, count: int, cells: Sequence[str] | Bad) -> ParsedRow | list[RowError]:
-        """`count` is the row's place among the devices: the name pattern's {n}."""
-        if isinstance(cells, Bad):
-            return [RowError(row, "" if cells.column is None else self.title(cells.column), cells.cause)]
-        width = len(self.header)
-        if len(cells) != width:
-            if len(cells) > width and "".join(cells[width:]).strip():
-                return [RowError(row, "", _too_many(len(cells), width))]
-            cells = [*cells[:width], *[""] * (width - len(cells))]
-        wrong: list[RowError] = []
-        if not self.trusted and "\0" in "".join(cells):
-            at = next(at for at, cell in enumerate(cells) if "\0" in cell)
-            return [RowError(row, self.title(at), "There is a NUL character in this cell. Remove it.")]
-        serial, key = self._serial(row, cells, wrong)
-        name = self._name(row, count, serial, cells, wrong)
-        description = "" if self._description_at is None else cells[self._description_at].strip()
-        if description:
-            description = self._cleaned(names.several_lines, row, "description", description, wrong)
+        """Return the row as a device to be, or why it can't be one. `count` is its place among the devices: the name
+        pattern's {n}."""
+        cells, wrong = self.prepare(row, cells)
+        if wrong:
+            return wrong
+        serial, key = self._read_serial(row, cells, wrong)
+        name = self._read_name(row, count, serial, cells, wrong)
+        description = "" if self._description_at is None else read_neutral(cells[self._description_at].strip())
+        if description and not names.is_clean(description):
+            description = self._clean_cell(names.clean_several_lines, row, "description", description, wrong)
         if not self._extra:
             model, tags, group = self._default
             return wrong or ParsedRow(row, serial, key, name, description, model, tags, group, None)
@@ -117,44 +129,121 @@ class Rules:
             row, cells, wrong, ParsedRow(row, serial, key, name, description, *self._default, None)
         )
 
-    def title(self, at: int) -> str:
+    def prepare(self, row: int, cells: Sequence[str] | Bad) -> tuple[Sequence[str], list[RowError]]:
+        """Return the row's cells as they are read, one for each column; or why it can't be one of a device."""
+        if isinstance(cells, Bad):
+            return (), [RowError(row, "" if cells.column is None else self.find_title(cells.column), cells.cause)]
+        width = len(self.header)
+        if len(cells) != width:
+            if len(cells) > width and "".join(cells[width:]).strip():
+                return (), [RowError(row, "", _explain_width(len(cells), width))]
+            cells = [*cells[:width], *[""] * (width - len(cells))]
+        if self._is_workbook and not self.trusted and (lost := self._find_lost_cells(row, cells)):
+            return (), lost
+        text = "".join(cells)
+        if '="' in text:
+            cells = [spreadsheets.read_formula(cell.strip()) for cell in cells]
+        if self.trusted:
+            return cells, []
+        if "\0" in text:
+            at = next(at for at, cell in enumerate(cells) if "\0" in cell)
+            return (), [RowError(row, self.find_title(at), "There is a NUL character in this cell. Remove it.")]
+        if not text.isascii() and (spoilt := self._find_spoilt_letters(row, cells)):
+            return (), spoilt
+        if is_suspect(cells, self._header, self._serial_at) and (cause := self._explain_no_device(cells)):
+            return (), [RowError(row, "", f"{cause} Remove it, or skip the rows that don't fit.")]
+        return cells, []
+
+    def _explain_no_device(self, cells: Sequence[str]) -> str:
+        serial = "" if self._serial_at is None else cells[self._serial_at].strip()
+        is_serial = not self._takes_any_length and not self.format.problem(serial)
+        return explain_no_device(cells, self._header, self._serial_at, is_serial=is_serial)
+
+    def find_title(self, at: int) -> str:
         return self.header[at] if 0 <= at < len(self.header) else ""
 
-    def column(self, field: str) -> str:
-        """The header of the column that fills it."""
-        return self.title(self._at[field]) if field in self._at else ""
+    def find_column(self, field: str) -> str:
+        """Return the header of the column that fills it; "" where none does."""
+        return self.find_title(self.at[field]) if field in self.at else ""
 
-    def name(self, count: int, serial: str) -> str:
+    def make_name(self, count: int, serial: str) -> str:
+        """Return the name by the pattern, for the device that is the `count`-th and has this serial."""
         return serial if self._plain else self._pattern.replace("{serial}", serial).replace("{n}", str(count))
 
-    def groups_of(self, cells: Sequence[str] | Bad) -> int | None:
-        """The group that a row names, if it is one; of no row the import's own."""
-        at = self._at.get("group")
+    def find_group(self, cells: Sequence[str] | Bad) -> int | None:
+        """Return the id of the group that a row names, if it is one; of a row that names none the import's own."""
+        at = self.at.get("group")
         if at is None or isinstance(cells, Bad) or at >= len(cells) or not cells[at].strip():
             return self._default[2]
-        found = self._groups.get(_folded(cells[at]))
+        found = self._groups.find(cells[at].strip()) if self._groups else None
         return found if isinstance(found, int) else None
 
-    def _serial(self, row: int, cells: Sequence[str], wrong: list[RowError]) -> tuple[str, str]:
+    def _read_serial(self, row: int, cells: Sequence[str], wrong: list[RowError]) -> tuple[str, str]:
         text = "" if self._serial_at is None else cells[self._serial_at].strip()
-        if not text and self.format.can_generate:
+        if not text and self._make_serials:
             return "", ""
-        if not self.trusted and (cause := self.format.problem(text)):
-            wrong.append(self._wrong(row, "serial", f"{_quoted(text)}{cause}"))
+        if text[:1] in spreadsheets.MARKS:
+            text = spreadsheets.read_serial(text)
+        try:
+            text = label_text.read_serial(text, self.format, origins=self._origins)
+        except ValueError as error:
+            wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{error}"))
+            return "", ""
+        if not (text and self.trusted) and (cause := self._explain_serial(text)):
+            wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{cause}"))
         serial = serials.canonical(text)
         return serial, serial.translate(serials.LOOK_ALIKES)
 
-    def _name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[RowError]) -> str:
-        name = "" if self._name_at is None else cells[self._name_at].strip()
-        if not name:
-            return self.name(count, serial)[: names.LENGTH] if serial else ""
-        return self._cleaned(names.clean_name, row, "name", name, wrong)
+    def _explain_serial(self, text: str) -> str | None:
+        problem = self.format.problem(text)
+        if not problem and (not self._takes_any or text.isalnum()):
+            return None
+        if damage := spreadsheets.explain_damage(text):
+            return damage
+        if not problem:
+            return explain_more(text) or None
+        if zeros := spreadsheets.explain_lost_zeros(text, self.format):
+            return f"{problem} {zeros}"
+        return problem
 
-    def _cleaned(self, clean: Callable[[str], str], row: int, field: str, text: str, wrong: list[RowError]) -> str:
+    def _find_lost_cells(self, row: int, cells: Sequence[str]) -> list[RowError]:
+        """Return the problems of cells of which a sheet shows something else than was meant."""
+        return [
+            RowError(row, self.find_title(at), f"{quote_cell(cell)}{cell.cause}")
+            for at in self.at.values()
+            if isinstance(cell := cells[at], Shown) and (at == self._serial_at or not cell.only_as_serial)
+        ]
+
+    def _find_spoilt_letters(self, row: int, cells: Sequence[str]) -> list[RowError]:
+        """Return the problems of cells whose letters were lost before the file came here."""
+        found = []
+        for at in self.at.values():
+            if cells[at].isascii():
+                continue
+            if "\ufffd" in cells[at]:
+                cause = "A letter was lost (�) when the file was saved: write it anew, and save it as UTF-8."
+            elif before := undo_mojibake(cells[at]):
+                cause = (
+                    f"It was “{before[:40]}” before it was read in a wrong encoding: write it so, or choose another."
+                )
+            else:
+                continue
+            found.append(RowError(row, self.find_title(at), f"{quote_cell(cells[at])}{cause}"))
+        return found
+
+    def _read_name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[RowError]) -> str:
+        name = "" if self._name_at is None else read_neutral(cells[self._name_at].strip())
+        if not name:
+            return self.make_name(count, serial)[: names.LENGTH] if serial else ""
+        if names.is_clean(name):
+            return name
+        return self._clean_cell(names.clean_name, row, "name", name, wrong)
+
+    def _clean_cell(self, clean: Callable[[str], str], row: int, field: str, text: str, wrong: list[RowError]) -> str:
         try:
             return clean(text)
         except ValidationError as error:
-            wrong.append(self._wrong(row, field, f"{_quoted(text)}{error.messages[0]}"))
+            wrong.append(self.make_error(row, field, f"{quote_cell(text)}{error.messages[0]}"))
         return text
 
     def _with_extras(
@@ -163,71 +252,86 @@ class Rules:
         taken: dict[str, object] = {}
 
         def take(field: str, found: Callable[[str], object]) -> None:
-            if field in self._at and (text := cells[self._at[field]].strip()):
+            if field in self.at and (text := cells[self.at[field]].strip()):
                 try:
                     taken[field] = found(text)
                 except Cause as cause:
-                    wrong.append(self._wrong(row, field, str(cause)))
+                    wrong.append(self.make_error(row, field, str(cause)))
 
-        take("model", self._model)
-        take("group", self._group)
+        take("model", self._read_model)
+        take("group", self._read_group)
         take("tags", self._tags)
-        take("certificate", lambda text: self._certificate(text, wanted.serial))
-        if self._needs_certificate and not self._cell(cells, "certificate"):
-            wrong.append(self._wrong(row, "certificate", "The certificate is missing: this recipe asks for one each."))
-        if tags := self._tagged(row, cells, taken.pop("tags", None), wrong):
+        take("certificate", lambda text: self._read_certificate(text, wanted.serial))
+        take("claim_code", self._read_claim_code)
+        if "claim_code" in taken:
+            taken["claim_digest"] = taken.pop("claim_code")
+        if self._needs_certificate and not self.read_cell(cells, "certificate"):
+            wrong.append(
+                self.make_error(row, "certificate", "The certificate is missing: this recipe asks for one each.")
+            )
+        if tags := self._merge_tags(row, cells, taken.pop("tags", None), wrong):
             taken["tags"] = tags
         return wrong or wanted._replace(**taken)  # type: ignore[arg-type]
 
-    def _cell(self, cells: Sequence[str], field: str) -> str:
-        return cells[self._at[field]].strip() if field in self._at else ""
+    def read_cell(self, cells: Sequence[str], field: str) -> str:
+        return cells[self.at[field]].strip() if field in self.at else ""
 
-    def _tagged(self, row: int, cells: Sequence[str], given: object, wrong: list[RowError]) -> str:
-        own: dict[str, object] = dict(given) if isinstance(given, dict) else {}
-        for name, at in self._tags_at:
+    def _read_claim_code(self, text: str) -> bytes:
+        """Return the digest to keep. The code itself is a secret: no cause repeats it."""
+        if not self.trusted:
+            spoilt = SPOILT_CODE if spreadsheets.explain_damage(text) else ""
+            if cause := spoilt or presence_secrets.explain_code(text):
+                raise Cause(cause)
+        return presence_secrets.list_code_digests(text)[0]
+
+    def _merge_tags(self, row: int, cells: Sequence[str], cell_tags: object, wrong: list[RowError]) -> str:
+        own: dict[str, object] = dict(cell_tags) if isinstance(cell_tags, dict) else {}
+        for name, at in self.tags_at:
             if text := cells[at].strip():
                 try:
                     own[name] = tags.clean_value(text)
                 except ValidationError as error:
-                    wrong.append(RowError(row, self.title(at), f"{_quoted(text)}{error.message}"))
+                    wrong.append(RowError(row, self.find_title(at), f"{quote_cell(text)}{error.message}"))
         if not own:
             return ""
         try:
             return json.dumps(tags.add_to_defaults(self._default_tags, own))
         except ValidationError as error:
-            wrong.append(self._wrong(row, "tags", error.messages[0]))
+            wrong.append(self.make_error(row, "tags", error.messages[0]))
             return ""
 
-    def _model(self, text: str) -> int:
+    def _read_model(self, text: str) -> int:
         if (found := self._models.get(text.casefold())) is None:
-            offered = ", ".join(sorted(name for name in self._names())[:5])
-            raise Cause(f"{_quoted(text)}No such model. Supported are: {offered or 'none yet'}.")
+            raise Cause(f"{quote_cell(text)}No such model. Supported are: {self._offered_models}.")
         return found[0]
 
-    def _names(self) -> list[str]:
-        return [name for _, name in self._models.values()]
+    @cached_property
+    def _offered_models(self) -> str:
+        names = sorted(name for _, name in self._models.values())
+        shown = [name for at, name in enumerate(names) if sum(map(len, names[: at + 1])) < NAMES]
+        rest = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
+        return ", ".join(shown) + rest if names else "none yet"
 
-    def _group(self, text: str) -> int:
-        found = self._groups.get(_folded(text))
+    def _read_group(self, text: str) -> int:
+        assert self._groups is not None
+        found = self._groups.find(text)
         if isinstance(found, int):
             return found
-        if found:
-            raise Cause(f"{_quoted(text)}{found}")
-        raise Cause(f"{_quoted(text)}No such group. Write its path, as in “Customer / Region / Site”, or its number.")
+        raise Cause(f"{quote_cell(text)}{found}")
 
-    def _certificate(self, text: str, serial: str) -> Certificate:
-        certificate = certificate_of(text)
+    def _read_certificate(self, text: str, serial: str) -> Certificate:
+        certificate = parse_certificate(text)
         if certificate.expires_at <= timezone.now():
             raise Cause(f"The certificate expired on {certificate.expires_at:%Y-%m-%d}.")
         if self._west and serials.fold(certificate.common_name) != serials.fold(serial):
-            raise Cause(f"{_quoted(certificate.common_name)}The certificate's common name has to be the identity.")
+            raise Cause(f"{quote_cell(certificate.common_name)}The certificate's common name has to be the identity.")
         return certificate
 
-    def _wrong(self, row: int, field: str, cause: str) -> RowError:
-        return RowError(row, self.column(field), cause)
+    def make_error(self, row: int, field: str, cause: str) -> RowError:
+        return RowError(row, self.find_column(field), cause)
 
 
-def _tags_of(text: str) -> dict[str, object]:
+def read_tags(text: str) -> dict[str, object]:
     """Return the tags of a cell. Raises Cause."""
     try:
         return tags.check(tags.parse(text, ";"))
@@ -243,8 +347,8 @@ def clean_pattern(text: str) -> str:
     return pattern
 
 
-def certificate_of(text: str) -> Certificate:
-    """From PEM, or the base64 of DER. Raises Cause."""
+def parse_certificate(text: str) -> Certificate:
+    """Read a certificate from PEM, or from the base64 of DER. Raises Cause."""
     if text.count("-----BEGIN") > 1 or ("-----BEGIN" in text and not _PEM.search(text)):
         raise Cause("Expected one certificate in PEM, beginning with -----BEGIN CERTIFICATE-----.")
     body = match[1] if (match := _PEM.search(text)) else text
@@ -258,42 +362,15 @@ def certificate_of(text: str) -> Certificate:
         raise Cause("This is no X.509 certificate. Give it as PEM, or as the base64 of its DER.") from None
 
 
-def _models(organisation: int) -> dict[str, tuple[int, str]]:
+def find_models(organisation: int) -> dict[str, tuple[int, str]]:
     offered = DeviceModel.objects.filter(organisation=organisation, retired_at=None).values_list("name", "pk")
     return {name.casefold(): (pk, name) for name, pk in offered}
 
 
-def _groups(root: str) -> dict[str, int | str]:
-    """What a row may call a group -> its id, or why it can't be meant: path with and without the organisation, a
-    leaf's name that only one leaf has, its id."""
-    found: dict[str, int | str] = {}
-    paths: dict[str, str] = {}
-    names: dict[str, list[int | str]] = {}
-    rows = Group.objects.filter(path__startswith=root).order_by("path").values_list("pk", "path", "name", "numchild")
-    for pk, path, name, children in rows:
-        above = paths.get(path[: -Group.steplen], "")
-        paths[path] = f"{above} / {name}" if above else name
-        meant: int | str = "It has groups below it, and so can't hold devices. Name one of those." if children else pk
-        whole = _folded(paths[path])
-        below = whole.partition("/")[2] if above else whole
-        for called in {whole, below, str(pk)}:
-            found[called] = "Several groups are called that. Write the number of one." if called in found else meant
-        names.setdefault(_folded(name), []).append(meant)
-    for name, each in names.items():
-        leaves = [meant for meant in each if isinstance(meant, int)]
-        several = "Several groups are called that. Write the path, as in “Customer / Region / Site”."
-        found.setdefault(name, several if len(leaves) > 1 else (leaves or each)[0])
-    return found
-
-
-def _folded(text: str) -> str:
-    return _SPACING.sub(lambda match: "/" if match[0].strip() else " ", text.strip()).casefold()
-
-
-def _quoted(text: str) -> str:
-    shown = "".join(each if each.isprintable() else "�" for each in text[:40])
+def quote_cell(text: str) -> str:
+    shown = "".join(character if character.isprintable() else "�" for character in text[:40])
     return f"“{shown}{'…' if len(text) > 40 else ''}”: " if shown else ""
 
 
-def _too_many(cells: int, width: int) -> str:
+def _explain_width(cells: int, width: int) -> str:
     return f"{cells} cells, but the header names {width} columns. Is there a delimiter in a cell without quotes?"

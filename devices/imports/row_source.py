@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from devices.imports.csv_reader import Bad, Unreadable, records
+from devices import refusals
+from devices.imports.corrections import Corrections
+from devices.imports.csv_reader import Bad
+from devices.imports.table import open_table, read_records
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from devices.models import File, Import
+    from devices.imports.corrections import Correct
+    from devices.imports.table import Table
+    from devices.models import Import
 
     Row = tuple[int, int, list[str] | Bad]  # its number in the file, its place among the devices, its cells
 
@@ -22,33 +26,38 @@ HEAVIEST = 8 << 20  # characters in a batch
 CELL = 64  # what a cell takes besides
 
 
-def rows(importing: Import) -> Iterator[Row]:
-    """Without the header and empty rows, of which there may be as many again as devices. Raises Unreadable."""
-    if importing.columns and importing.file is None:
-        raise Unreadable("The uploaded file is no longer kept. Upload it again.")
-    if importing.file is None:
+def read_rows(importing: Import) -> Iterator[Row]:
+    """Yield the rows below the header without empty ones, of which there may be as many again as devices. Raises
+    Refusal."""
+    if importing.file is None and not importing.columns:
         return ((number, number, []) for number in range(1, importing.total + 1))
-    return _of_file(importing.file, importing.encoding, importing.delimiter)
+    correct = Corrections.from_json(importing.corrections).build() if importing.corrections else None
+    return _read_file_rows(open_table(importing), importing.header_row, correct)
 
 
-def _of_file(file: File, encoding: str, delimiter: str) -> Iterator[Row]:
+def _read_file_rows(table: Table, header_row: int, correct: Correct | None) -> Iterator[Row]:
     count, most = 0, settings.IMPORT_MAX_ROWS
-    for number, cells in islice(records(file, encoding, delimiter), 1, None):
-        if number - count > most + 2:
-            raise Unreadable(f"More than {most:,} rows are empty, up to row {number:,}. Delete the empty ones.")
+    for number, cells in read_records(table):
+        if number <= header_row:
+            continue
+        if number - header_row - count > most + 1:
+            raise Refusal(refusals.TOO_MANY_EMPTY_ROWS, most=f"{most:,}", row=f"{number:,}")
         if isinstance(cells, list) and not "".join(cells).strip():
             continue
+        found = correct(number, cells) if correct else cells
+        if found is None:
+            continue
         count += 1
-        yield number, count, cells
+        yield number, count, found
 
 
-def batches(rows: Iterable[Row], total: int = 100_000) -> Iterator[list[Row]]:
-    """So many at a time, or fewer where they are long."""
+def batch_rows(rows: Iterable[Row], total: int = 100_000) -> Iterator[list[Row]]:
+    """Yield batches of a fiftieth of `total`, between LEAST and MOST rows, or fewer where rows are long."""
     size, weight = min(max(total // 50, LEAST), MOST), 0
     batch: list[Row] = []
     for row in rows:
         batch.append(row)
-        weight += _weight(row[2])
+        weight += _weigh_cells(row[2])
         if len(batch) == size or weight > HEAVIEST:
             yield batch
             batch, weight = [], 0
@@ -56,5 +65,5 @@ def batches(rows: Iterable[Row], total: int = 100_000) -> Iterator[list[Row]]:
         yield batch
 
 
-def _weight(cells: list[str] | Bad) -> int:
-    return sum(map(len, cells)) + CELL * len(cells) if isinstance(cells, list) else 0
+def _weigh_cells(cells: list[str] | Bad) -> int:
+    return len("".join(cells)) + CELL * len(cells) if isinstance(cells, list) else 0

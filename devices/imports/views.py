@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
-from django.http import StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from devices import imports, streams
+from devices import imports, refusals, streams
 from devices.access import get_import
 from devices.credentials import deliveries
 from devices.imports import status as import_status
-from devices.imports.forms import MatchForm, ReadingForm
+from devices.imports.forms import MatchForm, ReadingForm, read_corrections
 from devices.jobs import progress
 from devices.models import Delivery, Import
-from lib import key_wrapping, streaming
-from lib.streaming import attachment
+from lib import paging, streaming
+from lib.refusal_pages import show_in_form
+from lib.refusals import Refusal
+from lib.streaming import make_csv_response
 from tenants import downloads
-from tenants.access import found, require_owner
-from tenants.grants import anew
-from tenants.posted import posted
+from tenants.access import get_row, require_owner
+from tenants.grants import reload_user
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from uuid import UUID
 
-    from django.http import HttpResponse
+    from django.http import HttpResponse, StreamingHttpResponse
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
@@ -45,22 +45,23 @@ State = Import.State
 def listing(request: SignedIn) -> HttpResponse:
     require_owner(request.user)
     scope = Import.objects.manageable_by(request.user).select_related("version__recipe", "by", "file")
-    return render(request, "devices/imports/imports.html", {"page": import_status.page(scope, request.GET)})
+    page = paging.find_asked_page(scope, paging.NEWEST_FIRST, import_status.SIZE, request.GET.dict())
+    return render(request, "devices/imports/imports.html", {"page": page})
 
 
 @require_safe
 @login_required
 @never_cache
 def page(request: SignedIn, key: UUID) -> HttpResponse:
-    """The whole page, or for htmx the part that changes."""
+    """Show the whole page, or for htmx the part that changes."""
     importing = get_import(request.user, key)
-    if import_status.matches(importing, asked="columns" in request.GET):
+    if import_status.is_matching(importing, asked="columns" in request.GET):
         return _matching(request, importing)
     return _page(request, importing)
 
 
 def _page(request: SignedIn, importing: Import) -> HttpResponse:
-    context = import_status.context(importing, request.user, after=request.GET.get("after", ""))
+    context = import_status.build_context(importing, request.user, request.GET.dict())
     template = "devices/imports/_import.html" if request.htmx else "devices/imports/import.html"
     page = {"fragment": "devices/imports/_import.html", "stream": "devices:import-stream"}
     return render(request, template, context | page)
@@ -68,13 +69,12 @@ def _page(request: SignedIn, importing: Import) -> HttpResponse:
 
 def _matching(request: SignedIn, importing: Import, form: MatchForm | None = None, status: int = 200) -> HttpResponse:
     reading = ReadingForm(request.POST or request.GET, importing=importing)
-    cause = ""
-    try:
-        preview = reading.preview()
-    except imports.Unreadable as error:
-        preview, cause = None, error.cause
+    preview, cause = reading.try_preview()
+    if preview:
+        reading.offer_rows(preview.first)
     if form is None and preview:
-        form = MatchForm(user=request.user, importing=importing, preview=preview)
+        form = MatchForm(user=request.user, importing=importing, preview=preview, encoding=reading.chosen_encoding)
+        form.keep_answers(request.GET)
     context = {"importing": importing, "reading": reading, "preview": preview, "cause": cause, "form": form}
     context |= {"job": importing, "fragment": "devices/imports/_matching_columns.html"}
     template = "devices/imports/_matching_columns.html" if request.htmx else "devices/imports/import.html"
@@ -82,49 +82,52 @@ def _matching(request: SignedIn, importing: Import, form: MatchForm | None = Non
 
 
 @login_required
-@posted(back="devices:import")
+@redirect_unless_posted(back="devices:import")
 def match(request: SignedIn, key: UUID) -> HttpResponse:
-    """Starts the check of every row."""
+    """Start the check of every row."""
     importing = get_import(require_owner(request.user), key)
-    if not import_status.matches(importing, asked=True):
+    if not import_status.is_matching(importing, asked=True):
         return redirect(importing)
     reading = ReadingForm(request.POST, importing=importing)
-    try:
-        preview = reading.preview()
-    except imports.Unreadable:
+    preview, _ = reading.try_preview()
+    if preview is None:
         return _matching(request, importing, status=422)
-    form = MatchForm(request.POST, user=request.user, importing=importing, preview=preview)
-    if not _match(form, importing, request.user):
-        return _matching(request, importing, form, status=422)
-    return redirect(importing)
-
-
-def _match(form: MatchForm, importing: Import, user: User) -> bool:
-    """Whether the form was taken; one that came too late is, and the page says how far the import is by now."""
+    told: dict[str, Any] = {"user": request.user, "importing": importing, "preview": preview}
+    form = MatchForm(request.POST, **told, encoding=reading.chosen_encoding)
     if not form.is_valid():
-        return False
-    try:
-        imports.match(importing=importing, by=user, **form.wanted)
-    except imports.Unreadable as error:
-        form.add_error(None, error.cause)
-    except ValidationError as error:
-        form.refuse(error)
-    return form.is_valid()
+        return _matching(request, importing, form, status=422)
+    with show_in_form(form) as refused:  # where it comes too late, the page says how far the import is by now
+        imports.match(importing=importing, by=request.user, **form.match_arguments)
+    return _matching(request, importing, form, status=refused.status) if refused else redirect(importing)
 
 
 @login_required
-@posted(back="devices:import")
+@redirect_unless_posted(back="devices:import")
+def correct(request: SignedIn, key: UUID) -> HttpResponse:
+    """Correct rows here, and have the file checked again."""
+    importing, user = get_import(require_owner(request.user), key), request.user
+    if "clear" in request.POST:
+        imports.drop_corrections(importing=importing, by=user)
+    elif sample := request.POST.get("format", ""):
+        imports.adopt_format(importing=importing, by=user, sample=sample)
+    else:
+        imports.correct(importing=importing, by=user, corrections=read_corrections(request.POST, importing))
+    return redirect(importing)
+
+
+@login_required
+@redirect_unless_posted(back="devices:import")
 def start(request: SignedIn, key: UUID) -> HttpResponse:
     importing = get_import(require_owner(request.user), key)
     if not imports.start(importing=importing, by=request.user):
         importing.refresh_from_db()
         if importing.state == State.CHECKED:
-            messages.warning(request, "There is nothing to make: no row fits, or all of them had to.")
+            raise Refusal(refusals.IMPORT_NOT_STARTABLE)
     return redirect(importing)
 
 
 @login_required
-@posted(back="devices:import")
+@redirect_unless_posted(back="devices:import")
 def cancel(request: SignedIn, key: UUID) -> HttpResponse:
     importing = get_import(require_owner(request.user), key)
     if imports.cancel(importing=importing, by=request.user):
@@ -133,57 +136,61 @@ def cancel(request: SignedIn, key: UUID) -> HttpResponse:
 
 
 @login_required
-@posted(back="devices:import")
-@downloads.bounded
+@redirect_unless_posted(back="devices:import")
+@downloads.limit_downloads
 def result(request: SignedIn, key: UUID) -> HttpResponseBase:
-    """The secrets, once, and only to whoever had them made."""
+    """Hand over the secrets, once, and only to whoever had them made."""
     user = require_owner(request.user)
     importing = get_import(user, key)
-    delivery = found(Delivery.objects.of(user), importing=importing)
+    delivery = get_row(Delivery.objects.of(user), importing=importing)
     if importing.state not in import_status.ENDED:
-        messages.warning(request, "The result is ready when the import has ended.")
-        return redirect(importing)
-    try:
-        secret = deliveries.take(delivery=delivery, by=user, what=f"import {importing.key}")
-    except (deliveries.Gone, key_wrapping.Unsealable):
-        delivery.refresh_from_db()
-        return render(
-            request, "devices/imports/import_gone.html", {"importing": importing, "delivery": delivery}, status=410
-        )
-    return download(imports.result_csv(importing, secret), importing, "result", user)
+        raise Refusal(refusals.RESULT_NOT_READY)
+    secret = deliveries.take_key(delivery=delivery, by=user, what=f"import {importing.key}")
+    return download(imports.write_result_csv(importing, secret), importing, "result", user, for_programs=True)
 
 
 @require_GET
 @login_required
-@downloads.bounded
+@downloads.limit_downloads
 def report(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
-    return download(imports.report_csv(importing), importing, "report", request.user)
+    return download(imports.write_report_csv(importing), importing, "report", request.user)
 
 
 @require_GET
 @login_required
-@downloads.bounded
+@downloads.limit_downloads
 def problems(request: SignedIn, key: UUID) -> HttpResponseBase:
     importing = get_import(request.user, key)
-    return download(imports.problems_csv(importing), importing, "problems", request.user)
+    return download(imports.write_problems_csv(importing), importing, "problems", request.user)
 
 
-def download(lines: Iterator[str], importing: Import, kind: str, user: User) -> StreamingHttpResponse:
-    answer = attachment(_encoded(lines, importing, user), f"import-{str(importing.key)[:8]}-{kind}.csv")
+@require_GET
+@login_required
+@downloads.limit_downloads
+def changes(request: SignedIn, key: UUID) -> HttpResponseBase:
+    importing = get_import(request.user, key)
+    return download(imports.write_changes_csv(importing), importing, "changes", request.user)
+
+
+def download(
+    lines: Iterator[str], importing: Import, kind: str, user: User, *, for_programs: bool = False
+) -> StreamingHttpResponse:
+    pages, name = _encode_pages(lines, importing, user), f"import-{str(importing.key)[:8]}-{kind}.csv"
+    answer = make_csv_response(pages, name, for_programs=for_programs)
     answer["Cache-Control"] = "no-store"
     return answer
 
 
-async def _encoded(pages: Iterator[str], importing: Import, user: User) -> AsyncIterator[bytes]:
-    while page := await streaming.step(_following, pages, importing, user):
+async def _encode_pages(pages: Iterator[str], importing: Import, user: User) -> AsyncIterator[bytes]:
+    while page := await streaming.run_step(_take_page, pages, importing, user):
         yield page.encode()
 
 
-def _following(pages: Iterator[str], importing: Import, user: User) -> str:
-    """Nothing more for whoever may not have it any more."""
-    mine = Import.objects.manageable_by(anew(user)).filter(pk=importing.pk)
-    return next(pages, "") if mine.exists() else ""
+def _take_page(pages: Iterator[str], importing: Import, user: User) -> str:
+    """Return the next page; nothing more for whoever may not have it any more."""
+    still_theirs = Import.objects.manageable_by(reload_user(user)).filter(pk=importing.pk)
+    return next(pages, "") if still_theirs.exists() else ""
 
 
 @streams.long_lived

@@ -13,15 +13,16 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from devices import events
+from devices import events, refusals
 from devices.credentials import deliveries
 from devices.imports import checker, locks, row_source
-from devices.imports.csv_reader import Unreadable
 from devices.imports.writer import RowWriter
 from devices.jobs import leases
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem, Recipe
-from lib import key_wrapping, live
+from devices.recipes import operations as recipes
+from lib import live
 from lib.db import copy
+from lib.refusals import Refusal
 from tenants.models import User
 
 if TYPE_CHECKING:
@@ -31,32 +32,14 @@ if TYPE_CHECKING:
     from devices.jobs.leases import Lease
 
 State = Import.State
-RACES = 5  # in which a serial was registered between our look and our write
+RACES = 5  # in which a serial was taken between our look and our write
 TURN_SECONDS = 0.5
 FILLED = (Device, Credential, Assignment, Event)
-NO_KEY = (
-    "The key of its secrets is gone: it waited too long, or the site's SECRET_KEY changed. Nothing more was made; "
-    "import the rest again."
-)
-
-
-class Barred(Exception):
-    """Whoever started it may not import any more; the message says what to do."""
-
-    def __init__(self) -> None:
-        super().__init__("Whoever started it is no longer an admin of the organisation. Start it again.")
-
-
-class Refused(Exception):
-    """Rows that the check had let pass, in an import that is all or nothing."""
-
-    def __init__(self, wrong: list[RowError]) -> None:
-        super().__init__(len(wrong))
-        self.wrong = wrong
 
 
 def work(pk: int) -> None:
-    """Idempotent: whoever calls it when there is nothing to do, or while another works on it, does nothing."""
+    """Go on with an import. Whoever calls it when there is nothing to do, or while another works on it, does
+    nothing."""
     if (lease := leases.claim(Import, pk)) is None:
         return
     related = "version__recipe__organisation__root", "file", "delivery__organisation", "organisation"
@@ -65,88 +48,88 @@ def work(pk: int) -> None:
     def go_on() -> None:
         try:
             _go_on(importing, lease)
-        except Refused as refused:
-            _end(importing, lease, State.FAILED, _since_the_check(refused.wrong), refused.wrong)
+        except Refusal as refusal:
+            _end(importing, lease, State.FAILED, str(refusal), refusal.facts.get("wrong", ()))
 
-    leases.work(lease, go_on, end=partial(_end, importing, lease), why=_why)
-
-
-def _why(error: Exception) -> str | None:
-    if isinstance(error, Unreadable):
-        return error.cause
-    if isinstance(error, Barred):
-        return str(error)
-    return NO_KEY if isinstance(error, deliveries.Gone | key_wrapping.Unsealable) else None
+    leases.work(lease, go_on, end=partial(_end, importing, lease))
 
 
-def _ask(importing: Import) -> None:
-    """Raises Barred, by the roles of this moment."""
+def _require_starter(importing: Import) -> None:
+    """Raise Refusal, by the roles of this moment, unless whoever started it may still import."""
     by = User.objects.filter(pk=importing.by_id or 0).first()
     if by is None or not Import.objects.manageable_by(by).filter(pk=importing.pk).exists():
-        raise Barred
+        raise Refusal(refusals.STARTER_NO_ADMIN)
 
 
 def _go_on(importing: Import, lease: Lease[Import]) -> None:
-    _ask(importing)
+    _require_starter(importing)
     if importing.state == State.CHECKING:
         checker.check(importing, lease)
         return
     if importing.delivery is None:
-        raise deliveries.Gone
-    deliveries.extend(delivery=importing.delivery)
-    maker = RowWriter(importing, deliveries.key_of(importing.delivery))
+        raise Refusal(refusals.JOB_KEY_GONE)
+    if importing.state == State.WAITING:  # nothing is made yet
+        recipes.require_offered(importing.version)
+    deliveries.extend_delivery(delivery=importing.delivery)
+    writer = RowWriter(importing, deliveries.unseal_key(importing.delivery))
     lease.update(state=State.RUNNING, started_at=Coalesce("started_at", Now()))
     if importing.all_or_nothing:
-        _at_once(importing, lease, maker)
+        _make_at_once(importing, lease, writer)
     else:
-        _by_batches(importing, lease, maker)
+        _make_by_batches(importing, lease, writer)
 
 
-def _at_once(importing: Import, lease: Lease[Import], maker: RowWriter) -> None:
-    """One transaction: a worker that is killed in it has made nothing, and the next makes the same."""
+def _make_at_once(importing: Import, lease: Lease[Import], writer: RowWriter) -> None:
+    """Make all devices in one transaction: a worker that is killed in it has made nothing, and the next makes the
+    same."""
     groups = {
-        group for _, _, cells in row_source.rows(importing) if (group := maker.rules.groups_of(cells)) is not None
+        group
+        for _, _, cells in row_source.read_rows(importing)
+        if (group := writer.rules.find_group(cells)) is not None
     }
-    for _ in _turns(lease):
+    for _ in _await_turns(lease):
         with transaction.atomic():
             if not locks.take_turn(importing.organisation_id):
                 continue
-            locks.hold_leaves(groups)  # all in one order, before anything else
+            locks.lock_leaves(groups)  # all in one order, before anything else
             made = 0
-            for batch in leases.paced(row_source.batches(row_source.rows(importing), importing.total)):
-                made += _all_of(maker, batch)
+            for batch in leases.pace_steps(row_source.batch_rows(row_source.read_rows(importing), importing.total)):
+                made += _make_all(writer, batch)
                 copy.check_references()
-                _ask(importing)
-                _in_between(importing, lease, batch[-1][1])
+                _require_starter(importing)
+                _tell_progress(importing, lease, batch[-1][1])
             lease.update(done=importing.total, made=made)
             copy.count_anew(*FILLED)
             _end(importing, lease, State.DONE)
             return
 
 
-def _all_of(maker: RowWriter, batch: list[row_source.Row]) -> int:
+def _make_all(writer: RowWriter, batch: list[row_source.Row]) -> int:
     try:
-        made, wrong = maker.make(batch, ())
+        made, wrong = writer.make(batch, ())
     except IntegrityError:
-        # Somebody registered one of them a moment ago: after the rollback the check can name it.
-        raise Refused([]) from None
+        # Somebody added one of them a moment ago: after the rollback the check can name it.
+        raise Refusal(refusals.ROWS_TAKEN) from None
     if wrong:
-        raise Refused(wrong)
+        raise _refuse_rows(wrong)
     return made
 
 
-def _in_between(importing: Import, lease: Lease[Import], rows: int) -> None:
+def _tell_progress(importing: Import, lease: Lease[Import], rows: int) -> None:
     lease.tell(rows)
     live.announce([leases.topic(importing)])
 
 
-def _by_batches(importing: Import, lease: Lease[Import], maker: RowWriter) -> None:
-    """A transaction a batch: rows, credentials, events and the checkpoint together or not at all."""
+def _make_by_batches(importing: Import, lease: Lease[Import], writer: RowWriter) -> None:
+    """Make the devices in a transaction a batch: rows, credentials, events and the checkpoint together or not at
+    all."""
     done = importing.done
-    for batch in leases.paced(row_source.batches(islice(row_source.rows(importing), done, None), importing.total)):
+    for batch in leases.pace_steps(
+        row_source.batch_rows(islice(row_source.read_rows(importing), done, None), importing.total)
+    ):
         problems = Problem.objects.filter(importing=importing, row__range=(batch[0][0], batch[-1][0]))
         refused = set(problems.values_list("row", flat=True))
-        _retried(importing, lease, maker, batch, refused)
+        _make_batch(importing, lease, writer, batch, refused)
         if not done:
             copy.count_anew(*FILLED)
         done = batch[-1][1]
@@ -156,19 +139,19 @@ def _by_batches(importing: Import, lease: Lease[Import], maker: RowWriter) -> No
     _end(importing, lease, State.DONE)
 
 
-def _retried(
-    importing: Import, lease: Lease[Import], maker: RowWriter, batch: list[row_source.Row], refused: set[int]
+def _make_batch(
+    importing: Import, lease: Lease[Import], writer: RowWriter, batch: list[row_source.Row], refused: set[int]
 ) -> None:
     races = 0
-    for _ in _turns(lease):
+    for _ in _await_turns(lease):
         try:
             with transaction.atomic():
                 if not locks.take_turn(importing.organisation_id):
                     continue
-                _ask(importing)
-                made, wrong = maker.make(batch, refused)
-                checker.keep(importing, wrong)
-                new = len({each.row for each in wrong})
+                _require_starter(importing)
+                made, wrong = writer.make(batch, refused)
+                checker.store_problems(importing, wrong)
+                new = len({error.row for error in wrong})
                 lease.update(done=batch[-1][1], made=F("made") + made, refused=F("refused") + new)
                 return
         except IntegrityError:
@@ -176,8 +159,8 @@ def _retried(
                 raise
 
 
-def _turns(lease: Lease[Import]) -> Iterator[None]:
-    """As long as another import writes to the organisation, and nobody asks to cancel."""
+def _await_turns(lease: Lease[Import]) -> Iterator[None]:
+    """Yield as long as another import writes to the organisation, and nobody asks to cancel."""
     yield
     while True:
         if lease.is_cancelled():
@@ -186,41 +169,39 @@ def _turns(lease: Lease[Import]) -> Iterator[None]:
         yield
 
 
-def _since_the_check(wrong: list[RowError]) -> str:
-    if not wrong:
-        return "One of its serials or certificates was registered meanwhile. Nothing was made; check it again."
+def _refuse_rows(wrong: list[RowError]) -> Refusal:
+    """Return the refusal of an import that is all or nothing, for rows that the check had let pass."""
     row, _, cause = wrong[0]
-    rows = len({each.row for each in wrong})
-    return f"Since the check {rows} of its rows can't be imported any more. Row {row}: {cause} Nothing was made."
+    return Refusal(refusals.ROWS_REFUSED, wrong=wrong, count=len({error.row for error in wrong}), row=row, cause=cause)
 
 
 def _end(importing: Import, lease: Lease[Import], state: str, cause: str = "", wrong: Sequence[RowError] = ()) -> None:
-    """Raises Lost, with nothing changed, if another worker has it."""
+    """End the import. Raises Lost, with nothing changed, if another worker has it."""
     with transaction.atomic():
         lease.end(state=state, cause=cause[:500])
-        checker.keep(importing, wrong)
+        checker.store_problems(importing, wrong)
         settle(importing)
         if state == State.DONE and importing.file_id:
             _remember(importing)
 
 
 def _remember(importing: Import) -> None:
-    """What its columns were, for the recipe's next file."""
+    """Keep what its columns were, for the recipe's next file."""
     recipe = Recipe.objects.select_for_update(no_key=True).get(pk=importing.version.recipe_id)
     columns = recipe.columns | dict(zip(importing.header, importing.columns, strict=True))
     Recipe.objects.filter(pk=recipe.pk).update(columns=dict(list(columns.items())[-200:]))
 
 
 def settle(importing: Import) -> None:
-    """What follows from an end: the event, and the time for which results can be had."""
+    """Do what follows from an end: record the event, and set the time for which results can be had."""
     importing.refresh_from_db(fields=["state", "made", "refused", "total"])
-    data = {"import": str(importing.key)} | {each: getattr(importing, each) for each in ("state", "made", "refused")}
+    data = {"import": str(importing.key)} | {name: getattr(importing, name) for name in ("state", "made", "refused")}
     events.record(Event.Kind.IMPORT_ENDED, organisation=importing.organisation_id, by=importing.by_id, **data)
     keys = Credential.objects.filter(device__source=importing, kind=Credential.Kind.ACCESS_KEY)
     if importing.delivery_id and not keys.exists():
         Delivery.objects.filter(pk=importing.delivery_id).delete()  # nothing to hand over
     elif importing.delivery:
-        deliveries.extend(delivery=importing.delivery)
+        deliveries.extend_delivery(delivery=importing.delivery)
     if importing.file_id:
         hours = max(24 * settings.IMPORT_KEEP_DAYS, importing.organisation.result_hours)
         File.objects.filter(pk=importing.file_id).update(expires_at=Now() + timedelta(hours=hours))

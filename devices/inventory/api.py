@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
@@ -11,124 +12,130 @@ from rest_framework.response import Response
 
 from devices.access import get_device
 from devices.api import serializers as device_serializers
-from devices.api.file_responses import CSV, FileView, holding
-from devices.identity import formats
+from devices.api.file_responses import CSV, FileView, describe_file
+from devices.identity.label_text import MAX_TEXT
 from devices.inventory import export as device_export
 from devices.inventory import listing as device_listing
 from devices.inventory.filters import DeviceFilter
-from devices.lifecycle import register_with_credential, registration
-from devices.models import Device, Event, Recipe
+from devices.lifecycle import register_with_credential
+from devices.models import Device, Event
+from devices.recipes.operations import find_available_recipes
 from lib import parsing
-from lib.paging import NEWEST_FIRST
-from lib.streaming import attachment
+from lib.paging import BY_ID, NEWEST_FIRST
+from lib.streaming import make_csv_response
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
-from tenants.api.problems import BadQuery, Conflict, refused
-from tenants.api.schema import OpenApiParameter, described, listing
+from tenants.api.problems import BadQuery, convert_form_errors
+from tenants.api.schema import OpenApiParameter, describe_list, describe_operation
 from tenants.api.scoped import Choice
+from tenants.audit import actors
 from tenants.models import Group
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
-    from devices.models import DeviceQuerySet, RecipeQuerySet
+    from devices.models import DeviceQuerySet
     from tenants.models import User
 
 FILTERS = [
     OpenApiParameter("q", str, description="Part of the name or the serial."),
     OpenApiParameter("status", str, enum=Device.Status.values),
     OpenApiParameter("model", int, description="A model's id."),
-    OpenApiParameter("tag", str, description="`name`, or `name:value`."),
+    OpenApiParameter("tag", str, description="`name`, or `name: value`."),
     OpenApiParameter("recipe", int, description="A recipe's id, for admins of the whole organisation."),
-    OpenApiParameter("since", OpenApiTypes.DATE, description="Registered on this day (UTC) or later."),
-    OpenApiParameter("until", OpenApiTypes.DATE, description="Registered on this day (UTC) or before."),
+    OpenApiParameter("since", OpenApiTypes.DATE, description="Added on this day (UTC) or later."),
+    OpenApiParameter("until", OpenApiTypes.DATE, description="Added on this day (UTC) or before."),
     OpenApiParameter("import", OpenApiTypes.UUID, description="An import's key: devices that it made."),
     OpenApiParameter("waiting", bool, description="Only devices in no group."),
     OpenApiParameter("group", int, description="In this group, or below it."),
 ]
 
 
-def offered_recipes(user: User) -> RecipeQuerySet:
-    return Recipe.objects.manageable_by(user).filter(retired_at=None)
+ORDERS = {"id": BY_ID, "name": device_listing.BY_NAME}
+ORDER = OpenApiParameter("order", str, enum=list(ORDERS), description="`id` for none.")
 
 
 class DeviceNew(Serializer):
-    recipe = Choice(offered_recipes)
+    recipe = Choice(find_available_recipes)
     serial = serializers.CharField(
         required=False,
-        max_length=formats.MAX_GIVEN,
+        max_length=MAX_TEXT,
         allow_blank=True,
-        help_text="Of the recipe's format; without it the device gets one.",
+        help_text="Of the recipe's format, or the whole text of a label that holds it; without it the device gets one.",
     )
     name = OneLine(required=False, max_length=120, help_text="Without it the serial.")
 
 
 class Devices(ApiView):
-    @listing("Devices", "List devices", device_serializers.DeviceShown, parameters=FILTERS)
+    @describe_list("Devices", "List devices", device_serializers.DeviceShown, parameters=[*FILTERS, ORDER])
     def get(self, request: Request) -> Response:
-        """The devices that you reach, by name; narrowed as the list on the site is."""
-        rows = self._narrowed().with_status().select_related("group", "model", "assignment")
-        return page(request, rows, device_listing.BY_NAME).answer(device_serializers.device)
+        """List the devices that you reach, narrowed as the list on the site is: in the order in which they were made,
+        so that a walk meets each once, whatever is renamed meanwhile; or by name."""
+        rows = self._find_devices().with_status().select_related("group", "model", "assignment", "version")
+        order = ORDERS.get(request.query_params.get("order", "id"))
+        if order is None:
+            raise BadQuery({"order": [f"There is no such order. There are: {', '.join(ORDERS)}."]})
+        return page(request, rows, order).answer(device_serializers.serialize_device)
 
-    @described("Devices", "Register a device", request=DeviceNew, responses={201: device_serializers.DeviceRegistered})
+    @describe_operation("Devices", "Add a device", request=DeviceNew, responses={201: device_serializers.DeviceAdded})
     @idempotent(secret=True)
     def post(self, request: Request) -> Response:
-        """Makes a device from a recipe, for admins of the whole organisation. Its secret is in this answer only."""
+        """Make a device from a recipe, for admins of the whole organisation. Its secret is in this answer only."""
         user = require_owner(self.user)
         given = self.read(DeviceNew)
-        try:
-            device, issued = register_with_credential.add(
-                version=given.pop("recipe").current, by=user, **{"serial": "", **given}
-            )
-        except registration.Taken:
-            raise Conflict("A device with this serial is registered already.") from None
+        device, issued = register_with_credential.add_device(
+            version=given.pop("recipe").current, by=user, **{"serial": "", **given}
+        )
         secret = {"access_key": issued.access_key, "access_secret": issued.access_secret} if issued else None
         location = reverse("devices:api-device", kwargs={"serial": device.serial})
-        body = device_serializers.device(get_device(user, device.serial)) | {"credential": secret}
+        body = device_serializers.serialize_device(get_device(user, device.serial)) | {"credential": secret}
         return Response(body, status=201, headers={"Location": location})
 
-    def _narrowed(self) -> DeviceQuerySet:
-        form, group = _filter(self.request, self.user)
-        return device_listing.found(form, self.user, group)[1]
+    def _find_devices(self) -> DeviceQuerySet:
+        form, group = _read_filter(self.request, self.user)
+        return device_listing.find_devices(form, self.user, group)[1]
 
 
 class DeviceEvents(ApiView):
-    @listing("Devices", "List a device's events", device_serializers.EventShown)
+    @describe_list("Devices", "List a device's events", device_serializers.EventShown)
     def get(self, request: Request, serial: str) -> Response:
-        """What happened to it since it is in its group, newest first."""
-        rows = Event.objects.of(get_device(self.user, serial)).select_related("by")
-        return page(request, rows, NEWEST_FIRST).answer(device_serializers.event)
+        """List what happened to it since it is in its group, and before in groups that you manage, newest first."""
+        rows = Event.objects.told_to(self.user, get_device(self.user, serial)).select_related("by")
+        found = page(request, rows, NEWEST_FIRST)
+        known = actors.find_known(self.user, (row.by_id for row in found.rows))
+        return found.answer(partial(device_serializers.serialize_event, known=known))
 
 
 class DevicesExport(FileView):
-    @described(
+    @describe_operation(
         "Devices",
         "Export devices",
         parameters=FILTERS,
         request=None,
-        responses=holding(CSV, "The devices that you manage, in the order in which they were registered."),
+        responses=describe_file(CSV, "The devices that you manage, in the order in which they were added."),
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Narrowed as the list is; it is logged, therefore a POST."""
+        """Export devices, narrowed as the list is; it is logged, therefore a POST."""
         user = require_admin(self.user)
-        form, group = _filter(request, user)
+        form, group = _read_filter(request, user)
         devices = form.apply(Device.objects.manageable_by(user))
         devices = devices.filter(group__path__startswith=group.path) if group else devices
         device_export.record_export(devices=devices, selection={"query": request.query_params.urlencode()}, by=user)
-        return attachment(device_export.registry(devices, user), "devices.csv")
+        return make_csv_response(device_export.stream_registry(devices, user), "devices.csv", for_programs=True)
 
 
-def _filter(request: Request, user: User) -> tuple[DeviceFilter, Group | None]:
-    given = request.query_params.dict()
-    pk = given.get("group", "")
-    group = Group.objects.visible_to(user).filter(pk=parsing.whole(pk)).first()
+def _read_filter(request: Request, user: User) -> tuple[DeviceFilter, Group | None]:
+    query = request.query_params.dict()
+    pk = query.get("group", "")
+    group = Group.objects.visible_to(user).filter(pk=parsing.parse_whole_number(pk)).first()
     if pk and group is None:
         raise BadQuery({"group": ["There is no such group."]})
-    form = DeviceFilter({name: given[name] for name in given if name not in {"after", "before"}}, user=user)
+    narrowing = {name: query[name] for name in query if name not in {"after", "limit", "order"}}
+    form = DeviceFilter(narrowing, user=user)
     if not form.is_valid():
-        raise BadQuery(refused(form).detail)
+        raise BadQuery(convert_form_errors(form).detail)
     return form, group

@@ -13,8 +13,8 @@ from devices.inventory.filters import DeviceFilter
 from devices.inventory.selection import MOST, Selection
 from devices.models import Device
 from tenants.api.base import Serializer
-from tenants.api.fields import Key
-from tenants.api.problems import refused
+from tenants.api.fields import Day, Flag, Key
+from tenants.api.problems import convert_form_errors
 from tenants.api.scoped import Choice
 from tenants.models import ApiToken, Group
 
@@ -30,11 +30,11 @@ class Filter(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name or the serial.")
     status = serializers.ChoiceField(Device.Status.choices, required=False)
     model = Key(required=False, help_text="A model's id.")
-    tag = serializers.CharField(required=False, max_length=tags.ENTRY_LENGTH, help_text="`name`, or `name:value`.")
+    tag = serializers.CharField(required=False, max_length=tags.ENTRY_LENGTH, help_text="`name`, or `name: value`.")
     recipe = Key(required=False, help_text="A recipe's id.")
-    since = serializers.DateField(required=False, help_text="Registered on this day (UTC) or later.")
-    until = serializers.DateField(required=False, help_text="Registered on this day (UTC) or before.")
-    waiting = serializers.BooleanField(required=False, help_text="Only devices in no group.")
+    since = Day(required=False, help_text="Added on this day (UTC) or later.")
+    until = Day(required=False, help_text="Added on this day (UTC) or before.")
+    waiting = Flag(required=False, help_text="Only devices in no group.")
     group = Choice(lambda user: Group.objects.visible_to(user), required=False, help_text="In it, or below it.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -46,40 +46,42 @@ class Chosen(Serializer):
     serials = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=MOST, help_text="These devices."
     )
-    filter = Filter(required=False, help_text="Instead of `serials`: all that it finds; `{}` is every device.")
+    filter = Filter(
+        required=False, help_text="Instead of `serials`: all that it finds; `{}` is every device that is not retired."
+    )
 
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if ("serials" in given) == ("filter" in given):
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("serials" in attrs) == ("filter" in attrs):
             raise serializers.ValidationError("Say which devices: send either `serials` or `filter`.")
-        return given
+        return attrs
 
 
-def words(narrowing: dict[str, Any]) -> dict[str, str]:
-    """A filter as the list's address has it."""
+def build_query(narrowing: dict[str, Any]) -> dict[str, str]:
+    """Return a filter as the list's address has it."""
     plain = {name: value.pk if isinstance(value, Group) else value for name, value in narrowing.items()}
     return {name: str(value) for name, value in plain.items() if value is not False}
 
 
-def selection(given: dict[str, Any], user: User) -> Selection:
-    """Of what `Chosen` read. Raises 400 with the places."""
+def read_selection(body: dict[str, Any], user: User) -> Selection:
+    """Read which devices `Chosen` means. Raises 400 with the places."""
     data = QueryDict(mutable=True)
-    data["left_out"] = " ".join(given.get("except", ()))
-    if "filter" in given:
-        narrowing = DeviceFilter(words(given["filter"]), user=user)
+    data["left_out"] = " ".join(body.get("except", ()))
+    if "filter" in body:
+        narrowing = DeviceFilter(build_query(body["filter"]), user=user)
         if not narrowing.is_valid():
-            raise serializers.ValidationError({"filter": refused(narrowing).detail})
-        data["scope"], data["query"] = "all", urlencode(words(given["filter"]))
+            raise serializers.ValidationError({"filter": convert_form_errors(narrowing).detail})
+        data["scope"], data["query"] = "all", urlencode(build_query(body["filter"]))
     else:
-        data["chosen"] = " ".join(given["serials"])
+        data["chosen"] = " ".join(body["serials"])
     form = Selection(data, user=user)
     if not form.is_valid():
-        said: Any = refused(form).detail
+        said: Any = convert_form_errors(form).detail
         raise serializers.ValidationError({PLACES.get(name, name): texts for name, texts in said.items()})
     return form
 
 
-def narrow(request: Request, user: User) -> ApiToken | None:
-    """The token, if it may do less than the whole organisation: it meets only what was begun with it.
+def get_narrow_token(request: Request, user: User) -> ApiToken | None:
+    """Return the token, if it may do less than the whole organisation: it meets only what was begun with it.
 
     What somebody began goes by the person, who may do more than this token.
     """

@@ -8,62 +8,61 @@ from devices import events, tags
 from devices.inventory import group_tree
 from devices.models import Device, Event
 from lib import streaming
-from lib.csv_export import written
-from tenants.grants import anew
+from lib.csv_export import encode_csv
+from tenants.grants import reload_user
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from datetime import datetime
 
     from devices.models import DeviceQuerySet
+    from lib.zones import PersonClock
     from tenants.models import User
 
     Rows = list[list[str]]
 
 CHUNK = 2_000
 REGISTRY = (
-    "Serial", "Device ID", "Name", "Group", "Model", "Recipe", "Tags", "Status",
-    "Registered (UTC)", "Activated (UTC)", "Last seen (UTC)",
+    "Serial", "Device ID", "Name", "Description", "Group", "Model", "Recipe", "Tags", "Status",
+    "Added (UTC)", "Activated (UTC)", "Last seen (UTC)",
 )  # fmt: skip
 
 
-async def registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
-    """The devices, in the order in which they were registered, as far as `user` manages them when their turn comes;
-    groups with the names above them that `user` sees."""
+async def stream_registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
+    """Yield the devices as CSV, in the order in which they were added, as far as `user` manages them when their
+    turn comes; groups with the names above them that `user` sees."""
     related = devices.with_status().select_related("group", "model", "version__recipe", "assignment").order_by("pk")
-    yield written([REGISTRY])
+    clock = await streaming.run_step(user.find_clock)
+    local = [name.replace("(UTC)", f"({clock.zone})") for name in REGISTRY if "(UTC)" in name] if clock.has_zone else []
+    yield encode_csv([[*REGISTRY, *local]])
 
     def chunk(after: int) -> tuple[Rows, int]:
-        found, now = list(related.filter(pk__gt=after)[:CHUNK]), anew(user)
-        own = Device.objects.manageable_by(now).filter(pk__among=[device.pk for device in found])
+        rows, now = list(related.filter(pk__gt=after)[:CHUNK]), reload_user(user)
+        own = Device.objects.manageable_by(now).filter(pk__among=[device.pk for device in rows])
         managed = set(own.values_list("pk", flat=True))
-        mine = [device for device in found if device.pk in managed]
-        above = group_tree.trails(now, [device.group for device in mine if device.group])
-        return [_row(device, above) for device in mine], found[-1].pk if found else 0
+        managed_devices = [device for device in rows if device.pk in managed]
+        above = group_tree.list_trails(now, [device.group for device in managed_devices if device.group])
+        return [_build_row(device, above, clock) for device in managed_devices], rows[-1].pk if rows else 0
 
-    async for page in _pages(chunk):
+    async for page in _read_pages(chunk):
         yield page
 
 
-async def _pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[bytes]:
-    rows, last = await streaming.step(chunk, 0)
+async def _read_pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator[bytes]:
+    rows, last = await streaming.run_step(chunk, 0)
     while last:
-        yield written(rows)
-        rows, last = await streaming.step(chunk, last)
+        yield encode_csv(rows)
+        rows, last = await streaming.run_step(chunk, last)
 
 
-def _row(device: Device, above: dict[str, str]) -> list[str]:
+def _build_row(device: Device, above: dict[str, str], clock: PersonClock) -> list[str]:
     group = device.group
     path = " › ".join(filter(None, [above.get(group.path, ""), group.name])) if group else ""
-    said = [device.serial, device.device_id, device.name, path, str(device.model or ""), str(device.version.recipe)]
-    times = [
-        _time(at) for at in (device.registered_at, device.since_assigned(device.activated_at), device.last_seen_at)
-    ]
-    return [*said, tags.write_cell(device.tags), Device.Status(device.status).label, *times]
-
-
-def _time(at: datetime | None) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+    said = [device.serial, device.device_id, device.name, device.description, path]
+    said += [str(device.model or ""), str(device.version.recipe)]
+    times = (device.registered_at, device.since_assigned(device.activated_at), device.last_seen_at)
+    local = [clock.write_cell(at) if at else "" for at in times] if clock.has_zone else []
+    utc = [at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else "" for at in times]
+    return [*said, tags.write_cell(device.tags), Device.Status(device.status).label, *utc, *local]
 
 
 def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:

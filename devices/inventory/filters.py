@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.db.models import Q
@@ -16,23 +16,75 @@ from devices.recipes import device_models
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from django.db.models import QuerySet
+
     from devices.models import DeviceQuerySet
     from tenants.models import User
 
 SHORTEST = 3  # characters that an index of trigrams can find anywhere in a text
 
 
+NO_STATUS = f"There is no such status. There are: {', '.join(Device.Status.values)}."
+
+
+class DayField(forms.DateField):
+    """Take a day as ISO 8601 has it: what 01/02 means depends on the reader."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.DateInput({"type": "date"}, "%Y-%m-%d")
+        said = {"invalid": "Send a day as 2026-01-31: year, month, day."}
+        super().__init__(input_formats=["%Y-%m-%d"], widget=widget, error_messages=said, **kwargs)
+
+
+class FlagField(forms.Field):
+    """Take `true` or `false`, or the `1` of our own pages' addresses: not every text is a yes."""
+
+    VALUES: ClassVar[dict[str, bool]] = {"": False, "false": False, "true": True, "1": True}
+
+    def to_python(self, value: Any) -> bool:
+        known = self.VALUES.get(str(value or "").lower())
+        if known is None:
+            raise forms.ValidationError("Send true or false.")
+        return known
+
+
+class KeyedField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Take the key of a row, a UUID; what is none is no row's."""
+
+    def __init__(self, rows: QuerySet[Any], **kwargs: Any) -> None:
+        super().__init__(rows, to_field_name="key", **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except forms.ValidationError:  # of the UUID, too
+            raise forms.ValidationError(self.error_messages["invalid_choice"]) from None
+
+
 class DeviceFilter(forms.Form):
-    """Every field is optional; what is not understood finds nothing and says so."""
+    """Narrow the device list; every field is optional, and what is not understood finds nothing and says so.
+
+    Retired devices are in it where their status is asked for.
+    """
 
     q = forms.CharField(label="Search", max_length=120)
-    status = forms.ChoiceField(label="Status")
-    model = forms.ModelChoiceField(DeviceModel.objects.none(), label="Model", empty_label="Any model")
+    status = forms.ChoiceField(label="Status", error_messages={"invalid_choice": NO_STATUS})
+    model = forms.ModelChoiceField(
+        DeviceModel.objects.none(),
+        label="Model",
+        empty_label="Any model",
+        error_messages={"invalid_choice": "There is no such model. Send its id."},
+    )
     tag = forms.CharField(label="Tag", max_length=tags.ENTRY_LENGTH)
-    recipe = forms.ModelChoiceField(Recipe.objects.none(), label="Recipe", empty_label="Any recipe")
-    since = forms.DateField(label="Registered from", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
-    until = forms.DateField(label="Registered to", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
-    waiting = forms.BooleanField(label="Waiting for a group")
+    recipe = forms.ModelChoiceField(
+        Recipe.objects.none(),
+        label="Recipe",
+        empty_label="Any recipe",
+        error_messages={"invalid_choice": "There is no such recipe. Send its id."},
+    )
+    since = DayField(label="Added from (UTC)")
+    until = DayField(label="Added to (UTC)")
+    waiting = FlagField(label="Waiting for a group")
     after = forms.CharField(max_length=200)
     before = forms.CharField(max_length=200)
 
@@ -41,40 +93,45 @@ class DeviceFilter(forms.Form):
 
     def __init__(self, data: Mapping[str, str], *, user: User) -> None:
         super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
-        self.fields["import"] = forms.ModelChoiceField(Import.objects.manageable_by(user), to_field_name="key")
+        gone = {"invalid_choice": "There is no such import. Send its key."}
+        self.fields["import"] = KeyedField(Import.objects.manageable_by(user), error_messages=gone)
         self.fields["recipe"].queryset = Recipe.objects.manageable_by(user)  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.required = False
-        models = device_models.worn(DeviceModel.objects.visible_to(user))
+        models = device_models.filter_current_or_used(DeviceModel.objects.visible_to(user))
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
         self.fields["status"].choices = [("", "Any status"), *Device.Status.choices]  # type: ignore[attr-defined]
 
     @property
     def active(self) -> list[str]:
-        """Names of the filters that are set."""
+        """Return the names of the filters that are set."""
         return [name for name in self.narrowing if self.data.get(name)]
 
     def apply(self, devices: DeviceQuerySet) -> DeviceQuerySet:
         if not self.is_valid():
             return devices.none()
-        given = self.cleaned_data
-        devices = devices.filter(_matching(given["q"])) if given["q"] else devices
-        devices = devices.filter(model=given["model"]) if given["model"] else devices
-        devices = devices.filter(tags.having(*tags.parse_entry(given["tag"]))) if given["tag"] else devices
-        devices = devices.filter(version__recipe=given["recipe"]) if given["recipe"] else devices
-        devices = devices.filter(source=given["import"]) if given["import"] else devices
-        devices = devices.filter(registered_at__gte=_at(given["since"], time.min)) if given["since"] else devices
-        devices = devices.filter(registered_at__lte=_at(given["until"], time.max)) if given["until"] else devices
-        devices = devices.filter(group=None) if given["waiting"] else devices
-        return devices.in_status(given["status"]) if given["status"] else devices
+        cleaned = self.cleaned_data
+        devices = devices.filter(_match_text(cleaned["q"])) if cleaned["q"] else devices
+        devices = devices.filter(model=cleaned["model"]) if cleaned["model"] else devices
+        devices = devices.filter(tags.match_tag(*tags.parse_entry(cleaned["tag"]))) if cleaned["tag"] else devices
+        devices = devices.filter(version__recipe=cleaned["recipe"]) if cleaned["recipe"] else devices
+        devices = devices.filter(source=cleaned["import"]) if cleaned["import"] else devices
+        devices = (
+            devices.filter(registered_at__gte=_combine_utc(cleaned["since"], time.min)) if cleaned["since"] else devices
+        )
+        devices = (
+            devices.filter(registered_at__lte=_combine_utc(cleaned["until"], time.max)) if cleaned["until"] else devices
+        )
+        devices = devices.filter(group=None) if cleaned["waiting"] else devices
+        return devices.in_status(cleaned["status"]) if cleaned["status"] else devices.filter(retired_at=None)
 
 
-def _at(day: date, moment: time) -> datetime:
+def _combine_utc(day: date, moment: time) -> datetime:
     return datetime.combine(day, moment, UTC)
 
 
-def _matching(text: str) -> Q:
-    """Anywhere in the name or the serial; less than three characters at their beginning, where an index still helps."""
+def _match_text(text: str) -> Q:
+    """Match text anywhere in name or serial; under three characters at their beginning, where an index still helps."""
     serial, how = serials.fold(text), "contains" if len(text) >= SHORTEST else "startswith"
-    named = Q(**{f"name__i{how}": text})
-    return named | Q(**{f"serial_key__{how}": serial}) if serial else named
+    by_name = Q(**{f"name__i{how}": text})
+    return by_name | Q(**{f"serial_key__{how}": serial}) if serial else by_name

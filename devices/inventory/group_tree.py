@@ -32,84 +32,87 @@ class Node:
 
     @property
     def lazy(self) -> bool:
-        """Whether it has children that are not fetched yet."""
+        """Return whether it has children that are not fetched yet."""
         return bool(self.group.numchild) and not self.children
 
 
 class Step(NamedTuple):
-    """Of a tree written down: a node that begins or ends, or one with more children than are shown."""
+    """Tell of a tree written down: a node that begins or ends, or one with more children than are shown."""
 
     kind: str  # begin, end, more
     node: Node
 
 
-def steps(nodes: Iterable[Node], parent: Node | None = None) -> Iterator[Step]:
+def walk_steps(nodes: Iterable[Node], parent: Node | None = None) -> Iterator[Step]:
     """Yield what a template writes one after the other: one that includes itself ends at a depth of some 40 groups."""
     for node in nodes:
         yield Step("begin", node)
-        yield from steps(node.children, node)
+        yield from walk_steps(node.children, node)
         yield Step("end", node)
     if parent and parent.more:
         yield Step("more", parent)
 
 
-def outline(user: User, current: Group | None = None) -> list[Node]:
-    """The user's topmost groups, their children, and everything on the way to the current group."""
+def build_outline(user: User, current: Group | None = None) -> list[Node]:
+    """Return the user's topmost groups, their children, and everything on the way to the current group."""
     tops = topmost(user.reach())
-    opened = {path for path in ancestry(current.path) if _within(path, tops)} if current else set()
+    opened = {path for path in ancestry(current.path) if _is_within(path, tops)} if current else set()
     opened |= set(tops) if len(tops) == 1 else set()
     wanted = Q(path__in=tops)
     for path in opened:
         wanted |= Q(path__startswith=path, depth=len(path) // Group.steplen + 1)
     groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted, archived_at=None)}
-    nodes = _nodes(groups.values(), _counts(user, tops, opened), current, opened)
+    nodes = _build_nodes(groups.values(), _count_devices(user, tops, opened), current, opened)
     return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
 
 
-def children(user: User, parent: Group, *, skip: int = 0) -> Node:
-    """One group with a page of its children."""
+def fetch_children(user: User, parent: Group, *, skip: int = 0) -> Node:
+    """Return one group with a page of its children."""
     shown = Group.objects.visible_to(user).filter(archived_at=None)
     below = shown.filter(path__startswith=parent.path, depth=parent.depth + 1)
-    nodes = _nodes([parent, *below], _counts(user, [parent.path], {parent.path}), None, {parent.path}, skip)
+    nodes = _build_nodes(
+        [parent, *below], _count_devices(user, [parent.path], {parent.path}), None, {parent.path}, skip
+    )
     return nodes[parent.path]
 
 
-def trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
-    """Path of each group -> the names above it, less what the user may not see and the organisation itself."""
+def list_trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
+    """Return group's path -> the names above it, less what the user may not see and the organisation itself."""
     above = {group.path: ancestry(group.parent_path)[1:] for group in groups}
     visible = Group.objects.visible_to(user).filter(path__in={path for paths in above.values() for path in paths})
     names = dict(visible.values_list("path", "name"))
     return {path: " › ".join(names[step] for step in steps if step in names) for path, steps in above.items()}
 
 
-def _within(path: str, tops: Iterable[str]) -> bool:
+def _is_within(path: str, tops: Iterable[str]) -> bool:
     return any(path.startswith(top) for top in tops)
 
 
-def _counts(user: User, tops: list[str], opened: set[str]) -> Counter[str]:
-    """Path of each shown group -> devices in its subtree.
+def _count_devices(user: User, tops: list[str], opened: set[str]) -> Counter[str]:
+    """Count the devices in the subtree of each shown group, by its path.
 
-    Every leaf counts for the topmost group above it that is shown without children: the database adds up those, and
-    the few that come back are added up along their paths.
+    Every leaf counts for the topmost group above it that is shown without children: the database adds up those, and the
+    few that come back are added up along their paths.
     """
     shown = [
-        When(path__startswith=path, then=Substr("path", 1, len(path) + Group.steplen)) for path in _deepest(opened)
+        When(path__startswith=path, then=Substr("path", 1, len(path) + Group.steplen))
+        for path in _sort_deepest_first(opened)
     ]
     closed = [When(path__startswith=path, then=Value(path)) for path in tops]
     bucket = Case(*shown, *closed, output_field=CharField())
-    leaves = Group.objects.visible_to(user).filter(under(tops), tally__devices__gt=0).order_by()
+    leaves = Group.objects.visible_to(user).filter(under(tops), device_count__isnull=False).order_by()
     counts: Counter[str] = Counter()
-    for path, number in leaves.values_list(bucket).annotate(number=Sum("tally__devices")):
+    for path, number in leaves.values_list(bucket).annotate(number=Sum("device_count__devices")):
         for above in ancestry(path):
             counts[above] += number
     return counts
 
 
-def _deepest(paths: Iterable[str]) -> list[str]:
+def _sort_deepest_first(paths: Iterable[str]) -> list[str]:
     return sorted(paths, key=len, reverse=True)
 
 
-def _nodes(
+def _build_nodes(
     groups: Iterable[Group], counts: Counter[str], current: Group | None, opened: set[str], skip: int = 0
 ) -> dict[str, Node]:
     nodes = {

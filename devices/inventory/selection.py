@@ -24,7 +24,10 @@ ADDRESSED = 100  # that an address can name
 
 
 class Selection(forms.Form):
-    """`query` is that of the list; `chosen` and `left_out` hold serials between spaces, `serial` is a tick each."""
+    """Read which devices are meant.
+
+    `query` is that of the list; `chosen` and `left_out` hold serials between spaces, `serial` is a tick each.
+    """
 
     scope = forms.ChoiceField(choices=[("ticked", ""), ("all", "")], widget=forms.HiddenInput)
     query = forms.CharField(required=False, max_length=2_000, widget=forms.HiddenInput)
@@ -37,12 +40,12 @@ class Selection(forms.Form):
         self.user = user
 
     def clean_chosen(self) -> str:
-        return self._serials("chosen")
+        return self._fold_serials("chosen")
 
     def clean_left_out(self) -> str:
-        return self._serials("left_out")
+        return self._fold_serials("left_out")
 
-    def _serials(self, name: str) -> str:
+    def _fold_serials(self, name: str) -> str:
         folded = dict.fromkeys(filter(None, map(serials.fold, self.cleaned_data[name].split())))
         if len(folded) > MOST:
             raise forms.ValidationError(
@@ -61,50 +64,51 @@ class Selection(forms.Form):
         return bool(self.cleaned_data["scope"] == "all")
 
     @cached_property
-    def _given(self) -> QueryDict:
+    def _query(self) -> QueryDict:
         return QueryDict(self.cleaned_data["query"].lstrip("?"))
 
     @cached_property
     def _filter(self) -> DeviceFilter:
-        return DeviceFilter({name: str(self._given[name]) for name in self._given}, user=self.user)
+        return DeviceFilter({name: str(self._query[name]) for name in self._query}, user=self.user)
 
     def devices(self) -> DeviceQuerySet:
-        """Of those, whichever the user manages now."""
-        return self._within(Device.objects.manageable_by(self.user))
+        """Return whichever of those the user manages now."""
+        return self._narrow(Device.objects.manageable_by(self.user))
 
-    def outside(self) -> int:
-        """How many were meant besides: not managed by the user, or not there."""
+    def count_outside(self) -> int:
+        """Count what was meant besides: not managed by the user, or not there."""
         if not self.whole:
             return len(self.cleaned_data["chosen"].split()) - self.devices().order_by().count()
-        seen = self._within(Device.objects.visible_to(self.user)).order_by().count()
+        seen = self._narrow(Device.objects.visible_to(self.user)).order_by().count()
         return max(0, seen - self.devices().order_by().count())
 
-    def _within(self, devices: DeviceQuerySet) -> DeviceQuerySet:
+    def _narrow(self, devices: DeviceQuerySet) -> DeviceQuerySet:
         if not self.whole:
             return devices.filter(serial_key__in=self.cleaned_data["chosen"].split())
-        found = self._filter.apply(self._placed(devices))
+        matching = self._filter.apply(self._narrow_to_group(devices))
         left_out = self.cleaned_data["left_out"].split()
-        return found.exclude(serial_key__in=left_out) if left_out else found
+        return matching.exclude(serial_key__in=left_out) if left_out else matching
 
-    def _placed(self, devices: DeviceQuerySet) -> DeviceQuerySet:
-        pk = self._given.get("group", "")
+    def _narrow_to_group(self, devices: DeviceQuerySet) -> DeviceQuerySet:
+        pk = self._query.get("group", "")
         if not pk:
             return devices
-        group = Group.objects.visible_to(self.user).filter(pk=parsing.whole(pk)).first()
+        group = Group.objects.visible_to(self.user).filter(pk=parsing.parse_whole_number(pk)).first()
         return devices.filter(group__path__startswith=group.path) if group else devices.none()
 
-    def record(self) -> dict[str, object]:
-        """For the log: what was asked for."""
+    def describe(self) -> dict[str, object]:
+        """Return what was asked for, for the log."""
         left_out = len(self.cleaned_data["left_out"].split())
-        return {"query": self._given.urlencode(), "left_out": left_out} if self.whole else {"ticked": True}
+        return {"query": self._query.urlencode(), "left_out": left_out} if self.whole else {"ticked": True}
 
-    def carried(self) -> list[tuple[str, str]]:
-        """Names and values with which the next page is told the same."""
+    def list_values(self) -> list[tuple[str, str]]:
+        """Return names and values with which the next page is told the same."""
         return [(name, str(self.cleaned_data[name])) for name in self.fields]
 
-    def address(self) -> str:
-        """That of a page which narrows as the list does, or takes `serials`; empty where an address can't say it."""
+    def build_address(self) -> str:
+        """Return the address of a page which narrows as the list does or takes `serials`; empty where none can say
+        it."""
         chosen = self.cleaned_data["chosen"].split()
         if self.whole:
-            return "" if self.cleaned_data["left_out"] else self._given.urlencode() or "all=1"
+            return "" if self.cleaned_data["left_out"] else self._query.urlencode() or "all=1"
         return urlencode({"serials": "\n".join(chosen)}) if len(chosen) <= ADDRESSED else ""

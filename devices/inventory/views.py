@@ -18,6 +18,7 @@ from tenants.models import Role
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from lib.paging import Page
     from tenants.access import SignedIn
 
 
@@ -25,24 +26,26 @@ if TYPE_CHECKING:
 @login_required
 @vary_on_headers("HX-Request", "HX-Target")
 def device_list(request: SignedIn) -> HttpResponse:
-    """Home: the group tree beside the devices; for htmx the devices alone."""
-    user, given, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
-    group = get_group(user, given["group"]) if given.get("group") else None
-    count, found = device_listing.found(form, user, group)
-    page = device_listing.page(found, given)
-    groups = [device.group for device in page.devices if device.group]
+    """Show home: the group tree beside the devices; for htmx the devices alone."""
+    user, query, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
+    group = get_group(user, query["group"]) if query.get("group") else None
+    count, devices = device_listing.find_devices(form, user, group)
+    page = device_listing.page_devices(devices, query)
+    groups = [device.group for device in page.rows if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
-    context |= {"trails": group_tree.trails(user, groups), "owner": user.owns_organisation}
-    context |= _selecting(request, page)
+    context |= {"trails": group_tree.list_trails(user, groups), "owner": user.owns_organisation}
+    context |= _build_selecting(request, page)
     if request.htmx.target == "devices":
         return render(request, "devices/inventory/_list.html", context)
     return render(
-        request, "devices/inventory/list.html", context | {"steps": group_tree.steps(group_tree.outline(user, group))}
+        request,
+        "devices/inventory/list.html",
+        context | {"steps": group_tree.walk_steps(group_tree.build_outline(user, group))},
     )
 
 
-def _selecting(request: SignedIn, page: device_listing.Page) -> dict[str, object]:
-    """What admins may tick on this page, and the query by which they mean all that match."""
+def _build_selecting(request: SignedIn, page: Page) -> dict[str, object]:
+    """Return what admins may tick on this page, and the query by which they mean all that match."""
     user = request.user
     if not user.reach(Role.ADMIN):
         return {}
@@ -51,7 +54,7 @@ def _selecting(request: SignedIn, page: device_listing.Page) -> dict[str, object
         query.pop(name, None)
     selecting = request.GET.get("select") == "1"
     return {
-        "pickable": {device.pk for device in page.devices if manages(user, device)},
+        "pickable": {device.pk for device in page.rows if manages(user, device)},
         "selecting": selecting,
         "query": query.urlencode(),
     }
@@ -60,7 +63,7 @@ def _selecting(request: SignedIn, page: device_listing.Page) -> dict[str, object
 @require_safe
 @login_required
 def group_children(request: SignedIn, pk: int) -> HttpResponse:
-    """What the tree shows below one group, fetched when it is opened."""
-    start = parsing.whole(request.GET.get("skip", ""))
-    parent = group_tree.children(request.user, get_group(request.user, pk), skip=start)
-    return render(request, "devices/inventory/_tree.html", {"steps": group_tree.steps(parent.children, parent)})
+    """Show what the tree has below one group, fetched when it is opened."""
+    start = parsing.parse_whole_number(request.GET.get("skip", ""))
+    parent = group_tree.fetch_children(request.user, get_group(request.user, pk), skip=start)
+    return render(request, "devices/inventory/_tree.html", {"steps": group_tree.walk_steps(parent.children, parent)})

@@ -1,7 +1,7 @@
 """Work that takes a while: done by one worker at a time, for as long as it is heard from, by the database's clock.
 
 Waiting for a worker, a job is `held_until` one should have come to it; taken up, until that worker should have been
-heard again. What is held no longer is offered anew by beat's round (`abandoned`).
+heard again. What is held no longer is offered anew by beat's round (`offer_abandoned`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from django.db.models.functions import Now
 from devices.jobs import turns
 from devices.models.job import Job
 from lib import live
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -47,11 +48,11 @@ S = TypeVar("S")
 
 
 class Lost(Exception):
-    """Another worker has taken over, or somebody asked to cancel; what is not committed must not be."""
+    """Stop a worker: another one has taken over, or somebody asked to cancel; what is not committed must not be."""
 
 
 class Behind(Exception):
-    """Other organisations come first; the job goes on later, from where it stands."""
+    """Let other organisations come first; the job goes on later, from where it stands."""
 
 
 class Progress(NamedTuple):
@@ -64,39 +65,42 @@ class Progress(NamedTuple):
 
 
 def topic(job: Job) -> str:
-    """What `lib.live` announces at each step."""
+    """Return the topic that `lib.live` announces at each step."""
     return f"{job._meta.model_name}:{job.key}"
 
 
-def held() -> CombinedExpression:
+def compute_lease_end() -> CombinedExpression:
+    """Return the database's time at which a lease that is taken or renewed now runs out."""
     return Now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)
 
 
-def asked() -> dict[str, Any]:
-    """Columns of a job that a worker is about to be asked for, and nobody works on yet."""
-    times = {"held_until": held(), "started_at": None, "finished_at": None, "cancel_asked_at": None}
+def build_queued_fields() -> dict[str, Any]:
+    """Return the columns of a job that a worker is about to be asked for, and nobody works on yet."""
+    times = {"held_until": compute_lease_end(), "started_at": None, "finished_at": None, "cancel_asked_at": None}
     return {"worker": None, "done": 0, **times}
 
 
 def claim(model: type[J], pk: int, *, in_turn: bool = True, **fields: Any) -> Lease[J] | None:
-    """The job, if it waits for work, no living worker has it, and it is its turn (or nobody asks whether it is)."""
+    """Return a lease of the job if it waits for work, no living worker has it, and it is its turn or `in_turn` is
+    false; else None. `fields` are set with it."""
     token = uuid.uuid4()
     free = model._default_manager.filter(Q(worker=None) | _silent(), pk=pk, state__in=model.WORKING)
     with transaction.atomic():
-        may = not in_turn or turns.has_come(model, pk)
-        won = may and free.update(worker=token, held_until=held(), **fields) == 1
+        may = not in_turn or turns.has_turn_come(model, pk)
+        won = may and free.update(worker=token, held_until=compute_lease_end(), **fields) == 1
     return Lease(model, pk, token) if won else None
 
 
-def abandoned(model: type[Job]) -> list[int]:
-    """Jobs that nobody works on and nobody was asked to for a while. Asked for again, they are not in it."""
+def offer_abandoned(model: type[Job]) -> list[int]:
+    """Offer anew the jobs that nobody works on and nobody was asked to for a while, and return their keys; at once
+    after that there are none."""
     silent = model._default_manager.filter(_silent(), state__in=model.WORKING).order_by("pk")
-    return [pk for pk in silent.values_list("pk", flat=True) if _offer(model, pk)]
+    return [pk for pk in silent.values_list("pk", flat=True) if _offer_again(model, pk)]
 
 
-def _offer(model: type[Job], pk: int) -> bool:
+def _offer_again(model: type[Job], pk: int) -> bool:
     again = model._default_manager.filter(_silent(), pk=pk, state__in=model.WORKING)
-    return again.update(worker=None, held_until=held()) == 1
+    return again.update(worker=None, held_until=compute_lease_end()) == 1
 
 
 def _silent() -> Q:
@@ -104,14 +108,14 @@ def _silent() -> Q:
 
 
 def is_late(job: Job, now: datetime) -> bool:
-    """Whether no worker took it up yet, or the one that did is no longer heard."""
+    """Return whether no worker took it up yet, or the one that did is no longer heard."""
     patience = 0 if job.worker else settings.JOB_LEASE_SECONDS - LATE_SECONDS
     return job.held_until is not None and job.held_until < now + timedelta(seconds=patience)
 
 
 def cancel(job: Job, *, settle: Settle, idle: Collection[str] = ()) -> bool:
-    """Ends a job that nobody works on (in a state of work, or in one of `idle`), or asks its worker to; whether it will
-    end. `settle` does what follows from an end, in the same transaction."""
+    """End a job that nobody works on (in a state of work, or in one of `idle`), or ask its worker to; return whether it
+    will end. `settle` does what follows from an end, in the same transaction."""
     rows = type(job)._default_manager.filter(pk=job.pk)
     with transaction.atomic():
         free = Q(state__in=idle) | Q(state__in=job.WORKING, worker=None)
@@ -128,35 +132,36 @@ def cancel(job: Job, *, settle: Settle, idle: Collection[str] = ()) -> bool:
 
 
 def progress(job: Job) -> Progress:
-    """As it is now, whatever `job` was read as."""
+    """Return the progress as it is now, whatever `job` was read as."""
     fields = "state", "done", "total", "worker", "started_at", "finished_at"
     row = type(job)._default_manager.filter(pk=job.pk).annotate(now=Now()).values_list(*fields, "now").get()
     state, rows, total, worker, started_at, finished_at, now = row
     if worker is not None:
-        rows = max(rows, int(cache.get(_carrier(worker)) or 0))
+        rows = max(rows, int(cache.get(_progress_key(worker)) or 0))
     rows, is_over = min(rows, total), state not in job.WORKING
-    rate = _rate(rows, started_at, finished_at or now)
+    rate = _compute_rate(rows, started_at, finished_at or now)
     left = (total - rows) / rate if rate and not is_over else None
-    return Progress(state, rows, total, rate, left, _percent(state, rows, total))
+    return Progress(state, rows, total, rate, left, _compute_percent(state, rows, total))
 
 
-def _carrier(worker: uuid.UUID) -> str:
+def _progress_key(worker: uuid.UUID) -> str:
     return f"worker:{worker}"
 
 
-def _rate(rows: int, began: datetime | None, until: datetime) -> float:
+def _compute_rate(rows: int, began: datetime | None, until: datetime) -> float:
     seconds = (until - began).total_seconds() if began else 0.0
     return rows / seconds if seconds > 0 else 0.0
 
 
-def _percent(state: str, rows: int, total: int) -> int:
+def _compute_percent(state: str, rows: int, total: int) -> int:
     if state in ("done", "checked"):
         return 100
     return min(100 * rows // total, 99) if total else 0
 
 
 class Lease(Generic[J]):
-    """While the block runs a thread beats, on a connection of its own: the work may be one long transaction."""
+    """Hold a job for one worker. While the block runs a thread beats, on a connection of its own: the work may be one
+    long transaction."""
 
     def __init__(self, model: type[J], pk: int, token: uuid.UUID) -> None:
         self.model, self.pk, self.token = model, pk, token
@@ -177,34 +182,36 @@ class Lease(Generic[J]):
         return int(self.model._default_manager.values_list("organisation", flat=True).get(pk=self.pk))
 
     def release(self) -> None:
-        """Somebody else may go on at once, and beat asks for it."""
-        self._mine().update(worker=None, held_until=None)
+        """Let somebody else go on at once: beat asks for it."""
+        self._own_row().update(worker=None, held_until=None)
 
     def give_way(self) -> None:
-        """Between batches: after a while others come first, where any wait. Raises Behind."""
+        """Raise Behind, between batches and after SLICE_SECONDS, if jobs of other organisations wait."""
         if time.monotonic() - self.began > SLICE_SECONDS and turns.others_wait(self.organisation):
             raise Behind
 
     def update(self, **fields: Any) -> None:
-        """Raises Lost, so that the transaction around it is rolled back, unless the job is still this worker's."""
-        if self._mine().filter(cancel_asked_at=None).update(**fields) != 1:
+        """Set columns of the job. Raises Lost unless it is still this worker's and nobody asked to cancel, so that the
+        transaction around it is rolled back."""
+        if self._own_row().filter(cancel_asked_at=None).update(**fields) != 1:
             raise Lost
 
     def tell(self, rows: int) -> None:
-        """How far a transaction is that nobody sees into; through Redis, which may be away."""
+        """Say how far a transaction is that nobody sees into; through Redis, which may be away. Raises Lost where
+        somebody asked to cancel."""
         if self.is_cancelled():
             raise Lost
-        cache.set(_carrier(self.token), rows, 3600)
+        cache.set(_progress_key(self.token), rows, 3600)
 
     def end(self, **fields: Any) -> None:
-        """As `update`, even where somebody asked to cancel."""
-        if self._mine().update(worker=None, held_until=None, finished_at=Now(), **fields) != 1:
+        """End the job, even where somebody asked to cancel. Raises Lost unless it is still this worker's."""
+        if self._own_row().update(worker=None, held_until=None, finished_at=Now(), **fields) != 1:
             raise Lost
 
     def is_cancelled(self) -> bool:
-        return bool(self._mine().filter(cancel_asked_at__isnull=False).exists())
+        return bool(self._own_row().filter(cancel_asked_at__isnull=False).exists())
 
-    def _mine(self) -> Any:
+    def _own_row(self) -> Any:
         return self.model._default_manager.filter(pk=self.pk, worker=self.token)
 
     def _beat(self) -> None:
@@ -216,15 +223,15 @@ class Lease(Generic[J]):
 
     def _beat_once(self) -> None:
         try:
-            self._mine().update(held_until=held())
-            turns.keep_waiting(self.organisation, held())
+            self._own_row().update(held_until=compute_lease_end())
+            turns.keep_waiting(self.organisation, compute_lease_end())
         except DatabaseError as error:
             log.warning("the worker of %s %s can't say that it lives: %s", self.model.__name__, self.pk, error)
             connection.close()
 
 
-def paced(steps: Iterable[S]) -> Iterator[S]:
-    """The steps of a job, with a rest after each that is in proportion to what it took: others get their turn."""
+def pace_steps(steps: Iterable[S]) -> Iterator[S]:
+    """Yield the steps of a job, with a rest after each in proportion to what it took: others get their turn."""
     began = time.monotonic()
     for step in steps:
         yield step
@@ -237,22 +244,21 @@ def work(
     do: Callable[[], None],
     *,
     end: Callable[[str, str], None],
-    why: Callable[[Exception], str | None],
 ) -> None:
-    """Does it under the lease. Whatever stops it ends the job by `end(state, cause)`, in words of `why` or as a fault
-    of ours; while the database is away it is left to another, when beat finds it."""
+    """Do it under the lease. Whatever stops it ends the job by `end(state, cause)`, in words of its refusal or as a
+    fault of ours; while the database is away it is left to another, when beat finds it."""
     with lease, suppress(Lost):
         try:
             do()
         except Behind:
             lease.release()
         except (Lost, *AWAY) as error:
-            _stopped(lease, error, end)
-        except Exception as error:
-            if (cause := why(error)) is None:
-                log.exception("%s %s failed", lease.model.__name__, lease.pk)
-                cause = OURS
-            end("failed", cause)
+            _handle_stop(lease, error, end)
+        except Refusal as refusal:
+            end("failed", str(refusal))
+        except Exception:
+            log.exception("%s %s failed", lease.model.__name__, lease.pk)
+            end("failed", OURS)
     _call_next(lease)
 
 
@@ -269,7 +275,7 @@ OURS = (
 )
 
 
-def _stopped(lease: Lease[Any], error: Exception, end: Callable[[str, str], None]) -> None:
+def _handle_stop(lease: Lease[Any], error: Exception, end: Callable[[str, str], None]) -> None:
     try:
         if lease.is_cancelled():
             end("cancelled", "")

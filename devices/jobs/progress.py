@@ -28,25 +28,29 @@ if TYPE_CHECKING:
 SPACING = 0.5  # seconds between two looks at a job that never rests
 
 
-def shown(job: Job) -> dict[str, object]:
-    """What templates/devices/jobs/job.html wants to know."""
-    context: dict[str, object] = {"job": job, "version": version(job), "moving": job.is_working}
+def build_context(job: Job) -> dict[str, object]:
+    """Return the context of templates/devices/jobs/job.html."""
+    context: dict[str, object] = {"job": job, "version": compute_version(job), "moving": job.is_working}
     if job.is_working:
         progress = leases.progress(job)
-        context |= {"progress": progress, "left": span(progress), "late": leases.is_late(job, timezone.now())}
+        context |= {
+            "progress": progress,
+            "left": format_time_left(progress),
+            "late": leases.is_late(job, timezone.now()),
+        }
     return context
 
 
-def version(job: Job) -> str:
-    """Changes whenever the page would."""
+def compute_version(job: Job) -> str:
+    """Return a text that changes whenever the page would."""
     if not job.is_working:
         return job.state
     stopping = "stopping" if job.cancel_asked_at else ""
     return f"{job.state}-{leases.progress(job).rows}-{leases.is_late(job, timezone.now())}-{stopping}"
 
 
-def span(progress: leases.Progress) -> str:
-    """The time left, as roughly as it is known."""
+def format_time_left(progress: leases.Progress) -> str:
+    """Return the time left, as roughly as it is known: seconds below 90 s, else minutes."""
     if progress.seconds_left is None:
         return "–"
     seconds = ceil(progress.seconds_left)
@@ -54,18 +58,19 @@ def span(progress: leases.Progress) -> str:
 
 
 async def stream(request: HttpRequest, gate: Gate, key: UUID) -> HttpResponseBase:
-    """That the job has got further, and nothing of what is in it."""
+    """Stream that the job has got further, and nothing of what is in it."""
 
     def look(user: User, standing: QuerySet[User]) -> streams.Topic:
-        return streams.Topic(leases.topic(gate(user, key)), partial(seen, standing, gate, key))
+        return streams.Topic(leases.topic(gate(user, key)), partial(look_at_job, standing, gate, key))
 
     return await streams.serve(request, look, spacing=SPACING)
 
 
-def seen(users: QuerySet[User], gate: Gate, key: UUID) -> streams.Seen | None:
-    """Gates anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
+def look_at_job(users: QuerySet[User], gate: Gate, key: UUID) -> streams.Seen | None:
+    """Return the job's version, or None where the gate no longer opens: it is asked anew, so that a role taken away, a
+    disabled user or a sign-in that ended ends the stream."""
     try:
         job = gate(users.get(), key)
     except (User.DoesNotExist, Http404):
         return None
-    return streams.Seen(version(job), final=not job.is_working)
+    return streams.Seen(compute_version(job), final=not job.is_working)

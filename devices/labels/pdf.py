@@ -3,87 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain, islice
 from typing import IO, TYPE_CHECKING
-from zipfile import ZIP_STORED, ZipFile
 
 from django.core.exceptions import ValidationError
+from PIL import ImageOps
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from devices.labels import fonts
 from devices.labels.layout import POINT, Drawing, Options, draw
+from devices.labels.raster import draw_text
 from lib import pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     from PIL import Image
 
-    from devices.labels.layout import Label
+    from devices.labels.layout import Label, Text
+    from devices.labels.notes import Notes
 
-    Written = Callable[[int], None]
-
-PART = 5_000  # labels in one PDF: its pages are in memory until it is written
 TICK = 3.0  # mm
 
 
-def unheard(count: int) -> None:
-    """For those who don't ask how far it is."""
-
-
-def logo_of(png: bytes | memoryview | None) -> Image.Image | None:
-    """The organisation's picture, no larger than print needs; none if it can't be read."""
+def read_logo(png: bytes | memoryview | None) -> Image.Image | None:
+    """Return the organisation's picture, no larger than print needs; None if it can't be read."""
     try:
-        return pictures.decoded(png)
+        return pictures.decode_picture(png)
     except ValidationError:
         return None
 
 
-def write(out: IO[bytes], labels: Iterable[Label], options: Options, logo: Image.Image | None = None) -> int:
-    """One PDF; returns how many labels are in it. Raises TooSmall."""
-    fonts.register()
-    sheet = _Sheet(out, options, logo)
-    for label in labels:
-        sheet.add(draw(label, options))
-    sheet.canvas.save()
-    return sheet.count
-
-
-def write_all(
+def write(
     out: IO[bytes],
     labels: Iterable[Label],
     options: Options,
     logo: Image.Image | None = None,
-    *,
-    total: int,
-    written: Written = unheard,
+    notes: Notes | None = None,
 ) -> int:
-    """A PDF, or of more than `PART` labels a ZIP of several; `written` hears how many are done, again and again."""
-    heard = _heard(labels, written)
-    if total <= PART:
-        return write(out, heard, options, logo)
-    done, start = 0, options.start
-    with ZipFile(out, "w", ZIP_STORED) as archive:
-        for first in heard:
-            size = PART // options.stock.per_page * options.stock.per_page - (start - 1)  # whole pages
-            name = f"labels-{done + 1:06}.pdf"
-            with archive.open(name, "w") as file:
-                rest = islice(heard, size - 1)
-                done += write(file, chain([first], rest), replace(options, start=start), logo)
-            start = 1
-    return done
-
-
-def _heard(labels: Iterable[Label], written: Callable[[int], None]) -> Iterator[Label]:
-    for count, label in enumerate(labels):
-        if count and count % 250 == 0:
-            written(count)
-        yield label
+    """Write one PDF; return how many labels are in it. Raises Refusal."""
+    fonts.register_fonts()
+    sheet = _Sheet(out, options, logo)
+    for label in labels:
+        drawing = draw(label, options)
+        sheet.add(drawing)
+        if notes:
+            notes.add_drawing(label, drawing)
+    sheet.canvas.save()
+    return sheet.count
 
 
 class _Sheet:
-    """Pages being filled, in points from below as PDF has it."""
+    """Fill pages, in points from below as PDF has it."""
 
     def __init__(self, out: IO[bytes], options: Options, logo: Image.Image | None) -> None:
         self.options, self.stock = options, options.stock
@@ -110,23 +81,43 @@ class _Sheet:
         x, y = x + self.options.shift[0], y + self.options.shift[1]
         self._draw_symbol(drawing, x + drawing.x, y + drawing.y)
         for text in drawing.texts:
-            self.canvas.setFont(text.font, text.size)
-            self.canvas.drawString((x + text.x) / POINT, self._up(y + text.baseline), text.words)
+            self._write(text._replace(x=x + text.x, baseline=y + text.baseline))
         if drawing.logo:
             self._draw_logo(x + drawing.logo.x, y + drawing.logo.y, drawing.logo.width, drawing.logo.height)
         self.next, self.empty, self.count = self.next + 1, False, self.count + 1
 
-    def _up(self, y: float) -> float:
+    def _write(self, text: Text) -> None:
+        if fonts.find_shaper(text.words, text.font):
+            self._write_joined(text)
+            return
+        x, y = text.x / POINT, self._flip_y(text.baseline)
+        for font, run in fonts.split_runs(text.words, text.font):
+            self.canvas.setFont(font, text.size)
+            self.canvas.drawString(x, y, run)
+            x += fonts.measure_width(run, font, text.size)
+
+    def _write_joined(self, text: Text) -> None:
+        """Draw the words as a picture of the printer's dots: PDF as it is written here joins no letters."""
+        for picture, x, y in draw_text(text, replace(self.options, shift=(0.0, 0.0))):
+            dot = self.options.dot / POINT
+            low, size = (
+                self._flip_y((y + picture.height) * self.options.dot),
+                (picture.width * dot, picture.height * dot),
+            )
+            shown = ImageReader(ImageOps.invert(picture.convert("L")))
+            self.canvas.drawImage(shown, x * dot, low, *size)
+
+    def _flip_y(self, y: float) -> float:
         return (self.stock.page[1] - y) / POINT
 
-    def _snapped(self, length: float) -> float:
+    def _snap_to_dot(self, length: float) -> float:
         return round(length / self.options.dot) * self.options.dot
 
     def _draw_symbol(self, drawing: Drawing, x: float, y: float) -> None:
-        """In units of a module, downwards."""
+        """Draw the symbol in units of a module, downwards."""
         module, canvas = drawing.module / POINT, self.canvas
         canvas.saveState()
-        canvas.transform(module, 0, 0, -module, self._snapped(x) / POINT, self._up(self._snapped(y)))
+        canvas.transform(module, 0, 0, -module, self._snap_to_dot(x) / POINT, self._flip_y(self._snap_to_dot(y)))
         path = canvas.beginPath()
         for column, row, length in drawing.symbol.runs():
             path.rect(column, row, length, 1)
@@ -135,12 +126,12 @@ class _Sheet:
 
     def _draw_logo(self, x: float, y: float, width: float, height: float) -> None:
         self.canvas.saveState()
-        self.canvas.transform(width / POINT, 0, 0, height / POINT, x / POINT, self._up(y + height))
+        self.canvas.transform(width / POINT, 0, 0, height / POINT, x / POINT, self._flip_y(y + height))
         self.canvas.doForm("logo")
         self.canvas.restoreState()
 
     def _mark(self) -> None:
-        """Every page's outlines, or the ticks in its margins along which it is cut."""
+        """Draw every page's outlines, or the ticks in its margins along which it is cut."""
         if not self.options.marks:
             return
         self.canvas.setLineWidth(0.25)
@@ -151,22 +142,28 @@ class _Sheet:
         if self.options.marks == "outline":
             for x, y in corners:
                 self.canvas.rect(
-                    (x + across) / POINT, self._up(y + down + height), width / POINT, height / POINT, stroke=1, fill=0
+                    (x + across) / POINT,
+                    self._flip_y(y + down + height),
+                    width / POINT,
+                    height / POINT,
+                    stroke=1,
+                    fill=0,
                 )
             return
         for x in sorted({x + side for x, _ in corners for side in (0, width)}):
-            for start, end in self._ticks(self.stock.first[1], self.stock.page[1]):
+            for start, end in self._place_ticks(self.stock.first[1], self.stock.page[1]):
                 self.canvas.line(
-                    (x + across) / POINT, self._up(start + down), (x + across) / POINT, self._up(end + down)
+                    (x + across) / POINT, self._flip_y(start + down), (x + across) / POINT, self._flip_y(end + down)
                 )
         for y in sorted({y + side for _, y in corners for side in (0, height)}):
-            for start, end in self._ticks(self.stock.first[0], self.stock.page[0]):
+            for start, end in self._place_ticks(self.stock.first[0], self.stock.page[0]):
                 self.canvas.line(
-                    (start + across) / POINT, self._up(y + down), (end + across) / POINT, self._up(y + down)
+                    (start + across) / POINT, self._flip_y(y + down), (end + across) / POINT, self._flip_y(y + down)
                 )
 
-    def _ticks(self, margin: float, page: float) -> list[tuple[float, float]]:
-        """Two strokes, one in each margin, that end half a millimetre before the labels."""
+    def _place_ticks(self, margin: float, page: float) -> list[tuple[float, float]]:
+        """Return two strokes, one in each margin, that end half a millimetre before the labels: from where to where, in
+        mm."""
         outer = max(0.0, margin - 0.5 - TICK)
         inner = max(0.0, margin - 0.5)
         return [(outer, inner), (page - inner, page - outer)]

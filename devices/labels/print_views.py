@@ -16,10 +16,11 @@ from devices import streams
 from devices.access import get_sheet
 from devices.jobs import files, progress
 from devices.labels import printing
-from devices.labels.forms import MOST, SheetForm
-from devices.labels.layout import TooSmall
-from devices.models import Sheet
+from devices.labels.documents import OUTPUTS
+from devices.labels.forms import SheetForm
+from devices.models import LabelPrintJob
 from lib import origins, streaming
+from lib.refusal_pages import return_to, show_in_form
 from tenants import downloads
 from tenants.access import require_admin
 
@@ -40,86 +41,86 @@ RECENT = 5
 @login_required
 @never_cache
 def sheets(request: SignedIn) -> HttpResponse:
-    """The address may name the devices as the device list's does, and anything else of the form."""
+    """Show the form; the address may name the devices as the device list's does, and anything else of the form."""
     user = require_admin(request.user)
-    return _page(request, _form(user, request.GET.dict()))
+    return _render_page(request, _build_form(user, request.GET.dict()))
 
 
 @login_required
 @require_POST
 def preview(request: SignedIn) -> HttpResponse:
-    """What would be printed; changes nothing. POST, since pasted serials are too long for an address."""
+    """Show what would be printed; changes nothing. POST, since pasted serials are too long for an address."""
     user = require_admin(request.user)
-    return _page(request, _form(user, request.POST.dict(), plain=False))
+    return _render_page(request, _build_form(user, request.POST.dict(), plain=False))
 
 
 @login_required
 @require_POST
-@downloads.bounded
+@downloads.limit_downloads
 def print_labels(request: SignedIn) -> HttpResponse:
-    """Some hundreds at once, more of them by a worker."""
-    user, form = require_admin(request.user), _form(request.user, request.POST.dict(), plain=False)
-    context = _preview(request, form)
+    """Print some hundreds at once, more of them by a worker."""
+    user, form = require_admin(request.user), _build_form(request.user, request.POST.dict(), plain=False)
+    context = _build_preview(request, form)
     count = context["count"]
     if not form.is_valid() or not isinstance(count, int) or "drawing" not in context:
-        return _page(request, form, status=422)
+        return _render_page(request, form, status=422)
+    origin = origins.get_site_origin(request)
+    printing.remember_looks(form=form, by=user)
     if count > printing.STRAIGHT:
-        return redirect(printing.ask(form=form, by=user, origin=origins.named(request), total=count))
-    name = content_disposition_header(as_attachment=True, filename=f"labels-{count}.pdf") or ""
-    drawn = printing.printed(form=form, by=user, origin=origins.named(request))
-    return HttpResponse(drawn, content_type="application/pdf", headers={"Content-Disposition": name})
+        return redirect(printing.queue_print_job(form=form, by=user, origin=origin, total=count))
+    made = OUTPUTS[form.chosen_output]
+    name = content_disposition_header(as_attachment=True, filename=f"labels-{count}.{made.suffix}") or ""
+    drawn = printing.print_now(form=form, by=user, origin=origin)
+    return HttpResponse(drawn, content_type=made.content_type, headers={"Content-Disposition": name})
 
 
-def _form(user: User, data: dict[str, str], *, plain: bool = True) -> SheetForm:
+def _build_form(user: User, data: dict[str, str], *, plain: bool = True) -> SheetForm:
     assert user.organisation is not None
-    return SheetForm(data, user=user, organisation=user.organisation, plain=plain)
+    return SheetForm(data, user=user, organisation=user.organisation, plain=plain, looks=user.label_looks)
 
 
-def _page(request: SignedIn, form: SheetForm, status: int = 200) -> HttpResponse:
-    context = {"form": form, **_preview(request, form)}
+def _render_page(request: SignedIn, form: SheetForm, status: int = 200) -> HttpResponse:
+    context = {"form": form, **_build_preview(request, form)}
     if request.htmx.target == "preview":
         return render(request, "devices/labels/_print_preview.html", context)
-    recent = Sheet.objects.of(request.user).select_related("file")[:RECENT]
+    recent = LabelPrintJob.objects.of(request.user).select_related("file")[:RECENT]
     return render(request, "devices/labels/print.html", context | {"recent": recent}, status=status)
 
 
-def _preview(request: SignedIn, form: SheetForm) -> dict[str, object]:
-    """The first label, how many there are, and on how many pages; or what is wrong."""
+def _build_preview(request: SignedIn, form: SheetForm) -> dict[str, object]:
+    """Return the first label, how many there are, and on how many pages; or what is wrong."""
     if not form.is_valid():
         return {"count": None}
     count = form.count()
-    if not count:
-        form.add_error(None, "No device that you manage is among these. Choose others.")
-    elif count > MOST:
-        form.add_error(None, f"These are {count:,} labels; at most {MOST:,} are printed at once. Narrow the choice.")
-    try:
-        seen = printing.first(form=form, origin=origins.named(request)) if form.is_valid() else None
-    except TooSmall as error:
-        form.add_error("stock", str(error))
-        return {"count": count}
+    seen = None
+    with show_in_form(form):
+        printing.refuse_count(count)
+        seen = printing.draw_first_label(form=form, origin=origins.get_site_origin(request))
     if not seen:
         return {"count": count}
     drawing, options = seen
     pages = -(-(count + options.start - 1) // options.stock.per_page)
     spots = [options.stock.corner(number) for number in range(options.stock.per_page)]
     later = count > printing.STRAIGHT
-    shown = {"drawing": drawing, "options": options, "stock": options.stock, "spots": spots}
-    return {"count": count, "pages": pages, "later": later, "last": count + options.start - 1, **shown}
+    notes = printing.note_preview(form=form, origin=options.origin)
+    noticed = {"notes": notes, "noted": printing.NOTED}
+    shown = {"drawing": drawing, "options": options, "dots": options.dots, "stock": options.stock, "spots": spots}
+    return {"count": count, "pages": pages, "later": later, "last": count + options.start - 1, **noticed, **shown}
 
 
 @require_GET
 @login_required
 @never_cache
 def sheet(request: SignedIn, key: UUID) -> HttpResponse:
-    """The whole page, or for htmx the part that changes."""
-    return _shown(request, get_sheet(request.user, key))
+    """Show the whole page, or for htmx the part that changes."""
+    return _render_sheet(request, get_sheet(request.user, key))
 
 
-def _shown(request: SignedIn, sheet: Sheet, *, refused: str = "", status: int = 200) -> HttpResponse:
-    context = {"sheet": sheet, "refused": refused, **progress.shown(sheet)}
+def _render_sheet(request: SignedIn, sheet: LabelPrintJob) -> HttpResponse:
+    context = {"sheet": sheet, **progress.build_context(sheet)}
     context |= {"fragment": "devices/labels/_print_job.html", "stream": "devices:sheet-stream"}
     template = "devices/labels/_print_job.html" if request.htmx else "devices/labels/print_job.html"
-    return render(request, template, context, status=status)
+    return render(request, template, context)
 
 
 @streams.long_lived
@@ -132,27 +133,25 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
 @require_GET
 @login_required
 @never_cache
-@downloads.bounded
+@return_to("devices:sheet")
+@downloads.limit_downloads
 def sheet_file(request: SignedIn, key: UUID) -> HttpResponseBase:
-    """As often as it is wanted, for a day, by whoever manages its devices then."""
+    """Send the file as often as it is wanted, for a day, to whoever manages its devices then."""
     sheet = get_sheet(request.user, key)
     if sheet.file is None:
         return redirect(sheet)
-    try:
-        return attached(printing.taken(sheet=sheet, by=request.user))
-    except printing.Refused as refusal:
-        return _shown(request, sheet, refused=str(refusal), status=410)
+    return attach_file(printing.take_file(sheet=sheet, by=request.user))
 
 
-def attached(file: File) -> StreamingHttpResponse:
+def attach_file(file: File) -> StreamingHttpResponse:
     name = content_disposition_header(as_attachment=True, filename=file.name) or ""
     headers = {"Content-Disposition": name, "Content-Length": str(file.size)}
-    return StreamingHttpResponse(parts(file), content_type=file.content_type, headers=headers)
+    return StreamingHttpResponse(read_parts(file), content_type=file.content_type, headers=headers)
 
 
-async def parts(file: File) -> AsyncIterator[bytes]:
-    chunks = files.chunks(file)
-    while part := await streaming.step(next, chunks, b""):
+async def read_parts(file: File) -> AsyncIterator[bytes]:
+    chunks = files.read_chunks(file)
+    while part := await streaming.run_step(next, chunks, b""):
         yield part
 
 

@@ -11,15 +11,17 @@ from typing import IO, TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
-from devices import events
+from devices import events, refusals
 from devices.jobs import files, leases
-from devices.labels import pdf
-from devices.labels.forms import SheetForm
-from devices.labels.layout import Label, TooSmall, draw
-from devices.models import Device, Event, Sheet
+from devices.labels import documents, pdf, zpl
+from devices.labels.forms import MOST, SheetForm
+from devices.labels.layout import Label, draw, fit_label
+from devices.labels.notes import Notes, note_letters
+from devices.models import Device, Event, LabelPrintJob
 from lib import live
+from lib.refusals import Refusal
 from lib.tasks import enqueue
-from tenants.models import ApiToken
+from tenants.models import ApiToken, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,42 +31,75 @@ if TYPE_CHECKING:
     from devices.jobs.leases import Lease
     from devices.labels.forms import LabelForm
     from devices.labels.layout import Drawing, Options
+    from devices.labels.notes import Note
     from devices.models import File
-    from tenants.models import User
 
+NOTED = 1_000  # labels whose letters are looked at for a preview
 STRAIGHT = 500  # labels made while the browser waits: a second
 KEPT = timedelta(days=1)
 
 
-class Refused(Exception):
-    """The labels can't be made or taken, and why."""
-
-
-def printed(*, form: SheetForm, by: User, origin: str) -> bytes:
-    """A PDF, now. Raises TooSmall."""
+def print_now(*, form: SheetForm, by: User, origin: str) -> bytes:
+    """Make the file now, and record that. Raises Refusal."""
     out = BytesIO()
     count = _write(form, out, origin, total=0)
-    _record(by=by, count=count, words=form.words())
+    _record(by=by, count=count, words=form.describe_choice())
     return out.getvalue()
 
 
-def single(*, form: LabelForm, device: Device, origin: str) -> bytes:
-    """The PDF of one device's label. Raises TooSmall."""
+def note_label(*, form: LabelForm, device: Device, origin: str) -> list[Note]:
+    """Say what is to be known of one device's label, whether or not it fits."""
+    notes, label = Notes(), _describe_device(device)
+    options, _ = _build_looks(form, origin)
+    try:
+        notes.add_drawing(label, draw(label, options))
+    except Refusal:
+        notes.add(label, fit_label(label, options))
+    return notes.tell()
+
+
+def _describe_device(device: Device) -> Label:
+    return Label(device.serial, device.name, str(device.model or ""))
+
+
+def print_label(*, form: LabelForm, device: Device, origin: str, output: str = "pdf") -> bytes:
+    """Return one device's label as PDF or ZPL. Raises Refusal."""
     out = BytesIO()
-    label = Label(device.serial, device.name, str(device.model or ""))
-    pdf.write(out, [label], *_looks(form, origin))
+    documents.OUTPUTS[output].write(out, [_describe_device(device)], *_build_looks(form, origin))
     return out.getvalue()
 
 
-def first(*, form: SheetForm, origin: str) -> tuple[Drawing, Options] | None:
-    """The first label as it will look; none if there is none. Raises TooSmall."""
+def refuse_count(count: int) -> None:
+    """Raise Refusal where there is nothing to print, or too much."""
+    if not count:
+        raise Refusal(refusals.NO_DEVICES)
+    if count > MOST:
+        raise Refusal(refusals.TOO_MANY_LABELS, count=f"{count:,}", most=f"{MOST:,}")
+
+
+def draw_first_label(*, form: SheetForm, origin: str) -> tuple[Drawing, Options] | None:
+    """Draw the first label as it will look; None if there is none. Raises Refusal."""
     label = next(form.labels(), None)
-    options, _ = _looks(form, origin)
+    options, _ = _build_looks(form, origin)
+    if form.chosen_output == "zpl":
+        zpl.refuse_sheet(options)
     return (draw(label, options), options) if label else None
 
 
-def ask(*, form: SheetForm, by: User, origin: str, total: int, token: ApiToken | None = None) -> Sheet:
-    """For a worker to make; beat finds what no worker was told of.
+def note_preview(*, form: SheetForm, origin: str) -> list[Note]:
+    """Say what is to be known of the letters before anything is printed."""
+    return note_letters(form.labels(), _build_looks(form, origin)[0], NOTED)
+
+
+def remember_looks(*, form: LabelForm, by: User) -> None:
+    """Begin with the same printer and labels the next time that this person prints on the page."""
+    User.objects.filter(pk=by.pk).update(label_looks=form.list_looks())
+
+
+def queue_print_job(
+    *, form: SheetForm, by: User, origin: str, total: int, token: ApiToken | None = None
+) -> LabelPrintJob:
+    """Ask a worker to make the labels; beat finds what no worker was told of.
 
     With `token` the worker finds no more than the token may see.
     """
@@ -73,66 +108,76 @@ def ask(*, form: SheetForm, by: User, origin: str, total: int, token: ApiToken |
     }
     given |= {"token": token.pk} if token else {}
     assert by.organisation is not None
-    asked = {"given": given, "words": form.words(), "origin": origin, "total": total, "held_until": leases.held()}
+    asked = {
+        "given": given,
+        "words": form.describe_choice(),
+        "origin": origin,
+        "total": total,
+        "held_until": leases.compute_lease_end(),
+    }
     with transaction.atomic():
-        sheet = Sheet.objects.create(organisation=by.organisation, by=by, **asked)
-        enqueue(Sheet.TASK, sheet.pk)
+        sheet = LabelPrintJob.objects.create(organisation=by.organisation, by=by, **asked)
+        enqueue(LabelPrintJob.TASK, sheet.pk)
     return sheet
 
 
-def cancel(*, sheet: Sheet, by: User) -> bool:
-    """Whether it was still to be made."""
-    return leases.cancel(sheet, settle=lambda: None) if Sheet.objects.of(by).filter(pk=sheet.pk).exists() else False
+def cancel(*, sheet: LabelPrintJob, by: User) -> bool:
+    """Cancel the print job; return whether it was still to be made."""
+    return (
+        leases.cancel(sheet, settle=lambda: None)
+        if LabelPrintJob.objects.of(by).filter(pk=sheet.pk).exists()
+        else False
+    )
 
 
-def taken(*, sheet: Sheet, by: User) -> File:
-    """The file, if `by` manages every device in it now. Raises Refused: also where it is not there (any more)."""
+def take_file(*, sheet: LabelPrintJob, by: User) -> File:
+    """Return the file, if `by` manages every device in it now. Raises Refusal: also where it is not there (any
+    more)."""
     if sheet.file is None or sheet.devices is None:
-        raise Refused("The file is kept for a day. Print the labels again.")
+        raise Refusal(refusals.FILE_EXPIRED)
     gone = len(sheet.devices) - Device.objects.manageable_by(by).filter(pk__among=sheet.devices).count()
     if gone:
-        were = "1 of these devices is" if gone == 1 else f"{gone:,} of these devices are"
-        raise Refused(f"{were} no longer yours to manage. Print the labels of the others again.")
+        count = "1 of these devices is" if gone == 1 else f"{gone:,} of these devices are"
+        raise Refusal(refusals.DEVICES_DEPARTED, count=count)
     return sheet.file
 
 
-def make(pk: int) -> None:
-    """Claims it, makes it, keeps it for a day; a second worker, or a second time, changes nothing."""
+def run_print_job(pk: int) -> None:
+    """Claim it, make it, keep it for a day; a second worker, or a second time, changes nothing."""
     started = Coalesce("started_at", Now())
-    lease = leases.claim(Sheet, pk, state=Sheet.State.RUNNING, started_at=started, done=0)
+    lease = leases.claim(LabelPrintJob, pk, state=LabelPrintJob.State.RUNNING, started_at=started, done=0)
     if lease is None:
         return
-    sheet = Sheet.objects.select_related("by__organisation__root", "organisation").get(pk=pk)
+    sheet = LabelPrintJob.objects.select_related("by__organisation__root", "organisation").get(pk=pk)
 
     def draw_all() -> None:
         drawn: list[int] = []
+        notes = Notes()
+        report = partial(_report_progress, sheet, lease)
         with TemporaryFile() as out:
-            count = _write(_form(sheet), out, sheet.origin, sheet.total, partial(_written, sheet, lease), drawn)
+            count = _write(_rebuild_form(sheet), out, sheet.origin, sheet.total, report, drawn, notes)
             out.seek(0)
-            _finish(sheet, lease, count, out, drawn)
+            _finish(sheet, lease, count, out, drawn, notes)
 
-    leases.work(lease, draw_all, end=partial(_end, sheet, lease), why=_why)
-
-
-def _why(error: Exception) -> str | None:
-    return str(error) if isinstance(error, Refused | TooSmall) else None
+    leases.work(lease, draw_all, end=partial(_end, sheet, lease))
 
 
-def _form(sheet: Sheet) -> SheetForm:
-    """Asked again with what the user may print now."""
+def _rebuild_form(sheet: LabelPrintJob) -> SheetForm:
+    """Ask again with what the user may print now. Raises Refusal."""
     if sheet.by is None or not sheet.by.is_active:
-        raise Refused("Whoever asked for these labels has no account any more.")
-    form = SheetForm(sheet.given, user=_asker(sheet, sheet.by), organisation=sheet.organisation, plain=False)
+        raise Refusal(refusals.STARTER_GONE)
+    form = SheetForm(sheet.given, user=_find_asker(sheet, sheet.by), organisation=sheet.organisation, plain=False)
     if not form.is_valid():
-        raise Refused(" ".join(str(error) for errors in form.errors.values() for error in errors)[:500])
+        cause = " ".join(str(error) for errors in form.errors.values() for error in errors)
+        raise Refusal(refusals.LABELS_NOT_PRINTABLE, cause=cause[:400])
     return form
 
 
-def _asker(sheet: Sheet, by: User) -> User:
+def _find_asker(sheet: LabelPrintJob, by: User) -> User:
     if "token" in sheet.given:
         token = ApiToken.objects.live().filter(pk=sheet.given["token"], user=by).first()
         if token is None:
-            raise Refused("The token with which these labels were asked for has ended.")
+            raise Refusal(refusals.TOKEN_ENDED)
         by.grants = token.narrow(by.grants)
     return by
 
@@ -142,43 +187,49 @@ def _write(
     out: IO[bytes],
     origin: str,
     total: int,
-    written: pdf.Written = pdf.unheard,
+    on_progress: documents.OnProgress = documents.ignore_progress,
     drawn: list[int] | None = None,
+    notes: Notes | None = None,
 ) -> int:
-    return pdf.write_all(out, form.labels(drawn), *_looks(form, origin), total=total, written=written)
+    labels, looks = form.labels(drawn), _build_looks(form, origin)
+    return documents.write_all(
+        out, labels, *looks, total=total, on_progress=on_progress, notes=notes, output=form.chosen_output
+    )
 
 
-def _looks(form: LabelForm, origin: str) -> tuple[Options, Image | None]:
-    logo = pdf.logo_of(form.organisation.logo) if form.cleaned_data.get("with_logo") else None
+def _build_looks(form: LabelForm, origin: str) -> tuple[Options, Image | None]:
+    logo = pdf.read_logo(form.organisation.logo) if form.cleaned_data.get("with_logo") else None
     return form.options(origin=origin, logo_shape=logo.width / logo.height if logo else None), logo
 
 
-def _written(sheet: Sheet, lease: Lease[Sheet], done: int) -> None:
+def _report_progress(sheet: LabelPrintJob, lease: Lease[LabelPrintJob], done: int) -> None:
     lease.update(done=done)
     live.announce([leases.topic(sheet)])
 
 
-def _finish(sheet: Sheet, lease: Lease[Sheet], count: int, out: IO[bytes], drawn: list[int]) -> None:
-    several = count > pdf.PART
-    name = f"labels-{sheet.created_at:%Y-%m-%d}-{count}.{'zip' if several else 'pdf'}"
-    kind = "application/zip" if several else "application/pdf"
+def _finish(
+    sheet: LabelPrintJob, lease: Lease[LabelPrintJob], count: int, out: IO[bytes], drawn: list[int], notes: Notes
+) -> None:
+    made = documents.OUTPUTS[sheet.given.get("output") or "pdf"]
+    suffix, kind = ("zip", documents.ZIP) if sheet.total > documents.PART else (made.suffix, made.content_type)
+    name = f"labels-{sheet.created_at:%Y-%m-%d}-{count}.{suffix}"
     with transaction.atomic():
-        file = files.store(
-            organisation=sheet.organisation, name=name, content_type=kind, chunks=_chunks(out), keep=KEPT
+        file = files.store_file(
+            organisation=sheet.organisation, name=name, content_type=kind, chunks=_read_chunks(out), keep=KEPT
         )
-        lease.update(file=file, done=count, total=count, devices=drawn)
-        lease.end(state=Sheet.State.DONE)
+        lease.update(file=file, done=count, total=count, devices=drawn, notes=notes.tell())
+        lease.end(state=LabelPrintJob.State.DONE)
         assert sheet.by is not None
         _record(by=sheet.by, count=count, words=sheet.words)
         transaction.on_commit(partial(live.announce, [leases.topic(sheet)]))
 
 
-def _end(sheet: Sheet, lease: Lease[Sheet], state: str, cause: str) -> None:
+def _end(sheet: LabelPrintJob, lease: Lease[LabelPrintJob], state: str, cause: str) -> None:
     lease.end(state=state, cause=cause[:500])
     live.announce([leases.topic(sheet)])
 
 
-def _chunks(out: IO[bytes]) -> Iterator[bytes]:
+def _read_chunks(out: IO[bytes]) -> Iterator[bytes]:
     while chunk := out.read(files.PART):
         yield chunk
 

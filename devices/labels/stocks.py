@@ -5,7 +5,7 @@ Dimensions in millimetres, of the makers' templates; a sheet of labels lies in t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Stock:
         return self.page == self.label
 
     def corner(self, number: int) -> tuple[float, float]:
-        """The upper left corner of a page's label, counted from 0 along the rows."""
+        """Return the upper left corner (mm) of a page's label, counted from 0 along the rows."""
         down, across = divmod(number, self.count[0])
         return self.first[0] + across * self.pitch[0], self.first[1] + down * self.pitch[1]
 
@@ -68,10 +68,30 @@ ROLLS = (
     _roll(62, 29, "Roll (Brother DK-11209)"),
     _roll(100, 50),
 )
+OWN_NAMES = {"own-roll": "Roll", "own-a4": "A4 sheet", "own-letter": "Letter sheet"}
+OWN = {"own-roll": None, "own-a4": A4, "own-letter": LETTER}
 STOCKS = {stock.key: stock for stock in (*SHEETS_A4, *SHEETS_LETTER, *ROLLS)}
 
 
+def make_own(
+    key: str,
+    label: tuple[float, float],
+    count: tuple[int, int] = (1, 1),
+    gap: tuple[float, float] = (0.0, 0.0),
+    margin: tuple[float | None, float | None] = (None, None),
+) -> Stock:
+    """Make a stock of one's own; on a sheet its labels lie in the middle, or so far from the left and the top."""
+    page = OWN[key]
+    if page is None:
+        return replace(_roll(*label, "Your own roll"), key=key)
+    pitch = (label[0] + gap[0], label[1] + gap[1])
+    taken = (count[0] * pitch[0] - gap[0], count[1] * pitch[1] - gap[1])
+    left, top = ((page[axis] - taken[axis]) / 2 if margin[axis] is None else margin[axis] for axis in (0, 1))
+    return Stock(key, "Your own sheet", page, label, count, (left or 0.0, top or 0.0), pitch)
+
+
 def choices() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """For a form, grouped."""
+    """Yield what a form offers, grouped: heading, and key and name of each stock."""
     for heading, stocks in (("A4 sheets", SHEETS_A4), ("Letter sheets", SHEETS_LETTER), ("Label printers", ROLLS)):
         yield heading, [(stock.key, str(stock)) for stock in stocks]
+    yield "Your own", [(key, f"{name} of your own") for key, name in OWN_NAMES.items()]

@@ -22,7 +22,7 @@ ALPHANUMERIC = re.compile(r"[0-9A-Z $%*+./:-]+")  # 5.5 bits a character; anythi
 
 
 class Level(TextChoices):
-    """How much of the symbol may be lost; more of it means smaller modules, once they don't fit any more."""
+    """Say how much of the symbol may be lost; more of it means smaller modules, once they don't fit any more."""
 
     L = "L", "L: 7 %"
     M = "M", "M: 15 %"
@@ -30,8 +30,8 @@ class Level(TextChoices):
     H = "H", "H: 30 %"
 
 
-def content(serial: str, kind: str = Organisation.LabelContent.SERIAL, origin: str = "") -> str:
-    """The serial, or its address below `origin` (such as `https://devices.example`).
+def build_content(serial: str, kind: str = Organisation.LabelContent.SERIAL, origin: str = "") -> str:
+    """Return the serial, or its address below `origin` (such as `https://devices.example`).
 
     In upper case where that keeps the alphanumeric mode: fewer modules, hence bigger ones.
     """
@@ -50,16 +50,17 @@ class Symbol:
 
     @property
     def inner(self) -> int:
-        """Modules a side, without the quiet zone."""
+        """Return the modules a side, without the quiet zone."""
         return len(self.code.matrix)
 
     @property
     def side(self) -> int:
-        """Modules a side, with the quiet zone."""
+        """Return the modules a side, with the quiet zone."""
         return self.inner + 2 * self.quiet
 
     def runs(self) -> Iterator[tuple[int, int, int]]:
-        """(column, row, length) of the dark modules beside each other, in modules from the corner of the whole."""
+        """Yield (column, row, length) of the dark modules beside each other, in modules from the corner of the
+        whole."""
         for row, modules in enumerate(self.code.matrix, start=self.quiet):
             for dark in re.finditer(rb"\x01+", bytes(modules)):
                 yield self.quiet + dark.start(), row, dark.end() - dark.start()
@@ -68,7 +69,7 @@ class Symbol:
         return "".join(f"M{x} {y}h{length}v1h-{length}z" for x, y, length in self.runs())
 
     def svg(self, *, side: float | None = None) -> bytes:
-        """One path on white; `side` in mm, quiet zone included, else it takes the size of what holds it."""
+        """Draw one path on white; `side` in mm, quiet zone included, else it takes the size of what holds it."""
         size = f' width="{side:g}mm" height="{side:g}mm"' if side else ""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg"{size} viewBox="0 0 {self.side} {self.side}" '
@@ -77,13 +78,17 @@ class Symbol:
         ).encode()
 
     def png(self, *, side: float, dpi: int) -> bytes:
-        """Black and white, whole dots a module: the largest that is no wider than `side` mm, but a dot at least."""
+        """Draw black and white, whole dots a module: the largest that is no wider than `side` mm, but a dot at
+        least."""
         drawn = BytesIO()
         scale = max(1, int(side / MM * dpi / self.side))
         self.code.save(drawn, kind="png", scale=scale, border=self.quiet, dpi=dpi)
         return drawn.getvalue()
 
 
-def make(text: str, level: str = Level.Q, quiet: int = QUIET) -> Symbol:
-    """At least of this level; more where it costs no module. Never a Micro QR, which the scanner does not look for."""
+def make_symbol(text: str, level: str = Level.Q, quiet: int = QUIET) -> Symbol:
+    """Make a symbol of at least this level; more where it costs no module.
+
+    Never a Micro QR, which the scanner does not look for.
+    """
     return Symbol(text, segno.make(text, error=level, micro=False, boost_error=True), max(LEAST_QUIET, quiet))

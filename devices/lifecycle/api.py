@@ -8,14 +8,16 @@ from rest_framework.response import Response
 
 from devices.access import get_device
 from devices.api import serializers as device_serializers
-from devices.lifecycle import assignments, edits
+from devices.lifecycle import assignments, edits, removal
 from devices.models import Device, DeviceModel
+from lib.refusals import Refusal
+from tenants.access import require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine, SeveralLines
-from tenants.api.problems import Conflict, Problem
-from tenants.api.schema import OpenApiParameter, described
+from tenants.api.schema import OpenApiParameter, describe_operation
 from tenants.api.scoped import Choice
 from tenants.models import Group, Role
+from tenants.refusals import PRECONDITION_FAILED
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -30,7 +32,7 @@ IF_MATCH = OpenApiParameter(
 
 
 def offered_models(user: User) -> DeviceModelQuerySet:
-    return DeviceModel.objects.visible_to(user).filter(retired_at=None)
+    return DeviceModel.objects.visible_to(user).available()
 
 
 def managed_leaves(user: User) -> GroupQuerySet:
@@ -39,6 +41,8 @@ def managed_leaves(user: User) -> GroupQuerySet:
 
 
 class DeviceChange(Serializer):
+    VOLATILE = frozenset({"status", "last_seen_at", "activated_at", "expires_at"})
+
     name = OneLine(required=False, max_length=120)
     description = SeveralLines(required=False, max_length=500, allow_blank=True)
     tags = device_serializers.Tags(required=False, help_text="Replaces all of them.")
@@ -52,11 +56,11 @@ class DevicePlace(Serializer):
 
 
 class OneDevice(ApiView):
-    @described("Devices", "Read a device", responses=device_serializers.DeviceShown)
+    @describe_operation("Devices", "Read a device", responses=device_serializers.DeviceShown)
     def get(self, request: Request, serial: str) -> Response:
         return _answer(get_device(self.user, serial))
 
-    @described(
+    @describe_operation(
         "Devices",
         "Change a device",
         request=DeviceChange,
@@ -64,57 +68,55 @@ class OneDevice(ApiView):
         parameters=[IF_MATCH],
     )
     def patch(self, request: Request, serial: str) -> Response:
-        """What is not sent stays. With `If-Match`, only if nothing changed since you read it."""
+        """Change what is sent; the rest stays. With `If-Match`, only if nothing changed since you read it."""
         device = get_device(self.user, serial, role=Role.ADMIN)
         _require_match(request, device)
-        try:
-            edits.change(device=device, by=self.user, **self.read(DeviceChange, instance=device))
-        except assignments.Moved:
-            raise _stale(request) from None
+        change = self.read(DeviceChange, instance=device, shown=device_serializers.serialize_device(device))
+        edits.change_device(device=device, by=self.user, as_matched="If-Match" in request.headers, **change)
         return _answer(get_device(self.user, serial))
+
+    @describe_operation("Devices", "Remove a device", responses={204: None})
+    def delete(self, request: Request, serial: str) -> Response:
+        """Remove what was made by mistake, for admins of the whole organisation: within 24 hours, if it never connected
+        and was in no group. Its credentials go with it. Retire any other."""
+        require_owner(self.user)
+        removal.remove_device(device=get_device(self.user, serial, role=Role.ADMIN), by=self.user)
+        return Response(status=204)
 
 
 class DeviceAssign(ApiView):
-    @described("Devices", "Assign a device to a group", request=DevicePlace, responses=device_serializers.DeviceShown)
+    @describe_operation(
+        "Devices", "Assign a device to a group", request=DevicePlace, responses=device_serializers.DeviceShown
+    )
     def post(self, request: Request, serial: str) -> Response:
-        """Places a device that you manage in a leaf that you manage; one that was elsewhere is released from there.
+        """Place a device that you manage in a leaf that you manage; one that was elsewhere is released from there.
 
-        What was reported and written in the former group is not seen from the new one, its name neither: without
-        `name` it is called by its serial there.
+        What was reported and written in the former group is not seen from the new one, its name neither: without `name`
+        it is called by its serial there.
         """
         device = get_device(self.user, serial, role=Role.ADMIN)
-        given = self.read(DevicePlace)
-        to = {"name": given.get("name"), "model": given.get("model", device.model)}
-        try:
-            assignments.assign(device=device, group=given["group"], by=self.user, **to)
-        except assignments.Moved:
-            raise Conflict("The device or the group changed meanwhile. Read them again.") from None
+        body = self.read(DevicePlace)
+        to = {"name": body.get("name"), "model": body.get("model", device.model)}
+        assignments.assign(device=device, group=body["group"], by=self.user, **to)
         return _answer(get_device(self.user, serial))
 
 
 class DeviceRelease(ApiView):
-    @described("Devices", "Release a device", request=None, responses={204: None})
+    @describe_operation("Devices", "Release a device", request=None, responses={204: None})
     def post(self, request: Request, serial: str) -> Response:
-        """Takes the device out of its group: nobody but admins of the whole organisation sees it until it is placed."""
+        """Take the device out of its group: nobody but admins of the whole organisation sees it until it is placed."""
         device = get_device(self.user, serial, role=Role.ADMIN)
-        try:
-            assignments.release(device=device, by=self.user)
-        except assignments.Moved:
-            raise Conflict("The device is in no group, or was moved meanwhile.") from None
+        assignments.release(device=device, by=self.user)
         return Response(status=204)
 
 
 def _answer(device: Device) -> Response:
-    return Response(device_serializers.device(device), headers={"ETag": device_serializers.etag(device)})
+    return Response(
+        device_serializers.serialize_device(device), headers={"ETag": device_serializers.compute_etag(device)}
+    )
 
 
 def _require_match(request: Request, device: Device) -> None:
     wanted = request.headers.get("If-Match", "*")
-    if wanted != "*" and device_serializers.etag(device) not in {each.strip() for each in wanted.split(",")}:
-        raise Problem("precondition-failed")
-
-
-def _stale(request: Request) -> Problem | Conflict:
-    if "If-Match" in request.headers:
-        return Problem("precondition-failed")
-    return Conflict("The device changed meanwhile. Read it again.")
+    if wanted != "*" and device_serializers.compute_etag(device) not in {tag.strip() for tag in wanted.split(",")}:
+        raise Refusal(PRECONDITION_FAILED)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from devices.tags import TEXT_LENGTH, judge, parse, told, write_lines
+from devices.tags import TEXT_LENGTH, describe_problem, judge, parse, write_lines
 from lib.fields import OneLineField, SeveralLinesField
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ class EditForm(forms.Form):
     def clean_tags(self) -> dict[str, Any]:
         kept, wrong = judge(parse(self.cleaned_data["tags"], "\n"), self.device.tags)
         if wrong:
-            raise forms.ValidationError([told(name, cause) for name, cause in wrong.items()])
+            raise forms.ValidationError([describe_problem(name, cause) for name, cause in wrong.items()])
         return kept

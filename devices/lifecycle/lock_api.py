@@ -10,9 +10,10 @@ from devices.access import get_device
 from devices.api import serializers as device_serializers
 from devices.connections import activation
 from devices.lifecycle import locks
+from devices.refusals import ACTIVATION_NOT_NEEDED
+from lib.refusals import Refusal
 from tenants.api.base import ApiView
-from tenants.api.problems import Conflict
-from tenants.api.schema import described
+from tenants.api.schema import describe_operation
 from tenants.models import Role
 
 if TYPE_CHECKING:
@@ -24,28 +25,28 @@ TAG = "Credentials and locks"
 
 
 class Lock(ApiView):
-    @described(TAG, "Lock a device", request=None, responses=device_serializers.DeviceShown)
+    @describe_operation(TAG, "Lock a device", request=None, responses=device_serializers.DeviceShown)
     def post(self, request: Request, serial: str) -> Response:
-        """It can neither connect nor be registered. Locking a locked one changes nothing."""
-        locks.lock(device=_managed(self, serial), by=self.user)
-        return Response(device_serializers.device(_managed(self, serial)))
+        """Lock it: it can neither connect nor be registered. Locking a locked one changes nothing."""
+        locks.lock_devices([_get_managed_device(self, serial)], by=self.user)
+        return Response(device_serializers.serialize_device(_get_managed_device(self, serial)))
 
 
 class Unlock(ApiView):
-    @described(TAG, "Unlock a device", request=None, responses=device_serializers.DeviceShown)
+    @describe_operation(TAG, "Unlock a device", request=None, responses=device_serializers.DeviceShown)
     def post(self, request: Request, serial: str) -> Response:
-        locks.unlock(device=_managed(self, serial), by=self.user)
-        return Response(device_serializers.device(_managed(self, serial)))
+        locks.unlock_devices([_get_managed_device(self, serial)], by=self.user)
+        return Response(device_serializers.serialize_device(_get_managed_device(self, serial)))
 
 
 class OpenAgain(ApiView):
-    @described(TAG, "Open a device's activation again", request=None, responses=device_serializers.DeviceShown)
+    @describe_operation(TAG, "Open a device's activation again", request=None, responses=device_serializers.DeviceShown)
     def post(self, request: Request, serial: str) -> Response:
-        """More time for a device that never connected."""
-        if not activation.open_again(devices=[_managed(self, serial)], by=self.user):
-            raise Conflict("It needs no activation: it has connected before, or never expires.")
-        return Response(device_serializers.device(_managed(self, serial)))
+        """Give more time to a device that never connected."""
+        if not activation.reopen_activation([_get_managed_device(self, serial)], by=self.user):
+            raise Refusal(ACTIVATION_NOT_NEEDED)
+        return Response(device_serializers.serialize_device(_get_managed_device(self, serial)))
 
 
-def _managed(view: ApiView, serial: str) -> Device:
+def _get_managed_device(view: ApiView, serial: str) -> Device:
     return get_device(view.user, serial, role=Role.ADMIN)

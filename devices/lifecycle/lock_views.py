@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 
 from devices.connections import activation
-from devices.credentials.views import back_to, posted
+from devices.credentials.views import redirect_back, require_admin_post
 from devices.lifecycle import locks
+from devices.refusals import ACTIVATION_NOT_NEEDED
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -17,28 +19,27 @@ if TYPE_CHECKING:
     from tenants.access import SignedIn
 
 
-@posted
+@require_admin_post
 def lock(request: SignedIn, device: Device) -> HttpResponse:
-    if locks.lock(device=device, by=request.user):
+    if locks.lock_devices([device], by=request.user):
         messages.success(request, f"{device} is locked: it can neither connect nor be registered.")
     else:
         messages.info(request, f"{device} was locked already.")
-    return back_to(device)
+    return redirect_back(device)
 
 
-@posted
+@require_admin_post
 def unlock(request: SignedIn, device: Device) -> HttpResponse:
-    if locks.unlock(device=device, by=request.user):
+    if locks.unlock_devices([device], by=request.user):
         messages.success(request, f"{device} is unlocked: it may connect again.")
     else:
         messages.info(request, f"{device} was not locked.")
-    return back_to(device)
+    return redirect_back(device)
 
 
-@posted
+@require_admin_post
 def open_again(request: SignedIn, device: Device) -> HttpResponse:
-    if activation.open_again(devices=[device], by=request.user):
-        messages.success(request, f"{device} may connect for the first time again.")
-    else:
-        messages.info(request, f"{device} needs no activation: it has connected before, or never expires.")
-    return back_to(device)
+    if not activation.reopen_activation([device], by=request.user):
+        raise Refusal(ACTIVATION_NOT_NEEDED)
+    messages.success(request, f"{device} may connect for the first time again.")
+    return redirect_back(device)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PlacingForm(forms.Form):
-    """A group to put devices into straight away, instead of leaving that to a technician."""
+    """Ask for a group to put devices into straight away, instead of leaving that to a technician."""
 
     group = GroupField(
         required=False,
@@ -25,9 +25,3 @@ class PlacingForm(forms.Form):
         group = self.fields["group"]
         assert isinstance(group, GroupField)
         group.offer(user, "place")
-
-    def refuse(self, error: forms.ValidationError) -> None:
-        """What an operation says, beside the field that it is about, else above the form."""
-        said = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
-        for field, texts in said.items():
-            self.add_error(field if field in self.fields else None, texts)

@@ -1,4 +1,4 @@
-"""One device added by hand: registered, with a credential, and in a group if one is named. All of it or nothing."""
+"""One device added by hand, with a credential, and in a group if one is named. All of it or nothing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Added(NamedTuple):
-    """`issued` is what only this answer can tell; None where the recipe makes no access key."""
+    """Hold a new device, and as `issued` what only this answer can tell; None where the recipe makes no access key."""
 
     device: Device
     issued: Issued | None
 
 
-def add(
+def add_device(
     *,
     by: User,
     version: RecipeVersion,
@@ -36,13 +36,17 @@ def add(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Added:
-    """Raises registration.Taken, ValidationError, and assignments.Moved where the group is no longer a leaf.
+    """Add a device with its credential, and assign it to the group if there is one.
 
-    Of serials see registration.register."""
+    Raises ValidationError, and Refusal: the serial is taken, the group is no longer a leaf. Of serials see
+    registration.register_device.
+    """
     with transaction.atomic():
-        device = registration.make(version=version, serial=serial, name=name, model=model, tags=tags)
+        device = registration.make_device(version=version, serial=serial, name=name, model=model, tags=tags)
         keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
-        issued = credentials.make(device) if keyed else None  # the factory's: before it is in a group
+        issued = (
+            credentials.make_credentials([device]).get_issued(device) if keyed else None
+        )  # the factory's: before it is in a group
         made: dict[str, Any] = {"access_key": issued.access_key} if issued else {}
         events.record(Event.Kind.REGISTERED, device=device, by=by, **made)
         if group:

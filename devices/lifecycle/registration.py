@@ -1,28 +1,32 @@
-"""Registration: the registry row comes to exist, with an identity. It is not provisioning."""
+"""Adding a device: the registry row comes to exist, with an identity. It is not provisioning."""
 
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from devices import events
-from devices.identity import serials
+from devices.identity import label_text, serials
 from devices.models import Device, DeviceModel, Event, RecipeVersion
+from devices.recipes import operations as recipes
 from devices.recipes.organisation_format import format_of
+from devices.refusals import SERIAL_TAKEN
 from devices.tags import add_to_defaults
 from lib import names
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.db.models.expressions import CombinedExpression
 
+    from devices.identity.formats import Format
     from tenants.models import User
 
 
@@ -30,11 +34,7 @@ ATTEMPTS = 50  # at a serial that is free: formats of a few digits fill up
 NO_FREE_SERIAL = "No free serial was found: this recipe's format has too few. Give it a longer one."
 
 
-class Taken(Exception):
-    """The organisation has a device with this serial already."""
-
-
-def register(
+def register_device(
     *,
     version: RecipeVersion,
     by: User | None,
@@ -43,14 +43,14 @@ def register(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Device:
-    """Return a new device without a credential; see `make`."""
+    """Return a new device without a credential; see `make_device`."""
     with transaction.atomic():
-        device = make(version=version, serial=serial, name=name, model=model, tags=tags)
+        device = make_device(version=version, serial=serial, name=name, model=model, tags=tags)
         events.record(Event.Kind.REGISTERED, device=device, by=by)
     return device
 
 
-def make(
+def make_device(
     *,
     version: RecipeVersion,
     serial: str = "",
@@ -60,9 +60,11 @@ def make(
 ) -> Device:
     """Return a new device of a recipe, whose model and tags it gets beside its own.
 
-    Its serial fits the recipe's format; without one it gets one that does, and that is free. Raises Taken, even where
-    another committed it this very moment, and ValidationError. The caller records it, in the same transaction.
+    Its serial fits the recipe's format; without one it gets one that does, and that is free. Raises Refusal where
+    it is taken, even where another committed it this very moment, and where the recipe is retired or has a later
+    version; ValidationError. The caller records it, in the same transaction.
     """
+    recipes.require_offered(version)
     own = {
         "version": version,
         "organisation": version.recipe.organisation,
@@ -70,42 +72,65 @@ def make(
         "model": model or version.model,
         "tags": add_to_defaults(version.default_tags, tags or {}),
     }
-    fitting, serial = format_of(version), serial.strip()
+    fitting = format_of(version)
+    serial = read_serial(serial.strip(), fitting)
     if serial or not fitting.can_generate:
         if problem := fitting.problem(serial):
             raise ValidationError({"serial": problem})
-        return _make(own, serial)
+        if (device := _make(own, serial)) is None:
+            shown = serials.format_in_fours(serials.canonical(serial))
+            raise Refusal(SERIAL_TAKEN, field="serial", serial=shown)
+        return device
     for _ in range(ATTEMPTS):
-        with suppress(Taken):
-            if (made := fitting.generate(secrets.token_bytes(32))).upper() not in serials.RESERVED:
-                return _make(own, made)
+        made = fitting.generate(secrets.token_bytes(32))
+        if made.upper() not in serials.RESERVED and (device := _make(own, made)):
+            return device
     raise ValidationError({"serial": NO_FREE_SERIAL})
 
 
-def _make(own: Mapping[str, Any], serial: str) -> Device:
+def read_serial(text: str, fitting: Format) -> str:
+    """Return the serial that was typed, or that stands in a label's whole text. Raises ValidationError of `serial`."""
+    try:
+        return label_text.read_serial(text, fitting, origins=settings.SITE_URLS)
+    except ValueError as error:
+        raise ValidationError({"serial": str(error)}) from None
+
+
+def _make(own: Mapping[str, Any], serial: str) -> Device | None:
+    """Return the new device, or None where its organisation has one with this serial."""
     version, serial = own["version"], serials.canonical(serial)
     with transaction.atomic():
-        device = Device(**own, serial=serial, expires_at=expiry(version))
+        device = Device(**own, serial=serial, expires_at=compute_expiry(version))
         device.name = device.name or serial
         device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])
-        _save(device)
+        if _is_there_otherwise(device) or not _save(device):
+            return None
         device.refresh_from_db(fields=["expires_at"])
     return device
 
 
-def _save(device: Device) -> None:
+def _is_there_otherwise(device: Device) -> bool:
+    """Return whether its serial is an address that another device has with colons, or without. What keeps the same text
+    apart keeps no two of them apart: of two added in the same moment both stay."""
+    other = serials.write_otherwise(serials.fold(device.serial))
+    return bool(other) and Device.objects.filter(organisation=device.organisation, serial_key=other).exists()
+
+
+def _save(device: Device) -> bool:
+    """Return whether its serial was free."""
     try:
         with transaction.atomic():
             device.save()
     except IntegrityError:
         key = serials.fold(device.serial)
         if Device.objects.filter(organisation=device.organisation, serial_key=key).exists():
-            raise Taken from None
+            return False
         raise
+    return True
 
 
-def expiry(version: RecipeVersion) -> CombinedExpression | None:
-    """When a device made now expires unless it connects; None for recipes whose devices never do."""
+def compute_expiry(version: RecipeVersion) -> CombinedExpression | None:
+    """Return when a device made now expires unless it connects; None for recipes whose devices never do."""
     if not version.expires:
         return None
     return Now() + timedelta(hours=version.recipe.organisation.activation_hours)

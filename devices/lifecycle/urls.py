@@ -1,6 +1,6 @@
 from django.urls import path
 
-from devices.lifecycle import api, lock_api, lock_views, views
+from devices.lifecycle import api, lock_api, lock_views, retirement_api, views
 
 urlpatterns = [
     path("devices/<str:serial>/edit/", views.edit, name="edit"),
@@ -13,4 +13,14 @@ urlpatterns = [
     path("api/v1/devices/<str:serial>/lock/", lock_api.Lock.as_view(), name="api-device-lock"),
     path("api/v1/devices/<str:serial>/unlock/", lock_api.Unlock.as_view(), name="api-device-unlock"),
     path("api/v1/devices/<str:serial>/open-again/", lock_api.OpenAgain.as_view(), name="api-device-open-again"),
+    path("api/v1/devices/<str:serial>/retire/", retirement_api.Retire.as_view(), name="api-device-retire"),
+    path("api/v1/devices/<str:serial>/restore/", retirement_api.Restore.as_view(), name="api-device-restore"),
+    path(
+        "api/v1/devices/<str:serial>/free-serial/", retirement_api.FreeSerial.as_view(), name="api-device-free-serial"
+    ),
+    path(
+        "api/v1/devices/<str:serial>/recipe-version/",
+        retirement_api.RecipeVersion.as_view(),
+        name="api-device-recipe-version",
+    ),
 ]

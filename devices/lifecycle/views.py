@@ -10,8 +10,8 @@ from django.views.decorators.http import require_http_methods
 
 from devices.access import get_device
 from devices.lifecycle import edits
-from devices.lifecycle.assignments import Moved
 from devices.lifecycle.edit_form import EditForm
+from lib.refusal_pages import show_in_form
 from tenants.models import Role
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def edit(request: SignedIn, serial: str) -> HttpResponse:
     if not form.is_valid():
         status = 422 if form.is_bound else 200
         return render(request, "devices/lifecycle/edit.html", {"device": device, "form": form}, status=status)
-    try:
-        if edits.change(device=device, **form.cleaned_data, by=request.user):
+    with show_in_form(form) as refused:
+        if edits.change_device(device=device, **form.cleaned_data, by=request.user):
             messages.success(request, "Saved.")
-    except Moved:
-        messages.error(request, "Somebody else changed or moved it meanwhile. Nothing was saved; look at it again.")
+    if refused:
+        return render(request, "devices/lifecycle/edit.html", {"device": device, "form": form}, status=refused.status)
     return redirect(get_device(request.user, serial, role=Role.ADMIN))

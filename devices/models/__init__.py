@@ -1,24 +1,27 @@
 """What: the registry of devices, what they are, whose they are, and what happened to them."""
 
 from devices.models.broker_session import BrokerSession
-from devices.models.bulk_action import Action, ActionQuerySet, Touched, TouchedQuerySet
+from devices.models.bulk_action import BulkAction, BulkActionQuerySet, Touched, TouchedQuerySet
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
-from devices.models.device_count import Tally
+from devices.models.device_count import GroupDeviceCount
 from devices.models.event import Event, EventQuerySet
 from devices.models.file import File, Part
-from devices.models.import_job import Import, ImportQuerySet, Problem
+from devices.models.import_job import Change, Import, ImportQuerySet, Problem
 from devices.models.job import Job
-from devices.models.print_job import Sheet, SheetQuerySet
+from devices.models.presence_secret import PresenceSecret
+from devices.models.print_job import LabelPrintJob, LabelPrintJobQuerySet
 from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
+from devices.models.refused_attempt import RefusedAttempt, RefusedAttemptQuerySet
 
 __all__ = [
-    "Action",
-    "ActionQuerySet",
     "Assignment",
     "Attribute",
     "BrokerSession",
+    "BulkAction",
+    "BulkActionQuerySet",
+    "Change",
     "Connection",
     "Credential",
     "CredentialQuerySet",
@@ -32,17 +35,20 @@ __all__ = [
     "Event",
     "EventQuerySet",
     "File",
+    "GroupDeviceCount",
     "Import",
     "ImportQuerySet",
     "Job",
+    "LabelPrintJob",
+    "LabelPrintJobQuerySet",
     "Part",
+    "PresenceSecret",
     "Problem",
     "Recipe",
     "RecipeQuerySet",
     "RecipeVersion",
-    "Sheet",
-    "SheetQuerySet",
-    "Tally",
+    "RefusedAttempt",
+    "RefusedAttemptQuerySet",
     "Touched",
     "TouchedQuerySet",
     "new_device_id",

@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 
 
 class BrokerSession(models.Model):
-    """The consumer's session at the broker; there is one row, from the first session on."""
+    """Record the consumer's session at the broker; there is one row, from the first session on."""
 
     ONLY = 1
 

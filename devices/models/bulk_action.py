@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from devices.models.delivery import Delivery
 from devices.models.device import Device
+from devices.models.import_job import Import
 from devices.models.job import Job
 from tenants.models import Role, User
 
@@ -19,24 +20,24 @@ if TYPE_CHECKING:
 UNDO_HOURS = 24
 
 
-class ActionQuerySet(models.QuerySet["Action"]):
-    def manageable_by(self, user: User | AnonymousUser) -> ActionQuerySet:
-        """An admin's own; to an admin of the whole organisation, everybody's in it."""
+class BulkActionQuerySet(models.QuerySet["BulkAction"]):
+    def manageable_by(self, user: User | AnonymousUser) -> BulkActionQuerySet:
+        """Return an admin's own; to an admin of the whole organisation, everybody's in it."""
         if not isinstance(user, User) or not user.reach(Role.ADMIN):
             return self.none()
-        mine = self.filter(organisation=user.organisation_id)
-        return mine if user.owns_organisation else mine.filter(by=user)
+        whole = self.filter(organisation=user.organisation_id)
+        return whole if user.owns_organisation else whole.filter(by=user)
 
-    def undoable(self) -> ActionQuerySet:
-        """Ended, of a kind that has a way back, not undone yet, and not long ago, by the database's clock."""
+    def undoable(self) -> BulkActionQuerySet:
+        """Return those ended lately, by the database's clock, of a kind that has a way back, and not undone yet."""
         recent = Q(finished_at__gt=Now() - timedelta(hours=UNDO_HOURS))
-        ended = Q(state__in=[Action.State.DONE, Action.State.CANCELLED, Action.State.FAILED])
-        kinds = Q(kind__in=Action.REVERSIBLE, undo_of=None, undone_by=None)
+        ended = Q(state__in=[BulkAction.State.DONE, BulkAction.State.CANCELLED, BulkAction.State.FAILED])
+        kinds = Q(kind__in=BulkAction.REVERSIBLE, undo_of=None, undone_by=None)
         return self.filter(recent, ended, kinds, changed__gt=0)
 
 
-class Action(Job):
-    """One thing done to many devices: waiting -> running -> done, or cancelled, or failed."""
+class BulkAction(Job):
+    """Record one thing done to many devices: waiting -> running -> done, or cancelled, or failed."""
 
     class Kind(models.TextChoices):
         MOVE = "move", "Move to a group"
@@ -49,6 +50,12 @@ class Action(Job):
         REOPEN = "reopen", "Open again for activation"
         REISSUE = "reissue", "Reissue credentials"
         REVOKE = "revoke", "Revoke credentials"
+        RETIRE = "retire", "Retire"
+        RESTORE = "restore", "Bring back"
+        FREE = "free", "Give the serial free"
+        REMOVE = "remove", "Remove"
+        RECIPE = "recipe", "Bring to the recipe's last version"
+        CHANGE = "change", "Change by a file"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting for a worker"
@@ -66,7 +73,13 @@ class Action(Job):
         Kind.MODEL,
         Kind.LOCK,
         Kind.UNLOCK,
+        Kind.RETIRE,
+        Kind.RESTORE,
+        Kind.RECIPE,
+        Kind.CHANGE,
     )
+    # For admins of the whole organisation: serials and recipes are its own.
+    OWNERS: ClassVar[tuple[str, ...]] = (Kind.FREE, Kind.REMOVE, Kind.RECIPE)
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
@@ -76,37 +89,38 @@ class Action(Job):
     reached = models.BigIntegerField(default=0)  # the last device gone through: where a killed worker goes on
     undo_of = models.OneToOneField("self", models.SET_NULL, null=True, blank=True, related_name="undone_by")
     delivery = models.OneToOneField(Delivery, models.SET_NULL, null=True, blank=True, related_name="action")
+    importing = models.OneToOneField(Import, models.SET_NULL, null=True, blank=True, related_name="action")
 
-    objects = ActionQuerySet.as_manager()
+    objects = BulkActionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
         indexes = [models.Index(fields=["organisation", "-id"])]
 
     def __str__(self) -> str:
-        said = str(self.get_kind_display())
+        text = str(self.get_kind_display())
         if tag := self.params.get("tag"):
-            said += f": {tag}={self.params.get('value', '')}" if self.kind == self.Kind.TAG else f": {tag}"
-        return f"Undo: {said}" if self.undo_of_id else said
+            text += f": {tag}: {self.params.get('value', '')}" if self.kind == self.Kind.TAG else f": {tag}"
+        return f"Undo: {text}" if self.undo_of_id else text
 
     def get_absolute_url(self) -> str:
         return reverse("devices:action", kwargs={"key": self.key})
 
     @property
-    def kept(self) -> int:
-        """Devices gone through that it did not change."""
+    def unchanged_count(self) -> int:
+        """Count the devices gone through that it did not change."""
         return self.done - self.changed
 
 
 class TouchedQuerySet(models.QuerySet["Touched"]):
-    def of(self, action: Action) -> TouchedQuerySet:
+    def of(self, action: BulkAction) -> TouchedQuerySet:
         return self.filter(action=action)
 
 
 class Touched(models.Model):
-    """A device of an action: first what was chosen, then what became of it."""
+    """Record a device of an action: first what was chosen, then what became of it."""
 
-    action = models.ForeignKey(Action, models.CASCADE, related_name="touched")
+    action = models.ForeignKey(BulkAction, models.CASCADE, related_name="touched")
     device = models.ForeignKey(Device, models.CASCADE, related_name="+")
     verdict = models.CharField(
         max_length=12, blank=True

@@ -11,31 +11,31 @@ from devices.models.device import Assignment, Device
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
     def standing(self) -> CredentialQuerySet:
-        """Neither revoked nor past their own end, by the database's clock."""
+        """Return those neither revoked nor past their own end, by the database's clock."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
 
     def live(self) -> CredentialQuerySet:
-        """Those with which a device may connect now: standing, and the device is neither locked nor expired."""
+        """Return those with which a device may connect now: standing, and it is neither locked nor expired."""
         return self.standing().filter(Device.may_connect("device__"))
 
     def of(self, device: Device) -> CredentialQuerySet:
         return self.filter(device=device)
 
     def with_limited(self) -> CredentialQuerySet:
-        """Annotates `limited`: whether its device sent too much and is shut out for now, by the database's clock."""
+        """Add `limited`: whether its device sent too much and is shut out for now, by the database's clock."""
         shut_out = When(Device.is_shut_out("device__"), then=True)
         annotations: dict[str, Any] = {"limited": Case(shut_out, default=False)}
         return self.annotate(**annotations)
 
 
 class Credential(models.Model):
-    """What a device authenticates with; the secret is stored as its SHA-256 only."""
+    """Record what a device authenticates with; the secret is stored as its SHA-256 only."""
 
     class Kind(models.TextChoices):
         ACCESS_KEY = "access-key", "Access key and secret"
         CERTIFICATE = "certificate", "X.509 certificate"
 
-    if TYPE_CHECKING:  # annotated by `devices.credentials.operations.find`, and `with_limited`
+    if TYPE_CHECKING:  # annotated by `devices.credentials.operations.find_credential`, and `with_limited`
         limited: bool
         unnoted: bool
         has_former: bool
@@ -72,7 +72,7 @@ class Credential(models.Model):
 
 
 class CredentialUse(models.Model):
-    """Hot row: when a credential was used first and last."""
+    """Record when a credential was used first and last: a hot row."""
 
     credential = models.OneToOneField(Credential, models.CASCADE, primary_key=True, related_name="use")
     first_at = models.DateTimeField(db_default=Now())

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def of(self, user: User | AnonymousUser) -> DeliveryQuerySet:
-        """Secrets are handed to whoever had them made, and to nobody else."""
+        """Return the user's own: secrets are handed to whoever had them made, and to nobody else."""
         return self.filter(by=user) if isinstance(user, User) and user.is_active else self.none()
 
     def takeable(self) -> DeliveryQuerySet:
-        """Neither taken nor expired, by the database's clock."""
+        """Return those neither taken nor expired, by the database's clock."""
         return self.filter(sealed__isnull=False, expires_at__gt=Now())
 
 
 class Delivery(models.Model):
-    """Secrets to be handed over once.
+    """Hold secrets to be handed over once.
 
     They are not stored: each is made again from `sealed`, a random key that only the site's secret opens
     (devices.credentials.deliveries). Taking the delivery, or its expiry, destroys the key, and with it the only way

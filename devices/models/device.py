@@ -29,7 +29,7 @@ def new_device_id() -> str:
 
 class DeviceQuerySet(models.QuerySet["Device"]):
     def visible_to(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> DeviceQuerySet:
-        """Devices in the user's subtrees; to an admin of the whole organisation, those in no group too."""
+        """Return those in the user's subtrees; to an admin of the whole organisation, those in no group too."""
         if not isinstance(user, User):
             return self.none()
         if owned := [path for path in user.reach(Role.ADMIN) if len(path) == Group.steplen]:
@@ -37,8 +37,8 @@ class DeviceQuerySet(models.QuerySet["Device"]):
             return self.filter(organisation=whole[:1])  # one value, not a join: the index of names stays usable
         return self.filter(group__in=Group.objects.filter(under(user.reach(role))))
 
-    def walked(self, user: User, groups: GroupQuerySet) -> DeviceQuerySet:
-        """The user's devices in these groups, asked for so that the database goes along the names.
+    def within_groups(self, user: User, groups: GroupQuerySet) -> DeviceQuerySet:
+        """Return the user's devices in these groups, asked for so that the database goes along the names.
 
         Of many devices a page is then a few rows read; asked plainly it may read and sort them all. A condition
         inside CASE can't be turned into a join, on either database.
@@ -50,19 +50,19 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.visible_to(user, Role.ADMIN)
 
     def registrable_by(self, user: User | AnonymousUser) -> DeviceQuerySet:
-        """Devices for which the user may open a window: their organisation's, free or re-provisionable."""
+        """Return those for which the user may open a window: their organisation's, free or re-provisionable."""
         if not isinstance(user, User) or not user.reach(Role.TECHNICIAN):
             return self.none()
         free = Q(group=None) | Q(organisation__allow_reprovisioning=True)
         return self.filter(free, organisation=user.organisation_id)
 
     def with_admitted(self) -> DeviceQuerySet:
-        """Annotates `admitted`: whether the device may connect and be registered, by the database's clock."""
+        """Add `admitted`: whether the device may connect and be registered, by the database's clock."""
         admitted: dict[str, Any] = {"admitted": Case(When(Device.may_connect(), then=True), default=False)}
         return self.annotate(**admitted)
 
     def with_status(self) -> DeviceQuerySet:
-        """Annotates `status` (one of `Device.Status`) and whether it is `shut_out`, by the database's clock."""
+        """Add `status` (one of `Device.Status`) and whether it is `shut_out`, by the database's clock."""
         whens = [When(condition, then=Value(status)) for status, condition in Device.statuses().items()]
         status: Any = Case(*whens, default=Value(Device.Status.NEVER), output_field=models.CharField())
         shut_out = Case(When(Device.is_shut_out(), then=True), default=False)
@@ -70,14 +70,15 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.select_related("connection").annotate(**annotations)
 
     def in_status(self, status: str) -> DeviceQuerySet:
-        """Those whose status it is: asked for by its own condition, which the database can look up."""
-        if status == Device.Status.LOCKED:
-            return self.filter(locked_at__isnull=False)
-        return self.filter(Device.statuses()[status], locked_at=None)
+        """Return those whose status it is, by its own condition, which the database can look up."""
+        if status == Device.Status.RETIRED:
+            return self.filter(retired_at__isnull=False)
+        locked = {"locked_at__isnull": status != Device.Status.LOCKED}
+        return self.filter(Device.statuses()[status], retired_at=None, **locked)
 
 
 class Device(models.Model):
-    """A registry row. `group` and `assignment` are set together, and only by `devices.lifecycle.assignments`."""
+    """Record a device of the registry. Only `devices.lifecycle.assignments` sets `group` and, with it, `assignment`."""
 
     class Status(models.TextChoices):
         ONLINE = "online", "Online"
@@ -85,12 +86,16 @@ class Device(models.Model):
         NEVER = "never", "Never connected"
         EXPIRED = "expired", "Activation expired"
         LOCKED = "locked", "Locked"
+        RETIRED = "retired", "Retired"
 
-    if TYPE_CHECKING:  # annotated by `with_status`, `with_admitted`, and devices.bulk_actions.eligibility
+    if (
+        TYPE_CHECKING
+    ):  # annotated by `with_status`, `with_admitted`, devices.access and devices.bulk_actions.eligibility
         status: str
         shut_out: bool
         admitted: bool
         verdict: str
+        attempted_at: datetime | None
 
     device_id = models.CharField(max_length=24, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices", db_index=False)
@@ -111,6 +116,10 @@ class Device(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)  # when it connected first
     expires_at = models.DateTimeField(null=True, blank=True)  # if it has not connected until then
     locked_at = models.DateTimeField(null=True, blank=True)  # may neither connect nor be registered by anyone
+    # Its life is over: in no list and no count, but its history, its group and its serial stay.
+    retired_at = models.DateTimeField(null=True, blank=True)
+    # Of a retired one whose serial was given free: what it was. Its own is another one since, that no label has.
+    former_serial = models.CharField(max_length=serials.MAX_LENGTH, blank=True, default="", db_default="")
     source = models.ForeignKey(
         "Import", models.SET_NULL, null=True, blank=True, related_name="devices", db_constraint=False, db_index=False
     )
@@ -133,9 +142,11 @@ class Device(models.Model):
         ]
         indexes = [
             models.Index(fields=["organisation", "name", "id"]),
+            models.Index(fields=["organisation", "id"], name="device_by_id"),
             models.Index(fields=["source", "row"]),
             # Few of many: a filter that finds them reads these alone.
             models.Index(fields=["organisation", "name"], name="device_locked", condition=Q(locked_at__isnull=False)),
+            models.Index(fields=["organisation", "name"], name="device_retired", condition=Q(retired_at__isnull=False)),
             models.Index(
                 fields=["organisation", "expires_at"],
                 name="device_not_activated",
@@ -165,13 +176,14 @@ class Device(models.Model):
 
     @staticmethod
     def statuses() -> dict[str, Q]:
-        """Condition of each status, by the database's clock; the first that holds is the device's."""
+        """Return the condition of each status, by the database's clock; the first that holds is the device's."""
         alive = Q(connection__last_seen_at__gt=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
         gone = Q(connection__disconnected_at__gte=F("connection__last_seen_at"))
         stayed = Q(connection__disconnected_at=None) | Q(connection__disconnected_at__lt=F("connection__last_seen_at"))
         silent = Q(connection__last_seen_at__lte=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
         waits = Q(expires_at=None) | Q(expires_at__gt=Now()) | Q(activated_at__isnull=False)
         return {
+            Device.Status.RETIRED: Q(retired_at__isnull=False),
             Device.Status.LOCKED: Q(locked_at__isnull=False),
             Device.Status.EXPIRED: Device.has_expired(),
             Device.Status.ONLINE: alive & stayed,
@@ -181,23 +193,24 @@ class Device(models.Model):
 
     @staticmethod
     def has_expired(prefix: str = "") -> Q:
-        """Registered, never connected, and past its activation window, by the database's clock."""
+        """Match who was added, never connected, and is past its activation window, by the database's clock."""
         return Q(**{f"{prefix}activated_at": None, f"{prefix}expires_at__lte": Now()})
 
     @staticmethod
     def may_connect(prefix: str = "") -> Q:
-        """Neither locked nor expired."""
+        """Match who is neither retired nor locked nor expired, by the database's clock."""
         open_end = Q(**{f"{prefix}expires_at": None}) | Q(**{f"{prefix}expires_at__gt": Now()})
-        return Q(**{f"{prefix}locked_at": None}) & (open_end | Q(**{f"{prefix}activated_at__isnull": False}))
+        barred = Q(**{f"{prefix}retired_at": None, f"{prefix}locked_at": None})
+        return barred & (open_end | Q(**{f"{prefix}activated_at__isnull": False}))
 
     @staticmethod
     def is_shut_out(prefix: str = "") -> Q:
-        """For now, since it sent too much."""
+        """Match who is shut out for now, since it sent too much."""
         return Q(**{f"{prefix}connection__limited_until__gt": Now()})
 
     @property
     def last_seen_at(self) -> datetime | None:
-        """When it was heard last; never a time from before the current assignment, for that is the former tenant's."""
+        """Return when it was heard last; None if before the current assignment, for that is the former tenant's."""
         try:
             at: datetime = self.connection.last_seen_at
         except Connection.DoesNotExist:
@@ -210,7 +223,7 @@ class Device(models.Model):
 
     @property
     def serial_grouped(self) -> str:
-        return serials.grouped(self.serial)
+        return serials.format_in_fours(self.serial)
 
     @property
     def state_topic(self) -> str:
@@ -218,7 +231,7 @@ class Device(models.Model):
 
 
 class Assignment(models.Model):
-    """The period in which a device belongs to one group."""
+    """Record the period in which a device belongs to one group."""
 
     device = models.ForeignKey(Device, models.CASCADE, related_name="assignments")
     group = models.ForeignKey(Group, models.PROTECT, related_name="assignments")
@@ -235,7 +248,7 @@ class Assignment(models.Model):
 
 
 class Connection(models.Model):
-    """Hot row: when the device was last heard, and whether the broker saw it leave since."""
+    """Record when the device was last heard, and whether the broker saw it leave since: a hot row."""
 
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="connection")
     last_seen_at = models.DateTimeField()

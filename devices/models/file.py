@@ -7,7 +7,7 @@ from tenants.models import Organisation
 
 
 class File(models.Model):
-    """Bytes that the web hands to a worker, or a worker to the web: in the database, where both can reach them."""
+    """Hold bytes that the web hands to a worker or a worker to the web: in the database, which both can reach."""
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="files")
     name = models.CharField(max_length=200)

@@ -10,7 +10,7 @@ from tenants.models import Organisation, User
 
 
 class Job(models.Model):
-    """Work on many devices that a worker does (`devices.jobs.leases`), and a page watches. Abstract."""
+    """Record work on many devices that a worker does (`devices.jobs.leases`), and a page watches. Abstract."""
 
     TASK: ClassVar[str]  # the name of the one that works on it, given its id
     WORKING: ClassVar[frozenset[str]] = frozenset({"waiting", "running"})  # the states in which a worker is wanted
@@ -34,5 +34,5 @@ class Job(models.Model):
 
     @property
     def is_working(self) -> bool:
-        """Whether a worker is at it, or is to be."""
+        """Return whether a worker is at it, or is to be."""
         return self.state in self.WORKING

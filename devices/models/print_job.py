@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 
-class SheetQuerySet(models.QuerySet["Sheet"]):
-    def of(self, user: User | AnonymousUser) -> SheetQuerySet:
-        """What the user has asked for."""
+class LabelPrintJobQuerySet(models.QuerySet["LabelPrintJob"]):
+    def of(self, user: User | AnonymousUser) -> LabelPrintJobQuerySet:
+        """Return what the user has asked for."""
         own = self.defer("devices")
         return own.filter(by=user) if isinstance(user, User) and user.is_active else own.none()
 
 
-class Sheet(Job):
-    """Labels of many devices as PDF, made by a worker. waiting -> running -> done; failed or cancelled from either."""
+class LabelPrintJob(Job):
+    """Record labels of many devices as PDF, made by a worker: waiting -> running -> done, failed or cancelled."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting for a worker"
@@ -38,8 +38,9 @@ class Sheet(Job):
     origin = models.CharField(max_length=200)  # of the site that the labels name
     file = models.ForeignKey(File, models.SET_NULL, null=True, blank=True, related_name="+")
     devices = models.JSONField(null=True, blank=True)  # their primary keys: whoever takes the file still manages them
+    notes = models.JSONField(null=True, blank=True)  # what is to be known of them, such as letters that no font has
 
-    objects = SheetQuerySet.as_manager()
+    objects = LabelPrintJobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from tenants.models import Organisation, User
+from tenants.models import Organisation, Presence, User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -20,22 +20,22 @@ ATTRIBUTE_NAME_CAUSE = "Begin with a letter; then letters, digits, and . _ - fit
 
 class DeviceModelQuerySet(models.QuerySet["DeviceModel"]):
     def visible_to(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
-        """The table of the organisation in which the user has any role."""
+        """Return the table of the organisation in which the user has any role."""
         if not isinstance(user, User) or not user.reach():
             return self.none()
         return self.filter(organisation=user.organisation_id)
 
     def manageable_by(self, user: User | AnonymousUser) -> DeviceModelQuerySet:
-        """The table of the organisation whose admin the user is."""
+        """Return the table of the organisation whose admin the user is."""
         return self.visible_to(user) if isinstance(user, User) and user.owns_organisation else self.none()
 
-    def offered(self, *, keep: int | None = None) -> DeviceModelQuerySet:
-        """Those that are not retired, and the one that something has already."""
+    def available(self, *, keep: int | None = None) -> DeviceModelQuerySet:
+        """Return those that are not retired, and the one that something has already."""
         return self.filter(Q(retired_at=None) | Q(pk=keep))
 
 
 class DeviceModel(models.Model):
-    """An entry of the organisation's table of supported device models."""
+    """Record an entry of the organisation's table of supported device models."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="device_models")
     name = models.CharField(max_length=120)
@@ -53,18 +53,18 @@ class DeviceModel(models.Model):
 
 class RecipeQuerySet(models.QuerySet["Recipe"]):
     def manageable_by(self, user: User | AnonymousUser) -> RecipeQuerySet:
-        """Recipes are the business of the whole organisation's admins: devices are registered into it."""
+        """Return the organisation's, to its admins: devices are added to the whole of it."""
         if not isinstance(user, User) or not user.owns_organisation:
             return self.none()
         return self.filter(organisation=user.organisation_id)
 
-    def offered(self) -> RecipeQuerySet:
-        """Those from which devices are still made."""
+    def available(self) -> RecipeQuerySet:
+        """Return those from which devices are still made."""
         return self.filter(retired_at=None)
 
 
 class Recipe(models.Model):
-    """Template for devices. What it says stands in versions: a device keeps the one it was made from."""
+    """Record a template for devices. What it says stands in versions: a device keeps the one it was made from."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="recipes")
     name = models.CharField(max_length=120)
@@ -82,15 +82,15 @@ class Recipe(models.Model):
 
     @property
     def current(self) -> RecipeVersion:
-        """The version from which new devices are made."""
+        """Return the version from which new devices are made."""
         return self.versions.select_related("recipe__organisation", "model").order_by("-number")[0]
 
 
 class RecipeVersion(models.Model):
-    """What a recipe says at one time; never changed once made."""
+    """Record what a recipe says at one time; never changed once made."""
 
     class CredentialKind(models.TextChoices):
-        ACCESS_KEY = "access-key", "Access key and secret, made at registration"
+        ACCESS_KEY = "access-key", "Access key and secret, made when it is added"
         CERTIFICATE = "certificate", "X.509 certificate from the factory"
         ACTIVATION = "activation", "None yet: the device fetches it when it activates"
 
@@ -102,6 +102,8 @@ class RecipeVersion(models.Model):
     # Whether devices that never connect expire after the organisation's activation window.
     expires = models.BooleanField(default=False)
     identity = models.JSONField(default=dict, blank=True)  # devices.identity.formats; empty: the organisation's format
+    # Empty: as the organisation says.
+    presence = models.CharField(max_length=16, choices=Presence.choices, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
 
@@ -113,7 +115,7 @@ class RecipeVersion(models.Model):
 
 
 class Attribute(models.Model):
-    """A named value that devices report, with type, unit and the range that is expected of a number."""
+    """Declare a named value that devices report, with type, unit and the range that is expected of a number."""
 
     class Type(models.TextChoices):
         NUMBER = "number", "Number"
@@ -128,6 +130,8 @@ class Attribute(models.Model):
     unit = models.CharField(max_length=16, blank=True)
     minimum = models.FloatField(null=True, blank=True)
     maximum = models.FloatField(null=True, blank=True)
+    decimals = models.PositiveSmallIntegerField(null=True, blank=True)  # shown of a number; null: as they come
+    reads_text = models.BooleanField(default=False, db_default=False)  # a number written as text is read
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -145,16 +149,16 @@ class Attribute(models.Model):
 
     @property
     def span(self) -> str:
-        """The expected range in words; empty without one."""
+        """Return the expected range in words; empty without one."""
         low, high = (
-            None if end is None else f"{end:.12g}".replace("-", "\u2212") for end in (self.minimum, self.maximum)
+            None if end is None else f"{end:,.12g}".replace("-", "\u2212") for end in (self.minimum, self.maximum)
         )
         if low is not None and high is not None:
             return f"{low} to {high}"
         return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
 
     def is_outside(self, value: object) -> bool:
-        """Whether the value is a number outside the expected range."""
+        """Return whether the value is a number outside the expected range."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return (self.minimum is not None and value < self.minimum) or (

@@ -24,21 +24,21 @@ class Address(NamedTuple):
     tls: bool
 
 
-def address(url: str) -> Address:
+def parse_address(url: str) -> Address:
     parts = urlsplit(url)
     tls = parts.scheme == "mqtts"
     host, port = parts.hostname or "127.0.0.1", parts.port or (8883 if tls else 1883)
     return Address(host, port, unquote(parts.username or ""), unquote(parts.password or ""), tls)
 
 
-def make(
+def make_client(
     client_id: str, *, url: str = "", clean_session: bool = False, manual_ack: bool = False, most_queued: int = 0
 ) -> Client:
     """Return a client that finds its broker by itself, for ever, once its loop is started.
 
     Its session is persistent unless told otherwise; of `most_queued` 0 it queues whatever it is given.
     """
-    to = address(url or settings.MQTT_URL)
+    to = parse_address(url or settings.MQTT_URL)
     client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=clean_session, manual_ack=manual_ack)
     if to.username:
         client.username_pw_set(to.username, to.password)
@@ -55,7 +55,7 @@ def answers(url: str, *, within: float) -> bool:
 
     Raises OSError where nothing listens, TimeoutError where no answer comes `within` so many seconds.
     """
-    answer = _knock(address(url), f"{settings.MQTT_CLIENT_ID}-health-{secrets.token_hex(4)}", True, within)
+    answer = _knock(parse_address(url), f"{settings.MQTT_CLIENT_ID}-health-{secrets.token_hex(4)}", True, within)
     return answer[:1] == b"\x20"
 
 
@@ -65,32 +65,32 @@ def take_place(client_id: str, *, url: str, within: float) -> None:
 
     Raises OSError where the broker doesn't answer `within` so many seconds, PermissionError where it refuses.
     """
-    answer = _knock(address(url), client_id, False, within)
+    answer = _knock(parse_address(url), client_id, False, within)
     if answer[:1] != b"\x20" or answer[3:4] != b"\x00":
         raise PermissionError(f"the broker refuses the site the client id {client_id}: {answer.hex() or 'no answer'}")
 
 
 def _knock(to: Address, client_id: str, clean_session: bool, within: float) -> bytes:
-    """Connect and disconnect; the answer to the first."""
+    """Connect and disconnect; return the answer to the first."""
     with socket.create_connection((to.host, to.port), timeout=within) as plain:
         context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
         with context.wrap_socket(plain, server_hostname=to.host) if context else plain as connection:
-            connection.sendall(_connect(to, client_id, clean_session))
+            connection.sendall(_encode_connect(to, client_id, clean_session))
             answer = connection.recv(4)
             connection.sendall(b"\xe0\x00")  # DISCONNECT
     return answer
 
 
-def _connect(to: Address, client_id: str, clean_session: bool) -> bytes:
+def _encode_connect(to: Address, client_id: str, clean_session: bool) -> bytes:
     """Return a CONNECT of MQTT 3.1.1 (its section 3.1)."""
     account = [to.username, to.password] if to.username else []
     flags = (0x02 if clean_session else 0) | (0xC0 if account else 0)
-    payload = b"".join(_field(text) for text in (client_id, *account))
-    rest = _field("MQTT") + bytes([4, flags, 0, 10]) + payload
+    payload = b"".join(_encode_field(text) for text in (client_id, *account))
+    rest = _encode_field("MQTT") + bytes([4, flags, 0, 10]) + payload
     length = bytes([len(rest)]) if len(rest) < 128 else bytes([len(rest) % 128 | 128, len(rest) // 128])
     return b"\x10" + length + rest
 
 
-def _field(text: str) -> bytes:
+def _encode_field(text: str) -> bytes:
     data = text.encode()
     return len(data).to_bytes(2, "big") + data

@@ -8,17 +8,18 @@ takes the batch must not mind. Fences tell of each message after which moment it
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import threading
 import time
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.mqtt import client, topics
-from devices.mqtt.fences import Fences, since_start
+from devices.mqtt.fences import Fences, measure_since_start
 from devices.mqtt.heartbeat import BEHIND_SECONDS, EVERY_SECONDS, Heartbeat
-from devices.mqtt.intake import Arrival, Intake, Limited
+from devices.mqtt.intake import PUT_OFF_SECONDS, Arrival, Intake, Limited
 from devices.mqtt.limits import Pace
 from devices.mqtt.messages import Message, counts
 
@@ -37,6 +38,14 @@ TELL_SECONDS = 0.5
 MOST_STAMPS = 20_000
 
 
+class Unrouted(NamedTuple):
+    """Hold a report that came by another way than the consumer's session; `repeated` if it may have come before."""
+
+    topic: str
+    payload: bytes
+    repeated: bool
+
+
 class Consumer:
     def __init__(
         self,
@@ -47,14 +56,16 @@ class Consumer:
         url: str = "",
         temporary: tuple[type[Exception], ...] = (),
         tell: Callable[[Mapping[str, Limited]], None] = lambda _: None,
+        give_up: Callable[[Message], None] = lambda _: None,
         on_session: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`handle` returns once a batch is durable. What it raises of `temporary` is tried again for ever.
+        """Take `handle`, which returns once a batch is durable. What it raises of `temporary` is tried again for ever.
 
-        `clock` tells the time by which it is judged what came after what; it may raise. `tell` takes which devices
-        sent too much; if it raises, it is told again.
+        `clock` tells the time by which it is judged what came after what; it may raise. `tell` takes which devices sent
+        too much; if it raises, it is told again. `give_up` takes a message that can't be stored.
         """
         self._handle = handle
+        self._give_up = give_up
         self._on_session = on_session
         self._session: bool | None = None
         self._temporary = temporary
@@ -74,7 +85,7 @@ class Consumer:
         self._up_to = time.monotonic()  # what had come to the broker by then has been delivered
         self._fences = Fences(client_id, url, clock, lambda: self._connection if self.is_subscribed() else 0)
         self._heartbeat = Heartbeat()
-        self._client = client.make(client_id, url=url, manual_ack=True)
+        self._client = client.make_client(client_id, url=url, manual_ack=True)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
@@ -100,9 +111,34 @@ class Consumer:
     def is_subscribed(self) -> bool:
         return self._subscribed.is_set()
 
-    def behind(self) -> float:
+    def measure_lag(self) -> float:
         """Return by how many seconds, at most, the broker's deliveries lag behind what comes to it."""
         return time.monotonic() - self._up_to
+
+    def store(self, reports: Sequence[Unrouted]) -> bool:
+        """Store reports, after everybody else's; False if it was stopped before they were durable."""
+        stored = threading.Semaphore(0)
+        with self._arrived:
+            for report in reports:
+                topic = topics.parse_topic(report.topic)
+                device_id = topic.device_id if topic else ""
+                message = Message(device_id, report.payload, self._stamp(device_id), repeated=report.repeated)
+                self._intake.put(Arrival(0, 0, 0, report.topic, message, stored), Pace.BEHIND)
+            self._arrived.notify()
+        return all(self._await(stored) for _ in reports)
+
+    def _await(self, stored: threading.Semaphore) -> bool:
+        while not stored.acquire(timeout=1.0):
+            if self._stopping.is_set():
+                return False
+        return True
+
+    def reconnect(self) -> None:
+        """End the connection; the client makes a new one, on which the broker repeats what was not acknowledged."""
+        connected = self._client.socket()
+        if isinstance(connected, socket.socket):
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
 
     # The network thread -----------------------------------------------------------------------
 
@@ -134,26 +170,35 @@ class Consumer:
         if self._stopping.is_set():
             return
         if arrived.topic == topics.FENCE:
-            self._pass(arrived)
+            self._take_fence(arrived)
             return
-        topic = topics.parse(arrived.topic)
+        topic, now = topics.parse_topic(arrived.topic), time.monotonic()
         device_id = topic.device_id if topic else ""
-        at, payload = self._stamp(device_id), bytes(arrived.payload)
-        message = Message(device_id, payload, at, arrived.retain, arrived.dup, self._came_after)
-        arrival = Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message)
         with self._arrived:
-            pace = self._intake.judge(message, arrived.topic, time.monotonic())
+            dropped = not arrived.dup and self._intake.drop(device_id, now)
+        if dropped:  # before anything is made of it: there are many
+            self._acknowledge_one(arrived.mid, arrived.qos)
+            return
+        payload = bytes(arrived.payload)
+        with self._arrived:
+            at = self._stamp(device_id)
+            message = Message(device_id, payload, at, arrived.retain, arrived.dup, self._came_after)
+            arrival = Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message)
+            pace = self._intake.judge(message, arrived.topic, now)
             if pace is not Pace.BEYOND and not self._intake.is_full(pace):
-                self._intake.put(arrival, pace)
-                self._arrived.notify()
+                if self._intake.put(arrival, pace):
+                    self._arrived.notify()
                 return
         if pace is Pace.BEYOND:
-            self._acknowledge([arrival])
+            self._acknowledge_one(arrived.mid, arrived.qos)
         else:
             self._shed = self._shed or arrived.qos > 0
             counts["shed"] += 1
+            if not arrived.qos:
+                with self._arrived:
+                    self._intake.lose(device_id)
 
-    def _pass(self, arrived: MQTTMessage) -> None:
+    def _take_fence(self, arrived: MQTTMessage) -> None:
         """Take a fence; one that a later one had overtaken moves nothing back."""
         fence = self._fences.read(bytes(arrived.payload))
         if fence and fence.sent > self._up_to:
@@ -162,8 +207,9 @@ class Consumer:
             self._client.ack(arrived.mid, arrived.qos)
 
     def _stamp(self, device_id: str) -> datetime:
-        """Now by the clock; a millisecond apart for one device, so that a backlog's untimed reports stay apart."""
-        now = since_start()
+        """Return the time by the clock; a millisecond apart for one device, so that a backlog's untimed reports stay
+        apart."""
+        now = measure_since_start()
         if len(self._stamps) > MOST_STAMPS:
             self._stamps = {key: at for key, at in self._stamps.items() if at > now - TICK}
         previous = self._stamps.get(device_id, now - TICK)
@@ -175,28 +221,31 @@ class Consumer:
     def _flush(self) -> None:
         while batch := self._take():
             began = time.monotonic()
-            if self._dealt_with(batch):
+            if self._deal_with(batch):
                 with self._arrived:
-                    self._intake.took(time.monotonic() - began)
+                    self._intake.adapt_share(time.monotonic() - began)
                 self._acknowledge(batch)
             self._redeliver_shed()
             self._beat()
             self._tell_limited()
 
     def _take(self) -> list[Arrival]:
-        """What has arrived; empty only when stopping."""
+        """Wait for what arrives, and return it; empty only when stopping."""
         while True:
             with self._arrived:
-                if not self._intake and not self._stopping.is_set():
-                    self._arrived.wait(EVERY_SECONDS / 2)
-                batch = self._intake.take()
+                self._intake.measure(time.monotonic())
+                if not self._intake.has_due(time.monotonic()) and not self._stopping.is_set():
+                    self._arrived.wait(PUT_OFF_SECONDS if self._intake else EVERY_SECONDS / 2)
+                if self._stopping.is_set():
+                    self._intake.measure(math.inf)  # nothing is put off any more
+                batch = self._intake.take(time.monotonic())
             if batch or self._stopping.is_set():
                 return batch
             self._beat()
             self._tell_limited()
 
-    def _dealt_with(self, batch: list[Arrival]) -> bool:
-        """Whether the batch is durable or beyond help; False only when stopping before it was."""
+    def _deal_with(self, batch: list[Arrival]) -> bool:
+        """Return whether the batch is durable or beyond help; False only when stopping before it was."""
         pause, failures = FIRST_PAUSE, 0
         while True:
             try:
@@ -208,7 +257,7 @@ class Consumer:
                 failures += 1
                 log.exception("a batch of %d messages failed", len(batch))
                 if failures > 1:
-                    return self._one_by_one(batch)
+                    return self._deal_one_by_one(batch)
             else:
                 self._failing = False
                 counts["handled"] += len(batch)
@@ -218,12 +267,16 @@ class Consumer:
                 return False
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _one_by_one(self, batch: list[Arrival]) -> bool:
+    def _deal_one_by_one(self, batch: list[Arrival]) -> bool:
         if len(batch) > 1:
-            return all(self._dealt_with([arrival]) for arrival in batch)
+            return all(self._deal_with([arrival]) for arrival in batch)
         (poison,) = batch
         counts["poison"] += 1
         log.error("given up: topic %s, %d bytes", poison.topic, len(poison.message.payload))
+        try:
+            self._give_up(poison.message)
+        except Exception as error:
+            log.warning("not told that a message was given up: %s", error)
         return True
 
     def _acknowledge(self, batch: Iterable[Arrival]) -> None:
@@ -232,33 +285,38 @@ class Consumer:
             for arrival in batch:
                 if arrival.qos and arrival.connection == self._connection:
                     self._client.ack(arrival.mid, arrival.qos)
+                elif arrival.stored:
+                    arrival.stored.release()
+
+    def _acknowledge_one(self, mid: int, qos: int) -> None:
+        """Acknowledge what came just now, in the network's thread: the connection is the present one."""
+        if qos:
+            self._client.ack(mid, qos)
 
     def _redeliver_shed(self) -> None:
-        """Once there is room again, reconnect: the broker then repeats what was not acknowledged."""
+        """Connect anew once there is room again: the broker then repeats what was not acknowledged."""
         if self._shed and not self._intake:
             self._shed = False
-            connected = self._client.socket()
-            if isinstance(connected, socket.socket):
-                with suppress(OSError):
-                    connected.shutdown(socket.SHUT_RDWR)
+            self.reconnect()
 
     def _tell_limited(self) -> None:
-        """Once a second at most, so that a flood costs little more than its counting."""
+        """Tell who sent too much, every TELL_SECONDS at most, so that a flood costs little more than its counting."""
         if time.monotonic() < self._tell_at:
             return
         self._tell_at = time.monotonic() + TELL_SECONDS
         with self._arrived:
-            limited = self._intake.limited()
+            limited = self._intake.take_limited()
         try:
             if limited:
                 self._tell(limited)
         except Exception as error:
             log.warning("not told that %d devices sent too much, trying again: %s", len(limited), error)
             with self._arrived:
-                self._intake.not_told(limited)
+                self._intake.put_back_limited(limited)
 
     def _tell_of_session(self) -> None:
-        """Whether the broker had kept it, told again until somebody has taken it: a new one may mean lost reports."""
+        """Tell whether the broker had kept the session, again until somebody has taken it: a new one may mean lost
+        reports."""
         told = self._session
         if told is None:
             return
@@ -272,18 +330,18 @@ class Consumer:
 
     def _tell_of_lag(self) -> None:
         """Say it once: a broker that lets no fence through acknowledges it all the same, and nothing else says why."""
-        lags = self.is_subscribed() and self.behind() > BEHIND_SECONDS
+        lags = self.is_subscribed() and self.measure_lag() > BEHIND_SECONDS
         if lags and not self._lags:
             log.warning(
                 "%.0f s behind what comes to the broker: no press counts. If there is no backlog, does the broker "
                 "let this account publish to %s and subscribe to it?",
-                *(self.behind(), topics.FENCE),
+                *(self.measure_lag(), topics.FENCE),
             )
         self._lags = lags
 
     def _beat(self) -> None:
         self._tell_of_session()
         self._tell_of_lag()
-        if self._heartbeat.due() and self.is_subscribed():
-            facts = {"failing": self._failing, "queued": len(self._intake), "behind": round(self.behind(), 1)}
+        if self._heartbeat.is_due() and self.is_subscribed():
+            facts = {"failing": self._failing, "queued": len(self._intake), "behind": round(self.measure_lag(), 1)}
             self._heartbeat.beat(connected=True, **facts, counts=dict(counts))

@@ -31,7 +31,8 @@ ANSWERED_WITHIN = timedelta(seconds=1)
 
 
 class Fence(NamedTuple):
-    """`at` is by the clock that the consumer was given, `sent` by this machine's monotonic one."""
+    """Hold when a fence was sent: `at` by the clock that the consumer was given, `sent` by this machine's monotonic
+    one."""
 
     at: datetime
     sent: float
@@ -39,14 +40,14 @@ class Fence(NamedTuple):
 
 class Fences:
     def __init__(self, client_id: str, url: str, clock: Callable[[], datetime], connection: Callable[[], int]) -> None:
-        """`connection` numbers the consumer's connections; 0 while it is not subscribed."""
+        """Take in `connection` what numbers the consumer's connections; 0 while it is not subscribed."""
         self._clock = clock
         self._connection = connection
         self._secret = secrets.token_hex(16)
         self._stopping = threading.Event()
         self._failing = False
-        self._origin = datetime.now(UTC) - since_start()
-        self._client = client.make(f"{client_id}-fences", url=url, clean_session=True, most_queued=MAX_WAITING)
+        self._origin = datetime.now(UTC) - measure_since_start()
+        self._client = client.make_client(f"{client_id}-fences", url=url, clean_session=True, most_queued=MAX_WAITING)
         self._thread = threading.Thread(target=self._send_for_ever, name="fences", daemon=True)
 
     def start(self) -> None:
@@ -77,7 +78,8 @@ class Fences:
             self._send(self._connection())
 
     def _set(self, origin: datetime) -> None:
-        """Of an answer that came late the former one is nearer to the truth; a larger difference is a step."""
+        """Set the origin. Of an answer that came late the former one is nearer to the truth; a larger difference is a
+        step."""
         if not timedelta() <= self._origin - origin < ANSWERED_WITHIN:
             self._origin = origin
 
@@ -85,7 +87,7 @@ class Fences:
         sent = time.monotonic()
         try:
             at = self._clock()
-            self._set(at - since_start())
+            self._set(at - measure_since_start())
         except Exception as error:  # it may be any database's; whatever it is, no press counts meanwhile
             if not self._failing:
                 log.warning("no press counts, for the clock is away: %s", error)
@@ -99,6 +101,6 @@ class Fences:
             log.debug("the broker does not acknowledge fences")
 
 
-def since_start() -> timedelta:
+def measure_since_start() -> timedelta:
     """Return the time since this machine's start, which nobody sets."""
     return timedelta(microseconds=time.monotonic_ns() // 1000)

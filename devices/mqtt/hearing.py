@@ -29,7 +29,7 @@ def _look() -> bool:
 
 
 class Hearing:
-    """The answer of one event loop, asked for anew when it is older than FRESH_SECONDS."""
+    """Keep the answer of one event loop, asked for anew when it is older than FRESH_SECONDS."""
 
     def __init__(self) -> None:
         self._until = 0.0
@@ -46,5 +46,5 @@ _answers: MutableMapping[asyncio.AbstractEventLoop, Hearing] = WeakKeyDictionary
 
 
 async def hears() -> bool:
-    """Whether devices are heard and stored at the moment; known some seconds after it changed."""
+    """Return whether devices are heard and stored at the moment; known some seconds after it changed."""
     return await _answers.setdefault(asyncio.get_running_loop(), Hearing()).now()

@@ -28,7 +28,7 @@ def connect() -> redis.Redis:
 
 
 def takes_writes(client: redis.Redis) -> bool:
-    """Raises `redis.RedisError` otherwise: it may be read-only after a failover, or full."""
+    """Return True, or raise `redis.RedisError`: it may be read-only after a failover, or full."""
     return bool(client.set("handover:health", 1, ex=LIVES_SECONDS))
 
 
@@ -40,22 +40,22 @@ class Heartbeat:
         self._has_beaten = False
         self._rival_until = 0.0
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         return time.monotonic() >= self._next
 
     def beat(self, **facts: Any) -> None:
-        """Never raises: without Redis the consumer goes on."""
+        """Renew the heartbeat. Never raises: without Redis the consumer goes on."""
         self._next = time.monotonic() + EVERY_SECONDS
         try:
             with redis_circuit.asking(settings.REDIS_URL):
-                self._look_at(self._redis.set(KEY, self._said(facts), ex=LIVES_SECONDS, get=True))
-        except redis_circuit.Open:
+                self._look_at(self._redis.set(KEY, self._encode_beat(facts), ex=LIVES_SECONDS, get=True))
+        except redis_circuit.CircuitOpen:
             return
         except redis.RedisError as error:
             self._next = time.monotonic() + QUIET_SECONDS
             log.warning("no heartbeat, Redis is away: %s", error)
 
-    def _said(self, facts: dict[str, Any]) -> str:
+    def _encode_beat(self, facts: dict[str, Any]) -> str:
         rival = time.monotonic() < self._rival_until
         return json.dumps({"time": time.time(), "by": self._name, "rival": rival, **facts})
 
@@ -75,9 +75,8 @@ class Heartbeat:
 
 
 def read() -> dict[str, Any] | None:
-    """The last heartbeat (`time`, `rival`, `connected`, `failing`, `queued`, `behind`, `counts`).
-
-    None if no consumer is at work.
+    """Return the last heartbeat (`time`, `rival`, `connected`, `failing`, `queued`, `behind`, `counts`); None if no
+    consumer is at work.
 
     Raises `redis.RedisError`, also where none could beat, since Redis takes no writes.
     """
@@ -89,5 +88,6 @@ def read() -> dict[str, Any] | None:
 
 
 def hears(beat: dict[str, Any] | None) -> bool:
-    """Whether what devices report is heard and stored: a consumer is at work, can store, and has nearly caught up."""
+    """Return whether what devices report is heard and stored: a consumer is at work, can store, and has nearly caught
+    up."""
     return bool(beat and beat["connected"] and not beat["failing"] and beat.get("behind", 0) < BEHIND_SECONDS)

@@ -7,6 +7,7 @@ Each of the two has room of its own, so that nobody's message is left out for wa
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from dataclasses import dataclass
@@ -17,12 +18,16 @@ from devices.mqtt.messages import counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from threading import Semaphore
 
     from devices.mqtt.messages import Message
 
 MAX_BATCH = 2_000
 FEWEST_LATE, MOST_LATE = 50, 400  # of those that work off a backlog, in a batch
-BATCH_SECONDS = 0.05  # that a batch with such may take
+BATCH_SECONDS = 0.03  # that a batch with such may take
+FLOOD, MEASURED_SECONDS = 2_000, 0.05  # so many late ones a second are a flood
+FEWEST_PUT_OFF, MOST_PUT_OFF = 1_000, 16_000  # in which late ones wait, if so many do
+PUT_OFF_SECONDS = 0.25
 MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20  # of either
 PRESS = re.compile(rb'"registerButton"\s*:\s*(?:true|[1-9])')
 
@@ -33,18 +38,21 @@ class Arrival(NamedTuple):
     qos: int
     topic: str
     message: Message
+    stored: Semaphore | None = None  # told once it is durable, of what did not come by the connection
 
 
 class Limited(NamedTuple):
-    """What is to be told of a device: the seconds of the ban that began, if one did, and what was dropped since."""
+    """Hold what is to be told of a device: the seconds of the ban that began, if one did, what was dropped since, and
+    what was lost for want of room, since its sender asked for no acknowledgement."""
 
     seconds: float | None
     dropped: int
+    lost: int = 0
 
 
 @dataclass
 class Room:
-    """What is taken up of one."""
+    """Count what is taken up of one room."""
 
     messages: int = 0
     octets: int = 0
@@ -62,13 +70,17 @@ class Room:
 
 
 class Intake:
-    """One thread puts and judges, another takes; whoever calls holds the lock."""
+    """Hold what was taken from the broker and is not stored yet. One thread puts and judges, another takes; whoever
+    calls holds the lock."""
 
     def __init__(self) -> None:
         self._prompt: deque[Arrival] = deque()
         self._late: dict[str, deque[Arrival]] = {}
         self._rooms = {Pace.WITHIN: Room(), Pace.BEHIND: Room()}
         self._share = FEWEST_LATE
+        self._late_at = self._measured_at = -math.inf
+        self._came, self._rate = 0, 0.0  # late ones since, and a second
+        self._puts_off = False
         self._debts = Debts()
         self._bans = Bans()
         self._limited: dict[str, Limited] = {}
@@ -79,23 +91,45 @@ class Intake:
     def is_full(self, pace: Pace) -> bool:
         return self._rooms[pace].is_full()
 
-    def put(self, arrival: Arrival, pace: Pace) -> None:
+    def put(self, arrival: Arrival, pace: Pace) -> bool:
+        """Take it in; return whether somebody should look at once."""
         late = pace is Pace.BEHIND
         lane = self._late.setdefault(arrival.message.device_id, deque()) if late else self._prompt
         lane.append(arrival)
+        self._came += late
         self._rooms[pace].enter(arrival)
+        return not (late and self._puts_off)
 
-    def take(self) -> list[Arrival]:
-        """Return the next batch; empty if there is nothing."""
+    def measure(self, now: float) -> None:
+        """Decide whether late ones are put off: while a flood comes, everybody's messages wait behind it, and storing
+        takes from the time in which it is received. Fewer may be all that a broker gives out unacknowledged."""
+        if now > self._measured_at + MEASURED_SECONDS:
+            self._rate, self._came = self._came / (now - self._measured_at), 0
+            self._measured_at = now
+        room = self._rooms[Pace.BEHIND]
+        fits = FEWEST_PUT_OFF <= room.messages < MOST_PUT_OFF and room.octets < MAX_QUEUED_BYTES / 2
+        self._puts_off = self._rate > FLOOD and fits
+
+    def has_due(self, now: float) -> bool:
+        return bool(self._prompt or (self._late and self._is_late_due(now)))
+
+    def take(self, now: float) -> list[Arrival]:
+        """Return the next batch; empty if nothing is due."""
         prompt = [self._prompt.popleft() for _ in range(min(len(self._prompt), MAX_BATCH))]
-        late = self._take_late()
+        late: list[Arrival] = []
+        if self._late and self._is_late_due(now):
+            self._late_at = now
+            late = self._take_late(FEWEST_LATE if self._puts_off else self._share)
         self._rooms[Pace.WITHIN].leave(prompt)
         self._rooms[Pace.BEHIND].leave(late)
         return prompt + late
 
-    def _take_late(self) -> list[Arrival]:
+    def _is_late_due(self, now: float) -> bool:
+        return not self._puts_off or now > self._late_at + PUT_OFF_SECONDS
+
+    def _take_late(self, share: int) -> list[Arrival]:
         taken: list[Arrival] = []
-        while self._late and len(taken) < self._share:
+        while self._late and len(taken) < share:
             device_id = next(iter(self._late))
             waiting = self._late.pop(device_id)
             taken.append(waiting.popleft())
@@ -103,20 +137,25 @@ class Intake:
                 self._late[device_id] = waiting  # behind the others
         return taken
 
-    def took(self, seconds: float) -> None:
+    def adapt_share(self, seconds: float) -> None:
         """Let as many come late to the next batch as keep it short: everybody else waits for it."""
         if self._late:
             fitting = int(self._share * min(BATCH_SECONDS / max(seconds, 0.001), 2))
             self._share = min(max(fitting, FEWEST_LATE), MOST_LATE)
 
+    def drop(self, device_id: str, now: float) -> bool:
+        """Count a message of a device that is shut out; False if it is not."""
+        if not self._bans.holds(device_id, now):
+            return False
+        self._drop(device_id, None)
+        self._came += 1
+        return True
+
     def judge(self, message: Message, topic: str, now: float) -> Pace:
-        """Count a message; one that is beyond every limit shuts its device out, and whatever it sends meanwhile."""
+        """Count a message; one that is beyond every limit shuts its device out."""
         device_id = message.device_id
         if message.repeated:
             return Pace.BEHIND  # it was counted when it came first
-        if self._bans.holds(device_id, now):
-            self._drop(device_id, None)
-            return Pace.BEYOND
         pace = self._debts.add(topic, now)
         if pace is Pace.BEYOND:
             self._drop(device_id, self._bans.begin(device_id, now))
@@ -127,15 +166,20 @@ class Intake:
     def _drop(self, device_id: str, seconds: float | None) -> None:
         counts["limited"] += 1
         before = self._limited.get(device_id, Limited(None, 0))
-        self._limited[device_id] = Limited(seconds or before.seconds, before.dropped + 1)
+        self._limited[device_id] = Limited(seconds or before.seconds, before.dropped + 1, before.lost)
 
-    def limited(self) -> dict[str, Limited]:
+    def lose(self, device_id: str) -> None:
+        """Count a message that there is no room for, and that no broker repeats."""
+        before = self._limited.get(device_id, Limited(None, 0))
+        self._limited[device_id] = before._replace(lost=before.lost + 1)
+
+    def take_limited(self) -> dict[str, Limited]:
         """Return what has to be told since the last call."""
         told, self._limited = self._limited, {}
         return told
 
-    def not_told(self, limited: dict[str, Limited]) -> None:
+    def put_back_limited(self, limited: dict[str, Limited]) -> None:
         """Take back what could not be told."""
-        for device_id, (seconds, dropped) in limited.items():
+        for device_id, (seconds, dropped, lost) in limited.items():
             later = self._limited.get(device_id, Limited(None, 0))
-            self._limited[device_id] = Limited(later.seconds or seconds, later.dropped + dropped)
+            self._limited[device_id] = Limited(later.seconds or seconds, later.dropped + dropped, later.lost + lost)

@@ -22,7 +22,7 @@ class Pace(Enum):
 
 
 class Debts:
-    """Of any number of senders; times are seconds of any one clock."""
+    """Keep the debts of any number of senders; times are seconds of any one clock."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
@@ -33,7 +33,7 @@ class Debts:
             return Pace.WITHIN
         span, limit = settings.MQTT_LIMIT_SECONDS, limit or settings.MQTT_TOPIC_LIMIT
         if len(self._until) > MOST_KEPT:
-            self._until = {each: until for each, until in self._until.items() if until > now}
+            self._until = {sender: until for sender, until in self._until.items() if until > now}
         owed = max(self._until.get(key, now) - now, 0.0) + span / limit
         if owed > span * (1 + settings.MQTT_BACKLOG / limit):
             return Pace.BEYOND
@@ -53,7 +53,8 @@ class Ban(NamedTuple):
 
 
 class Bans:
-    """Who is shut out for how long: from the first time to the longest, doubled each time, in the end forgotten."""
+    """Keep who is shut out for how long: from the first time to the longest, doubled each time, in the end
+    forgotten."""
 
     def __init__(self) -> None:
         self._bans: dict[str, Ban] = {}
@@ -63,7 +64,7 @@ class Bans:
         return ban is not None and now < ban.until
 
     def begin(self, key: str, now: float) -> float:
-        """Return its seconds."""
+        """Begin a ban, and return its seconds."""
         longest = settings.MQTT_LONGEST_BAN_SECONDS
         former = self._bans.get(key, Ban(now, 0))
         strikes = 0 if now > former.until + longest else former.strikes

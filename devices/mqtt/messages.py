@@ -21,7 +21,7 @@ counts: Counter[str] = Counter()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """As it arrived on a state topic. `received_at` differs by a millisecond at least between two of a device.
+    """Hold what arrived on a state topic. `received_at` differs by a millisecond at least between two of a device.
 
     `came_after` is a moment of the database's clock after which it came to the broker for certain, if one is known.
     """
@@ -36,7 +36,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A well-formed message of a known device: its declared attributes at a time (millisecond precision).
+    """Hold a well-formed message of a known device: its declared attributes at a time (millisecond precision).
 
     `timed` says whether the device gave the time itself; `repeated` and `came_after` are the message's.
     """

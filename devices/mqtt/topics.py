@@ -21,8 +21,8 @@ class Topic(NamedTuple):
     channel: Channel
 
 
-def parse(topic: str) -> Topic | None:
-    """A device's own topic taken apart; None for every other, wildcards included."""
+def parse_topic(topic: str) -> Topic | None:
+    """Take a device's own topic apart; None for every other, wildcards included."""
     match = _TOPIC.fullmatch(topic)
     if match is None:
         return None
@@ -30,16 +30,16 @@ def parse(topic: str) -> Topic | None:
 
 
 def is_state(topic: str) -> bool:
-    own = parse(topic)
+    own = parse_topic(topic)
     return own is not None and own.channel == "state"
 
 
-def build(device_id: str, channel: Channel, root: str = "devices") -> str:
+def build_topic(device_id: str, channel: Channel, root: str = "devices") -> str:
     return f"{root}/{device_id}/{channel}"
 
 
-def patterns(topic: str) -> tuple[str, ...]:
-    """What a message on this topic can be subscribed to by: itself, and the pattern of it for every device."""
+def list_patterns(topic: str) -> tuple[str, ...]:
+    """Return what a message on this topic can be subscribed to by: itself, and the pattern of it for every device."""
     if topic == FENCE:
         return (topic,)
     root, _, channel = topic.split("/")

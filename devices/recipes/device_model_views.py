@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from devices.models import DeviceModel
 from devices.recipes import device_models
 from devices.recipes.device_model_form import ModelForm
-from tenants.access import found, require_owner
-from tenants.posted import posted
+from lib.refusal_pages import show_in_form
+from tenants.access import get_row, require_owner
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def get_model(user: Viewer, pk: int) -> DeviceModel:
-    return found(DeviceModel.objects.manageable_by(user), pk=pk)
+    return get_row(DeviceModel.objects.manageable_by(user), pk=pk)
 
 
 @require_safe
@@ -36,47 +36,45 @@ def model_list(request: SignedIn) -> HttpResponse:
 @require_safe
 @login_required
 def model(request: SignedIn, pk: int) -> HttpResponse:
-    """The same list, with this one's name to be changed."""
+    """Show the same list, with this one's name to be changed."""
     chosen = get_model(require_owner(request.user), pk)
-    return _page(request, ModelForm(), renaming=_form_of(chosen), pk=pk)
+    return _page(request, ModelForm(), renaming=_make_form(chosen), pk=pk)
 
 
 @login_required
-@posted(back="devices:models")
+@redirect_unless_posted(back="devices:models")
 def add(request: SignedIn) -> HttpResponse:
     user = require_owner(request.user)
     assert user.organisation is not None
     form = ModelForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
-    try:
+    with show_in_form(form) as refused:
         made = device_models.add(organisation=user.organisation, name=form.cleaned_data["name"], by=user)
-    except ValidationError as error:
-        form.add_error(None, error)
-        return _page(request, form, status=422)
+    if refused:
+        return _page(request, form, status=refused.status)
     messages.success(request, f"{made} is offered from now on.")
     return redirect("devices:models")
 
 
 @login_required
-@posted(back="devices:model")
+@redirect_unless_posted(back="devices:model")
 def rename(request: SignedIn, pk: int) -> HttpResponse:
     user = require_owner(request.user)
     chosen = get_model(user, pk)
     form = ModelForm(request.POST, auto_id=f"model-{pk}-%s")
     if not form.is_valid():
         return _page(request, ModelForm(), renaming=form, pk=pk, status=422)
-    try:
+    with show_in_form(form) as refused:
         device_models.rename(model=chosen, name=form.cleaned_data["name"], by=user)
-    except ValidationError as error:
-        form.add_error(None, error)
-        return _page(request, ModelForm(), renaming=form, pk=pk, status=422)
+    if refused:
+        return _page(request, ModelForm(), renaming=form, pk=pk, status=refused.status)
     messages.success(request, f"{chosen} is called {form.cleaned_data['name']} now.")
     return redirect("devices:models")
 
 
 @login_required
-@posted(back="devices:model")
+@redirect_unless_posted(back="devices:model")
 def retire(request: SignedIn, pk: int) -> HttpResponse:
     user = require_owner(request.user)
     chosen = get_model(user, pk)
@@ -86,7 +84,7 @@ def retire(request: SignedIn, pk: int) -> HttpResponse:
 
 
 @login_required
-@posted(back="devices:model")
+@redirect_unless_posted(back="devices:model")
 def restore(request: SignedIn, pk: int) -> HttpResponse:
     user = require_owner(request.user)
     chosen = get_model(user, pk)
@@ -96,27 +94,24 @@ def restore(request: SignedIn, pk: int) -> HttpResponse:
 
 
 @login_required
-@posted(back="devices:model")
+@redirect_unless_posted(back="devices:model")
 def delete(request: SignedIn, pk: int) -> HttpResponse:
     user = require_owner(request.user)
     chosen = get_model(user, pk)
-    try:
-        device_models.delete(model=chosen, by=user)
-        messages.success(request, f"{chosen} is deleted.")
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
+    device_models.delete(model=chosen, by=user)
+    messages.success(request, f"{chosen} is deleted.")
     return redirect("devices:models")
 
 
 def _page(
     request: SignedIn, form: ModelForm, *, renaming: ModelForm | None = None, pk: int = 0, status: int = 200
 ) -> HttpResponse:
-    models = list(device_models.counted(DeviceModel.objects.manageable_by(request.user)))
-    rows = [(model, renaming if model.pk == pk else _form_of(model)) for model in models]
+    models = list(device_models.count_uses(DeviceModel.objects.manageable_by(request.user)))
+    rows = [(model, renaming if model.pk == pk else _make_form(model)) for model in models]
     return render(
         request, "devices/recipes/device_models.html", {"form": form, "rows": rows, "renaming": pk}, status=status
     )
 
 
-def _form_of(model: DeviceModel) -> ModelForm:
+def _make_form(model: DeviceModel) -> ModelForm:
     return ModelForm(initial={"name": model.name}, auto_id=f"model-{model.pk}-%s")

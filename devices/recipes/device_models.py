@@ -11,7 +11,9 @@ from django.db.models.functions import Coalesce, Now
 
 from devices import events
 from devices.models import Device, DeviceModel, Event, RecipeVersion
+from devices.refusals import MODEL_IN_USE
 from lib import names
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from devices.models import DeviceModelQuerySet
@@ -20,13 +22,13 @@ if TYPE_CHECKING:
 TAKEN = "There is a model with this name already. Choose another name."
 
 
-def worn(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
-    """Those that are not retired, and those that a device has."""
+def filter_current_or_used(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
+    """Return those that are not retired, and those that a device has."""
     return scope.filter(Q(retired_at=None) | Exists(Device.objects.filter(model=OuterRef("pk"))))
 
 
-def counted(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
-    """Annotates `device_count` and `recipe_count`, each counted by itself: two joins would multiply."""
+def count_uses(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
+    """Add `device_count` and `recipe_count`, each counted by itself: two joins would multiply."""
     devices = Device.objects.filter(model=OuterRef("pk")).order_by().values("model")
     recipes = RecipeVersion.objects.filter(model=OuterRef("pk")).order_by().values("model")
     return scope.annotate(
@@ -36,7 +38,7 @@ def counted(scope: DeviceModelQuerySet) -> DeviceModelQuerySet:
 
 
 def add(*, organisation: Organisation, name: str, by: User) -> DeviceModel:
-    """Raises ValidationError if the name is taken."""
+    """Add a model. Raises ValidationError of `name` if it is taken."""
     name = names.clean_name(name)
     try:
         with transaction.atomic():
@@ -48,7 +50,7 @@ def add(*, organisation: Organisation, name: str, by: User) -> DeviceModel:
 
 
 def rename(*, model: DeviceModel, name: str, by: User) -> bool:
-    """Whether this call changed it. Raises ValidationError if the name is taken."""
+    """Rename the model; return whether this call changed it. Raises ValidationError of `name` if it is taken."""
     name = names.clean_name(name)
     try:
         with transaction.atomic():
@@ -61,7 +63,7 @@ def rename(*, model: DeviceModel, name: str, by: User) -> bool:
 
 
 def retire(*, model: DeviceModel, by: User) -> bool:
-    """No longer offered; devices that have it keep it. Whether this call did it."""
+    """Stop offering the model; devices that have it keep it. Returns whether this call did it."""
     return _set_retired(model, by, retired=True)
 
 
@@ -70,13 +72,13 @@ def restore(*, model: DeviceModel, by: User) -> bool:
 
 
 def delete(*, model: DeviceModel, by: User) -> None:
-    """Raises ValidationError if a device or a recipe has it."""
+    """Delete the model. Raises Refusal if a device or a recipe has it."""
     try:
         with transaction.atomic():
             _record(model, by, act="deleted")
             model.delete()
     except (ProtectedError, IntegrityError):  # the database tells of one that came meanwhile
-        raise ValidationError(f"{model} is in use. Retire it instead: what has it keeps it.") from None
+        raise Refusal(MODEL_IN_USE, model=model) from None
 
 
 def _set_retired(model: DeviceModel, by: User, *, retired: bool) -> bool:

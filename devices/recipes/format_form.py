@@ -17,7 +17,8 @@ WRITTEN = {name: separator for separator, name in SEPARATORS.items()}
 
 
 class IdentityForm(forms.Form):
-    """After validation `stored` is the format's JSON; empty stands for `usual`, to which the first choice falls back.
+    """Ask for a format. After validation `stored_json` is its JSON; empty stands for `usual`, to which the first choice
+    falls back.
 
     Shown by `devices/recipes/_formats.html` (with `identity`), with live examples from `devices:recipe-format`.
     """
@@ -54,12 +55,12 @@ class IdentityForm(forms.Form):
         whose: str = "",
         **kwargs: Any,
     ) -> None:
-        """`whose` names the first choice, "The organisation's format"; without it there is none."""
-        own = _known(stored)
+        """Take in `whose` the name of the first choice, "The organisation's format"; without it there is none."""
+        own = _read_format(stored)
         super().__init__(
             data,
             prefix="identity",
-            initial=_initial(own or (None if whose else usual)),
+            initial=_build_initial(own or (None if whose else usual)),
             use_required_attribute=False,
             **kwargs,
         )
@@ -69,53 +70,53 @@ class IdentityForm(forms.Form):
         self.format = own or usual
 
     def clean(self) -> dict[str, Any]:
-        given = {name: self.cleaned_data.get(name) for name in ("kind", "prefix", "length", "casing", "separator")}
-        if not given["kind"]:
+        chosen = {name: self.cleaned_data.get(name) for name in ("kind", "prefix", "length", "casing", "separator")}
+        if not chosen["kind"]:
             self.format = self.usual
         elif not self.errors:
-            self._refuse_impossible(given)
+            self._refuse_impossible(chosen)
         return self.cleaned_data
 
-    def _refuse_impossible(self, given: dict[str, Any]) -> None:
+    def _refuse_impossible(self, chosen: dict[str, Any]) -> None:
         try:
-            plain = Format(given["kind"], given["prefix"] or "")
+            plain = Format(chosen["kind"], chosen["prefix"] or "")
         except ValueError as error:
             self.add_error("prefix", str(error))
             return
-        separator = WRITTEN.get(given["separator"], Separator.COLON)
+        separator = WRITTEN.get(chosen["separator"], Separator.COLON)
         try:
-            self.format = Format(plain.kind, plain.prefix, given["length"], given["casing"] or "any", separator)
+            self.format = Format(plain.kind, plain.prefix, chosen["length"], chosen["casing"] or "any", separator)
         except ValueError as error:
             self.add_error("length", str(error))
 
     @property
-    def stored(self) -> dict[str, Any]:
+    def stored_json(self) -> dict[str, Any]:
         return self.format.as_json() if self.cleaned_data.get("kind") else {}
 
     @property
-    def shown(self) -> Format | None:
-        """The format as far as it is filled in; none if it is impossible."""
+    def valid_format(self) -> Format | None:
+        """Return the format as far as it is filled in; None if it is impossible."""
         return self.format if not self.is_bound or self.is_valid() else None
 
     @property
-    def tried(self) -> str:
+    def tried_serial(self) -> str:
         return self.cleaned_data.get("sample", "") if self.is_bound and self.is_valid() else ""
 
     @property
     def trouble(self) -> str | None:
-        """Why the tried serial does not fit."""
-        return self.format.problem(self.tried)
+        """Say why the tried serial does not fit; None if it does."""
+        return self.format.problem(self.tried_serial)
 
 
-def _known(stored: object) -> Format | None:
+def _read_format(stored: object) -> Format | None:
     try:
         return Format.from_json(stored) if stored else None
     except ValueError:
         return None
 
 
-def _initial(known: Format | None) -> dict[str, Any]:
+def _build_initial(known: Format | None) -> dict[str, Any]:
     if known is None:
         return {"kind": ""}
-    given = {"kind": known.kind, "prefix": known.prefix, "length": known.length, "casing": known.casing}
-    return given | {"separator": SEPARATORS[Separator(known.separator)]}
+    chosen = {"kind": known.kind, "prefix": known.prefix, "length": known.length, "casing": known.casing}
+    return chosen | {"separator": SEPARATORS[Separator(known.separator)]}

@@ -10,12 +10,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from devices.identity import formats
-from devices.models import Recipe
 from devices.recipes import operations as recipes
 from devices.recipes.format_form import IdentityForm
 from devices.recipes.organisation_format import choose_format
 from tenants.access import require_owner
-from tenants.posted import posted
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -32,7 +31,7 @@ def identity(request: SignedIn) -> HttpResponse:
 
 
 @login_required
-@posted(back="devices:identity")
+@redirect_unless_posted(back="devices:identity")
 def save(request: SignedIn) -> HttpResponse:
     user = require_owner(request.user)
     assert user.organisation is not None
@@ -40,12 +39,12 @@ def save(request: SignedIn) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     choose_format(organisation=user.organisation, identity=form.format.as_json(), by=user)
-    messages.success(request, f"Saved. Serials from now on: {form.format.words()}.")
+    messages.success(request, f"Saved. Serials from now on: {form.format.describe()}.")
     return redirect("devices:identity")
 
 
 def _page(request: SignedIn, form: IdentityForm, *, status: int = 200) -> HttpResponse:
-    listed = recipes.listed(Recipe.objects.manageable_by(request.user).offered())
+    listed = recipes.list_recipes(recipes.find_available_recipes(request.user))
     own = [recipe for recipe in listed if recipe.last.identity]  # type: ignore[attr-defined]
     context = {"form": form, "following": [recipe for recipe in listed if recipe not in own], "own": own}
     return render(request, "devices/recipes/organisation_format.html", context, status=status)

@@ -13,15 +13,16 @@ from devices import tags
 from devices.identity import formats
 from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
+from devices.recipes import operations as recipes
 from devices.recipes.format_form import IdentityForm
-from devices.recipes.operations import MAX_ATTRIBUTES, Contents, Line
+from devices.recipes.operations import MAX_ATTRIBUTES, MOST_DECIMALS, Contents, Line
 from lib import parsing
 from lib.fields import OneLineField
+from tenants.models import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from django.core.exceptions import ValidationError
     from django.http import QueryDict
 
     from tenants.models import User
@@ -47,31 +48,43 @@ class DetailsForm(forms.Form):
         help_text="Of every device made from this recipe, until somebody chooses another one.",
         error_messages={"invalid_choice": "This model is not offered (any more). Choose another one."},
     )
-    credential_kind = forms.ChoiceField(label="Credentials", choices=Kind.choices)
+    credential_kind = forms.ChoiceField(
+        label="Credentials", choices=Kind.choices, error_messages={"invalid_choice": recipes.NOT_ACCEPTED}
+    )
     expires = forms.ChoiceField(
         label="Devices that never connect",
         required=False,
         choices=[
             ("", "As usual for these credentials"),
             ("yes", "Expire after the activation window"),
-            ("no", "Stay registered"),
+            ("no", "Stay"),
         ],
         help_text="Usual is that devices which activate by themselves expire, and others stay.",
+    )
+
+    presence = forms.ChoiceField(
+        label="Proof of presence",
+        required=False,
+        choices=[("", "As the organisation says"), *Presence.choices],
+        help_text="What shows that a technician stands at the device.",
     )
 
     def __init__(self, *args: Any, user: User, last: RecipeVersion | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         models: Any = self.fields["model"]
-        models.queryset = DeviceModel.objects.manageable_by(user).offered(keep=last.model_id if last else None)
+        models.queryset = DeviceModel.objects.manageable_by(user).available(keep=last.model_id if last else None)
+        kinds: Any = self.fields["credential_kind"]
+        offered = recipes.ACCEPTED | ({last.credential_kind} if last else set())
+        kinds.choices = [(kind, label) for kind, label in Kind.choices if kind in offered]
 
     @property
-    def expiring(self) -> bool:
-        given = self.cleaned_data
-        return given["expires"] == "yes" or (not given["expires"] and given["credential_kind"] in USUALLY_EXPIRE)
+    def is_expiring(self) -> bool:
+        cleaned = self.cleaned_data
+        return cleaned["expires"] == "yes" or (not cleaned["expires"] and cleaned["credential_kind"] in USUALLY_EXPIRE)
 
 
 class Row(forms.Form):
-    """One of many; a row in which nothing stands is no row."""
+    """Take one of many; a row in which nothing stands is no row."""
 
     telling: tuple[str, ...] = ()
 
@@ -89,7 +102,7 @@ class TagRow(Row):
 
 
 class AttributeRow(Row):
-    telling = ("name", "label", "unit", "minimum", "maximum")
+    telling = ("name", "label", "unit", "minimum", "maximum", "decimals")
     name = forms.CharField(
         label="Name",
         max_length=64,
@@ -101,36 +114,46 @@ class AttributeRow(Row):
     unit = OneLineField(label="Unit", max_length=16, required=False)
     minimum = forms.FloatField(label="Minimum", required=False, widget=forms.TextInput)
     maximum = forms.FloatField(label="Maximum", required=False, widget=forms.TextInput)
+    decimals = forms.IntegerField(
+        label="Decimals", required=False, min_value=0, max_value=MOST_DECIMALS, widget=forms.TextInput
+    )
+    reads_text = forms.BooleanField(label="Read numbers written as text", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("minimum", "maximum"):
             self.fields[name].widget.attrs["inputmode"] = "text"  # a phone's digits may lack the minus
+        self.fields["decimals"].widget.attrs["inputmode"] = "numeric"
 
     def clean(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        low, high = given.get("minimum"), given.get("maximum")
-        if given.get("type") != Attribute.Type.NUMBER and (low is not None or high is not None):
+        cleaned = self.cleaned_data
+        low, high = cleaned.get("minimum"), cleaned.get("maximum")
+        if cleaned.get("type") != Attribute.Type.NUMBER and (low is not None or high is not None):
             self.add_error("minimum" if low is not None else "maximum", "Only numbers have a range. Leave it empty.")
         elif low is not None and high is not None and low > high:
             self.add_error("maximum", "This is below the minimum.")
-        return given
+        if cleaned.get("type") != Attribute.Type.NUMBER:
+            if cleaned.get("decimals") is not None:
+                self.add_error("decimals", "Only numbers have decimals. Leave it empty.")
+            if cleaned.get("reads_text"):
+                self.add_error("reads_text", "Only numbers are read from text. Leave it off.")
+        return cleaned
 
 
 class Rows(BaseFormSet):  # type: ignore[type-arg]
-    """Removed ones and blank ones do not count; `kept` are the others, in their order."""
+    """Take rows, of which removed and blank ones do not count; `find_kept_rows` returns the others, in their order."""
 
     most = 0
     twice = ""
 
-    def kept(self) -> Iterator[Row]:
+    def find_kept_rows(self) -> Iterator[Row]:
         filled = [row for row in self.forms if row.has_changed() and not self._should_delete_form(row)]  # type: ignore[attr-defined]
         placed = enumerate(filled, start=1)
-        return iter([row for _, row in sorted(placed, key=lambda each: (_order(each[1], each[0]), each[0]))])
+        return iter([row for _, row in sorted(placed, key=lambda pair: (_find_place(pair[1], pair[0]), pair[0]))])
 
     def clean(self) -> None:
         seen = set()
-        kept = list(self.kept())
+        kept = list(self.find_kept_rows())
         if len(kept) > self.most:
             raise forms.ValidationError(f"These are {len(kept)}; {self.most} are the most. Remove some.")
         for row in kept:
@@ -142,7 +165,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
 
 
 class TagRows(Rows):
-    """`stored` are those that the recipe has."""
+    """Take tags. `stored` are those that the recipe has."""
 
     most = tags.MOST
     twice = "This tag stands here twice. Remove one of them."
@@ -150,9 +173,9 @@ class TagRows(Rows):
 
     def clean(self) -> None:
         super().clean()
-        rows = {row.cleaned_data["key"]: row for row in self.kept() if row.cleaned_data.get("key")}
-        given = {name: row.cleaned_data.get("value", "") for name, row in rows.items()}
-        for name, cause in tags.judge(given, self.stored)[1].items():
+        rows = {row.cleaned_data["key"]: row for row in self.find_kept_rows() if row.cleaned_data.get("key")}
+        cleaned = {name: row.cleaned_data.get("value", "") for name, row in rows.items()}
+        for name, cause in tags.judge(cleaned, self.stored)[1].items():
             rows[name].add_error("key", cause)
 
 
@@ -161,12 +184,12 @@ class AttributeRows(Rows):
     twice = "This name stands here twice. Remove one of them."
 
 
-def _order(row: Row, place: int) -> int:
-    given = row.cleaned_data.get("ORDER") if row.is_valid() else None
-    return given if isinstance(given, int) else place
+def _find_place(row: Row, place: int) -> int:
+    order = row.cleaned_data.get("ORDER") if row.is_valid() else None
+    return order if isinstance(order, int) else place
 
 
-def _rows(row: type[Row], rows: type[Rows]) -> type[Rows]:
+def _make_formset(row: type[Row], rows: type[Rows]) -> type[Rows]:
     most = rows.most + SPARE
     made: Any = formset_factory(
         row, rows, extra=BLANK, can_delete=True, can_order=True, max_num=most, absolute_max=most
@@ -174,12 +197,8 @@ def _rows(row: type[Row], rows: type[Rows]) -> type[Rows]:
     return made  # type: ignore[no-any-return]
 
 
-TagFormSet = _rows(TagRow, TagRows)
-AttributeFormSet = _rows(AttributeRow, AttributeRows)
-STALE = (
-    "Somebody else saved this recipe meanwhile. What you entered is below, and not saved yet: compare it with the "
-    "recipe's page, then save again to put yours in its place."
-)
+TagFormSet = _make_formset(TagRow, TagRows)
+AttributeFormSet = _make_formset(AttributeRow, AttributeRows)
 MESSAGES = {
     "too_many_forms": "These are too many rows. Remove some.",
     "missing_management_form": "The rows did not arrive whole. Send the form once more.",
@@ -187,13 +206,13 @@ MESSAGES = {
 
 
 class RecipeForms:
-    """The forms of the page together. `base` is the number of the version that the change started from."""
+    """Hold the forms of the page. `base` is the number of the version that the change started from."""
 
     def __init__(self, *, user: User, data: QueryDict | None = None, recipe: Recipe | None = None) -> None:
         last = recipe.current if recipe else None
         contents = Contents.of(last) if last else Contents()
-        initial = _details(recipe, last) if recipe and last else {}
-        self.base = last.number if last and data is None else _number(data)
+        initial = _build_details(recipe, last) if recipe and last else {}
+        self.base = last.number if last and data is None else _read_number(data)
         self.details = DetailsForm(data, user=user, last=last, initial=initial)
         lines = [{"key": key, "value": tags.as_text(value)} for key, value in contents.default_tags.items()]
         self.tags = TagFormSet(data, prefix="tags", initial=lines if data is None else None, error_messages=MESSAGES)
@@ -204,7 +223,7 @@ class RecipeForms:
             initial=[vars(line) for line in contents.attributes] if data is None else None,
             error_messages=MESSAGES,
         )
-        self.identity = identity_form(user, data, contents.identity)
+        self.identity = make_identity_form(user, data, contents.identity)
 
     def is_valid(self) -> bool:
         parts = (self.details, self.tags, self.attributes, self.identity)
@@ -216,31 +235,28 @@ class RecipeForms:
 
     @property
     def contents(self) -> Contents:
-        given = self.details.cleaned_data
+        cleaned = self.details.cleaned_data
         return Contents(
-            model=given["model"],
-            credential_kind=given["credential_kind"],
-            expires=self.details.expiring,
-            default_tags={row.cleaned_data["key"]: row.cleaned_data["value"] for row in self.tags.kept()},
-            identity=self.identity.stored,
-            attributes=tuple(line(row.cleaned_data) for row in self.attributes.kept()),
+            model=cleaned["model"],
+            credential_kind=cleaned["credential_kind"],
+            expires=self.details.is_expiring,
+            presence=cleaned["presence"],
+            default_tags={row.cleaned_data["key"]: row.cleaned_data["value"] for row in self.tags.find_kept_rows()},
+            identity=self.identity.stored_json,
+            attributes=tuple(make_line(row.cleaned_data) for row in self.attributes.find_kept_rows()),
         )
 
-    def refuse(self, error: ValidationError) -> None:
-        self.details.add_error(None, error)
-
     def rebase(self, recipe: Recipe) -> None:
-        """Says that somebody else was quicker; sent again, it replaces what they saved."""
-        self.details.add_error(None, STALE)
+        """Start from what is last now: sent again, it replaces what somebody else saved meanwhile."""
         self.base = recipe.current.number
 
 
-def _number(data: QueryDict | None) -> int:
-    return parsing.whole(str(data.get("based_on", ""))) if data else 0
+def _read_number(data: QueryDict | None) -> int:
+    return parsing.parse_whole_number(str(data.get("based_on", ""))) if data else 0
 
 
-def identity_form(user: User, data: QueryDict | None, stored: object = None) -> IdentityForm:
-    """For a recipe: its own format, or else the organisation's."""
+def make_identity_form(user: User, data: QueryDict | None, stored: object = None) -> IdentityForm:
+    """Return the form of a recipe's format: its own, or else the organisation's."""
     assert user.organisation is not None
     try:
         usual = formats.Format.from_json(user.organisation.identity or {})
@@ -249,16 +265,17 @@ def identity_form(user: User, data: QueryDict | None, stored: object = None) -> 
     return IdentityForm(data, stored=stored, usual=usual, whose="The organisation's format")
 
 
-def _details(recipe: Recipe, last: RecipeVersion) -> dict[str, Any]:
+def _build_details(recipe: Recipe, last: RecipeVersion) -> dict[str, Any]:
     usual = last.expires == (last.credential_kind in USUALLY_EXPIRE)
     return {
         "name": recipe.name,
         "model": last.model_id,
         "credential_kind": last.credential_kind,
         "expires": "" if usual else "yes" if last.expires else "no",
+        "presence": last.presence,
     }
 
 
-def line(given: dict[str, Any]) -> Line:
-    names = ("name", "type", "unit", "minimum", "maximum")
-    return Line(label=given["label"] or given["name"], **{name: given[name] for name in names})
+def make_line(cleaned: dict[str, Any]) -> Line:
+    names = ("name", "type", "unit", "minimum", "maximum", "decimals", "reads_text")
+    return Line(label=cleaned["label"] or cleaned["name"], **{name: cleaned[name] for name in names})

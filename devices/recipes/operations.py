@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, Max, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from devices import events, tags
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
+from devices.refusals import RECIPE_CHANGED, RECIPE_OUTDATED, RECIPE_RETIRED
 from lib import names
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,16 +25,14 @@ if TYPE_CHECKING:
     from tenants.models import Organisation, User
 
 MAX_ATTRIBUTES = 200
+NOT_ACCEPTED = "No device can connect with these credentials yet. Choose access key and secret."
 LABEL_LENGTH, UNIT_LENGTH = 120, 16
-
-
-class Stale(Exception):
-    """Somebody else saved the recipe since this change was begun."""
+MOST_DECIMALS = 9
 
 
 @dataclass(frozen=True)
 class Line:
-    """An attribute of a recipe; its place is that in the list."""
+    """Describe an attribute of a recipe; its place is that in the list."""
 
     name: str
     label: str
@@ -40,45 +40,59 @@ class Line:
     unit: str = ""
     minimum: float | None = None
     maximum: float | None = None
+    decimals: int | None = None
+    reads_text: bool = False
+
+
+def find_available_recipes(user: User) -> RecipeQuerySet:
+    """Return the recipes from which the user may add devices."""
+    return Recipe.objects.manageable_by(user).available()
+
+
+# The kinds with which a device may connect so far: a door adds its own.
+ACCEPTED = frozenset({RecipeVersion.CredentialKind.ACCESS_KEY, RecipeVersion.CredentialKind.ACTIVATION})
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a version of a recipe says. `identity` is a format's JSON (devices.identity.formats), or empty."""
+    """Hold what a version of a recipe says. `identity` is a format's JSON (devices.identity.formats), or empty."""
 
     model: DeviceModel | None = None
     credential_kind: str = RecipeVersion.CredentialKind.ACCESS_KEY
     expires: bool = False
+    presence: str = ""  # of tenants.models.Presence; empty: as the organisation says
     default_tags: dict[str, str] = field(default_factory=dict)
     identity: dict[str, Any] = field(default_factory=dict)
     attributes: tuple[Line, ...] = ()
 
     @classmethod
     def of(cls, version: RecipeVersion) -> Contents:
-        kept = {each.name: getattr(version, each.name) for each in fields(cls) if each.name != "attributes"}
-        names = [each.name for each in fields(Line)]
+        kept = {part.name: getattr(version, part.name) for part in fields(cls) if part.name != "attributes"}
+        names = [part.name for part in fields(Line)]
         lines = version.attributes.order_by("position", "name").values_list(*names)
         return cls(**kept, attributes=tuple(Line(*line) for line in lines))
 
     def differs_in(self, other: Contents) -> list[str]:
-        """Names of the parts that are not the same."""
-        return [each.name for each in fields(self) if getattr(self, each.name) != getattr(other, each.name)]
+        """Return the names of the parts that are not the same."""
+        return [part.name for part in fields(self) if getattr(self, part.name) != getattr(other, part.name)]
 
 
 def create(*, organisation: Organisation, name: str, contents: Contents, by: User | None) -> Recipe:
-    """Raises ValidationError if the name is taken, or what it says does not go together."""
-    contents = _checked(organisation, contents)
+    """Create a recipe with its first version. Raises ValidationError if the name is taken, or what it says does not go
+    together."""
+    contents = _check_contents(organisation, contents)
     with transaction.atomic():
-        recipe = _named(Recipe(organisation=organisation), name)
-        _write(recipe, 1, contents, by)
+        recipe = _save_name(Recipe(organisation=organisation), name)
+        _write_version(recipe, 1, contents, by)
         _record(recipe, by, version=1)
     return recipe
 
 
 def change(*, recipe: Recipe, name: str, contents: Contents, based_on: int, by: User | None) -> RecipeVersion | None:
-    """The new version, from which devices are made from now on; none if it would say what the last one says.
+    """Make and return the new version, from which devices are made from now on; None if it would say what the last one
+    says.
 
-    `based_on` is the number of the version that the change started from. Raises Stale if it is no longer the last
+    `based_on` is the number of the version that the change started from. Raises Refusal if it is no longer the last
     one, ValidationError like `create`.
     """
     with transaction.atomic():
@@ -87,13 +101,13 @@ def change(*, recipe: Recipe, name: str, contents: Contents, based_on: int, by: 
         )
         last = recipe.current
         if last.number != based_on:
-            raise Stale
-        contents = _checked(recipe.organisation, contents, Contents.of(last))
+            raise Refusal(RECIPE_CHANGED)
+        contents = _check_contents(recipe.organisation, contents, Contents.of(last))
         before = recipe.name
         if before != name:
-            _named(recipe, name)
+            _save_name(recipe, name)
         changed = contents.differs_in(Contents.of(last))
-        version = _write(recipe, last.number + 1, contents, by) if changed else None
+        version = _write_version(recipe, last.number + 1, contents, by) if changed else None
         renamed = {"from": before} if before != name else {}
         if changed or renamed:
             _record(recipe, by, version=last.number + bool(changed), changed=changed, **renamed)
@@ -101,7 +115,7 @@ def change(*, recipe: Recipe, name: str, contents: Contents, based_on: int, by: 
 
 
 def retire(*, recipe: Recipe, by: User) -> bool:
-    """No longer offered for new devices. Whether this call did it."""
+    """Stop offering the recipe for new devices; return whether this call did it."""
     return _set_retired(recipe, by, retired=True)
 
 
@@ -109,23 +123,38 @@ def restore(*, recipe: Recipe, by: User) -> bool:
     return _set_retired(recipe, by, retired=False)
 
 
-def listed(scope: RecipeQuerySet) -> list[Recipe]:
-    """Annotates `device_count` and sets `last`, the last version, with its model and its `attribute_count`."""
+def require_offered(version: RecipeVersion) -> None:
+    """Raise Refusal where no new devices are made from the version (any more)."""
+    rows = Recipe.objects.filter(pk=version.recipe_id).annotate(last=Max("versions__number"))
+    name, retired_at, last = rows.values_list("name", "retired_at", "last").get()
+    if retired_at:
+        raise Refusal(RECIPE_RETIRED, recipe=name)
+    if last != version.number:
+        raise Refusal(RECIPE_OUTDATED, recipe=name, last=last, number=version.number)
+
+
+def list_recipes(scope: RecipeQuerySet) -> list[Recipe]:
+    """Return the recipes with `device_count` and `last`, the last version, with its model and its `attribute_count`."""
     devices = Device.objects.filter(version__recipe=OuterRef("pk")).order_by().values("version__recipe")
     last = RecipeVersion.objects.filter(recipe=OuterRef("pk")).order_by("-number").values("pk")[:1]
     rows = scope.annotate(
         device_count=Coalesce(Subquery(devices.annotate(count=Count("*")).values("count")), 0), last_pk=Subquery(last)
     )
     found: list[Any] = list(rows)
-    wanted = RecipeVersion.objects.filter(pk__in=[each.last_pk for each in found]).select_related("model")
+    wanted = RecipeVersion.objects.filter(pk__in=[recipe.last_pk for recipe in found]).select_related("model")
     known = wanted.annotate(attribute_count=Count("attributes")).in_bulk()
     for recipe in found:
         recipe.last = known[recipe.last_pk]
     return found
 
 
-def versions(recipe: Recipe) -> list[RecipeVersion]:
-    """The newest first; annotates `device_count`, how many devices keep it."""
+def count_behind(recipe: Recipe, last: RecipeVersion) -> int:
+    """Count the recipe's devices that are not retired and have another version than the last one."""
+    return Device.objects.filter(version__recipe=recipe, retired_at=None).exclude(version=last).count()
+
+
+def list_versions(recipe: Recipe) -> list[RecipeVersion]:
+    """Return the versions, the newest first, with `device_count`, how many devices keep it."""
     devices = Device.objects.filter(version=OuterRef("pk")).order_by().values("version")
     count = Coalesce(Subquery(devices.annotate(count=Count("*")).values("count")), 0)  # by the index of versions alone
     return list(recipe.versions.select_related("by").annotate(device_count=count).order_by("-number"))
@@ -140,14 +169,16 @@ def _set_retired(recipe: Recipe, by: User, *, retired: bool) -> bool:
     return True
 
 
-def _checked(organisation: Organisation, contents: Contents, last: Contents | None = None) -> Contents:
+def _check_contents(organisation: Organisation, contents: Contents, last: Contents | None = None) -> Contents:
     """Return what is kept of it; what `last` says already may be of before a rule."""
     if contents.model and contents.model.organisation_id != organisation.pk:
         raise ValidationError({"model": "This model belongs to another organisation."})
     if len(contents.attributes) > MAX_ATTRIBUTES:
         raise ValidationError(f"A recipe has at most {MAX_ATTRIBUTES} attributes.")
     last = last or Contents()
-    lines = tuple(line if line in last.attributes else _cleaned(line) for line in contents.attributes)
+    if contents.credential_kind not in ACCEPTED | {last.credential_kind}:
+        raise ValidationError({"credential_kind": NOT_ACCEPTED})
+    lines = tuple(line if line in last.attributes else _clean_attribute(line) for line in contents.attributes)
     if len({line.name for line in lines}) < len(lines):
         raise ValidationError({"attributes": "A name stands here twice. Remove one of them."})
     try:
@@ -157,21 +188,23 @@ def _checked(organisation: Organisation, contents: Contents, last: Contents | No
     return replace(contents, default_tags=default_tags, attributes=lines)
 
 
-def _cleaned(line: Line) -> Line:
+def _clean_attribute(line: Line) -> Line:
     """Return the attribute as it is kept. Raises ValidationError of `attributes`."""
-    name = names.one_line(line.name, "attributes")
+    name = names.clean_one_line(line.name, "attributes")
     if not re.match(ATTRIBUTE_NAME, name):
         raise ValidationError({"attributes": f"{ATTRIBUTE_NAME_CAUSE} “{name[:40]}” doesn't."})
-    label, unit = names.one_line(line.label, "attributes"), names.one_line(line.unit, "attributes")
+    label, unit = names.clean_one_line(line.label, "attributes"), names.clean_one_line(line.unit, "attributes")
     if len(label) > LABEL_LENGTH or len(unit) > UNIT_LENGTH:
         most = f"A label has at most {LABEL_LENGTH} characters, a unit {UNIT_LENGTH}."
         raise ValidationError({"attributes": f"{most} Shorten those of {name}."})
     if line.type not in Attribute.Type.values:
         raise ValidationError({"attributes": f"There is no type “{line.type[:40]}”: choose another one for {name}."})
+    if line.type != Attribute.Type.NUMBER and (line.decimals is not None or line.reads_text):
+        raise ValidationError({"attributes": f"Only numbers have decimals, or are read from text: {name} is none."})
     return replace(line, name=name, label=label or name, unit=unit)
 
 
-def _named(recipe: Recipe, name: str) -> Recipe:
+def _save_name(recipe: Recipe, name: str) -> Recipe:
     recipe.name = names.clean_name(name)
     try:
         with transaction.atomic():
@@ -181,15 +214,15 @@ def _named(recipe: Recipe, name: str) -> Recipe:
     return recipe
 
 
-def _write(recipe: Recipe, number: int, contents: Contents, by: User | None) -> RecipeVersion:
-    kept = {each.name: getattr(contents, each.name) for each in fields(contents) if each.name != "attributes"}
+def _write_version(recipe: Recipe, number: int, contents: Contents, by: User | None) -> RecipeVersion:
+    kept = {part.name: getattr(contents, part.name) for part in fields(contents) if part.name != "attributes"}
     version = RecipeVersion.objects.create(recipe=recipe, number=number, by=by, **kept)
-    Attribute.objects.bulk_create(_attributes(version, contents.attributes))
+    Attribute.objects.bulk_create(_build_attributes(version, contents.attributes))
     return version
 
 
-def _attributes(version: RecipeVersion, lines: Iterable[Line]) -> list[Attribute]:
-    names = [each.name for each in fields(Line)]
+def _build_attributes(version: RecipeVersion, lines: Iterable[Line]) -> list[Attribute]:
+    names = [part.name for part in fields(Line)]
     return [
         Attribute(version=version, position=place, **dict(zip(names, astuple(line), strict=True)))
         for place, line in enumerate(lines)

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from devices.models import Recipe
 from devices.recipes import operations as recipes
-from devices.recipes.forms import RecipeForms, identity_form
+from devices.recipes.forms import RecipeForms, make_identity_form
 from devices.recipes.organisation_format import format_of
-from tenants.access import found, require_owner
-from tenants.posted import posted
+from devices.refusals import RECIPE_CHANGED
+from lib.refusal_pages import show_in_form
+from tenants.access import get_row, require_owner
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 
 def get_recipe(user: Viewer, pk: int) -> Recipe:
-    return found(Recipe.objects.manageable_by(user).select_related("organisation"), pk=pk)
+    return get_row(Recipe.objects.manageable_by(user).select_related("organisation"), pk=pk)
 
 
 @require_safe
 @login_required
 def recipe_list(request: SignedIn) -> HttpResponse:
     user = require_owner(request.user)
-    listed = recipes.listed(Recipe.objects.manageable_by(user))
+    listed = recipes.list_recipes(Recipe.objects.manageable_by(user))
     current = [recipe for recipe in listed if not recipe.retired_at]
     retired = [recipe for recipe in listed if recipe.retired_at]
     return render(request, "devices/recipes/recipes.html", {"current": current, "retired": retired})
@@ -42,18 +43,20 @@ def recipe_list(request: SignedIn) -> HttpResponse:
 @require_safe
 @login_required
 def recipe(request: SignedIn, pk: int) -> HttpResponse:
-    """The last version, or with `?version=` an earlier one, to be read."""
+    """Show the last version, or with `?version=` an earlier one, to be read."""
     chosen = get_recipe(require_owner(request.user), pk)
-    versions = recipes.versions(chosen)
+    versions = recipes.list_versions(chosen)
     number = request.GET.get("version") or str(versions[0].number)
-    shown = next((each for each in versions if str(each.number) == number), None)
+    shown = next((version for version in versions if str(version.number) == number), None)
     if shown is None:
         raise Http404
-    context = {"recipe": chosen, "versions": versions, "shown": shown, "is_last": shown is versions[0]}
-    return render(request, "devices/recipes/recipe.html", context | _said(chosen, shown))
+    context: dict[str, object] = {"recipe": chosen, "versions": versions, "shown": shown}
+    context |= {"is_last": shown is versions[0]}
+    context |= {"behind": recipes.count_behind(chosen, versions[0])}
+    return render(request, "devices/recipes/recipe.html", context | _describe_version(chosen, shown))
 
 
-def _said(chosen: Recipe, version: RecipeVersion) -> dict[str, object]:
+def _describe_version(chosen: Recipe, version: RecipeVersion) -> dict[str, object]:
     version.recipe = chosen
     attributes = list(version.attributes.all())
     return {"attributes": attributes, "format": format_of(version)}
@@ -67,20 +70,19 @@ def new(request: SignedIn) -> HttpResponse:
 
 
 @login_required
-@posted(back="devices:recipe-new")
+@redirect_unless_posted(back="devices:recipe-new")
 def create(request: SignedIn) -> HttpResponse:
     user = require_owner(request.user)
     assert user.organisation is not None
     forms = RecipeForms(user=user, data=request.POST)
     if not forms.is_valid():
         return _page(request, forms, status=422)
-    try:
-        made = recipes.create(organisation=user.organisation, name=forms.name, contents=forms.contents, by=user)
-    except ValidationError as error:
-        forms.refuse(error)
-        return _page(request, forms, status=422)
-    messages.success(request, f"{made} is ready: devices can be made from it.")
-    return redirect("devices:recipe", pk=made.pk)
+    with show_in_form(forms.details) as refused:
+        created = recipes.create(organisation=user.organisation, name=forms.name, contents=forms.contents, by=user)
+    if refused:
+        return _page(request, forms, status=refused.status)
+    messages.success(request, f"{created} is ready: devices can be made from it.")
+    return redirect("devices:recipe", pk=created.pk)
 
 
 @require_safe
@@ -91,29 +93,27 @@ def edit(request: SignedIn, pk: int) -> HttpResponse:
 
 
 @login_required
-@posted(back="devices:recipe-edit")
+@redirect_unless_posted(back="devices:recipe-edit")
 def change(request: SignedIn, pk: int) -> HttpResponse:
-    """Nothing of what was entered is lost when somebody else was quicker."""
+    """Save the change. Nothing of what was entered is lost when somebody else was quicker."""
     user = require_owner(request.user)
     chosen = get_recipe(user, pk)
     forms = RecipeForms(user=user, data=request.POST, recipe=chosen)
     if not forms.is_valid():
         return _page(request, forms, chosen, status=422)
-    try:
+    with show_in_form(forms.details) as refused:
         version = recipes.change(recipe=chosen, name=forms.name, contents=forms.contents, based_on=forms.base, by=user)
-    except ValidationError as error:
-        forms.refuse(error)
-        return _page(request, forms, chosen, status=422)
-    except recipes.Stale:
+    if refused.refusal and refused.refusal.kind is RECIPE_CHANGED:
         forms.rebase(chosen)
-        return _page(request, forms, chosen, status=409)
+    if refused:
+        return _page(request, forms, chosen, status=refused.status)
     words = f"Saved as version {version.number}." if version else "Saved. What new devices are made from is as it was."
     messages.success(request, words)
     return redirect("devices:recipe", pk=pk)
 
 
 @login_required
-@posted(back="devices:recipe")
+@redirect_unless_posted(back="devices:recipe")
 def retire(request: SignedIn, pk: int) -> HttpResponse:
     user = require_owner(request.user)
     chosen = get_recipe(user, pk)
@@ -123,7 +123,7 @@ def retire(request: SignedIn, pk: int) -> HttpResponse:
 
 
 @login_required
-@posted(back="devices:recipe")
+@redirect_unless_posted(back="devices:recipe")
 def restore(request: SignedIn, pk: int) -> HttpResponse:
     user = require_owner(request.user)
     chosen = get_recipe(user, pk)
@@ -135,13 +135,14 @@ def restore(request: SignedIn, pk: int) -> HttpResponse:
 @require_safe
 @login_required
 def serial_format(request: SignedIn) -> HttpResponse:
-    """The fragment that says what fits the format in the form, as far as it is filled in, and whether a serial does."""
-    form = identity_form(require_owner(request.user), request.GET)
+    """Return the fragment that says what fits the format in the form, as far as it is filled in, and whether a serial
+    does."""
+    form = make_identity_form(require_owner(request.user), request.GET)
     return render(request, "devices/recipes/_format.html", {"identity": form})
 
 
 def _page(request: SignedIn, forms: RecipeForms, chosen: Recipe | None = None, *, status: int = 200) -> HttpResponse:
-    versions = recipes.versions(chosen) if chosen else []
+    versions = recipes.list_versions(chosen) if chosen else []
     keeping = [version for version in versions if version.device_count]  # type: ignore[attr-defined]
     context = {"forms": forms, "recipe": chosen, "keeping": keeping, "refused": status == 422}
     return render(request, "devices/recipes/recipe_form.html", context, status=status)

@@ -20,12 +20,13 @@ STATUSES = {  # value -> words, icon: told apart by shape and text, never by col
     "waiting": ("Waiting for a group", "hourglass-split"),
     "expired": ("Activation expired", "hourglass-bottom"),
     "locked": ("Locked", "lock-fill"),
+    "retired": ("Retired", "archive"),
 }
 
 
 @register.simple_tag
 @cache
 def status(value: str) -> SafeString:
-    """Return a device's status as pages show it. Lists have it on every row: each of the six is rendered once."""
+    """Return a device's status as pages show it. Lists have it on every row: each of the seven is rendered once."""
     words, picture = STATUSES[value]
     return render_to_string("devices/_status.html", {"value": value, "words": words, "picture": picture})

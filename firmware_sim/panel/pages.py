@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
 from itertools import islice
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from firmware_sim.gateway import Gateway
-from firmware_sim.identity import normalise
+from firmware_sim.identity import normalise_serial
 from firmware_sim.link import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from firmware_sim.gateway import Gateway
 
 FILES = Path(__file__).parent
 MOST_ROWS = 200
@@ -36,10 +39,10 @@ READOUT = (
 )
 
 
-def state(gateway: Gateway) -> dict[str, Any]:
+def describe_state(gateway: Gateway) -> dict[str, Any]:
     reading = gateway.reading
     return {
-        **row(gateway),
+        **describe_row(gateway),
         "reason": gateway.reason,
         "pluggedIn": gateway.status is not Status.UNPLUGGED,
         "sent": gateway.outbox.sent,
@@ -49,14 +52,14 @@ def state(gateway: Gateway) -> dict[str, Any]:
         "presses": gateway.press_result.count,
         "command": gateway.last_command,
         "fault": reading.get("fault", "none"),
-        "readout": {name: _shown(reading.get(name), places) for name, _, _, places in READOUT},
+        "readout": {name: _format_value(reading.get(name), places) for name, _, _, places in READOUT},
     }
 
 
-def row(gateway: Gateway) -> dict[str, Any]:
+def describe_row(gateway: Gateway) -> dict[str, Any]:
     return {
         "serial": gateway.serial,
-        "printed": gateway.identity.printed,
+        "printed": gateway.identity.printed_serial,
         "led": gateway.led.value,
         "connection": CONNECTION[gateway.status],
         "buffered": len(gateway.outbox),
@@ -64,20 +67,20 @@ def row(gateway: Gateway) -> dict[str, Any]:
     }
 
 
-def _shown(value: object, places: int) -> str:
+def _format_value(value: object, places: int) -> str:
     return f"{value:,.{places}f}" if isinstance(value, float | int) else "\N{EN DASH}"
 
 
-def search(gateways: Iterable[Gateway], query: str) -> tuple[list[Gateway], int]:
-    """At most 200 of those whose serial has the query in it, and how many there are."""
-    wanted = normalise(query)
-    found = [gateway for gateway in gateways if wanted in gateway.serial]
-    return list(islice(found, MOST_ROWS)), len(found)
+def find_gateways(gateways: Iterable[Gateway], query: str) -> tuple[list[Gateway], int]:
+    """Return at most 200 of those whose serial has the query in it, and how many there are."""
+    wanted = normalise_serial(query)
+    matches = [gateway for gateway in gateways if wanted in gateway.serial]
+    return list(islice(matches, MOST_ROWS)), len(matches)
 
 
-def gateway(gateway: Gateway, now: dict[str, Any], *, qr: str, alone: bool) -> str:
+def render_gateway(gateway: Gateway, now: dict[str, Any], *, qr: str, alone: bool) -> str:
     serial = gateway.serial
-    body = _template("gateway.html").substitute(
+    body = _read_template("gateway.html").substitute(
         {key: escape(str(value)) for key, value in now.items() if key != "readout"},
         qr=qr,
         readout="".join(
@@ -90,40 +93,40 @@ def gateway(gateway: Gateway, now: dict[str, Any], *, qr: str, alone: bool) -> s
         plug_text="Unplug network" if now["pluggedIn"] else "Plug network in",
         device_id=escape(gateway.identity.device_id),
     )
-    return _page(f"Gateway {serial}", body)
+    return _render_page(f"Gateway {serial}", body)
 
 
-def listing(gateways: Iterable[Gateway], query: str) -> str:
-    everything = list(gateways)
-    found, total = search(everything, query)
-    rows = "".join(_row(each) for each in found)
-    body = _template("list.html").substitute(
+def render_list(gateways: Iterable[Gateway], query: str) -> str:
+    gateways = list(gateways)
+    matches, total = find_gateways(gateways, query)
+    rows = "".join(_render_row(gateway) for gateway in matches)
+    body = _read_template("list.html").substitute(
         query=escape(query),
-        total=len(everything),
-        online=sum(each.online for each in everything),
+        total=len(gateways),
+        online=sum(gateway.online for gateway in gateways),
         rows=rows,
-        more=f"{total - len(found)} more: type more of the serial." if total > len(found) else "",
-        none="" if found else "No gateway has this in its serial.",
+        more=f"{total - len(matches)} more: type more of the serial." if total > len(matches) else "",
+        none="" if matches else "No gateway has this in its serial.",
     )
-    return _page("Gateways", body)
+    return _render_page("Gateways", body)
 
 
-def _row(gateway: Gateway) -> str:
-    now = {key: escape(str(value)) for key, value in row(gateway).items()}
-    return _template("row.html").substitute(now)
+def _render_row(gateway: Gateway) -> str:
+    now = {key: escape(str(value)) for key, value in describe_row(gateway).items()}
+    return _read_template("row.html").substitute(now)
 
 
-def failure(title: str, text: str) -> str:
-    return _page(
+def render_failure(title: str, text: str) -> str:
+    return _render_page(
         title,
         f'<main class="note"><h1>{escape(title)}</h1><p>{escape(text)}</p>'
         '<p><a href="/">Back to the gateways</a></p></main>',
     )
 
 
-def _page(title: str, body: str) -> str:
-    return _template("page.html").substitute(title=escape(title), body=body)
+def _render_page(title: str, body: str) -> str:
+    return _read_template("page.html").substitute(title=escape(title), body=body)
 
 
-def _template(name: str) -> Template:
+def _read_template(name: str) -> Template:
     return Template((FILES / name).read_text(encoding="utf-8"))

@@ -6,21 +6,23 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import CancelledError
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from firmware_sim import label
 from firmware_sim.gateway import Gateway, PressRefused
-from firmware_sim.identity import BadInput, normalise
+from firmware_sim.identity import BadInput, normalise_serial
 from firmware_sim.modbus import ModbusUnavailable
 
 from . import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from types import TracebackType
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -48,7 +50,7 @@ HTML = "text/html; charset=utf-8"
 
 
 class Panel:
-    """Serves while its `with` block runs. Raises BadInput if the port is not to be had."""
+    """Serve while its `with` block runs. Raises BadInput if the port is not to be had."""
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class Panel:
     def label(self, gateway: Gateway) -> str:
         return self.label_url + gateway.serial
 
-    def on_loop(self, call: Callable[[], Awaitable[T]]) -> T:
+    def run_on_loop(self, call: Callable[[], Awaitable[T]]) -> T:
         """Run on the gateways' event loop and wait for the answer."""
 
         async def answer() -> T:
@@ -105,7 +107,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away is not worth a traceback."""
+        """Log without a traceback: a browser that goes away is not worth one."""
         log.debug("panel: request failed", exc_info=True)
 
 
@@ -119,20 +121,20 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         query = parse_qs(url.query).get("q", [""])[0][:64]
-        match self._parts(url.path):
+        match self._split_path(url.path):
             case ["healthz"]:
                 self._send(b"ok\n", "text/plain; charset=utf-8")
-            case _ if not self._host_allowed():
+            case _ if not self._is_host_allowed():
                 self._fail(HTTPStatus.FORBIDDEN, "Open the panel by 127.0.0.1 or localhost.")
             case [] if len(self.panel.gateways) == 1:
-                self._page(next(iter(self.panel.gateways.values())))
+                self._send_page(next(iter(self.panel.gateways.values())))
             case []:
-                self._send(pages.listing(self.panel.gateways.values(), query).encode(), HTML)
+                self._send(pages.render_list(self.panel.gateways.values(), query).encode(), HTML)
             case ["state.json"]:
-                self._state_of_all(query)
+                self._send_states(query)
             case ["static", name] if name in STATIC:
                 self._send((FILES / name).read_bytes(), STATIC[name])
-            case ["gateways", serial, *rest] if gateway := self._gateway(serial):
+            case ["gateways", serial, *rest] if gateway := self._find_gateway(serial):
                 self._get_gateway(gateway, rest)
             case _:
                 self._fail(HTTPStatus.NOT_FOUND, "There is no such page. Go back to /.")
@@ -146,11 +148,11 @@ class Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Nothing needs to be sent here.")
             return
         self.rfile.read(int(length))
-        if not self._host_allowed() or not self._same_origin():
+        if not self._is_host_allowed() or not self._is_same_origin():
             self._fail(HTTPStatus.FORBIDDEN, "Press the button on the panel's own page.")
             return
-        match self._parts(urlsplit(self.path).path):
-            case ["gateways", serial, action] if gateway := self._gateway(serial):
+        match self._split_path(urlsplit(self.path).path):
+            case ["gateways", serial, action] if gateway := self._find_gateway(serial):
                 self._act(gateway, action)
             case _:
                 self._fail(HTTPStatus.NOT_FOUND, "There is no such gateway.")
@@ -162,19 +164,19 @@ class Handler(BaseHTTPRequestHandler):
     def panel(self) -> Panel:
         return self.server.panel
 
-    def _parts(self, path: str) -> list[str]:
+    def _split_path(self, path: str) -> list[str]:
         return [unquote(part) for part in path.split("/") if part]
 
-    def _gateway(self, serial: str) -> Gateway | None:
-        return self.panel.gateways.get(normalise(serial))
+    def _find_gateway(self, serial: str) -> Gateway | None:
+        return self.panel.gateways.get(normalise_serial(serial))
 
-    def _host_allowed(self) -> bool:
-        """On loopback only: another name means a rebound DNS name of somebody else's page."""
+    def _is_host_allowed(self) -> bool:
+        """Return whether the name may be asked for; on loopback another one means somebody else's rebound DNS name."""
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         return host in LOOPBACK or not self.panel.loopback_only
 
-    def _same_origin(self) -> bool:
-        """Programs that are no browser send neither header."""
+    def _is_same_origin(self) -> bool:
+        """Return whether no other site asks. Programs that are no browser send neither header."""
         if self.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             return False
         origin = self.headers.get("Origin")
@@ -184,42 +186,42 @@ class Handler(BaseHTTPRequestHandler):
         content = self.panel.label(gateway)
         match rest:
             case []:
-                self._page(gateway)
+                self._send_page(gateway)
             case ["state.json"]:
-                self._json(self._state(gateway))
+                self._send_json(self._read_state(gateway))
             case ["label.png"]:
-                self._download(label.png(content), "image/png", f"{gateway.serial}.png")
+                self._send_file(label.draw_png(content), "image/png", f"{gateway.serial}.png")
             case ["label.svg"]:
-                self._send(label.svg(content).encode(), "image/svg+xml")
+                self._send(label.draw_svg(content).encode(), "image/svg+xml")
             case _:
                 self._fail(HTTPStatus.NOT_FOUND, "There is no such page. Go back to /.")
 
-    def _page(self, gateway: Gateway) -> None:
-        page = pages.gateway(
+    def _send_page(self, gateway: Gateway) -> None:
+        page = pages.render_gateway(
             gateway,
-            self._state(gateway),
-            qr=label.svg(self.panel.label(gateway)),
+            self._read_state(gateway),
+            qr=label.draw_svg(self.panel.label(gateway)),
             alone=len(self.panel.gateways) == 1,
         )
         self._send(page.encode(), HTML)
 
-    def _state(self, gateway: Gateway) -> dict[str, Any]:
+    def _read_state(self, gateway: Gateway) -> dict[str, Any]:
         async def read() -> dict[str, Any]:
             try:
-                await gateway.fresh_reading()
+                await gateway.read_fresh()
             except ModbusUnavailable:
                 log.debug("panel: %s's generator does not answer", gateway.serial)
-            return pages.state(gateway)
+            return pages.describe_state(gateway)
 
-        return self.panel.on_loop(read)
+        return self.panel.run_on_loop(read)
 
-    def _state_of_all(self, query: str) -> None:
-        found, total = pages.search(self.panel.gateways.values(), query)
-        self._json(
+    def _send_states(self, query: str) -> None:
+        matches, total = pages.find_gateways(self.panel.gateways.values(), query)
+        self._send_json(
             {
                 "total": total,
                 "online": sum(gateway.online for gateway in self.panel.gateways.values()),
-                "gateways": [pages.row(gateway) for gateway in found],
+                "gateways": [pages.describe_row(gateway) for gateway in matches],
             }
         )
 
@@ -234,7 +236,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _press(self, gateway: Gateway) -> None:
         try:
-            self.panel.on_loop(gateway.press)
+            self.panel.run_on_loop(gateway.press)
         except PressRefused as refusal:
             answer = {"pressed": False, "reason": str(refusal)}
             self._answer(gateway, answer, HTTPStatus.CONFLICT)
@@ -251,28 +253,28 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 gateway.unplug()
 
-        self.panel.on_loop(plug)
+        self.panel.run_on_loop(plug)
         self._answer(gateway, {"pluggedIn": inserted})
 
     def _answer(self, gateway: Gateway, answer: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
-        """JSON for programs and for our script; a redirect for a plain form."""
+        """Answer programs and our script with JSON, a plain form with a redirect."""
         if "text/html" not in self.headers.get("Accept", ""):
-            self._json(answer, status)
+            self._send_json(answer, status)
             return
         self._send(b"", HTML, HTTPStatus.SEE_OTHER, {"Location": f"/gateways/{gateway.serial}"})
 
-    def _json(self, content: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
+    def _send_json(self, content: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
         self._send(json.dumps(content).encode(), JSON, status)
 
-    def _download(self, content: bytes, kind: str, name: str) -> None:
+    def _send_file(self, content: bytes, kind: str, name: str) -> None:
         extra = {"Content-Disposition": f'attachment; filename="{name}"'}
         self._send(content, kind, extra=extra)
 
     def _fail(self, status: HTTPStatus, text: str) -> None:
         if "text/html" in self.headers.get("Accept", ""):
-            self._send(pages.failure(status.phrase, text).encode(), HTML, status)
+            self._send(pages.render_failure(status.phrase, text).encode(), HTML, status)
         else:
-            self._json({"error": text}, status)
+            self._send_json({"error": text}, status)
 
     def _send(
         self,

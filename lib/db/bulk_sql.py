@@ -1,4 +1,4 @@
-"""Statements about many rows: INSERT … SELECT, none of which passes through here, and `__among`."""
+"""Statements about many rows: INSERT … SELECT, none of which passes through here, UPDATE … RETURNING, and `__among`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, ForeignKey, IntegerField, Lookup
+from django.db.models.sql import UpdateQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Model, QuerySet
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @IntegerField.register_lookup
 @ForeignKey.register_lookup
 class Among(Lookup):
-    """As `__in`, of thousands of whole numbers: one parameter on PostgreSQL, instead of writing each of them out."""
+    """Match as `__in` does, of thousands of whole numbers: one parameter on PostgreSQL, instead of each written out."""
 
     lookup_name = "among"
     prepare_rhs = False
@@ -35,21 +36,42 @@ class Among(Lookup):
 
 
 def insert(
-    into: type[Model], rows: QuerySet[Any], *, each: Mapping[str, str], same: Mapping[str, str | int | None]
-) -> None:
-    """For every one of `rows` a row of `into`: column -> field in `each`, column -> value in `same`.
+    into: type[Model],
+    rows: QuerySet[Any],
+    *,
+    each: Mapping[str, str],
+    same: Mapping[str, str | int | None],
+    returning: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
+    """Insert a row of `into` for every one of `rows`: `each` is column -> field, `same` is column -> value.
 
     Columns are ours, never anybody's input. A JSON value is given as text; what has a default in the database may miss.
+    Return the columns of `returning` of each new row.
     """
     named = {f"c{number}": F(field) for number, field in enumerate(each.values())}
     try:
         query, values = rows.order_by().values(**named).query.sql_with_params()
     except EmptyResultSet:
-        return
+        return []
     columns = ", ".join([*each, *same])
     picked = ", ".join([*(f"chosen.{name}" for name in named), *["%s"] * len(same)])
+    back = f"RETURNING {', '.join(returning)}" if returning else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {into._meta.db_table} ({columns}) SELECT {picked} FROM ({query}) chosen",  # noqa: S608
+            f"INSERT INTO {into._meta.db_table} ({columns}) SELECT {picked} FROM ({query}) chosen {back}",  # noqa: S608
             [*same.values(), *values],
         )
+        return cursor.fetchall() if returning else []
+
+
+def update(rows: QuerySet[Any], **to: Any) -> list[int]:
+    """Update the rows, and return the primary keys of those that met their condition when their turn came."""
+    query: UpdateQuery = rows.order_by().query.chain(UpdateQuery)  # type: ignore[assignment]
+    query.add_update_values(to)
+    try:
+        text, values = query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(f"{text} RETURNING id", values)
+        return sorted(pk for (pk,) in cursor.fetchall())

@@ -19,7 +19,7 @@ def on_postgresql() -> bool:
 
 
 def take_keys(model: type[Model], count: int) -> Sequence[int]:
-    """Primary keys for so many new rows."""
+    """Take primary keys for `count` new rows."""
     table = model._meta.db_table
     if not count:
         return ()
@@ -35,7 +35,7 @@ def take_keys(model: type[Model], count: int) -> Sequence[int]:
 
 
 def write(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """`columns` as in the database; what is left out gets the database's default. JSON as text.
+    """Insert rows whose `columns` are named as in the database; one left out gets its default there. JSON as text.
 
     `rows` must not ask the database for anything: the connection is busy with them.
     """
@@ -52,7 +52,7 @@ def write(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[An
 
 
 def check_references() -> None:
-    """Of what the transaction wrote, now rather than all at once at its end."""
+    """Check the foreign keys that the transaction wrote, now rather than all at once at its end."""
     if on_postgresql():
         connection.check_constraints()
 

@@ -1,5 +1,33 @@
-"""How: the windows in which devices are provisioned."""
+"""How: the windows in which devices are provisioned, and the doors by which they come into the registry."""
 
-from provisioning.models.window import Window, WindowQuerySet
+from provisioning.models.door import (
+    Door,
+    DoorKey,
+    DoorKeyQuerySet,
+    DoorQuerySet,
+    DoorRefusal,
+    DoorRegistration,
+    JwtIssuer,
+    State,
+    UsedToken,
+    is_open,
+    read_state,
+)
+from provisioning.models.window import Window, WindowQuerySet, build_topic
 
-__all__ = ["Window", "WindowQuerySet"]
+__all__ = [
+    "Door",
+    "DoorKey",
+    "DoorKeyQuerySet",
+    "DoorQuerySet",
+    "DoorRefusal",
+    "DoorRegistration",
+    "JwtIssuer",
+    "State",
+    "UsedToken",
+    "Window",
+    "WindowQuerySet",
+    "build_topic",
+    "is_open",
+    "read_state",
+]

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from devices import events
 from devices.models import Device, Event
 from provisioning.models import Window
-from provisioning.windows import operations as windows
+from tenants.models import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from devices.mqtt.messages import Report
 
 ATTRIBUTE = "registerButton"
-PROOF = "press"
 
 
-def count(reports: Sequence[Report]) -> list[str]:
-    """Moves the open windows of these devices on; to be called inside the transaction that stores the reports.
+def count_presses(reports: Sequence[Report]) -> list[str]:
+    """Move the open windows of these devices on; to be called inside the transaction that stores the reports.
 
     A press counts if it came to the broker after the window was opened, for certain, and is handled while it is open,
     both by the database's clock. One that the broker repeats may have come before whatever is delivered ahead of it.
@@ -33,11 +32,8 @@ def count(reports: Sequence[Report]) -> list[str]:
     if not pressed:
         return []
     waiting = Window.objects.open().filter(Device.may_connect("device__"), device__in=pressed, pressed_at=None)
-    return [
-        windows.topic(window.key)
-        for window in waiting.select_related("device__organisation")
-        if PROOF in window.device.organisation.proof_methods and _press(window, pressed[window.device_id])
-    ]
+    asked = waiting.filter(method=Presence.PRESS).select_related("device")
+    return [window.topic for window in asked if _press(window, pressed[window.device_id])]
 
 
 def _is_press(report: Report) -> bool:
@@ -50,5 +46,5 @@ def _press(window: Window, came_after: datetime) -> bool:
     waiting = Window.objects.open().filter(pk=window.pk, pressed_at=None, opened_at__lt=came_after)
     if waiting.update(pressed_at=Now()) != 1:
         return False
-    events.record(Event.Kind.PRESSED, device=window.device)
+    events.record(Event.Kind.PRESSED, device=window.device, window=str(window.key))
     return True

@@ -57,14 +57,14 @@ _LAYOUTS = [
 ]
 
 
-def name(text: str) -> str | None:
-    """What the text certainly is unless a device has it as its serial, or None."""
+def name_foreign(text: str) -> str | None:
+    """Return what the text certainly is unless a device has it as its serial, or None."""
     start = text[:20].upper()
-    found = next((what for prefix, what in _NAMES.items() if start.startswith(prefix)), None)
-    return found or next((what for form, what in _FORMS if form.match(text)), None) or _of_layout(text)
+    known = next((what for prefix, what in _NAMES.items() if start.startswith(prefix)), None)
+    return known or next((what for form, what in _FORMS if form.match(text)), None) or _name_layout(text)
 
 
-def _of_layout(text: str) -> str | None:
+def _name_layout(text: str) -> str | None:
     layout = next((layout for form, layout in _LAYOUTS if form.match(text)), None)
     return layout and (
         f"a text as a scanner types it on {layout} keyboard layout (set the scanner and this device to the same one)"

@@ -2,52 +2,87 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from devices.access import share_organisation
 from devices.identity import serials
 from devices.models import Device
+from devices.recipes.organisation_format import list_serial_lengths, makes_checked_serials
+from lib.refusals import Refusal
 from provisioning.models import Window
-from tenants.access import found
+from provisioning.refusals import AMBIGUOUS_LABEL, SERIAL_LENGTH, SERIAL_MISTYPED, UNKNOWN_SERIAL
+from provisioning.scanning import label_reader
+from tenants.access import get_row
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from uuid import UUID
 
     from provisioning.scanning.label_reader import Reading
     from tenants.access import Viewer
-    from tenants.models import ApiToken
+    from tenants.models import ApiToken, User
 
 
-class Ambiguous(Exception):
-    """What was read names two devices; the message has their serials."""
+def find_scanned(user: User, text: str, *, origins: Collection[str]) -> tuple[Device | None, Device | None]:
+    """Return the device of a label: as one that the user may register, and as one that they see; None where not.
 
-
-def find_scanned(user: Viewer, reading: Reading) -> tuple[Device | None, Device | None]:
-    """The device that was scanned: as one that the user may register, and as one that they see; None where not.
-
-    Raises `Ambiguous` where a tier of the reading names two.
+    `origins` are the site's own (provisioning.scanning.label_reader). Raises Refusal where it is neither.
     """
-    keys = {serials.fold(each) for each in reading.candidates}
+    reading = label_reader.read_label(text, origins=origins)
+    device, visible = _find_by_tiers(user, reading)
+    if device or visible:
+        return device, visible
+    if reading.what:
+        raise label_reader.refuse_text(reading.what)
+    raise refuse_serial(user, reading.candidates[0])
+
+
+def find_labelled(user: User, text: str, *, origins: Collection[str]) -> tuple[Device | None, Device | None]:
+    """Return what `find_scanned` does, and nothing where that refuses."""
+    with suppress(Refusal):
+        return find_scanned(user, text, origins=origins)
+    return None, None
+
+
+def refuse_serial(user: User, serial: str) -> Refusal:
+    """Return the refusal of a serial that is no device's, or of one that is not for this user: the same."""
+    if makes_checked_serials(user.organisation) and serials.is_mistyped(serial):
+        return Refusal(SERIAL_MISTYPED, field="text")
+    typed, lengths = len(serials.canonical(serial)), list_serial_lengths(user.organisation)
+    if not {typed, len(serial.strip())} & {*lengths} and {typed - 1, typed + 1} & {*lengths}:
+        return Refusal(SERIAL_LENGTH, field="text", typed=typed, lengths=" or ".join(map(str, lengths)))
+    return Refusal(UNKNOWN_SERIAL, field="text")
+
+
+def _find_by_tiers(user: User, reading: Reading) -> tuple[Device | None, Device | None]:
+    """Return the first tier's device. Raises Refusal where a tier names two."""
+    keys = {serials.fold(candidate) for candidate in reading.candidates}
     registrable, visible = (
         {device.serial_key: device for device in scope.filter(serial_key__in=keys)}
         for scope in (
-            Device.objects.registrable_by(user).select_related("organisation"),
+            Device.objects.registrable_by(user).select_related("organisation", "version"),
             Device.objects.visible_to(user).select_related("group"),
         )
     )
     known = registrable.keys() | visible.keys()
     for tier in reading.tiers:
-        here = sorted({serials.fold(each) for each in tier} & known)
+        here = sorted({serials.fold(candidate) for candidate in tier} & known)
         if len(here) > 1:
-            raise Ambiguous(" and ".join((registrable | visible)[key].serial for key in here))
+            two = " and ".join((registrable | visible)[key].serial for key in here)
+            raise Refusal(AMBIGUOUS_LABEL, field="text", serials=two)
         if here:
             return registrable.get(here[0]), visible.get(here[0])
     return None, None
 
 
-def find_visible(user: Viewer, serial: str) -> Device | None:
-    return Device.objects.visible_to(user).select_related("group").filter(serial_key=serials.fold(serial)).first()
+def is_known(user: Viewer, device: Device) -> bool:
+    """Decide whether what the device did before is for whoever registers it to know: of a tenant's, if they see it."""
+    return device.group_id is None or Device.objects.visible_to(user).filter(pk=device.pk).exists()
 
 
 def get_window(user: Viewer, key: UUID, token: ApiToken | None = None) -> Window:
     scope = Window.objects.visible_to(user, token).with_state()
-    return found(scope.select_related("device__organisation", "device__group", "device__model"), key=key)
+    window = get_row(scope.select_related("device__group", "device__model"), key=key)
+    share_organisation(user, window.device)
+    return window

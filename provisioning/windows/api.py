@@ -6,37 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.fields import empty
 from rest_framework.response import Response
 
+from devices.credentials.presence_secrets import LONGEST_CODE
+from devices.identity import label_text
 from devices.inventory import api_selection
 from lib import origins
+from lib.refusals import Refusal
 from provisioning.models import Window
-from provisioning.scanning import label_reader
+from provisioning.refusals import WINDOW_ENDED
 from provisioning.windows import operations
-from provisioning.windows.access import Ambiguous, find_scanned, get_window
+from provisioning.windows.access import find_scanned, get_window, is_known, refuse_serial
 from provisioning.windows.forms import PlaceForm
+from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
 from tenants.api.idempotency import idempotent
-from tenants.api.problems import Conflict, refused
-from tenants.api.schema import described
+from tenants.api.problems import convert_form_errors
+from tenants.api.schema import describe_operation
+from tenants.models import Presence
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from rest_framework.request import Request
 
+    from devices.models import RefusedAttempt
+
 
 class Scanned(serializers.CharField):
     def run_validation(self, data: Any = empty) -> Any:
-        return super().run_validation(label_reader.clean(data) if isinstance(data, str) else data)
+        return super().run_validation(label_text.clean_text(data) if isinstance(data, str) else data)
 
 
 class Scan(Serializer):
-    text = Scanned(max_length=label_reader.MAX_TEXT, help_text="What the label says: scanned, or typed.")
+    text = Scanned(max_length=label_text.MAX_TEXT, help_text="What the label says: scanned, or typed.")
 
 
 class Place(Serializer):
@@ -45,94 +52,104 @@ class Place(Serializer):
     model = serializers.IntegerField(help_text="A model of your organisation's table.")
 
 
+class Proof(Serializer):
+    code = serializers.CharField(max_length=LONGEST_CODE, help_text="The code that the window asks for.")
+
+
+class RefusedShown(Serializer):
+    reason = serializers.CharField(help_text="A code of the list of refusals.")
+    detail = serializers.CharField(help_text="What happened, and what to do next.")
+    last_at = serializers.DateTimeField()
+
+
 class WindowShown(Serializer):
     key = serializers.UUIDField()
     serial = serializers.CharField()
     state = serializers.ChoiceField(Window.State.choices)
+    method = serializers.ChoiceField(
+        Presence.choices, help_text="What proves presence: after that, its `state` is `pressed` with any of them."
+    )
     opened_at = serializers.DateTimeField()
     deadline = serializers.DateTimeField()
-    pressed_at = serializers.DateTimeField(allow_null=True)
+    pressed_at = serializers.DateTimeField(allow_null=True, help_text="When presence was proven.")
     now = serializers.DateTimeField(help_text="The clock by which the deadline counts.")
+    refused = RefusedShown(many=True, help_text="What was refused of the device since it was heard last.")
 
 
 class Windows(ApiView):
-    @described("Windows", "Open a window", request=Scan, responses={201: WindowShown})
+    @describe_operation("Windows", "Open a window", request=Scan, responses={201: WindowShown})
     @idempotent()
     def post(self, request: Request) -> Response:
-        """On the device whose label says `text`: 404 as if absent; 409 while somebody else's is open.
+        """Open one on the device whose label says `text`: 404 as if absent; 409 while somebody else's is open.
 
-        A token for less than the whole organisation meets the windows that were opened with it, and no others of
-        its person.
+        A label that holds the claim code (TR005's `O`) proves presence at once, where the window asks for it: its
+        `state` is `pressed` then. A token for less than the whole organisation meets the windows that were opened with
+        it, and no others of its person.
         """
         user = require_technician(self.user)
         text = self.read(Scan)["text"]
-        try:
-            reading = label_reader.read(text, origins=origins.known(request))
-            device, mine = find_scanned(user, reading)
-        except label_reader.NotALabel as error:
-            raise ValidationError({"text": [f"This is {error}, not a device label."]}) from None
-        except Ambiguous as two:
-            raise Conflict(f"This label names two devices, {two}: send the serial alone.") from None
-        if device is None and mine is None and reading.what:
-            raise ValidationError({"text": [f"This is {reading.what}, not a device label."]})
+        device, _ = find_scanned(user, text, origins=origins.list_label_origins(request))
         if device is None:
-            raise NotFound
-        try:
-            opened = operations.open_window(device=device, by=user, token=api_selection.narrow(request, user))
-        except operations.Busy as busy:
-            who = (
-                "You have opened a window on this device in another way"
-                if busy.own
-                else "Somebody else is registering it"
-            )
-            raise Conflict(f"{who}, until {busy.until.isoformat()}.") from None
-        except operations.Barred as barred:
-            raise Conflict(str(barred)) from None
+            raise refuse_serial(user, text)
+        opened = operations.open_window(device=device, by=user, token=api_selection.get_narrow_token(request, user))
+        prove_by_label(window=opened, by=user, text=text)
         location = reverse("provisioning:api-window", kwargs={"key": opened.key})
-        return Response(_shown(_own(self, opened.key)), status=201, headers={"Location": location})
+        return Response(_serialize_own_window(self, opened.key), status=201, headers={"Location": location})
 
 
 class OneWindow(ApiView):
-    @described("Windows", "Watch a window", responses=WindowShown)
+    @describe_operation("Windows", "Watch a window", responses=WindowShown)
     def get(self, request: Request, key: UUID) -> Response:
-        return Response(_shown(_own(self, key)))
+        return Response(_serialize_own_window(self, key))
+
+
+class ProveWindow(ApiView):
+    @describe_operation("Windows", "Prove presence by a code", request=Proof, responses=WindowShown)
+    def post(self, request: Request, key: UUID) -> Response:
+        """Send the code that a window asks for, as its `method` says. Wrong ones are limited, by person and device."""
+        user = require_technician(self.user)
+        window = _get_own_window(self, key)
+        prove_presence(window=window, by=user, code=self.read(Proof)["code"])
+        return Response(_serialize_own_window(self, key))
 
 
 class CompleteWindow(ApiView):
-    @described("Windows", "Place the device", request=Place, responses=WindowShown)
+    @describe_operation("Windows", "Place the device", request=Place, responses=WindowShown)
     def post(self, request: Request, key: UUID) -> Response:
-        """Once the button was pressed, and until the deadline."""
+        """Place the device, once presence was proven, and until the deadline."""
         user = require_technician(self.user)
-        found = _own(self, key)
+        window = _get_own_window(self, key)
         if not isinstance(request.data, dict):
             raise ValidationError({"non_field_errors": ["Send an object with name, group and model."]})
         plain = {name: value for name, value in request.data.items() if isinstance(value, str | int)}
-        form = PlaceForm(plain, user=user, device=found.device)
+        form = PlaceForm(plain, user=user, device=window.device)
         if not form.is_valid():
-            raise refused(form)
-        try:
-            operations.finish(window=found, by=user, **form.cleaned_data)
-        except operations.NotOpen:
-            why = "The window is no longer open, or the button was not pressed in it. Open a new one."
-            raise Conflict(why) from None
-        except operations.Barred as barred:
-            raise Conflict(str(barred)) from None
-        return Response(_shown(_own(self, key)))
+            raise convert_form_errors(form)
+        operations.finish_window(window=window, by=user, **form.cleaned_data)
+        return Response(_serialize_own_window(self, key))
 
 
 class CancelWindow(ApiView):
-    @described("Windows", "Cancel a window", request=None, responses=WindowShown)
+    @describe_operation("Windows", "Cancel a window", request=None, responses=WindowShown)
     def post(self, request: Request, key: UUID) -> Response:
         user = require_technician(self.user)
-        if not operations.cancel(window=_own(self, key), by=user):
-            raise Conflict("The window is no longer open.")
-        return Response(_shown(_own(self, key)))
+        if not operations.cancel_window(window=_get_own_window(self, key), by=user):
+            raise Refusal(WINDOW_ENDED)
+        return Response(_serialize_own_window(self, key))
 
 
-def _own(view: ApiView, key: UUID) -> Window:
-    return get_window(view.user, key, api_selection.narrow(view.request, view.user))
+def _get_own_window(view: ApiView, key: UUID) -> Window:
+    return get_window(view.user, key, api_selection.get_narrow_token(view.request, view.user))
 
 
-def _shown(found: Window) -> dict[str, object]:
-    plain = ("state", "opened_at", "deadline", "pressed_at", "now")
-    return {"key": str(found.key), "serial": found.device.serial} | {name: getattr(found, name) for name in plain}
+def _serialize_own_window(view: ApiView, key: UUID) -> dict[str, object]:
+    window = _get_own_window(view, key)
+    plain = ("state", "method", "opened_at", "deadline", "pressed_at", "now")
+    shown = {"key": str(window.key), "serial": window.device.serial} | {name: getattr(window, name) for name in plain}
+    attempts = operations.list_attempts(window, window.device, known=is_known(view.user, window.device))
+    return shown | {"refused": [_serialize_attempt(attempt) for attempt in attempts]}
+
+
+def _serialize_attempt(attempt: RefusedAttempt) -> dict[str, object]:
+    detail = f"{attempt.message} {attempt.next_step}"
+    return {"reason": attempt.reason, "detail": detail, "last_at": attempt.last_at}

@@ -13,24 +13,25 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from devices import streams
 from devices.identity import serials
-from devices.models import Device
-from devices.recipes.organisation_format import makes_checked_serials
+from devices.models import Device, RefusedAttempt
 from lib import origins
-from provisioning.models import Window
-from provisioning.scanning import label_reader
+from lib.refusal_pages import show_in_form
+from provisioning.models import Window, build_topic
+from provisioning.presence.methods import CODES
 from provisioning.windows import operations as windows
-from provisioning.windows.access import Ambiguous, find_scanned, find_visible, get_window
-from provisioning.windows.forms import PlaceForm, ScanForm
+from provisioning.windows.access import find_labelled, find_scanned, get_window, is_known
+from provisioning.windows.forms import PlaceForm, ProofForm, ScanForm
+from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
 from tenants.models import User
-from tenants.posted import posted
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,59 +41,40 @@ if TYPE_CHECKING:
 
     from tenants.access import SignedIn
 
-WHY_NOT = {
-    Window.State.WAITING: "The button has not been pressed in this window yet. Press it, then finish.",
-    Window.State.PRESSED: "The device or the group changed meanwhile, and nothing was done. Look again, then finish.",
-    Window.State.COMPLETED: "This registration was already finished.",
-    Window.State.CANCELLED: "This registration was cancelled. Scan the label again.",
-    Window.State.SUPERSEDED: "You scanned this device again, which started a new window. Go on there.",
-    Window.State.EXPIRED: "The time is up, and nothing was changed. Scan the label again.",
-}
-
 
 @require_GET
 @login_required
 @never_cache
 def register(request: SignedIn) -> HttpResponse:
     require_technician(request.user)
-    return _scanner(request, ScanForm(initial={"text": request.GET.get("serial", "")[: serials.MAX_LENGTH]}))
+    return _render_scanner(request, ScanForm(initial={"text": request.GET.get("serial", "")[: serials.MAX_LENGTH]}))
 
 
 @login_required
-@posted(back="provisioning:register")
+@redirect_unless_posted(back="provisioning:register")
 def scan(request: SignedIn) -> HttpResponse:
-    """Opens a window: it changes state, hence POST, and redirects to a page that may be reloaded."""
+    """Open a window: it changes state, hence POST, and redirects to a page that may be reloaded."""
     user = require_technician(request.user)
-    form = ScanForm(request.POST, origins=origins.known(request))
+    form = ScanForm(request.POST)
     if not form.is_valid():
-        return _scanner(request, form, status=422)
-    try:
-        device, mine = find_scanned(user, form.reading)
-    except Ambiguous as two:
-        form.refuse_ambiguous(two)
-        return _scanner(request, form, status=409)
-    if device is None:
-        return _not_registrable(request, form, mine)
-    try:
+        return _render_scanner(request, form, status=422)
+    with show_in_form(form) as refused:
+        text, here = form.cleaned_data["text"], origins.list_label_origins(request)
+        device, visible = find_scanned(user, text, origins=here)
+        if device is None:
+            return _render_scanner(request, form, status=409, visible=visible)
         window = windows.open_window(device=device, by=user)
-    except windows.Busy as busy:
-        form.refuse_busy(minutes=ceil((busy.until - timezone.now()).total_seconds() / 60))
-        return _scanner(request, form, status=409)
-    except windows.Barred as barred:
-        form.add_error("text", str(barred))
-        return _scanner(request, form, status=409)
+    if refused:
+        return _render_scanner(request, form, status=refused.status)
+    if refusal := prove_by_label(window=window, by=user, text=text):
+        messages.error(request, f"The label's claim code was not taken. {refusal}")
     return redirect("provisioning:window", key=window.key)
 
 
-def _not_registrable(request: SignedIn, form: ScanForm, mine: Device | None) -> HttpResponse:
-    if mine:
-        return _scanner(request, form, status=409, mine=mine)
-    form.refuse_unknown(checked=makes_checked_serials(request.user.organisation))
-    return _scanner(request, form, status=422 if form.reading.what else 404)
-
-
-def _scanner(request: SignedIn, form: ScanForm, *, status: int = 200, mine: Device | None = None) -> HttpResponse:
-    context = {"form": form, "mine": mine, "label_origins": settings.SITE_URLS}
+def _render_scanner(
+    request: SignedIn, form: ScanForm, *, status: int = 200, visible: Device | None = None
+) -> HttpResponse:
+    context = {"form": form, "mine": visible, "label_origins": settings.SITE_URLS}
     return render(request, "provisioning/windows/register.html", context, status=status)
 
 
@@ -100,89 +82,118 @@ def _scanner(request: SignedIn, form: ScanForm, *, status: int = 200, mine: Devi
 @login_required
 @never_cache
 def window(request: SignedIn, key: UUID) -> HttpResponse:
-    """The whole page, or for htmx the part that changes."""
-    found = get_window(request.user, key)
-    if found.state == Window.State.COMPLETED and not request.htmx:
-        return redirect("telemetry:dashboard", serial=found.device.serial)
-    return _window(request, found)
+    """Show the whole page, or for htmx the part that changes."""
+    window = get_window(request.user, key)
+    if window.state == Window.State.COMPLETED and not request.htmx:
+        return redirect("telemetry:dashboard", serial=window.device.serial)
+    return _render_window(request, window)
 
 
-def _window(request: SignedIn, found: Window, form: PlaceForm | None = None, status: int = 200) -> HttpResponse:
-    device = Device.objects.with_status().get(pk=found.device_id)
-    if form is None and found.state == Window.State.PRESSED:
-        form = PlaceForm(user=request.user, device=found.device)
-    mine = find_visible(request.user, device.serial) if device.group_id else None
-    seconds = max(0, ceil((found.deadline - found.now).total_seconds()))
+def _render_window(
+    request: SignedIn,
+    window: Window,
+    form: PlaceForm | None = None,
+    status: int = 200,
+    proof: ProofForm | None = None,
+) -> HttpResponse:
+    device = Device.objects.with_status().get(pk=window.device_id)
+    if form is None and window.state == Window.State.PRESSED:
+        form = PlaceForm(user=request.user, device=window.device)
+    known = is_known(request.user, window.device)
+    seconds = max(0, ceil((window.deadline - window.now).total_seconds()))
     context = {
-        "window": found,
+        "window": window,
         "device": device,
         "form": form,
+        "proof": (proof or ProofForm(method=window.method)) if window.method in CODES else None,
         "seconds": seconds,
-        "clock": f"{seconds // 60}:{seconds % 60:02}",
-        "version": version(found, device),
-        "mine": mine,
-        "known": mine or device.group_id is None,  # when it was last heard is its tenant's to know
+        "time_left": f"{seconds // 60}:{seconds % 60:02}",
+        "version": build_version(window, device),
+        "mine": window.device if known and window.device.group_id else None,
+        "known": known,
+        "attempts": windows.list_attempts(window, device, known=known),
     }
     template = "provisioning/windows/_window.html" if request.htmx else "provisioning/windows/window.html"
     return render(request, template, context, status=status)
 
 
-def version(found: Window, device: Device) -> str:
-    """What the page shows; while the form is being filled in, only the window's own state counts."""
-    return f"{found.state}-{device.status}" if found.state == Window.State.WAITING else found.state
+def build_version(window: Window, device: Device) -> str:
+    """Return what the page shows; while a form is being filled in, only the window's own state counts, and a bar."""
+    if window.state != Window.State.WAITING:
+        return window.state
+    if window.method in CODES:
+        return f"{window.state}-{device.status}" if device.status in windows.BARRED else window.state
+    attempted = RefusedAttempt.objects.of(device).since(window.opened_at).mark_last()
+    return f"{window.state}-{device.status}" + (f"-{attempted}" if attempted else "")
 
 
 @streams.long_lived
 @require_safe
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
-    """This window's progress, and nothing of the device's telemetry."""
+    """Stream this window's progress, and nothing of the device's telemetry."""
 
     def look(user: User, standing: QuerySet[User]) -> streams.Topic:
         get_window(user, key)
-        return streams.Topic(windows.topic(key), partial(progress, standing, key))
+        return streams.Topic(build_topic(key), partial(check_progress, standing, key))
 
     return await streams.serve(request, look)
 
 
-def progress(users: QuerySet[User], key: UUID) -> streams.Seen | None:
-    """Gates anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
+def check_progress(users: QuerySet[User], key: UUID) -> streams.Seen | None:
+    """Gate anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
     try:
-        found = get_window(users.get(), key)
+        window = get_window(users.get(), key)
     except (User.DoesNotExist, Http404):
         return None
-    device = Device.objects.with_status().get(pk=found.device_id)
-    ended = found.state not in {Window.State.WAITING, Window.State.PRESSED}
-    return streams.Seen(version(found, device), (found.deadline - found.now).total_seconds(), final=ended)
+    device = Device.objects.with_status().get(pk=window.device_id)
+    ended = window.state not in {Window.State.WAITING, Window.State.PRESSED}
+    return streams.Seen(build_version(window, device), (window.deadline - window.now).total_seconds(), final=ended)
 
 
 @login_required
-@posted(back="provisioning:window")
+@redirect_unless_posted(back="provisioning:window")
+def prove(request: SignedIn, key: UUID) -> HttpResponse:
+    """Take the code that the window asks for; the page goes on to the form at once."""
+    user = require_technician(request.user)
+    window = get_window(user, key)
+    proof = ProofForm(request.POST, method=window.method)
+    if not proof.is_valid():
+        return _render_window(request, window, status=422, proof=proof)
+    with show_in_form(proof) as refused:
+        prove_presence(window=window, by=user, code=proof.cleaned_data["code"])
+    if refused:
+        # With 429 the page would show nothing: that is a whole page's (htmx-config in base.html).
+        return _render_window(request, get_window(user, key), status=409, proof=proof)
+    return _render_window(request, get_window(user, key)) if request.htmx else redirect("provisioning:window", key=key)
+
+
+@login_required
+@redirect_unless_posted(back="provisioning:window")
 def place(request: SignedIn, key: UUID) -> HttpResponse:
     user = require_technician(request.user)
-    found = get_window(user, key)
-    form = PlaceForm(request.POST, user=user, device=found.device)
+    window = get_window(user, key)
+    form = PlaceForm(request.POST, user=user, device=window.device)
     if not form.is_valid():
-        return _window(request, found, form, status=422)
-    try:
-        device = windows.finish(window=found, by=user, **form.cleaned_data)
-    except windows.NotOpen:
-        now = get_window(user, key)
-        form.add_error(None, WHY_NOT[Window.State(now.state)])
-        return _window(request, now, form, status=409)
-    except windows.Barred as barred:
-        form.add_error(None, str(barred))
-        return _window(request, get_window(user, key), form, status=409)
-    messages.success(request, f"{device.name} is placed in {device.group}.")
+        return _render_window(request, window, form, status=422)
+    with show_in_form(form) as refused:
+        device = windows.finish_window(window=window, by=user, **form.cleaned_data)
+    if refused:
+        # Sent again, since its answer was lost on the way?
+        if (done := windows.find_finished(window, **form.cleaned_data)) is None:
+            return _render_window(request, get_window(user, key), form, status=refused.status)
+        device = done
+    link = format_html('<a href="{}">Another one here</a>', reverse("provisioning:register"))
+    messages.success(request, format_html("{} is placed in {}. {}", device.name, device.group, link))
     dashboard = reverse("telemetry:dashboard", kwargs={"serial": device.serial})
     return HttpResponseClientRedirect(dashboard) if request.htmx else redirect(dashboard)
 
 
 @login_required
-@posted(back="provisioning:window")
+@redirect_unless_posted(back="provisioning:window")
 def cancel(request: SignedIn, key: UUID) -> HttpResponse:
     user = require_technician(request.user)
-    if windows.cancel(window=get_window(user, key), by=user):
+    if windows.cancel_window(window=get_window(user, key), by=user):
         messages.info(request, "Registration cancelled. Nothing was changed.")
     return redirect("provisioning:register")
 
@@ -190,13 +201,10 @@ def cancel(request: SignedIn, key: UUID) -> HttpResponse:
 @require_GET
 @login_required
 def label(request: SignedIn, serial: str) -> HttpResponse:
-    """What a phone's own camera opens: an owner's dashboard, a technician's register page, else the same 404."""
-    try:
-        device, mine = find_scanned(request.user, label_reader.read(serial, origins=origins.known(request)))
-    except (label_reader.NotALabel, Ambiguous):
-        raise Http404 from None
-    if mine:
-        return redirect("telemetry:dashboard", serial=mine.serial)
+    """Lead on from a phone's own camera: to an owner's dashboard, a technician's register page, else the same 404."""
+    device, visible = find_labelled(request.user, serial, origins=origins.list_label_origins(request))
+    if visible:
+        return redirect("telemetry:dashboard", serial=visible.serial)
     if device:
         return redirect(f"{reverse('provisioning:register')}?{urlencode({'serial': device.serial})}")
     raise Http404

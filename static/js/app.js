@@ -9,9 +9,9 @@
     if (!event.detail.triggeringEvent?.isTrusted) event.detail.headers["X-Background"] = "1";
   });
 
-  // Times: local to the reader, and counting.
+  // Times: by the reader's own clock, and counting.
   const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
-  const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const local = handoverClock.format({ year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
 
   function age(moment) {
     const seconds = Math.floor((Date.now() - moment) / 1000);
@@ -38,13 +38,13 @@
 
   // What went wrong with a request, said once, where screen readers hear it.
   // `until`: what its end is known by, "signal" or "answer"; it goes then.
-  function trouble(text, until) {
+  function trouble(text, until, near = until === "answer") {
     const message = document.querySelector("[data-trouble]").content.firstElementChild.cloneNode(true);
     message.dataset.until = until;
     message.dataset.since = Date.now();
     message.querySelector("p").textContent = text;
     document.querySelector("[data-messages]").replaceChildren(message);
-    if (until === "answer") message.scrollIntoView({ block: "nearest" });
+    if (near) message.scrollIntoView({ block: "nearest" });
   }
 
   // What the page says that was answered instead: its heading, and the first thing that it says of it.
@@ -120,9 +120,21 @@
     detail.shouldSwap = false;
     location.reload();
   });
-  const unheard = () => trouble("No connection. What you see may be old; it goes on when the signal is back.", "signal");
+  const unheard = ({ detail }) => {
+    const unsent = detail.elt?.closest("[data-unsent]")?.dataset.unsent;
+    trouble(unsent ?? "No connection. What you see may be old; it goes on when the signal is back.", "signal", Boolean(unsent));
+  };
+  globalThis.handoverTell = trouble;
   document.addEventListener("htmx:sendError", unheard);
   document.addEventListener("htmx:timeout", unheard);
+  // What is fetched once, when it is opened, is closed again if it did not come, and can be opened anew.
+  document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful } }) => {
+    if (successful || !elt.matches("details[hx-trigger~=once]")) return;
+    const closed = elt.cloneNode(true);
+    closed.open = false;
+    elt.replaceWith(closed);
+    htmx.process(closed);
+  });
   document.addEventListener("htmx:responseError", ({ detail }) => {
     const known = { 404: "This is no longer here. Reload the page.", 503: "The site can’t reach its database at the moment, and nothing was done. Try again in a few seconds." };
     trouble(known[detail.xhr.status] || said(detail.xhr.responseText), "answer");
@@ -130,11 +142,24 @@
   document.addEventListener("htmx:afterRequest", ({ detail }) => { if (detail.successful) for (const until of ["signal", "answer"]) over(until); });
   document.addEventListener("live:heard", () => over("signal"));
   addEventListener("online", () => over("signal"));
+  // What asks now and then asks at once when somebody looks again.
+  const awake = () => document.dispatchEvent(new CustomEvent("awake"));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) awake(); });
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) awake(); });
   document.addEventListener("htmx:load", ({ detail }) => { times(detail.elt); restore(detail.elt); });
 
   for (const box of all("[data-theme-switch]")) box.hidden = false;
   themes();
   times();
   setInterval(times, 15000);
-  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});
+  if ("serviceWorker" in navigator) {
+    navigator.serviceWorker.register("/sw.js").catch(() => {});
+    if (document.querySelector("[data-ahead]") && !navigator.connection?.saveData) addEventListener("load", ahead);
+  }
+
+  // The scanner, for those who may register: once the page has all that it needs itself.
+  function ahead() {
+    const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 500));
+    navigator.serviceWorker.ready.then(({ active }) => idle(() => active.postMessage("scanner")));
+  }
 })();

@@ -5,14 +5,17 @@
 //     {% include "_live_says.html" %}                                   where the connection stands
 //     <div data-live-part="address of the fragment" [data-live-swap="innerHTML"]> … data-version …
 //
-// While the stream is away the page asks by itself; an eager one every second, since somebody stands there. Connections
-// that a browser kept for later died with the stream's, so one request after another is tried until one is answered.
-// What was told and could not be fetched is asked for until it is there. A page that nobody sees lets its stream go.
+// While the stream is away the page asks by itself; an eager one every second, since somebody stands there, and now and
+// then beside a stream that lives, so that it rests on nothing. Connections that a browser kept for later died with the
+// stream's, so one request after another is tried until one is answered. What was told and could not be fetched is asked
+// for until it is there. A page that nobody sees lets its stream go.
 window.handoverLive = (() => {
   const [ASK_MS, LONGEST_MS] = [1500, 10_000]; // for one answer, the longer the more are late
   const AT_ONCE = 5; // requests: a browser has six connections
-  const NEXT_MS = 250; // after one that is not answered
-  const HIDDEN_MS = 60_000;
+  const NEXT_MS = 250; // after one that is not answered; more where each gets longer, so that one ends every few seconds
+  const EAGER_MS = 5000; // between two looks of an eager page whose stream lives
+  const BEHIND_MS = 4000; // for what was told, until the page says that it is behind
+  const HIDDEN_MS = 5_000; // until a page that nobody sees lets its connection go: a browser has six
   const CROWDED_MS = 30_000; // between two looks of a page that had to give its stream up
   const root = document.querySelector("[data-live]");
   if (!root) return { refresh() {} };
@@ -39,7 +42,7 @@ window.handoverLive = (() => {
   function connect() {
     leave();
     state.crowded = false;
-    if (state.ended) return;
+    if (state.ended || document.hidden) return;
     const address = new URL(root.dataset.live, location.href);
     address.searchParams.set("v", version());
     const source = new EventSource(address);
@@ -102,6 +105,8 @@ window.handoverLive = (() => {
     ask();
   }
 
+  const limitOfAnswer = () => Math.min(ASK_MS * 2 ** state.late, LONGEST_MS);
+
   async function ask(shown = false) {
     if (asking.size >= AT_ONCE) return;
     const asked = { since: now(), abort: new AbortController() };
@@ -110,7 +115,7 @@ window.handoverLive = (() => {
     const limit = setTimeout(() => {
       state.late += 1;
       asked.abort.abort();
-    }, Math.min(ASK_MS * 2 ** state.late, LONGEST_MS));
+    }, limitOfAnswer());
     try {
       const { signal } = asked.abort;
       const response = await fetch(part().dataset.livePart, { headers: { "HX-Request": "true", "X-Background": "1" }, cache: "no-store", signal });
@@ -124,11 +129,12 @@ window.handoverLive = (() => {
 
   function answered(asked, html, shown) {
     if (asked.since < at.answered) return; // a later one was faster
-    at.answered = asked.since;
-    state.late = 0;
-    for (const other of asking) if (other.since < asked.since) other.abort.abort();
     if (!shown && html.includes(`data-version="${version()}"`)) tell("same", html);
     else htmx.swap(part(), html, { swapStyle: part().dataset.liveSwap ?? "outerHTML", swapDelay: 0, settleDelay: 20 });
+    at.answered = asked.since;
+    state.late = 0;
+    tell("answered");
+    for (const other of asking) if (other.since < asked.since) other.abort.abort();
     if (state.source && silent() > 1.5 * every) connect(); // the site is there: it is the stream that died
   }
 
@@ -142,28 +148,33 @@ window.handoverLive = (() => {
       if (now() - at.hidden > HIDDEN_MS) leave();
       return;
     }
-    if (slept) wake();
+    if (slept) wake(true);
     const unopened = at.opened > at.heard;
     if (state.source && now() - Math.max(at.heard, at.opened) > (unopened ? 2 : 3) * every) again();
     if (now() - at.asked > pause()) ask();
-    const lost = Math.min(silent(), now() - at.answered) > 1.5 * every && !state.crowded;
-    says("lost", (lost && !state.ended) || !navigator.onLine);
-    says("deaf", !state.hears && !lost);
-    says("closed", state.crowded);
+    const lost = Math.min(silent(), now() - at.answered) > 1.5 * every + (state.crowded ? crowdedPause() : 0);
+    const cut = (lost && !state.ended) || !navigator.onLine;
+    says("lost", cut);
+    says("deaf", !state.hears && !cut);
+    says("closed", state.crowded && !cut);
+    says("behind", owed() && now() - at.told > BEHIND_MS && state.hears && !cut);
   }
 
   // Until the page asks once more.
   function pause() {
-    if (asking.size) return NEXT_MS;
+    if (asking.size) return Math.max(NEXT_MS, limitOfAnswer() / AT_ONCE);
     if (owed()) return eager ? 1000 : 2000;
     if (state.ended) return Infinity;
-    if (state.crowded) return eager ? 3000 : CROWDED_MS;
-    if (silent() > 1.5 * every) return eager ? 1000 : 5000;
-    return Infinity;
+    if (state.crowded) return crowdedPause();
+    if (silent() > 1.25 * every) return eager ? 1000 : 5000;
+    return eager ? EAGER_MS : Infinity;
   }
 
-  function wake() {
-    if (!state.source || silent() > 1.25 * every) connect();
+  const crowdedPause = () => (eager ? 3000 : CROWDED_MS);
+
+  // `slept`: whatever was open then may be dead, and the clock that tells how long nothing came stood still.
+  function wake(slept = false) {
+    if (slept || !state.source || silent() > 1.25 * every) connect();
     if (!state.ended) ask();
   }
 
@@ -171,9 +182,10 @@ window.handoverLive = (() => {
     at.hidden = now();
     if (!document.hidden) wake();
   });
-  addEventListener("pageshow", ({ persisted }) => { if (persisted) wake(); });
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) wake(true); });
   addEventListener("pagehide", leave);
-  addEventListener("online", wake);
+  document.addEventListener("resume", () => wake(true));
+  addEventListener("online", () => wake(true));
   root.addEventListener("click", ({ target }) => { if (target.closest("[data-live-again]")) connect(); });
   setInterval(watch, NEXT_MS);
   connect();

@@ -1,5 +1,6 @@
 "use strict";
 // The address is still that of the page that could not be reached: loading again is trying again.
+try { document.querySelector("[data-kept]").hidden = !sessionStorage.getItem(`finish:${location.pathname}`); } catch { /* nothing is kept */ }
 const status = document.querySelector("[data-retry-status]");
 const retry = () => location.reload();
 
@@ -12,11 +13,11 @@ addEventListener("online", retry);
 async function look() {
   status.textContent = "Looking for a connection…";
   try {
-    await fetch("/offline/", { cache: "no-store" });
+    await fetch("/offline/", { cache: "no-store", signal: AbortSignal.timeout(5000) });
     retry();
   } catch {
-    status.textContent = "Still no connection. Looking again every 10 seconds.";
-    setTimeout(look, 10000);
+    status.textContent = "Still no connection. Looking again every 3 seconds.";
+    setTimeout(look, 3000);
   }
 }
-setTimeout(look, 5000);
+setTimeout(look, 2000);

@@ -80,11 +80,14 @@
     for (const select of box.querySelectorAll("[name$='-type']")) ranged(select);
   }
 
-  // Only numbers have a range.
+  // Only numbers have a range and decimals, and are read from text.
   function ranged(select) {
-    for (const end of select.closest("[data-row]").querySelectorAll("[name$='-minimum'], [name$='-maximum']")) {
+    const row = select.closest("[data-row]");
+    for (const end of row.querySelectorAll("[name$='-minimum'], [name$='-maximum'], [name$='-decimals']")) {
       end.readOnly = select.value !== "number" && !end.value;
     }
+    const text = row.querySelector("[name$='-reads_text']");
+    if (text) text.disabled = select.value !== "number" && !text.checked;
   }
 
   for (const box of document.querySelectorAll("[data-rows]")) enhance(box);

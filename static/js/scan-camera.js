@@ -19,6 +19,12 @@ globalThis.ScanCamera = (() => {
       "Plug one in and try again, take a photo of the label with another device, or type the serial."],
     NotReadableError: ["The camera is in use or does not answer",
       "Close other apps or tabs that use the camera, then try again. Or use a photo or type the serial."],
+    frozen: ["The camera's picture stands still",
+      "It was started again, in vain. Close other apps that use the camera, choose another camera, or use a photo or type the serial."],
+    hidden: ["This browser hides pictures from the page",
+      "Its protection against fingerprints gives noise instead of the picture: allow this site to read canvas data, use another browser, or type the serial."],
+    assembly: ["This browser can't read codes",
+      "It has WebAssembly switched off (as Lockdown Mode does): allow it for this site, use another browser, or type the serial."],
     ended: ["The camera was switched off",
       "Another app or the system took it. Try again, or use a photo or type the serial."],
     unknown: ["The camera could not be started",
@@ -34,6 +40,60 @@ globalThis.ScanCamera = (() => {
     return { title, advice };
   }
 
+  const CHOSEN = "scan-camera"; // which camera was chosen last
+  const FROZEN = 3000; // ms without a picture
+  const FINAL = new Set(["NotAllowedError", "SecurityError", "InvalidStateError"]);
+
+  let chosen = null; // where nothing may be stored
+
+  function remembered() {
+    try {
+      return localStorage.getItem(CHOSEN) ?? chosen;
+    } catch {
+      return chosen;
+    }
+  }
+
+  function remember(camera) {
+    chosen = camera;
+    try {
+      localStorage.setItem(CHOSEN, camera);
+    } catch {
+      // it holds until the page goes
+    }
+  }
+
+  /** Whether a new frame came within half a second: then the state is looked at again. */
+  function next(video) {
+    const before = video.currentTime;
+    return new Promise((resolve) => {
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(() => resolve(true));
+      else requestAnimationFrame(() => resolve(video.currentTime !== before));
+      setTimeout(() => resolve(false), 500);
+    });
+  }
+
+  /** What to ask for, one after the other: the last takes whatever camera there is, as it is. */
+  function wishes(camera) {
+    const usual = constraints();
+    const same = camera && { audio: false, video: { ...usual.video, facingMode: undefined, deviceId: { exact: camera } } };
+    return [same, usual, { audio: false, video: true }].filter(Boolean);
+  }
+
+  /** The first stream that one of `wishes` gets, unless `current` no longer holds. */
+  async function request(camera, current) {
+    let reason;
+    for (const wish of wishes(camera)) {
+      try {
+        return await navigator.mediaDevices.getUserMedia(wish);
+      } catch (error) {
+        reason = error;
+        if (FINAL.has(error.name) || !current()) break;
+      }
+    }
+    throw reason;
+  }
+
   function constraints() {
     const portrait = window.matchMedia("(orientation: portrait)").matches;
     const [width, height] = portrait ? [720, 1280] : [1280, 720];
@@ -46,6 +106,8 @@ globalThis.ScanCamera = (() => {
   class Camera {
     #video;
     #track = null;
+    #muted = 0; // since when
+    #still = 0; // for how long no frame came, in ms
     attempt = 0;
 
     constructor(video, onended) {
@@ -69,14 +131,18 @@ globalThis.ScanCamera = (() => {
     async #open(current) {
       if (!window.isSecureContext) throw Object.assign(new Error(), { name: "insecure" });
       if (!navigator.mediaDevices) throw Object.assign(new Error(), { name: "NotFoundError" });
-      const stream = await navigator.mediaDevices.getUserMedia(constraints());
+      const stream = await request(remembered(), current);
       const [track] = stream.getVideoTracks();
       if (!current()) {
         track.stop();
         return;
       }
       this.#track = track;
+      this.#still = 0;
+      this.#muted = track.muted ? performance.now() : 0;
       track.addEventListener("ended", () => this.onended());
+      track.addEventListener("mute", () => { this.#muted = performance.now(); });
+      track.addEventListener("unmute", () => { this.#muted = 0; });
       this.#video.srcObject = stream;
       await this.#video.play();
       await this.#apply({ focusMode: "continuous" }, this.abilities.focusMode?.includes("continuous"));
@@ -86,6 +152,33 @@ globalThis.ScanCamera = (() => {
       this.attempt += 1;
       this.#track?.stop();
       this.#track = null;
+    }
+
+    /** Wait for a new frame, half a second at most. */
+    async nextFrame() {
+      const start = performance.now();
+      const fresh = await next(this.#video);
+      this.#still = fresh ? 0 : this.#still + performance.now() - start;
+    }
+
+    /** Whether no picture has come for long: another app, a call or the system took the camera. */
+    get stands() {
+      return this.#still > FROZEN || (this.#muted > 0 && performance.now() - this.#muted > FROZEN);
+    }
+
+    /** The cameras of this device, as far as the browser tells: [{deviceId, label}]. */
+    async others() {
+      const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
+      return devices.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
+    }
+
+    /** Choose the camera after the present one, for the next start too; its name. */
+    async chooseNext() {
+      const all = await this.others();
+      const present = this.#track?.getSettings().deviceId ?? remembered();
+      const next = all[(all.findIndex(({ deviceId }) => deviceId === present) + 1) % all.length];
+      if (next) remember(next.deviceId);
+      return next?.label ?? "";
     }
 
     /** What this camera can do; Firefox does not say. */

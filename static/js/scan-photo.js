@@ -2,8 +2,6 @@
 "use strict";
 
 globalThis.ScanPhoto = (() => {
-  const { pixels, middle } = ScanReader;
-
   function* tiles(whole) {
     for (const row of [0, 0.25, 0.5]) {
       for (const column of [0, 0.25, 0.5]) {
@@ -13,9 +11,9 @@ globalThis.ScanPhoto = (() => {
     }
   }
 
-  /** The looks, cheapest and likeliest first: {part, longest side in pixels, degrees, how}. */
+  /** The looks, cheapest and likeliest first: {part, longest side in pixels, degrees, how, ground}. */
   function* looks(whole) {
-    const centre = middle(whole, 0.5);
+    const centre = ScanReader.middle(whole, 0.5);
     const denoise = { settings: { tryDenoise: true } };
     yield { part: whole, longest: 1280 };
     yield { part: centre, longest: 1280 };
@@ -29,6 +27,7 @@ globalThis.ScanPhoto = (() => {
     yield { part: whole, longest: 1280, degrees: 30 };
     for (const part of tiles(whole)) yield { part, longest: 1280, how: denoise };
     for (const part of tiles(whole)) yield { part, longest: 640, how: { soften: 3 } };
+    yield { part: whole, longest: 1280, ground: "gray" }; // a white code without a ground
   }
 
   const MORE = 6; // looks for a label beside another code
@@ -38,9 +37,9 @@ globalThis.ScanPhoto = (() => {
     const found = new Set();
     let left = MORE;
     const whole = { x: 0, y: 0, width: picture.width, height: picture.height };
-    for (const { part, longest, degrees, how } of looks(whole)) {
+    for (const { part, longest, degrees, how, ground } of looks(whole)) {
       const scale = Math.min(2, longest / Math.max(part.width, part.height));
-      const texts = await reader.read(pixels(picture, part, scale, degrees), how);
+      const texts = await reader.read(ScanReader.pixels(picture, part, scale, degrees, ground), how);
       for (const text of texts) found.add(text);
       if (found.size > 0 && (enough([...found]) || (left -= 1) === 0)) break;
     }

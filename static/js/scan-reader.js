@@ -6,8 +6,8 @@ globalThis.ScanReader = (() => {
   const canvas = document.createElement("canvas");
   const pen = canvas.getContext("2d", { willReadFrequently: true });
 
-  /** The pixels of `part` {x, y, width, height} of `source`, scaled and turned by `degrees`. */
-  function pixels(source, part, scale, degrees = 0) {
+  /** The pixels of `part` {x, y, width, height} of `source`, scaled and turned by `degrees`, on `ground`. */
+  function pixels(source, part, scale, degrees = 0, ground = "white") {
     const width = Math.max(1, Math.round(part.width * scale));
     const height = Math.max(1, Math.round(part.height * scale));
     const angle = (degrees * Math.PI) / 180;
@@ -16,6 +16,8 @@ globalThis.ScanReader = (() => {
     canvas.height = Math.ceil(width * sin + height * cos);
     pen.translate(canvas.width / 2, canvas.height / 2);
     pen.rotate(angle);
+    pen.fillStyle = ground; // a picture may be transparent
+    pen.fillRect(-width / 2, -height / 2, width, height);
     pen.drawImage(
       source, part.x, part.y, part.width, part.height, -width / 2, -height / 2, width, height);
     return pen.getImageData(0, 0, canvas.width, canvas.height);
@@ -44,6 +46,32 @@ globalThis.ScanReader = (() => {
     return { image: pixels(source, middle(part, share, at), scale * fit(part, FRAME)), how };
   }
 
+  /** The part of a picture that `object-fit: cover` shows in `box`. */
+  function cover(pictureWidth, pictureHeight, box) {
+    const shape = box.clientWidth / box.clientHeight || pictureWidth / pictureHeight;
+    const width = Math.min(pictureWidth, pictureHeight * shape);
+    const height = Math.min(pictureHeight, pictureWidth / shape);
+    return { x: (pictureWidth - width) / 2, y: (pictureHeight - height) / 2, width, height };
+  }
+
+  /** Why no code can be read in this browser: "assembly", "hidden", or null. */
+  function hindrance() {
+    if (typeof WebAssembly !== "object" || typeof Worker !== "function") return "assembly";
+    return hides() ? "hidden" : null;
+  }
+
+  // Against fingerprints some browsers give white or noise instead of what was drawn; a few steps of one colour off are harmless.
+  function hides() {
+    [canvas.width, canvas.height] = [8, 8];
+    pen.fillStyle = "black";
+    pen.fillRect(0, 0, 4, 8);
+    pen.fillStyle = "white";
+    pen.fillRect(4, 0, 4, 8);
+    const { data } = pen.getImageData(0, 0, 8, 8);
+    const wrong = (at) => Math.abs(data[4 * at] - (at % 8 < 4 ? 0 : 255)) > 32;
+    return [...Array(64).keys()].some(wrong);
+  }
+
   class Reader {
     #addresses;
     #worker = null;
@@ -70,13 +98,22 @@ globalThis.ScanReader = (() => {
      * The different texts in `image`, softened first by `soften` pixels if given, with further
      * `settings` of the decoder. Rejects when the decoder could not be loaded.
      */
-    read(image, { soften = 0, settings = {} } = {}) {
+    read(image, how) {
+      return this.#ask(image, { soften: 0, settings: {}, ...how });
+    }
+
+    /** The decoder's names of the other codes than QR that are in `image`. */
+    otherFormats(image) {
+      return this.#ask(image, { others: true });
+    }
+
+    #ask(image, how) {
       this.prepare();
       const id = ++this.#count;
       const { data, width, height } = image;
       return new Promise((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
-        this.#worker.postMessage({ id, pixels: data, width, height, soften, settings }, [data.buffer]);
+        this.#worker.postMessage({ id, pixels: data, width, height, ...how }, [data.buffer]);
       });
     }
 
@@ -98,5 +135,5 @@ globalThis.ScanReader = (() => {
     }
   }
 
-  return { Reader, LOOKS, look, pixels, middle };
+  return { Reader, LOOKS, look, pixels, middle, cover, hindrance };
 })();

@@ -139,5 +139,13 @@ globalThis.ScanText = (() => {
     return kept;
   }
 
-  return { classify, labels, normalise };
+  /** What to do about a text that is no label. */
+  function advice({ what }) {
+    const named = what[0].toUpperCase() + what.slice(1);
+    return what.startsWith("not")
+      ? "That code is not a label of this site. Look for the label with the device's serial."
+      : `${named} is not a device label. Look for the label with the device's serial.`;
+  }
+
+  return { classify, labels, normalise, advice };
 })();

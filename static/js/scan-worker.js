@@ -3,6 +3,12 @@
 
 const SETTINGS = { formats: ["QRCodeModel2"], textMode: "Plain", maxNumberOfSymbols: 4 };
 
+// The codes that are not read as labels, but named.
+const OTHERS = [
+  "DataMatrix", "Aztec", "MaxiCode", "PDF417", "MicroPDF417", "MicroQRCode", "RMQRCode",
+  "Code128", "Code39", "Code93", "ITF", "EANUPC", "DataBar",
+];
+
 self.onmessage = ({ data }) => (data.decoder ? load(data) : read(data));
 
 // Not async: what importScripts throws must reach the page as the worker's error event.
@@ -15,13 +21,14 @@ function load({ decoder, wasm }) {
   ready.catch(() => {}); // the first read reports it
 }
 
-async function read({ id, pixels, width, height, soften, settings }) {
+async function read({ id, pixels, width, height, soften, settings, others }) {
   try {
+    if (others) settings = { formats: OTHERS };
     if (soften) blur(pixels, width, height, soften);
     const image = new ImageData(pixels, width, height);
     const results = await ZXingWASM.readBarcodes(image, { ...SETTINGS, ...settings });
-    const texts = results.filter((found) => found.isValid && found.text).map(meant);
-    self.postMessage({ id, texts: [...new Set(texts)] });
+    const valid = results.filter((found) => found.isValid && found.text);
+    self.postMessage({ id, texts: [...new Set(valid.map(others ? (found) => found.format : meant))] });
   } catch (error) {
     self.postMessage({ id, error: String(error) });
   }

@@ -3,28 +3,20 @@
 "use strict";
 
 (() => {
-  const MEMORY = 1000; // ms that a text counts as still in view
-  const STALE = 2500; // ms after which what was said of a code no longer holds
-  const PATIENCE = 10000; // ms without any code until the page helps
   const AGAIN = 1000; // ms in which a form is not sent twice
   const SLOW = 8000; // ms until a missing answer is spoken of
-  const AIM = "Hold the label's code inside the frame.";
-  const HELP = "No code yet. Go closer, tilt the phone away from glare, wipe the label. A photo or the typed serial works too.";
 
   class Scanner {
     constructor(root) {
       this.root = root;
       this.form = root.querySelector("form");
       this.field = this.form.elements.text;
-      this.video = root.querySelector("video");
       this.origins = [location.origin, ...root.dataset.origins.split(/\s+/).filter(Boolean)];
       this.reader = new ScanReader.Reader(root.dataset);
-      this.camera = new ScanCamera.Camera(this.video, () => this.fail("ended"));
-      this.seen = new Map(); // text -> when it was last in view
       this.sent = -Infinity;
       this.whole = null; // what was read, while the field stands for it
-      this.once = null; // a text that waits for its second sighting
       this.sound = new ScanSound.Sound();
+      this.live = new ScanLive.Live(this);
       this.wire();
       this.state = "idle";
     }
@@ -47,13 +39,8 @@
 
     wire() {
       for (const part of this.root.querySelectorAll("[data-scan-script]")) part.hidden = false;
-      for (const start of this.root.querySelectorAll("[data-scan-start]")) {
-        start.addEventListener("click", () => this.start());
-      }
       this.on("stop", "click", () => this.stop("idle"));
-      this.on("photo", "change", (event) => this.photo(event.target));
-      this.on("light", "click", (event) => this.light(event.currentTarget));
-      this.on("zoom", "input", (event) => this.camera.zoom(Number(event.target.value)));
+      for (const name of ["photo", "shot"]) this.on(name, "change", (event) => this.photo(event.target));
       this.on("sound", "click", () => this.mute(!this.sound.muted));
       this.mute(this.sound.muted);
       this.field.addEventListener("input", () => this.typed());
@@ -67,115 +54,25 @@
       if (!navigator.connection?.saveData) idle(() => this.reader.prepare());
     }
 
-    // The camera
-
-    async start() {
-      this.state = "asking";
-      this.trouble(null);
-      this.say("Waiting for the camera. If the browser asks, choose Allow.");
-      this.sound.wake();
-      this.reader.prepare();
-      try {
-        if (!(await this.camera.start())) return;
-      } catch (error) {
-        this.fail(error);
-        return;
-      }
-      this.state = "running";
-      this.say(AIM);
-      this.offer();
-      this.part("stop").focus({ preventScroll: true });
-      await this.watch();
-    }
-
-    offer() {
-      const { torch, zoom } = this.camera.abilities;
-      const light = this.part("light");
-      light.hidden = !torch;
-      light.setAttribute("aria-pressed", "false");
-      const slider = this.part("zoom");
-      slider.closest("label").hidden = !(zoom && zoom.max > zoom.min);
-      if (zoom) Object.assign(slider, { min: zoom.min, max: zoom.max, step: zoom.step || 0.1, value: zoom.min });
-    }
-
-    light(button) {
-      const on = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(on));
-      this.camera.light(on);
-    }
-
-    async watch() {
-      this.seen.clear();
-      this.once = null;
-      this.lastSeen = performance.now();
-      const watching = this.camera.attempt;
-      const current = () => this.state === "running" && watching === this.camera.attempt;
-      try {
-        for (let turn = 0; current(); turn += 1) {
-          await nextFrame(this.video);
-          if (!current() || !this.video.videoWidth) continue;
-          const { image, how } = ScanReader.look(this.video, inView(this.video), turn, this.aim());
-          const texts = await this.reader.read(image, how);
-          if (current()) this.judge(texts);
-        }
-      } catch {
-        this.stop("failed");
-        this.unloaded();
-      }
-    }
-
-    judge(texts) {
-      const now = performance.now();
-      for (const text of texts) this.seen.set(text, now);
-      for (const [text, when] of this.seen) if (now - when > MEMORY) this.seen.delete(text);
-      const labels = ScanText.labels([...this.seen.keys()], this.origins);
-      if (labels.length > 1) {
-        this.lastSeen = now;
-        this.say("Two different codes are in view. Move closer, or cover one of them.", "warn");
-        return;
-      }
-      if (texts.length === 0) {
-        this.encourage(now);
-        return;
-      }
-      this.lastSeen = now;
-      const [text = texts[0]] = labels;
-      if (!texts.includes(text)) return;
-      const verdict = ScanText.classify(text, this.origins);
-      if (!verdict.candidate) this.say(notLabel(verdict), "warn");
-      else if (verdict.sure || text === this.once) this.found(text, "camera", this.video, inView(this.video));
-      else this.once = text;
-    }
-
-    /** How far down the picture the viewfinder's centre is, 0 to 1. */
-    aim() {
-      const frame = this.root.querySelector(".scanner-frame").getBoundingClientRect();
-      const view = this.video.getBoundingClientRect();
-      return (frame.top + frame.height / 2 - view.top) / view.height;
-    }
-
-    encourage(now) {
-      const waited = now - this.lastSeen;
-      if (waited > PATIENCE) this.say(HELP);
-      else if (waited > STALE) this.say(AIM);
-    }
-
     pause() {
       if (this.state === "running") this.stop("paused");
     }
 
     stop(state) {
       const held = this.root.querySelector(".scanner-live")?.contains(document.activeElement);
-      this.camera.stop();
-      this.video.pause();
+      this.live.stop();
       this.state = state;
       this.say(state === "paused" ? "The camera was paused while the page was hidden." : "");
       if (held) this.part("start").focus({ preventScroll: true });
     }
 
-    fail(error) {
+    /** Whether this browser can't read any picture; that is told. */
+    hindered() {
+      const hindrance = ScanReader.hindrance();
+      if (!hindrance) return false;
       this.stop("failed");
-      this.trouble(ScanCamera.trouble(error));
+      this.trouble(ScanCamera.trouble(hindrance));
+      return true;
     }
 
     // The photo
@@ -185,12 +82,16 @@
       input.value = ""; // the same file can be chosen again
       if (!file) return;
       this.stop("reading");
+      if (this.hindered()) return;
       this.trouble(null);
       this.say("Reading the photo…");
       try {
         const picture = await createImageBitmap(file).catch(() => null);
         const enough = (texts) => ScanText.labels(texts, this.origins).length > 0;
-        if (picture) this.judgePhoto(await ScanPhoto.read(picture, this.reader, enough), picture);
+        const texts = picture && (await ScanPhoto.read(picture, this.reader, enough));
+        const other = texts?.length === 0 ? await ScanOthers.find(picture, this.reader) : undefined;
+        if (other) this.noPhoto("No QR code was found in this photo", ScanOthers.advice(other));
+        else if (picture) this.judgePhoto(texts, picture);
         else this.noPhoto("This file is not a picture that the browser can open", "Choose a JPEG or PNG.");
         picture?.close();
       } catch {
@@ -212,8 +113,8 @@
       }
       const [text = texts[0]] = labels;
       const verdict = ScanText.classify(text, this.origins);
-      if (verdict.candidate) this.found(text, "photo", picture, cover(picture.width, picture.height, this.video));
-      else this.noPhoto("This is not a device label", notLabel(verdict));
+      if (verdict.candidate) this.found(text, "photo", picture, ScanReader.cover(picture.width, picture.height, this.live.video));
+      else this.noPhoto("This is not a device label", ScanText.advice(verdict));
     }
 
     noPhoto(title, advice) {
@@ -233,8 +134,7 @@
 
     found(text, via, picture, part) {
       this.keep(picture, part);
-      this.camera.stop();
-      this.video.pause();
+      this.live.stop();
       this.field.value = text;
       this.whole = text; // the field has no room for lines
       this.form.elements.via.value = via;
@@ -266,7 +166,7 @@
         return;
       }
       this.sent = now;
-      this.camera.stop();
+      this.live.camera.stop();
       if (navigator.onLine === false) {
         event.preventDefault();
         this.sent = -Infinity;
@@ -296,6 +196,7 @@
     trouble(what) {
       const box = this.part("trouble");
       box.hidden = !what;
+      box.querySelector("[data-scan-other]").hidden = true; // until a camera failed
       this.part("trouble-title").textContent = what?.title ?? "";
       this.part("trouble-advice").textContent = what?.advice ?? "";
       if (what) this.say("");
@@ -307,31 +208,13 @@
     }
   }
 
-  function notLabel({ what }) {
-    const named = what[0].toUpperCase() + what.slice(1);
-    return what.startsWith("not")
-      ? "That code is not a label of this site. Look for the label with the device's serial."
-      : `${named} is not a device label. Look for the label with the device's serial.`;
+  // A part that did not arrive is asked for again (theme.js), and then comes after this one.
+  const PARTS = ["ScanText", "ScanCamera", "ScanReader", "ScanOthers", "ScanPhoto", "ScanLive", "ScanSound", "ScanKeys"];
+
+  function begin() {
+    if (!PARTS.every((name) => name in globalThis)) document.addEventListener("load", begin, { capture: true, once: true });
+    else for (const root of document.querySelectorAll("[data-scanner]")) new Scanner(root);
   }
 
-  function nextFrame(video) {
-    return new Promise((resolve) => {
-      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(resolve);
-      else requestAnimationFrame(resolve);
-      setTimeout(resolve, 500); // a camera that stalls: look whether the state has changed
-    });
-  }
-
-  /** The part of a picture that `object-fit: cover` shows in `box`. */
-  function cover(pictureWidth, pictureHeight, box) {
-    const shape = box.clientWidth / box.clientHeight || pictureWidth / pictureHeight;
-    const width = Math.min(pictureWidth, pictureHeight * shape);
-    const height = Math.min(pictureHeight, pictureWidth / shape);
-    return { x: (pictureWidth - width) / 2, y: (pictureHeight - height) / 2, width, height };
-  }
-
-  /** What of the video the technician sees: nobody aims at what is cut off. */
-  const inView = (video) => cover(video.videoWidth, video.videoHeight, video);
-
-  for (const root of document.querySelectorAll("[data-scanner]")) new Scanner(root);
+  begin();
 })();

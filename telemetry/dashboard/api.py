@@ -9,13 +9,13 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from devices.access import get_device
-from telemetry.dashboard import readings as state
-from telemetry.history import series, time_range
-from telemetry.ingest.writer import milliseconds
-from telemetry.models import Report
+from telemetry.dashboard import readings
+from telemetry.dashboard.dropped import list_dropped
+from telemetry.history import series, states, time_range
+from telemetry.ingest.writer import count_milliseconds
+from telemetry.models import Drop, Report
 from tenants.api.base import ApiView, Serializer
-from tenants.api.problems import BadQuery
-from tenants.api.schema import OpenApiParameter, described
+from tenants.api.schema import OpenApiParameter, describe_operation
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -28,13 +28,21 @@ PARAMETERS = [
     OpenApiParameter("to", str, description=f"{TIME} Now for none."),
 ]
 
+STATE_PARAMETERS = [
+    OpenApiParameter("attribute", str, many=True, description="Texts, on or off; the first 20 for none."),
+    *PARAMETERS[1:],
+]
+
 
 class Reading(Serializer):
     attribute = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     unit = serializers.CharField()
     value = serializers.JSONField(help_text="A number, a text, yes or no, or a position.")
-    at = serializers.DateTimeField()
+    at = serializers.DateTimeField(help_text="As the device gave it; else when it arrived.")
+    ahead_seconds = serializers.IntegerField(
+        help_text="By which that was ahead of this site's clock when it arrived, if at least a minute; else 0."
+    )
 
 
 class Readings(Serializer):
@@ -45,6 +53,12 @@ class Columns(serializers.DictField):
     child = serializers.ListField(child=serializers.FloatField(allow_null=True))
 
 
+class Gaps(serializers.DictField):
+    child = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+    )
+
+
 class SeriesShown(Serializer):
     start = serializers.IntegerField(help_text="Milliseconds since the epoch, inclusive.")
     end = serializers.IntegerField(help_text="Exclusive.")
@@ -53,32 +67,98 @@ class SeriesShown(Serializer):
     values = Columns(help_text="By attribute, aligned with `times`; of a bucket the mean.")
     low = Columns(help_text="The least of each bucket.")
     high = Columns(help_text="The greatest of each bucket.")
+    gaps = Gaps(
+        help_text="By attribute, from when to when nothing was reported: pauses longer than twice those around "
+        "them, and than 20 seconds. Milliseconds since the epoch, of the reports before and after, in buckets too."
+    )
+    longest_pause = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="By attribute, the milliseconds after its last report from which on its silence is a gap.",
+    )
+
+
+class StretchShown(Serializer):
+    start = serializers.IntegerField(help_text="Milliseconds since the epoch.")
+    end = serializers.IntegerField(help_text="The next report; before a gap the last one.")
+    states = serializers.ListField(
+        child=serializers.CharField(), help_text="One; several that changed more often than is told."
+    )
+
+
+class TimelineShown(Serializer):
+    stretches = StretchShown(many=True)
+    too_many = serializers.BooleanField(help_text="Too many different texts to be states; then there is no stretch.")
+
+
+class TimelinesShown(Serializer):
+    start = serializers.IntegerField(help_text="Milliseconds since the epoch, inclusive.")
+    end = serializers.IntegerField(help_text="Exclusive.")
+    timelines = serializers.DictField(child=TimelineShown(), help_text="By attribute.")
+
+
+class DroppedShown(Serializer):
+    cause = serializers.ChoiceField(Drop.Cause.choices)
+    what = serializers.CharField(help_text="The cause in words.")
+    next_step = serializers.CharField(help_text="What to do about it.")
+    count = serializers.IntegerField()
+    counted = serializers.ChoiceField(["value", "message"], help_text="What the count counts.")
+    first_at = serializers.DateTimeField(help_text="When it arrived first, since the device is in its group.")
+    last_at = serializers.DateTimeField()
+    sample = serializers.CharField(help_text="The first of the samples; empty for none.")
+    samples = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Up to five attributes' names, or a time, as they were sent; newest first.",
+    )
+    more = serializers.BooleanField(help_text="There were others than these samples.")
+
+
+class DroppedList(Serializer):
+    results = DroppedShown(many=True)
+
+
+class DroppedMessages(ApiView):
+    @describe_operation("Telemetry", "What was not kept", responses=DroppedList)
+    def get(self, request: Request, serial: str) -> Response:
+        """Return why messages of the device, or values in them, were dropped since it is in its group."""
+        rows, _ = list_dropped(get_device(self.user, serial))
+        return Response({"results": [asdict(row) for row in rows]})
 
 
 class LatestValues(ApiView):
-    @described("Telemetry", "Latest values", responses=Readings)
+    @describe_operation("Telemetry", "Latest values", responses=Readings)
     def get(self, request: Request, serial: str) -> Response:
-        """The latest value of each attribute, reported since the device is in its group."""
+        """Return the latest value of each attribute, reported since the device is in its group."""
         device = get_device(self.user, serial)
-        readings = state.readings(device, state.attributes(device))
-        return Response({"results": [_shown(reading) for reading in readings]})
+        values = readings.list_readings(device, readings.list_attributes(device))
+        return Response({"results": [_serialize_reading(reading) for reading in values]})
 
 
 class Telemetry(ApiView):
-    @described("Telemetry", "A series", parameters=PARAMETERS, responses=SeriesShown)
+    @describe_operation("Telemetry", "A series", parameters=PARAMETERS, responses=SeriesShown)
     def get(self, request: Request, serial: str) -> Response:
-        """Numbers reported in a span of time: as they are if they are few, else in at most 600 buckets."""
+        """Return numbers reported in a span of time: as they are if they are few, else in at most 600 buckets."""
         device = get_device(self.user, serial)
-        try:
-            span = time_range.parse(request.query_params)
-            names = state.numeric(device, request.query_params.getlist("attribute"))
-        except time_range.BadInput as problem:
-            raise BadQuery({problem.parameter: [str(problem)]}) from None
-        found = asdict(series.read(Report.objects.of(device), names, span))
-        return Response({"start": milliseconds(span.start), "end": milliseconds(span.end), **found})
+        span = time_range.parse_span(request.query_params)
+        names = readings.choose_numeric(device, request.query_params.getlist("attribute"))
+        columns = asdict(series.read_series(Report.objects.of(device), names, span))
+        return Response({"start": count_milliseconds(span.start), "end": count_milliseconds(span.end), **columns})
 
 
-def _shown(reading: state.Reading) -> dict[str, object]:
+class Timelines(ApiView):
+    @describe_operation("Telemetry", "States over time", parameters=STATE_PARAMETERS, responses=TimelinesShown)
+    def get(self, request: Request, serial: str) -> Response:
+        """Return which texts, and what of on and off, were reported from when to when. Where nothing was reported
+        there is no stretch."""
+        device = get_device(self.user, serial)
+        span = time_range.parse_span(request.query_params)
+        attributes = readings.choose_states(device, request.query_params.getlist("attribute"))
+        timelines = states.read_timelines(Report.objects.of(device), attributes, span)
+        shown = {name: asdict(timeline) for name, timeline in timelines.items()}
+        start, end = count_milliseconds(span.start), count_milliseconds(span.end)
+        return Response({"start": start, "end": end, "timelines": shown})
+
+
+def _serialize_reading(reading: readings.Reading) -> dict[str, object]:
     attribute = reading.attribute
     return {
         "attribute": attribute.name,
@@ -86,4 +166,5 @@ def _shown(reading: state.Reading) -> dict[str, object]:
         "unit": attribute.unit,
         "value": reading.value,
         "at": reading.at,
+        "ahead_seconds": round(reading.lead.total_seconds()) if reading.lead else 0,
     }

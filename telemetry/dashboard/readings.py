@@ -9,20 +9,30 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from devices.models import Attribute, Device
-from telemetry.history.time_range import BadInput
+from devices.models.refused_attempt import compute_mark
+from lib.refusals import Refusal
+from telemetry.dashboard.dropped import list_dropped
 from telemetry.ingest import gps
 from telemetry.ingest.writer import EPOCH
 from telemetry.models import Latest, Report
+from telemetry.refusals import ATTRIBUTE_UNKNOWN, STATE_UNKNOWN
+from telemetry.templatetags.readings import words
 from tenants.models import Group
 from tenants.tree import ancestry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from devices.mqtt.messages import Value
     from tenants.access import Viewer
 
     Values = dict[str, tuple[Value, int]]
+    Ahead = dict[str, tuple[int, int]]
+
+
+STATES = {Attribute.Type.STRING, Attribute.Type.BOOLEAN}
+MOST_TIMELINES = 20
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,11 @@ class Reading:
     attribute: Attribute
     value: Value
     at: datetime
+    lead: timedelta | None = None  # by which this was ahead of our clock, when it arrived
+
+    @property
+    def arrived_at(self) -> datetime:
+        return self.at - (self.lead or timedelta())
 
     @property
     def is_number(self) -> bool:
@@ -37,83 +52,116 @@ class Reading:
 
     @property
     def position(self) -> str:
-        """In words, if it is one."""
+        """Return it in words, if it is a position; else nothing."""
         known = self.attribute.type == Attribute.Type.GPS and gps.is_kept(self.value)
-        return gps.words(str(self.value)) if known else ""
+        return gps.describe_position(str(self.value)) if known else ""
 
     @property
     def is_outside(self) -> bool:
-        """Whether it is outside the range that the recipe expects; it is stored all the same."""
+        """Return whether it is outside the range that the recipe expects; it is stored all the same."""
         return self.attribute.is_outside(self.value)
 
 
-def attributes(device: Device) -> list[Attribute]:
+def list_attributes(device: Device) -> list[Attribute]:
     return list(Attribute.objects.filter(version=device.version_id))
 
 
-def live(device: Device, declared: list[Attribute]) -> dict[str, object]:
-    """The context of `_live.html`."""
-    values = _values(device)
-    readings = _readings(values, declared)
+def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, object]:
+    """Return the context of `_live.html`."""
+    values, ahead = _read_values(device)
+    readings = _build_readings(values, ahead, declared)
+    last = max(readings, key=lambda reading: reading.arrived_at, default=None)
+    dropped, lost = list_dropped(device)
     return {
         "device": device,
         "numbers": [reading for reading in readings if reading.is_number],
         "places": [reading for reading in readings if reading.position],
         "states": [reading for reading in readings if not reading.is_number and not reading.position],
         "last_seen": device.last_seen_at,
+        "ahead": last if last and last.lead else None,
         "limited": device.connection if device.shut_out else None,
-        "version": version(device.assignment_id, device.status, values, _dropped(device)),
+        "dropped": dropped,
+        "version": build_version(
+            device.assignment_id,
+            device.status,
+            values,
+            [_count_dropped(device), lost, compute_mark(device.attempted_at)],
+        ),
     }
 
 
-def _dropped(device: Device) -> int | None:
+def _count_dropped(device: Device) -> int | None:
     return device.connection.dropped if device.shut_out else None
 
 
-def readings(device: Device, declared: list[Attribute]) -> list[Reading]:
-    """The latest value of each attribute that was reported in the current assignment."""
-    return _readings(_values(device), declared)
+def list_readings(device: Device, declared: list[Attribute]) -> list[Reading]:
+    """Return the latest value of each attribute that was reported in the current assignment."""
+    return _build_readings(*_read_values(device), declared)
 
 
-def numeric(device: Device, names: list[str]) -> list[str]:
-    """The names, if each is a number that the device reports; all of them for none. Raises `BadInput`."""
-    declared = [each.name for each in attributes(device) if each.type == Attribute.Type.NUMBER]
+def choose_numeric(device: Device, names: list[str]) -> list[str]:
+    """Return the names, if each is a number that the device reports; all of them for none. Raises Refusal."""
+    declared = [attribute.name for attribute in list_attributes(device) if attribute.type == Attribute.Type.NUMBER]
     if unknown := [name for name in names if name not in declared]:
-        offered = f"It reports {', '.join(declared)}." if declared else "It reports none."
-        raise BadInput(f"“{unknown[0][:64]}” is not a number that this device reports. {offered}", "attribute")
+        offered = f"It reports {', '.join(declared)}: ask for these." if declared else "It reports none."
+        raise Refusal(ATTRIBUTE_UNKNOWN, field="attribute", name=unknown[0][:64], offered=offered)
     return list(dict.fromkeys(names)) or declared
 
 
-def table(device: Device, declared: list[Attribute], size: int) -> list[tuple[datetime, list[Value | None]]]:
-    """The newest reports, for those who can't see charts."""
+def choose_states(device: Device, names: list[str]) -> list[Attribute]:
+    """Return the attributes of these names, if each is a text, or on or off; of all that there are, for none, the
+    first. Raises Refusal."""
+    declared = {attribute.name: attribute for attribute in list_states(list_attributes(device))}
+    if unknown := [name for name in names if name not in declared]:
+        offered = f"It reports {', '.join(declared)}: ask for these." if declared else "It reports none."
+        raise Refusal(STATE_UNKNOWN, field="attribute", name=unknown[0][:64], offered=offered)
+    return [declared[name] for name in dict.fromkeys(names or declared)][:MOST_TIMELINES]
+
+
+def list_states(declared: list[Attribute]) -> list[Attribute]:
+    return [attribute for attribute in declared if attribute.type in STATES]
+
+
+def list_recent_reports(device: Device, declared: list[Attribute], size: int) -> list[tuple[datetime, list[str]]]:
+    """Return the newest reports, for those who can't see charts: times, and values in the order of `declared`, in
+    words."""
     rows = Report.objects.of(device).order_by("-at").values_list("at", "data")[:size]
-    return [(at, [data.get(attribute.name) for attribute in declared]) for at, data in rows]
+    return [(at, [words(data.get(attribute.name), attribute) for attribute in declared]) for at, data in rows]
 
 
-def path(user: Viewer, device: Device) -> list[Group]:
-    """The device's group and those above it, as far as the user can see."""
+def list_path(user: Viewer, device: Device) -> list[Group]:
+    """Return the device's group and those above it, as far as the user can see."""
     if device.group is None:
         return []
     return list(Group.objects.visible_to(user).filter(path__in=ancestry(device.group.path)))
 
 
-def _values(device: Device) -> Values:
-    latest = Latest.objects.of(device).values_list("data", flat=True).first()
-    return latest or {}
+def _read_values(device: Device) -> tuple[Values, Ahead]:
+    data, ahead = Latest.objects.of(device).values_list("data", "ahead").first() or ({}, None)
+    return data, ahead or {}
 
 
-def version(assignment: int | None, status: str, values: Values, dropped: int | None) -> str:
-    """A name for what the fragment shows: another one as soon as it would show something else.
+def build_version(assignment: int | None, status: str, values: Values, dropped: Sequence[int | None]) -> str:
+    """Name what the fragment shows: another name as soon as it would show something else.
 
-    `dropped` are the messages of a device that is shut out, None for one that is not.
+    `dropped` are the messages of a device that is shut out, None for one that is not; all that was not kept; and
+    the mark of when it was refused last (devices.models.refused_attempt.compute_mark).
     """
-    shown = zlib.crc32(json.dumps([values, dropped], sort_keys=True).encode())
-    return f"{assignment or 0}-{status}-{shown:08x}"
+    content = zlib.crc32(json.dumps([values, *dropped], sort_keys=True).encode())
+    return f"{assignment or 0}-{status}-{content:08x}"
 
 
-def _readings(values: Values, declared: list[Attribute]) -> list[Reading]:
-    return [_reading(attribute, *values[attribute.name]) for attribute in declared if attribute.name in values]
+def _build_readings(values: Values, ahead: Ahead, declared: list[Attribute]) -> list[Reading]:
+    return [
+        _build_reading(attribute, *values[attribute.name], ahead.get(attribute.name, (0, 0)))
+        for attribute in declared
+        if attribute.name in values
+    ]
 
 
-def _reading(attribute: Attribute, value: Value, ms: int) -> Reading:
-    return Reading(attribute, value, EPOCH + timedelta(milliseconds=ms))
+def _build_reading(attribute: Attribute, value: Value, ms: int, ahead: tuple[int, int]) -> Reading:
+    """Return it with the device's own time, if `ahead` (telemetry.models.Latest) is of this value."""
+    arrived, own = ahead
+    if arrived != ms:
+        return Reading(attribute, value, EPOCH + timedelta(milliseconds=ms))
+    return Reading(attribute, value, EPOCH + timedelta(milliseconds=own), timedelta(milliseconds=own - ms))

@@ -10,10 +10,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from devices.models import Device
+from devices.models.refused_attempt import compute_mark, select_last_attempt
 from devices.streams import Seen
-from telemetry.dashboard.readings import version
+from telemetry.dashboard.readings import build_version
+from telemetry.models import Drop
 from tenants.models import Membership, User
 
 if TYPE_CHECKING:
@@ -21,27 +25,42 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-LATEST = ("assignment_id", "status", "shut_out", "connection__dropped", "latest__assignment_id", "latest__data")
+LATEST = (
+    "assignment_id",
+    "status",
+    "shut_out",
+    "connection__dropped",
+    "lost",
+    "attempted",
+    "latest__assignment_id",
+    "latest__data",
+)
 
 
 class Statement:
-    """A query in the database's words."""
+    """Keep a query in the database's words."""
 
     def __init__(self, query: QuerySet[Any, Any]) -> None:
         self._text, self._values = query.query.sql_with_params()
 
-    def rows(self) -> list[Row]:
+    def fetch_rows(self) -> list[Row]:
         with connection.cursor() as cursor:
             cursor.execute(self._text, self._values)
-            found: list[Row] = cursor.fetchall()
-            return found
+            rows: list[Row] = cursor.fetchall()
+            return rows
+
+
+def count_lost() -> Coalesce:
+    """Return how much of a device's messages was not kept, as a column of devices."""
+    drops = Drop.objects.filter(device=OuterRef("pk")).order_by().values("device")
+    return Coalesce(Subquery(drops.annotate(lost=Sum("count")).values("lost")), 0)
 
 
 class Watch:
-    """Called from a thread; None once the user may not see the device any more."""
+    """Look, called from a thread, what there is to see; None once the user may not see the device any more."""
 
     def __init__(self, *, users: QuerySet[User], device_id: int) -> None:
-        """`users` is the one who looks, while their sign-in stands."""
+        """Take as `users` the one who looks, while their sign-in stands."""
         self._device_id = device_id
         memberships = Membership.objects.in_force().filter(user__in=users).order_by("pk")
         self._memberships = Statement(memberships.values_list("role", "group__path"))
@@ -49,18 +68,20 @@ class Watch:
         self._visible: Statement | None = None
 
     def __call__(self) -> Seen | None:
-        grants = self._memberships.rows()
+        grants = self._memberships.fetch_rows()
         if not grants:
             return None
         if self._visible is None or grants != self._grants:
-            self._grants, self._visible = grants, self._gate(grants)
-        for assignment, status, shut_out, dropped, of, data in self._visible.rows():
+            self._grants, self._visible = grants, self._build_gate(grants)
+        for assignment, status, shut_out, dropped, lost, attempted, of, data in self._visible.fetch_rows():
             values = json.loads(data) if data and of == assignment else {}
-            return Seen(version(assignment, status, values, dropped if shut_out else None))
+            counts = [dropped if shut_out else None, int(lost), compute_mark(attempted)]
+            return Seen(build_version(assignment, status, values, counts))
         return None
 
-    def _gate(self, grants: list[Row]) -> Statement:
+    def _build_gate(self, grants: list[Row]) -> Statement:
         user = User(is_active=True)
         user.grants = list(grants)
         device = Device.objects.visible_to(user).with_status().filter(pk=self._device_id)
-        return Statement(device.values_list(*LATEST))
+        counted = device.annotate(lost=count_lost(), attempted=select_last_attempt())
+        return Statement(counted.values_list(*LATEST))

@@ -1,33 +1,39 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponseBadRequest, JsonResponse, StreamingHttpResponse
+from django.http import JsonResponse
 from django.shortcuts import render
-from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from devices import streams
 from devices.access import get_device, manages
+from devices.connections.refused_attempts import list_attempts
+from devices.lifecycle import removal
 from devices.models import Event
 from lib import paging
+from lib.streaming import make_csv_response
 from telemetry.dashboard import readings
+from telemetry.dashboard.life import list_life
 from telemetry.dashboard.stream_check import Watch
 from telemetry.history import export as telemetry_export
 from telemetry.history import series as history
-from telemetry.history import time_range
+from telemetry.history import states, time_range
+from telemetry.ingest.writer import count_milliseconds
 from telemetry.models import Report
+from telemetry.templatetags.readings import tone
 from tenants import downloads
+from tenants.models import User
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
-    from tenants.models import User
 
 RECENT = 20
 EVENTS = 50
@@ -39,20 +45,21 @@ SPACING = 1.0  # seconds between two refreshes of a page, at least
 @require_safe
 def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
-    try:
-        span = time_range.named(request.GET)
-    except time_range.BadInput:
-        span = time_range.DEFAULT
-    declared = readings.attributes(device)
+    asked = request.GET.get("range", "")
+    span = asked if asked in time_range.RANGES else time_range.DEFAULT
+    declared = readings.list_attributes(device)
     context = {
-        **readings.live(device, declared),
+        **readings.build_live_context(device, declared),
         "declared": declared,
-        "path": readings.path(request.user, device),
+        "path": readings.list_path(request.user, device),
         "manages": manages(request.user, device),
+        "removable": isinstance(request.user, User) and removal.is_removable(device, request.user),
+        "attempts": list_attempts(request.user, device),
         "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
+        "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
         "ranges": list(time_range.RANGES),
         "range": span,
-        "recent": readings.table(device, declared, RECENT),
+        "recent": readings.list_recent_reports(device, declared, RECENT),
     }
     return render(request, "telemetry/dashboard/dashboard.html", context)
 
@@ -62,7 +69,9 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
 @require_safe
 def live(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
-    return render(request, "telemetry/dashboard/_live.html", readings.live(device, readings.attributes(device)))
+    context = readings.build_live_context(device, readings.list_attributes(device))
+    context["attempts"] = list_attempts(request.user, device)
+    return render(request, "telemetry/dashboard/_live.html", context)
 
 
 @streams.long_lived
@@ -81,37 +90,47 @@ async def stream(request: HttpRequest, serial: str) -> HttpResponseBase:
 @require_safe
 def series(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
-    try:
-        span = time_range.parse(request.GET)
-        names = readings.numeric(device, request.GET.getlist("attribute"))
-    except time_range.BadInput as problem:
-        return JsonResponse({"error": str(problem)}, status=400)
-    return JsonResponse(history.read(Report.objects.of(device), names, span).as_json(span))
+    span = time_range.parse_span(request.GET)
+    names = readings.choose_numeric(device, request.GET.getlist("attribute"))
+    return JsonResponse(history.read_series(Report.objects.of(device), names, span).as_json(span))
 
 
 @never_cache
 @login_required
 @require_safe
-@downloads.bounded
-def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpResponse:
+def timeline(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
-    try:
-        span = time_range.parse(request.GET)
-    except time_range.BadInput as problem:
-        return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
-    lines = telemetry_export.lines(device, request.user, readings.attributes(device), span)
-    disposition = content_disposition_header(as_attachment=True, filename=f"{device.serial}.csv")
-    return StreamingHttpResponse(
-        lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
+    span = time_range.parse_span(request.GET)
+    attributes = readings.choose_states(device, request.GET.getlist("attribute"))
+    timelines = states.read_timelines(Report.objects.of(device), attributes, span)
+    shown = {state for line in timelines.values() for stretch in line.stretches for state in stretch.states}
+    return JsonResponse(
+        {
+            "from": count_milliseconds(span.start),
+            "to": count_milliseconds(span.end),
+            "timelines": {name: asdict(line) for name, line in timelines.items()},
+            "tones": {state: tone(state) for state in shown},
+        }
     )
 
 
 @never_cache
 @login_required
 @require_safe
-def events(request: HttpRequest, serial: str) -> HttpResponse:
+@downloads.limit_downloads
+def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpResponse:
     device = get_device(request.user, serial)
-    rows = Event.objects.of(device).select_related("by")
-    shown, older = paging.newest(rows, EVENTS, before=request.GET.get("before", ""))
-    context = {"device": device, "events": shown, "older": older}
+    span = time_range.parse_span(request.GET)
+    lines = telemetry_export.stream_lines(device, request.user, readings.list_attributes(device), span)
+    return make_csv_response(lines, f"{device.serial}.csv")
+
+
+@never_cache
+@login_required
+@require_safe
+def events(request: SignedIn, serial: str) -> HttpResponse:
+    device = get_device(request.user, serial)
+    rows = Event.objects.told_to(request.user, device).select_related("by", "group")
+    page = paging.find_asked_page(rows, paging.NEWEST_FIRST, EVENTS, request.GET.dict())
+    context = {"device": device, "page": page, "told": list_life(request.user, device, page.rows)}
     return render(request, "telemetry/dashboard/events.html", context)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from devices.models import Device
 from lib import streaming
-from lib.csv_export import Plain, written
+from lib.csv_export import Plain, encode_csv
 from telemetry.history.series import Span
+from telemetry.history.states import SWITCH
 from telemetry.ingest import gps
+from telemetry.ingest.numbers import MAX_INTEGER
 from telemetry.models import Report
-from tenants.grants import anew
+from tenants.grants import reload_user
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -26,37 +29,60 @@ if TYPE_CHECKING:
 CHUNK = 2_000
 
 
-async def lines(device: Device, user: User, attributes: Sequence[Attribute], span: Span) -> AsyncIterator[bytes]:
-    """UTF-8 with a header; times in ISO 8601, UTC, in the order of time. As long as `user` sees the device, and it is
-    where it was."""
-    yield written([["Time (UTC)", *(_heading(attribute) for attribute in attributes)]])
+async def stream_lines(device: Device, user: User, attributes: Sequence[Attribute], span: Span) -> AsyncIterator[bytes]:
+    """Yield CSV as UTF-8 with a header, in the order of time; times in ISO 8601, UTC, and beside it by the user's
+    clock.
+
+    As long as `user` sees the device, and it is where it was.
+    """
+    clock = await streaming.run_step(user.find_clock)
+    local = [f"Time ({clock.zone})"] if clock.has_zone else []
+    yield encode_csv([["Time (UTC)", *local, *(_build_heading(attribute) for attribute in attributes)]])
     start = span.start
-    while rows := await streaming.step(_chunk, device, user, Span(start, span.end)):
-        yield written([_time(at), *(_cell(each, data.get(each.name)) for each in attributes)] for at, data in rows)
+    while rows := await streaming.run_step(_read_chunk, device, user, Span(start, span.end)):
+        yield encode_csv(
+            [
+                _format_time(at),
+                *(clock.write_cell(at, "milliseconds") for _ in local),
+                *(_format_cell(attribute, data.get(attribute.name)) for attribute in attributes),
+            ]
+            for at, data in rows
+        )
         start = rows[-1][0] + timedelta(microseconds=1)
 
 
-def _chunk(device: Device, user: User, span: Span) -> list[Row]:
-    seen = Device.objects.visible_to(anew(user)).filter(pk=device.pk, assignment=device.assignment_id)
-    if not seen.exists():
+def _read_chunk(device: Device, user: User, span: Span) -> list[Row]:
+    visible = Device.objects.visible_to(reload_user(user)).filter(pk=device.pk, assignment=device.assignment_id)
+    if not visible.exists():
         return []
     within = Report.objects.of(device).filter(at__gte=span.start, at__lt=span.end)
     return list(within.order_by("at").values_list("at", "data")[:CHUNK])
 
 
-def _heading(attribute: Attribute) -> str:
+def _build_heading(attribute: Attribute) -> str:
     return f"{attribute.label} ({attribute.unit})" if attribute.unit else attribute.label
 
 
-def _time(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
-def _cell(attribute: Attribute, value: Value | None) -> str | float:
+def _format_cell(attribute: Attribute, value: Value | None) -> str | float:
     if value is None:
         return ""
     if attribute.type == attribute.Type.GPS and gps.is_kept(value):
         return Plain(value)
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return value
+        return SWITCH[str(value).lower()]
+    if isinstance(value, str) or (isinstance(value, int) and abs(value) <= MAX_INTEGER):
+        return value
+    return _format_number(float(value))  # PostgreSQL has the greatest as whole numbers of 309 digits
+
+
+def _format_number(value: float) -> str:
+    """Write it as spreadsheets read it, to the fifteen digits that they keep: 1800, 0.036, 0.0000001. From a
+    quadrillion on, and below a trillionth, with an exponent."""
+    number = Decimal(f"{value:.15g}")
+    if number and not -13 < number.adjusted() < 15:
+        return Plain(f"{value:.15g}")
+    return Plain(f"{number.normalize() + 0:f}")

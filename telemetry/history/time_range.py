@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from lib import parsing
+from lib.refusals import Refusal
+from telemetry import refusals
 from telemetry.history.series import Span
 from telemetry.ingest.writer import EPOCH
 
@@ -24,49 +26,47 @@ RANGES = {
 }
 DEFAULT = "1h"
 LONGEST = timedelta(days=366)
+LEAST = 10**11  # milliseconds: March 1973; fewer are seconds
 
 
-class BadInput(Exception):
-    """Says what was wrong, and what would be right."""
-
-    def __init__(self, text: str, parameter: str = "range") -> None:
-        super().__init__(text)
-        self.parameter = parameter
-
-
-def parse(query: QueryDict) -> Span:
+def parse_span(query: QueryDict) -> Span:
     if "from" in query:
-        return _between(query.get("from", ""), query.get("to", ""))
+        if "range" in query:
+            raise Refusal(refusals.RANGE_TWICE, field="range")
+        return _parse_between(query.get("from", ""), query.get("to", ""))
     if "to" in query:
-        raise BadInput("“to” needs a “from”.", "to")
+        raise Refusal(refusals.RANGE_WITHOUT_START, field="to")
     now = timezone.now()
-    return Span(now - RANGES[named(query)], now)
+    return Span(now - RANGES[choose_range(query)], now)
 
 
-def named(query: QueryDict) -> str:
+def choose_range(query: QueryDict) -> str:
     name = query.get("range", DEFAULT)
     if name not in RANGES:
-        raise BadInput(f"“range” is one of {', '.join(RANGES)}; or give “from” and “to”.")
+        raise Refusal(refusals.RANGE_UNKNOWN, field="range", known=", ".join(RANGES))
     return name
 
 
-def _between(start: str, end: str) -> Span:
-    span = Span(_time("from", start), _time("to", end) if end else timezone.now())
+def _parse_between(start: str, end: str) -> Span:
+    span = Span(_parse_time("from", start), _parse_time("to", end) if end else timezone.now())
     if span.end < span.start:
-        raise BadInput("“from” must not be later than “to”.", "from")
+        raise Refusal(refusals.RANGE_BACKWARDS, field="from")
     if span.end - span.start > LONGEST:
-        raise BadInput(f"Ask for {LONGEST.days} days at most.", "from")
+        raise Refusal(refusals.RANGE_TOO_LONG, field="from", days=LONGEST.days)
     return span
 
 
-def _time(name: str, text: str) -> datetime:
+def _parse_time(name: str, text: str) -> datetime:
     try:
-        if parsing.is_whole(text):
+        if parsing.is_whole_number(text):
+            if 0 < int(text) < LEAST:
+                raise Refusal(refusals.TIME_IN_SECONDS, field=name, name=name)
             return EPOCH + timedelta(milliseconds=int(text))
         at = parse_datetime(text)
+        if at is not None and at.tzinfo is None:
+            raise Refusal(refusals.TIME_WITHOUT_ZONE, field=name, name=name)
         if at is not None:
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+            return at.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    text = f"“{name}” is a time: milliseconds since the epoch, or ISO 8601 such as 2026-01-31T12:00:00Z."
-    raise BadInput(text, name)
+    raise Refusal(refusals.NO_TIME, field=name, name=name)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import math
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.models import Attribute, Device
 from devices.mqtt.messages import MAX_BYTES, Report, counts
 from lib.parsing import is_storable
 from lib.rarely import Rarely
-from telemetry.ingest import gps
+from telemetry.ingest import gps, numbers
+from telemetry.ingest.drops import Drops
+from telemetry.ingest.numbers import MAX_INTEGER
+from telemetry.ingest.times import MOST_LENGTH, parse_time
+from telemetry.models import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,17 +27,14 @@ log = logging.getLogger(__name__)
 
 MAX_AGE = timedelta(days=30)
 MAX_AHEAD = timedelta(days=1)
-MAX_INTEGER = 2**53  # beyond it a float, and every browser, is no longer exact
-SECONDS_BELOW = 1e11  # as seconds the year 5138, as milliseconds 1973
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PADDING = b"\0 \t\r\n"
+TEXT_NUMBER = "number-or-text"
+"""The kind of an attribute that is a number, where its recipe reads numbers written as text too."""
+NUMBERS = {Attribute.Type.NUMBER.value, TEXT_NUMBER}
+Cause = Drop.Cause
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
+_JSON = json.JSONDecoder(parse_constant=float)  # NaN and Infinity, which no type takes: the rest of a report is kept
 
 told = Rarely()
 
@@ -42,65 +43,81 @@ declared: dict[int, dict[str, str]] = {}
 
 
 class Refused(Exception):
-    """Why nothing of the message is kept; its text is the name of the count."""
+    """Say why nothing of the message is kept."""
+
+    def __init__(self, cause: Cause, sample: str = "") -> None:
+        super().__init__(cause.value)
+        self.cause = cause
+        self.sample = sample
 
 
 class Batch(NamedTuple):
     reports: list[Report]
     heard: dict[Device, datetime]  # every admitted device that said anything at all, and when last
+    drops: Drops
 
 
-def read(messages: Sequence[Message]) -> Batch:
-    """The reports of a batch in two queries, one when all its recipes were met before.
+def read_batch(messages: Sequence[Message]) -> Batch:
+    """Return the reports of a batch, in two queries, one when all its recipes were met before.
 
     Retained messages are old state: nothing of them is used. Nor is anything from a device that is locked or whose
-    activation expired. What is dropped is counted.
+    activation expired. What is dropped is counted, and tallied for its device.
     """
-    fresh = [message for message in messages if not message.retained]
-    counts["retained"] += len(messages) - len(fresh)
-    devices = _devices({message.device_id for message in fresh})
-    _declare(device.version_id for device in devices.values())
-    batch = Batch([], {})
-    for message in fresh:
+    devices = _find_devices({message.device_id for message in messages})
+    _load_declared(device.version_id for device in devices.values())
+    batch = Batch([], {}, Drops())
+    for message in messages:
         device = devices.get(message.device_id)
-        if device is None or not device.admitted:
-            counts["barred" if device else "unknown"] += 1
+        if device is None or message.retained or not device.admitted:
+            _drop_unread(device, message, batch.drops)
         else:
             batch.heard[device] = message.received_at
-            batch.reports.extend(_report(device, message))
+            batch.reports.extend(_build_report(device, message, batch.drops))
     return batch
 
 
-def _devices(ids: Iterable[str]) -> dict[str, Device]:
+def _drop_unread(device: Device | None, message: Message, drops: Drops) -> None:
+    cause = Cause.RETAINED if message.retained else Cause.BARRED
+    counts[cause.value if device or message.retained else "unknown"] += 1
+    if device:
+        drops.add(device, cause, message.received_at)
+
+
+def _find_devices(ids: Iterable[str]) -> dict[str, Device]:
     return {device.device_id: device for device in Device.objects.with_admitted().filter(device_id__in=ids)}
 
 
-def _declare(versions: Iterable[int]) -> None:
+def _load_declared(versions: Iterable[int]) -> None:
     missing = set(versions) - declared.keys()
     if missing:
-        rows = Attribute.objects.filter(version__in=missing).values_list("version", "name", "type")
-        for version, name, kind in rows:
-            declared.setdefault(version, {})[name] = kind
+        rows = Attribute.objects.filter(version__in=missing).values_list("version", "name", "type", "reads_text")
+        for version, name, kind, reads_text in rows:
+            declared.setdefault(version, {})[name] = TEXT_NUMBER if reads_text else kind
 
 
-def _report(device: Device, message: Message) -> list[Report]:
-    """One report, or none if there is nothing in it to keep."""
+def _build_report(device: Device, message: Message, drops: Drops) -> list[Report]:
+    """Return one report, or none if there is nothing in it to keep."""
     try:
-        body = _body(message.payload)
-        at = _time(body.get("time"), message.received_at)
+        body = _parse_body(message.payload)
+        at = _read_time(body.get("time"), message.received_at, device.organisation_id)
     except Refused as refusal:
         counts[str(refusal)] += 1
+        drops.add(device, refusal.cause, message.received_at, refusal.sample)
         if times := told.count((device.pk, str(refusal))):
             size = len(message.payload)
             log.warning("%s message of device %s (%d bytes, for the %d. time)", refusal, device.device_id, size, times)
         return []
-    data = _data(body["data"], declared.get(device.version_id, {}))
+    lost: list[tuple[Cause, str]] = []
+    data = _read_data(body["data"], declared.get(device.version_id, {}), lost)
+    for cause, name in lost:
+        counts[cause.value] += 1
+        drops.add(device, cause, message.received_at, name)
     if not data:
         return []
     return [
         Report(
             device=device,
-            at=_milliseconds(at),
+            at=_truncate_to_milliseconds(at),
             data=data,
             received_at=message.received_at,
             timed=body.get("time") is not None,
@@ -111,66 +128,87 @@ def _report(device: Device, message: Message) -> list[Report]:
     ]
 
 
-def _body(payload: bytes) -> dict[str, Any]:
+def _parse_body(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_BYTES:
-        raise Refused("oversize")
+        raise Refused(Cause.OVERSIZE)
     try:
         body = _JSON.decode(payload.decode())
     except (ValueError, RecursionError):
-        raise Refused("malformed") from None
-    if not isinstance(body, dict) or not isinstance(body.get("data"), dict):
-        raise Refused("malformed")
+        body = _parse_padded(payload)
+    if not isinstance(body, dict):
+        raise Refused(Cause.NO_DATA)
+    if not isinstance(body.get("data"), dict):
+        raise Refused(Cause.NO_DATA, next(iter(body), ""))
     return body
 
 
-def _time(given: object, received_at: datetime) -> datetime:
+def _parse_padded(payload: bytes) -> object:
+    """Parse it without what firmware puts around: a byte order mark, the end of a C string or of its buffer."""
+    bare = payload.strip(PADDING).removeprefix(BYTE_ORDER_MARK)
+    if bare == payload:
+        raise Refused(Cause.MALFORMED)
     try:
-        at = received_at if given is None else _given(given, received_at)
+        return _JSON.decode(bare.decode())
+    except (ValueError, RecursionError):
+        raise Refused(Cause.MALFORMED) from None
+
+
+def _read_time(raw: object, received_at: datetime, organisation: int) -> datetime:
+    if raw is None:
+        return received_at
+    try:
+        at = parse_time(raw, received_at, organisation)
     except (TypeError, ValueError, OverflowError):
-        raise Refused("malformed") from None
+        raise Refused(Cause.BAD_TIME, _show_time(raw)) from None
     if at < received_at - MAX_AGE:
-        raise Refused("too-old")
+        raise Refused(Cause.TOO_OLD, _show_time(raw))
     if at > received_at + MAX_AHEAD:
-        raise Refused("ahead")
+        raise Refused(Cause.AHEAD, _show_time(raw))
     return at
 
 
-def _given(given: object, received_at: datetime) -> datetime:
-    if isinstance(given, dict):
-        given = given.get("$date")
-    if isinstance(given, str):
-        at = datetime.fromisoformat(given)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise TypeError(given)
-    if given < 0:
-        return received_at + timedelta(milliseconds=given)
-    return _EPOCH + (timedelta(seconds=given) if given < SECONDS_BELOW else timedelta(milliseconds=given))
+def _show_time(raw: object) -> str:
+    raw = raw.get("$date") if isinstance(raw, dict) else raw
+    if isinstance(raw, int) and abs(raw) > 2**64:
+        return "a number of many digits"  # Python refuses to write the longest
+    return str(raw)[:MOST_LENGTH] if isinstance(raw, str | int | float) else ""
 
 
-def _milliseconds(at: datetime) -> datetime:
+def _truncate_to_milliseconds(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def _data(given: dict[str, Any], kinds: dict[str, str]) -> dict[str, Value]:
+def _read_data(reported: dict[str, Any], kinds: dict[str, str], lost: list[tuple[Cause, str]]) -> dict[str, Value]:
+    """Return what can be kept; what can't is added to `lost`."""
     data: dict[str, Value] = {}
-    for name, raw in given.items():
+    for name, raw in reported.items():
         if name not in kinds:
-            counts["undeclared"] += 1
-        elif (value := _value(kinds[name], raw)) is None:
-            counts["mistyped"] += 1
+            lost.append((Cause.UNDECLARED, name))
+        elif (value := _read_value(kinds[name], raw)) is None:
+            lost.append((_find_cause(kinds[name], raw), name))
         else:
             data[name] = value
     return data
 
 
-def _value(kind: str, raw: object) -> Value | None:
+def _find_cause(kind: str, raw: object) -> Cause:
+    if isinstance(raw, str):
+        if kind == Attribute.Type.NUMBER and numbers.parse_number(raw) is not None:
+            return Cause.AS_TEXT
+        return Cause.UNKEPT if kind == Attribute.Type.STRING else Cause.MISTYPED
+    is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
+    return Cause.UNKEPT if is_number and kind in NUMBERS else Cause.MISTYPED
+
+
+def _read_value(kind: str, raw: object) -> Value | None:
     if kind == Attribute.Type.STRING:
         return raw if isinstance(raw, str) and is_storable(raw) else None
     if kind == Attribute.Type.BOOLEAN:
         return bool(raw) if isinstance(raw, int | float) and raw in (0, 1) else None
     if kind == Attribute.Type.GPS:
-        return gps.read(raw)
+        return gps.read_position(raw)
+    if isinstance(raw, str) and kind == TEXT_NUMBER:
+        raw = numbers.parse_number(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
     fits = abs(raw) <= MAX_INTEGER if isinstance(raw, int) else math.isfinite(raw)

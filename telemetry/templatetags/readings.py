@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from django.utils.safestring import SafeString
+
+    from devices.models import Attribute
 
 register = template.Library()
+
+GREAT, TINY = 1e15, 1e-9
+UNBROKEN = 9  # characters of a number, which have room in every tile
+SHORT = 80  # characters of a text that a page shows
 
 TONES = {
     "good": {"running", "on", "ok", "ready", "normal", "online", "charging"},
@@ -16,28 +30,60 @@ TONES = {
 
 
 @register.filter
-def quantity(value: float) -> str:
-    """Five significant digits, whole ones in full, without trailing zeros: 1800.5, 0.25, 12345678."""
-    if abs(value) >= 1e12:
-        return f"{value:.4g}"
+def quantity(value: float, decimals: int | None = None) -> str:
+    """Format with thousands grouped, to so many decimals; without a number of them as it came, to three decimals, of
+    small ones to five significant digits: 1,800.5, 0.00012346, 12,345,678. From a quadrillion on: 1.798e308."""
+    if abs(value) >= GREAT:
+        return f"{value:.4g}".replace("e+", "e").replace("-", "\u2212")
+    if decimals is not None:
+        return _replace_minus(f"{value:,.{decimals}f}")
     digits = math.floor(math.log10(abs(value))) if value else 0
-    text = f"{value:.{min(max(0, 4 - digits), 9)}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text.replace("-", "\u2212") if text != "-0" else "0"
+    text = f"{value:,.{3 if digits >= 0 else min(4 - digits, 9)}f}"
+    return _replace_minus(text.rstrip("0").rstrip(".")) if abs(value) >= TINY or not value else f"{value:.4g}"
 
 
 @register.filter
-def words(value: object) -> str:
-    """A value of any type: a truth as on or off, nothing as a dash."""
+def breakable(number: str) -> SafeString:
+    """Let a long number wrap, after its groups of digits."""
+    if len(number) <= UNBROKEN:
+        return format_html("{}", number)
+    return format_html_join(mark_safe(",<wbr>"), "{}", ((part,) for part in number.split(",")))
+
+
+def _replace_minus(text: str) -> str:
+    return text.replace("-", "\u2212") if text.strip("-0.,") else text.lstrip("-")
+
+
+@register.filter
+def words(value: object, attribute: Attribute | None = None) -> str:
+    """Format a value of any type: a truth as on or off, nothing as a dash, a long text by its beginning."""
     if value is None:
         return "\u2013"
     if isinstance(value, bool):
         return "On" if value else "Off"
-    return quantity(value) if isinstance(value, int | float) else str(value)
+    if isinstance(value, int | float):
+        return quantity(value, attribute.decimals if attribute else None)
+    return shorten(str(value))
+
+
+@register.filter
+def shorten(text: str) -> str:
+    """Return a long text by its beginning, and how long it is."""
+    return text if len(text) <= SHORT else f"{text[:SHORT].rstrip()}… ({len(text):,} characters)"
+
+
+@register.filter
+def lasting(span: timedelta) -> str:
+    """Return how long it is: 65 s, 12 min, 1 h 5 min."""
+    seconds = round(span.total_seconds())
+    if seconds < 90:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @register.filter
 def tone(value: object) -> str:
-    """`good`, `busy`, `bad` or `plain`, for the colour beside the word."""
+    """Return `good`, `busy`, `bad` or `plain`, for the colour beside the word."""
     word = value.strip().lower() if isinstance(value, str) else ""
     return next((name for name, known in TONES.items() if word in known), "plain")

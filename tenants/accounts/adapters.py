@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 Kind = AccountEvent.Kind
+TOO_MANY_CODES = "Too many wrong codes in a short time. Wait five minutes, then enter the one that the app shows."
 
 
-def _attempts(email: str, device: str | None, network: str) -> list[tuple[str, str]]:
+def _list_attempts(email: str, device: str | None, network: str) -> list[tuple[str, str]]:
     if device:
         return [("login_failed_known", f"{email}|{device}")]
     return [("login_failed", f"{email}|{network}"), ("login_failed_account", email)]
@@ -47,8 +48,11 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages: ClassVar = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": "E-mail or password is wrong. Try again, or reset the password.",
-        "too_many_login_attempts": "Too many wrong passwords in a short time. Wait a few minutes and try again, or use "
+        "too_many_passwords": "Too many wrong passwords in a short time. Wait a few minutes and try again, or use "
         "a phone or computer on which you signed in before.",
+        # Of the second factor, as allauth calls them: when it is asked for, and when it is set up.
+        "too_many_login_attempts": TOO_MANY_CODES,
+        "rate_limited": TOO_MANY_CODES,
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -57,12 +61,12 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count the attempt: of a browser that is known for itself, of others by network and, together, by account."""
         email = str(credentials.get("email", "")).strip().lower()
-        device = known_devices.find(request, email)
+        device = known_devices.find_device(request, email)
         counted = RateLimitUsage(usage=[])
-        for action, key in _attempts(email, device, known_devices.network(events.address_of(request))):
+        for action, key in _list_attempts(email, device, known_devices.network(events.address_of(request))):
             usage = ratelimit.consume(request, app="allauth.account", action=action, key=key)
             if usage is None:
-                raise self.validation_error("too_many_login_attempts")
+                raise self.validation_error("too_many_passwords")
             counted.usage += usage.usage
         self._login_failed_rl_usage = counted
 
@@ -82,10 +86,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_reset_password_from_key_url(self, key: str) -> str:
         parts = {"uidb36": "UID", "key": "KEY"}
         path = reverse("account_reset_password_from_key", kwargs=parts).replace("UID-KEY", quote(key))
-        return origins.named(self.request) + path
+        return origins.get_site_origin(self.request) + path
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """The same work for an address that has no account."""
+        """Record the attempt, with the same work for an address that has no account."""
         email = str(credentials.get("email", "")).strip().lower()
         events.record(Kind.REFUSED, user=User.objects.filter(email=email).first())
 
@@ -100,7 +104,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().logout(request)
 
     def set_password(self, user: User, password: str) -> None:
-        """By the person alone: signed in, or with a mailed link."""
+        """Store a password that the person set: signed in, or with a mailed link. Sign them out everywhere."""
         own = self.request is not None and self.request.user == user
         with transaction.atomic():
             events.record(Kind.PASSWORD_CHANGED if own else Kind.PASSWORD_RESET, user=user, mail=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from lib.zones import Clock
 from tenants.api.base import ApiView, Serializer
-from tenants.api.schema import described
+from tenants.api.schema import describe_operation
 from tenants.models import ApiToken, Group, Role
 
 if TYPE_CHECKING:
@@ -34,19 +35,26 @@ class Me(Serializer):
     email = serializers.CharField()
     name = serializers.CharField()
     organisation = serializers.CharField(allow_null=True)
+    time_zone = serializers.CharField(
+        help_text="By which your pages and files tell the time: a name of the IANA database."
+    )
+    clock = serializers.ChoiceField(Clock.choices, help_text="Hours of a day.")
     grants = Grant(many=True, help_text="Roles, each in a group and all that is below it.")
     token = TokenShown(allow_null=True, help_text="Null in a browser's session.")
 
 
 class MeView(ApiView):
-    @described("You", "Who you are", responses=Me)
+    @describe_operation("You", "Who you are", responses=Me)
     def get(self, request: Request) -> Response:
-        """Whom the request acts for, and what it may: with a token, no more than the token."""
+        """Tell whom the request acts for, and what it may: with a token, no more than the token."""
         token, user = request.auth, self.user
+        clock = user.find_clock()
         shown = {
             "email": user.email,
             "name": user.name,
             "organisation": user.organisation.name if user.organisation else None,
+            "time_zone": clock.zone,
+            "clock": clock.hours,
             "grants": _grants(user),
             "token": {"name": token.name, "expires_at": token.expires_at} if isinstance(token, ApiToken) else None,
         }

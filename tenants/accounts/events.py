@@ -57,7 +57,7 @@ def record(kind: Kind, *, user: User | None, mail: bool = False, **data: object)
         address=address_of(request),
         device=device_name(request.headers.get("User-Agent", "")) if request else "",
         data={name: value for name, value in data.items() if value},
-        unsent=mail and user is not None and mails.configured(),
+        unsent=mail and user is not None and mails.is_mail_configured(),
     )
 
 
@@ -68,7 +68,7 @@ def record_sign_in(user: User) -> None:
 
 
 def clear_old() -> None:
-    """What was tried with addresses that have no account is nobody's to read: it leaves after a day."""
+    """Delete events after ACCOUNT_EVENT_DAYS; after a day those of unknown addresses: nobody may read them."""
     AccountEvent.objects.filter(user=None, at__lt=Now() - STRANGERS_KEPT).delete()
     AccountEvent.objects.filter(at__lt=Now() - timedelta(days=settings.ACCOUNT_EVENT_DAYS)).delete()
 
@@ -81,7 +81,7 @@ def address_of(request: HttpRequest | None) -> str | None:
 
 
 def device_name(agent: str) -> str:
-    """Browser and system in two words, else how the agent begins."""
+    """Return browser and system in two words, else how the agent begins."""
     browser = next((name for name, pattern in BROWSERS if re.search(pattern, agent)), "")
     system = next((name for name, pattern in SYSTEMS if re.search(pattern, agent)), "")
     if browser or system:
@@ -90,18 +90,18 @@ def device_name(agent: str) -> str:
 
 
 def _is_new(user: User) -> bool:
-    """Whether there were sign-ins lately, but none with such a device from such a network."""
+    """Decide whether there were sign-ins lately, but none with such a device from such a network."""
     request = context.request
-    if request is None or known_devices.find(request, user.email):
+    if request is None or known_devices.find_device(request, user.email):
         return False
-    lately = AccountEvent.objects.of(user).filter(kind=Kind.SIGNED_IN, at__gt=Now() - KNOWN_FOR)
-    known = list(lately.values_list("device", "address")[:LOOKED_AT])
-    here = device_name(request.headers.get("User-Agent", "")), _network(address_of(request))
-    return bool(known) and here not in {(device, _network(address)) for device, address in known}
+    sign_ins = AccountEvent.objects.of(user).filter(kind=Kind.SIGNED_IN, at__gt=Now() - KNOWN_FOR)
+    known = list(sign_ins.values_list("device", "address")[:LOOKED_AT])
+    here = device_name(request.headers.get("User-Agent", "")), _find_neighbourhood(address_of(request))
+    return bool(known) and here not in {(device, _find_neighbourhood(address)) for device, address in known}
 
 
-def _network(address: str | None) -> str:
-    """The neighbourhood of an address: /16, or /32 of IPv6, so that a phone that moves about is not new each time."""
+def _find_neighbourhood(address: str | None) -> str:
+    """Return an address's neighbourhood, /16, or /32 of IPv6: a phone that moves about is not new each time."""
     if not address:
         return ""
     prefix = 16 if ipaddress.ip_address(address).version == 4 else 32

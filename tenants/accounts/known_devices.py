@@ -22,25 +22,25 @@ ACCOUNTS = 5  # that one browser is known for
 PREFIXES = {4: 24, 6: 48}  # bits of an address by which its network counts
 
 
-def cookie() -> str:
+def cookie_name() -> str:
     return "__Host-device" if settings.SESSION_COOKIE_SECURE else "device"
 
 
-def find(request: HttpRequest, email: str) -> str | None:
-    """The browser's own name for this account, if somebody signed in to it there."""
-    return _read(request).get(_name(email))
+def find_device(request: HttpRequest, email: str) -> str | None:
+    """Return the browser's own name for this account, if somebody signed in to it there."""
+    return _read_cookie(request).get(_hash_email(email))
 
 
 def remember(request: HttpRequest, response: HttpResponse, email: str) -> None:
-    known = _read(request)
-    known = {**known, _name(email): known.get(_name(email)) or secrets.token_urlsafe(12)}
-    kept = signing.dumps(dict(list(known.items())[-ACCOUNTS:]), salt=SALT)
+    known = _read_cookie(request)
+    known = {**known, _hash_email(email): known.get(_hash_email(email)) or secrets.token_urlsafe(12)}
+    value = signing.dumps(dict(list(known.items())[-ACCOUNTS:]), salt=SALT)
     secure = settings.SESSION_COOKIE_SECURE
-    response.set_cookie(cookie(), kept, max_age=LASTS, secure=secure, httponly=True, samesite="Lax")
+    response.set_cookie(cookie_name(), value, max_age=LASTS, secure=secure, httponly=True, samesite="Lax")
 
 
 def network(address: str | None) -> str:
-    """The part of an address that one customer of a provider has."""
+    """Return the part of an address that one customer of a provider has: /24, or /48 of IPv6."""
     try:
         number = ipaddress.ip_address(address or "")
     except ValueError:
@@ -48,13 +48,13 @@ def network(address: str | None) -> str:
     return str(ipaddress.ip_network(f"{number}/{PREFIXES[number.version]}", strict=False))
 
 
-def _read(request: HttpRequest) -> dict[str, str]:
+def _read_cookie(request: HttpRequest) -> dict[str, str]:
     try:
-        known = signing.loads(request.COOKIES.get(cookie(), ""), salt=SALT, max_age=LASTS)
+        known = signing.loads(request.COOKIES.get(cookie_name(), ""), salt=SALT, max_age=LASTS)
     except signing.BadSignature:
         return {}
     return known if isinstance(known, dict) else {}
 
 
-def _name(email: str) -> str:
+def _hash_email(email: str) -> str:
     return salted_hmac(SALT, email.strip().lower()).hexdigest()[:16]

@@ -30,28 +30,28 @@ SUBJECTS = {
 }
 
 
-def configured() -> bool:
-    """Whether mail goes anywhere; without EMAIL_URL it is printed, which is for links in a demo."""
+def is_mail_configured() -> bool:
+    """Decide whether mail goes anywhere; without EMAIL_URL it is printed, which is for links in a demo."""
     return bool(settings.EMAIL_BACKEND != CONSOLE)
 
 
 def send_due() -> int:
-    """Send what waits, each by one worker; how many left.
+    """Send what waits, each by one worker; return how many left.
 
     A server that is away is asked again later, for a day; so is one that refuses a mail for now, and one refused for
     good is given up. Nobody else waits behind either.
     """
     sent = 0
     for event in AccountEvent.objects.filter(unsent=True).select_related("user").order_by("pk")[:AT_ONCE]:
-        mine = AccountEvent.objects.filter(pk=event.pk, unsent=True)
-        if mine.update(unsent=False) != 1:
+        waiting = AccountEvent.objects.filter(pk=event.pk, unsent=True)
+        if waiting.update(unsent=False) != 1:
             continue
         try:
-            _send(event)
+            _send_mail(event)
             sent += 1
         except (OSError, SMTPException, ValueError) as error:
             log.warning("account mail %s not sent: %s", event.pk, type(error).__name__)
-            code = _refusal(error)
+            code = _refusal_code(error)
             if code is None or code < FOR_GOOD:
                 AccountEvent.objects.filter(pk=event.pk, at__gt=Now() - GIVES_UP_AFTER).update(unsent=True)
             if code is None:
@@ -59,8 +59,8 @@ def send_due() -> int:
     return sent
 
 
-def _refusal(error: Exception) -> int | None:
-    """The server's code for this one mail; none if it is about the server itself."""
+def _refusal_code(error: Exception) -> int | None:
+    """Return the server's code for this one mail; None if the error is about the server itself."""
     if isinstance(error, SMTPRecipientsRefused):
         return int(next(iter(error.recipients.values()))[0])
     if isinstance(error, SMTPDataError):
@@ -68,7 +68,7 @@ def _refusal(error: Exception) -> int | None:
     return FOR_GOOD if isinstance(error, (SMTPNotSupportedError, ValueError)) else None
 
 
-def _send(event: AccountEvent) -> None:
+def _send_mail(event: AccountEvent) -> None:
     if event.user is None:
         return
     subject = SUBJECTS[AccountEvent.Kind(event.kind)]

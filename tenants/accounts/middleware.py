@@ -34,17 +34,17 @@ have names without a room."""
 
 
 class Activity(MiddlewareMixin):
-    """A session lives on while its person uses it. What a page fetches by itself says so, and does not count."""
+    """Keep a session alive while its person uses it. What a page fetches by itself says so, and does not count."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         by_itself = "X-Background" in request.headers or response.headers.get("Content-Type", "").startswith(STREAM)
         if not by_itself:
-            sessions.keep(request)
+            sessions.extend_session(request)
         return response
 
 
 class SecondFactor(MiddlewareMixin):
-    """Leads people whose organisation asks for a second factor to where it is set up. Without it they reach nothing
+    """Lead people whose organisation asks for a second factor to where it is set up. Without it they reach nothing
     anyway (`User.grants`), nor do their tokens."""
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponseBase | None:

@@ -19,7 +19,7 @@ WORDS = ("handover", "password", "passwort", "device", "gateway", "technician", 
 
 
 class NotCommon:
-    """Not one of the 3.7 million passwords of ten characters or more that are known from breaches."""
+    """Refuse the 3.7 million passwords of ten characters or more that are known from breaches."""
 
     def validate(self, password: str, user: User | None = None) -> None:
         if len(password) < SHORTEST:
@@ -33,10 +33,10 @@ class NotCommon:
 
 
 class NotOfItsContext:
-    """Not made of words that somebody who attacks this very account would try first."""
+    """Refuse what is made of words that somebody who attacks this very account would try first."""
 
     def validate(self, password: str, user: User | None = None) -> None:
-        words = sorted({*WORDS, *(_words(user) if user else ())}, key=len, reverse=True)
+        words = sorted({*WORDS, *(_collect_words(user) if user else ())}, key=len, reverse=True)
         left = re.sub("|".join(map(re.escape, words)), "", password.lower())
         if left != password.lower() and len(left) < LEFT:
             raise ValidationError("This password is little more than words of this site, your name or your address.")
@@ -45,6 +45,6 @@ class NotOfItsContext:
         return "It must not be made of your name, your address, or words of this site."
 
 
-def _words(user: User) -> set[str]:
+def _collect_words(user: User) -> set[str]:
     texts = [user.email, user.name, user.organisation.name if user.organisation else ""]
     return {word for text in texts for word in re.split(r"[\W_]+", text.lower()) if len(word) > 3}

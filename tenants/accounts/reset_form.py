@@ -8,13 +8,13 @@ from allauth.account.forms import ResetPasswordForm
 from tenants.models import User
 
 
-def nobody(email: str) -> User:
-    """In place of an account that is not there; what is written to it is not sent."""
+def make_nobody(email: str) -> User:
+    """Return an unsaved user in place of an account that is not there; what is written to it is not sent."""
     return User(pk=0, email=email, password="!")  # noqa: S106
 
 
 class ResetForm(ResetPasswordForm):  # type: ignore[misc]
     def clean_email(self) -> str:
         email: str = get_adapter().clean_email(self.cleaned_data["email"].strip().lower())
-        self.users = list(User.objects.filter(email=email, is_active=True)) or [nobody(email)]
+        self.users = list(User.objects.filter(email=email, is_active=True)) or [make_nobody(email)]
         return email

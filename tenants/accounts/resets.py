@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class ResetTokens(PasswordResetTokenGenerator):
-    """Django's, bound to the epoch too: signing out everywhere ends links that are on their way.
+    """Bind Django's tokens to the epoch too: signing out everywhere ends links that are on their way.
 
-    allauth's own writes a row for the address whenever anybody asks for a link, which then stands in the way of
-    the second factor.
+    allauth's own writes a row for the address whenever anybody asks for a link, which then stands in the way of the
+    second factor.
     """
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:

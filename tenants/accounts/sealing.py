@@ -14,24 +14,27 @@ SEALED = "sealed:"
 
 
 def seal(text: str) -> str:
-    return SEALED + _box().encrypt(text.encode()).decode()
+    return SEALED + _build_cipher().encrypt(text.encode()).decode()
 
 
-def unseal(kept: str) -> str:
-    """What was sealed; as it is, if a former version kept it so. After a change of SECRET_KEY, what fits no code."""
-    if not kept.startswith(SEALED):
-        return kept
+def unseal(stored: str) -> str:
+    """Return the text that was sealed, or as it is what a former version kept so.
+
+    After a change of SECRET_KEY return what fits no code.
+    """
+    if not stored.startswith(SEALED):
+        return stored
     try:
-        return _box().decrypt(kept.removeprefix(SEALED)).decode()
+        return _build_cipher().decrypt(stored.removeprefix(SEALED)).decode()
     except InvalidToken:
         return base64.b32encode(secrets.token_bytes(20)).decode()
 
 
-def _box() -> MultiFernet:
+def _build_cipher() -> MultiFernet:
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(_derived(str(key))) for key in keys])
+    return MultiFernet([Fernet(_derive_key(str(key))) for key in keys])
 
 
-def _derived(secret: str) -> bytes:
+def _derive_key(secret: str) -> bytes:
     derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"handover second factor")
     return base64.urlsafe_b64encode(derivation.derive(secret.encode()))

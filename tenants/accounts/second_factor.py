@@ -28,26 +28,26 @@ class State(NamedTuple):
     codes: int | None  # the row of the recovery codes: new ones are a new row
 
 
-def recorded(view: View) -> View:
+def record_changes(view: View) -> View:
     """Record what the view changes, in one transaction with it."""
 
     @wraps(view)
-    def recording(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = request.user
         if request.method != "POST" or not isinstance(user, User):
             return view(request, *args, **kwargs)
         with transaction.atomic():
-            before = _state(user)
+            before = _read_state(user)
             answer = view(request, *args, **kwargs)
-            if kind := _change(before, _state(user)):
+            if kind := _compare_states(before, _read_state(user)):
                 events.record(kind, user=user, mail=True)
         return answer
 
-    return recording
+    return wrapper
 
 
 def turn_off(*, user: User) -> bool:
-    """By the site's operator, for somebody who has lost it; whether there was one."""
+    """Turn it off, as the site's operator does for somebody who has lost it; return whether there was one."""
     with transaction.atomic():
         if not Authenticator.objects.filter(user=user).delete()[0]:
             return False
@@ -57,16 +57,16 @@ def turn_off(*, user: User) -> bool:
 
 
 def on_refused_code(user: User, **kwargs: Any) -> None:
-    """For allauth's signal, the only word that it gives of a wrong code."""
+    """Record a wrong code: allauth's signal is the only word that it gives of one."""
     events.record(Kind.CODE_REFUSED, user=user)
 
 
-def _state(user: User) -> State:
-    held = dict(Authenticator.objects.filter(user=user).values_list("type", "pk"))
-    return State(Authenticator.Type.TOTP in held, held.get(Authenticator.Type.RECOVERY_CODES))
+def _read_state(user: User) -> State:
+    ids = dict(Authenticator.objects.filter(user=user).values_list("type", "pk"))
+    return State(Authenticator.Type.TOTP in ids, ids.get(Authenticator.Type.RECOVERY_CODES))
 
 
-def _change(before: State, after: State) -> Kind | None:
+def _compare_states(before: State, after: State) -> Kind | None:
     if before.on != after.on:
         return Kind.TWO_FACTOR_ON if after.on else Kind.TWO_FACTOR_OFF
     return Kind.CODES_MADE if after.codes and before.codes != after.codes else None

@@ -15,7 +15,7 @@ from lib import paging, parsing
 from tenants.access import require_owner
 from tenants.accounts import sessions as operations
 from tenants.models import AccountEvent
-from tenants.posted import posted
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from tenants.access import SignedIn
@@ -27,29 +27,29 @@ SIZE = 50
 @require_safe
 @login_required
 def sessions(request: SignedIn) -> HttpResponse:
-    """The events beside the sessions are paged; the sessions of one person are few."""
-    page = _page(request, AccountEvent.objects.of(request.user))
+    """Show where one is signed in. The events beside that are paged; the sessions of one person are few."""
+    page = _page_events(request, AccountEvent.objects.of(request.user))
     return render(
-        request, "tenants/accounts/sessions.html", {"sessions": operations.listing(request, request.user), **page}
+        request, "tenants/accounts/sessions.html", {"sessions": operations.list_sessions(request, request.user), **page}
     )
 
 
 @login_required
-@posted(back="tenants:sessions")
+@redirect_unless_posted(back="tenants:sessions")
 @reauthentication_required  # type: ignore[untyped-decorator]
 def end(request: SignedIn) -> HttpResponse:
-    """One of one's own, except this one: that is signing out."""
-    if not operations.end(user=request.user, pk=parsing.whole(request.POST.get("session", ""))):
+    """End one of one's own sessions, except this one: that is signing out."""
+    if not operations.end_session(user=request.user, pk=parsing.parse_whole_number(request.POST.get("session", ""))):
         raise Http404
     messages.success(request, "That browser is signed out.")
     return redirect("tenants:sessions")
 
 
 @login_required
-@posted(back="tenants:sessions")
+@redirect_unless_posted(back="tenants:sessions")
 @reauthentication_required  # type: ignore[untyped-decorator]
 def end_others(request: SignedIn) -> HttpResponse:
-    ended = operations.end_others(user=request.user, session_key=request.session.session_key or "")
+    ended = operations.end_other_sessions(user=request.user, session_key=request.session.session_key or "")
     messages.success(request, f"Signed out elsewhere: {ended}." if ended else "You are signed in nowhere else.")
     return redirect("tenants:sessions")
 
@@ -58,12 +58,10 @@ def end_others(request: SignedIn) -> HttpResponse:
 @login_required
 def log(request: SignedIn) -> HttpResponse:
     owner = require_owner(request.user)
-    who = parsing.sought(request.GET.get("who", ""))
+    who = parsing.clean_search_text(request.GET.get("who", ""))
     rows = AccountEvent.objects.manageable_by(owner).by(who).select_related("user")
-    return render(request, "tenants/accounts/account_log.html", {"who": who, **_page(request, rows)})
+    return render(request, "tenants/accounts/account_log.html", {"who": who, **_page_events(request, rows)})
 
 
-def _page(request: SignedIn, found: AccountEventQuerySet) -> dict[str, object]:
-    """The newest, or those before the one that the address names."""
-    rows, following = paging.newest(found, SIZE, before=request.GET.get("before", ""))
-    return {"rows": rows, "following": following}
+def _page_events(request: SignedIn, events: AccountEventQuerySet) -> dict[str, object]:
+    return {"page": paging.find_asked_page(events, paging.NEWEST_FIRST, SIZE, request.GET.dict())}

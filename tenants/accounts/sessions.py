@@ -38,14 +38,14 @@ class Row(NamedTuple):
     current: bool
 
 
-def standing(user: User, session: SessionBase) -> QuerySet[User]:
-    """The user, for as long as nobody disabled them, ended their sessions or changed their password, and they are
-    signed in with this very session, a row of Django's own table. Evaluated anew by whoever asks."""
+def find_signed_in(user: User, session: SessionBase) -> QuerySet[User]:
+    """Select the user while they are signed in with this very session, a row of Django's own table, and nobody disabled
+    them, ended their sessions or changed their password. Evaluated anew by whoever asks."""
     here = Session.objects.filter(session_key=session.session_key or "", expire_date__gt=Now())
-    return User.objects.filter(Exists(here), pk=user.pk, is_active=True, epoch=user.epoch)
+    return User.objects.with_organisation().filter(Exists(here), pk=user.pk, is_active=True, epoch=user.epoch)
 
 
-def keep(request: HttpRequest) -> None:
+def extend_session(request: HttpRequest) -> None:
     """Move the session's end, at most once a minute; nothing for strangers. A database that takes no write is no
     reason to refuse the page."""
     session, now = getattr(request, "session", None), time.time()
@@ -61,12 +61,12 @@ def keep(request: HttpRequest) -> None:
             if STARTED not in session:  # of a former version
                 session[STARTED] = now
             Session.objects.filter(pk=session.session_key).update(expire_date=session.get_expiry_date())
-            note(request)
+            record_use(request)
     except DatabaseError:
         return
 
 
-def note(request: HttpRequest) -> None:
+def record_use(request: HttpRequest) -> None:
     """Write down that the session is in use, from where and with what."""
     address = events.address_of(request)
     if not address or not request.user.is_authenticated:
@@ -77,9 +77,9 @@ def note(request: HttpRequest) -> None:
         UserSession.objects.create_from_request(request)
 
 
-def listing(request: HttpRequest, user: User) -> list[Row]:
-    """Where the user is signed in, the one in use last first."""
-    note(request)
+def list_sessions(request: HttpRequest, user: User) -> list[Row]:
+    """List where the user is signed in: this session first, then the one in use last."""
+    record_use(request)
     here = request.session.session_key
     rows = [
         Row(
@@ -95,14 +95,14 @@ def listing(request: HttpRequest, user: User) -> list[Row]:
     return sorted(rows, key=lambda row: (row.current, row.seen), reverse=True)
 
 
-def end(*, user: User, pk: int) -> bool:
-    """End one of the user's sessions; whether this call did."""
-    return _end(user, UserSession.objects.filter(user=user, pk=pk)) > 0
+def end_session(*, user: User, pk: int) -> bool:
+    """End one of the user's sessions; return whether this call did."""
+    return _end_sessions(user, UserSession.objects.filter(user=user, pk=pk)) > 0
 
 
-def end_others(*, user: User, session_key: str) -> int:
-    """End all but this one; how many."""
-    return _end(user, UserSession.objects.filter(user=user).exclude(session_key=session_key))
+def end_other_sessions(*, user: User, session_key: str) -> int:
+    """End all but this one; return how many."""
+    return _end_sessions(user, UserSession.objects.filter(user=user).exclude(session_key=session_key))
 
 
 def clear_ended() -> None:
@@ -110,7 +110,7 @@ def clear_ended() -> None:
     UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
 
 
-def _end(user: User, chosen: QuerySet[UserSession]) -> int:
+def _end_sessions(user: User, chosen: QuerySet[UserSession]) -> int:
     with transaction.atomic():
         keys = list(chosen.values_list("session_key", flat=True))
         chosen.filter(session_key__in=keys).delete()

@@ -15,11 +15,11 @@ STARTED = "started"  # when somebody signed in, in seconds
 
 
 class SessionStore(db.SessionStore):
-    """Django's; the row's end is what counts, whatever the cookie says."""
+    """Store sessions as Django does; the row's end is what counts, whatever the cookie says."""
 
     def save(self, must_create: bool = False) -> None:
-        held = getattr(self, "_session_cache", {})  # asking for it would read the row
-        if SESSION_KEY in held and STARTED not in held:
+        loaded = getattr(self, "_session_cache", {})  # asking for it would read the row
+        if SESSION_KEY in loaded and STARTED not in loaded:
             self[STARTED] = time.time()
         super().save(must_create)
 

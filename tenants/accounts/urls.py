@@ -6,7 +6,7 @@ from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from django.urls import path, re_path
 
-from tenants.accounts.second_factor import recorded
+from tenants.accounts.second_factor import record_changes
 
 urlpatterns = [
     path("login/", account.login, name="account_login"),
@@ -29,12 +29,12 @@ urlpatterns = [
     path("2fa/", mfa.index, name="mfa_index"),
     path("2fa/authenticate/", mfa.authenticate, name="mfa_authenticate"),
     path("2fa/reauthenticate/", mfa.reauthenticate, name="mfa_reauthenticate"),
-    path("2fa/totp/activate/", recorded(totp.activate_totp), name="mfa_activate_totp"),
-    path("2fa/totp/deactivate/", recorded(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("2fa/totp/activate/", record_changes(totp.activate_totp), name="mfa_activate_totp"),
+    path("2fa/totp/deactivate/", record_changes(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("2fa/recovery-codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(
         "2fa/recovery-codes/generate/",
-        recorded(codes.generate_recovery_codes),
+        record_changes(codes.generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
     path(

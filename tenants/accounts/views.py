@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import theme as colours
 from tenants.access import get_organisation
+from tenants.accounts.clock import choose_clock
+from tenants.accounts.clock_form import ClockForm
 from tenants.people import operations as people
-from tenants.posted import posted
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -25,12 +26,25 @@ FOR_EVER = "private, max-age=31536000, immutable"
 
 @require_safe
 @login_required
-def account(request: HttpRequest) -> HttpResponse:
-    return render(request, "tenants/accounts/account.html")
+def account(request: SignedIn) -> HttpResponse:
+    user = request.user
+    form = ClockForm({"time_zone": user.time_zone, "clock": user.clock}, organisation=user.organisation)
+    return render(request, "tenants/accounts/account.html", {"form": form})
 
 
 @login_required
-@posted(back="tenants:account")
+@redirect_unless_posted(back="tenants:account")
+def save_clock(request: SignedIn) -> HttpResponse:
+    form = ClockForm(request.POST, organisation=request.user.organisation)
+    if not form.is_valid():
+        return render(request, "tenants/accounts/account.html", {"form": form}, status=422)
+    choose_clock(user=request.user, **form.cleaned_data)
+    messages.success(request, "Saved: times are shown so from now on.")
+    return redirect("tenants:account")
+
+
+@login_required
+@redirect_unless_posted(back="tenants:account")
 def sign_out_everywhere(request: SignedIn) -> HttpResponse:
     people.sign_out_everywhere(user=request.user)
     logout(request)
@@ -39,13 +53,9 @@ def sign_out_everywhere(request: SignedIn) -> HttpResponse:
 
 
 @login_required
-@posted(back="tenants:account")
+@redirect_unless_posted(back="tenants:account")
 def leave(request: SignedIn) -> HttpResponse:
-    try:
-        people.expel(user=request.user, by=request.user)
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-        return redirect("tenants:account")
+    people.expel(user=request.user, by=request.user)
     logout(request)
     messages.success(request, "You left the organisation. Your account stays, for whoever invites you next.")
     return redirect("account_login")
@@ -53,17 +63,17 @@ def leave(request: SignedIn) -> HttpResponse:
 
 @require_safe
 def theme(request: HttpRequest, slug: str, digest: str) -> HttpResponse:
-    """The stylesheet of one's own organisation, at an address that changes with it."""
+    """Serve the stylesheet of one's own organisation, at an address that changes with it."""
     organisation = get_organisation(request.user, slug)
     if organisation.theme_digest != digest:
         raise Http404
-    content = colours.stylesheet(organisation.colour)
+    content = colours.render_stylesheet(organisation.colour)
     return HttpResponse(content, content_type="text/css; charset=utf-8", headers={"Cache-Control": FOR_EVER})
 
 
 @require_safe
 def logo(request: HttpRequest, slug: str, digest: str) -> HttpResponse:
-    """The logo of one's own organisation, at an address that changes with it."""
+    """Serve the logo of one's own organisation, at an address that changes with it."""
     organisation = get_organisation(request.user, slug)
     if not organisation.logo or organisation.logo_digest != digest:
         raise Http404

@@ -17,22 +17,24 @@ from django.db import IntegrityError, transaction
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from tenants.api.problems import BadHeader, Problem
-from tenants.api.replays import claim, recall
+from lib.refusals import Refusal
+from tenants import refusals
+from tenants.api.idempotency_records import claim_key, recall_answer
+from tenants.api.problems import BadQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rest_framework.request import Request
 
-    from tenants.models import Replay, User
+    from tenants.models import IdempotencyRecord, User
 
 HEADER = "Idempotency-Key"
 F = TypeVar("F", bound="Callable[..., Response]")
 
 
 def idempotent(*, secret: bool = False) -> Callable[[F], F]:
-    """Decorates the `post` that creates something; `secret` where the answer shows a secret."""
+    """Decorate the `post` that creates something; `secret` where the answer shows a secret."""
 
     def decorate(handler: F) -> F:
         @wraps(handler)
@@ -40,8 +42,8 @@ def idempotent(*, secret: bool = False) -> Callable[[F], F]:
             key = request.headers.get(HEADER)
             if key is None:
                 return handler(view, request, *args, **kwargs)
-            _check(key)
-            return _once(key, request, lambda: handler(view, request, *args, **kwargs), secret=secret)
+            _check_key(key)
+            return _carry_out_once(key, request, lambda: handler(view, request, *args, **kwargs), secret=secret)
 
         once.idempotent = True  # type: ignore[attr-defined]  # for the schema
         return cast("F", once)
@@ -49,29 +51,29 @@ def idempotent(*, secret: bool = False) -> Callable[[F], F]:
     return decorate
 
 
-def _once(key: str, request: Request, carry_out: Callable[[], Response], *, secret: bool) -> Response:
+def _carry_out_once(key: str, request: Request, carry_out: Callable[[], Response], *, secret: bool) -> Response:
     user = cast("User", request.user)
-    digest = _digest(request, user)
+    digest = _hash_request(request, user)
     try:
         with transaction.atomic():
-            replay = claim(user=user, key=key, route=request.path, digest=digest)
+            record = claim_key(user=user, key=key, route=request.path, digest=digest)
             response = carry_out()
-            _keep(replay, response, secret=secret)
+            _keep_answer(record, response, secret=secret)
             return response
     except IntegrityError:
-        kept = recall(user=user, key=key)
-        if kept is None:
+        earlier = recall_answer(user=user, key=key)
+        if earlier is None:
             raise
-        return _again(kept, digest)
+        return _answer_again(earlier, digest)
 
 
-def _check(key: str) -> None:
+def _check_key(key: str) -> None:
     if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise BadHeader({HEADER: ["Send 1 to 255 printable characters, such as a UUID."]})
+        raise BadQuery({HEADER: ["Send 1 to 255 printable characters, such as a UUID."]}, where="header")
 
 
-def _digest(request: Request, user: User) -> bytes:
-    """Of the address, the token's reach and what was sent; files by their content."""
+def _hash_request(request: Request, user: User) -> bytes:
+    """Hash the address, the token's reach and what was sent; files by their content."""
     digest = hashlib.sha256(f"{request.path}\n{sorted(user.grants)}\n".encode())
     files: Any = request.FILES
     data: Any = request.data
@@ -85,17 +87,17 @@ def _digest(request: Request, user: User) -> bytes:
     return digest.digest()
 
 
-def _keep(replay: Replay, response: Response, *, secret: bool) -> None:
-    replay.status = response.status_code
-    replay.location = response.get("Location", "")
-    replay.body = "" if secret else json.dumps(response.data, cls=JSONEncoder)  # as it was rendered
-    replay.save(update_fields=["status", "location", "body"])
+def _keep_answer(record: IdempotencyRecord, response: Response, *, secret: bool) -> None:
+    record.status = response.status_code
+    record.location = response.get("Location", "")
+    record.body = "" if secret else json.dumps(response.data, cls=JSONEncoder)  # as it was rendered
+    record.save(update_fields=["status", "location", "body"])
 
 
-def _again(kept: Replay, digest: bytes) -> Response:
+def _answer_again(kept: IdempotencyRecord, digest: bytes) -> Response:
     if bytes(kept.digest) != digest:
-        raise Problem("idempotency-key-reused")
+        raise Refusal(refusals.IDEMPOTENCY_KEY_REUSED)
     if not kept.body:
-        raise Problem("secret-shown-once", resource=kept.location)
+        raise Refusal(refusals.SECRET_SHOWN_ONCE, members={"resource": kept.location})
     headers = {"Idempotent-Replayed": "true"} | ({"Location": kept.location} if kept.location else {})
     return Response(json.loads(kept.body), status=kept.status, headers=headers)

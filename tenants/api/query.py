@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from tenants.api.base import Serializer
 
 
-def query(request: Request, of: type[Serializer]) -> dict[str, Any]:
+def read_query(request: Request, of: type[Serializer]) -> dict[str, Any]:
     names: list[str] = list(of().fields)
-    given = of(data={name: request.query_params[name] for name in names if name in request.query_params})
-    if not given.is_valid():
-        raise BadQuery(given.errors)
-    return cast("dict[str, Any]", given.validated_data)
+    sent = {name: request.query_params[name] for name in names if name in request.query_params}
+    serializer = of(data=sent, context={"is_query": True})
+    if not serializer.is_valid():
+        raise BadQuery(serializer.errors)
+    return cast("dict[str, Any]", serializer.validated_data)

@@ -9,9 +9,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 
+from lib.problem_json import CONTENT_TYPE
 from tenants.api.idempotency import HEADER
 from tenants.api.paging import PageQuery
-from tenants.api.problems import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,12 +29,14 @@ COMPONENTS: dict[str, Any] = {
         "Problem": {
             "type": "object",
             "description": "RFC 9457.",
-            "required": ["type", "title", "status", "detail"],
+            "required": ["type", "title", "status", "code", "detail", "next_step"],
             "properties": {
                 "type": {"type": "string", "description": "The kind of problem; its address explains it."},
                 "title": {"type": "string"},
                 "status": {"type": "integer"},
+                "code": {"type": "string", "description": "What programs compare: it stays. All are on the docs page."},
                 "detail": {"type": "string", "description": "For people: the cause, and what to do next."},
+                "next_step": {"type": "string", "description": "For people: what to do next alone."},
                 "resource": {"type": "string", "description": "What an earlier request with this key made."},
                 "errors": {
                     "type": "array",
@@ -63,7 +65,7 @@ COMPONENTS: dict[str, Any] = {
 
 class Schema(AutoSchema):
     def get_operation_id(self) -> str:
-        """The summary, which the docs page shows, as a name: `list_devices`."""
+        """Return the summary, which the docs page shows, as a name: `list_devices`."""
         return slugify(self.get_summary() or "").replace("-", "_") or super().get_operation_id()
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -76,15 +78,15 @@ class Schema(AutoSchema):
         return operation
 
 
-def with_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """What the operations' `PROBLEM` refers to."""
+def add_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Add the components to which the operations' `PROBLEM` refers."""
     for kind, more in COMPONENTS.items():
         result.setdefault("components", {}).setdefault(kind, {}).update(more)
     return result
 
 
-def described(tag: str, summary: str, **kwargs: Any) -> Callable[[F], F]:
-    """Of one method: its group in the document, its name in words, and `extend_schema`'s own arguments.
+def describe_operation(tag: str, summary: str, **kwargs: Any) -> Callable[[F], F]:
+    """Describe one method: its group in the document, its name in words, and `extend_schema`'s own arguments.
 
     Its query takes the `parameters` that are described, and no others.
     """
@@ -92,23 +94,27 @@ def described(tag: str, summary: str, **kwargs: Any) -> Callable[[F], F]:
 
     def decorate(handler: F) -> F:
         extended = extend(handler)
-        extended.query = frozenset(_query(kwargs.get("parameters", [])))  # type: ignore[attr-defined]
+        parameters = list(kwargs.get("parameters", []))
+        extended.query = frozenset(_query_names(parameters))  # type: ignore[attr-defined]
+        extended.several = frozenset(  # type: ignore[attr-defined]
+            parameter.name for parameter in parameters if isinstance(parameter, OpenApiParameter) and parameter.many
+        )
         return extended
 
     return decorate
 
 
-def _query(parameters: Iterable[Any]) -> Iterator[str]:
-    """The names of those that stand in the query."""
-    for each in parameters:
-        if isinstance(each, OpenApiParameter):
-            yield from [each.name] if each.location == OpenApiParameter.QUERY else []
+def _query_names(parameters: Iterable[Any]) -> Iterator[str]:
+    """Yield the names of those that stand in the query."""
+    for parameter in parameters:
+        if isinstance(parameter, OpenApiParameter):
+            yield from [parameter.name] if parameter.location == OpenApiParameter.QUERY else []
         else:
-            yield from each().fields
+            yield from parameter().fields
 
 
-def listing(tag: str, summary: str, row: type[serializers.Serializer[Any]], **kwargs: Any) -> Callable[[F], F]:
-    """Of a `get` that answers with `paging.page(…).answer(…)`."""
+def describe_list(tag: str, summary: str, row: type[serializers.Serializer[Any]], **kwargs: Any) -> Callable[[F], F]:
+    """Describe a `get` that answers with `paging.page(…).answer(…)`."""
     name = row.__name__
     fields = {
         "results": row(many=True),
@@ -116,7 +122,7 @@ def listing(tag: str, summary: str, row: type[serializers.Serializer[Any]], **kw
     }
     parameters = [PageQuery, *kwargs.pop("parameters", [])]
     answer = inline_serializer(f"{name}Page", fields)
-    return described(tag, summary, parameters=parameters, responses=answer, **kwargs)
+    return describe_operation(tag, summary, parameters=parameters, responses=answer, **kwargs)
 
 
-__all__ = ["COMPONENTS", "OpenApiParameter", "OpenApiResponse", "Schema", "described", "listing"]
+__all__ = ["COMPONENTS", "OpenApiParameter", "OpenApiResponse", "Schema", "describe_list", "describe_operation"]

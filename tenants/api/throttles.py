@@ -30,7 +30,7 @@ class Share(NamedTuple):
 
 
 class Shares(BaseThrottle):
-    """Leaves in `request.limits` what is the caller's own of what was counted, for the headers."""
+    """Count the request, and leave in `request.limits`, for the headers, what is the caller's own of that."""
 
     left = 0
 
@@ -40,25 +40,25 @@ class Shares(BaseThrottle):
         span = settings.API_LIMIT_SECONDS
         window, passed = divmod(int(time.time()), span)
         self.left = span - passed
-        own, is_allowed, told = 0, True, []
-        for share in _shares(request, request.user):
-            count = _count(f"api-limit:{share.name}:{share.who}:{window}", span * 2)
+        own, is_allowed, limits = 0, True, []
+        for share in _list_shares(request, request.user):
+            count = count_request(f"api-limit:{share.name}:{share.who}:{window}", span * 2)
             if share.name in OWN:
-                told.append((share.name, share.quota, max(0, share.quota - count), self.left))
+                limits.append((share.name, share.quota, max(0, share.quota - count), self.left))
                 own = count
             if count > share.quota and (share.name in OWN or own > share.quota // FLOOR):
                 is_allowed = False
                 break
-        sent: Any = request._request
-        sent.limits = told
+        django_request: Any = request._request
+        django_request.limits = limits
         return is_allowed
 
     def wait(self) -> float:
         return float(self.left)
 
 
-def _shares(request: Request, user: User) -> tuple[Share, ...]:
-    """From the narrowest. A browser is the token of its person."""
+def _list_shares(request: Request, user: User) -> tuple[Share, ...]:
+    """Return what the request counts for, from the narrowest. A browser is the token of its person."""
     token = f"token-{request.auth.pk}" if request.auth is not None else f"user-{user.pk}"
     return (
         Share("token", token, settings.API_TOKEN_LIMIT),
@@ -68,8 +68,8 @@ def _shares(request: Request, user: User) -> tuple[Share, ...]:
     )
 
 
-def headers(limits: list[tuple[str, int, int, int]]) -> dict[str, str]:
-    """https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-10.html"""
+def build_headers(limits: list[tuple[str, int, int, int]]) -> dict[str, str]:
+    """Return the headers of https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-10.html"""
     span = settings.API_LIMIT_SECONDS
     return {
         "RateLimit-Policy": ", ".join(f'"{name}";q={quota};w={span}' for name, quota, _, _ in limits),
@@ -77,8 +77,8 @@ def headers(limits: list[tuple[str, int, int, int]]) -> dict[str, str]:
     }
 
 
-def _count(key: str, seconds: int) -> int:
-    """This request's number in its window; 0 while nobody counts."""
+def count_request(key: str, seconds: int) -> int:
+    """Count the request in its window of `seconds`; return its number, 0 while nobody counts."""
     cache.add(key, 0, seconds)
     try:
         return cache.incr(key)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rest_framework import serializers
-from rest_framework.response import Response
 
 from lib.paging import NEWEST_FIRST
 from tenants.access import require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.paging import page
-from tenants.api.query import query
-from tenants.api.schema import listing
-from tenants.models import Change
+from tenants.api.query import read_query
+from tenants.api.schema import describe_list
+from tenants.audit import actors
+from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+    from rest_framework.response import Response
 
 
 class ChangeShown(Serializer):
     id = serializers.IntegerField()
     at = serializers.DateTimeField()
-    by = serializers.CharField(allow_null=True, help_text="Address; null for the site's operator, or somebody gone.")
+    by = serializers.CharField(
+        allow_null=True,
+        help_text="Address; null for the site's operator, somebody gone, and people outside the groups that you reach.",
+    )
     what = serializers.CharField(help_text="In words.")
     group = serializers.IntegerField(
         allow_null=True, help_text="That it is told of: its own, or the one above a group that was deleted."
@@ -36,13 +41,17 @@ class ChangeQuery(Serializer):
 
 
 class Changes(ApiView):
-    @listing("Organisation", "List changes", ChangeShown, parameters=[ChangeQuery])
+    @describe_list("Organisation", "List changes", ChangeShown, parameters=[ChangeQuery])
     def get(self, request: Request) -> Response:
-        """What happened in the groups that you manage, newest first."""
-        rows = Change.objects.visible_to(require_admin(self.user)).matching(**query(request, ChangeQuery))
-        return page(request, rows.select_related("by"), NEWEST_FIRST).answer(_show)
+        """List what happened in the groups that you manage, newest first."""
+        reader = require_admin(self.user)
+        rows = AuditEntry.objects.visible_to(reader).matching(reader, **read_query(request, ChangeQuery))
+        found = page(request, rows.select_related("by"), NEWEST_FIRST)
+        known = actors.find_known(reader, (row.by_id for row in found.rows))
+        return found.answer(partial(_show, known=known))
 
 
-def _show(row: Change) -> dict[str, object]:
+def _show(row: AuditEntry, known: frozenset[int]) -> dict[str, object]:
     about = {"group": row.group_id, "group_name": row.group_name}
-    return {"id": row.pk, "at": row.at, "by": row.by and row.by.email, "what": row.what, **about}
+    by = row.by.email if row.by and row.by_id in known else None
+    return {"id": row.pk, "at": row.at, "by": by, "what": row.what, **about}

@@ -13,9 +13,9 @@ from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import Key, OneLine
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
-from tenants.api.problems import BadQuery, Conflict
-from tenants.api.query import query
-from tenants.api.schema import described, listing
+from tenants.api.problems import BadQuery
+from tenants.api.query import read_query
+from tenants.api.schema import describe_list, describe_operation
 from tenants.api.scoped import Choice
 from tenants.groups import move_preview
 from tenants.groups import operations as groups
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenants.models import GroupQuerySet, User
 
 
-def managed(user: User) -> GroupQuerySet:
+def find_managed_groups(user: User) -> GroupQuerySet:
     return Group.objects.manageable_by(user)
 
 
@@ -42,7 +42,7 @@ class GroupShown(Serializer):
 
 class GroupNew(Serializer):
     name = OneLine(max_length=120)
-    parent = Choice(managed, help_text="A group that you manage and that holds no devices.")  # type: ignore[assignment]
+    parent = Choice(find_managed_groups, help_text="A group that you manage and that holds no devices.")  # type: ignore[assignment]
 
 
 class GroupName(Serializer):
@@ -50,7 +50,7 @@ class GroupName(Serializer):
 
 
 class GroupTarget(Serializer):
-    parent = Choice(managed, help_text="Where to hang it, with all that is below it.")  # type: ignore[assignment]
+    parent = Choice(find_managed_groups, help_text="Where to hang it, with all that is below it.")  # type: ignore[assignment]
 
 
 class GroupPlace(GroupTarget):
@@ -87,27 +87,27 @@ class MoveQuery(Serializer):
 
 
 class Groups(ApiView):
-    @listing("Groups", "List groups", GroupShown, parameters=[GroupQuery])
+    @describe_list("Groups", "List groups", GroupShown, parameters=[GroupQuery])
     def get(self, request: Request) -> Response:
-        """The groups that you reach, oldest first."""
-        found = page(request, self._narrowed(Group.objects.visible_to(self.user)))
-        return found.answer(_show(self.user, found.rows))
+        """List the groups that you reach, oldest first."""
+        groups_page = page(request, self._filter_groups(Group.objects.visible_to(self.user)))
+        return groups_page.answer(_show(self.user, groups_page.rows))
 
-    @described("Groups", "Create a group", request=GroupNew, responses={201: GroupShown})
+    @describe_operation("Groups", "Create a group", request=GroupNew, responses={201: GroupShown})
     @idempotent()
     def post(self, request: Request) -> Response:
-        """Adds a group below one that you manage. A group that holds devices takes none below it; groups nest 63
+        """Add a group below one that you manage. A group that holds devices takes none below it; groups nest 63
         deep at most."""
-        given = self.read(GroupNew)
-        group = groups.create(parent=given["parent"], name=given["name"], by=self.user)
+        sent = self.read(GroupNew)
+        group = groups.create(parent=sent["parent"], name=sent["name"], by=self.user)
         location = reverse("tenants:api-group", kwargs={"pk": group.pk})
         return Response(_show(self.user, [group])(group), status=201, headers={"Location": location})
 
-    def _narrowed(self, rows: GroupQuerySet) -> GroupQuerySet:
-        given = query(self.request, GroupQuery)
-        if text := given.get("q"):
+    def _filter_groups(self, rows: GroupQuerySet) -> GroupQuerySet:
+        filters = read_query(self.request, GroupQuery)
+        if text := filters.get("q"):
             rows = rows.filter(name__icontains=text)
-        if parent := given.get("parent"):
+        if parent := filters.get("parent"):
             above = Group.objects.visible_to(self.user).filter(pk=parent).first()
             if above is None:
                 raise BadQuery({"parent": ["There is no such group."]})
@@ -116,57 +116,60 @@ class Groups(ApiView):
 
 
 class OneGroup(ApiView):
-    @described("Groups", "Read a group", responses=GroupShown)
+    @describe_operation("Groups", "Read a group", responses=GroupShown)
     def get(self, request: Request, pk: int) -> Response:
-        return self._shown(get_group(self.user, pk))
+        return self._answer_group(get_group(self.user, pk))
 
-    @described("Groups", "Rename a group", request=GroupName, responses=GroupShown)
+    @describe_operation("Groups", "Rename a group", request=GroupName, responses=GroupShown)
     def patch(self, request: Request, pk: int) -> Response:
         group = get_group(self.user, pk, role=Role.ADMIN)
-        groups.rename(group=group, name=self.read(GroupName)["name"], by=self.user)
-        return self._shown(get_group(self.user, pk))
+        sent = self.read(GroupName, instance=group, shown=_show(self.user, [group])(group))
+        groups.rename(group=group, name=sent["name"], by=self.user)
+        return self._answer_group(get_group(self.user, pk))
 
-    @described("Groups", "Delete a group", responses={204: None})
+    @describe_operation("Groups", "Delete a group", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        """Only an empty leaf that nobody is a member of, below a group that you manage."""
+        """Delete an empty leaf that nobody is a member of, below a group that you manage."""
         groups.delete(group=get_group(self.user, pk, role=Role.ADMIN), by=self.user)
         return Response(status=204)
 
-    def _shown(self, group: Group) -> Response:
+    def _answer_group(self, group: Group) -> Response:
         return Response(_show(self.user, [group])(group))
 
 
 class GroupMove(ApiView):
-    @described("Groups", "Preview a move", parameters=[MoveQuery], responses=MoveShown)
+    @describe_operation("Groups", "Preview a move", parameters=[MoveQuery], responses=MoveShown)
     def get(self, request: Request, pk: int) -> Response:
-        """What moving the group below `parent` would change, and for whom."""
+        """Tell what moving the group below `parent` would change, and for whom."""
         group = get_group(self.user, pk, role=Role.ADMIN)
-        if why := groups.beyond(self.user, group, "move"):
-            raise Conflict(why)
-        asked = query(request, MoveQuery)["parent"]
-        to = managed(self.user).filter(pk=asked).first()
+        if why := groups.explain_beyond(self.user, group, "move"):
+            raise why
+        asked = read_query(request, MoveQuery)["parent"]
+        to = find_managed_groups(self.user).filter(pk=asked).first()
         if to is None:
             raise BadQuery({"parent": ["There is no such group."]})
-        if why := move_preview.refusal(group, to):
-            raise BadQuery({"parent": [why]})
-        return Response(_told(move_preview.preview(group, to), people_listing.known(self.user, group, to)))
+        if why := move_preview.explain_refusal(group, to):
+            raise why.at("parent")
+        return Response(
+            _show_preview(move_preview.preview_move(group, to), people_listing.find_known_ids(self.user, group, to))
+        )
 
-    @described("Groups", "Move a group", request=GroupPlace, responses=GroupShown)
+    @describe_operation("Groups", "Move a group", request=GroupPlace, responses=GroupShown)
     def post(self, request: Request, pk: int) -> Response:
-        """Hangs the group, and all that is below it, below another one that you manage.
+        """Move the group, and all that is below it, below another one that you manage.
 
         You manage the group above it too, which loses it.
         """
-        group, given = get_group(self.user, pk, role=Role.ADMIN), self.read(GroupPlace)
-        groups.move(group=group, to=given["parent"], by=self.user, seen=given.get("seen"))
+        group, sent = get_group(self.user, pk, role=Role.ADMIN), self.read(GroupPlace)
+        groups.move(group=group, to=sent["parent"], by=self.user, seen=sent.get("seen"))
         moved = get_group(self.user, pk)
         return Response(_show(self.user, [moved])(moved))
 
 
 class GroupArchive(ApiView):
-    @described("Groups", "Archive a group", request=None, responses=GroupShown)
+    @describe_operation("Groups", "Archive a group", request=None, responses=GroupShown)
     def post(self, request: Request, pk: int) -> Response:
-        """Takes an empty leaf out of every choice, and keeps the history that names it.
+        """Take an empty leaf out of every choice, and keep the history that names it.
 
         You manage the group above it.
         """
@@ -176,27 +179,27 @@ class GroupArchive(ApiView):
 
 
 class GroupRestore(ApiView):
-    @described("Groups", "Restore a group", request=None, responses=GroupShown)
+    @describe_operation("Groups", "Restore a group", request=None, responses=GroupShown)
     def post(self, request: Request, pk: int) -> Response:
-        """Takes it out of the archive."""
+        """Take it out of the archive."""
         groups.restore(group=get_group(self.user, pk, role=Role.ADMIN), by=self.user)
         group = get_group(self.user, pk)
         return Response(_show(self.user, [group])(group))
 
 
-def _told(preview: move_preview.Preview, known: set[int]) -> dict[str, object]:
+def _show_preview(preview: move_preview.Preview, known: set[int]) -> dict[str, object]:
     return {
         "group": preview.group.pk,
         "parent": preview.to.pk,
         "groups": preview.groups,
         "devices": preview.devices,
-        "losing": [_shift(shift, known) for shift in preview.losing],
-        "gaining": [_shift(shift, known) for shift in preview.gaining],
+        "losing": [_show_shift(shift, known) for shift in preview.losing],
+        "gaining": [_show_shift(shift, known) for shift in preview.gaining],
         "digest": preview.digest,
     }
 
 
-def _shift(shift: move_preview.Shift, known: set[int]) -> dict[str, object]:
+def _show_shift(shift: move_preview.Shift, known: set[int]) -> dict[str, object]:
     return {
         "person": shift.user.email if shift.user.pk in known else None,
         "before": shift.before and shift.before.label,
@@ -205,7 +208,7 @@ def _shift(shift: move_preview.Shift, known: set[int]) -> dict[str, object]:
 
 
 def _show(user: User, rows: list[Group]) -> Any:
-    """A function that shows each of the rows; their parents are read at once."""
+    """Return a function that shows each of the rows; their parents are read at once."""
     above = Group.objects.visible_to(user).filter(path__in={row.parent_path for row in rows})
     ids = dict(above.values_list("path", "pk"))
     return lambda row: {

@@ -6,6 +6,6 @@ from lib.fields import OneLineField
 
 
 class NameForm(forms.Form):
-    """The name of a group."""
+    """Ask for the name of a group."""
 
     name = OneLineField(max_length=120)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from django.db.models import Max, Q
+from django.db.models import Max, Sum
 
+from lib.refusals import Refusal
+from tenants import refusals
 from tenants.models import Group, Membership, Role
 from tenants.tree import ancestry, devices_below
 
@@ -24,7 +26,7 @@ DEEPEST = Group._meta.get_field("path").max_length // Group.steplen  # groups fr
 
 @dataclass(frozen=True)
 class Shift:
-    """A person whose role in the group changes by the move."""
+    """Hold a person whose role in the group changes by the move."""
 
     user: User
     before: Role | None
@@ -53,71 +55,77 @@ class Preview:
 
     @property
     def losing_roles(self) -> list[tuple[str, int]]:
-        return _by_role(shift.before for shift in self.losing)
+        return _count_by_role(shift.before for shift in self.losing)
 
     @property
     def gaining_roles(self) -> list[tuple[str, int]]:
-        return _by_role(shift.after for shift in self.gaining)
+        return _count_by_role(shift.after for shift in self.gaining)
 
     @property
     def digest(self) -> str:
-        """Of the tree and the people, not of devices: those come and go without changing what the move means."""
+        """Hash the tree and the people, not devices: those come and go without changing what the move means."""
         people = [(shift.user.pk, shift.before, shift.after) for shift in self.shifts]
         facts = [self.group.pk, self.group.path, self.to.pk, self.to.path, self.groups, people]
         return sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def targets(user: User, group: Group, text: str = "") -> GroupQuerySet:
-    """Where the user may move the group: what holds no devices, is not below it, and is not where it is."""
-    fit = parents(user, text).exclude(path__startswith=group.path).exclude(path=group.parent_path)
-    lying: GroupQuerySet = fit.filter(path__startswith=group.root_path, depth__lte=DEEPEST - height(group))
-    return lying
+def find_targets(user: User, group: Group, text: str = "") -> GroupQuerySet:
+    """Return where the user may move the group: what holds no devices, is not below it, and is not where it is."""
+    parents = find_parents(user, text).exclude(path__startswith=group.path).exclude(path=group.parent_path)
+    targets: GroupQuerySet = parents.filter(path__startswith=group.root_path, depth__lte=DEEPEST - count_levels(group))
+    return targets
 
 
-def parents(user: User, text: str = "") -> GroupQuerySet:
-    """The groups that the user manages and that can have groups below them, in the order of the tree."""
-    empty = Q(tally=None) | Q(tally__devices=0)
-    found: GroupQuerySet = Group.objects.manageable_by(user).filter(empty, archived_at=None, depth__lt=DEEPEST)
-    return found.filter(name__icontains=text) if text else found
+def find_parents(user: User, text: str = "") -> GroupQuerySet:
+    """Return the groups that the user manages and that can have groups below them, in the order of the tree."""
+    sums = Group.objects.filter(device_count__isnull=False).order_by().annotate(held=Sum("device_count__devices"))
+    manageable = Group.objects.manageable_by(user).filter(archived_at=None, depth__lt=DEEPEST)
+    groups: GroupQuerySet = manageable.exclude(pk__in=sums.exclude(held=0).values("pk"))
+    return groups.filter(name__icontains=text) if text else groups
 
 
-def preview(group: Group, to: Group) -> Preview:
-    """Three queries, however large the group is."""
+def preview_move(group: Group, to: Group) -> Preview:
+    """Compute what the move would change, in three queries, however large the group is."""
     below = Group.objects.filter(path__startswith=group.path)
     devices = devices_below([group]).get(group.path, 0)
-    return Preview(group, to, below.count(), devices, _shifts(group, to))
+    return Preview(group, to, below.count(), devices, _find_shifts(group, to))
 
 
-def refusal(group: Group, to: Group) -> str:
-    """Why the move can't be, or nothing."""
+def explain_refusal(group: Group, to: Group) -> Refusal | None:
+    """Return why the move can't be; None if it can."""
     if group.is_root() or group.root_path != to.root_path:
-        return "A group stays in its organisation."
+        return Refusal(refusals.OTHER_ORGANISATION)
     if to.path.startswith(group.path):
-        return "A group can't move below itself."
-    if (deep := to.depth + height(group)) > DEEPEST:
-        return f"With what is below it, groups would be nested {deep} deep there; {DEEPEST} is the most."
-    return unfit(to)
+        return Refusal(refusals.BELOW_ITSELF)
+    if (deep := to.depth + count_levels(group)) > DEEPEST:
+        return Refusal(refusals.NESTED_TOO_DEEP, deep=deep, most=DEEPEST)
+    return explain_unfit(to)
 
 
-def height(group: Group) -> int:
+def count_levels(group: Group) -> int:
     """Return how many levels the group and what is below it take: 1 for a leaf."""
     below = Group.objects.filter(path__startswith=group.path).aggregate(deepest=Max("depth"))
     levels: int = below["deepest"] - group.depth + 1
     return levels
 
 
-def unfit(group: Group) -> str:
-    """Why nothing can be put below this group, or nothing."""
+def explain_unfit(group: Group) -> Refusal | None:
+    """Return why nothing can be put below this group; None if something can."""
     if group.archived_at:
-        return f"{group} is archived. Take it out of the archive first."
+        return Refusal(refusals.GROUP_ARCHIVED, group=group)
     if group.depth >= DEEPEST:
-        return f"Groups are nested {DEEPEST} deep here, which is the most. Put the new one higher up."
-    if group.devices.exists():
-        return f"{group} holds devices; only a group without devices can have groups below it."
-    return ""
+        return Refusal(refusals.NESTED_TOO_DEEP, deep=group.depth + 1, most=DEEPEST)
+    if holds_devices(group):
+        return Refusal(refusals.PARENT_HOLDS_DEVICES, group=group)
+    return None
 
 
-def _shifts(group: Group, to: Group) -> list[Shift]:
+def holds_devices(group: Group) -> bool:
+    """Decide whether devices of the room above are in it: those that are retired leave it free."""
+    return bool(group.devices.filter(retired_at=None).exists())
+
+
+def _find_shifts(group: Group, to: Group) -> list[Shift]:
     own = {group.path}
     before, after = set(ancestry(group.path)), {*ancestry(to.path), *own}
     rows = Membership.objects.filter(group__path__in=before | after, user__is_active=True).select_related(
@@ -126,15 +134,18 @@ def _shifts(group: Group, to: Group) -> list[Shift]:
     people: dict[int, tuple[User, list[Membership]]] = {}
     for row in rows.order_by("user__email"):
         people.setdefault(row.user_id, (row.user, []))[1].append(row)
-    shifts = [Shift(user, _role(mine, before), _role(mine, after)) for user, mine in people.values()]
+    shifts = [
+        Shift(user, _find_highest_role(memberships, before), _find_highest_role(memberships, after))
+        for user, memberships in people.values()
+    ]
     return [shift for shift in shifts if shift.before != shift.after]
 
 
-def _role(memberships: Iterable[Membership], paths: set[str]) -> Role | None:
+def _find_highest_role(memberships: Iterable[Membership], paths: set[str]) -> Role | None:
     roles = [row.role for row in memberships if row.group.path in paths]
     return Role(max(roles)) if roles else None
 
 
-def _by_role(roles: Iterable[Role | None]) -> list[tuple[str, int]]:
+def _count_by_role(roles: Iterable[Role | None]) -> list[tuple[str, int]]:
     counted = Counter(role for role in roles if role)
     return [(role.label, counted[role]) for role in sorted(counted, reverse=True)]

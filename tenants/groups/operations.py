@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
 from lib import names
+from lib.refusals import Refusal
+from tenants import refusals
 from tenants.audit import log as audit_log
-from tenants.errors import Beyond, Changed
 from tenants.groups import move_preview
-from tenants.models import Change, Group, Organisation, Role
+from tenants.models import AuditEntry, Group, Organisation, Role
 from tenants.people import operations as people
 from tenants.tokens import operations as tokens
 
@@ -38,15 +38,15 @@ def create(*, parent: Group, name: str, by: User | None = None) -> Group:
     name = names.clean_name(name)
     with transaction.atomic():
         (locked,) = _lock(parent, by=by)
-        if why := move_preview.unfit(locked):
-            raise ValidationError(why)
+        if why := move_preview.explain_unfit(locked):
+            raise why
         group: Group = Group.objects.add_child(locked, {"name": name})
         audit_log.record(group=group, by=by, what=f"Group {name} made in {locked}")
         return group
 
 
 def rename(*, group: Group, name: str, by: User | None = None) -> None:
-    """By whoever manages it: a customer may call itself what it likes."""
+    """Rename a group. Whoever manages it may: a customer may call itself what it likes."""
     name = names.clean_name(name)
     with transaction.atomic():
         (locked,) = _lock(group, by=by)
@@ -58,19 +58,19 @@ def rename(*, group: Group, name: str, by: User | None = None) -> None:
 
 
 def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = None) -> None:
-    """Hang `group` below `to`, with all that is below it; never across organisations.
+    """Move `group` below `to`, with all that is below it; never across organisations.
 
-    `seen` is the digest of the preview that the mover agreed to; raises `Changed` if it would be another one now.
+    `seen` is the digest of the preview that the mover agreed to; raises Refusal if it would be another one now.
     """
     if group.root_path != to.root_path:
-        raise ValidationError("A group stays in its organisation.")
+        raise Refusal(refusals.OTHER_ORGANISATION)
     with transaction.atomic():
         moving, target = _lock(group, to, by=by)
         _refuse_beyond(moving, "move", by)
-        if why := move_preview.refusal(moving, target):
-            raise ValidationError(why)
-        if seen is not None and move_preview.preview(moving, target).digest != seen:
-            raise Changed("The groups or their people changed meanwhile, and nothing was moved. Look again.")
+        if why := move_preview.explain_refusal(moving, target):
+            raise why
+        if seen is not None and move_preview.preview_move(moving, target).digest != seen:
+            raise Refusal(refusals.TREE_CHANGED)
         left: Group = Group.objects.get_parent(moving)
         Group.objects.move(moving, target, "last-child")
         audit_log.record(group=moving, by=by, what=f"{moving} moved into {target}", parents=[left.pk, target.pk])
@@ -86,8 +86,8 @@ def archive(*, group: Group, by: User | None = None) -> None:
     with transaction.atomic():
         (locked,) = _lock(group, by=by)
         _refuse_beyond(locked, "archive", by)
-        if locked.numchild or _related(locked, "devices"):
-            raise ValidationError("Only a group without devices and without groups below it can be archived.")
+        if locked.numchild or move_preview.holds_devices(locked):
+            raise Refusal(refusals.GROUP_NOT_EMPTY)
         if Group.objects.filter(pk=locked.pk, archived_at=None).update(archived_at=Now()):
             audit_log.record(group=locked, by=by, what=f"{locked} archived")
 
@@ -106,46 +106,46 @@ def delete(*, group: Group, by: User | None = None) -> None:
     with transaction.atomic():
         (locked,) = _lock(group, by=by)
         _refuse_beyond(locked, "delete", by)
-        if reasons := obstacles(locked):
-            raise ValidationError(reasons)
+        if reasons := list_obstacles(locked):
+            raise Refusal(refusals.GROUP_IN_USE, group=locked, reasons=" ".join(reasons))
         parent, deleted = Group.objects.get_parent(locked), locked.pk
         tokens.revoke_with(group=locked, by=by)
-        Change.objects.hand_up(locked, parent)
+        AuditEntry.objects.hand_up(locked, parent)
         try:
             locked.delete()
         except ProtectedError:
-            raise ValidationError(HISTORY) from None
+            raise Refusal(refusals.GROUP_IN_USE, group=locked, reasons=HISTORY) from None
         what = f"Group {locked} deleted"
         audit_log.record(group=parent, about=locked.name, by=by, what=what, deleted=deleted)
 
 
-def beyond(by: User | None, group: Group, act: str) -> str:
+def explain_beyond(by: User | None, group: Group, act: str) -> Refusal | None:
     """Return why `act` is not for this admin of the group to do, or nothing.
 
     A group's place and its end are the business of whoever manages the group above it, for that one loses it.
     """
     if group.is_root():
-        return f"An organisation can't be {DONE[act]}."
+        return Refusal(refusals.ORGANISATION_STAYS, done=DONE[act])
     if by is not None and not by.may(Role.ADMIN, group.parent_path):
-        return f"Your own powers begin at this group. Somebody above it can {act} it."
-    return ""
+        return Refusal(refusals.GROUP_BEYOND, act=act)
+    return None
 
 
-def obstacles(group: Group) -> list[str]:
-    """Why a group can't be deleted, in words that say what to do; none if it can."""
+def list_obstacles(group: Group) -> list[str]:
+    """Return why a group can't be deleted, in words that say what to do; none if it can."""
     reasons = {
         "It has groups below it: move or delete them first.": group.numchild > 0,
-        "It holds devices: move them into another group first.": _related(group, "devices"),
+        "It holds devices: move them into another group first.": move_preview.holds_devices(group),
         "People are members of it: remove them first.": group.memberships.exists(),
         "People are invited to it: withdraw the invitations first.": group.invitations.waiting().exists(),
-        "Devices are being imported into it: wait until that has ended, or cancel it.": _awaited(group),
-        HISTORY: not _related(group, "devices") and _related(group, "assignments"),
+        "Devices are being imported into it: wait until that has ended, or cancel it.": _has_working_import(group),
+        HISTORY: not move_preview.holds_devices(group) and _has_rows(group, "assignments"),
     }
     return [reason for reason, holds in reasons.items() if holds]
 
 
 def _lock(*groups: Group, by: User | None) -> list[Group]:
-    """The rows as they are now. Until the transaction ends nobody else changes the tree of their organisation.
+    """Lock the rows, and return them as they are now. Nobody else changes their organisation's tree meanwhile.
 
     One that is gone and one that `by` does not manage are refused alike.
     """
@@ -155,20 +155,20 @@ def _lock(*groups: Group, by: User | None) -> list[Group]:
     rows = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
     locked = {row.pk: row for row in rows if by is None or by.may(Role.ADMIN, row.path)}
     if not all(group.pk in locked for group in groups):
-        raise Changed("This group is no longer there.")
+        raise Refusal(refusals.GROUP_GONE)
     return [locked[group.pk] for group in groups]
 
 
-def _awaited(group: Group) -> bool:
-    """Whether a job of the room above is to fill it."""
+def _has_working_import(group: Group) -> bool:
+    """Decide whether a job of the room above is to fill the group."""
     return any(job.is_working for job in group.imports.all())
 
 
-def _related(group: Group, name: str) -> bool:
-    """Whether rows of the room above point to the group."""
+def _has_rows(group: Group, name: str) -> bool:
+    """Decide whether rows of the room above point to the group."""
     return bool(getattr(group, name).exists())
 
 
 def _refuse_beyond(group: Group, act: str, by: User | None) -> None:
-    if why := beyond(by, group, act):
-        raise Beyond(why)
+    if why := explain_beyond(by, group, act):
+        raise why

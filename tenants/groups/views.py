@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from lib import parsing
+from lib.refusal_pages import remember_page, show_in_form
 from tenants import picker, tree
 from tenants.access import get_group, require_admin
 from tenants.groups import move_preview, operations
 from tenants.groups.forms import NameForm
 from tenants.models import Invitation, Role
 from tenants.people import listing as people_listing
-from tenants.posted import posted
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -30,84 +32,82 @@ if TYPE_CHECKING:
 @require_safe
 @login_required
 def groups(request: SignedIn) -> HttpResponse:
-    user, text = require_admin(request.user), parsing.sought(request.GET.get("q", ""))
-    found = tree.search(user, text) if text else None
-    tops, first = ([], None) if text else tree.opening(user)
+    user, text = require_admin(request.user), parsing.clean_search_text(request.GET.get("q", ""))
+    found = tree.search_groups(user, text) if text else None
+    tops, first = ([], None) if text else tree.open_tree(user)
     return render(request, "tenants/groups/groups.html", {"q": text, "found": found, "tops": tops, "first": first})
 
 
 @require_safe
 @login_required
 def children(request: SignedIn, pk: int) -> HttpResponse:
-    """What the tree shows below one group, fetched when it is opened."""
+    """Show what lies below one group, fetched when it is opened in the tree."""
     parent = get_group(request.user, pk, role=Role.ADMIN)
-    page = tree.children(request.user, parent, skip=parsing.whole(request.GET.get("skip", "")))
+    page = tree.list_children(request.user, parent, skip=parsing.parse_whole_number(request.GET.get("skip", "")))
     return render(request, "tenants/groups/_children.html", {"page": page, "parent": parent})
 
 
 @require_safe
 @login_required
 def choices(request: SignedIn) -> HttpResponse:
-    """What a field that asks for a group finds."""
+    """Show what a field that asks for a group finds."""
     scope = picker.SCOPES.get(request.GET.get("among", ""))
     if scope is None:
         raise Http404
-    text = parsing.sought(request.GET.get("q", ""))
-    rows = picker.named(request.user, picker.search(request.user, scope(request.user), text))
+    text = parsing.clean_search_text(request.GET.get("q", ""))
+    rows = picker.name_groups(request.user, picker.search_scope(request.user, scope(request.user), text))
     return render(request, "tenants/groups/_choices.html", {"rows": rows})
 
 
 @require_safe
 @login_required
-def group(request: SignedIn, pk: int) -> HttpResponse:
-    return _group(request, get_group(request.user, pk, role=Role.ADMIN))
+def show_group(request: SignedIn, pk: int) -> HttpResponse:
+    return _render_group(request, get_group(request.user, pk, role=Role.ADMIN))
 
 
-def _group(
-    request: SignedIn, found: Group, *, new: NameForm | None = None, name: NameForm | None = None, status: int = 200
+def _render_group(
+    request: SignedIn, group: Group, *, new: NameForm | None = None, name: NameForm | None = None, status: int = 200
 ) -> HttpResponse:
     user = request.user
     context = {
-        "group": found,
-        "lineage": tree.lineage(user, found),
-        "page": tree.children(user, found, skip=parsing.whole(request.GET.get("skip", ""))),
-        "members": people_listing.members(user, found),
-        "invitations": Invitation.objects.manageable_by(user).waiting().filter(group=found),
-        "obstacles": operations.obstacles(found),
-        "unfit": move_preview.unfit(found),
-        "beyond": {act: operations.beyond(user, found, act) for act in ("move", "restore", "delete")},
+        "group": group,
+        "lineage": tree.lineage(user, group),
+        "page": tree.list_children(user, group, skip=parsing.parse_whole_number(request.GET.get("skip", ""))),
+        "members": people_listing.list_members(user, group),
+        "invitations": Invitation.objects.manageable_by(user).waiting().filter(group=group),
+        "obstacles": operations.list_obstacles(group),
+        "unfit": move_preview.explain_unfit(group),
+        "beyond": {act: operations.explain_beyond(user, group, act) for act in ("move", "restore", "delete")},
         "new": new or NameForm(prefix="new"),
-        "rename": name or NameForm(prefix="rename", initial={"name": found.name}),
+        "rename": name or NameForm(prefix="rename", initial={"name": group.name}),
     }
     return render(request, "tenants/groups/group.html", context, status=status)
 
 
 @login_required
-@posted(back="tenants:group")
+@redirect_unless_posted(back="tenants:group")
 def create(request: SignedIn, pk: int) -> HttpResponse:
     parent, form = get_group(request.user, pk, role=Role.ADMIN), NameForm(request.POST, prefix="new")
     if not form.is_valid():
-        return _group(request, parent, new=form, status=422)
-    try:
-        made = operations.create(parent=parent, name=form.cleaned_data["name"], by=request.user)
-    except ValidationError as error:
-        form.add_error("name", error)
-        return _group(request, parent, new=form, status=409)
-    messages.success(request, f"{made} is there. Invite its people, or add groups below it.")
-    return redirect("tenants:group", pk=made.pk)
+        return _render_group(request, parent, new=form, status=422)
+    with show_in_form(form, at="name") as refused:
+        group = operations.create(parent=parent, name=form.cleaned_data["name"], by=request.user)
+    if refused:
+        return _render_group(request, parent, new=form, status=refused.status)
+    messages.success(request, f"{group} is there. Invite its people, or add groups below it.")
+    return redirect("tenants:group", pk=group.pk)
 
 
 @login_required
-@posted(back="tenants:group")
+@redirect_unless_posted(back="tenants:group")
 def rename(request: SignedIn, pk: int) -> HttpResponse:
-    found, form = get_group(request.user, pk, role=Role.ADMIN), NameForm(request.POST, prefix="rename")
+    group, form = get_group(request.user, pk, role=Role.ADMIN), NameForm(request.POST, prefix="rename")
     if not form.is_valid():
-        return _group(request, found, name=form, status=422)
-    try:
-        operations.rename(group=found, name=form.cleaned_data["name"], by=request.user)
-    except ValidationError as error:
-        form.add_error("name", error)
-        return _group(request, get_group(request.user, pk, role=Role.ADMIN), name=form, status=409)
+        return _render_group(request, group, name=form, status=422)
+    with show_in_form(form, at="name") as refused:
+        operations.rename(group=group, name=form.cleaned_data["name"], by=request.user)
+    if refused:
+        return _render_group(request, get_group(request.user, pk, role=Role.ADMIN), name=form, status=refused.status)
     messages.success(request, f"The group is called {form.cleaned_data['name']} now.")
     return redirect("tenants:group", pk=pk)
 
@@ -116,17 +116,17 @@ def rename(request: SignedIn, pk: int) -> HttpResponse:
 @login_required
 def move(request: SignedIn, pk: int) -> HttpResponse:
     """Choose where to; with `to`, what the move would change."""
-    found = get_group(request.user, pk, role=Role.ADMIN)
+    group = get_group(request.user, pk, role=Role.ADMIN)
     if request.GET.get("to"):
-        return _preview(request, found, get_group(request.user, request.GET["to"], role=Role.ADMIN))
-    text = parsing.sought(request.GET.get("q", ""))
-    why = operations.beyond(request.user, found, "move")
-    targets = [] if why else move_preview.targets(request.user, found, text)[: picker.FOUND]
-    rows = picker.named(request.user, targets, Role.ADMIN)
+        return _preview(request, group, get_group(request.user, request.GET["to"], role=Role.ADMIN))
+    text = parsing.clean_search_text(request.GET.get("q", ""))
+    why = operations.explain_beyond(request.user, group, "move")
+    targets = [] if why else move_preview.find_targets(request.user, group, text)[: picker.FOUND]
+    rows = picker.name_groups(request.user, targets, Role.ADMIN)
     context = {
         "why": why,
-        "group": found,
-        "lineage": tree.lineage(request.user, found),
+        "group": group,
+        "lineage": tree.lineage(request.user, group),
         "rows": rows,
         "q": text,
         "shown": picker.FOUND,
@@ -134,69 +134,53 @@ def move(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "tenants/groups/move.html", context)
 
 
-def _preview(request: SignedIn, found: Group, to: Group, *, error: str = "", status: int = 200) -> HttpResponse:
-    why = operations.beyond(request.user, found, "move") or move_preview.refusal(found, to)
+def _preview(request: SignedIn, group: Group, to: Group) -> HttpResponse:
+    why = operations.explain_beyond(request.user, group, "move") or move_preview.explain_refusal(group, to)
     context = {
-        "group": found,
+        "group": group,
         "to": to,
-        "lineage": tree.lineage(request.user, found),
+        "lineage": tree.lineage(request.user, group),
         "target_lineage": tree.lineage(request.user, to),
-        "preview": None if why else move_preview.preview(found, to),
+        "preview": None if why else move_preview.preview_move(group, to),
         "why": why,
-        "error": error,
-        "known": people_listing.known(request.user, found, to),
+        "known": people_listing.find_known_ids(request.user, group, to),
     }
-    return render(request, "tenants/groups/move_preview.html", context, status=status)
+    return render(request, "tenants/groups/move_preview.html", context)
 
 
 @login_required
-@posted(back="tenants:group-move")
+@redirect_unless_posted(back="tenants:group-move")
 def move_confirm(request: SignedIn, pk: int) -> HttpResponse:
-    found = get_group(request.user, pk, role=Role.ADMIN)
+    group = get_group(request.user, pk, role=Role.ADMIN)
     to = get_group(request.user, request.POST.get("to", ""), role=Role.ADMIN)
-    try:
-        operations.move(group=found, to=to, by=request.user, seen=request.POST.get("seen", ""))
-    except ValidationError as error:
-        now = [get_group(request.user, each.pk, role=Role.ADMIN) for each in (found, to)]
-        return _preview(request, *now, error=" ".join(error.messages), status=409)
-    messages.success(request, f"{found} is now in {to}.")
+    remember_page(request, f"{reverse('tenants:group-move', kwargs={'pk': pk})}?{urlencode({'to': to.pk})}")
+    operations.move(group=group, to=to, by=request.user, seen=request.POST.get("seen", ""))
+    messages.success(request, f"{group} is now in {to}.")
     return redirect("tenants:group", pk=pk)
 
 
 @login_required
-@posted(back="tenants:group")
+@redirect_unless_posted(back="tenants:group")
 def archive(request: SignedIn, pk: int) -> HttpResponse:
-    found = get_group(request.user, pk, role=Role.ADMIN)
-    try:
-        operations.archive(group=found, by=request.user)
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    else:
-        messages.success(request, f"{found} is archived: nobody is offered it any more, and its history stays.")
+    group = get_group(request.user, pk, role=Role.ADMIN)
+    operations.archive(group=group, by=request.user)
+    messages.success(request, f"{group} is archived: nobody is offered it any more, and its history stays.")
     return redirect("tenants:group", pk=pk)
 
 
 @login_required
-@posted(back="tenants:group")
+@redirect_unless_posted(back="tenants:group")
 def restore(request: SignedIn, pk: int) -> HttpResponse:
-    found = get_group(request.user, pk, role=Role.ADMIN)
-    try:
-        operations.restore(group=found, by=request.user)
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    else:
-        messages.success(request, f"{found} is back.")
+    group = get_group(request.user, pk, role=Role.ADMIN)
+    operations.restore(group=group, by=request.user)
+    messages.success(request, f"{group} is back.")
     return redirect("tenants:group", pk=pk)
 
 
 @login_required
-@posted(back="tenants:group")
+@redirect_unless_posted(back="tenants:group")
 def delete(request: SignedIn, pk: int) -> HttpResponse:
-    found = get_group(request.user, pk, role=Role.ADMIN)
-    try:
-        operations.delete(group=found, by=request.user)
-    except ValidationError as error:
-        messages.error(request, f"{found} was not deleted. {' '.join(error.messages)}")
-        return redirect("tenants:group", pk=pk)
-    messages.success(request, f"{found} is deleted.")
+    group = get_group(request.user, pk, role=Role.ADMIN)
+    operations.delete(group=group, by=request.user)
+    messages.success(request, f"{group} is deleted.")
     return redirect("tenants:groups")

@@ -1,4 +1,4 @@
-"""What happened to accounts: who signed in, from where, and what was changed of how they sign in."""
+"""What happened to accounts: who signed in, from where, and what was changed of how they sign in and read."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 class AccountEventQuerySet(models.QuerySet["AccountEvent"]):
     def of(self, user: User) -> AccountEventQuerySet:
-        """One's own, whichever organisation one was in."""
+        """Select one's own, whichever organisation one was in."""
         return self.filter(user=user)
 
     def by(self, who: str) -> AccountEventQuerySet:
-        """Of people whose name or address contains this."""
+        """Select those of people whose name or address contains this."""
         return self.filter(Q(user__name__icontains=who) | Q(user__email__icontains=who)) if who else self.all()
 
     def manageable_by(self, user: User | AnonymousUser) -> AccountEventQuerySet:
-        """What happened while its person was in the organisation, for an admin of the whole of it."""
+        """Select what happened while its person was in the organisation, for an admin of the whole of it."""
         if not isinstance(user, User) or not user.owns_organisation:
             return self.none()
         return self.filter(organisation=user.organisation_id, organisation__isnull=False)
 
 
 class AccountEvent(models.Model):
-    """An immutable fact about an account. Without a user: somebody tried an address that has none."""
+    """Record an immutable fact about an account. Without a user: somebody tried an address that has none."""
 
     class Kind(models.TextChoices):
         SIGNED_IN = "signed-in", "Signed in"
@@ -49,6 +49,7 @@ class AccountEvent(models.Model):
         CODES_MADE = "codes-made", "New recovery codes made"
         TOKEN_MADE = "token-made", "API token made"
         TOKENS_REVOKED = "tokens-revoked", "API tokens revoked"
+        CLOCK_CHOSEN = "clock-chosen", "Time zone or hours chosen"
 
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="account_events")
     organisation = models.ForeignKey(Organisation, models.CASCADE, null=True, related_name="+")  # the user's, then
@@ -80,9 +81,9 @@ class AccountEvent(models.Model):
 
     @property
     def detail(self) -> str:
-        """More than the kind, in words."""
+        """Say more than the kind, in words."""
         parts = [", ".join(self.data.get("tokens", ()))]
-        parts += [self.data.get("why", "")]
+        parts += [self.data.get("why", ""), self.data.get("clock", "")]
         parts += [f"by {self.data['by']}"] if self.data.get("by") else []
         parts += ["a browser that was not known"] if self.data.get("new") else []
         return "; ".join(filter(None, parts))

@@ -6,8 +6,8 @@ from django.db.models.functions import Now
 from tenants.models.people import User
 
 
-class Replay(models.Model):
-    """The answer to a creation, kept for a day, so that the same request sent again creates nothing more.
+class IdempotencyRecord(models.Model):
+    """Keep the answer to a creation for a day, so that the same request sent again creates nothing more.
 
     `body` is empty where the answer held a secret: secrets are shown once, and stored nowhere.
     """

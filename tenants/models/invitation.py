@@ -22,25 +22,25 @@ LASTS = timedelta(days=7)
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def manageable_by(self, user: User | AnonymousUser) -> InvitationQuerySet:
-        """Those into groups of which the user is an admin."""
+        """Select those into groups of which the user is an admin."""
         if not isinstance(user, User):
             return self.none()
         return self.filter(under(user.reach(Role.ADMIN), "group__path"), organisation=user.organisation_id)
 
     def waiting(self) -> InvitationQuerySet:
-        """Neither accepted nor withdrawn; they may have expired."""
+        """Select those neither accepted nor withdrawn; they may have expired."""
         return self.filter(accepted_at=None, withdrawn_at=None)
 
     def valid(self) -> InvitationQuerySet:
         return self.waiting().filter(expires_at__gt=Now())
 
 
-def hashed(token: str) -> str:
+def hash_token(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
 class Invitation(models.Model):
-    """Who holds the link may accept, once, as the person with this address. The link is kept nowhere, only its hash."""
+    """Let whoever holds the link accept, once, as the person with this address. Only the link's hash is kept."""
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="invitations")
     group = models.ForeignKey(Group, models.CASCADE, related_name="invitations")
@@ -72,6 +72,6 @@ class Invitation(models.Model):
         return f"{self.email}: {self.get_role_display()} of {self.group}"
 
     @property
-    def expired(self) -> bool:
-        """For showing; what counts is the database's clock."""
+    def is_expired(self) -> bool:
+        """Tell pages whether its time is over; what counts is the database's clock."""
         return self.expires_at <= timezone.now()

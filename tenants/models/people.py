@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.crypto import salted_hmac
 
+from lib import zones
 from tenants.models.tree import Group, Organisation, Role, under
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 class UserQuerySet(models.QuerySet["User"]):
     def manageable_by(self, user: User | AnonymousUser) -> UserQuerySet:
-        """Members of the groups that the user manages; to an admin of the whole organisation, everybody in it."""
+        """Select members of groups that the user manages; for an admin of the whole organisation, all its people."""
         if not isinstance(user, User):
             return self.none()
         colleagues = self.filter(organisation=user.organisation_id, organisation__isnull=False)
@@ -29,6 +30,22 @@ class UserQuerySet(models.QuerySet["User"]):
         reached = Membership.objects.filter(under(user.reach(Role.ADMIN), "group__path"))
         return colleagues.filter(pk__in=reached.values("user"))
 
+    def known_to(self, user: User) -> UserQuerySet:
+        """Select those of whom the user is told that they did something: the members of groups that they reach, and
+        themselves; to an admin of the whole organisation its people, and those who belong to none any more."""
+        if user.owns_organisation:
+            return self.filter(Q(organisation=user.organisation_id) | Q(organisation=None))
+        reached = Membership.objects.filter(under(user.reach(), "group__path"))
+        return self.filter(Q(pk__in=reached.values("user")) | Q(pk=user.pk))
+
+    def with_organisation(self) -> UserQuerySet:
+        """Load the organisation too, which whatever the person asks for goes by; not its logo."""
+        return self.select_related("organisation__root").defer("organisation__logo")
+
+    def called(self, text: str) -> UserQuerySet:
+        """Select those whose name or address contains the text."""
+        return self.filter(Q(name__icontains=text) | Q(email__icontains=text))
+
 
 class UserManager(BaseUserManager["User"]):
     def get_queryset(self) -> UserQuerySet:
@@ -36,6 +53,12 @@ class UserManager(BaseUserManager["User"]):
 
     def manageable_by(self, user: User | AnonymousUser) -> UserQuerySet:
         return self.get_queryset().manageable_by(user)
+
+    def known_to(self, user: User) -> UserQuerySet:
+        return self.get_queryset().known_to(user)
+
+    def with_organisation(self) -> UserQuerySet:
+        return self.get_queryset().with_organisation()
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         user = self.model(email=email.strip().lower(), **fields)
@@ -48,13 +71,17 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person, signing in by e-mail. Everybody belongs to one organisation at most."""
+    """Hold a person, who signs in by e-mail. Everybody belongs to one organisation at most."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120, blank=True)
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, related_name="users")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Their own; empty: the organisation's.
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", validators=[zones.validate_zone])
+    clock = models.CharField(max_length=2, choices=zones.Clock.choices, blank=True, default="", db_default="")
+    label_looks = models.JSONField(null=True, blank=True, editable=False)  # how labels were printed last
     epoch = models.PositiveIntegerField(default=0, editable=False)  # a higher one ends every session before it
 
     came_by: int | None = None  # the id of the token, if this person's program asks
@@ -72,38 +99,48 @@ class User(AbstractBaseUser):
         self.email = self.email.strip().lower()
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Of the password, as Django makes it, and the epoch."""
+        """Hash the password, as Django does, and the epoch."""
         value = f"{self.epoch}:{self.password}"
         return salted_hmac("tenants.session", value, secret=secret, algorithm="sha256").hexdigest()
 
+    def find_clock(self) -> zones.PersonClock:
+        """Return the person's time zone and hours; the organisation's where they chose none."""
+        own = self.organisation
+        return zones.PersonClock(
+            self.time_zone or (own.time_zone if own else "UTC"), self.clock or (own.clock if own else "24")
+        )
+
     @cached_property
     def grants(self) -> list[tuple[int, str]]:
-        """(role, path of the group) of every membership: one query per user object.
+        """Return (role, path of the group) of every membership: one query per user object.
 
         None where the organisation asks for a second factor that the user has not set up.
         """
         if not self.is_active:
             return []
-        return list(self.memberships.in_force().values_list("role", "group__path"))
+        loaded: Organisation | None = self._state.fields_cache.get("organisation")
+        may_lack = loaded is None or loaded.require_two_factor
+        memberships = self.memberships.in_force() if may_lack else self.memberships.all()
+        return list(memberships.values_list("role", "group__path"))
 
     @property
     def lacks_second_factor(self) -> bool:
-        """Whether that alone keeps the user from everything."""
+        """Tell whether that alone keeps the user from everything."""
         return not self.grants and self.is_active and self.memberships.exists()
 
     def reach(self, role: Role = Role.VIEWER) -> list[str]:
-        """Paths of the groups whose subtree the user may enter with this role."""
+        """Return the paths of the groups whose subtree the user may enter with this role."""
         return [path for granted, path in self.grants if granted >= role]
 
     @property
     def tenant(self) -> str:
-        """The path of the first of the groups right below the root that the user reaches; the root's own people are one
-        too. For counting at this moment, never to be kept."""
+        """Return the path of the first of the groups right below the root that the user reaches; the root's own people
+        are one too. For counting at this moment, never to be kept."""
         return min((path[: 2 * Group.steplen] for path in self.reach()), default="")
 
     @property
     def owns_organisation(self) -> bool:
-        """Whether the user is an admin of the whole organisation."""
+        """Tell whether the user is an admin of the whole organisation."""
         return any(len(path) == Group.steplen for path in self.reach(Role.ADMIN))
 
     def may(self, role: Role, path: str) -> bool:
@@ -112,7 +149,7 @@ class User(AbstractBaseUser):
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def in_force(self) -> MembershipQuerySet:
-        """Without those of people who lack the second factor that their organisation asks for."""
+        """Leave out those of people who lack the second factor that their organisation asks for."""
         factor = Authenticator.objects.filter(user=OuterRef("user"), type=Authenticator.Type.TOTP)
         return self.filter(Q(user__organisation__require_two_factor=False) | Exists(factor))
 

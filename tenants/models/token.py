@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def live(self) -> ApiTokenQuerySet:
-        """Those that open the API now, by the database's clock."""
+        """Select those that open the API now, by the database's clock."""
         within = Q(expires_at=None) | Q(expires_at__gt=Now())
         return self.filter(within, revoked_at=None, user__is_active=True)
 
     def visible_to(self, user: User | AnonymousUser) -> ApiTokenQuerySet:
-        """One's own, and those whose reach lies within what the user manages."""
+        """Select one's own, and those whose reach lies within what the user manages."""
         if not isinstance(user, User) or user.organisation_id is None:
             return self.none()
         managed = under(user.reach(Role.ADMIN), "group__path")
@@ -33,7 +33,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """Acts for `user`, in `group` and below it, with `role` at most; never with more than the user has by then."""
+    """Act for `user`, in `group` and below it, with `role` at most; never with more than the user has by then."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="tokens")
@@ -58,11 +58,11 @@ class ApiToken(models.Model):
 
     @property
     def last_day(self) -> date | None:
-        """On which it works, in UTC."""
+        """Return the last day on which it works, in UTC; None if it does not expire."""
         return (self.expires_at - timedelta(microseconds=1)).astimezone(UTC).date() if self.expires_at else None
 
     def narrow(self, grants: list[tuple[int, str]]) -> list[tuple[int, str]]:
-        """What is left of a user's grants: the lower role in the deeper group."""
+        """Return what is left of a user's grants: the lower role in the deeper group."""
         scope = str(self.group.path)
         left = []
         for role, path in grants:

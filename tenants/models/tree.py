@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
 
-from lib import theme
+from lib import theme, zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Role(models.IntegerChoices):
-    """Each role includes the ones below it."""
+    """List the roles; each includes the ones below it."""
 
     VIEWER = 10, "viewer"
     TECHNICIAN = 20, "technician"
@@ -28,7 +28,7 @@ class Role(models.IntegerChoices):
 
 
 def under(paths: Iterable[str], field: str = "path") -> Q:
-    """Rows whose tree path lies in one of the subtrees; no paths, no rows."""
+    """Match rows whose tree path lies in one of the subtrees; no paths, no rows."""
     scope = Q(pk__in=[])
     for path in paths:
         scope |= Q(**{f"{field}__startswith": path})
@@ -37,7 +37,7 @@ def under(paths: Iterable[str], field: str = "path") -> Q:
 
 class GroupQuerySet(MP_NodeQuerySet):
     def visible_to(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> GroupQuerySet:
-        """The subtrees in which the user has at least this role."""
+        """Select the subtrees in which the user has at least this role."""
         scoped: GroupQuerySet = self.filter(under(user.reach(role) if user.is_authenticated else ()))
         return scoped
 
@@ -45,7 +45,7 @@ class GroupQuerySet(MP_NodeQuerySet):
         return self.visible_to(user, Role.ADMIN)
 
     def registrable_by(self, user: User | AnonymousUser) -> GroupQuerySet:
-        """The leaves into which the user may place devices."""
+        """Select the leaves into which the user may place devices."""
         leaves: GroupQuerySet = self.visible_to(user, Role.TECHNICIAN).filter(numchild=0, archived_at=None)
         return leaves
 
@@ -67,7 +67,7 @@ class GroupManager(MP_NodeManager):
 
 
 class Group(MP_Node):
-    """A node of the tenant tree. A root is an organisation; only leaves hold devices."""
+    """Hold a node of the tenant tree. A root is an organisation; only leaves hold devices."""
 
     name = models.CharField(max_length=120)
     # Kept for the history of the devices that were in it; nothing is placed in it any more.
@@ -87,12 +87,17 @@ class Group(MP_Node):
         return str(self.path[: -self.steplen])
 
 
-def default_proofs() -> list[str]:
-    return ["press"]
+class Presence(models.TextChoices):
+    """What proves that somebody is there, before a device is placed."""
+
+    PRESS = "press", "Press of the device's button"
+    CLAIM_CODE = "claim-code", "Claim code from the label"
+    ROTATING_CODE = "rotating-code", "Rotating code on the device's display"
+    NONE = "none", "Nothing"
 
 
 class Organisation(models.Model):
-    """The settings of a root group: the isolation border."""
+    """Hold the settings of a root group: the isolation border."""
 
     class LabelContent(models.TextChoices):
         SERIAL = "serial", "The serial alone"
@@ -102,12 +107,17 @@ class Organisation(models.Model):
     slug = models.SlugField(unique=True)
     window_seconds = models.PositiveIntegerField(default=300, validators=[MinValueValidator(30)])
     allow_reprovisioning = models.BooleanField(default=False)
-    proof_methods = models.JSONField(default=default_proofs)
-    # Registered devices that never connect expire after it, where their recipe says so.
+    presence = models.CharField(max_length=16, choices=Presence.choices, default="press", db_default="press")
+    # Whether technicians may register what asks for no proof; else admins alone may.
+    skip_presence = models.BooleanField(default=False, db_default=False)
+    # Devices that never connect expire after it, where their recipe says so.
     activation_hours = models.PositiveIntegerField(default=48, validators=[MinValueValidator(1)])
     result_hours = models.PositiveIntegerField(
         default=24, validators=[MinValueValidator(1)]
     )  # for results with secrets
+    # Of people who chose none, and of what devices report without one.
+    time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC", validators=[zones.validate_zone])
+    clock = models.CharField(max_length=2, choices=zones.Clock.choices, default="24", db_default="24")
     require_two_factor = models.BooleanField(default=False, db_default=False)  # else its people reach nothing
     label_content = models.CharField(max_length=8, choices=LabelContent.choices, default=LabelContent.SERIAL)
     identity = models.JSONField(default=dict, blank=True)  # format of serials; empty: Handover's own
@@ -119,7 +129,7 @@ class Organisation(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keeps the digest beside the logo, so that pages can name the picture without reading it."""
+        """Keep the digest beside the logo, so that pages can name the picture without reading it."""
         if "logo" in self.__dict__:
             self.logo_digest = theme.digest(bytes(self.logo)) if self.logo else ""
             if "logo" in (fields := kwargs.get("update_fields") or ()):
@@ -128,7 +138,7 @@ class Organisation(models.Model):
 
     @property
     def theme_digest(self) -> str:
-        return theme.digest(theme.stylesheet(self.colour).encode())
+        return theme.digest(theme.render_stylesheet(self.colour).encode())
 
     @property
     def name(self) -> str:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from lib import pictures, theme
+from lib import pictures, theme, zones
 from lib.fields import OneLineField
-from tenants.models import Organisation
+from tenants.models import Organisation, Presence
 from tenants.organisations.operations import SETTINGS
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ COLOUR = RegexValidator(r"^#[0-9a-f]{6}\Z", "Give a colour as # and six hex digi
 
 class SettingsForm(forms.Form):
     name = OneLineField(max_length=120, label="Name", help_text="As people read it at the top of every page.")
+    time_zone = forms.ChoiceField(
+        choices=zones.list_choices,
+        label="Time zone",
+        help_text="Of pages and files, for people who chose none; and of times that devices report without one.",
+    )
+    clock = forms.ChoiceField(choices=zones.Clock.choices, label="Clock")
     window_seconds = forms.IntegerField(
         min_value=30,
         max_value=3600,
@@ -28,6 +34,16 @@ class SettingsForm(forms.Form):
         required=False,
         label="Devices that are in a group may be registered again",
         help_text="The group that has the device loses it at that moment, and its history with it.",
+    )
+    presence = forms.ChoiceField(
+        choices=Presence.choices,
+        label="Proof of presence",
+        help_text="What shows that a technician stands at the device. A recipe may ask for something else.",
+    )
+    skip_presence = forms.BooleanField(
+        required=False,
+        label="Technicians too may register devices for which nothing is asked",
+        help_text="Otherwise admins alone may, into the groups that they manage.",
     )
     require_two_factor = forms.BooleanField(
         required=False,
@@ -76,13 +92,13 @@ class SettingsForm(forms.Form):
         return bytes(content)
 
     def settings(self) -> dict[str, Any]:
-        """What `organisations.change` takes; the logo only if it is to change."""
-        given = {name: value for name, value in self.cleaned_data.items() if name in {"name", *SETTINGS}}
-        if given["logo"] is None and not self.cleaned_data["remove_logo"]:
-            del given["logo"]
-        return given
+        """Return what `organisations.change` takes; the logo only if it is to change."""
+        changes = {name: value for name, value in self.cleaned_data.items() if name in {"name", *SETTINGS}}
+        if changes["logo"] is None and not self.cleaned_data["remove_logo"]:
+            del changes["logo"]
+        return changes
 
 
-def initial(organisation: Organisation) -> dict[str, Any]:
+def initial_values(organisation: Organisation) -> dict[str, Any]:
     stored = {name: getattr(organisation, name) for name in SETTINGS if name != "logo"}
     return {"name": organisation.name, **stored}

@@ -11,14 +11,19 @@ from django.db import transaction
 from lib import names, pictures
 from tenants.audit import log as audit_log
 from tenants.groups import operations as groups
+from tenants.models import AuditEntry
 from tenants.people import operations as people
 
 if TYPE_CHECKING:
     from tenants.models import Organisation, User
 
 SETTINGS = (
+    "time_zone",
+    "clock",
     "window_seconds",
     "allow_reprovisioning",
+    "presence",
+    "skip_presence",
     "require_two_factor",
     "label_content",
     "activation_hours",
@@ -27,8 +32,12 @@ SETTINGS = (
     "logo",
 )
 WORDS = {
+    "time_zone": "Time zone",
+    "clock": "Clock",
     "window_seconds": "Window length",
     "allow_reprovisioning": "Re-provisioning",
+    "presence": "Proof of presence",
+    "skip_presence": "Registering without proof, by technicians",
     "require_two_factor": "Two-factor sign-in for everybody",
     "label_content": "Label content",
     "activation_hours": "Activation time",
@@ -38,38 +47,42 @@ WORDS = {
 }
 
 
-def change(*, organisation: Organisation, by: User, name: str | None = None, **given: Any) -> list[str]:
-    """Store the settings that differ, each recorded as old and new; returns what changed, in words.
+def change(*, organisation: Organisation, by: User, name: str | None = None, **settings: Any) -> list[str]:
+    """Store the settings that differ, each recorded as old and new; return what changed, in words.
 
     A logo is kept as it is made anew from the picture given. Raises ValidationError by field.
     """
-    if given.get("logo"):
-        given["logo"] = _reduced(given["logo"])
+    if settings.get("logo"):
+        settings["logo"] = _reduce_logo(settings["logo"])
     name = None if name is None else names.clean_name(name)
     with transaction.atomic():
-        current = people.lock(organisation.root.path)
-        if given.get("require_two_factor") and not current.require_two_factor:
+        current = people.lock_organisation(organisation.root.path)
+        if settings.get("require_two_factor") and not current.require_two_factor:
             _refuse_without_second_factor(by)
-        differing = {field: given[field] for field in SETTINGS if field in given and _differs(current, field, given)}
-        before = {field: _shown(current, field) for field in differing}
+        differing = {
+            field: settings[field] for field in SETTINGS if field in settings and _differs(current, field, settings)
+        }
+        before = {field: _describe_value(current, field) for field in differing}
         for field, value in differing.items():
             setattr(current, field, value)
         if differing:
             current.full_clean(validate_unique=False)
             current.save(update_fields=[*differing])
         for field in differing:
-            facts = [before[field], _shown(current, field)]
+            facts = [before[field], _describe_value(current, field)]
             what = f"{WORDS[field]} changed from {facts[0]} to {facts[1]}"
-            audit_log.record(group=current.root, by=by, what=what, about=current.name, **{field: facts})
+            audit_log.record(
+                AuditEntry.Kind.SETTING, group=current.root, by=by, what=what, about=current.name, **{field: facts}
+            )
         renamed = name is not None and current.name != name
         if name is not None:
             groups.rename(group=current.root, name=name, by=by)
     return [*(["Name"] if renamed else []), *(WORDS[field] for field in differing)]
 
 
-def _reduced(logo: bytes) -> bytes:
+def _reduce_logo(logo: bytes) -> bytes:
     try:
-        return pictures.reduced(logo)
+        return pictures.reduce_picture(logo)
     except ValidationError as error:
         raise ValidationError({"logo": error.messages}) from None
 
@@ -79,15 +92,15 @@ def _refuse_without_second_factor(user: User) -> None:
         raise ValidationError({"require_two_factor": "Turn it on for yourself first, or you would be kept out too."})
 
 
-def _differs(current: Organisation, field: str, given: dict[str, Any]) -> bool:
-    was = getattr(current, field)
+def _differs(current: Organisation, field: str, settings: dict[str, Any]) -> bool:
+    stored = getattr(current, field)
     if field == "logo":
-        return bytes(was or b"") != bytes(given[field] or b"")
-    return bool(was != given[field])
+        return bytes(stored or b"") != bytes(settings[field] or b"")
+    return bool(stored != settings[field])
 
 
-def _shown(organisation: Organisation, field: str) -> str:
-    """A value as the log has it: pictures by their digest."""
+def _describe_value(organisation: Organisation, field: str) -> str:
+    """Return a value as the log has it: pictures by their digest."""
     if field == "logo":
         return organisation.logo_digest or "none"
     value = getattr(organisation, field)

@@ -10,10 +10,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import theme
+from lib.refusal_pages import show_in_form
 from tenants.access import require_owner
 from tenants.organisations import operations as organisations
-from tenants.organisations.forms import COLOUR, SettingsForm, initial
-from tenants.posted import posted
+from tenants.organisations.forms import COLOUR, SettingsForm, initial_values
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from tenants.access import SignedIn
@@ -23,32 +24,31 @@ if TYPE_CHECKING:
 @require_safe
 @login_required
 def settings(request: SignedIn) -> HttpResponse:
-    mine = _mine(request)
-    return _page(request, mine, SettingsForm(initial=initial(mine)))
+    organisation = _get_own_organisation(request)
+    return _show_form(request, organisation, SettingsForm(initial=initial_values(organisation)))
 
 
-def _mine(request: SignedIn) -> Organisation:
+def _get_own_organisation(request: SignedIn) -> Organisation:
     organisation = require_owner(request.user).organisation
     if organisation is None:
         raise Http404
     return organisation
 
 
-def _page(request: SignedIn, mine: Organisation, form: SettingsForm, status: int = 200) -> HttpResponse:
-    return render(request, "tenants/organisations/settings.html", {"form": form, "mine": mine}, status=status)
+def _show_form(request: SignedIn, organisation: Organisation, form: SettingsForm, status: int = 200) -> HttpResponse:
+    return render(request, "tenants/organisations/settings.html", {"form": form, "mine": organisation}, status=status)
 
 
 @login_required
-@posted(back="tenants:settings")
+@redirect_unless_posted(back="tenants:settings")
 def save(request: SignedIn) -> HttpResponse:
-    mine, form = _mine(request), SettingsForm(request.POST, request.FILES)
+    organisation, form = _get_own_organisation(request), SettingsForm(request.POST, request.FILES)
     if not form.is_valid():
-        return _page(request, mine, form, status=422)
-    try:
-        changed = organisations.change(organisation=mine, by=request.user, **form.settings())
-    except ValidationError as error:
-        form.add_error(None, error)
-        return _page(request, mine, form, status=422)
+        return _show_form(request, organisation, form, status=422)
+    with show_in_form(form) as refused:
+        changed = organisations.change(organisation=organisation, by=request.user, **form.settings())
+    if refused:
+        return _show_form(request, organisation, form, status=refused.status)
     messages.success(request, f"Saved: {', '.join(changed)}." if changed else "Nothing was different.")
     return redirect("tenants:settings")
 
@@ -56,11 +56,11 @@ def save(request: SignedIn) -> HttpResponse:
 @require_safe
 @login_required
 def preview(request: SignedIn) -> HttpResponse:
-    """The stylesheet that a colour would give."""
+    """Serve the stylesheet that a colour would give."""
     require_owner(request.user)
     colour = request.GET.get("colour", "").lower()
     try:
         COLOUR(colour)
     except ValidationError:
         raise Http404 from None
-    return HttpResponse(theme.stylesheet(colour), content_type="text/css; charset=utf-8")
+    return HttpResponse(theme.render_stylesheet(colour), content_type="text/css; charset=utf-8")

@@ -12,8 +12,8 @@ from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import Key
 from tenants.api.paging import page
 from tenants.api.problems import BadQuery
-from tenants.api.query import query
-from tenants.api.schema import described, listing
+from tenants.api.query import read_query
+from tenants.api.schema import describe_list, describe_operation
 from tenants.models import Group, Role, User
 from tenants.people import listing as people_listing
 from tenants.people import operations as people
@@ -52,59 +52,60 @@ class PersonQuery(Serializer):
 
 
 class People(ApiView):
-    @listing("People", "List people", PersonShown, parameters=[PersonQuery])
+    @describe_list("People", "List people", PersonShown, parameters=[PersonQuery])
     def get(self, request: Request) -> Response:
-        """Those with a role in a group that you manage; to an admin of the whole organisation, everybody."""
-        user, given = require_admin(self.user), query(request, PersonQuery)
+        """List those with a role in a group that you manage; for an admin of the whole organisation, everybody. The
+        oldest account comes first."""
+        user, filters = require_admin(self.user), read_query(request, PersonQuery)
         group = None
-        if pk := given.get("group"):
+        if pk := filters.get("group"):
             group = Group.objects.manageable_by(user).filter(pk=pk).first()
             if group is None:
                 raise BadQuery({"group": ["There is no such group."]})
-        found = people_listing.search(user, text=given.get("q", ""), group=group)
-        return page(request, people_listing.detailed(user, found), people_listing.BY_ADDRESS).answer(_show)
+        people_found = people_listing.search_people(user, text=filters.get("q", ""), group=group)
+        return page(request, people_listing.add_details(user, people_found)).answer(_show)
 
 
 class OnePerson(ApiView):
-    @described("People", "Read a person", responses=PersonShown)
+    @describe_operation("People", "Read a person", responses=PersonShown)
     def get(self, request: Request, pk: int) -> Response:
-        return _shown(self.user, get_person(self.user, pk))
+        return _answer_person(self.user, get_person(self.user, pk))
 
-    @described("People", "Remove a person", responses={204: None})
+    @describe_operation("People", "Remove a person", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        """From the organisation, with all roles; for its own admins. The account stays theirs."""
+        """Remove somebody from the organisation, with all roles; for its own admins. The account stays theirs."""
         owner = require_owner(self.user)
         people.expel(user=get_person(owner, pk), by=owner)
         return Response(status=204)
 
 
 class Disable(ApiView):
-    @described("People", "Disable a person", request=None, responses=PersonShown)
+    @describe_operation("People", "Disable a person", request=None, responses=PersonShown)
     def post(self, request: Request, pk: int) -> Response:
-        """Signs them out everywhere and lets them in no more; their roles stay. For admins of the organisation."""
+        """Sign them out everywhere and let them in no more; their roles stay. For admins of the whole organisation."""
         return _set_active(self.user, pk, active=False)
 
 
 class Enable(ApiView):
-    @described("People", "Enable a person", request=None, responses=PersonShown)
+    @describe_operation("People", "Enable a person", request=None, responses=PersonShown)
     def post(self, request: Request, pk: int) -> Response:
-        """Lets somebody in again who was disabled. For admins of the whole organisation."""
+        """Let somebody in again who was disabled. For admins of the whole organisation."""
         return _set_active(self.user, pk, active=True)
 
 
 class OneMembership(ApiView):
-    @described("People", "Change a role", request=RoleGiven, responses=MembershipShown)
+    @describe_operation("People", "Change a role", request=RoleGiven, responses=MembershipShown)
     def patch(self, request: Request, pk: int, membership: int) -> Response:
-        """Whoever loses a right is signed out everywhere. An organisation keeps one admin at least."""
+        """Change a role. Whoever loses a right is signed out everywhere. An organisation keeps one admin at least."""
         row = get_membership(self.user, get_person(self.user, pk), membership)
-        role = ROLES[self.read(RoleGiven)["role"]]
+        role = ROLES[self.read(RoleGiven, shown=_show_membership(row))["role"]]
         if role != row.role:
             people.change_role(membership=row, role=role, by=self.user)
-        return Response(_membership(row) | {"role": role.label})
+        return Response(_show_membership(row) | {"role": role.label})
 
-    @described("People", "Remove a role", responses={204: None})
+    @describe_operation("People", "Remove a role", responses={204: None})
     def delete(self, request: Request, pk: int, membership: int) -> Response:
-        """The account stays in the organisation."""
+        """Take a role away. The account stays in the organisation."""
         row = get_membership(self.user, get_person(self.user, pk), membership)
         people.remove(membership=row, by=self.user)
         return Response(status=204)
@@ -115,12 +116,12 @@ def _set_active(user: User, pk: int, *, active: bool) -> Response:
     who = get_person(owner, pk)
     if who.is_active != active:
         people.set_active(user=who, active=active, by=owner)
-    return _shown(owner, who)
+    return _answer_person(owner, who)
 
 
-def _shown(user: User, who: User) -> Response:
-    """Those whom the gate gave, as they are now."""
-    return Response(_show(people_listing.detailed(user, User.objects.manageable_by(user)).get(pk=who.pk)))
+def _answer_person(user: User, who: User) -> Response:
+    """Answer with somebody whom the gate gave, as they are now."""
+    return Response(_show(people_listing.add_details(user, User.objects.manageable_by(user)).get(pk=who.pk)))
 
 
 def _show(who: Any) -> dict[str, object]:
@@ -130,9 +131,9 @@ def _show(who: Any) -> dict[str, object]:
         "name": who.name,
         "active": who.is_active,
         "second_factor": who.second_factor,
-        "memberships": [_membership(row) for row in who.memberships.all()],
+        "memberships": [_show_membership(row) for row in who.memberships.all()],
     }
 
 
-def _membership(row: Membership) -> dict[str, object]:
+def _show_membership(row: Membership) -> dict[str, object]:
     return {"id": row.pk, "group": row.group_id, "name": row.group.name, "role": Role(row.role).label}

@@ -23,12 +23,19 @@ class RoleForm(forms.Form):
     role = forms.TypedChoiceField(
         choices=ROLES,
         coerce=lambda value: Role(int(value)),
-        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+        widget=forms.RadioSelect,
     )
 
 
 class InviteForm(RoleForm):
-    email = forms.EmailField(label="E-mail", max_length=254)
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        error_messages={
+            "required": "Whom do you invite? Give their e-mail address.",
+            "invalid": "This is no e-mail address. Write it whole, such as name@company.example.",
+        },
+    )
 
     field_order = ["email", "role"]
 

@@ -14,9 +14,9 @@ from tenants.access import get_invitation, require_admin
 from tenants.api.base import ApiView, Serializer
 from tenants.api.idempotency import idempotent
 from tenants.api.paging import page
-from tenants.api.problems import refused
-from tenants.api.query import query
-from tenants.api.schema import described, listing
+from tenants.api.problems import convert_form_errors
+from tenants.api.query import read_query
+from tenants.api.schema import describe_list, describe_operation
 from tenants.api.scoped import Choice
 from tenants.models import Group, Invitation, Role
 from tenants.people import invitations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tenants.models import GroupQuerySet, User
 
 
-def offered(user: User) -> GroupQuerySet:
+def find_open_groups(user: User) -> GroupQuerySet:
     rows: GroupQuerySet = Group.objects.manageable_by(user).filter(archived_at=None)
     return rows
 
@@ -48,7 +48,7 @@ class InvitationShown(Serializer):
 
 class InvitationNew(Serializer):
     email = serializers.CharField(max_length=254)
-    group = Choice(offered, help_text="A group that you manage.")
+    group = Choice(find_open_groups, help_text="A group that you manage.")
     role = serializers.ChoiceField(list(ROLES))
 
 
@@ -57,54 +57,54 @@ class InvitationQuery(Serializer):
 
 
 class Invitations(ApiView):
-    @listing("People", "List invitations", InvitationShown, parameters=[InvitationQuery])
+    @describe_list("People", "List invitations", InvitationShown, parameters=[InvitationQuery])
     def get(self, request: Request) -> Response:
-        """Those that wait for an answer, into groups that you manage; they may have expired."""
+        """List those that wait for an answer, into groups that you manage; they may have expired."""
         rows = Invitation.objects.manageable_by(require_admin(self.user)).waiting()
-        if text := query(request, InvitationQuery).get("q"):
+        if text := read_query(request, InvitationQuery).get("q"):
             rows = rows.filter(email__icontains=text)
         return page(request, rows).answer(_show)
 
-    @described("People", "Invite a person", request=InvitationNew, responses={201: InvitationShown})
+    @describe_operation("People", "Invite a person", request=InvitationNew, responses={201: InvitationShown})
     @idempotent()
     def post(self, request: Request) -> Response:
-        """Mails a link, valid for seven days. An earlier one for the same address and group works no longer."""
+        """Mail a link, valid for seven days. An earlier one for the same address and group works no longer."""
         require_admin(self.user)
-        given = self.read(InvitationNew)
-        sent = {"email": given["email"], "role": ROLES[given["role"]].value}
-        form = InviteForm(sent, user=self.user, group=given["group"])
+        sent = self.read(InvitationNew)
+        fields = {"email": sent["email"], "role": ROLES[sent["role"]].value}
+        form = InviteForm(fields, user=self.user, group=sent["group"])
         if not form.is_valid():
-            raise refused(form)
-        return _invited(request, self.user, group=given["group"], **form.cleaned_data)
+            raise convert_form_errors(form)
+        return _invite(request, self.user, group=sent["group"], **form.cleaned_data)
 
 
 class OneInvitation(ApiView):
-    @described("People", "Read an invitation", responses=InvitationShown)
+    @describe_operation("People", "Read an invitation", responses=InvitationShown)
     def get(self, request: Request, pk: int) -> Response:
         return Response(_show(get_invitation(self.user, pk)))
 
-    @described("People", "Withdraw an invitation", responses={204: None})
+    @describe_operation("People", "Withdraw an invitation", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        """Its link works no longer."""
+        """Withdraw it: its link works no longer."""
         invitations.withdraw(invitation=get_invitation(self.user, pk), by=self.user)
         return Response(status=204)
 
 
 class Again(ApiView):
-    @described("People", "Send an invitation again", request=None, responses={201: InvitationShown})
+    @describe_operation("People", "Send an invitation again", request=None, responses={201: InvitationShown})
     @idempotent()
     def post(self, request: Request, pk: int) -> Response:
-        """A new invitation with a new link takes this one's place."""
+        """Replace this invitation with a new one, with a new link."""
         old = get_invitation(self.user, pk)
-        return _invited(request, self.user, group=old.group, email=old.email, role=Role(old.role))
+        return _invite(request, self.user, group=old.group, email=old.email, role=Role(old.role))
 
 
-def _invited(request: Request, user: User, **given: Any) -> Response:
-    made = invitations.prepare(by=user, **given)
-    site = origins.named(request)
-    transaction.on_commit(lambda: invitations.send(made, site=site))
-    location = reverse("tenants:api-invitation", kwargs={"pk": made.invitation.pk})
-    return Response(_show(made.invitation), status=201, headers={"Location": location})
+def _invite(request: Request, user: User, **fields: Any) -> Response:
+    prepared = invitations.prepare(by=user, **fields)
+    site = origins.get_site_origin(request)
+    transaction.on_commit(lambda: invitations.send(prepared, site=site))
+    location = reverse("tenants:api-invitation", kwargs={"pk": prepared.invitation.pk})
+    return Response(_show(prepared.invitation), status=201, headers={"Location": location})
 
 
 def _show(row: Invitation) -> dict[str, object]:

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 from allauth.account.utils import perform_login
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
-from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
 
 from lib import origins
+from lib.refusal_pages import show_in_form
 from tenants import tree
 from tenants.access import get_group, get_invitation
 from tenants.models import Group, Invitation, Role, User
-from tenants.models.invitation import hashed
+from tenants.models.invitation import hash_token
 from tenants.people import invitations
 from tenants.people.forms import InviteForm, JoinForm
-from tenants.people.invitations import find, has_account
-from tenants.posted import posted
+from tenants.people.invitations import find_invitation, has_account
+from tenants.posted import redirect_unless_posted
+from tenants.refusals import INVITATION_GONE
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     from tenants.access import SignedIn
 
@@ -37,60 +37,57 @@ HELD = "invitation"  # in the session: the hash of the token that the visitor ca
 def invite(request: SignedIn, pk: int) -> HttpResponse:
     group = get_group(request.user, pk, role=Role.ADMIN)
     initial = {"email": request.GET.get("email", ""), "role": Role.VIEWER}
-    return _invite(request, group, InviteForm(initial=initial, user=request.user, group=group))
+    return _show_invite_form(request, group, InviteForm(initial=initial, user=request.user, group=group))
 
 
-def _invite(request: SignedIn, group: Group, form: InviteForm, status: int = 200) -> HttpResponse:
+def _show_invite_form(request: SignedIn, group: Group, form: InviteForm, status: int = 200) -> HttpResponse:
     context = {"group": group, "lineage": tree.lineage(request.user, group), "form": form}
     return render(request, "tenants/people/invite.html", context, status=status)
 
 
 @login_required
-@posted(back="tenants:invite")
+@redirect_unless_posted(back="tenants:invite")
 def send(request: SignedIn, pk: int) -> HttpResponse:
     group = get_group(request.user, pk, role=Role.ADMIN)
     form = InviteForm(request.POST, user=request.user, group=group)
     if not form.is_valid():
-        return _invite(request, group, form, status=422)
-    try:
-        invitation = invitations.invite(group=group, by=request.user, site=origins.named(request), **form.cleaned_data)
-    except ValidationError as error:
-        form.add_error(None, error)
-        return _invite(request, group, form, status=409)
-    _tell(request, invitation)
+        return _show_invite_form(request, group, form, status=422)
+    with show_in_form(form) as refused:
+        invitation = invitations.invite(
+            group=group, by=request.user, site=origins.get_site_origin(request), **form.cleaned_data
+        )
+    if refused:
+        return _show_invite_form(request, group, form, status=refused.status)
+    _tell_result(request, invitation)
     return redirect("tenants:group", pk=pk)
 
 
 @login_required
-@posted(back="tenants:people")
+@redirect_unless_posted(back="tenants:people")
 def again(request: SignedIn) -> HttpResponse:
-    """A new link by a new e-mail; the one before works no longer."""
+    """Mail a new link; the one before works no longer."""
     old = get_invitation(request.user, request.POST.get("invitation", ""))
-    try:
-        invitation = invitations.invite(
-            email=old.email, group=old.group, role=Role(old.role), by=request.user, site=origins.named(request)
-        )
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    else:
-        _tell(request, invitation)
+    invitation = invitations.invite(
+        email=old.email,
+        group=old.group,
+        role=Role(old.role),
+        by=request.user,
+        site=origins.get_site_origin(request),
+    )
+    _tell_result(request, invitation)
     return redirect("tenants:people")
 
 
 @login_required
-@posted(back="tenants:people")
+@redirect_unless_posted(back="tenants:people")
 def withdraw(request: SignedIn) -> HttpResponse:
     invitation = get_invitation(request.user, request.POST.get("invitation", ""))
-    try:
-        invitations.withdraw(invitation=invitation, by=request.user)
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    else:
-        messages.success(request, f"The invitation of {invitation.email} is withdrawn; its link works no longer.")
+    invitations.withdraw(invitation=invitation, by=request.user)
+    messages.success(request, f"The invitation of {invitation.email} is withdrawn; its link works no longer.")
     return redirect("tenants:people")
 
 
-def _tell(request: HttpRequest, invitation: Invitation) -> None:
+def _tell_result(request: HttpRequest, invitation: Invitation) -> None:
     if invitation.sent_at:
         messages.success(request, f"An invitation is on its way to {invitation.email}. It is valid for seven days.")
     else:
@@ -104,74 +101,78 @@ def _tell(request: HttpRequest, invitation: Invitation) -> None:
 @require_safe
 @never_cache
 @sensitive_variables("token")
-def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """Where the e-mail leads: the token leaves the address at once, and nothing is accepted by looking."""
-    if find(hashed(token)) is None:
-        return _gone(request)
-    request.session[HELD] = hashed(token)
-    return _unreferred(redirect("tenants:join"))
+def open_invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Take the token out of the address at once and lead to the form; nothing is accepted by looking."""
+    if find_invitation(hash_token(token)) is None:
+        return _refuse_gone(request)
+    request.session[HELD] = hash_token(token)
+    return _hide_referrer(redirect("tenants:join"))
 
 
 @require_safe
 @never_cache
 def join(request: HttpRequest) -> HttpResponse:
-    """Who invites to what, with a form for somebody new and a button for somebody who is signed in."""
-    found = find(request.session.get(HELD, ""))
-    return _join(request, found, JoinForm(invitation=found)) if found else _gone(request)
+    """Show who invites to what, with a form for somebody new and a button for somebody who is signed in."""
+    invitation = find_invitation(request.session.get(HELD, ""))
+    return (
+        _show_join_form(request, invitation, JoinForm(invitation=invitation)) if invitation else _refuse_gone(request)
+    )
 
 
-def _join(
-    request: HttpRequest, found: Invitation, form: JoinForm, *, error: str = "", status: int = 200
+def _show_join_form(
+    request: HttpRequest, invitation: Invitation, form: JoinForm, *, error: str = "", status: int = 200
 ) -> HttpResponse:
     user = request.user
     context = {
-        "invitation": found,
+        "invitation": invitation,
         "form": form,
         "error": error,
-        "known": has_account(found),
-        "mine": isinstance(user, User) and user.email == found.email,
-        "elsewhere": isinstance(user, User) and user.organisation_id not in {None, found.organisation_id},
-        "other": isinstance(user, User) and user.email != found.email,
+        "known": has_account(invitation),
+        "mine": isinstance(user, User) and user.email == invitation.email,
+        "elsewhere": isinstance(user, User) and user.organisation_id not in {None, invitation.organisation_id},
+        "other": isinstance(user, User) and user.email != invitation.email,
     }
     return render(request, "tenants/people/join.html", context, status=status)
 
 
 @never_cache
 @sensitive_post_parameters("password")
-@posted(back="tenants:join")
+@redirect_unless_posted(back="tenants:join")
 def accept(request: SignedIn) -> HttpResponse:
-    found = find(request.session.get(HELD, ""))
-    if found is None:
-        return _gone(request)
-    form = JoinForm(request.POST, invitation=found)
-    try:
+    invitation = find_invitation(request.session.get(HELD, ""))
+    if invitation is None:
+        return _refuse_gone(request)
+    form = JoinForm(request.POST, invitation=invitation)
+    with show_in_form(form) as refused:
         if request.user.is_authenticated:
-            invitations.accept(invitation=found, user=request.user)
-            return _welcome(request, found)
-        if has_account(found) or not form.is_valid():
-            return _join(request, found, form, status=422)
-        user = invitations.join(invitation=found, **form.cleaned_data)
-    except invitations.Gone:
-        return _gone(request)
-    except ValidationError as error:
-        return _join(request, found, form, error=" ".join(error.messages), status=409)
+            invitations.accept(invitation=invitation, user=request.user)
+            return _welcome_member(request, invitation)
+        if has_account(invitation) or not form.is_valid():
+            return _show_join_form(request, invitation, form, status=422)
+        user = invitations.join(invitation=invitation, **form.cleaned_data)
+    if refused.refusal and refused.refusal.kind is INVITATION_GONE:
+        return _refuse_gone(request)
+    if refused:
+        return _show_join_form(request, invitation, form, error=str(refused.refusal), status=refused.status)
     answer: HttpResponse = perform_login(request, user)
-    return _welcome(request, found) if answer.status_code == 302 and request.user.is_authenticated else answer
+    return (
+        _welcome_member(request, invitation) if answer.status_code == 302 and request.user.is_authenticated else answer
+    )
 
 
-def _welcome(request: HttpRequest, found: Invitation) -> HttpResponse:
+def _welcome_member(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     request.session.pop(HELD, None)
-    messages.success(request, f"Welcome. You are {Role(found.role).label} of {found.group} now.")
+    messages.success(request, f"Welcome. You are {Role(invitation.role).label} of {invitation.group} now.")
     return redirect("devices:list")
 
 
-def _gone(request: HttpRequest) -> HttpResponse:
-    """The same for unknown, used, withdrawn and expired ones."""
+def _refuse_gone(request: HttpRequest) -> HttpResponse:
+    """Answer the same 404 for unknown, used, withdrawn and expired ones."""
     request.session.pop(HELD, None)
-    return _unreferred(render(request, "tenants/people/invitation_gone.html", status=404))
+    return _hide_referrer(render(request, "tenants/people/invitation_gone.html", status=404))
 
 
-def _unreferred(answer: HttpResponse) -> HttpResponse:
+def _hide_referrer(answer: HttpResponse) -> HttpResponse:
     # Not on the form's page: a browser under this policy posts with the origin "null".
     answer["Referrer-Policy"] = "no-referrer"
     return answer

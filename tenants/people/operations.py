@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from lib.refusals import Refusal
+from tenants import refusals
 from tenants.accounts import events
 from tenants.audit import log as audit_log
-from tenants.errors import Stale
-from tenants.models import AccountEvent, Group, Invitation, Membership, Organisation, Role, User
+from tenants.models import AccountEvent, AuditEntry, Group, Invitation, Membership, Organisation, Role, User
 from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
@@ -20,59 +20,65 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-LAST = "An organisation needs an admin. Make somebody else admin of the whole organisation first."
-
 
 def change_role(*, membership: Membership, role: Role, by: User) -> None:
     user, group, before = membership.user, membership.group, Role(membership.role)
     with transaction.atomic():
-        lock(group.root_path)
+        lock_organisation(group.root_path)
         if Membership.objects.filter(pk=membership.pk, role=before).update(role=role) != 1:
-            raise Stale
-        _settle(user, group, lost=role < before, by=by, left=role)
+            raise Refusal(refusals.CHANGED_MEANWHILE)
+        _settle_lost_right(user, group, lost=role < before, by=by, left=role)
         what = f"{user} became {role.label} of {group}, was {before.label}"
-        audit_log.record(group=group, by=by, what=what, user=user.pk, role=[before.label, role.label])
+        audit_log.record(
+            AuditEntry.Kind.PERSON, group=group, by=by, what=what, user=user.pk, role=[before.label, role.label]
+        )
 
 
 def remove(*, membership: Membership, by: User) -> None:
     """Take a role away. The account stays in the organisation, for its admins to give another or to remove."""
     user, group, before = membership.user, membership.group, Role(membership.role)
     with transaction.atomic():
-        lock(group.root_path)
+        lock_organisation(group.root_path)
         if not Membership.objects.filter(pk=membership.pk, role=before).delete()[0]:
-            raise Stale
-        _settle(user, group, lost=True, by=by)
+            raise Refusal(refusals.CHANGED_MEANWHILE)
+        _settle_lost_right(user, group, lost=True, by=by)
         what = f"{user} is no longer {before.label} of {group}"
-        audit_log.record(group=group, by=by, what=what, user=user.pk, role=[before.label, None])
+        audit_log.record(AuditEntry.Kind.PERSON, group=group, by=by, what=what, user=user.pk, role=[before.label, None])
 
 
 def set_active(*, user: User, active: bool, by: User) -> None:
     """Disable an account, or let it in again; its roles stay."""
-    root = _root(user)
+    root = _get_root(user)
     with transaction.atomic():
-        lock(root.path)
+        lock_organisation(root.path)
         if User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active) != 1:
-            raise Stale
-        _settle(user, root, lost=not active, by=by)
-        audit_log.record(group=root, by=by, what=f"{user} {'enabled' if active else 'disabled'}", user=user.pk)
+            raise Refusal(refusals.CHANGED_MEANWHILE)
+        _settle_lost_right(user, root, lost=not active, by=by)
+        audit_log.record(
+            AuditEntry.Kind.PERSON,
+            group=root,
+            by=by,
+            what=f"{user} {'enabled' if active else 'disabled'}",
+            user=user.pk,
+        )
 
 
 def expel(*, user: User, by: User) -> None:
     """Remove somebody from the organisation, or leave it: all roles go. The account itself stays theirs."""
-    root = _root(user)
+    root = _get_root(user)
     with transaction.atomic():
-        lock(root.path)
+        lock_organisation(root.path)
         if User.objects.filter(pk=user.pk, organisation=user.organisation_id).update(organisation=None) != 1:
-            raise Stale
+            raise Refusal(refusals.CHANGED_MEANWHILE)
         lost = [f"{row.get_role_display()} of {row.group}" for row in user.memberships.select_related("group")]
         user.memberships.all().delete()
-        _settle(user, root, lost=True, by=by)
+        _settle_lost_right(user, root, lost=True, by=by)
         what = f"{user} left the organisation" if by == user else f"{user} removed from the organisation"
-        audit_log.record(group=root, by=by, what=what, user=user.pk, roles=lost)
+        audit_log.record(AuditEntry.Kind.PERSON, group=root, by=by, what=what, user=user.pk, roles=lost)
 
 
 def sign_out_everywhere(*, user: User) -> None:
-    """What somebody asks for who lost a phone."""
+    """Sign oneself out everywhere, as somebody asks for who lost a phone."""
     with transaction.atomic():
         events.record(AccountEvent.Kind.SIGNED_OUT_EVERYWHERE, user=user)
         end_sessions(user=user, by=user)
@@ -85,25 +91,25 @@ def end_sessions(*, user: User, by: User | None) -> None:
         tokens.revoke_all(user=user, by=by)
 
 
-def admins(path: str) -> QuerySet[User]:
-    """Who can act for the whole organisation with this root."""
-    held = Membership.objects.filter(group__path=path, role=Role.ADMIN)
-    return User.objects.filter(is_active=True, memberships__in=held)
+def find_admins(path: str) -> QuerySet[User]:
+    """Return who can act for the whole organisation with this root."""
+    memberships = Membership.objects.filter(group__path=path, role=Role.ADMIN)
+    return User.objects.filter(is_active=True, memberships__in=memberships)
 
 
-def lock(path: str) -> Organisation:
-    """The organisation with this root; changes of its people wait for each other until the transaction ends."""
+def lock_organisation(path: str) -> Organisation:
+    """Lock the organisation with this root; changes of its people wait for each other until the transaction ends."""
     # Without the key: rows that point to the organisation can still be made.
     return Organisation.objects.select_for_update(no_key=True, of=("self",)).defer("logo").get(root__path=path)
 
 
-def _settle(user: User, group: Group, *, lost: bool, by: User, left: int = 0) -> None:
-    """After a right was changed, to the role that is `left`: refuse if that leaves nobody in charge; end what the lost
+def _settle_lost_right(user: User, group: Group, *, lost: bool, by: User, left: int = 0) -> None:
+    """Finish a change of a right to the role that is `left`: refuse if nobody is left in charge; end what the lost
     right kept open, and what would give it back."""
     if not lost:
         return
-    if group.is_root() and not admins(group.path).exists():
-        raise ValidationError(LAST)
+    if group.is_root() and not find_admins(group.path).exists():
+        raise Refusal(refusals.LAST_ADMIN)
     end_sessions(user=user, by=by)
     path = Group.objects.values_list("path", flat=True).get(pk=group.pk)
     to_them = Invitation.objects.waiting().filter(email=user.email, role__gt=left, group__path__startswith=path)
@@ -116,8 +122,8 @@ def withdraw_out_of_reach(path: str, *, by: User | None, sender: User | None = N
     one sender's: a later role, or a move back, must not make them work again."""
     sent = Invitation.objects.waiting().filter(group__path__startswith=path, by__isnull=False)
     rows = list((sent.filter(by=sender) if sender else sent).select_related("group"))
-    held = Membership.objects.filter(user__in={row.by_id for row in rows}, user__is_active=True, role=Role.ADMIN)
-    managed = list(held.values_list("user", "group__path"))
+    memberships = Membership.objects.filter(user__in={row.by_id for row in rows}, user__is_active=True, role=Role.ADMIN)
+    managed = list(memberships.values_list("user", "group__path"))
     _withdraw(
         [row for row in rows if not any(row.by_id == user and row.group.path.startswith(top) for user, top in managed)],
         by,
@@ -128,10 +134,10 @@ def _withdraw(invitations: Iterable[Invitation], by: User | None) -> None:
     for invitation in invitations:
         Invitation.objects.filter(pk=invitation.pk).update(withdrawn_at=Now())
         what = f"Invitation of {invitation.email} to {invitation.group} withdrawn"
-        audit_log.record(group=invitation.group, by=by, what=what, invitation=invitation.pk)
+        audit_log.record(AuditEntry.Kind.INVITATION, group=invitation.group, by=by, what=what, invitation=invitation.pk)
 
 
-def _root(user: User) -> Group:
+def _get_root(user: User) -> Group:
     if user.organisation is None:
-        raise Stale
+        raise Refusal(refusals.CHANGED_MEANWHILE)
     return user.organisation.root

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
-from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
@@ -18,21 +16,23 @@ from tenants.models import Group, Invitation, Role, User
 from tenants.people import listing as people_listing
 from tenants.people import operations as people
 from tenants.people.forms import RoleForm
-from tenants.posted import posted
+from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.http import HttpResponse
 
     from tenants.access import SignedIn
 
 
 @require_safe
 @login_required
-def roll(request: SignedIn) -> HttpResponse:
-    user, given = require_admin(request.user), request.GET
-    group = get_group(user, given["group"], role=Role.ADMIN) if given.get("group") else None
-    text = parsing.sought(given.get("q", ""))
-    page = people_listing.page(user, text=text, group=group, after=parsing.sought(given.get("after", ""), 254))
+def list_people(request: SignedIn) -> HttpResponse:
+    user, query = require_admin(request.user), request.GET
+    group = get_group(user, query["group"], role=Role.ADMIN) if query.get("group") else None
+    text = parsing.clean_search_text(query.get("q", ""))
+    page = people_listing.page_people(user, query.dict(), text=text, group=group)
     invited = Invitation.objects.manageable_by(user).waiting().select_related("group", "by")
     if text:
         invited = invited.filter(email__icontains=text)
@@ -46,9 +46,9 @@ def roll(request: SignedIn) -> HttpResponse:
 @login_required
 def invite_where(request: SignedIn) -> HttpResponse:
     """Choose the group into which somebody is invited."""
-    user, text = require_admin(request.user), parsing.sought(request.GET.get("q", ""))
-    found = Group.objects.manageable_by(user).filter(archived_at=None, name__icontains=text)
-    rows = picker.named(user, found[: picker.FOUND], Role.ADMIN)
+    user, text = require_admin(request.user), parsing.clean_search_text(request.GET.get("q", ""))
+    groups = Group.objects.manageable_by(user).filter(archived_at=None, name__icontains=text)
+    rows = picker.name_groups(user, groups[: picker.FOUND], Role.ADMIN)
     return render(request, "tenants/people/invite_where.html", {"rows": rows, "q": text, "shown": picker.FOUND})
 
 
@@ -56,11 +56,11 @@ def invite_where(request: SignedIn) -> HttpResponse:
 @login_required
 def person(request: SignedIn, pk: int) -> HttpResponse:
     get_person(request.user, pk)
-    return _person(request, pk)
+    return _show_person(request, pk)
 
 
-def _person(request: SignedIn, pk: int, *, status: int = 200, error: str = "") -> HttpResponse:
-    who = people_listing.detailed(request.user, User.objects.manageable_by(request.user)).get(pk=pk)
+def _show_person(request: SignedIn, pk: int, *, status: int = 200, error: str = "") -> HttpResponse:
+    who = people_listing.add_details(request.user, User.objects.manageable_by(request.user)).get(pk=pk)
     rows = [(row, RoleForm(initial={"role": row.role}, auto_id=f"role-{row.pk}-%s")) for row in who.memberships.all()]
     trails = tree.trails(request.user, [row.group for row, _ in rows])
     context = {"person": who, "rows": rows, "trails": trails, "error": error, "myself": who.pk == request.user.pk}
@@ -68,54 +68,53 @@ def _person(request: SignedIn, pk: int, *, status: int = 200, error: str = "") -
 
 
 @login_required
-@posted(back="tenants:person")
-def role(request: SignedIn, pk: int) -> HttpResponse:
+@redirect_unless_posted(back="tenants:person")
+def change_role(request: SignedIn, pk: int) -> HttpResponse:
     who = get_person(request.user, pk)
     membership = get_membership(request.user, who, request.POST.get("membership", ""))
     form = RoleForm(request.POST)
     if not form.is_valid():
-        return _person(request, pk, status=422, error="Choose one of the three roles.")
-    given = form.cleaned_data["role"]
-    if given == membership.role:
+        return _show_person(request, pk, status=422, error="Choose one of the three roles.")
+    new_role = form.cleaned_data["role"]
+    if new_role == membership.role:
         return redirect("tenants:person", pk=pk)
-    said = f"{who} is {given.label} of {membership.group} now."
-    return _done(request, who, said, lambda: people.change_role(membership=membership, role=given, by=request.user))
+    message = f"{who} is {new_role.label} of {membership.group} now."
+    return _carry_out(
+        request, who, message, lambda: people.change_role(membership=membership, role=new_role, by=request.user)
+    )
 
 
 @login_required
-@posted(back="tenants:person")
+@redirect_unless_posted(back="tenants:person")
 def remove_role(request: SignedIn, pk: int) -> HttpResponse:
     who = get_person(request.user, pk)
     membership = get_membership(request.user, who, request.POST.get("membership", ""))
-    said = f"{who} is no longer in {membership.group}."
-    return _done(request, who, said, lambda: people.remove(membership=membership, by=request.user))
+    message = f"{who} is no longer in {membership.group}."
+    return _carry_out(request, who, message, lambda: people.remove(membership=membership, by=request.user))
 
 
 @login_required
-@posted(back="tenants:person")
+@redirect_unless_posted(back="tenants:person")
 def set_active(request: SignedIn, pk: int) -> HttpResponse:
     owner = require_owner(request.user)
     who, active = get_person(owner, pk), request.POST.get("active") == "1"
-    said = f"{who} may sign in again." if active else f"{who} is disabled, and signed out everywhere."
-    return _done(request, who, said, lambda: people.set_active(user=who, active=active, by=owner))
+    message = f"{who} may sign in again." if active else f"{who} is disabled, and signed out everywhere."
+    return _carry_out(request, who, message, lambda: people.set_active(user=who, active=active, by=owner))
 
 
 @login_required
-@posted(back="tenants:person")
+@redirect_unless_posted(back="tenants:person")
 def expel(request: SignedIn, pk: int) -> HttpResponse:
     owner = require_owner(request.user)
     who = get_person(owner, pk)
-    said = f"{who} is no longer in the organisation."
-    return _done(request, who, said, lambda: people.expel(user=who, by=owner))
+    message = f"{who} is no longer in the organisation."
+    return _carry_out(request, who, message, lambda: people.expel(user=who, by=owner))
 
 
-def _done(request: SignedIn, who: User, said: str, operation: Callable[[], None]) -> HttpResponse:
-    """The operation's answer: to the person's page while the admin still sees it, else to the list."""
-    try:
-        operation()
-    except ValidationError as error:
-        return _person(request, who.pk, status=409, error=" ".join(error.messages))
-    messages.success(request, said)
+def _carry_out(request: SignedIn, who: User, message: str, operation: Callable[[], None]) -> HttpResponse:
+    """Do the operation, and lead to the person's page while the admin still sees it, else to the list."""
+    operation()
+    messages.success(request, message)
     del request.user.grants  # they may have been one's own
     if User.objects.manageable_by(request.user).filter(pk=who.pk).exists():
         return redirect("tenants:person", pk=who.pk)

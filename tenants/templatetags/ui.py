@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.timezone import now
 
+from lib.zones import PersonClock
 from tenants.models import Role
 
 if TYPE_CHECKING:
@@ -38,6 +39,19 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     return format_html('<svg class="icon {}"{}><use href="{}"/></svg>', css, spoken, source)
 
 
+MESSAGE_ICONS = {
+    "success": "check-circle-fill",
+    "error": "exclamation-triangle-fill",
+    "warning": "exclamation-triangle-fill",
+}
+
+
+@register.simple_tag
+def message_icon(tone: str) -> SafeString:
+    """Return the picture that opens a message; `tone` is success, error, warning or info."""
+    return icon(MESSAGE_ICONS.get(tone, "info-circle-fill"))
+
+
 def age(value: datetime) -> str:
     seconds = int((now() - value).total_seconds())
     for size, unit in UNITS:
@@ -46,59 +60,65 @@ def age(value: datetime) -> str:
     return "just now"
 
 
-def _time(value: datetime, shown: str, kind: str) -> SafeString:
-    utc = value.astimezone(UTC)
-    full = utc.strftime("%Y-%m-%d %H:%M:%S UTC")
+def _render_time(context: Context, value: datetime, shown: str, kind: str) -> SafeString:
+    utc, clock = value.astimezone(UTC), context.get("clock") or PersonClock()
+    full = clock.describe(value)
     return format_html(
         '<time datetime="{}" data-time="{}" title="{}">{}</time>', utc.isoformat(), kind, full, shown or full
     )
 
 
-@register.simple_tag
-def ago(value: datetime | None, absent: str = "–") -> str:
-    """How long ago; the page keeps it counting, and tells the moment in the reader's own time zone."""
-    return _time(value, age(value), "ago") if value else absent
+@register.simple_tag(takes_context=True)
+def ago(context: Context, value: datetime | None, absent: str = "–") -> str:
+    """Show how long ago; the page keeps it counting, and tells the moment by the reader's own clock."""
+    return _render_time(context, value, age(value), "ago") if value else absent
 
 
-@register.simple_tag
-def when(value: datetime | None, absent: str = "–") -> str:
-    """The moment: UTC from the server, in the reader's own time zone once the page runs."""
-    return _time(value, "", "when") if value else absent
+@register.simple_tag(takes_context=True)
+def when(context: Context, value: datetime | None, absent: str = "–") -> str:
+    """Show the moment by the reader's own clock, with the name of its time zone."""
+    return _render_time(context, value, "", "when") if value else absent
 
 
-def _css(field: BoundField) -> str:
+SEVERAL = forms.RadioSelect, forms.CheckboxSelectMultiple
+
+
+def _choose_css(field: BoundField) -> str:
     widget = field.field.widget
-    if isinstance(widget, (forms.CheckboxInput, forms.RadioSelect, forms.CheckboxSelectMultiple)):
+    if isinstance(widget, (forms.CheckboxInput, *SEVERAL)):
         return "form-check-input"
     return "form-select" if isinstance(widget, forms.Select) else "form-control"
 
 
 @register.inclusion_tag("_labelled.html")
 def field(bound: BoundField, **attrs: Any) -> dict[str, Any]:
-    """A whole form field. Further arguments become attributes of its control (`max_length=6` as `max-length`)."""
-    css = f"{_css(bound)} is-invalid" if bound.errors else _css(bound)
+    """Show a whole form field. Further arguments become attributes of its control (`max_length=6` as `max-length`)."""
+    css = f"{_choose_css(bound)} is-invalid" if bound.errors else _choose_css(bound)
     label = attrs.pop("label", bound.label)
     bound.help_text = attrs.pop("help", bound.help_text)
-    given = {name.replace("_", "-"): value for name, value in attrs.items()}
-    control = bound.as_widget(attrs={"class": css, **given})
-    return {"field": bound, "control": control, "label": label, "check": css.startswith("form-check")}
+    attributes = {name.replace("_", "-"): value for name, value in attrs.items()}
+    shown = {"field": bound, "label": label, "check": css.startswith("form-check")}
+    if isinstance(bound.field.widget, SEVERAL):
+        bound.field.widget.attrs["class"] = css
+        return shown | {"several": True}
+    return shown | {"control": bound.as_widget(attrs={"class": css, **attributes})}
 
 
 @register.simple_tag
 def trail(trails: dict[str, str], group: Any) -> str:
-    """The names above a group, as far as the user may see them."""
+    """Return the names above a group, as far as the user may see them."""
     return trails.get(group.path, "")
 
 
 @register.filter
 def managed_by(group: Group | None, user: User) -> bool:
-    """Whether the user is an admin of this group; of no group, that is of the whole organisation."""
+    """Decide whether the user is an admin of this group; of no group, that is of the whole organisation."""
     return user.may(Role.ADMIN, group.path) if group else user.owns_organisation
 
 
 @register.inclusion_tag("_adminlink.html", takes_context=True)
 def adminlink(context: Context, view: str, picture: str, words: str, apart: str = "") -> dict[str, object]:
-    """A line of the administration's list: current on the page itself and on those below its address, but `apart`."""
+    """Show a line of the administration's list: current on its page and on those below its address, but `apart`."""
     try:
         url = reverse(view)
     except NoReverseMatch:
@@ -110,5 +130,5 @@ def adminlink(context: Context, view: str, picture: str, words: str, apart: str 
 
 @register.inclusion_tag("_progress.html")
 def progress(done: int, total: int, label: str) -> dict[str, object]:
-    """A bar that says how far a job is, in words for those who can't see it."""
+    """Show a bar that says how far a job is, in words for those who can't see it."""
     return {"done": done, "total": total, "label": label, "percent": 100 * done // total if total else 0}

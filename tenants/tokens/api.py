@@ -9,10 +9,10 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from lib.paging import NEWEST_FIRST
-from tenants.access import found
+from tenants.access import get_row
 from tenants.api.base import ApiView, Serializer
 from tenants.api.paging import page
-from tenants.api.schema import described, listing
+from tenants.api.schema import describe_list, describe_operation
 from tenants.models import ApiToken, Role, under
 from tenants.people.api import ROLES
 from tenants.tokens import operations as tokens
@@ -36,30 +36,31 @@ class TokenRow(Serializer):
 
 
 class Tokens(ApiView):
-    @listing("Tokens", "List tokens", TokenRow)
+    @describe_list("Tokens", "List tokens", TokenRow)
     def get(self, request: Request) -> Response:
-        """The live ones that reach no further than what you manage, and your own; to a token, of its own only itself.
+        """List the live ones that reach no further than what you manage, and your own; to a token, of its own only
+        itself.
 
         Newest first.
         """
-        return page(request, _within(self.user, request.auth).select_related("user"), NEWEST_FIRST).answer(_show)
+        return page(request, _find_visible(self.user, request.auth).select_related("user"), NEWEST_FIRST).answer(_show)
 
 
 class OneToken(ApiView):
-    @described("Tokens", "Read a token", responses=TokenRow)
+    @describe_operation("Tokens", "Read a token", responses=TokenRow)
     def get(self, request: Request, pk: int) -> Response:
-        return Response(_show(found(_within(self.user, request.auth).select_related("user"), pk=pk)))
+        return Response(_show(get_row(_find_visible(self.user, request.auth).select_related("user"), pk=pk)))
 
-    @described("Tokens", "Revoke a token", responses={204: None})
+    @describe_operation("Tokens", "Revoke a token", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        """From the next request on it is refused. A token may revoke itself."""
-        token = found(_within(self.user, request.auth).select_related("user", "group"), pk=pk)
+        """Revoke it: from the next request on it is refused. A token may revoke itself."""
+        token = get_row(_find_visible(self.user, request.auth).select_related("user", "group"), pk=pk)
         tokens.revoke(token=token, by=self.user)
         return Response(status=204)
 
 
-def _within(user: User, auth: object) -> ApiTokenQuerySet:
-    """What is one's own is asked of the token, not of its person: it may be narrower."""
+def _find_visible(user: User, auth: object) -> ApiTokenQuerySet:
+    """Return the live tokens that the caller sees; a token, of its person's own, only itself: it may be narrower."""
     rows = ApiToken.objects.visible_to(user).live()
     if isinstance(auth, ApiToken):
         rows = rows.filter(Q(pk=auth.pk) | under(user.reach(Role.ADMIN), "group__path"))

@@ -20,17 +20,17 @@ REFUSED = "This token is unknown, revoked or expired, or the person behind it ha
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer hdo_…`: the token's user, with grants narrowed to the token's."""
+    """Authenticate `Authorization: Bearer hdo_…` as the token's user, with grants narrowed to the token's."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        given = request.headers.get("Authorization")
-        if given is None:
+        header = request.headers.get("Authorization")
+        if header is None:
             return None
-        scheme, _, secret = given.partition(" ")
-        token = tokens.find(secret.strip()) if scheme.lower() == "bearer" else None
+        scheme, _, secret = header.partition(" ")
+        token = tokens.find_token(secret.strip()) if scheme.lower() == "bearer" else None
         if token is None:
             raise AuthenticationFailed(REFUSED)
-        tokens.used(token)
+        tokens.record_use(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -62,15 +62,15 @@ class TokenForm(forms.Form):
         return day
 
     def clean(self) -> dict[str, Any]:
-        given: dict[str, Any] = super().clean() or {}
-        role, group = given.get("role"), given.get("group")
+        values: dict[str, Any] = super().clean() or {}
+        role, group = values.get("role"), values.get("group")
         if role and group and not self.user.may(role, group.path):
             self.add_error("role", f"You have a lower role in {group}. Choose that, or another group.")
-        return given
+        return values
 
     @property
-    def made(self) -> dict[str, Any]:
-        """For `tokens.create`."""
-        given = self.cleaned_data
-        end = given["last_day"] and datetime.combine(given["last_day"] + timedelta(days=1), time(), UTC)
-        return {"name": given["name"], "role": given["role"], "group": given["group"], "expires_at": end or None}
+    def token_fields(self) -> dict[str, Any]:
+        """Return what `tokens.create` takes."""
+        values = self.cleaned_data
+        end = values["last_day"] and datetime.combine(values["last_day"] + timedelta(days=1), time(), UTC)
+        return {"name": values["name"], "role": values["role"], "group": values["group"], "expires_at": end or None}

@@ -87,6 +87,8 @@ ROWS: dict[str, Row] = {
     "tenants:api-settings": Row(OWNERS),
     "tenants:api-settings patch": Row(OWNERS, "patch", data=lambda world: {"colour": "#0f5cc0"}),
     "tenants:api-changes": Row(ANY_ADMIN),
+    "provisioning:api-journal": Row(ANY_ADMIN),
+    "provisioning:api-journal-day": Row(ANY_ADMIN),
     "tenants:api-tokens": Row(ANYBODY),
     "tenants:api-token": Row((401, 404, 200, 200, 200, 404, 404), kwargs=token),
     "tenants:api-token delete": Row((401, 404, 204, 204, 204, 404, 404), "delete", kwargs=token),
@@ -104,10 +106,13 @@ ROWS: dict[str, Row] = {
     "devices:api-recipe-versions": Row(OWNER, kwargs=recipe),
     "telemetry:api-telemetry": Row(MEMBERS, kwargs=placed, data=lambda world: {"attribute": "rpm"}),
     "telemetry:api-latest": Row(MEMBERS, kwargs=placed),
+    "telemetry:api-timeline": Row(MEMBERS, kwargs=placed),
+    "telemetry:api-dropped": Row(MEMBERS, kwargs=placed),
     "provisioning:api-windows": Row(
         (401, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}
     ),
     "provisioning:api-window": Row(MY_WINDOW, kwargs=window),
+    "provisioning:api-prove": Row((401, 404, 400, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:api-complete": Row((401, 404, 400, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:api-cancel": Row(MY_WINDOW, "post", kwargs=window),
 }

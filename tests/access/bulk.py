@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from devices.models import Device
 from tests.access import ADMINS, ANY_ADMIN, Row, placed
+from tests.access.imports import importing
 from tests.devices.doing import act, started
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def chosen(world: World) -> dict[str, str]:
 POSTED = (302, 404, 404, 302, 302, 404, 404)
 
 ROWS: dict[str, Row] = {
+    "devices:import-change": Row((302, 404, 404, 404, 409, 404, 404), "post", kwargs=importing),
     "devices:manage": Row((302, 404, 404, 302, 302, 404, 302)),
     "devices:act": Row(ANY_ADMIN, "post", data=chosen),
     "devices:run": Row((302, 404, 404, 422, 422, 404, 422), "post", data=chosen),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def importing(world: World) -> dict[str, object]:
     """One that ended, with secrets to be taken by the owner who ran it."""
-    delivery = deliveries.prepare(organisation=world.kanarra, by=world.owner)
+    delivery = deliveries.prepare_delivery(organisation=world.kanarra, by=world.owner)
     made = Import.objects.create(
         organisation=world.kanarra,
         by=world.owner,
@@ -39,10 +39,12 @@ ROWS: dict[str, Row] = {
     "devices:imports": Row(OWNERS),
     "devices:import": Row(OWNER, kwargs=importing),
     "devices:import-match": Row(POSTED, "post", kwargs=importing),
+    "devices:import-correct": Row((302, 404, 404, 404, 409, 404, 404), "post", kwargs=importing),
     "devices:import-start": Row(POSTED, "post", kwargs=importing),
     "devices:import-cancel": Row(POSTED, "post", kwargs=importing),
     "devices:import-result": Row(OWNER, "post", kwargs=importing),
     "devices:import-report": Row(OWNER, kwargs=importing),
     "devices:import-problems": Row(OWNER, kwargs=importing),
+    "devices:import-changes": Row(OWNER, kwargs=importing),
     "devices:import-stream": Row(OWNER, kwargs=importing),
 }

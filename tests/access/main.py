@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning.windows import operations as windows
-from tests.access import ELSEWHERE, MEMBERS, OPEN, SIGNED_IN, Row, everybody, placed
+from tests.access import ANY_ADMIN, ELSEWHERE, MEMBERS, OPEN, SIGNED_IN, Row, everybody, placed
 from tests.provisioning.conftest import report_press
 from tests.tenants.organisations.test_theme import PNG
 
@@ -35,6 +35,11 @@ BROKER = everybody(404)
 
 ROWS: dict[str, Row] = {
     "healthz": Row(everybody(503)),
+    "log": Row(ELSEWHERE),
+    "log-export": Row(ELSEWHERE),
+    "provisioning:journal": Row(ANY_ADMIN),
+    "provisioning:journal-day": Row(ANY_ADMIN),
+    "provisioning:journal-export": Row(ANY_ADMIN),
     "manifest": Row(OPEN),
     "service-worker": Row(OPEN),
     "offline": Row(OPEN),
@@ -71,12 +76,14 @@ ROWS: dict[str, Row] = {
     "telemetry:live": Row(MEMBERS, kwargs=placed),
     "telemetry:stream": Row(MEMBERS, kwargs=placed),
     "telemetry:series": Row(MEMBERS, kwargs=placed, data=lambda world: {"attribute": "rpm"}),
+    "telemetry:timeline": Row(MEMBERS, kwargs=placed),
     "telemetry:export": Row(MEMBERS, kwargs=placed),
     "telemetry:events": Row(MEMBERS, kwargs=placed),
     "provisioning:register": Row(REGISTER),
     "provisioning:scan": Row((302, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}),
     "provisioning:window": Row(MY_WINDOW, kwargs=window),
     "provisioning:stream": Row((302, 404, 200, 404, 404, 404, 404), kwargs=window),
+    "provisioning:prove": Row((302, 404, 422, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:place": Row((302, 404, 422, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:cancel": Row((302, 404, 302, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:label": Row((302, 302, 302, 302, 302, 404, 404), kwargs=placed),

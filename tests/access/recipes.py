@@ -40,5 +40,5 @@ ROWS: dict[str, Row] = {
     "devices:model-rename": Row(INVALID, "post", kwargs=model),
     "devices:model-retire": Row(DONE, "post", kwargs=model),
     "devices:model-restore": Row(DONE, "post", kwargs=model),
-    "devices:model-delete": Row(DONE, "post", kwargs=model),
+    "devices:model-delete": Row((302, 404, 404, 404, 409, 404, 404), "post", kwargs=model),
 }

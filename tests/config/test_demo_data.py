@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.demo import activity
+from config.demo import activity, credentials_file
 from config.demo import organisations as demo
 from devices.credentials import operations as credentials
 from devices.identity import serials
 from devices.lifecycle import locks
-from devices.models import Action, Attribute, Credential, Device, Import, Recipe
-from tenants.models import Change, Group, Invitation, Organisation, Role, User
+from devices.models import Attribute, BulkAction, Credential, Device, Import, Recipe
+from devices.recipes import operations as recipes
+from tenants.models import AuditEntry, Group, Invitation, Organisation, Role, User
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from django.test import Client
     from pytest_django.fixtures import Settings
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +69,7 @@ def test_reports_are_left_to_the_devices(file: Path) -> None:
 def test_a_database_from_before_gets_what_is_new_once(file: Path) -> None:
     call_command("demo_data")
     sensors = Recipe.objects.get(name="Fuel tank sensor")
-    assert (sensors.current.number, sensors.current.credential_kind) == (2, "activation")
+    assert (sensors.current.number, sensors.current.credential_kind) == (2, "access-key")
     assert Attribute.objects.get(version__recipe__organisation__slug="kanarra", name="rpm").maximum == 1950
     sensors.versions.all().delete()
     sensors.delete()
@@ -83,37 +85,41 @@ def test_an_admin_was_at_work_once(file: Path) -> None:
     call_command("demo_data")
     done = Import.objects.get()
     assert (done.state, done.made, done.refused) == (Import.State.DONE, 6, 2)
-    assert set(Action.objects.values_list("state", "kind")) == {(Action.State.DONE, Action.Kind.TAG)}
+    assert set(BulkAction.objects.values_list("state", "kind")) == {(BulkAction.State.DONE, BulkAction.Kind.TAG)}
     assert Device.objects.filter(tags__contract="full service").count() == 3
     assert Group.objects.exclude(archived_at=None).get().name == "Closed clinic"
     assert Invitation.objects.waiting().get().email == "new.colleague@sadler.example"
     Group.objects.filter(name="Sadler-Isberg").update(name="Mine")
-    before = Change.objects.count()
+    before = AuditEntry.objects.count()
     call_command("demo_data")
-    assert (Import.objects.count(), Action.objects.count(), Change.objects.count()) == (1, 2, before)
+    assert (Import.objects.count(), BulkAction.objects.count(), AuditEntry.objects.count()) == (1, 2, before)
 
 
 def test_broken_off_it_is_made_whole_the_next_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(activity, "_invite", killed)
-        with pytest.raises(KeyboardInterrupt):
-            call_command("demo_data")
-    call_command("demo_data")
+    steps = [(demo, "_make_barred"), (recipes, "change"), (activity, "_invite"), (credentials_file, "_write_rows")]
+    for module, step in steps:  # the last one of each that is to be whole
+        with monkeypatch.context() as patched:
+            patched.setattr(module, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                call_command("demo_data")
+    test_makes_the_world_of_the_demo(file)
     test_an_admin_was_at_work_once(file)
+    test_every_row_of_the_factorys_file_opens_its_device(file)
+    assert Recipe.objects.get(name="Fuel tank sensor").current.number == 2
 
 
 def test_every_row_of_the_factorys_file_opens_its_device(file: Path) -> None:
     call_command("demo_data")
     for row in rows(file):
-        device = credentials.authenticate(access_key=row["access_key"], access_secret=row["access_secret"])
+        device = credentials.authenticate_device(access_key=row["access_key"], access_secret=row["access_secret"])
         assert device is not None
         assert (device.serial, device.device_id) == (row["serial"], row["device_id"])
         assert serials.is_valid(row["serial"])
-    assert [row["serial"] for row in rows(file)][-2:] == demo.spares()
-    assert Device.objects.filter(serial__in=demo.spares(), name__startswith="Spare").count() == 2
+    assert [row["serial"] for row in rows(file)][-2:] == demo.list_spares()
+    assert Device.objects.filter(serial__in=demo.list_spares(), name__startswith="Spare").count() == 2
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -127,7 +133,7 @@ def test_a_second_time_changes_nothing(file: Path) -> None:
 def test_what_a_visitor_locked_keeps_its_credential(file: Path) -> None:
     call_command("demo_data")
     before = file.read_bytes()
-    locks.lock(device=Device.objects.get(name="KP001"), by=account("admin@kanarra.example"))
+    locks.lock_devices([Device.objects.get(name="KP001")], by=account("admin@kanarra.example"))
     call_command("demo_data")
     assert file.read_bytes() == before
 
@@ -146,7 +152,7 @@ def test_a_lost_file_is_made_again_and_the_lost_credentials_revoked(file: Path) 
     file.unlink()
     call_command("demo_data")
     for row in lost:
-        assert credentials.authenticate(access_key=row["access_key"], access_secret=row["access_secret"]) is None
+        assert credentials.authenticate_device(access_key=row["access_key"], access_secret=row["access_secret"]) is None
     assert Credential.objects.filter(revoked_at=None, device__source=None).count() == len(rows(file)) == len(lost)
 
 
@@ -156,7 +162,7 @@ def test_a_fleet_is_registered_and_placed_before_the_spares(file: Path) -> None:
     fleet = Device.objects.filter(name__startswith="Load")
     assert fleet.exclude(group=None).count() == 7
     assert len(rows(file)) == 15 + 7
-    assert [row["serial"] for row in rows(file)][-2:] == demo.spares()
+    assert [row["serial"] for row in rows(file)][-2:] == demo.list_spares()
 
 
 def test_the_password_is_the_environments(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,3 +178,17 @@ def test_refuses_a_production_configuration(file: Path, settings: Settings) -> N
         call_command("demo_data")
     assert not User.objects.exists()
     assert not file.exists()
+
+
+def test_the_sign_in_page_offers_the_accounts(file: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before they are made, and not where the password is somebody's own."""
+    assert "demo-accounts" not in client.get("/accounts/login/").content.decode()
+    call_command("demo_data")
+    page = client.get("/accounts/login/?next=/register/").content.decode()
+    assert "technician@sadler.example" in page
+    assert "demo-accounts" not in client.get("/accounts/password/reset/").content.decode()
+    sent = {"login": "technician@sadler.example", "password": "demo-demo", "next": "/register/"}
+    assert client.post("/accounts/login/", sent)["Location"] == "/register/"
+    client.logout()
+    monkeypatch.setenv("DEMO_PASSWORD", "one of my own")
+    assert "demo-accounts" not in client.get("/accounts/login/").content.decode()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from django.db import OperationalError, connection
 
 from config import health
 from devices.mqtt import heartbeat
@@ -111,6 +112,29 @@ def test_no_database(
     assert_down(client, "database")
 
 
+@pytest.mark.postgres
+def test_a_connection_to_the_database_that_was_cut_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its threads stay, and what they kept would be of a database that has since restarted."""
+    with ThreadPoolExecutor(1) as thread:
+        monkeypatch.setattr(health, "_pool", thread)
+        monkeypatch.setattr(health, "CHECKS", {name: health.CHECKS[name] for name in ("database", "session")})
+        for _ in range(2):
+            assert health.check() == {"database": True, "session": True}
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+
+def test_while_the_database_is_away_nothing_is_said_of_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("devices.broker.sessions.find_loss", fail)
+    assert health.check()["session"]
+
+
 def test_a_check_that_hangs_is_not_waited_for(
     client: Client, broker: socket.socket, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,15 +163,28 @@ def assert_down(client: Client, *parts: str) -> None:
     assert b"secret" not in answer.content
 
 
+@pytest.mark.parametrize(
+    ("start_seconds", "said"), [(0, ("WARNING", "down: consumer")), (3600, ("INFO", "waiting for: consumer"))]
+)
 def test_the_log_says_what_changed_and_nothing_again(
-    client: Client, broker: socket.socket, store: redis.Redis, caplog: pytest.LogCaptureFixture
+    client: Client,
+    broker: socket.socket,
+    store: redis.Redis,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    start_seconds: int,
+    said: tuple[str, str],
 ) -> None:
+    """Parts that start after the site are waited for; later the same is an alarm."""
+    caplog.set_level("INFO", "config.health")
+    monkeypatch.setattr(health, "START_SECONDS", start_seconds)
     health._noted.clear()
     for _ in range(3):
         client.get("/healthz")
     beat(store)
     client.get("/healthz")
-    assert [record.getMessage() for record in caplog.records] == ["down: consumer", "everything is up"]
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "config.health"]
+    assert lines == [said, ("INFO", "everything is up")]
 
 
 def test_many_who_ask_at_once_ask_the_parts_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,12 +42,12 @@ def test_a_press_moves_the_window_on_and_is_announced_once(world: World, announc
     press = message(world.waiting.device_id, {"registerButton": True})
     ingest([press])
     assert Window.objects.get(pk=window.pk).pressed_at is not None
-    assert windows.topic(window.key) in announced
+    assert window.topic in announced
     announced.clear()
     for _ in range(100):
         ingest([press])
     assert Event.objects.filter(kind=Event.Kind.PRESSED).count() == 1
-    assert windows.topic(window.key) not in announced
+    assert window.topic not in announced
 
 
 def test_a_retained_press_is_nothing(world: World, announced: list[str]) -> None:
@@ -62,7 +62,7 @@ def test_all_or_nothing(world: World, announced: list[str], monkeypatch: pytest.
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(presence, "seen", fail)
+    monkeypatch.setattr(presence, "record_seen", fail)
     with pytest.raises(RuntimeError):
         ingest([message(world.placed.device_id, {"rpm": 1800})])
     assert not Report.objects.exists()

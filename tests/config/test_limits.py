@@ -14,6 +14,7 @@ from config import limits, uploads
 from config.asgi import application
 from tenants.models import Role
 from tenants.tokens import operations as tokens
+from tests import builders
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -149,7 +150,7 @@ def test_a_body_comes_in_time(settings: Settings) -> None:
 def test_uploads_at_once_are_counted(world: World, settings: Settings) -> None:
     settings.UPLOADS_PERSON = 1
     sender = uploads.Sender(world.owner, MB)
-    going = uploads.begin(sender)
+    going = uploads.begin_upload(sender)
     assert going is not None
     more = Answer(API, 110 * KB, cookie(world.owner))
     assert (more.status, json.loads(more.text)["type"].partition("#")[2]) == (429, "problem-too-many-uploads")
@@ -158,6 +159,16 @@ def test_uploads_at_once_are_counted(world: World, settings: Settings) -> None:
     going.end()
     for _ in range(3):
         assert Answer(PAGE, 110 * KB, cookie(world.owner)).status == 403
+
+
+def test_uploads_at_once_are_counted_by_organisation_too(world: World, settings: Settings) -> None:
+    settings.UPLOADS_ORGANISATION = 1
+    second = builders.make_user("second@kanarra.example", world.kanarra.root, Role.ADMIN)
+    going = uploads.begin_upload(uploads.Sender(world.owner, MB))
+    assert going is not None
+    assert [Answer(PAGE, 110 * KB, cookie(user)).status for user in (second, world.stranger)] == [429, 403]
+    going.end()
+    assert Answer(PAGE, 110 * KB, cookie(second)).status == 403
 
 
 @pytest.mark.parametrize("is_proxied", [False, True])

@@ -68,9 +68,11 @@ def test_a_slug_or_an_admin_that_is_taken() -> None:
     assert Group.objects.count() == Organisation.objects.count() == 1
 
 
-@pytest.mark.parametrize("given", [{"slug": "not a slug"}, {"admin": "nobody"}])
-def test_a_slug_or_an_address_that_is_none(given: dict[str, str]) -> None:
-    assert_refused("valid", **given)
+@pytest.mark.parametrize(
+    ("given", "cause"), [({"slug": "not a slug"}, "letters, numbers"), ({"admin": "nobody"}, "Write an e-mail address")]
+)
+def test_a_slug_or_an_address_that_is_none(given: dict[str, str], cause: str) -> None:
+    assert_refused(cause, **given)
     assert not Group.objects.exists()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from config import queueing
 from config.asgi import application
-from config.queueing import Overtaken, Queueing
+from config.queueing import Queueing
+from lib.refusals import Refusal
 from lib.turns import Turns
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Site:
 
         try:
             await self._queueing.answer(app, scope(**who), receive, sent)
-        except Overtaken:
+        except Refusal:
             return "overtaken"
         return "answered"
 
@@ -177,4 +178,4 @@ def test_whoever_is_put_aside_is_told(path: str, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("path", ["/healthz", "/broker/rabbitmq/user"])
 def test_what_machines_ask_waits_for_nobody(path: str) -> None:
-    assert application._app(path) not in {application._ordinary, application._long_lived}
+    assert application._choose_app(path) not in {application._answer_in_turn, application._answer_stream}

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from config.connections import Connection
 from tests import parts
 from tests.mqtt.processes import Process, running
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 FORGED = {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Proto": "https"}
@@ -25,6 +34,34 @@ async def seen(scope: dict[str, Any], receive: Any, send: Any) -> None:
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+@pytest.mark.parametrize(("is_proxied", "heard"), [(False, 2), (True, 6)])
+def test_what_an_address_may_open_is_not_counted_behind_a_proxy(
+    is_proxied: bool, heard: int, settings: Settings
+) -> None:
+    """There all come from the proxy's."""
+    settings.BEHIND_PROXY, settings.CONNECTS_ADDRESS = is_proxied, 0.4
+
+    async def scene() -> list[bytes]:
+        state = {"config": Config(seen, log_config=None), "server_state": ServerState(), "app_state": {}}
+        server = await asyncio.get_running_loop().create_server(lambda: Connection(**state), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            return [await _ask(port) for _ in range(6)]
+
+    assert sum(answer.startswith(b"HTTP/1.1 200") for answer in asyncio.run(scene())) == heard
+
+
+async def _ask(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
 
 
 def test_forwarded_headers_change_nothing() -> None:

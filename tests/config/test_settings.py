@@ -91,6 +91,46 @@ def test_cookies_are_this_hosts_alone() -> None:
     assert without.stdout.split() == ["sessionid", "csrftoken", "False", "False", "None", "/", "None", "/"]
 
 
+FORWARDED = """
+import django
+django.setup()
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.test import RequestFactory
+forged = {"X-Forwarded-For": "203.0.113.5, 198.51.100.7", "X-Forwarded-Proto": "https"}
+request = RequestFactory().get("/", headers=forged, REMOTE_ADDR="192.0.2.9")
+print(get_adapter().get_client_ip(request), request.is_secure(), settings.REST_FRAMEWORK["NUM_PROXIES"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("behind", "believed"), [({}, "192.0.2.9 False 0"), ({"BEHIND_PROXY": "1"}, "198.51.100.7 True 1")]
+)
+def test_forwarded_addresses_are_believed_of_a_proxy_alone(behind: dict[str, str], believed: str) -> None:
+    """And of what such a header says only the last, which is the proxy's own word."""
+    said = production(FORWARDED, DJANGO_SETTINGS_MODULE="config.settings", **behind)
+    assert said.stdout.strip() == believed, said.stderr
+
+
+LIMITS = """
+from config import asgi
+from django.db import connections
+print(connections["default"].settings_dict["OPTIONS"]["options"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, "-c lock_timeout=4000 -c statement_timeout=30000"),
+        ({"DATABASE_LOCK_SECONDS": "0", "DATABASE_STATEMENT_SECONDS": "1.5"}, "-c statement_timeout=1500"),
+    ],
+)
+def test_the_sites_statements_have_an_end(given: dict[str, str], asked: str) -> None:
+    said = production(LIMITS, **given)
+    assert said.stdout.strip() == asked, said.stderr
+
+
 def started_with(tmp_path: Path, dot_env: str, **env: str) -> subprocess.CompletedProcess[str]:
     """With the file's lines in `.env` beside manage.py, and little else in the environment."""
     shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("__pycache__", "demo"))

@@ -178,3 +178,16 @@ def test_a_terminal_that_goes_on_shows_the_last_and_says_how_much_it_missed() ->
         while not shown.endswith(b"line 199999\n"):
             shown += os.read(terminal.fileno(), 65536)
     assert b"lines were not shown while the terminal was stopped)" in shown
+
+
+def test_a_line_that_alarms_for_nothing_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "READY_WITHIN", 0.5)
+    output = io.StringIO()
+    runner = Supervisor(output)
+    code = "print('WARNING of memory'); print('WARNING of disk')"
+    warns = Process("store", [sys.executable, "-c", code], os.environ, lambda: False, unsaid="of memory")
+    with pytest.raises(Failed):
+        runner.start(warns)
+    runner.stop()
+    assert "store     | WARNING of disk" in output.getvalue()
+    assert "of memory" not in output.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from tenants.models import User
@@ -56,6 +56,17 @@ def test_programs_get_a_problem(browser: Client) -> None:
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.json()["type"].endswith("#problem-unavailable")
+
+
+@pytest.mark.postgres
+def test_what_takes_too_long_is_told_so_too(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def last(*_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '50ms'")
+            cursor.execute("SELECT pg_sleep(5)")
+
+    monkeypatch.setattr(User, "reach", last)
+    assert browser.get("/labels/").status_code == 503
 
 
 def test_a_database_that_fails_in_the_middleware(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from config.tasks import clear_sessions
-from config.worker import TEMPORARY, handle
+from config.worker import TEMPORARY, handle_batch
 from devices.mqtt.messages import Message
 from telemetry.models import Report
 
@@ -39,7 +39,7 @@ def read_only(world: World) -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_only_reads_is_waited_for(world: World, read_only: None) -> None:
     with pytest.raises(TEMPORARY):
-        handle([message(world)])
+        handle_batch([message(world)])
 
 
 @pytest.mark.postgres
@@ -49,11 +49,11 @@ def test_a_schema_that_lags_is_waited_for(world: World) -> None:
         cursor.execute("ALTER TABLE telemetry_report RENAME COLUMN timed TO soon")
     try:
         with pytest.raises(TEMPORARY):
-            handle([message(world)])
+            handle_batch([message(world)])
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE telemetry_report RENAME COLUMN soon TO timed")
-    handle([message(world)])
+    handle_batch([message(world)])
     assert Report.objects.filter(device=world.placed).exists()
 
 

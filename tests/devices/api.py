@@ -56,13 +56,14 @@ def kind(answer: Any) -> str:
 
 def places(answer: Any) -> list[str]:
     """Where the errors of a refusal are."""
-    assert kind(answer) == "invalid"
+    assert kind(answer)
+    assert answer.status_code == 400
     return [each.get("pointer") or each.get("parameter") for each in answer.json()["errors"]]
 
 
 def body(answer: Any) -> str:
-    """Of a file."""
-    return content(answer).decode()
+    """Of a file, without its mark."""
+    return content(answer).decode("utf-8-sig")
 
 
 def content(answer: Any) -> bytes:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import segno
 from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 SIZE = (1280, 720)
 FLAGS = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
-from playwright.sync_api import BrowserContext, Locator, Page, Playwright
+from typing import TYPE_CHECKING, Any
 
 from tests.e2e.fakecamera import film, flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL import Image
+    from playwright.sync_api import BrowserContext, Locator, Page, Playwright
 
 SERIAL = "7KQ4M2XW9D3T"
 BROWSER = [
@@ -22,6 +26,18 @@ BROWSER = [
     "--disable-component-update",
 ]
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 800}, "has_touch": True}
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The address of a page with the scanner alone."""
+    command = [sys.executable, str(Path(__file__).with_name("scannersite.py"))]
+    site = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert site.stdin
+    assert site.stdout
+    yield f"http://localhost:{json.loads(site.stdout.readline())['port']}"
+    site.stdin.close()
+    site.wait()
 
 
 @contextmanager
@@ -55,8 +71,15 @@ def opened(context: BrowserContext, address: str, query: str = "") -> Page:
     return page
 
 
+START = """
+    const root = document.querySelector("[data-scanner]");
+    if (["idle", "paused", "failed"].includes(root.dataset.state)) root.querySelector("[data-scan-start]").click();
+"""
+
+
 def scan(page: Page) -> None:
-    page.get_by_role("button", name="Scan label").click()
+    """Start the camera, unless it starts by itself, as where it is allowed."""
+    page.evaluate(START)
 
 
 def posted(page: Page) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.devices.labels.reading import codes, pictures
+from tests.devices.labels.zpl_reader import Printer
 from tests.e2e.browser import DESKTOP, PHONE, faults, faults_by_day_and_night, launch, sign_in
 from tests.stack import demo
 
@@ -43,7 +44,8 @@ def test_the_pages(stack: Stack, browser: Browser, size: ViewportSize, scheme: s
     page = context.new_page()
     sign_in(page, stack, OWNER)
     device = page.locator(".device-link").first.get_attribute("href")
-    for url in ("/labels/?with_logo=on&start=5", "/labels/?q=none", f"{device}label/?stock=none"):
+    own = "/labels/?stock=own-a4&width=60&height=30&columns=3&rows=8&inset_left=2"
+    for url in ("/labels/?with_logo=on&start=5", own, "/labels/?q=none", f"{device}label/?stock=none"):
         page.goto(stack.url + url)
         assert faults_by_day_and_night(page) == [], url
     context.close()
@@ -67,6 +69,17 @@ def test_the_preview_follows_and_the_pdf_is_read_again(stack: Stack, browser: Br
     found = [text for sheet in pictures(Path(download.value.path()).read_bytes(), 300) for text in codes(sheet)]
     assert len(found) == 8
     assert {text.rsplit("/", 1)[0] for text in found} == {f"{stack.url}/D".upper()}
+    expect(page.get_by_label("Width, in mm")).to_be_hidden()
+    page.get_by_label("Labels", exact=True).select_option("own-roll")
+    page.get_by_label("Width, in mm").fill("40")
+    page.get_by_label("Height, in mm").fill("20")
+    expect(page.locator("#label-columns")).to_be_hidden()
+    page.get_by_label("File").select_option("zpl")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download ZPL").click()
+    labels = Printer().run(Path(download.value.path()).read_bytes())
+    assert sorted(text for label in labels for text in codes(label)) == sorted(found)
+    assert {label.size for label in labels} == {(472, 236)}
     page.close()
 
 
@@ -76,7 +89,7 @@ def test_an_error_stands_in_the_preview_and_nothing_is_lost(stack: Stack, browse
     page.goto(f"{stack.url}/labels/")
     page.get_by_label("Only these serials").fill("N0SUCHDEV1CE")
     expect(page.locator("#preview")).to_contain_text("Not found among your devices: N0SUCHDEV1CE")
-    page.get_by_role("button", name="Download PDF").click()
+    page.get_by_role("button", name="Download").click()
     expect(page.locator(".field-error")).to_contain_text("Not found among your devices: N0SUCHDEV1CE")
     expect(page.get_by_label("Only these serials")).to_have_value("N0SUCHDEV1CE")
     page.close()
@@ -101,8 +114,8 @@ def test_many_are_made_while_one_looks_on(stack: Stack, browser: Browser) -> Non
     page.get_by_label("Recipe").select_option(label="Generator gateway")
     page.get_by_label("How many").fill(str(FLEET))
     page.get_by_role("button", name="Make them").click()
-    expect(page.get_by_role("heading", name=f"{FLEET} devices registered")).to_be_visible(timeout=60_000)
-    page.goto(f"{stack.url}/labels/")
+    expect(page.get_by_role("heading", name=f"{FLEET} devices added")).to_be_visible(timeout=60_000)
+    page.goto(f"{stack.url}/labels/?output=pdf")  # else as they were printed last
     page.get_by_role("button", name=f"Make {FLEET + 22} labels").click()
     link = page.get_by_role("link", name="Download labels-")
     expect(link).to_be_visible(timeout=60_000)

@@ -1,122 +1,26 @@
-"""What a page does when its connection dies, each fault by itself: the window's page has its form soon after the press.
-
-Heartbeats are four times as quick as a site's, and so is the watchdog that counts them: three seconds, not twelve.
-"""
+"""What a page does when its connection dies, each fault by itself: a window's has its form soon after the press."""
 
 from __future__ import annotations
 
-import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
-import redis
-from django.conf import settings
-from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from devices.mqtt import heartbeat
-from lib import live
-from provisioning.windows import operations as windows
-from tests import parts
-from tests.e2e.browser import PHONE, launch
-from tests.e2e.silentproxy import SilentProxy
-from tests.mqtt.processes import python, running
-from tests.provisioning.conftest import report_press
+from devices.models import Device
+from tests.e2e.live_pages import HEARD, SOON, address, has_form, hear, lose_once, press, sign_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser, BrowserContext, Page, Route
+    import redis
+    from playwright.sync_api import BrowserContext, Page, Route
 
     from provisioning.models import Window
-    from tenants.models import User
     from tests.conftest import World
+    from tests.e2e.silentproxy import SilentProxy
     from tests.mqtt.processes import Process
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-HEARD = """new Promise((heard) => { document.addEventListener("live:heard", heard, { once: true }); }).then(() => 0)"""
-SOON = 8_000  # of ten seconds
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _beside_a_loop() -> Iterator[None]:
-    """Playwright runs an event loop in this thread, and rows are made in it all the same."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-@pytest.fixture(scope="module")
-def site(django_db_setup: None) -> Iterator[Process]:
-    port = parts.free_port()
-    command = ["-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "critical"]
-    command += ["--timeout-graceful-shutdown", "1"]
-    with running(python(*command, port=port, STREAM_HEARTBEAT_SECONDS="1", STREAMS_PERSON="2")) as process:
-        yield process
-
-
-@pytest.fixture
-def proxy(site: Process) -> Iterator[SilentProxy]:
-    made = SilentProxy(site.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, launch(playwright) as running:
-        yield running
-
-
-@pytest.fixture
-def store() -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(settings.REDIS_URL)
-    hear(client)
-    yield client
-    client.delete(heartbeat.KEY)
-
-
-def hear(store: redis.Redis, **facts: bool) -> None:
-    store.set(heartbeat.KEY, json.dumps({"time": 0, "connected": True, "failing": False} | facts))
-
-
-@pytest.fixture
-def context(browser: Browser, store: redis.Redis) -> Iterator[BrowserContext]:
-    with browser.new_context(viewport=PHONE) as made:
-        yield made
-
-
-@pytest.fixture
-def window(world: World) -> Window:
-    return windows.open_window(device=world.waiting, by=world.technician)
-
-
-def sign_in(context: BrowserContext, user: User) -> None:
-    client = Client()
-    client.force_login(user)
-    name = settings.SESSION_COOKIE_NAME
-    context.add_cookies([{"name": name, "value": client.cookies[name].value, "domain": "127.0.0.1", "path": "/"}])
-
-
-@pytest.fixture
-def page(context: BrowserContext, proxy: SilentProxy, world: World, window: Window) -> Page:
-    """The window's, waiting for the press, with its stream open."""
-    sign_in(context, world.technician)
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{proxy.port}{reverse('provisioning:window', kwargs={'key': window.key})}")
-    page.evaluate(HEARD)
-    return page
-
-
-def press(window: Window) -> None:
-    live.announce(report_press(window.device))
-
-
-def has_form(page: Page, within: int = SOON) -> None:
-    expect(page.get_by_label("Name")).to_be_visible(timeout=within)
 
 
 def test_a_press_shows_the_form(page: Page, window: Window) -> None:
@@ -157,6 +61,99 @@ def test_a_page_that_slept_looks_again_when_it_wakes(page: Page, window: Window,
     press(window)
     session.send("Page.setWebLifecycleState", {"state": "active"})
     has_form(page)
+
+
+def test_a_dark_hole_is_left_without_a_word_of_the_browser(page: Page, window: Window, proxy: SilentProxy) -> None:
+    proxy.go_dark()
+    press(window)
+    expect(page.locator("[data-live-says=lost]")).to_be_visible(timeout=SOON)
+    page.wait_for_timeout(4_000)  # requests get longer, and wait for one another
+    proxy.come_back()
+    has_form(page)
+    expect(page.locator("[data-live-says=lost]")).to_be_hidden()
+
+
+def test_a_phone_that_was_offline_looks_at_once(page: Page, window: Window) -> None:
+    page.context.set_offline(True)
+    press(window)
+    expect(page.locator("[data-live-says=lost]")).to_be_visible(timeout=SOON)
+    page.context.set_offline(False)
+    has_form(page, 3_000)
+
+
+def test_a_page_that_gets_no_stream_asks(
+    context: BrowserContext, proxy: SilentProxy, world: World, window: Window
+) -> None:
+    sign_in(context, world.technician)
+    page = context.new_page()
+    page.route("**/stream/**", lambda route: route.abort())
+    page.goto(address(proxy, window))
+    page.wait_for_timeout(1_000)
+    press(window)
+    has_form(page)
+
+
+@pytest.mark.parametrize(("seconds", "least", "most", "refuses"), [(4, 3, 7, True), (20, 3, 4, False)])
+def test_a_stream_that_is_not_had_is_asked_for_again_and_ever_less_often(
+    context: BrowserContext,
+    proxy: SilentProxy,
+    world: World,
+    window: Window,
+    seconds: int,
+    least: int,
+    most: int,
+    refuses: bool,
+) -> None:
+    """One that is refused, as while the site restarts, and one of which nothing comes; nor is the page answered."""
+    sign_in(context, world.technician)
+    page = context.new_page()
+    page.clock.install()
+    asked: list[str] = []
+
+    def lose(route: Route) -> None:
+        asked.append(route.request.url)
+        if refuses:
+            route.fulfill(status=503, body="")
+
+    page.route("**/stream/**", lose)
+    page.goto(address(proxy, window))
+    page.route(f"**/register/{window.key}/", lambda route: route.fulfill(status=500, body=""))
+    for _ in range(4 * seconds):
+        page.clock.run_for(250)
+        page.wait_for_timeout(20)
+    assert least <= len(asked) <= most
+
+
+def test_a_script_that_did_not_arrive_is_asked_for_again(
+    context: BrowserContext, proxy: SilentProxy, world: World, window: Window
+) -> None:
+    sign_in(context, world.technician)
+    page = context.new_page()
+    lost = lose_once(page, "live", "htmx")
+    page.goto(address(proxy, window))
+    press(window)
+    has_form(page)
+    assert not lost
+
+
+def test_a_page_that_is_behind_says_so(page: Page, window: Window) -> None:
+    behind = page.locator("[data-live-says=behind]")
+    page.route(f"**/register/{window.key}/", lambda route: route.fulfill(status=500, body=""))
+    press(window)
+    expect(behind).to_be_visible(timeout=SOON)
+    page.unroute(f"**/register/{window.key}/")
+    has_form(page)
+    expect(behind).to_be_hidden()
+
+
+def test_the_list_asks_again_when_the_signal_is_back(context: BrowserContext, proxy: SilentProxy, world: World) -> None:
+    sign_in(context, world.viewer)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{proxy.port}{reverse('devices:list')}")
+    context.set_offline(True)
+    Device.objects.filter(pk=world.placed.pk).update(name="Anaheim Renamed")
+    context.set_offline(False)
+    expect(page.get_by_text("Anaheim Renamed")).to_be_visible(timeout=3_000)
 
 
 def test_a_restart_of_the_site_is_lived_through(page: Page, window: Window, site: Process) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from tests.e2e import text_zoom
 from tests.e2e.browser import DESKTOP, PHONE, faults, launch, sign_in, turn
 from tests.stack import demo
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 OWNER, GROUP_ADMIN = "admin@kanarra.example", "admin@tekton.example"
+TECHNICIAN = "technician@sadler.example"
 DOOR = ["/accounts/login/", "/accounts/password/reset/", "/accounts/password/reset/key/1-x/", "/offline/", "/none/"]
 OWN = [
     "/",
@@ -48,8 +50,11 @@ ADMINS = [
     "/people/?q=none",
     "/people/invite/",
     "/tokens/",
-    "/log/",
-    "/log/?q=none",
+    "/journal/",
+    "/journal/?q=none",
+    "/journal/?kind=placements",
+    "/journal/day/",
+    "/journal/day/?day=2020-01-01",
 ]
 OWNERS = [
     "/devices/new/",
@@ -58,12 +63,15 @@ OWNERS = [
     "/imports/",
     "/recipes/",
     "/recipes/new/",
+    "/doors/",
+    "/doors/new/jwt/",
     "/models/",
     "/settings/",
     "/log/accounts/",
     "/log/accounts/?who=none",
     "/settings/serials/",
 ]
+LINKED = {"/people/invite/", "/recipes/new/", "/doors/new/jwt/", "/journal/day/"}  # from one of these pages
 # On which page the first match of this leads to one more.
 FURTHER = {
     "/imports/": "tbody a",
@@ -163,7 +171,7 @@ def test_the_administration(stack: Stack, browser: Browser, person: str, looks: 
         if url != "/manage/" and not url.startswith("/?"):
             expect(nav.locator("[aria-current]"), url).to_have_count(1)
     offered = {link.get_attribute("href") for link in nav.get_by_role("link").all()}
-    assert offered == {url for url in urls if "?" not in url} - {"/people/invite/", "/recipes/new/"}
+    assert offered == {url for url in urls if "?" not in url} - LINKED
     found |= {url: in_looks(page, stack.url + url, looks) for url in further(page, stack)}
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
     assert said == []
@@ -249,3 +257,24 @@ def test_without_a_connection_the_page_says_so_and_comes_back(stack: Stack, brow
     context.set_offline(False)
     expect(page.get_by_role("heading", name="Account")).to_be_visible(timeout=20_000)
     context.close()
+
+
+def test_text_at_twice_its_size_stays_whole(stack: Stack, browser: Browser) -> None:
+    page = browser.new_page(viewport=PHONE)
+    found = {url: text_zoom.look_at_twice_the_size(page, stack.url + url) for url in ("/accounts/login/", "/offline/")}
+    sign_in(page, stack, OWNER)
+    first = page.locator(".device-link").first.get_attribute("href") or ""
+    page.goto(f"{stack.url}/?q=Waiting")
+    waiting = (page.locator(".device-link").first.get_attribute("href") or "").strip("/").rpartition("/")[2]
+    device = [first + below for below in ("", "events/", "credentials/", "label/", "edit/")]
+    found |= {url: text_zoom.look_at_twice_the_size(page, stack.url + url) for url in [*text_zoom.PAGES, *device]}
+    page.context.clear_cookies()
+    sign_in(page, stack, TECHNICIAN)
+    found["/register/"] = text_zoom.look_at_twice_the_size(page, f"{stack.url}/register/")
+    page.goto(f"{stack.url}/register/?serial={waiting}")
+    page.locator("form[action$='/scan/'] [name=text]").press("Enter")
+    page.wait_for_url("**/register/*-*/")
+    found["the window"] = text_zoom.look_at_twice_the_size(page, page.url)
+    wrong = {url: broken for url, broken in found.items() if broken}
+    assert not wrong, "\n".join(f"{url}: {broken}" for url, broken in wrong.items())
+    page.close()

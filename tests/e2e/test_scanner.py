@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import segno
-from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.e2e.fakecamera import FLAGS as FAKE
 from tests.e2e.fakecamera import scene
 from tests.e2e.scannerpage import SERIAL, message, opened, phone, photograph, posted, scan, seeing
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from PIL import Image
+
 pytestmark = pytest.mark.e2e
 
 HERE = Path(__file__).resolve().parent
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    command = [sys.executable, str(HERE / "scannersite.py")]
-    site = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert site.stdin
-    assert site.stdout
-    port = json.loads(site.stdout.readline())["port"]
-    yield f"http://localhost:{port}"
-    site.stdin.close()
-    site.wait()
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
 
 
 # The camera

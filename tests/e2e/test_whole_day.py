@@ -6,40 +6,31 @@ label, devices that connect with what the result file says. Quality: row 20, ove
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import re
-import sqlite3
-import tempfile
-from contextlib import closing, contextmanager
-from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests import leaks
 from tests.devices.labels.reading import codes, pictures
 from tests.e2e import fakecamera
-from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in
+from tests.e2e.browser import PHONE, launch, sign_in
+from tests.e2e.day import begin_day, downloaded, opened, result
 from tests.mqtt.gateway import ACCEPTED, Gateway
 from tests.mqtt.presses import press_until
 from tests.mqtt.processes import eventually
-from tests.stack import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page, Playwright
 
-    from tests.stack import Stack
+    from tests.e2e.day import Day, Row
 
 pytestmark = pytest.mark.e2e
 
@@ -48,110 +39,16 @@ GROUP_ADMIN, GUEST, PASSPHRASE = "admin@tekton.example", "guest@tekton.example",
 ROWS = 30
 
 
-class Row(NamedTuple):
-    """Of a result file."""
-
-    serial: str
-    device_id: str
-    access_key: str
-    access_secret: str
-
-
-@contextmanager
-def database() -> Iterator[dict[str, str]]:
-    """What the demo's environment says of its database: one of its own on the tests' server, else none (SQLite)."""
-    if not (server := os.environ.get("DATABASE_URL")):
-        yield {}
-        return
-    name = f"day_{uuid4().hex}"
-    with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield {"DATABASE_URL": urlsplit(server)._replace(path=f"/{name}").geturl()}
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-class Day:
-    """What has happened so far: the secrets that were told, and where to look for them."""
-
-    def __init__(self, stack: Stack, outbox: Path, database_url: str) -> None:
-        self.stack, self.outbox = stack, outbox
-        self.secrets: set[str] = {device.access_secret for device in stack.devices}
-        self._database_url = database_url
-        config = dict(line.split(" ", 1) for line in (stack.var / "redis" / "redis.conf").read_text().splitlines())
-        self.redis_url = f"redis://:{config['requirepass']}@127.0.0.1:{config['port']}/0"
-
-    def told(self, secret: str) -> str:
-        assert len(secret) >= 43
-        self.secrets.add(secret)
-        return secret
-
-    def database(self) -> str:
-        if self._database_url:
-            with closing(psycopg.connect(self._database_url)) as postgresql:
-                return leaks.database(postgresql.cursor(), "postgresql")
-        with closing(sqlite3.connect(self.stack.var / "handover.sqlite3")) as sqlite:
-            return leaks.database(sqlite.cursor(), "sqlite")
-
-    def files(self) -> list[Path]:
-        """All that the demo keeps, but what it hands to its simulated factory."""
-        kept = [file for file in self.stack.var.rglob("*") if file.is_file()]
-        return [file for file in kept if file.name != "devices.csv" and "static" not in file.parts]
-
-    def invitation(self, email: str) -> str:
-        (text,) = [text for file in self.outbox.iterdir() if f"To: {email}" in (text := file.read_text())]
-        found = re.search(r"http://\S+/invitations/([\w-]{43})/", text)
-        assert found
-        self.told(found[1])
-        return found[0]
-
-
 @pytest.fixture(scope="module")
 def day() -> Iterator[Day]:
-    with (
-        tempfile.TemporaryDirectory(prefix="handover-mail-") as outbox,
-        database() as its,
-        demo(EMAIL_URL=f"filemail:///{outbox}", LOG_LEVEL="DEBUG", **its) as stack,
-    ):
-        yield Day(stack, Path(outbox), its.get("DATABASE_URL", ""))
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
+    with begin_day() as it:
+        yield it
 
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     with launch(playwright) as running:
         yield running
-
-
-def opened(browser: Browser, day: Day, email: str, path: str = "/", **options: object) -> Page:
-    page = browser.new_context(viewport=DESKTOP, **options).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(10_000)
-    sign_in(page, day.stack, email)
-    page.goto(day.stack.url + path)
-    return page
-
-
-def downloaded(page: Page, button: str) -> bytes:
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button).click()
-    return Path(download.value.path()).read_bytes()
-
-
-def result(day: Day, page: Page) -> list[Row]:
-    table = csv.reader(StringIO(downloaded(page, "Download once").decode("utf-8-sig")))
-    header = [name.lower().replace(" ", "_") for name in next(table)]
-    places = [header.index(name) for name in Row._fields]
-    found = [Row(*(line[place] for place in places)) for line in table]
-    for row in found:
-        if row.access_secret:
-            day.told(row.access_secret)
-    return found
 
 
 def test_a_day_at_the_factory_in_the_field_and_at_the_desk(
@@ -207,20 +104,20 @@ def _import(day: Day, page: Page) -> list[Row]:
     page.get_by_role("link", name="Add devices").first.click()
     page.get_by_label("Recipe").select_option(label="Day gateway")
     file = {"name": "day.csv", "mimeType": "text/csv", "buffer": text.encode()}
-    page.get_by_label("CSV file with the devices").set_input_files(file)  # type: ignore[arg-type]
+    page.get_by_label("CSV or Excel file with the devices").set_input_files(file)  # type: ignore[arg-type]
     page.get_by_role("button", name="Upload and preview").click()
     page.get_by_text("Skip them").click()
     page.get_by_role("button", name="Check every row").click()
     expect(page.get_by_role("heading", name="What starting does")).to_be_visible(timeout=30_000)
-    expect(page.locator(".problem-table tbody tr")).to_have_count(2)
+    expect(page.locator(".problem-table tbody tr")).to_have_count(4)  # to be corrected, and listed
     page.get_by_role("button", name=f"Make {ROWS} devices").click()
-    expect(page.get_by_role("heading", name=f"{ROWS} devices registered")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name=f"{ROWS} devices added")).to_be_visible(timeout=30_000)
     late = page.context.new_page()
     late.goto(page.url)
     rows = [row for row in result(day, page) if row.access_secret]
     assert [row.serial for row in rows] == [line.split(",")[0] for line in lines]
     late.get_by_role("button", name="Download once").click()
-    expect(late.get_by_role("heading", name="This result is gone")).to_be_visible()
+    expect(late.get_by_text("These secrets were taken already")).to_be_visible()
     late.close()
     return rows
 
@@ -266,8 +163,7 @@ def _place(day: Day, playwright: Playwright, film: Path, gateway: Gateway, row: 
     with launch(playwright, *fakecamera.flags(film)) as browser:
         page = browser.new_context(viewport=PHONE, permissions=["camera"]).new_page()
         sign_in(page, day.stack, TECHNICIAN)
-        page.goto(f"{day.stack.url}/register/")
-        page.get_by_role("button", name="Scan label").click()
+        page.goto(f"{day.stack.url}/register/")  # the camera starts by itself
         expect(page.get_by_role("heading", name="Press the register button")).to_be_visible(timeout=20_000)
         name = page.get_by_label("Name")
         press_until(name.count, lambda: _report(gateway, registerButton=True))
@@ -281,9 +177,9 @@ def _place(day: Day, playwright: Playwright, film: Path, gateway: Gateway, row: 
 def _watch(day: Day, browser: Browser, gateway: Gateway, row: Row) -> None:
     """The tenant's people see it live; another tenant's don't see that it is there."""
     page = opened(browser, day, VIEWER, f"/devices/{row.serial}/")
-    for value in ("1801.5", "1777.5"):
-        _report(gateway, rpm=float(value))
-        expect(page.get_by_role("region", name="Latest values")).to_contain_text(value, timeout=10_000)
+    for value in (1801.5, 1777.5):
+        _report(gateway, rpm=value)
+        expect(page.get_by_role("region", name="Latest values")).to_contain_text(f"{value:,}", timeout=10_000)
     page.context.close()
     page = opened(browser, day, GROUP_ADMIN, f"/devices/{row.serial}/")
     expect(page.get_by_text("Day one")).to_have_count(0)
@@ -313,7 +209,7 @@ def _other_secrets(day: Day, page: Page) -> str:
     page.goto(f"{day.stack.url}/devices/new/?how=one")
     page.get_by_label("Recipe").select_option(label="Day gateway")
     page.get_by_label("Serial").fill("DAY-ALONE1")
-    page.get_by_role("button", name="Register device").last.click()
+    page.get_by_role("button", name="Add device").last.click()
     day.told(page.locator("#access-secret").inner_text())
 
     page.goto(f"{day.stack.url}/?waiting=1&q=Day")
@@ -370,7 +266,17 @@ def _pages(day: Day, page: Page, serials: list[str]) -> dict[str, str]:
     made = page.get_by_role("link", name="day.csv").get_attribute("href") or ""
     page.goto(f"{day.stack.url}/actions/")
     done = page.locator("tbody a").first.get_attribute("href") or ""
-    listed = ["/", "/tokens/", "/people/", "/log/", "/log/export.csv", "/imports/", made, f"{made}report.csv", done]
+    listed = [
+        "/",
+        "/tokens/",
+        "/people/",
+        "/journal/",
+        "/journal/export.csv",
+        "/imports/",
+        made,
+        f"{made}report.csv",
+        done,
+    ]
     listed += ["/api/v1/devices/", "/none/", "/invitations/none/", f"/devices/{serials[0]}/none/"]
     shown = {path: page.request.get(day.stack.url + path) for path in [*own, *listed]}
     shown |= {

@@ -108,6 +108,8 @@ class Machine:
         shutil.copy(ROOT / "manage.py", self.at)
         for unit in self.at.glob("docs/units/*.service"):
             unit.write_text(self.place(unit.read_text()))
+        configuration = self.at / "docker/rabbitmq/rabbitmq.conf"
+        configuration.write_text(self.place(configuration.read_text()))
 
     def follow(self, page: str) -> str:
         """Its shell commands, one after the other, in one shell; what they printed."""
@@ -183,9 +185,10 @@ def test_the_page_by_hand(machine: Machine, systemd: Systemd) -> None:
 def assert_configured(machine: Machine) -> None:
     """RabbitMQ knows whom to ask, and by which secret; the proxy knows the variables that it is given."""
     (secret,) = re.findall(r"BROKER_AUTH_SECRET=(\w+)", (machine.at / ".env").read_text())
-    configuration = (machine.folder / "rabbitmq" / "rabbitmq.conf").read_text()
+    folder = machine.folder / "rabbitmq"
+    configuration = (folder / "rabbitmq.conf").read_text()
     listener, asks, amqp = (machine.place(f"127.0.0.1:{port}") for port in (1884, 8010, 5672))
-    known = rabbitmq.configuration_of(listener, asks, secret, amqp=amqp)  # to which other tests start one
+    known = rabbitmq.configuration_of(listener, asks, secret, amqp=amqp, folder=folder)  # as other tests start one
     variables = (machine.folder / "default" / "haproxy").read_text()
     preset = set(
         re.findall(r"presetenv (\w+)|defined\((\w+)\)", (machine.folder / "haproxy" / "haproxy.cfg").read_text())

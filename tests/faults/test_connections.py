@@ -91,8 +91,12 @@ def test_an_address_that_connects_without_end_is_not_heard(site: Process) -> Non
     assert answers(site)
 
 
-def test_who_goes_on_slowly_with_a_head_is_not_waited_for(site: Process) -> None:
-    client = connect(site, b"GET / HTTP/1.1\r\nHost: x\r\n")
+@pytest.mark.parametrize("before", [b"", b"GET /favicon.ico HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["first", "next"])
+def test_who_goes_on_slowly_with_a_head_is_not_waited_for(site: Process, before: bytes) -> None:
+    client = connect(site, before)
+    if before:
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 302 ")
+    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
     assert is_cut(client, b"X-More: 1\r\n", times=100, pause=0.05)
 
 
@@ -126,10 +130,12 @@ def test_who_reads_nothing_is_not_waited_for(site: Process) -> None:
 
 def test_limits_of_open_files_are_raised() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    code = "from config import connections as c; c.raise_descriptors(); print(c.descriptors())"
+    code = "from config import asgi, connections; print(connections.read_descriptor_limit())"  # as a server does
     said = subprocess.run(
         ["prlimit", "--nofile=100:1000", sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert said.stdout.strip() == "1000"
     assert "only 1000 files can be open: raise the hard limit" in said.stderr
-    assert connections.most_connections() < (connections.DESCRIPTORS if hard == resource.RLIM_INFINITY else hard)
+    assert connections.compute_connection_limit() < (
+        connections.DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    )

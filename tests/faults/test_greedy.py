@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -17,6 +16,8 @@ from tests.faults import slow
 from tests.mqtt.processes import python, running
 
 if TYPE_CHECKING:
+    import socket
+
     from tenants.models import User
     from tests.conftest import World
 

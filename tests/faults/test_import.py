@@ -105,12 +105,12 @@ def test_killed_again_and_again(worker: Process, world: World, log: Path, whole:
     assert kills >= KILLS
     everything_was_made_once(importing, seen)
     assert importing.delivery is not None
-    rows = table(imports.result_csv(importing, deliveries.key_of(importing.delivery)))
+    rows = table(imports.write_result_csv(importing, deliveries.unseal_key(importing.delivery)))
     secrets = {row["Access secret"] for row in rows} - {""}
     assert len(secrets) == ROWS
     assert [row["Serial"] for row in rows][:ROWS] == [f"KG{n:06d}" for n in range(ROWS)]
     for row in random.sample(rows[:ROWS], 20):
-        device = credentials.authenticate(access_key=row["Access key"], access_secret=row["Access secret"])
+        device = credentials.authenticate_device(access_key=row["Access key"], access_secret=row["Access secret"])
         assert device is not None
         assert (device.serial, device.device_id) == (row["Serial"], row["Device ID"])
     assert "work_on_import" in log.read_text()

@@ -12,8 +12,7 @@ from devices import tasks
 from devices.jobs import files, leases
 from devices.labels import printing
 from devices.labels.forms import SheetForm
-from devices.models import Action, Device, Event, Sheet, Touched
-from devices.models.job import Job
+from devices.models import BulkAction, Device, Event, LabelPrintJob, Touched
 from lib.db import copy
 from lib.tasks import send
 from tests.devices.doing import started
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_django.fixtures import Settings
 
+    from devices.models.job import Job
     from tests.conftest import World
     from tests.mqtt.processes import Process
 
@@ -66,7 +66,7 @@ def killed_once(worker: Process, job: Job) -> None:
 
 
 def test_an_action_goes_on_where_it_was(worker: Process, world: World) -> None:
-    action = started(Action.Kind.LOCK, world.owner)
+    action = started(BulkAction.Kind.LOCK, world.owner)
     killed_once(worker, action)
     assert action.done == action.changed == action.total == Device.objects.manageable_by(world.owner).count()
     assert Touched.objects.filter(action=action, verdict="change").count() == action.total
@@ -80,9 +80,9 @@ def test_labels_are_made_anew_and_kept_once(worker: Process, world: World) -> No
     data["q"] = "B000"  # a thousand
     form = SheetForm(data, user=world.owner, organisation=world.kanarra, plain=False)
     assert form.is_valid(), form.errors
-    sheet = printing.ask(form=form, by=world.owner, origin="https://handover.example", total=form.count())
+    sheet = printing.queue_print_job(form=form, by=world.owner, origin="https://handover.example", total=form.count())
     killed_once(worker, sheet)
     assert sheet.file is not None
-    assert len(PdfDocument(b"".join(files.chunks(sheet.file)))) == sheet.total == 1_000
+    assert len(PdfDocument(b"".join(files.read_chunks(sheet.file)))) == sheet.total == 1_000
     assert (sheet.done, Event.objects.filter(kind=Event.Kind.LABELS_PRINTED).count()) == (sheet.total, 1)
-    assert Sheet.objects.count() == 1
+    assert LabelPrintJob.objects.count() == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from tests.faults import slow
 from tests.mqtt.processes import Process, eventually, python, running
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     from tests.conftest import World
@@ -65,9 +65,9 @@ class Reader:
 def reader(world: World) -> Iterator[Reader]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO tenants_change (organisation_id, path, by_id, what, data)"
-            " SELECT %s, %s, %s, repeat('x', 180), '{}' FROM generate_series(1, %s)",
-            [world.kanarra.pk, world.kanarra.root.path, world.owner.pk, LINES],
+            "INSERT INTO tenants_auditentry (organisation_id, by_id, what, data)"
+            " SELECT %s, %s, repeat('x', 180), '{}' FROM generate_series(1, %s)",
+            [world.kanarra.pk, world.owner.pk, LINES],
         )
     with running(site()) as process:
         yield Reader(world, process.port)
@@ -92,14 +92,14 @@ def test_many_requests_share_few_connections(reader: Reader) -> None:
 def test_slow_readers_keep_no_connection_from_others(reader: Reader) -> None:
     with contextlib.ExitStack() as slow:
         for _ in range(POOL + 2):
-            slow.enter_context(reader.ask(reverse("tenants:changes-export")))
+            slow.enter_context(reader.ask(reverse("provisioning:journal-export")))
         time.sleep(1.0)  # until they hold what is on its way
         assert reader.get("/") == 200
 
 
 def test_readers_who_leave_take_no_connection_along(reader: Reader) -> None:
     for _ in range(POOL + 2):
-        reader.ask(reverse("tenants:changes-export")).close()
+        reader.ask(reverse("provisioning:journal-export")).close()
     assert reader.get("/") == 200
     assert theirs() <= POOL
 

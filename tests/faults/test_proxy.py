@@ -168,6 +168,9 @@ def test_tls_ends_there(proxy: Proxy) -> None:
     assert (led.status, led.headers["Location"]) == (301, "https://devices.example/devices/")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
     client = http.client.HTTPSConnection("127.0.0.1", proxy.tls, timeout=10, context=context)
     client.request("GET", "/", headers={"X-Forwarded-Proto": "http"})
     assert json.load(client.getresponse())["x-forwarded-proto"] == ["https"]
+    assert isinstance(client.sock, ssl.SSLSocket)
+    assert client.sock.selected_alpn_protocol() == "http/1.1"  # one request at a time: docs/decisions/0029

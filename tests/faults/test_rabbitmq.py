@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import amqp
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from devices.broker import queue_watch
+from devices.broker.amqp_thread import has_queue, queue_name
 from devices.broker.closing import Closer
-from devices.broker.queue_watch import queue_name
+from devices.broker.unrouted import UnroutedReports
 from devices.connections import limited
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
-from devices.models import Credential, Event
+from devices.models import Credential, CredentialUse, Event
 from devices.mqtt.client import take_place
 from devices.mqtt.consumer import Consumer
 from tests.builders import make_device
@@ -26,12 +28,12 @@ from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.fleet import ready
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
+from tests.mqtt.reporters import Busy, Faithful, Restless, heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from django.test import Client as Browser
-    from paho.mqtt.client import MQTTMessageInfo
     from pytest_django import Settings
 
     from devices.models import Device
@@ -57,7 +59,7 @@ def fleet(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def port(fleet: Fleet, settings: Settings) -> int:
-    settings.MQTT_URL = fleet.site_url
+    settings.MQTT_URL, settings.BROKER_AMQP_URL = fleet.site_url, f"amqp://127.0.0.1:{fleet.amqp}"
     return fleet.port
 
 
@@ -71,22 +73,25 @@ def stored(port: int, fleet: Fleet) -> Iterator[list[Message]]:
 @contextmanager
 def consuming(fleet: Fleet, into: list[Message]) -> Iterator[None]:
     consumer = Consumer(into.extend, client_id="handover-consumer", clock=timezone.now, tell=_tell)
+    unrouted = UnroutedReports(consumer)
     consumer.start()
+    unrouted.start()
     eventually(fleet.is_ready)
     yield
+    unrouted.stop()
     consumer.stop()
 
 
 def _tell(those: Mapping[str, Limited]) -> None:
     """As the consumer's command does, in a thread whose connection the test's database does not wait for."""
     try:
-        limited.note(those)
+        limited.record_limits({key: each[:2] for key, each in those.items()})
     finally:
         connection.close()
 
 
 def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
-    issued, foreign = (credentials.issue(device=device, by=None) for device in (world.placed, world.foreign))
+    issued, foreign = (credentials.issue_credential(device=device, by=None) for device in (world.placed, world.foreign))
     own, other = world.placed.device_id, world.foreign.device_id
 
     def join(device: Device = world.placed, issued: credentials.Issued = issued) -> Gateway:
@@ -149,16 +154,18 @@ def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: lis
     assert [message.payload for message in stored if message.payload != b"kept?"] == [b"1", b"2", b"fine"]
 
     nothing_is_known_of_a_backlog(victim, f"devices/{other}/state", "another-consumer", count=200, early=True)
+    with asking(fleet) as connection:  # else it goes on wanting what devices report
+        connection.channel().queue_delete("mqtt-subscription-another-consumerqos1")
 
     device, third = join(), world.waiting.device_id
-    former = credentials.issue(device=world.waiting, by=None)
+    former = credentials.issue_credential(device=world.waiting, by=None)
     assert join(world.waiting, former).publish(f"devices/{third}/state", "before")
-    new = credentials.rotate(device=world.waiting, by=world.owner)
+    new = credentials.rotate_credentials(device=world.waiting, by=world.owner)
     rotated = join(world.waiting, new)
     eventually(lambda: stored[-1].payload == b"before")
 
-    credentials.revoke(credential=Credential.objects.get(access_key=foreign.access_key), by=world.owner)
-    locks.lock(device=world.placed, by=world.owner)
+    credentials.revoke_credential(credential=Credential.objects.get(access_key=foreign.access_key), by=world.owner)
+    locks.lock_devices([world.placed], by=world.owner)
     time.sleep(5)  # the time that the broker and the gate may believe the last answer
     assert not victim.publish(f"devices/{other}/state", "revoked")
     assert not device.publish(f"devices/{own}/state", "locked")
@@ -169,33 +176,14 @@ def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: lis
     assert not {b"revoked", b"locked"} & {message.payload for message in stored}
 
 
-class Faithful:
-    """Devices that report five times a second, and take a refusal for final."""
-
-    def __init__(self, gateways: list[Gateway]) -> None:
-        self.gateways = gateways
-        self._reports: list[MQTTMessageInfo] = []
-
-    def report_for(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            for each in self.gateways:
-                assert not each.lost.is_set(), each.client_id
-                self._reports.append(each.client.publish(f"devices/{each.client_id}/state", '{"data": {"rpm": 1}}', 1))
-            time.sleep(0.2)
-
-    def all_acknowledged(self) -> bool:
-        return all(report.is_published() for report in self._reports)
-
-
 def test_a_fleet_lives_through_gates_that_end_and_a_database_that_is_away(
     world: World, fleet: Fleet, port: int, stored: list[Message]
 ) -> None:
     devices = (world.placed, world.foreign, world.waiting)
-    members = [gateway(port, device, credentials.issue(device=device, by=None)) for device in devices]
+    members = [gateway(port, device, credentials.issue_credential(device=device, by=None)) for device in devices]
     assert [member.connect() for member in members] == [ACCEPTED] * 3
     spare = make_device(world.placed.version)
-    late = credentials.issue(device=spare, by=None)
+    late = credentials.issue_credential(device=spare, by=None)
     those = Faithful(members)
     those.report_for(0.5)
 
@@ -229,12 +217,12 @@ def test_a_fleet_lives_through_gates_that_end_and_a_database_that_is_away(
 def test_no_device_is_in_while_the_broker_would_drop_what_it_reports(world: World, fleet: Fleet, port: int) -> None:
     """As with another volume, a session that expired, another client id."""
     with consuming(fleet, []):
-        device = gateway(port, world.placed, credentials.issue(device=world.placed, by=None))
+        device = gateway(port, world.placed, credentials.issue_credential(device=world.placed, by=None))
         assert device.connect() == ACCEPTED
-    with amqp.Connection(f"127.0.0.1:{fleet.amqp}", userid="site", password="site-secret") as connection:
+    with asking(fleet) as connection:
         connection.channel().queue_delete(queue_name())
         before = len(connection.channels)
-        assert not any(queue_watch._has(connection) for _ in range(5))
+        assert not any(has_queue(connection) for _ in range(5))
         assert len(connection.channels) == before
     eventually(lambda: ready(fleet.gates[0].port) == "the consumer's queue is missing")
     until = time.monotonic() + 8
@@ -255,45 +243,67 @@ def test_no_device_is_in_while_the_broker_would_drop_what_it_reports(world: Worl
         eventually(lambda: b"2" in [message.payload for message in stored])
 
 
-class Restless:
-    """Publishes five times a second whatever it is told, and connects again as soon as it is thrown off."""
-
-    def __init__(self, port: int, device: Device, issued: credentials.Issued) -> None:
-        self.device = gateway(port, device, issued)
-        self.topic = f"devices/{device.device_id}/state"
-
-    def is_heard(self, text: str) -> bool:
-        time.sleep(0.2)
-        return self.device.publish(self.topic, text) or (
-            self.device.connect() == ACCEPTED and self.device.publish(self.topic, text)
-        )
+@contextmanager
+def asking(fleet: Fleet) -> Iterator[amqp.Connection]:
+    with amqp.Connection(f"127.0.0.1:{fleet.amqp}", userid="site", password="site-secret") as connection:
+        yield connection
 
 
-def heard(those: list[Restless], text: str) -> list[bool]:
-    return [each.is_heard(text) for each in those]
+def test_nothing_that_was_acknowledged_is_lost_with_the_consumers_queue(
+    world: World, fleet: Fleet, port: int, stored: list[Message]
+) -> None:
+    devices = (world.placed, world.foreign)
+    members = [gateway(port, device, credentials.issue_credential(device=device, by=None)) for device in devices]
+    assert [member.connect() for member in members] == [ACCEPTED] * 2
+    busy = Busy(members)
+    busy.report(20)
+    with asking(fleet) as connection:
+        connection.channel().queue_delete(queue_name())
+        busy.report(100)
+        eventually(lambda: has_queue(connection))
+    eventually(fleet.is_ready)
+    busy.report(20)
+    eventually(lambda: set(busy.acknowledged) <= {message.payload for message in stored})
+    assert len(busy.acknowledged) > 100
+    assert not [message for message in stored if message.repeated]
+
+
+def rotate(world: World, port: int) -> Gateway:
+    """A device that has connected with its new credential, for the first time since twelve seconds ago."""
+    former = credentials.issue_credential(device=world.waiting, by=None)
+    assert gateway(port, world.waiting, former).connect() == ACCEPTED
+    eventually(CredentialUse.objects.filter(credential__access_key=former.access_key).exists)
+    CredentialUse.objects.filter(credential__access_key=former.access_key).update(last_at=Now() - timedelta(seconds=12))
+    new = credentials.rotate_credentials(device=world.waiting, by=world.owner)
+    rotated = gateway(port, world.waiting, new)
+    assert rotated.connect() == ACCEPTED
+    eventually(Credential.objects.exclude(revoked_at=None).filter(access_key=former.access_key).exists)
+    return rotated
 
 
 def test_who_does_not_pause_is_out_as_soon(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
-    revoked, locked = (credentials.issue(device=of, by=None) for of in (world.placed, world.foreign))
+    revoked, locked = (credentials.issue_credential(device=of, by=None) for of in (world.placed, world.foreign))
     restless = [Restless(port, world.placed, revoked), Restless(port, world.foreign, locked)]
     assert [each.device.connect() for each in restless] == [ACCEPTED] * 2
     assert restless[1].device.subscribe(f"devices/{world.foreign.device_id}/command") == "Granted QoS 1"
+    rotated = rotate(world, port)
     with closing_for(fleet):
         for _ in range(30):  # longer than the broker needs to take it for busy
             assert heard(restless, "before") == [True, True]
-        credentials.revoke(credential=Credential.objects.get(access_key=revoked.access_key), by=world.owner)
-        locks.lock(device=world.foreign, by=world.owner)
+        credentials.revoke_credential(credential=Credential.objects.get(access_key=revoked.access_key), by=world.owner)
+        locks.lock_devices([world.foreign], by=world.owner)
         began = time.monotonic()
         while any(heard(restless, "after")):
             assert time.monotonic() < began + 10
         until = time.monotonic() + 3
         while time.monotonic() < until:
             assert heard(restless, "never") == [False, False]
+    assert not rotated.lost.is_set()  # its connection is of the new credential
     assert b"never" not in [message.payload for message in stored]
 
 
 def test_what_waits_for_a_device_is_not_lost_by_that(world: World, fleet: Fleet, port: int) -> None:
-    issued = credentials.issue(device=world.placed, by=None)
+    issued = credentials.issue_credential(device=world.placed, by=None)
     topic = f"devices/{world.placed.device_id}/command"
     with consuming(fleet, []):
         device = gateway(port, world.placed, issued, clean=False)
@@ -322,7 +332,8 @@ def test_a_device_that_sends_too_much_is_shut_out_for_a_time(
     world: World, fleet: Fleet, port: int, stored: list[Message], settings: Settings, client: Browser
 ) -> None:
     settings.MQTT_LIMITS, settings.MQTT_BACKLOG, settings.MQTT_BAN_SECONDS = True, 50, 8.0
-    noisy, quiet = (gateway(port, of, credentials.issue(device=of, by=None)) for of in (world.placed, world.foreign))
+    issued, others = (credentials.issue_credential(device=of, by=None) for of in (world.placed, world.foreign))
+    noisy, quiet = gateway(port, world.placed, issued), gateway(port, world.foreign, others)
     own, other = (f"devices/{each.client_id}/state" for each in (noisy, quiet))
     assert [each.connect() for each in (noisy, quiet)] == [ACCEPTED] * 2
     for _ in range(500):
@@ -341,7 +352,8 @@ def test_a_device_that_sends_too_much_is_shut_out_for_a_time(
     assert quiet.publish(other, "4")
 
     def is_let_in_again() -> bool:
-        return noisy.connect() == ACCEPTED and noisy.publish(own, "5")
+        again = gateway(port, world.placed, issued)  # one that sends nothing again of what was not taken
+        return again.connect() == ACCEPTED and again.publish(own, "5")
 
     eventually(is_let_in_again, 15)
     assert time.monotonic() > began + 7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,10 @@ def a_job_is_done() -> None:
     eventually(lambda: not Session.objects.filter(session_key="over").exists(), PATIENCE)
 
 
-def test_a_redis_that_takes_no_writes(worker: Process, redis: parts.Redis, report: Callable[[int], None]) -> None:
+def test_a_redis_that_takes_no_writes(
+    worker: Process, redis: parts.Redis, report: Callable[[int], None], tmp_path: Path
+) -> None:
+    worker.log = tmp_path / "worker.log"
     tell: Tell = client_of_redis.Redis.from_url(redis.url).execute_command
     tell(*REFUSALS[0][0])
     with running(worker):
@@ -134,12 +137,18 @@ def test_a_redis_that_takes_no_writes(worker: Process, redis: parts.Redis, repor
             report(2 * number + 1)
             tell(*accept)
             a_job_is_done()
+    assert "Frequent restarts detected" not in worker.log.read_text()  # it tries again calmly
 
 
-def test_a_redis_that_hangs_before_the_worker_starts(
+def test_a_redis_that_is_away_when_the_worker_starts_and_then_hangs(
     worker: Process, redis: parts.Redis, report: Callable[[int], None]
 ) -> None:
-    with running(worker):
+    with ExitStack() as stack:
+        with away(redis):
+            stack.enter_context(running(worker))
+            report(0)
+            time.sleep(2.0)  # as long as the worker needs to notice
+            assert worker.is_up()
         with hanging(redis):
             report(1)
             began = time.monotonic()
@@ -167,6 +176,17 @@ def test_pages_wait_for_it_once_and_briefly(
         assert time.monotonic() - began < 3
         assert Import.objects.filter(state=Import.State.WAITING).count() == 3
     eventually(lambda: cache.get_or_set("asked", "again") and cache.get("asked") == "again", 5)
+
+
+@pytest.mark.parametrize("trouble", [hanging, away])
+def test_who_asks_for_a_job_first_does_not_wait_either(
+    redis: parts.Redis, trouble: Callable[[parts.Redis], AbstractContextManager[None]]
+) -> None:
+    """The queue's library sleeps for six seconds between its tries, whatever it is told of retrying."""
+    with trouble(redis):
+        began = time.monotonic()
+        tasks.send(clear_sessions.name)
+        assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize("refuse", [refuse for refuse, _ in REFUSALS])

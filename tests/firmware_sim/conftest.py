@@ -6,14 +6,12 @@ import asyncio
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -24,6 +22,10 @@ from firmware_sim.generator import Generator, Reading
 from firmware_sim.identity import Identity
 from firmware_sim.link import Broker, Dialer
 from tests.parts import free_port
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 BROKER = """

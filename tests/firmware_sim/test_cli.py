@@ -11,24 +11,27 @@ import termios
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from firmware_sim import cli
-from firmware_sim.fleet import Plan
 from firmware_sim.identity import BadInput
 from tests.parts import free_port
 
 from .conftest import ROOT, BrokerProcess, Listener, simulate, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from firmware_sim.fleet import Plan
 
 HEADER = "serial,device_id,access_key,access_secret\n"
 ONE = ("--serial", "7K3MQ2XW9TBC", "--device-id", "66f0c0ffee66f0c0ffee0001", "--access-key", "k")
 
 
 def planned(*arguments: Any, **env: str) -> Plan:
-    return cli.plan(cli.parser(env).parse_args([str(each) for each in arguments]), env)
+    return cli.build_plan(cli.build_parser(env).parse_args([str(each) for each in arguments]), env)
 
 
 def serials(*arguments: Any) -> list[str]:
@@ -51,14 +54,14 @@ def test_one_gateway_takes_its_secret_from_the_environment() -> None:
     [identity] = planned(*ONE, ACCESS_SECRET="s3cret").identities
     assert identity.access_secret == "s3cret"
     assert "s3cret" not in repr(identity)
-    assert identity.printed == "7K3M Q2XW 9TBC"
+    assert identity.printed_serial == "7K3M Q2XW 9TBC"
 
 
 def test_printed_serial_keeps_the_spacing_it_was_given() -> None:
     arguments = [*ONE, "--access-secret", "s"]
     arguments[1] = "7k3mq2-xw9tbc"
     [identity] = planned(*arguments).identities
-    assert (identity.printed, identity.serial) == ("7K3MQ2-XW9TBC", "7K3MQ2XW9TBC")
+    assert (identity.printed_serial, identity.serial) == ("7K3MQ2-XW9TBC", "7K3MQ2XW9TBC")
 
 
 def test_defaults_and_environment() -> None:

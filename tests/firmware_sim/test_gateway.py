@@ -6,16 +6,19 @@ import logging
 import ssl
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from firmware_sim import gateway as gateway_module
 from firmware_sim.gateway import Led, PressRefused
-from firmware_sim.link import Broker, Dialer, Status, backoff
+from firmware_sim.link import Broker, Dialer, Status, compute_backoff
 
 from .conftest import IDENTITY, BrokerProcess, Listener, ScriptedBroker, running, soon
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 ATTRIBUTES = {
     "engineState",
@@ -268,12 +271,12 @@ def test_command_is_logged(broker: BrokerProcess, listener: Listener, caplog: py
 
 
 def test_backoff_grows_to_a_minute_and_is_spread() -> None:
-    first = {backoff(0) for _ in range(50)}
+    first = {compute_backoff(0) for _ in range(50)}
     assert len(first) > 10
     assert min(first) >= 1
     assert max(first) <= 1.25
-    assert all(3 <= backoff(2) <= 5 for _ in range(50))
-    assert all(45 <= backoff(40) <= 60 for _ in range(50))
+    assert all(3 <= compute_backoff(2) <= 5 for _ in range(50))
+    assert all(45 <= compute_backoff(40) <= 60 for _ in range(50))
 
 
 @pytest.fixture(scope="module")

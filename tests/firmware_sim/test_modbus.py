@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
@@ -9,6 +9,9 @@ from pymodbus.client import AsyncModbusTcpClient
 from firmware_sim.generator import Generator
 from firmware_sim.modbus import MAX_UNITS, Bus, Controller, ModbusUnavailable, start_buses
 from firmware_sim.registers import COUNT, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 def with_bus(generators: list[Generator], act: Callable[[Bus], Awaitable[None]], speed: float = 1.0) -> None:

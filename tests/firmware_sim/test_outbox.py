@@ -11,8 +11,8 @@ def drain(outbox: Outbox) -> list[bytes]:
     found = []
     while (each := outbox.peek()) is not None:
         found.append(each)
-        outbox.sending(len(found))
-        outbox.acknowledged(len(found))
+        outbox.mark_sending(len(found))
+        outbox.acknowledge(len(found))
     return found
 
 
@@ -21,11 +21,11 @@ def test_oldest_first_and_only_an_acknowledgement_removes() -> None:
     for number in range(3):
         outbox.add(report(number))
     assert outbox.peek() == b"0"
-    outbox.sending(7)
+    outbox.mark_sending(7)
     assert (len(outbox), outbox.sent) == (3, 0)
-    assert outbox.acknowledged(7)
+    assert outbox.acknowledge(7)
     assert (len(outbox), outbox.sent) == (2, 1)
-    assert not outbox.acknowledged(7)
+    assert not outbox.acknowledge(7)
 
 
 def test_lost_connection_puts_the_unacknowledged_back_in_order() -> None:
@@ -33,10 +33,10 @@ def test_lost_connection_puts_the_unacknowledged_back_in_order() -> None:
     for number in range(5):
         outbox.add(report(number))
     for mid in (1, 2, 3):
-        outbox.sending(mid)
-    outbox.acknowledged(2)
-    outbox.connection_lost()
-    assert not outbox.acknowledged(1)
+        outbox.mark_sending(mid)
+    outbox.acknowledge(2)
+    outbox.take_back()
+    assert not outbox.acknowledge(1)
     assert drain(outbox) == [b"0", b"2", b"3", b"4"]
 
 
@@ -44,11 +44,11 @@ def test_bounded_and_counted() -> None:
     outbox = Outbox(capacity=4)
     for number in range(3):
         outbox.add(report(number))
-    outbox.sending(1)
+    outbox.mark_sending(1)
     for number in range(3, 8):
         outbox.add(report(number))
     assert (len(outbox), outbox.dropped) == (4, 4)
-    outbox.connection_lost()
+    outbox.take_back()
     assert drain(outbox) == [b"0", b"5", b"6", b"7"]
 
 
@@ -58,9 +58,9 @@ def test_window() -> None:
         outbox.add(report(number))
     for mid in range(WINDOW):
         assert outbox.peek() is not None
-        outbox.sending(mid)
+        outbox.mark_sending(mid)
     assert outbox.peek() is None
-    outbox.acknowledged(0)
+    outbox.acknowledge(0)
     assert outbox.peek() == report(WINDOW)
 
 
@@ -68,10 +68,10 @@ def test_reports_and_presses_together_stay_within_the_limit() -> None:
     pacer, sent, now = Pacer(), [], 0.0
     while now < 120:
         if not pacer.report_delay(now):
-            pacer.report_sent(now)
+            pacer.note_report(now)
             sent.append(now)
         if not pacer.press_delay(now):
-            pacer.press_sent(now)
+            pacer.note_press(now)
             sent.append(now)
         now += 0.05
     busiest = max(sum(start <= at < start + 15 for at in sent) for start in sent)

@@ -3,15 +3,17 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .conftest import BrokerProcess, simulate, until
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
 
 ONE = "7K3MQ2XW9TB1"
 HOST = "127.0.0.1"

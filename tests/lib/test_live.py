@@ -44,9 +44,9 @@ def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kill
     redis = Killable()
     settings.REDIS_URL = redis.url
     settings.STREAM_HEARTBEAT_SECONDS = 600.0
-    live._publisher.cache_clear()
+    live._get_publisher.cache_clear()
     yield redis
-    live._publisher.cache_clear()
+    live._get_publisher.cache_clear()
     redis.stop()
 
 
@@ -239,7 +239,7 @@ def test_many_leave_nothing_behind(server: Killable) -> None:
             await until(lambda: all(page.said == ["2"] for page in pages))
             async with redis.asyncio.Redis.from_url(server.url) as client:
                 assert (await client.pubsub_numsub(live.CHANNEL))[0][1] == 1
-        assert not live.hub()._waiters
+        assert not live.get_hub()._waiters
 
     server.start()
     asyncio.run(scene())
@@ -267,9 +267,9 @@ def test_a_loop_that_ends_is_not_held_up_whenever_it_ends(server: Killable) -> N
     """Redis's client can swallow a cancellation while it connects: then a process that should stop never does."""
 
     async def scene(delay: float) -> None:
-        with live.hub().waiter("device:a"):
+        with live.get_hub().waiter("device:a"):
             await asyncio.sleep(delay)
-        listening = live.hub()._listening
+        listening = live.get_hub()._listening
         assert listening is not None
         listening.cancel()
         done, _ = await asyncio.wait([listening], timeout=SOON)

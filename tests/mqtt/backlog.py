@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def fenced(consumer: Consumer) -> None:
     """Until it has passed a fence that was sent after this call."""
     began = time.monotonic()
-    eventually(lambda: time.monotonic() - consumer.behind() > began)
+    eventually(lambda: time.monotonic() - consumer.measure_lag() > began)
 
 
 def nothing_is_known_of_a_backlog(device: Gateway, topic: str, client_id: str, count: int, *, early: bool) -> None:
@@ -29,7 +29,7 @@ def nothing_is_known_of_a_backlog(device: Gateway, topic: str, client_id: str, c
     held = _consume(client_id, fails=True)
     fenced(held[0])
     _send(device, topic, range(count // 2), early=early)
-    eventually(lambda: held[0].behind() < 1)
+    eventually(lambda: held[0].measure_lag() < 1)
     held[0].stop(0.5)
     _send(device, topic, range(count // 2, count), early=early)
     came = timezone.now()

@@ -14,18 +14,18 @@ CONFIGURATION = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
-max_inflight_messages 20000
+max_inflight_messages {inflight}
 persistence true
 persistence_location {folder}/
 user root
 """
 
 
-def mosquitto(folder: Path, *, rules: str = "") -> Process:
-    """`rules` are an access list, for everybody."""
+def mosquitto(folder: Path, *, rules: str = "", inflight: int = 20_000) -> Process:
+    """`rules` are an access list, for everybody; `inflight` messages at most wait for their acknowledgement."""
     port = parts.free_port()
     configuration = folder / "mosquitto.conf"
-    configuration.write_text(CONFIGURATION.format(port=port, folder=folder))
+    configuration.write_text(CONFIGURATION.format(port=port, folder=folder, inflight=inflight))
     if rules:
         (folder / "rules").write_text(rules)
         configuration.write_text(f"{configuration.read_text()}acl_file {folder}/rules\n")

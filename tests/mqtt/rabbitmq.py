@@ -58,13 +58,14 @@ def _kill(script: Process, pid: Path) -> None:
     script.kill()
 
 
-def configuration_of(listener: str, asks: str, secret: str, *, amqp: str) -> str:
-    """Return docker/rabbitmq's, for Debian's 3.10 in its words."""
+def configuration_of(listener: str, asks: str, secret: str, *, amqp: str, folder: Path = DOCKER) -> str:
+    """Return docker/rabbitmq's, for Debian's 3.10 in its words, with the definitions in `folder`."""
     text = (DOCKER / "rabbitmq.conf").read_text()
     if not GIVEN:
         lines = [line for line in text.splitlines() if not line.startswith(NEWER)]
         text = "\n".join([*lines, "mqtt.allow_anonymous = false", "mqtt.subscription_ttl = 604800000", ""])
     text = text.replace("0.0.0.0:1883", listener).replace("0.0.0.0:5672", amqp).replace("front:8010", asks)
+    text = text.replace("/etc/rabbitmq/definitions.json", str(folder / "definitions.json"))
     return text.replace("$(BROKER_AUTH_SECRET)", secret)
 
 

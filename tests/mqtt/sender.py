@@ -7,11 +7,13 @@ import json
 import threading
 import time
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.stack import Factory
+if TYPE_CHECKING:
+    from tests.stack import Factory
 
 AT_ONCE = 20  # messages that are not acknowledged
 

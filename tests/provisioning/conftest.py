@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from devices.models import Device
 from devices.mqtt.messages import Report
 from provisioning.models import Window
 from provisioning.presence import press as presses
 from provisioning.windows import operations as windows
+from tenants.models import Organisation
 
 if TYPE_CHECKING:
-    from devices.models import Device
     from tests.conftest import World
 
 
@@ -43,7 +44,7 @@ def press(
 
 def report_press(device: Device, **how: Any) -> list[str]:
     """Return the topics of the windows that it moved on."""
-    return presses.count([press(device, **how)])
+    return presses.count_presses([press(device, **how)])
 
 
 def pressed_window(world: World) -> Window:
@@ -53,6 +54,12 @@ def pressed_window(world: World) -> Window:
     window.refresh_from_db()
     assert window.pressed_at
     return window
+
+
+def ask_for(world: World, method: str) -> None:
+    """Have windows of the organisation ask for it."""
+    Organisation.objects.filter(pk=world.kanarra.pk).update(presence=method)
+    world.waiting = Device.objects.select_related("organisation", "version").get(pk=world.waiting.pk)
 
 
 def end_in(window: Window, **delta: float) -> None:

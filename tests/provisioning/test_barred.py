@@ -16,8 +16,10 @@ from django.urls import reverse
 from devices.lifecycle import assignments, locks
 from devices.models import Device
 from provisioning.models import Window
+from provisioning.refusals import DEVICE_LOCKED
 from provisioning.windows import operations as windows
 from tests.provisioning.conftest import form_data, pressed_window
+from tests.refused import is_refusal, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,7 @@ WHY = {"locked": "This device is locked. Ask an admin", "expired": "activation w
 
 def bar(device: Device, world: World, how: str) -> None:
     if how == "locked":
-        locks.lock(device=device, by=world.owner)
+        locks.lock_devices([device], by=world.owner)
     else:
         Device.objects.filter(pk=device.pk).update(expires_at=Now() - timedelta(seconds=1))
 
@@ -88,12 +90,12 @@ def test_placing_is_refused_when_it_was_barred_meanwhile(client: Client, world: 
 
 def test_after_unlocking_the_same_window_goes_on(world: World) -> None:
     window = pressed_window(world)
-    locks.lock(device=world.waiting, by=world.owner)
+    locks.lock_devices([world.waiting], by=world.owner)
     facts = {"name": "KP002", "group": world.anaheim, "model": world.waiting.model}
-    with pytest.raises(windows.Barred):
-        windows.finish(window=window, by=world.technician, **facts)  # type: ignore[arg-type]
-    locks.unlock(device=world.waiting, by=world.owner)
-    device = windows.finish(window=window, by=world.technician, **facts)  # type: ignore[arg-type]
+    with refused(DEVICE_LOCKED):
+        windows.finish_window(window=window, by=world.technician, **facts)  # type: ignore[arg-type]
+    locks.unlock_devices([world.waiting], by=world.owner)
+    device = windows.finish_window(window=window, by=world.technician, **facts)  # type: ignore[arg-type]
     assert device.group == world.anaheim
 
 
@@ -104,16 +106,16 @@ def test_a_lock_at_the_moment_of_placing_comes_before_or_after(world: World) -> 
     for _ in range(10):
         window = pressed_window(world)
         outcomes = at_once(
-            partial(windows.finish, window=window, by=world.technician, **facts),
-            lambda: locks.lock(device=world.waiting, by=world.owner),
+            partial(windows.finish_window, window=window, by=world.technician, **facts),
+            lambda: locks.lock_devices([world.waiting], by=world.owner),
         )
         device = Device.objects.get(pk=world.waiting.pk)
         told = list(device.events.filter(kind__in=["provisioned", "locked"]).order_by("pk").values_list("kind"))
-        barred = isinstance(outcomes[0], windows.Barred)
-        assert outcomes[1] is True
+        barred = is_refusal(outcomes[0], DEVICE_LOCKED)
+        assert outcomes[1] == [world.waiting.pk]
         assert (device.group is None) is barred
         assert told[-2:] == [("provisioned",), ("locked",)] or barred
-        locks.unlock(device=device, by=world.owner)
+        locks.unlock_devices([device], by=world.owner)
         if device.group:
             assignments.release(device=device, by=world.owner)
         Window.objects.all().delete()
@@ -138,7 +140,7 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
 
 def test_a_window_says_that_its_device_was_locked(client: Client, world: World) -> None:
     window = windows.open_window(device=world.waiting, by=world.technician)
-    locks.lock(device=world.waiting, by=world.owner)
+    locks.lock_devices([world.waiting], by=world.owner)
     client.force_login(world.technician)
     page = client.get(reverse("provisioning:window", kwargs={"key": window.key})).content.decode()
     assert "Locked meanwhile" in page

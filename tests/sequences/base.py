@@ -35,7 +35,7 @@ class Site:
         organisation = builders.make_organisation("Kanarra")
         self.site = organisation
         version = builders.make_recipe(organisation, identity={"kind": "opaque"})
-        self.model = version.model_id
+        self.model, self.recipe = version.model_id, version.recipe_id
         self.pks = {ROOT: organisation.root_id}
         self.naive = Naive({ROOT: None}, {ROOT: "Kanarra"})
         self.users = {"owner": builders.make_user("owner@kanarra.example", organisation.root, Role.ADMIN)}

@@ -11,7 +11,7 @@ from tenants.models import Role
 from tests.devices.api import body
 from tests.provisioning.conftest import report_press
 from tests.sequences.base import Opened, Site
-from tests.sequences.naive import File
+from tests.sequences.naive import File, Told
 from tests.telemetry.reports import now, save, timed
 
 
@@ -19,12 +19,12 @@ class Devices(Site):
     def assign(self) -> None:
         serial, key, name = self.machine(), self.group(), f"Machine {self.number:03}"
         answer = self.owner.post(f"devices/{serial}/assign/", {"group": self.pks[key], "name": name})
-        if self.agreed(answer, self.naive.takes_devices(key)):
+        if self.agreed(answer, self.naive.takes_devices(key) and not self.naive.machines[serial].retired):
             self.naive.hand_over(serial, key, name)
 
     def release(self) -> None:
         serial = self.machine()
-        placed = self.naive.machines[serial].group is not None
+        placed = self.naive.machines[serial].group is not None and not self.naive.machines[serial].retired
         if self.agreed(self.owner.post(f"devices/{serial}/release/"), placed):
             self.naive.hand_over(serial, None, serial)
 
@@ -36,13 +36,40 @@ class Devices(Site):
 
     def issue(self) -> None:
         serial = self.machine()
-        assert self.owner.post(f"devices/{serial}/credentials/").status_code == 201
-        self.naive.issue(serial)
+        answer = self.owner.post(f"devices/{serial}/credentials/")
+        if self.agreed(answer, not self.naive.machines[serial].retired):
+            self.naive.issue(serial)
+
+    def retire(self) -> None:
+        serial = self.machine()
+        assert self.owner.post(f"devices/{serial}/retire/").status_code == 200
+        if not self.naive.machines[serial].retired:
+            self.naive.machines[serial].retired = True
+            self.naive.note_end("retired", serial)
+            self.naive.revoke(serial, within=False)
+
+    def bring_back(self) -> None:
+        """Mostly one that is retired, so that the others go on."""
+        retired = {serial for serial, machine in self.naive.machines.items() if machine.retired}
+        serial = self.touched = str(self.any(retired or self.devices))
+        machine = self.naive.machines[serial]
+        fits = not machine.retired or machine.group is None or self.naive.takes_devices(machine.group)
+        if self.agreed(self.owner.post(f"devices/{serial}/restore/"), fits):
+            if machine.retired:
+                self.naive.note_end("brought-back", serial)
+            machine.retired = False
+
+    def remove(self) -> None:
+        """One that was just made by mistake."""
+        serial = f"MISTAKE{self.number}"
+        assert self.owner.post("devices/", {"recipe": self.recipe, "serial": serial}).status_code == 201
+        assert self.owner.delete(f"devices/{serial}/").status_code == 204
+        self.naive.ended.append(Told("device-removed", serial, None))
 
     def reissue(self) -> None:
         """For all that somebody manages, to be taken later."""
         name, naive = self.any(self.users), self.naive
-        serials = naive.machines_of(naive.grants(name), Role.ADMIN)
+        serials = naive.listed(naive.grants(name), Role.ADMIN)
         if not serials or not naive.people[name].signed_in:
             return
         asked = {"kind": "reissue", "params": {"old": "now"}, "serials": sorted(serials)}
@@ -74,7 +101,7 @@ class Devices(Site):
         if not person.signed_in or not person.active:
             return
         allowed = bool(self.naive.reached(self.naive.grants(name), Role.TECHNICIAN))
-        free = self.naive.machines[serial].group is None
+        free = self.naive.machines[serial].group is None and not self.naive.machines[serial].retired
         busy = any(each.serial == serial and each.person != name and not each.expired for each in self.windows)
         answer = self.programs[name].post("windows/", {"text": serial})
         if self.agreed(answer, allowed and free and not busy):
@@ -103,7 +130,8 @@ class Devices(Site):
             return
         key = self.group()
         allowed = key in naive.reached(naive.grants(opened.person), Role.TECHNICIAN) and naive.takes_devices(key)
-        ready = opened.pressed and not opened.expired and naive.machines[opened.serial].group is None
+        machine = naive.machines[opened.serial]
+        ready = opened.pressed and not opened.expired and machine.group is None and not machine.retired
         name = f"Placed {self.number:03}"
         given = {"name": name, "group": self.pks[key], "model": self.model}
         answer = self.programs[opened.person].post(f"windows/{opened.key}/complete/", given)

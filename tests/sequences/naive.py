@@ -36,6 +36,7 @@ class Machine:
     marks: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)  # reported in no group
     former: list[str] = field(default_factory=list)  # names and marks of assignments that ended
+    retired: bool = False
 
     @property
     def shown(self) -> list[str]:
@@ -65,6 +66,16 @@ class File:
     taken: bool = False
 
 
+@dataclass
+class Told:
+    """A device came into a group, left one, or both; was retired or brought back there; or was removed, of no group."""
+
+    kind: str
+    serial: str
+    group: str | None
+    former: str | None = None
+
+
 Grants = list[tuple[Role, str]]
 
 
@@ -83,6 +94,8 @@ class Naive:
     lived: set[str] = field(default_factory=set)  # a device was in it, ever
     invited: set[str] = field(default_factory=set)
     log: list[tuple[str, str]] = field(default_factory=list)  # (group, what)
+    placed: list[Told] = field(default_factory=list)
+    ended: list[Told] = field(default_factory=list)
 
     # The tree -----------------------------------------------------------------------------------
 
@@ -94,7 +107,7 @@ class Naive:
         return key in self.parent.values()
 
     def holds(self, key: str) -> bool:
-        return any(machine.group == key for machine in self.machines.values())
+        return any(machine.group == key and not machine.retired for machine in self.machines.values())
 
     def takes_groups(self, key: str) -> bool:
         return not self.holds(key) and key not in self.archived
@@ -135,9 +148,26 @@ class Naive:
         owns = (Role.ADMIN, ROOT) in grants
         return {serial for serial, each in self.machines.items() if each.group in reached or (owns and not each.group)}
 
+    def listed(self, grants: Grants, role: Role = Role.VIEWER) -> set[str]:
+        """Those seen, less the retired."""
+        return {serial for serial in self.machines_of(grants, role) if not self.machines[serial].retired}
+
     def told(self, grants: Grants) -> set[str]:
         managed = self.reached(grants, Role.ADMIN)
         return {what for about, what in self.log if about in managed}
+
+    def read(self, grants: Grants, facts: list[Told]) -> list[tuple[str, str, str | None]]:
+        """Kind, serial and group of each fact that they may read of, the last one first.
+
+        Whom a device left is told so, and not where it went.
+        """
+        managed = self.reached(grants, Role.ADMIN)
+        owns = (Role.ADMIN, ROOT) in grants
+        return [
+            (told.kind, told.serial, told.group if owns or told.group in managed else told.former)
+            for told in reversed(facts)
+            if owns or {told.group, told.former} & managed
+        ]
 
     # What happens -------------------------------------------------------------------------------
 
@@ -159,10 +189,22 @@ class Naive:
     def hand_over(self, serial: str, group: str | None, name: str) -> None:
         self.revoke(serial, within=True)
         machine = self.machines[serial]
+        self.note_placement(serial, machine.group, group)
         former = [*machine.former, *machine.marks, *([machine.name] if machine.group else [])]
         self.machines[serial] = Machine(group, name, loose=machine.loose, former=former)
         if group:
             self.lived.add(group)
+
+    def note_placement(self, serial: str, left: str | None, group: str | None) -> None:
+        if group is None:
+            assert left
+            self.placed.append(Told("released", serial, left))
+        else:
+            moved = left not in {None, group}
+            self.placed.append(Told("moved" if moved else "provisioned", serial, group, left if moved else None))
+
+    def note_end(self, kind: str, serial: str) -> None:
+        self.ended.append(Told(kind, serial, self.machines[serial].group))
 
     def revoke(self, serial: str, *, within: bool) -> None:
         """All that works; `within`: only what was issued within an assignment."""

@@ -9,9 +9,10 @@ from tests.sequences.people import People
 TREE = ("create", "create", "create", "move", "move", "delete", "delete", "rename", "archive", "restore")
 PEOPLE = ("invite", "invite", "invite", "change_role", "change_role", "remove_role", "disable", "enable", "expel")
 DEVICES = ("assign", "assign", "assign", "release", "report", "report", "issue", "reissue", "reissue", "take")
+ENDS = ("retire", "bring_back", "bring_back", "remove")
 DOORS = ("make_token", "end_token", "open_window", "press", "expire", "place", "make_technician")
 START = (*["create"] * 5, *["assign"] * 2, *["invite"] * 4, "issue", *["make_token"] * 2)
-ACTS = (*TREE, *PEOPLE, *DEVICES, *DOORS)
+ACTS = (*TREE, *PEOPLE, *DEVICES, *ENDS, *DOORS)
 
 
 class Story(Groups, People, Devices):

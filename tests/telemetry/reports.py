@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from devices.models import Device
 from devices.mqtt.messages import Report, Value
 from telemetry.ingest import writer
+
+if TYPE_CHECKING:
+    from devices.models import Device
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,4 +46,4 @@ def repeat(report: Report) -> Report:
 
 
 def save(*reports: Report) -> list[Report]:
-    return writer.save(reports)
+    return writer.save_reports(reports)

@@ -19,9 +19,9 @@ from django.urls import reverse
 
 from devices.models import Credential, Device
 from tenants import tasks
-from tenants.api import replays
+from tenants.api import idempotency_records
 from tenants.groups import operations as groups
-from tenants.models import Change, Group, Replay, Role
+from tenants.models import AuditEntry, Group, IdempotencyRecord, Role
 from tenants.tokens import operations as tokens
 from tests import builders
 from tests.access import table
@@ -77,7 +77,7 @@ def test_every_refusal_is_a_problem_that_the_docs_explain(admin: Client, world: 
         "invalid": send(admin, GROUPS, {}),
         "too-large": admin.post(GROUPS, '"' + "x" * 3_000_000 + '"', "application/json"),
         "not-authenticated": Client().get(GROUPS),
-        "conflict": send(admin, f"/api/v1/devices/{world.waiting.serial}/release/", {}),
+        "device-in-no-group": send(admin, f"/api/v1/devices/{world.waiting.serial}/release/", {}),
     }
     docs = admin.get("/api/docs/").content.decode()
     for slug, answer in answers.items():
@@ -116,7 +116,7 @@ def test_errors_name_their_place(admin: Client, world: World) -> None:
     url = f"{DEVICES}{world.placed.serial}/"
     assert problem(admin.patch(url, tags, "application/json"))["errors"][0]["pointer"] == "#/tags/site"
     queries = problem(admin.get(f"{GROUPS}?limit=0&after=x"))["errors"]
-    assert queries == [{"parameter": "limit", "detail": "Ensure this value is greater than or equal to 1."}]
+    assert queries == [{"parameter": "limit", "detail": "Send a whole number from 1 to 200."}]
 
 
 # Addresses -------------------------------------------------------------------------------------
@@ -173,11 +173,12 @@ def test_pages_neither_repeat_nor_skip(admin: Client, world: World) -> None:
         builders.make_device(world.version, name=name or "B")
     older = builders.make_device(world.version, name="C")  # from before there was a rule for names
     Device.objects.filter(pk=older.pk).update(name="C\u202e\t")
-    expected = list(Device.objects.visible_to(world.owner).order_by("name", "pk").values_list("name", flat=True))
-    pages = names(admin, f"{DEVICES}?limit=2")
-    assert [name for page in pages for name in page] == expected
-    assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
-    assert names(admin, f"{DEVICES}?limit=200") == [expected]
+    for order, fields in (("id", ["pk"]), ("name", ["name", "pk"])):
+        expected = list(Device.objects.visible_to(world.owner).order_by(*fields).values_list("name", flat=True))
+        pages = names(admin, f"{DEVICES}?limit=2&order={order}")
+        assert [name for page in pages for name in page] == expected
+        assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
+        assert names(admin, f"{DEVICES}?limit=200&order={order}") == [expected]
     assert names(admin, f"{DEVICES}?limit=1&q=anaheim") == [["Anaheim One"]]
 
 
@@ -228,20 +229,20 @@ def test_a_secret_is_not_shown_again(admin: Client, world: World) -> None:
     told = problem(again)
     assert (told["status"], told["resource"]) == (409, first["Location"])
     assert secret not in again.content.decode()
-    assert Replay.objects.get().body == ""
+    assert IdempotencyRecord.objects.get().body == ""
     assert (Device.objects.filter(name="Fresh").count(), Credential.objects.count()) == (1, 1)
 
 
 def test_keys_are_forgotten_after_a_day(admin: Client, world: World) -> None:
     first = send(admin, GROUPS, new(world), "key-1").json()
     tasks.clear_expired()
-    assert Replay.objects.count() == 1
-    Replay.objects.update(created_at=Now() - replays.KEPT - timedelta(seconds=1))
+    assert IdempotencyRecord.objects.count() == 1
+    IdempotencyRecord.objects.update(created_at=Now() - idempotency_records.KEPT - timedelta(seconds=1))
     again = send(admin, GROUPS, new(world), "key-1").json()  # even before beat comes by
     assert again["id"] != first["id"]
-    Replay.objects.update(created_at=Now() - replays.KEPT)
+    IdempotencyRecord.objects.update(created_at=Now() - idempotency_records.KEPT)
     tasks.clear_expired()
-    assert not Replay.objects.exists()
+    assert not IdempotencyRecord.objects.exists()
 
 
 @pytest.mark.postgres
@@ -339,7 +340,7 @@ def test_groups_are_made_renamed_moved_and_deleted(admin: Client, world: World) 
     assert admin.get(GROUPS, {"q": "fres"}).json()["results"][0]["id"] == made["id"]
     assert admin.delete(url).status_code == 204
     assert admin.get(url).status_code == 404
-    told = Change.objects.filter(by=world.owner).order_by("id").values_list("what", flat=True)
+    told = AuditEntry.objects.filter(by=world.owner).order_by("id").values_list("what", flat=True)
     assert [next(word for word in what.split() if word in ACTS) for what in told] == [
         "made",
         "renamed",

@@ -52,7 +52,7 @@ def test_an_error_stands_beside_its_field_and_is_named_by_it() -> None:
     assert 'aria-describedby="id_name_helptext id_name_error"' in html
     assert 'id="id_name_error"' in html
     assert 'id="id_name_helptext"' in html
-    assert "This field is required." in html
+    assert "Fill this in." in html
 
 
 def test_a_field_without_fault_says_nothing_of_errors() -> None:

@@ -16,6 +16,7 @@ from config.demo import credentials_file, organisations
 from config.demo.processes import Parts, Ports
 from config.demo.supervisor import Failed, Supervisor, stop_with_parent
 from devices.identity import serials
+from lib.db.migration_history import HALF_WAY, is_half_way
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -60,61 +61,71 @@ class Command(BaseCommand):
     def _run(self, fleet: int) -> None:
         began = time.monotonic()
         os.umask(0o077)
-        folder = _private_folder()
-        with _lock(folder), Supervisor(sys.stdout) as supervisor:
-            ports = Ports.chosen()
+        folder = _make_private_folder()
+        with _lock_folder(folder), Supervisor(sys.stdout) as supervisor:
+            ports = Ports.from_environment()
             file = folder / "demo" / "devices.csv"
             self._prepare(supervisor, file, fleet)
-            parts = Parts(folder, ports, spares=organisations.spares(), devices=file)
+            parts = Parts(folder, ports, spares=organisations.list_spares(), devices=file)
             for process in parts.all():
                 if not supervisor.stopping:
                     supervisor.start(process)
             if not supervisor.stopping:
-                supervisor.print(_banner(ports, file, time.monotonic() - began))
+                supervisor.print(_format_banner(ports, file, time.monotonic() - began))
             supervisor.watch()
 
     def _prepare(self, supervisor: Supervisor, file: Path, fleet: int) -> None:
         try:
             supervisor.say("demo", f"database: {connection.vendor}")
+            if is_half_way(connection):
+                raise Failed(f"{HALF_WAY} {_tell_how_to_begin_anew()}")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("collectstatic", verbosity=0, interactive=False)
-            credentials_file.renew(file, self._world(fleet))
+            credentials_file.renew_file(file, self._make_data(fleet))
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
         except OSError as error:
-            raise _unwritable(error, settings.STATIC_ROOT, "STATIC_ROOT") from None
+            raise _explain_unwritable(error, settings.STATIC_ROOT, "STATIC_ROOT") from None
         finally:
             connections.close_all()
 
-    def _world(self, fleet: int) -> list[Device]:
-        """Nobody listens yet: what it announces, and asks of workers, is lost on nobody."""
+    def _make_data(self, fleet: int) -> list[Device]:
+        """Make the data while nobody listens yet: what it announces, and asks of workers, is lost on nobody."""
         logging.disable(logging.WARNING)
         try:
-            return organisations.load(fleet=fleet)
+            return organisations.load_organisations(fleet=fleet)
         finally:
             logging.disable(logging.NOTSET)
 
 
-def _private_folder() -> Path:
+def _tell_how_to_begin_anew() -> str:
+    if connection.vendor == "sqlite":
+        way = f"Move {settings.VAR_DIR} away (mv), or name another folder in VAR_DIR"
+    else:
+        way = "Name another database in DATABASE_URL"
+    return f"Nothing was changed. {way}, and start the demo again."
+
+
+def _make_private_folder() -> Path:
     folder: Path = settings.VAR_DIR
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         (folder / "lock").touch()
     except OSError as error:
-        raise _unwritable(error, folder, "VAR_DIR") from None
+        raise _explain_unwritable(error, folder, "VAR_DIR") from None
     return folder
 
 
-def _unwritable(error: OSError, folder: Path, variable: str) -> Failed:
+def _explain_unwritable(error: OSError, folder: Path, variable: str) -> Failed:
     return Failed(
         f"{error.filename or folder} can't be written ({error.strerror}): "
         f"set {variable} to a folder that is yours and has room, e.g. {variable}=/tmp/handover."
     )
 
 
-def _lock(folder: Path) -> IO[str]:
-    """Two demos can't share one folder. The lock ends with the process, however it ends."""
+def _lock_folder(folder: Path) -> IO[str]:
+    """Lock the folder, which two demos can't share. The lock ends with the process, however it ends."""
     lock = (folder / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,22 +134,22 @@ def _lock(folder: Path) -> IO[str]:
     return lock
 
 
-def _banner(ports: Ports, file: Path, seconds: float) -> str:
+def _format_banner(ports: Ports, file: Path, seconds: float) -> str:
     width = max(len(email) for email, _, _ in organisations.ACCOUNTS)
     accounts = "\n".join(
         f"    {email:<{width}}  {role.label} of {place}" for email, place, role in organisations.ACCOUNTS
     )
-    waiting = organisations.first_waiting()
+    waiting = organisations.find_waiting_serial()
     connections.close_all()
     return BANNER.format(
         seconds=seconds,
         site=ports.site,
         panel=ports.panel,
-        password=organisations.password(),
+        password=organisations.read_password(),
         accounts=accounts,
         serial=waiting,
-        printed=serials.grouped(waiting),
-        spares=" and ".join(organisations.spares()),
+        printed=serials.format_in_fours(waiting),
+        spares=" and ".join(organisations.list_spares()),
         file=file,
         mqtt=os.environ.get("MQTT_URL", f"mqtt://127.0.0.1:{ports.mqtt}").rpartition("@")[2],
         folder=settings.VAR_DIR,

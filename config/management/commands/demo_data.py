@@ -21,6 +21,6 @@ class Command(BaseCommand):
         if not settings.DEMO:
             raise CommandError("Demo accounts have a known password: only with DEMO=1, never in production.")
         file = settings.VAR_DIR / "demo" / "devices.csv"
-        devices = organisations.load(fleet=fleet)
-        credentials_file.renew(file, devices)
+        devices = organisations.load_organisations(fleet=fleet)
+        credentials_file.renew_file(file, devices)
         self.stdout.write(f"{len(devices)} demo devices; their credentials are in {file}")

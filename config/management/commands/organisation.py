@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 
+from lib.refusals import Refusal
 from tenants.groups import operations as groups
 from tenants.models import Membership, Organisation, Role, User
 from tenants.people import invitations
@@ -40,12 +41,14 @@ class Command(BaseCommand):
                 self._invite(name, slug, admin, options["invite"])
             else:
                 self._make(name, slug, admin, link=options["link"])
+        except Refusal as refusal:
+            raise CommandError(str(refusal)) from None
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
 
     def _invite(self, name: str, slug: str, email: str, site: str) -> None:
-        site = _origin(site)
-        organisation = _create(name, slug, email)
+        site = _parse_origin(site)
+        organisation = _create_organisation(name, slug, email)
         invitation = invitations.invite(email=email, group=organisation.root, role=Role.ADMIN, by=None, site=site)
         self.stdout.write(f"Organisation {name} is there.")
         if not invitation.sent_at:
@@ -53,14 +56,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{invitation.email} is invited as its admin, for seven days.")
 
     def _make(self, name: str, slug: str, email: str, *, link: bool) -> None:
-        asked = "" if link or not sys.stdin.isatty() else _ask()
-        user = _create_with_admin(name, slug, email, asked)
+        password_given = "" if link or not sys.stdin.isatty() else _ask_password()
+        user = _create_with_admin(name, slug, email, password_given)
         self.stdout.write(f"Organisation {name} is there; {user.email} is its admin.")
-        if not asked:
-            self.stdout.write(f"Set the password, within a day, at <this site>{_reset_path(user)}")
+        if not password_given:
+            self.stdout.write(f"Set the password, within a day, at <this site>{_make_reset_path(user)}")
 
 
-def _ask() -> str:
+def _ask_password() -> str:
     password = getpass("Password of the admin: ")
     try:
         validate_password(password)
@@ -72,7 +75,7 @@ def _ask() -> str:
 
 
 @transaction.atomic
-def _create(name: str, slug: str, email: str) -> Organisation:
+def _create_organisation(name: str, slug: str, email: str) -> Organisation:
     _refuse_taken(slug, email)
     validate_email(email)
     organisation = groups.create_organisation(name=name, slug=slug)
@@ -82,7 +85,7 @@ def _create(name: str, slug: str, email: str) -> Organisation:
 
 @transaction.atomic
 def _create_with_admin(name: str, slug: str, email: str, password: str) -> User:
-    organisation = _create(name, slug, email)
+    organisation = _create_organisation(name, slug, email)
     user = User(email=email.strip().lower(), organisation=organisation)
     user.set_password(password or None)
     user.full_clean()
@@ -91,7 +94,7 @@ def _create_with_admin(name: str, slug: str, email: str, password: str) -> User:
     return user
 
 
-def _origin(site: str) -> str:
+def _parse_origin(site: str) -> str:
     parts = urlsplit(site)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValidationError("Give the site's address with its scheme, such as https://devices.example.")
@@ -105,6 +108,6 @@ def _refuse_taken(slug: str, email: str) -> None:
         raise ValidationError(f"{email} belongs to an organisation already.")
 
 
-def _reset_path(user: User) -> str:
+def _make_reset_path(user: User) -> str:
     key = default_token_generator.make_token(user)
     return reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})

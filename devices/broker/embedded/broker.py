@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
-from devices.broker import authorization
+from devices.broker import authorization, refused_connects
 from devices.broker.embedded import greeting
 from devices.broker.embedded.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
 from devices.connections.presence import PresenceTracker
@@ -58,30 +58,30 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         self.debts = Debts()
         self._told = Rarely()
         self._connections: dict[str | None, Connection] = {}
-        self._roll: PresenceTracker | None = None
+        self._tracker: PresenceTracker | None = None
         self._watcher: asyncio.Task[None] | None = None
         # A thread of its own: on SQLite it may wait for a long writer, and nobody's admission waits with it.
         self._notes = ThreadPoolExecutor(1, "notes")
 
     async def start(self) -> None:
         await super().start()
-        self._roll = await in_thread(PresenceTracker, timezone.now())
-        self._watcher = asyncio.create_task(self._watch(self._roll))
+        self._tracker = await run_in_thread(PresenceTracker, timezone.now())
+        self._watcher = asyncio.create_task(self._watch(self._tracker))
 
     async def shutdown(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
         await super().shutdown()
         await asyncio.to_thread(self._notes.shutdown)
-        if self._roll is not None:
-            await in_thread(_look, self._roll, [])
+        if self._tracker is not None:
+            await run_in_thread(_track_presence, self._tracker, [])
 
     async def _start_listeners(self) -> None:
         self._expect_consumer()
         await super()._start_listeners()
 
     def _expect_consumer(self) -> None:
-        """Its messages are kept from the first moment on."""
+        """Keep the consumer's messages from the first moment on, before it ever connects."""
         session = Session()
         session.client_id, session.clean_session = settings.MQTT_CLIENT_ID, False
         session.transitions.disconnect()
@@ -94,7 +94,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _client_connected(self, listener_name: str, reader: ReaderAdapter, writer: WriterAdapter) -> None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                refusal, reader = await greeting.answer(reader)
+                refusal, reader = await greeting.read_greeting(reader)
                 if refusal:
                     log.info("refused a client of another version of MQTT")
                     await _refuse(writer, refusal)
@@ -116,15 +116,17 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _admit(self, session: Session) -> tuple[int, Identity | None]:
         username, password, session.password = session.username or "", session.password or "", None
         try:
-            identity = await in_thread(authorization.connect, username, password, session.client_id or "")
+            identity = await run_in_thread(authorization.connect, username, password, session.client_id or "")
         except Error as error:
             log.warning("nobody can be let in: %s", error)
             return SERVER_UNAVAILABLE, None
-        if identity is None or not _will_is_fine(session, identity):
+        if identity is None:
+            refused_connects.note_refusal(username, password, session.client_id or "")
+        if identity is None or not _may_leave_will(session, identity):
             return NOT_AUTHORIZED, None
         if identity.limited:
             return SERVER_UNAVAILABLE, None
-        self._notes.submit(_fresh(authorization.note), identity)
+        self._notes.submit(_with_fresh_connections(authorization.note_connect), identity)
         return CONNECTION_ACCEPTED, identity
 
     async def _host(self, connection: Connection) -> None:
@@ -149,7 +151,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             await self._leave(connection, abrupt=abrupt)
 
     async def _resume(self, connection: Connection) -> bool:
-        """Whether there was a session to go on with."""
+        """Give the connection the session that was kept for its client id; return whether there was one."""
         new = connection.session
         if new.clean_session:
             await self._delete_session(new.client_id or "")
@@ -178,7 +180,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     # Messages -----------------------------------------------------------------------------------
 
     async def subscribe(self, connection: Connection, topic: str, qos: int) -> int:
-        if not authorization.may(connection.identity, "subscribe", topic):
+        if not authorization.may_use_topic(connection.identity, "subscribe", topic):
             self._note_refusal(connection.session.client_id or "", topic)
             return REFUSED_SUBSCRIPTION
         granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)
@@ -207,7 +209,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         is on its way. Raises Refused where there is no room to keep a device's: ended, it sends the message again.
         """
         awaited = topics.is_state(topic)
-        for pattern in topics.patterns(topic):
+        for pattern in topics.list_patterns(topic):
             for session, granted in self._subscriptions.get(pattern, ()):
                 consumer = session.client_id == settings.MQTT_CLIENT_ID
                 if qos and granted:
@@ -215,12 +217,12 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                     if not self._keep(session, Outgoing(topic, data, repeated=repeated, acknowledged=call)) and call:
                         raise Refused("no room for its report, which nobody has fetched")
                 elif connection := self._connections.get(session.client_id):
-                    connection.hurry(topic, data)
+                    connection.send_now(topic, data)
         if acknowledged and not awaited:
             acknowledged()
 
     def _keep(self, session: Session, message: Outgoing) -> bool:
-        """Whether there was room left."""
+        """Queue the message for its client, if there is room; return whether there was."""
         most = KEPT_STATES if session.client_id == settings.MQTT_CLIENT_ID else KEPT_COMMANDS
         if room := bool(session.retained_messages.qsize() < most):
             session.retained_messages.put_nowait(message)
@@ -230,13 +232,19 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
     # Beside them --------------------------------------------------------------------------------
 
-    async def _watch(self, roll: PresenceTracker) -> None:
-        """Who came, who left, who may be here no longer: a few queries a second for any number of devices."""
+    async def _watch(self, tracker: PresenceTracker) -> None:
+        """Record who came and left, and end who may be here no longer: a few queries a second for any number."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            present = {c.identity.username: c for c in self._connections.values() if c.identity.device}
+            present = {
+                connection.identity.username: connection
+                for connection in self._connections.values()
+                if connection.identity.device
+            }
             try:
-                valid = await in_thread(_look, roll, [c.identity for c in present.values()])
+                valid = await run_in_thread(
+                    _track_presence, tracker, [connection.identity for connection in present.values()]
+                )
             except Error as error:
                 log.warning("presence waits for the database: %s", error)
                 continue
@@ -250,15 +258,21 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 await present[username].end()
 
 
-def _look(roll: PresenceTracker, identities: list[Identity]) -> set[str]:
-    present = {identity.device.pk: identity.device.device_id for identity in identities if identity.device}
-    live.announce(f"device:{device_id}" for device_id in roll.call(present, timezone.now()))
-    return authorization.live([identity.username for identity in identities])
+def _track_presence(tracker: PresenceTracker, identities: list[Identity]) -> set[str]:
+    """Return the access keys of those that may go on. Nobody else is present: a device that was removed as it connected
+    has no row that could say so."""
+    valid = authorization.find_live_keys([identity.username for identity in identities])
+    devices = (identity.device for identity in identities if identity.device and identity.username in valid)
+    present = {device.pk: device.device_id for device in devices}
+    live.announce(f"device:{device_id}" for device_id in tracker.update(present, timezone.now()))
+    return valid
 
 
-def _will_is_fine(session: Session, identity: Identity) -> bool:
+def _may_leave_will(session: Session, identity: Identity) -> bool:
     retain = bool(session.will_retain)
-    return not session.will_flag or authorization.may(identity, "publish", session.will_topic or "", retain=retain)
+    return not session.will_flag or authorization.may_use_topic(
+        identity, "publish", session.will_topic or "", retain=retain
+    )
 
 
 async def _refuse(writer: WriterAdapter, answer: bytes = b"") -> None:
@@ -269,16 +283,16 @@ async def _refuse(writer: WriterAdapter, answer: bytes = b"") -> None:
             await writer.close()
 
 
-async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.to_thread(_fresh(call), *args, **kwargs)
+async def run_in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.to_thread(_with_fresh_connections(call), *args, **kwargs)
 
 
-def _fresh(call: Callable[P, T]) -> Callable[P, T]:
-    def fresh(*args: P.args, **kwargs: P.kwargs) -> T:
+def _with_fresh_connections(call: Callable[P, T]) -> Callable[P, T]:
+    def call_fresh(*args: P.args, **kwargs: P.kwargs) -> T:
         close_old_connections()
         try:
             return call(*args, **kwargs)
         finally:
             close_old_connections()
 
-    return fresh
+    return call_fresh

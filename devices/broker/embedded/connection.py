@@ -44,11 +44,11 @@ ENDED = (AMQTTError, MQTTError, NoDataError, TimeoutError, OSError)
 
 
 class Refused(Exception):
-    """What a client did that ends its connection."""
+    """Say what a client did that ends its connection."""
 
 
 class Outgoing(OutgoingApplicationMessage):  # type: ignore[misc]
-    """A message of QoS 1 for one client, which calls `acknowledged` when it has it."""
+    """Hold a message of QoS 1 for one client; `acknowledged` is called when the client has it."""
 
     def __init__(self, topic: str, data: bytes, *, repeated: bool, acknowledged: Callable[[], None] | None) -> None:
         super().__init__(None, topic, 1, data, False)
@@ -57,7 +57,7 @@ class Outgoing(OutgoingApplicationMessage):  # type: ignore[misc]
 
 
 class Connection:
-    """One admitted client, until it leaves or is made to."""
+    """Serve one admitted client, until it leaves or is made to."""
 
     def __init__(
         self, broker: EmbeddedBroker, identity: Identity, session: Session, reader: ReaderAdapter, writer: WriterAdapter
@@ -81,7 +81,7 @@ class Connection:
     stop = end  # as amqtt's shutdown calls it
 
     async def serve(self) -> None:
-        """Returns when the client says goodbye; raises whatever else ends it."""
+        """Handle packets until the client says goodbye; raises whatever else ends it."""
         self._resend()
         while True:
             async with asyncio.timeout(self._patience):
@@ -109,7 +109,7 @@ class Connection:
     async def _handle(self, packet: Any) -> None:
         match packet:
             case PublishPacket():
-                await self._published(packet)
+                await self._handle_publish(packet)
             case PubackPacket():
                 if message := self.session.inflight_out.pop(packet.variable_header.packet_id, None):
                     message.acknowledged()
@@ -130,38 +130,38 @@ class Connection:
         await self._keep_pace(self.session.client_id or "", settings.MQTT_CONNECTION_LIMIT)
         return await self._broker.subscribe(self, topic, qos)
 
-    async def _published(self, packet: PublishPacket) -> None:
+    async def _handle_publish(self, packet: PublishPacket) -> None:
         topic, qos = packet.topic_name or "", packet.qos or 0
-        if qos > 1 or not authorization.may(self.identity, "publish", topic, retain=packet.retain_flag):
+        if qos > 1 or not authorization.may_use_topic(self.identity, "publish", topic, retain=packet.retain_flag):
             raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
         await self._keep_pace(topic, settings.MQTT_TOPIC_LIMIT)
-        answer = partial(self._answer, packet.packet_id) if qos else None
+        answer = partial(self._acknowledge, packet.packet_id) if qos else None
         self._unanswered += qos
         self._broker.deliver(topic, packet.data or b"", qos, repeated=packet.dup_flag, acknowledged=answer)
 
     async def _keep_pace(self, key: str, limit: int) -> None:
         """Take the next one later from a device that sends too much: what waits, waits with the device."""
-        if self.identity.device and self._broker.debts.add(key, now(), limit=limit) is not Pace.WITHIN:
-            early = self._broker.debts.fraction(key, now()) < 0.5
+        if self.identity.device and self._broker.debts.add(key, get_loop_time(), limit=limit) is not Pace.WITHIN:
+            early = self._broker.debts.fraction(key, get_loop_time()) < 0.5
             await asyncio.sleep(SLOWED_SECONDS if early else settings.MQTT_LIMIT_SECONDS / limit)
 
-    def _answer(self, packet_id: int) -> None:
+    def _acknowledge(self, packet_id: int) -> None:
         self._unanswered -= 1
         self._answered.set()
         self.write(PubackPacket.build(packet_id))
 
     def write(self, packet: Any) -> None:
-        """To a client that is just leaving it does nothing: that is not the sender's fault, nor its end."""
+        """Send a packet; nothing to a client that is just leaving: that is not the sender's fault, nor its end."""
         if not self._transport.is_closing():
             self._writer.write(packet.to_bytes())
 
-    def hurry(self, topic: str, data: bytes) -> None:
-        """A QoS 0 message: now or never."""
+    def send_now(self, topic: str, data: bytes) -> None:
+        """Send a QoS 0 message: now, or never where too much waits unread."""
         if self._transport.get_write_buffer_size() < MAX_BUFFERED:
             self.write(PublishPacket.build(topic, data, None, False, 0, False))
 
     def pump(self) -> None:
-        """Sends what waits for this client, as long as it acknowledges."""
+        """Send what waits for this client, as long as it acknowledges."""
         waiting, sent = self.session.retained_messages, self.session.inflight_out
         while len(sent) < WINDOW and not waiting.empty():
             message: Any = waiting.get_nowait()
@@ -188,5 +188,5 @@ class Connection:
         return transport
 
 
-def now() -> float:
+def get_loop_time() -> float:
     return asyncio.get_running_loop().time()

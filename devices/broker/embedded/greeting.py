@@ -11,8 +11,8 @@ NOT_SPOKEN = b"\x20\x02\x00\x01"  # CONNACK 1: unacceptable protocol version
 NOT_SPOKEN_NEXT = b"\x20\x03\x00\x84\x00"  # the same in the words of MQTT 5: unsupported protocol version
 
 
-class Replayed(ReaderAdapter):  # type: ignore[misc]
-    """A reader that gives once more what was read of it before."""
+class ReplayingReader(ReaderAdapter):  # type: ignore[misc]
+    """Read once more what was read of a reader before, then the rest of it."""
 
     def __init__(self, reader: ReaderAdapter, seen: bytes) -> None:
         self._reader, self._seen = reader, seen
@@ -27,7 +27,7 @@ class Replayed(ReaderAdapter):  # type: ignore[misc]
         self._reader.feed_eof()
 
 
-async def answer(reader: ReaderAdapter) -> tuple[bytes, ReaderAdapter]:
+async def read_greeting(reader: ReaderAdapter) -> tuple[bytes, ReaderAdapter]:
     """Return what to answer a client of another version, nothing to one that is understood, and a reader of it all.
 
     What is no CONNECT is left for the packets' own reading to refuse.
@@ -36,12 +36,12 @@ async def answer(reader: ReaderAdapter) -> tuple[bytes, ReaderAdapter]:
     while seen[-1] & 0x80 and len(seen) < 5:
         seen += await reader.read(1)
     if seen[0] != CONNECT:
-        return b"", Replayed(reader, seen)
+        return b"", ReplayingReader(reader, seen)
     seen += await reader.read(2)
     if (length := int.from_bytes(seen[-2:])) not in map(len, NAMES):
-        return b"", Replayed(reader, seen)
+        return b"", ReplayingReader(reader, seen)
     seen += await reader.read(length + 1)
     name, level = seen[-length - 1 : -1], seen[-1]
     if name not in NAMES or level == SPOKEN:
-        return b"", Replayed(reader, seen)
+        return b"", ReplayingReader(reader, seen)
     return NOT_SPOKEN_NEXT if level >= NEXT else NOT_SPOKEN, reader

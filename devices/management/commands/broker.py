@@ -29,10 +29,10 @@ class Command(BaseCommand):
 
 
 async def _serve(host: str, port: int) -> None:
-    told = asyncio.Event()
+    stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     broker = EmbeddedBroker(host, port)
     await broker.start()
-    await told.wait()
+    await stopping.wait()
     await broker.shutdown()

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--seen", action="store_true", help="healthz need not tell it any longer")
 
     def handle(self, *args: Any, seen: bool, **options: Any) -> None:
-        lost_at = sessions.lost_at()
+        lost_at = sessions.find_loss()
         if lost_at is None:
             self.stdout.write("The broker has kept the consumer's session.")
         else:

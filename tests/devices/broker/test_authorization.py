@@ -24,7 +24,7 @@ def _service(settings: Settings) -> None:
 
 @pytest.fixture
 def issued(world: World) -> Issued:
-    return credentials.issue(device=world.placed, by=None)
+    return credentials.issue_credential(device=world.placed, by=None)
 
 
 def test_a_device_connects_as_itself_in_one_query(
@@ -35,7 +35,7 @@ def test_a_device_connects_as_itself_in_one_query(
     assert identity is not None
     assert identity.device == world.placed
     with django_assert_num_queries(0):
-        assert authorization.may(identity, "publish", f"devices/{world.placed.device_id}/state")
+        assert authorization.may_use_topic(identity, "publish", f"devices/{world.placed.device_id}/state")
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret", "client id", "nothing", "nul", "emoji"])
@@ -53,11 +53,11 @@ def test_everything_else_is_refused(world: World, issued: Issued, wrong: str) ->
 
 
 def test_a_revoked_credential_is_refused(world: World, issued: Issued) -> None:
-    assert authorization.live([issued.access_key, "unknown"]) == {issued.access_key}
-    credentials.revoke(credential=Credential.objects.get(access_key=issued.access_key), by=world.owner)
+    assert authorization.find_live_keys([issued.access_key, "unknown"]) == {issued.access_key}
+    credentials.revoke_credential(credential=Credential.objects.get(access_key=issued.access_key), by=world.owner)
     assert authorization.connect(issued.access_key, issued.access_secret, world.placed.device_id) is None
     assert authorization.identify(issued.access_key) is None
-    assert authorization.live([issued.access_key]) == set()
+    assert authorization.find_live_keys([issued.access_key]) == set()
 
 
 def test_the_site_connects_with_its_password(db: None) -> None:
@@ -105,9 +105,9 @@ TABLE = [
 def test_who_may_what(world: World, topic: str, out: bool, into: bool, site_out: bool, site_into: bool) -> None:
     world.placed.device_id = OWN
     device, site = authorization.Identity("key", world.placed), authorization.Identity("site")
-    assert authorization.may(device, "publish", topic) is out
-    assert authorization.may(device, "subscribe", topic) is into
-    assert authorization.may(site, "publish", topic) is site_out
-    assert authorization.may(site, "subscribe", topic) is site_into
+    assert authorization.may_use_topic(device, "publish", topic) is out
+    assert authorization.may_use_topic(device, "subscribe", topic) is into
+    assert authorization.may_use_topic(site, "publish", topic) is site_out
+    assert authorization.may_use_topic(site, "subscribe", topic) is site_into
     for identity in (device, site):
-        assert not authorization.may(identity, "publish", topic, retain=True)
+        assert not authorization.may_use_topic(identity, "publish", topic, retain=True)

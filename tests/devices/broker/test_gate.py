@@ -13,11 +13,11 @@ import pytest
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from devices.broker import authorization, gate, lookup
+from devices.broker import authorization, gate, lookup, refused_connects
 from devices.broker.gate import Gate
 from devices.broker.queue_watch import State
 from devices.credentials import operations as credentials
-from devices.models import Connection, Credential, CredentialUse
+from devices.models import Connection, Credential, CredentialUse, RefusedAttempt
 from tests.devices.broker.test_rabbitmq import SECRET, basic
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def issued(world: World) -> Issued:
-    return credentials.issue(device=world.placed, by=None)
+    return credentials.issue_credential(device=world.placed, by=None)
 
 
 @pytest.fixture
@@ -116,6 +116,19 @@ def test_it_answers_as_the_site_does(world: World, connect: dict[str, str]) -> N
     assert CredentialUse.objects.count() == 1
 
 
+def test_what_it_refuses_is_put_down(world: World, connect: dict[str, str]) -> None:
+    async def talk(broker: Broker) -> None:
+        assert await broker.ask("user", **connect | {"password": "wrong"}) == "deny"
+        assert await broker.ask("user", **connect) == "allow"
+        assert await broker.ask("vhost", username="nobody", vhost="/") == "deny"
+
+    run(talk)
+    refused_connects.refused_connects.count()
+    assert [(row.device, row.reason) for row in RefusedAttempt.objects.all()] == [
+        (world.placed, "connect-wrong-secret")
+    ]
+
+
 def test_a_device_that_sent_too_much_may_connect_and_say_nothing(world: World, connect: dict[str, str]) -> None:
     now = timezone.now()
     limits = {"last_seen_at": now, "limited_until": now + timedelta(minutes=1)}
@@ -159,7 +172,7 @@ def test_strangers_learn_nothing(connect: dict[str, str]) -> None:
 def test_who_was_let_in_stays_while_the_database_is_away_and_nobody_is_refused(
     world: World, connect: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = credentials.issue(device=world.foreign, by=None)
+    other = credentials.issue_credential(device=world.foreign, by=None)
     unknown = {"username": other.access_key, "password": other.access_secret, "client_id": world.foreign.device_id}
     there = {"username": connect["username"], "vhost": "/"}
     monkeypatch.setattr(lookup, "FRESH", 0.0)
@@ -186,7 +199,7 @@ def test_a_revoked_credential_is_refused_once_the_database_can_say_so(
     there = {"username": connect["username"], "vhost": "/"}
 
     def revoke() -> None:
-        credentials.revoke(credential=Credential.objects.get(access_key=connect["username"]), by=world.owner)
+        credentials.revoke_credential(credential=Credential.objects.get(access_key=connect["username"]), by=world.owner)
         connections.close_all()
 
     async def talk(broker: Broker) -> None:

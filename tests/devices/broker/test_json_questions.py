@@ -37,7 +37,7 @@ def _secret(settings: Settings) -> None:
 
 @pytest.fixture
 def issued(world: World) -> Issued:
-    return credentials.issue(device=world.placed, by=None)
+    return credentials.issue_credential(device=world.placed, by=None)
 
 
 def post(route: str, body: object) -> Any:
@@ -74,7 +74,7 @@ def test_who_may_connect(
     assert not asked(broker, "connect", **mine | {"password": "wrong"})
     assert not asked(broker, "connect", **mine | {"clientid": world.foreign.device_id})
     assert asked(broker, "connect", username="site", password="site-secret", clientid="any")
-    locks.lock(device=world.placed, by=world.owner)
+    locks.lock_devices([world.placed], by=world.owner)
     assert not asked(broker, "connect", **mine)
 
 
@@ -96,7 +96,7 @@ def test_who_may_what(
     ):
         assert not may(broker, key, own, action, topic), topic
     assert not may(broker, key, other, "publish", f"devices/{own}/state")
-    credentials.revoke_all(device=world.placed, by=world.owner)
+    credentials.revoke_all_credentials([world.placed], by=world.owner)
     assert not may(broker, key, own, "publish", f"devices/{own}/state")
 
 

@@ -50,7 +50,7 @@ def ask(client: Client) -> Ask:
 
 @pytest.fixture
 def issued(world: World) -> Issued:
-    return credentials.issue(device=world.placed, by=None)
+    return credentials.issue_credential(device=world.placed, by=None)
 
 
 @pytest.mark.parametrize("what", ["user", "vhost", "resource", "topic"])
@@ -105,6 +105,10 @@ RESOURCES = [
     ("queue", "mqtt-subscription-{own}qos0", "read", "allow", "allow"),
     ("queue", "mqtt-subscription-{other}qos1", "read", "deny", "allow"),
     ("queue", "mqtt-subscription-handover-consumerqos1", "read", "deny", "allow"),
+    ("queue", "handover.unrouted", "read", "deny", "allow"),
+    ("queue", "handover.unrouted", "write", "deny", "deny"),
+    ("queue", "handover.unrouted", "configure", "deny", "deny"),
+    ("exchange", "handover.unrouted", "write", "deny", "deny"),
     ("queue", "anything", "write", "deny", "deny"),
     ("topic", "amq.topic", "write", "deny", "deny"),
 ]
@@ -154,7 +158,7 @@ def test_topic(
 
 
 def test_after_revocation_nothing(world: World, issued: Issued, ask: Ask) -> None:
-    credentials.revoke(credential=Credential.objects.get(access_key=issued.access_key), by=world.owner)
+    credentials.revoke_credential(credential=Credential.objects.get(access_key=issued.access_key), by=world.owner)
     key, own = issued.access_key, world.placed.device_id
     assert ask("user", username=key, password=issued.access_secret, client_id=own) == "deny"
     assert ask("vhost", username=key, vhost="/") == "deny"

@@ -87,10 +87,10 @@ def test_a_session_that_is_new_again_is_told_until_somebody_has_seen_it(
 
 
 def test_a_site_that_was_there_before_this_was_watched_loses_its_first_session_loudly(db: None) -> None:
-    sessions.note(resumed=True)
-    assert sessions.lost_at() is None
-    sessions.note(resumed=False)
-    assert sessions.lost_at() is not None
+    sessions.record_session(resumed=True)
+    assert sessions.find_loss() is None
+    sessions.record_session(resumed=False)
+    assert sessions.find_loss() is not None
 
 
 def test_it_is_told_again_until_the_database_takes_it(volume: Callable[[str], Process]) -> None:

@@ -13,7 +13,7 @@ from devices import tasks
 from devices.bulk_actions import runner
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments
-from devices.models import Action, Device, Event
+from devices.models import BulkAction, Device, Event
 from tenants.tokens import operations as tokens
 from tests import builders
 from tests.devices.api import Program, body, kind, places
@@ -49,19 +49,19 @@ def test_previewed_done_and_undone(admin: Program, world: World, second: Device)
     assert (seen["total"], seen["changing"], seen["outside"]) == (2, 1, 0)
     assert seen["staying"] == [{"reason": "in this group already", "devices": 1}]
     assert seen["leaving"] == [{"group": "San Diego", "devices": 1}]
-    assert not Action.objects.exists()
+    assert not BulkAction.objects.exists()
     made = admin.post("actions/", which | {"digest": seen["digest"]}, key="one")
     told = made.json()
     assert (told["state"], told["total"], told["done"], told["changed"]) == ("done", 2, 2, 1)
     assert (told["kept"], told["undoable"], told["params"]) == (seen["staying"], True, {"group": world.anaheim.pk})
     assert Device.objects.get(pk=second.pk).group == world.anaheim
     assert admin.post("actions/", which | {"digest": seen["digest"]}, key="one").json() == told
-    assert kind(admin.post("actions/", which | {"digest": seen["digest"]})) == "conflict"
+    assert kind(admin.post("actions/", which | {"digest": seen["digest"]})) == "selection-changed"
     back = admin.post(f"{path(made)}undo/", key="back")
     assert (back.json()["undo_of"], back.json()["changed"]) == (told["key"], 1)
     assert Device.objects.get(pk=second.pk).group == second.group
     assert admin.post(f"{path(made)}undo/", key="back").json() == back.json()
-    assert kind(admin.post(f"{path(made)}undo/")) == "conflict"
+    assert kind(admin.post(f"{path(made)}undo/")) == "not-undoable"
     assert [row["key"] for row in admin.get("actions/").json()["results"]] == [back.json()["key"], told["key"]]
 
 
@@ -72,7 +72,7 @@ def test_many_are_left_to_a_worker(
     at = path(admin.post("actions/", {"kind": "lock", "filter": {}}))
     assert admin.get(at).json()["state"] == "waiting"
     assert admin.post(f"{at}cancel/").json()["state"] == "cancelled"
-    assert kind(admin.post(f"{at}cancel/")) == "conflict"
+    assert kind(admin.post(f"{at}cancel/")) == "job-ended"
     assert not Device.objects.exclude(locked_at=None).exists()
 
 
@@ -123,7 +123,7 @@ def test_what_is_refused(admin: Program, world: World, sent: dict[str, Any], pla
     if body.get("serials") == ["foreign"]:
         body["serials"] = [world.foreign.serial]
     assert place in places(admin.post("actions/", body))
-    assert not Action.objects.exists()
+    assert not BulkAction.objects.exists()
 
 
 def test_new_secrets_are_taken_once(admin: Program, world: World) -> None:
@@ -133,8 +133,8 @@ def test_new_secrets_are_taken_once(admin: Program, world: World) -> None:
     assert kind(Program(world.owner).post(f"{path(made)}result/")) == "not-found"
     [row] = csv.DictReader(body(admin.post(f"{path(made)}result/")).splitlines())
     issued = {name: row[name] for name in ("access_key", "access_secret")}
-    assert credentials.authenticate(**issued) == world.placed
-    assert kind(admin.post(f"{path(made)}result/")) == "gone"
+    assert credentials.authenticate_device(**issued) == world.placed
+    assert kind(admin.post(f"{path(made)}result/")) == "result-taken"
     assert admin.get(path(made)).json()["result"] is False
 
 
@@ -193,8 +193,8 @@ def test_a_worker_does_no_more_than_the_token_may(
     monkeypatch.setattr(runner, "AT_ONCE", 0)
     narrow = Program(world.admin, world.region)
 
-    def left_to_a_worker(answer: Any, meanwhile: Callable[[], object]) -> Action:
-        action = Action.objects.get(key=answer.json()["key"])
+    def left_to_a_worker(answer: Any, meanwhile: Callable[[], object]) -> BulkAction:
+        action = BulkAction.objects.get(key=answer.json()["key"])
         meanwhile()
         tasks.run_action(action.pk)
         action.refresh_from_db()

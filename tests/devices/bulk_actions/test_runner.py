@@ -12,20 +12,33 @@ from django.utils.timezone import now
 
 from devices.bulk_actions import runner
 from devices.bulk_actions.eligibility import Params
+from devices.bulk_actions.kinds import OFFERED
 from devices.credentials import deliveries
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments
-from devices.models import Action, Assignment, Credential, Delivery, Device, DeviceModel, Event, RecipeVersion, Touched
+from devices.models import (
+    Assignment,
+    BulkAction,
+    Credential,
+    Delivery,
+    Device,
+    DeviceModel,
+    Event,
+    RecipeVersion,
+    Touched,
+)
+from devices.refusals import NOT_UNDOABLE, SELECTION_CHANGED
 from lib import key_wrapping
 from tenants.groups import operations as groups
 from tenants.models import Membership, Role
 from tests import builders
 from tests.devices.doing import act, ran, started, undone
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from tests.conftest import World
 
-Kind = Action.Kind
+Kind = BulkAction.Kind
 
 
 def only(*devices: Device) -> Any:
@@ -40,7 +53,7 @@ def fresh(device: Device) -> Device:
     return Device.objects.with_status().select_related("group", "assignment").get(pk=device.pk)
 
 
-def verdicts_of(action: Action) -> dict[int, str]:
+def verdicts_of(action: BulkAction) -> dict[int, str]:
     return dict(Touched.objects.filter(action=action).values_list("device_id", "verdict"))
 
 
@@ -49,13 +62,22 @@ def second(world: World) -> DeviceModel:
     return DeviceModel.objects.create(organisation=world.kanarra, name="KG-500")
 
 
-@pytest.fixture(params=list(Kind))
-def any_kind(request: pytest.FixtureRequest, world: World, second: DeviceModel) -> tuple[str, dict[str, Any]]:
+@pytest.fixture
+def later(world: World) -> RecipeVersion:
+    """A version after that of the devices."""
+    return RecipeVersion.objects.create(recipe=world.version.recipe, number=2)
+
+
+@pytest.fixture(params=OFFERED)
+def any_kind(
+    request: pytest.FixtureRequest, world: World, second: DeviceModel, later: RecipeVersion
+) -> tuple[str, dict[str, Any]]:
     params: dict[str, dict[str, Any]] = {
         Kind.MOVE: {"group": world.boise.pk},
         Kind.TAG: {"tag": "site", "value": "roof"},
         Kind.UNTAG: {"tag": "batch"},
         Kind.MODEL: {"model": second.pk},
+        Kind.RECIPE: {"version": later.pk},
     }
     return request.param, params.get(request.param, {})
 
@@ -68,16 +90,23 @@ def ready(kind: str, device: Device) -> None:
         Device.objects.filter(pk=device.pk).update(tags={"batch": "7", "kept": "yes"})
     elif kind == Kind.REOPEN:
         Device.objects.filter(pk=device.pk).update(expires_at=now() - timedelta(hours=1))
+    elif kind in {Kind.RESTORE, Kind.FREE}:
+        Device.objects.filter(pk=device.pk).update(retired_at=now())
+    elif kind == Kind.REMOVE:
+        Device.objects.filter(pk=device.pk).update(group=None, assignment=None)
+        Assignment.objects.filter(device=device).delete()
     elif kind == Kind.REVOKE:
-        credentials.issue(device=device, by=None)
+        credentials.issue_credential(device=device, by=None)
 
 
 def test_every_action_changes_a_device_once_and_says_so(world: World, any_kind: tuple[str, dict[str, Any]]) -> None:
     kind, params = any_kind
+    if kind == Kind.REMOVE:
+        return  # nothing is left that it could say of the device: tests/devices/lifecycle/test_removal.py
     ready(kind, world.placed)
     before = len(kinds(world.placed))
     action = act(kind, world.owner, only(world.placed), **params)
-    assert (action.state, action.total, action.done, action.changed) == (Action.State.DONE, 1, 1, 1)
+    assert (action.state, action.total, action.done, action.changed) == (BulkAction.State.DONE, 1, 1, 1)
     said = kinds(world.placed)[before:]
     assert (
         said
@@ -92,6 +121,10 @@ def test_every_action_changes_a_device_once_and_says_so(world: World, any_kind: 
             Kind.REOPEN: ["opened-again"],
             Kind.REVOKE: ["credential-revoked"],
             Kind.REISSUE: ["credential-rotated"],
+            Kind.RETIRE: ["retired"],
+            Kind.RESTORE: ["brought-back"],
+            Kind.FREE: ["serial-freed"],
+            Kind.RECIPE: ["changed"],
         }[Kind(kind)]
     )
     ran(action)
@@ -149,14 +182,14 @@ def test_only_devices_that_never_connected_open_again(world: World) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_reissued_credentials_replace_the_old_ones(world: World, at_once: bool) -> None:
-    credentials.issue(device=world.placed, by=None)
+    credentials.issue_credential(device=world.placed, by=None)
     action = act(Kind.REISSUE, world.owner, only(world.placed), at_once=at_once)
     assert action.delivery is not None
     old, new = Credential.objects.filter(device=world.placed).order_by("pk")
     assert (old.revoked_at is not None, old.superseded_by) == ((True, None) if at_once else (False, new))
-    key = deliveries.take(delivery=action.delivery, by=world.owner, what="test")
-    access = key_wrapping.access(key, world.placed.pk)
-    assert credentials.authenticate(access_key=access.key, access_secret=access.secret) == world.placed
+    key = deliveries.take_key(delivery=action.delivery, by=world.owner, what="test")
+    access = key_wrapping.Deriver(key).derive_access(world.placed.pk)
+    assert credentials.authenticate_device(access_key=access.key, access_secret=access.secret) == world.placed
 
 
 def test_credentials_are_not_reissued_where_that_makes_no_sense(world: World) -> None:
@@ -169,37 +202,49 @@ def test_credentials_are_not_reissued_where_that_makes_no_sense(world: World) ->
     assert not Credential.objects.exists()
 
 
+def test_a_device_that_has_enough_credentials_gets_no_other(world: World) -> None:
+    for _ in range(credentials.MAX_LIVE):
+        credentials.issue_credential(device=world.placed, by=None)
+    action = act(Kind.REISSUE, world.owner, only(world.placed, world.foreign))
+    assert (action.changed, verdicts_of(action)) == (1, {world.placed.pk: "enough", world.foreign.pk: "change"})
+    assert Credential.objects.of(world.placed).count() == credentials.MAX_LIVE
+    assert "credential-rotated" not in kinds(world.placed)
+
+
 def test_without_its_key_a_reissue_fails_with_a_word(world: World) -> None:
     action = started(Kind.REISSUE, world.owner)
     Delivery.objects.update(sealed=None)
-    assert (ran(action).state, bool(action.cause)) == (Action.State.FAILED, True)
+    assert (ran(action).state, bool(action.cause)) == (BulkAction.State.FAILED, True)
     assert not Credential.objects.exists()
 
 
-@pytest.mark.parametrize("kind", sorted(Action.REVERSIBLE))
+@pytest.mark.parametrize("kind", sorted(OFFERED.keys() & set(BulkAction.REVERSIBLE)))
 def test_undoing_brings_back_what_nobody_changed_since(world: World, kind: str, second: DeviceModel) -> None:
+    kept = builders.make_device(world.version, group=world.anaheim, by=world.owner, name="Anaheim Two")
+    later = RecipeVersion.objects.create(recipe=world.version.recipe, number=2)
     params: dict[str, Any] = {
         Kind.MOVE: {"group": world.boise.pk},
         Kind.TAG: {"tag": "batch", "value": "8"},
         Kind.UNTAG: {"tag": "batch"},
         Kind.MODEL: {"model": second.pk},
+        Kind.RECIPE: {"version": later.pk},
     }.get(Kind(kind), {})
-    kept = builders.make_device(world.version, group=world.anaheim, by=world.owner, name="Anaheim Two")
     for each in (world.placed, kept):
         Device.objects.filter(pk=each.pk).update(description="Here", tags={"batch": "7", "x": "y"})
-        if kind == Kind.UNLOCK:
+        if kind in {Kind.UNLOCK, Kind.RESTORE}:
             ready(kind, each)
     before = fresh(world.placed)
     action = act(kind, world.owner, only(world.placed, kept), **params)
     meddle(kind, fresh(kept), world)
     meddled = fresh(kept)
     back = undone(action, world.owner)
-    said = {Kind.TAG: "Add a tag: batch=8", Kind.UNTAG: "Remove a tag: batch"}.get(Kind(kind), Kind(kind).label)
+    said = {Kind.TAG: "Add a tag: batch: 8", Kind.UNTAG: "Remove a tag: batch"}.get(Kind(kind), Kind(kind).label)
     assert (str(action), str(back)) == (said, f"Undo: {said}")
     after = fresh(world.placed)
     facts = ("group", "assignment", "name", "description", "tags", "model_id")
     assert [getattr(after, fact) for fact in facts] == [getattr(before, fact) for fact in facts]
     assert (after.locked_at is None) == (before.locked_at is None)
+    assert (after.retired_at is None, after.version) == (before.retired_at is None, before.version)
     assert verdicts_of(back) == {world.placed.pk: "change", kept.pk: "since"}
     assert [getattr(fresh(kept), fact) for fact in facts] == [getattr(meddled, fact) for fact in facts]
     assert (
@@ -223,6 +268,10 @@ def meddle(kind: str, device: Device, world: World) -> None:
         rows.update(model=None)
     elif kind == Kind.LOCK:
         rows.update(locked_at=now())
+    elif kind in {Kind.RETIRE, Kind.RESTORE}:
+        rows.update(retired_at=now())
+    elif kind == Kind.RECIPE:
+        rows.update(version=RecipeVersion.objects.create(recipe=world.version.recipe, number=3))
     else:
         rows.update(locked_at=now())
 
@@ -249,28 +298,28 @@ def test_nothing_is_undone_into_a_group_that_became_a_parent(world: World) -> No
 def test_an_action_is_undone_once_and_not_for_ever(world: World) -> None:
     action = act(Kind.LOCK, world.owner, only(world.placed))
     undone(action, world.owner)
-    with pytest.raises(runner.Changed):
+    with refused(SELECTION_CHANGED, NOT_UNDOABLE):
         runner.undo(action=action, by=world.owner)
     late = act(Kind.LOCK, world.owner, only(world.placed))
-    Action.objects.filter(pk=late.pk).update(finished_at=now() - timedelta(hours=25))
-    with pytest.raises(runner.Changed):
+    BulkAction.objects.filter(pk=late.pk).update(finished_at=now() - timedelta(hours=25))
+    with refused(SELECTION_CHANGED, NOT_UNDOABLE):
         runner.undo(action=late, by=world.owner)
-    with pytest.raises(runner.Changed):
+    with refused(SELECTION_CHANGED, NOT_UNDOABLE):
         runner.undo(action=act(Kind.REISSUE, world.owner, only(world.foreign)), by=world.owner)
 
 
 def test_what_was_not_previewed_is_not_done(world: World) -> None:
-    with pytest.raises(runner.Changed):
+    with refused(SELECTION_CHANGED, NOT_UNDOABLE):
         runner.start(
             kind=Kind.LOCK, params=Params(), devices=only(world.placed), selection={}, previewed="x", by=world.owner
         )
-    assert not Action.objects.exists()
+    assert not BulkAction.objects.exists()
     assert not Touched.objects.exists()
 
 
 def test_nothing_chosen_is_nothing_to_do(world: World) -> None:
     for nothing in (Device.objects.none(), Device.objects.filter(name="nobody's")):
-        with pytest.raises(runner.Changed):
+        with refused(SELECTION_CHANGED, NOT_UNDOABLE):
             started(Kind.LOCK, world.owner, nothing)
 
 
@@ -284,10 +333,10 @@ def test_a_device_that_left_meanwhile_is_left_alone(world: World) -> None:
 def test_an_admin_who_is_none_any_more_changes_nothing(world: World) -> None:
     action = started(Kind.LOCK, world.admin)
     Membership.objects.filter(user=world.admin).update(role=Role.VIEWER)
-    assert (ran(action).changed, action.state) == (0, Action.State.DONE)
+    assert (ran(action).changed, action.state) == (0, BulkAction.State.DONE)
     gone = started(Kind.LOCK, world.owner)
-    Action.objects.filter(pk=gone.pk).update(by=None)
-    assert ran(gone).state == Action.State.FAILED
+    BulkAction.objects.filter(pk=gone.pk).update(by=None)
+    assert ran(gone).state == BulkAction.State.FAILED
 
 
 @pytest.mark.parametrize("spoil", ["parent", "foreign"])
@@ -297,8 +346,8 @@ def test_a_target_that_can_take_none_stops_it(world: World, spoil: str) -> None:
     if spoil == "parent":
         groups.create(parent=empty, name="Below")
     else:
-        Action.objects.filter(pk=action.pk).update(params=Params(group=world.other_site.pk).as_json())
-    assert (ran(action).state, fresh(world.placed).group) == (Action.State.FAILED, world.anaheim)
+        BulkAction.objects.filter(pk=action.pk).update(params=Params(group=world.other_site.pk).as_json())
+    assert (ran(action).state, fresh(world.placed).group) == (BulkAction.State.FAILED, world.anaheim)
     assert "group" in action.cause
 
 
@@ -320,7 +369,7 @@ def test_the_number_of_statements_does_not_grow_with_the_devices(
         return len(asked)
 
     few, more = statements(keys[:1]), statements(keys[1:])
-    assert more <= few <= 45
+    assert more <= few <= 49
 
 
 @pytest.mark.postgres

@@ -36,7 +36,7 @@ def told(device: Device, kind: Event.Kind) -> int:
 
 
 def test_the_first_connect_activates_once_and_clears_nothing_else(world: World) -> None:
-    issued = credentials.issue(device=world.waiting, by=None)
+    issued = credentials.issue_credential(device=world.waiting, by=None)
     Device.objects.update(expires_at=Now() + timedelta(hours=1))
     before = Device.objects.values().get(pk=world.waiting.pk)
     for _ in range(2):
@@ -63,7 +63,7 @@ def test_the_first_report_activates_in_a_constant_number_of_statements(world: Wo
 
 
 def test_an_expired_device_is_refused_and_what_it_reports_is_nothing(world: World) -> None:
-    issued = credentials.issue(device=world.waiting, by=None)
+    issued = credentials.issue_credential(device=world.waiting, by=None)
     window = windows.open_window(device=world.waiting, by=world.technician)
     expire(world.waiting)
     counts.clear()
@@ -73,8 +73,8 @@ def test_an_expired_device_is_refused_and_what_it_reports_is_nothing(world: Worl
     assert Window.objects.get(pk=window.pk).pressed_at is None
     assert not Report.objects.exists()
     assert not Connection.objects.exists()
-    assert activation.activate([world.waiting.pk]) == 0
-    assert activation.open_again(devices=[world.waiting], by=world.owner) == 1
+    assert activation.activate_devices([world.waiting.pk]) == 0
+    assert len(activation.reopen_activation([world.waiting], by=world.owner)) == 1
     assert authorization.admit(issued.access_key, issued.access_secret, world.waiting.device_id)
 
 
@@ -85,7 +85,7 @@ def test_opening_again_is_for_those_that_never_connected_and_can_expire(world: W
     Device.objects.filter(pk=activated.pk).update(activated_at=Now())
     expire(world.alien)
     asked = [activated, expired, everlasting, world.alien]
-    assert activation.open_again(devices=asked, by=world.owner) == 1
+    assert len(activation.reopen_activation(asked, by=world.owner)) == 1
     hours = timedelta(hours=world.kanarra.activation_hours)
     left = Device.objects.filter(expires_at__gt=Now() + hours - timedelta(minutes=1), expires_at__lte=Now() + hours)
     assert list(left) == [expired]
@@ -95,14 +95,14 @@ def test_opening_again_is_for_those_that_never_connected_and_can_expire(world: W
 
 def test_a_locked_device_is_neither_activated_nor_heard(world: World) -> None:
     window = windows.open_window(device=world.waiting, by=world.technician)
-    assert locks.lock(device=world.waiting, by=world.owner)
-    assert not locks.lock(device=world.waiting, by=world.owner)
+    assert locks.lock_devices([world.waiting], by=world.owner)
+    assert not locks.lock_devices([world.waiting], by=world.owner)
     ingest([message(world.waiting.device_id, {"registerButton": True}), message(world.placed.device_id, {"rpm": 1})])
     assert Window.objects.get(pk=window.pk).pressed_at is None
     assert told(world.waiting, Event.Kind.ACTIVATED) == 0
     assert told(world.placed, Event.Kind.ACTIVATED) == 1
-    assert locks.unlock(device=world.waiting, by=world.owner)
-    assert not locks.unlock(device=world.waiting, by=world.owner)
+    assert locks.unlock_devices([world.waiting], by=world.owner)
+    assert not locks.unlock_devices([world.waiting], by=world.owner)
     ingest([message(world.waiting.device_id, {"registerButton": True})])
     assert Window.objects.get(pk=window.pk).pressed_at is not None
     assert told(world.waiting, Event.Kind.LOCKED) == told(world.waiting, Event.Kind.UNLOCKED) == 1
@@ -111,7 +111,7 @@ def test_a_locked_device_is_neither_activated_nor_heard(world: World) -> None:
 @pytest.mark.parametrize("status", ["locked", "expired"])
 def test_the_status_is_shown_and_can_be_filtered_by(world: World, status: str) -> None:
     if status == "locked":
-        locks.lock(device=world.waiting, by=world.owner)
+        locks.lock_devices([world.waiting], by=world.owner)
     else:
         expire(world.waiting)
     found = Device.objects.with_status().filter(status=status)  # type: ignore[misc]

@@ -23,16 +23,16 @@ def status(device: Device) -> str:
 def test_heard_is_online_and_left_is_offline_until_heard_again(world: World) -> None:
     now = timezone.now()
     assert status(world.placed) == Device.Status.NEVER
-    presence.seen({world.placed.pk: now})
+    presence.record_seen({world.placed.pk: now})
     assert status(world.placed) == Device.Status.ONLINE
-    presence.left([world.placed.pk], now)
+    presence.record_left([world.placed.pk], now)
     assert status(world.placed) == Device.Status.OFFLINE
-    presence.seen({world.placed.pk: now + timedelta(milliseconds=1)})
+    presence.record_seen({world.placed.pk: now + timedelta(milliseconds=1)})
     assert status(world.placed) == Device.Status.ONLINE
 
 
 def test_silence_is_offline(world: World) -> None:
-    presence.seen({world.placed.pk: timezone.now() - timedelta(seconds=61)})
+    presence.record_seen({world.placed.pk: timezone.now() - timedelta(seconds=61)})
     assert status(world.placed) == Device.Status.OFFLINE
 
 
@@ -40,25 +40,25 @@ def test_a_batch_is_one_statement(world: World, django_assert_num_queries: Djang
     devices = [world.placed.pk, world.waiting.pk, world.foreign.pk]
     for _ in range(2):
         with django_assert_num_queries(1):
-            presence.seen(dict.fromkeys(devices, timezone.now()))
+            presence.record_seen(dict.fromkeys(devices, timezone.now()))
     assert Connection.objects.count() == 3
 
 
 def test_nobody_is_nothing(world: World) -> None:
-    presence.seen({})
-    presence.left([], timezone.now())
+    presence.record_seen({})
+    presence.record_left([], timezone.now())
     assert not Connection.objects.exists()
 
 
 def test_leaving_touches_only_who_left(world: World) -> None:
     now = timezone.now()
-    presence.seen({world.placed.pk: now, world.foreign.pk: now})
-    presence.left([world.placed.pk], now)
+    presence.record_seen({world.placed.pk: now, world.foreign.pk: now})
+    presence.record_left([world.placed.pk], now)
     assert status(world.foreign) == Device.Status.ONLINE
 
 
 def test_events_stand_in_the_current_assignment(world: World) -> None:
-    presence.record(Event.Kind.CONNECTED, [world.placed.pk, world.waiting.pk])
+    presence.record_change(Event.Kind.CONNECTED, [world.placed.pk, world.waiting.pk])
     for device in (world.placed, world.waiting):
         event = Event.objects.of(device).get(kind=Event.Kind.CONNECTED)
         assert event.organisation_id == device.organisation_id
@@ -66,7 +66,7 @@ def test_events_stand_in_the_current_assignment(world: World) -> None:
 
 def test_the_roll_keeps_rows_and_tells_of_changes_that_last(world: World) -> None:
     start = timezone.now()
-    roll = presence.PresenceTracker(start)
+    tracker = presence.PresenceTracker(start)
     here = {world.placed.pk: world.placed.device_id}
 
     def after(seconds: float) -> datetime:
@@ -76,39 +76,39 @@ def test_the_roll_keeps_rows_and_tells_of_changes_that_last(world: World) -> Non
         kinds = Event.objects.filter(device=world.placed, kind__in=presence.CHANGES).order_by("id")
         return list(kinds.values_list("kind", flat=True))
 
-    assert roll.call(here, after(1)) == {world.placed.device_id}
+    assert tracker.update(here, after(1)) == {world.placed.device_id}
     assert (status(world.placed), told()) == ("online", ["connected"])
-    assert roll.call(here, after(2)) == set()
+    assert tracker.update(here, after(2)) == set()
     for second in range(3, 30, 2):  # a storm
-        assert roll.call({}, after(second)) == {world.placed.device_id}
+        assert tracker.update({}, after(second)) == {world.placed.device_id}
         assert status(world.placed) == "offline"
-        assert roll.call(here, after(second + 1)) == {world.placed.device_id}
+        assert tracker.update(here, after(second + 1)) == {world.placed.device_id}
     assert (status(world.placed), told()) == ("online", ["connected"])
-    roll.call({}, after(31))
-    roll.call({}, after(40))
+    tracker.update({}, after(31))
+    tracker.update({}, after(40))
     assert told() == ["connected"]
-    roll.call({}, after(41))
+    tracker.update({}, after(41))
     assert told() == ["connected", "disconnected"]
-    roll.call(here, after(42))
+    tracker.update(here, after(42))
     assert told() == ["connected", "disconnected", "connected"]
 
 
 def test_the_roll_keeps_silent_devices_online(world: World) -> None:
     start = timezone.now() - timedelta(minutes=5)
-    roll = presence.PresenceTracker(start)
+    tracker = presence.PresenceTracker(start)
     for second in range(0, 300, 5):
-        roll.call({world.placed.pk: world.placed.device_id}, start + timedelta(seconds=second))
+        tracker.update({world.placed.pk: world.placed.device_id}, start + timedelta(seconds=second))
     assert status(world.placed) == "online"
 
 
 def test_a_restarted_roll_misses_who_does_not_come_back(world: World) -> None:
     start = timezone.now()
     here = {device.pk: device.device_id for device in (world.placed, world.foreign)}
-    presence.PresenceTracker(start).call(here, start)
-    roll = presence.PresenceTracker(start + timedelta(seconds=1))
+    presence.PresenceTracker(start).update(here, start)
+    tracker = presence.PresenceTracker(start + timedelta(seconds=1))
     del here[world.foreign.pk]
-    roll.call(here, start + timedelta(seconds=2))
-    roll.call(here, start + timedelta(seconds=12))
+    tracker.update(here, start + timedelta(seconds=2))
+    tracker.update(here, start + timedelta(seconds=12))
     changes = [(event.device, event.kind) for event in Event.objects.filter(kind__in=presence.CHANGES).order_by("id")]
     assert sorted(kind for _, kind in changes[:2]) == ["connected", "connected"]
     assert changes[2:] == [(world.foreign, "disconnected")]
@@ -116,12 +116,12 @@ def test_a_restarted_roll_misses_who_does_not_come_back(world: World) -> None:
 
 def test_a_clock_that_is_put_back_delays_neither_last_seen_nor_events(world: World) -> None:
     ahead = timezone.now() + timedelta(hours=1)
-    roll = presence.PresenceTracker(ahead)
+    tracker = presence.PresenceTracker(ahead)
     both = {world.placed.pk: "a", world.foreign.pk: "b"}
-    roll.call(both, ahead)
-    roll.call({world.placed.pk: "a"}, ahead)
+    tracker.update(both, ahead)
+    tracker.update({world.placed.pk: "a"}, ahead)
     now = timezone.now()
-    roll.call({world.placed.pk: "a"}, now)
-    roll.call({world.placed.pk: "a"}, now + timedelta(seconds=21))
+    tracker.update({world.placed.pk: "a"}, now)
+    tracker.update({world.placed.pk: "a"}, now + timedelta(seconds=21))
     assert Connection.objects.get(device=world.placed).last_seen_at == now + timedelta(seconds=21)
     assert Event.objects.filter(device=world.foreign, kind=Event.Kind.DISCONNECTED).count() == 1

@@ -24,7 +24,7 @@ def path(device: Device, more: str = "") -> str:
 
 
 def works(issued: dict[str, Any]) -> bool:
-    return credentials.authenticate(**issued) is not None
+    return credentials.authenticate_device(**issued) is not None
 
 
 def test_a_secret_is_issued_once(admin: Program, world: World) -> None:
@@ -38,7 +38,7 @@ def test_a_secret_is_issued_once(admin: Program, world: World) -> None:
     assert issued["access_secret"] not in admin.get(path(world.placed)).content.decode()
     for _ in range(credentials.MAX_LIVE - 1):
         admin.post(path(world.placed))
-    assert kind(admin.post(path(world.placed))) == "conflict"
+    assert kind(admin.post(path(world.placed))) == "too-many-credentials"
 
 
 def test_a_rotation_ends_the_others(admin: Program, world: World) -> None:
@@ -66,7 +66,7 @@ def test_one_is_revoked_and_then_all(admin: Program, world: World) -> None:
 
 
 def test_of_ones_own_devices_only(admin: Program, world: World) -> None:
-    issued = credentials.issue(device=world.foreign, by=None)
+    issued = credentials.issue_credential(device=world.foreign, by=None)
     pk = Credential.objects.get(access_key=issued.access_key).pk
     narrow = Program(world.owner, world.sadler)
     for program in (admin, narrow, Program(world.technician)):
@@ -76,7 +76,7 @@ def test_of_ones_own_devices_only(admin: Program, world: World) -> None:
             assert kind(program.post(path(device, "rotate/"), {"ends": "now"})) == "not-found"
             assert kind(program.post(f"devices/{device.serial}/lock/")) == "not-found"
     assert kind(admin.post(path(world.placed, f"{pk}/revoke/"))) == "not-found"  # another device's, by one's own
-    assert credentials.authenticate(access_key=issued.access_key, access_secret=issued.access_secret)
+    assert credentials.authenticate_device(access_key=issued.access_key, access_secret=issued.access_secret)
     assert not Device.objects.exclude(locked_at=None).exists()
 
 
@@ -85,6 +85,6 @@ def test_a_locked_device_is_unlocked(admin: Program, world: World) -> None:
     assert admin.post(f"{one}lock/").json()["status"] == "locked"
     assert admin.post(f"{one}lock/").json()["status"] == "locked"
     assert admin.post(f"{one}unlock/").json()["status"] == "never"
-    assert kind(admin.post(f"{one}open-again/")) == "conflict"
+    assert kind(admin.post(f"{one}open-again/")) == "activation-not-needed"
     Device.objects.filter(pk=world.placed.pk).update(expires_at="2026-01-01T00:00Z")
     assert admin.post(f"{one}open-again/").json()["expires_at"] > "2026-01-02"

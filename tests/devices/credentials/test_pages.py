@@ -40,7 +40,7 @@ def admin(client: Client, world: World) -> Client:
 
 @pytest.fixture
 def issued(world: World) -> Issued:
-    return credentials.issue(device=world.placed, by=world.admin)
+    return credentials.issue_credential(device=world.placed, by=world.admin)
 
 
 def url(name: str, device: Device, **kwargs: object) -> str:
@@ -87,14 +87,14 @@ def test_rotate(admin: Client, world: World, issued: Issued, ends: str) -> None:
     assert (former.revoked_at is not None) is (ends == "now")
     assert (former.superseded_by is not None) is (ends == "first-use")
     assert (former.expires_at is not None) is (ends not in {"now", "first-use"})
-    assert credentials.authenticate(access_key=new["new-key"], access_secret=new["new-secret"]) == world.placed
+    assert credentials.authenticate_device(access_key=new["new-key"], access_secret=new["new-secret"]) == world.placed
 
 
 def test_what_is_to_end_is_said_as_long_as_it_is_so(admin: Client, world: World, issued: Issued) -> None:
-    new = credentials.rotate(device=world.placed, by=world.admin)
+    new = credentials.rotate_credentials(device=world.placed, by=world.admin)
     says = f"Ends when {new.access_key[:8]}… is used"
     assert says in admin.get(url("credentials", world.placed)).content.decode()
-    credentials.revoke(credential=Credential.objects.get(access_key=new.access_key), by=world.admin)
+    credentials.revoke_credential(credential=Credential.objects.get(access_key=new.access_key), by=world.admin)
     assert says not in admin.get(url("credentials", world.placed)).content.decode()
 
 
@@ -111,14 +111,14 @@ def test_a_rotation_that_is_not_understood_changes_nothing(
 @pytest.mark.parametrize("name", ["credential-issue", "credential-rotate"])
 def test_too_many_are_refused_with_the_reason(admin: Client, world: World, name: str) -> None:
     for _ in range(credentials.MAX_LIVE):
-        credentials.issue(device=world.placed, by=None)
+        credentials.issue_credential(device=world.placed, by=None)
     answer = admin.post(url(name, world.placed), {"ends": "1d"}, follow=True)
     assert "Revoke one that it does not need" in answer.content.decode()
     assert Credential.objects.count() == credentials.MAX_LIVE
 
 
 def test_revoke_one_and_all(admin: Client, world: World, issued: Issued) -> None:
-    credentials.issue(device=world.placed, by=None)
+    credentials.issue_credential(device=world.placed, by=None)
     pk = Credential.objects.get(access_key=issued.access_key).pk
     for says in ("is revoked. Connections", "was revoked already"):
         page = admin.post(url("credential-revoke", world.placed, pk=pk), follow=True).content.decode()
@@ -131,7 +131,7 @@ def test_revoke_one_and_all(admin: Client, world: World, issued: Issued) -> None
 
 def test_nobody_reaches_another_devices_credential(admin: Client, world: World, issued: Issued) -> None:
     for device in (world.foreign, world.alien):
-        foreign = credentials.issue(device=device, by=None)
+        foreign = credentials.issue_credential(device=device, by=None)
         pk = Credential.objects.get(access_key=foreign.access_key).pk
         through_mine = admin.post(url("credential-revoke", world.placed, pk=pk))
         through_theirs = admin.post(url("credential-revoke", device, pk=pk))
@@ -162,7 +162,7 @@ def test_lock_unlock_and_open_again(admin: Client, world: World) -> None:
 @pytest.mark.parametrize("name", ["lock", "unlock", "open-again"])
 def test_open_pages_are_told(admin: Client, world: World, name: str) -> None:
     if name == "unlock":
-        locks.lock(device=world.placed, by=world.admin)
+        locks.lock_devices([world.placed], by=world.admin)
     else:
         Device.objects.filter(pk=world.placed.pk).update(expires_at=Now() - timedelta(days=1))
     watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
@@ -174,9 +174,9 @@ def test_open_pages_are_told(admin: Client, world: World, name: str) -> None:
 
 
 def test_a_new_tenant_sees_nothing_of_the_former_one(client: Client, world: World) -> None:
-    gone = credentials.issue(device=world.placed, by=world.admin)
-    credentials.revoke(credential=Credential.objects.get(), by=world.admin)
-    kept = credentials.issue(device=world.placed, by=world.admin)
+    gone = credentials.issue_credential(device=world.placed, by=world.admin)
+    credentials.revoke_credential(credential=Credential.objects.get(), by=world.admin)
+    kept = credentials.issue_credential(device=world.placed, by=world.admin)
     Credential.objects.filter(access_key=kept.access_key).update(assignment=None)  # as the factory's
     authorization.admit(kept.access_key, kept.access_secret, world.placed.device_id)
     CredentialUse.objects.update(last_at=Now() - timedelta(days=1))
@@ -197,11 +197,11 @@ def test_the_page_asks_as_much_for_many_as_for_one(admin: Client, world: World) 
             assert admin.get(url("credentials", world.placed)).status_code == 200
         return len(asked)
 
-    credentials.issue(device=world.placed, by=world.admin)
+    credentials.issue_credential(device=world.placed, by=world.admin)
     queries()
     one = queries()
     for _ in range(credentials.MAX_LIVE - 1):
-        credentials.rotate(device=world.placed, by=world.admin)
+        credentials.rotate_credentials(device=world.placed, by=world.admin)
     assert queries() == one
 
 
@@ -224,7 +224,7 @@ def test_what_is_shown_is_ready_to_use(admin: Client, world: World, settings: Se
     assert "WiFiClientSecure" in new["snippet-arduino"]
     facts = {"host": "broker.example", "port": 8883, "tls": True, "device_id": new["new-id"]}
     facts |= {"access_key": new["new-key"], "access_secret": new["new-secret"]}
-    assert snippets.qr(facts) in html
+    assert snippets.draw_qr(facts) in html
     settings.MQTT_PUBLIC_URL, settings.MQTT_URL = "", "mqtt://site:site-secret@inside:1884"
     html = post(admin, "credential-issue", world.placed).content.decode()
     assert "inside:1884, no TLS" in html
@@ -237,7 +237,7 @@ def test_the_secret_is_in_the_answer_and_nowhere_else(
 ) -> None:
     """Quality: row 20."""
     caplog.set_level(0)
-    credentials.issue(device=world.placed, by=None)
+    credentials.issue_credential(device=world.placed, by=None)
     answer = post(admin, "credential-rotate" if data else "credential-issue", world.placed, data)
     new = shown(answer)
     secret = new["new-secret"]

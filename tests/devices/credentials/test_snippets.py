@@ -43,8 +43,10 @@ def site(settings: Settings, db: None) -> Iterator[Gateway]:
 
 @pytest.mark.parametrize("name", ["python", "shell"])
 def test_it_runs_as_it_is_shown(world: World, site: Gateway, tmp_path: Path, name: str) -> None:
-    configuration = snippets.configuration(world.placed, credentials.issue(device=world.placed, by=None))
-    text = next(each.text for each in snippets.snippets(world.placed, configuration) if each.name == name)
+    configuration = snippets.build_configuration(
+        world.placed, credentials.issue_credential(device=world.placed, by=None)
+    )
+    text = next(each.text for each in snippets.render_snippets(world.placed, configuration) if each.name == name)
     program = tmp_path / "program"
     program.write_text(text)
     if name == "shell":

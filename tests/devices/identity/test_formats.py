@@ -35,8 +35,8 @@ def entropy(number: int) -> bytes:
 @pytest.mark.parametrize("made", FORMATS, ids=str)
 def test_what_a_format_makes_fits_it_is_told_apart_and_can_be_registered(made: Format) -> None:
     assert Format.from_json(made.as_json()) == made
-    assert made.words()
-    assert made.made
+    assert made.describe()
+    assert made.check_description
     assert len(made.examples(2)) == 2
     assert [made.problem(example) for example in made.examples()] == [None] * 3
     if made.can_generate:
@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_told_why(made: Format, text: str, cause: str) -> N
 )
 def test_forgiven_is_what_the_registry_drops_anyway(made: Format, text: str) -> None:
     if made.kind == Kind.OWN:
-        text = serials.grouped(made.examples(1)[0]).lower().replace(" ", "-")
+        text = serials.format_in_fours(made.examples(1)[0]).lower().replace(" ", "-")
     assert made.problem(text) is None
 
 
@@ -107,11 +107,11 @@ def test_one_wrong_digit_of_a_made_serial_shows(kind: Kind, alphabet: str) -> No
     text = Format(kind, length=10).generate(entropy(1))
     for place, other in itertools.product(range(9), alphabet):
         wrong = text[:place] + other + text[place + 1 : -1]
-        assert (formats.check_digit(wrong, alphabet) == text[-1]) == (other == text[place])
+        assert (formats.compute_check_digit(wrong, alphabet) == text[-1]) == (other == text[place])
 
 
 def test_the_check_digit_is_the_standards() -> None:
-    assert formats.check_digit("0794", formats.DIGITS) == "5"  # ISO 7064's own example of MOD 11,10
+    assert formats.compute_check_digit("0794", formats.DIGITS) == "5"  # ISO 7064's own example of MOD 11,10
 
 
 def test_addresses_are_local_and_uuids_say_what_they_are() -> None:
@@ -123,7 +123,7 @@ def test_addresses_are_local_and_uuids_say_what_they_are() -> None:
 
 def test_made_opaque_ones_end_in_check_characters() -> None:
     body = Format(Kind.OPAQUE, "GW-", 9).generate(entropy(1)).removeprefix("GW-")
-    assert serials.check_characters(body[:-2]) == body[-2:]
+    assert serials.compute_check_characters(body[:-2]) == body[-2:]
 
 
 def test_what_can_not_be_made_is_not() -> None:

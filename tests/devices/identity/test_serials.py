@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 from devices.identity import serials
 
 CHARACTER = st.sampled_from(serials.ALPHABET)
-SERIAL = st.lists(CHARACTER, min_size=10, max_size=10).map("".join).map(lambda it: it + serials.check_characters(it))
+SERIAL = (
+    st.lists(CHARACTER, min_size=10, max_size=10).map("".join).map(lambda it: it + serials.compute_check_characters(it))
+)
 PLACE = st.integers(0, serials.LENGTH - 1)
 
 
 @given(SERIAL)
 def test_spacing_case_and_look_alikes_are_forgiven(serial: str) -> None:
-    typed = serials.grouped(serial).lower().replace(" ", "-").replace("0", "o").replace("1", "l")
+    typed = serials.format_in_fours(serial).lower().replace(" ", "-").replace("0", "o").replace("1", "l")
     assert serials.fold(typed) == serial
     assert serials.is_valid(typed)
 
@@ -49,6 +51,6 @@ def test_other_formats_are_neither_valid_nor_mistyped() -> None:
 
 
 def test_a_serial_with_separators_of_its_own_is_not_regrouped() -> None:
-    assert serials.grouped("TMRY5AVJ28N5") == "TMRY 5AVJ 28N5"
+    assert serials.format_in_fours("TMRY5AVJ28N5") == "TMRY 5AVJ 28N5"
     for serial in ("00:1B:44:11:3A:B7", "GW-2024.0017", "KG_250_0017"):
-        assert serials.grouped(serial) == serial
+        assert serials.format_in_fours(serial) == serial

@@ -85,7 +85,7 @@ def table(lines: Iterable[str]) -> list[dict[str, str]]:
 
 def result(importing: Import) -> list[dict[str, str]]:
     assert importing.delivery is not None
-    return table(imports.result_csv(importing, deliveries.key_of(importing.delivery)))
+    return table(imports.write_result_csv(importing, deliveries.unseal_key(importing.delivery)))
 
 
 def problems(importing: Import) -> list[tuple[int, str, str]]:

@@ -11,11 +11,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import StreamingHttpResponse
 from django.urls import reverse
 
-from devices.models import Import
-
 if TYPE_CHECKING:
     from django.test import Client
 
+    from devices.models import Import
     from tests.conftest import World
 
 
@@ -42,7 +41,7 @@ def downloaded(answer: Any) -> str:
 
     @async_to_sync
     async def body() -> str:
-        return b"".join([chunk async for chunk in answer]).decode()
+        return b"".join([chunk async for chunk in answer]).decode("utf-8-sig")
 
     return body()
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from openpyxl import Workbook
 
 from devices import tasks
 from devices.credentials import operations as credentials
@@ -16,6 +17,7 @@ from devices.models import Device, File, Import, RecipeVersion
 from tenants.models import Role
 from tests import builders
 from tests.devices.api import Program, body, kind, places
+from tests.devices.imports.workbooks import save
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -57,16 +59,19 @@ def test_the_whole_job(owner: Program, world: World) -> None:
     checked = owner.get(at).json()
     assert (checked["state"], checked["problems"], checked["total"]) == ("checked", 0, 2)
     assert owner.post(f"{at}start/", key="go").json()["state"] == "waiting"
-    assert kind(owner.post(f"{at}result/")) == "conflict"
+    assert kind(owner.post(f"{at}result/")) == "result-not-ready"
     work()
     done = owner.get(at).json()
     assert (done["state"], done["made"], done["result"], done["progress"]["percent"]) == ("done", 2, "ready", 100)
     rows = list(csv.DictReader(body(owner.post(f"{at}result/")).splitlines()))
     assert [(row["Serial"], row["Name"]) for row in rows] == [("AB-01", "First"), ("AB-02", "Zweites Gerät")]
     device = Device.objects.get(serial="AB01")
-    assert credentials.authenticate(access_key=rows[0]["Access key"], access_secret=rows[0]["Access secret"]) == device
+    assert (
+        credentials.authenticate_device(access_key=rows[0]["Access key"], access_secret=rows[0]["Access secret"])
+        == device
+    )
     assert (device.group, device.tags["hall"]) == (world.anaheim, "north")
-    assert kind(owner.post(f"{at}result/")) == "gone"
+    assert kind(owner.post(f"{at}result/")) == "result-taken"
     assert owner.get(at).json()["result"] == "taken"
     assert device.device_id in body(owner.get(f"{at}report.csv"))
     assert [row["key"] for row in owner.get("imports/").json()["results"]] == [told["key"]]
@@ -74,6 +79,28 @@ def test_the_whole_job(owner: Program, world: World) -> None:
         "AB01",
         "AB02",
     }
+
+
+def test_a_workbook_has_sheets(owner: Program, world: World) -> None:
+    book: Any = Workbook()
+    book.active.append(["Serial"])
+    book.active.append(["AB-01"])
+    other = book.create_sheet("March")
+    for row in ([], ["Hall", "Serial"], ["north", "AB-02"], ["south", 8931041010654321345]):
+        other.append(row)
+    told = upload(owner, world, save(book), sheet="March").json()
+    assert (told["sheet"], told["sheets"], told["header_row"]) == ("March", ["Sheet", "March"], 2)
+    assert kind(upload(owner, world, save(book), sheet="May")) == "sheet-unknown"
+    assert kind(upload(owner, world, sheet="March")) == "no-workbook"
+    at = f"imports/{told['key']}/"
+    assert places(owner.post(f"{at}match/", {"encoding": "utf-8"})) == ["#/encoding"]
+    assert places(owner.post(f"{at}match/", {"sheet": "May"})) == ["#/sheet"]
+    owner.post(f"{at}match/", {"columns": ["tag:hall", "serial"]})
+    work()
+    [problem] = owner.get(f"{at}problems/").json()["results"]
+    assert (problem["row"], problem["column"]) == (4, "Serial")
+    again = owner.post(f"{at}match/", {"sheet": "Sheet"}).json()
+    assert (again["sheet"], again["header_row"], again["columns"]) == ("Sheet", 1, ["serial"])
 
 
 def test_the_same_file_again_is_the_same_import(owner: Program, world: World) -> None:
@@ -95,8 +122,8 @@ def test_problems_are_read_and_stop_the_start(owner: Program, world: World) -> N
     assert len(found) == checked["problems"] > 1
     assert found == sorted(found, key=lambda each: each["row"])
     assert len(body(owner.get(f"{at}problems.csv")).splitlines()) == checked["problems"] + 1
-    assert kind(owner.post(f"{at}start/")) == "conflict"
-    assert kind(owner.post(f"{at}result/")) == "conflict"
+    assert kind(owner.post(f"{at}start/")) == "import-not-startable"
+    assert kind(owner.post(f"{at}result/")) == "no-secrets"
     assert not Device.objects.filter(source__isnull=False).exists()
     owner.post(f"{at}match/", {"all_or_nothing": False})
     work()
@@ -122,9 +149,9 @@ def test_devices_are_made_by_number(owner: Program, world: World) -> None:
 def test_a_cancelled_import_stays_so(owner: Program, world: World) -> None:
     at = path(upload(owner, world))
     assert owner.post(f"{at}cancel/").json()["state"] == "cancelled"
-    assert kind(owner.post(f"{at}cancel/")) == "conflict"
-    assert kind(owner.post(f"{at}match/")) == "conflict"
-    assert kind(owner.post(f"{at}start/")) == "conflict"
+    assert kind(owner.post(f"{at}cancel/")) == "job-ended"
+    assert kind(owner.post(f"{at}match/")) == "import-not-matchable"
+    assert kind(owner.post(f"{at}start/")) == "import-not-startable"
 
 
 @pytest.mark.parametrize("data", [b"", b"Serial\n", b"PK\x03\x04" + bytes(900), b"Serial\n" + b"\x00\x01" * 900])

@@ -64,13 +64,13 @@ def test_serials_that_are_there_twice(check: Run, world: World) -> None:
     assert [(row, column) for row, column, _ in problems(importing)] == [(4, "Serial"), (5, "Serial")]
     first, second = (cause for _, _, cause in problems(importing))
     assert "row 2" in first
-    assert "registered already" in second
+    assert "There is a device with this serial already" in second
 
 
 def test_another_organisations_serials_and_groups_do_not_matter(check: Run, world: World) -> None:
     world.other_version.identity = {"kind": "opaque"}
     builders.make_device(world.other_version, serial="S01")
-    importing = check(f"Serial,Group\nS01,\nS02,Elsewhere\nS03,{world.other_site.pk}\nS04,Other / Elsewhere\n")
+    importing = check(f"Serial,Group\nS01,\nS02,Elsewhere\nS03,#{world.other_site.pk}\nS04,Other / Elsewhere\n")
     assert [row for row, _, _ in problems(importing)] == [3, 4, 5]
     assert all("No such group" in cause for _, _, cause in problems(importing))
 
@@ -82,7 +82,7 @@ def test_what_a_row_may_call_a_group(run: Run, world: World) -> None:
         "Kaiser Permanente Anaheim",
         "sadler-isberg / los angeles/Kaiser  Permanente Anaheim",
         "Kanarra › Sadler-Isberg › Los Angeles › Kaiser Permanente Anaheim",
-        str(world.anaheim.pk),
+        f"#{world.anaheim.pk}",
         "Sadler-Isberg / Same",
         "Same",
         "Los Angeles",
@@ -190,7 +190,8 @@ def test_a_check_is_done_again_with_other_columns(check: Run, world: World) -> N
 def test_handovers_own_serials_are_made_where_the_file_has_none(run: Run, world: World) -> None:
     world.version.identity = {}
     world.version.save()
-    importing = run("Name,Serial\nOne,\nTwo,1234\n")
+    importing = run("Name,Serial\nOne,\nTwo,1234\n", make_serials=True)
+    assert importing.serials_to_make == 1
     device = Device.objects.get(source=importing)
     assert (device.name, len(device.serial)) == ("One", 12)
     assert [row for row, _, _ in problems(importing)] == [3]

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from devices import imports
-from devices.imports import guess
+from devices.imports import guess_columns
 from devices.models import Import
 
 if TYPE_CHECKING:
@@ -36,12 +36,34 @@ OWN, WEST, LOSANT = Import.Dialect.OWN, Import.Dialect.WEST, Import.Dialect.LOSA
     ],
 )
 def test_guessed(header: list[str], columns: list[str], dialect: str) -> None:
-    assert guess(header, {}, can_generate=True) == (columns, dialect)
+    assert guess_columns(header, {}, can_generate=True) == (columns, dialect)
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"),
+    [
+        ("序列号,设备名称,所属分组,MAC地址,标签,备注", "serial,name,group,,tags,description"),
+        ("MAC地址,备注", "serial,description"),
+        ("MACアドレス,シリアル番号,名前,グループ,備考", ",serial,name,group,description"),
+        ("일련번호,장치 이름,그룹,MAC 주소,비고", "serial,name,group,,description"),
+        ("Серийный номер,Название,Группа,MAC-адрес,Примечание", "serial,name,group,,description"),
+        ("Numéro de série,Nom,Groupe,Adresse MAC,Étiquettes", "serial,name,group,,tags"),
+        ("NUMERO DE SERIE,Nombre,Grupo,IMEI,Modelo", "serial,name,group,,model"),
+        ("Matricola,Nome,Gruppo,DevEUI,Descrizione", "serial,name,group,,description"),
+        ("Endereço MAC,Número de série,Nome,Observações", ",serial,name,description"),
+        ("Serienummer,Naam,Groep,MAC-adres,Opmerking", "serial,name,group,,description"),
+        ("Adres MAC,Numer seryjny,Nazwa urządzenia,Grupa,Uwagi", ",serial,name,group,description"),
+        ("Seriennummer,Gerätename,Standort,ICCID", "serial,name,group,"),
+        ("未知,MAC厂商", ","),
+    ],
+)
+def test_headings_of_other_languages(heading: str, columns: str) -> None:
+    assert guess_columns(heading.split(","), {})[0] == columns.split(",")
 
 
 def test_what_was_matched_last_comes_first() -> None:
     remembered = {"id": "name", "X": "serial", "Y": "nonsense"}
-    assert guess(["id", "X", "Y"], remembered, can_generate=True)[0] == ["name", "serial", ""]
+    assert guess_columns(["id", "X", "Y"], remembered, can_generate=True)[0] == ["name", "serial", ""]
 
 
 @pytest.fixture
@@ -63,8 +85,8 @@ def match(world: World, upload: Callable[[str], Import]) -> Callable[..., bool]:
 
 def test_a_column_left_out_once_is_known_again() -> None:
     remembered = {"Serial": "", "MAC": "serial", "Hall": ""}
-    assert guess(["Serial", "Hall"], remembered, can_generate=True)[0] == ["serial", ""]
-    assert guess(["MAC", "Serial"], remembered, can_generate=True)[0] == ["serial", ""]
+    assert guess_columns(["Serial", "Hall"], remembered, can_generate=True)[0] == ["serial", ""]
+    assert guess_columns(["MAC", "Serial"], remembered, can_generate=True)[0] == ["serial", ""]
 
 
 def test_columns_are_remembered_of_what_was_imported(

@@ -22,8 +22,10 @@ from lib import live
 from lib.db import copy
 from tenants.groups import operations as groups
 from tenants.models import Membership, Role
+from tenants.refusals import GROUP_IN_USE
 from tests import builders
 from tests.devices.imports.conftest import problems, result, work
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +77,7 @@ def test_a_serial_that_was_taken_since_the_check(
     started: Callable[..., Import], world: World, small: None, whole: bool
 ) -> None:
     importing = started(all_or_nothing=whole)
-    registration.register(version=world.version, by=None, serial="S7")
+    registration.register_device(version=world.version, by=None, serial="S7")
     importing = work(importing)
     assert [row for row, _, _ in problems(importing)] == [9]
     if whole:
@@ -149,10 +151,10 @@ def test_a_worker_that_dies_is_followed_by_one_that_makes_the_same(
     imports.work(importing.pk)  # the dead one's lease still holds
     importing.refresh_from_db()
     assert importing.state == State.RUNNING
-    assert leases.abandoned(Import) == []
+    assert leases.offer_abandoned(Import) == []
     Import.objects.update(held_until=Now() - timedelta(minutes=5))
-    assert leases.abandoned(Import) == [importing.pk]
-    assert leases.abandoned(Import) == []
+    assert leases.offer_abandoned(Import) == [importing.pk]
+    assert leases.offer_abandoned(Import) == []
     importing = work(importing)
     assert (importing.state, importing.made) == (State.DONE, 10)
     assert made(importing) == [f"S{n}" for n in range(10)]
@@ -306,7 +308,7 @@ def test_two_files_at_once_make_no_serial_twice(
     threads = [threading.Thread(target=run, args=[importing]) for importing in both]
     for thread in threads:
         thread.start()
-    single = [registration.register(version=world.version, by=None, serial=f"T{n}") for n in range(20)]
+    single = [registration.register_device(version=world.version, by=None, serial=f"T{n}") for n in range(20)]
     for thread in threads:
         thread.join(60)
     assert len(single) == 20
@@ -364,7 +366,7 @@ def test_a_worker_does_nothing_for_somebody_who_may_not_import_any_more(
 def test_a_group_that_an_import_is_to_fill_stays(world: World, started: Callable[..., Import]) -> None:
     group = builders.make_group(world.sadler, "Hall")
     importing = started(group=group)
-    with pytest.raises(ValidationError, match="being imported into it"):
+    with refused(GROUP_IN_USE, match="being imported into it"):
         groups.delete(group=group)
     imports.cancel(importing=importing, by=world.owner)
     groups.delete(group=group)

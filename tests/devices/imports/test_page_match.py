@@ -73,7 +73,7 @@ def test_match_starts_the_check_and_teaches_the_recipe_nothing(mine: Client, wor
     assert "Checking every row" in words(mine.get(address(importing)))
     work(importing)
     page = words(mine.get(address(importing)))
-    assert "registers 2 devices from the recipe Generator gateway" in page
+    assert "adds 2 devices from the recipe Generator gateway" in page
     assert "All of them go into Kaiser Permanente Anaheim" in page
     assert not Recipe.objects.get(pk=world.version.recipe_id).columns
 
@@ -82,9 +82,9 @@ def test_match_starts_the_check_and_teaches_the_recipe_nothing(mine: Client, wor
     ("fields", "said"),
     [
         ({"column-0": ""}, "which column holds the serials"),
-        ({"column-0": "password"}, "not one of the available choices"),
+        ({"column-0": "password"}, "is not one of the choices"),
         ({"column-1": "serial"}, "Two columns"),
-        ({"column-2": "tag:Other"}, "not one of the available choices"),
+        ({"column-2": "tag:Other"}, "is not one of the choices"),
         ({"name_pattern": "{oops}"}, "in braces"),
         ({"group": "999999"}, "can't take devices"),
         ({"group": "x" * 5000}, "can't take devices"),
@@ -115,8 +115,8 @@ def test_a_group_of_another_organisation(mine: Client, world: World, importing: 
 def test_columns_can_be_changed_after_the_check(mine: Client, importing: Import) -> None:
     mine.post(address(importing, "import-match"), matched(importing, **{"column-0": "name", "column-1": "serial"}))
     work(importing)
-    assert "Rows that don't 1" in words(mine.get(address(importing)))  # a comma in a serial
-    assert Problem.objects.count() == 1
+    assert "Rows that don't 2" in words(mine.get(address(importing)))  # a comma in a serial, and a word
+    assert Problem.objects.count() == 2
     page = mine.get(address(importing), {"columns": "1"}).content.decode()
     assert chosen(page) == ["name", "serial", ""]
     again = matched(importing)

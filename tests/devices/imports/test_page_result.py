@@ -49,12 +49,12 @@ def test_once(mine: Client, run: Run) -> None:
     assert rows[1]["Name"] == "'=1+1"
     for row in rows:
         given = {"access_key": row["Access key"], "access_secret": row["Access secret"]}
-        device = credentials.authenticate(**given)
+        device = credentials.authenticate_device(**given)
         assert device is not None
         assert device.device_id == row["Device ID"]
     again = take(mine, importing)
     assert again.status_code == 410
-    assert "issue new secrets" in words(again)
+    assert "reissue the credentials of these devices" in words(again)
     assert kinds() == ["result-taken", "result-refused"]
     page = mine.get(address(importing))
     assert "Taken just now by owner@kanarra.example" in words(page)
@@ -76,7 +76,7 @@ def test_not_after_its_time(mine: Client, run: Run) -> None:
     assert "Nobody took it in time" in words(mine.get(address(importing)))
     answer = take(mine, importing)
     assert answer.status_code == 410
-    assert "It could be taken until" in words(answer)
+    assert "The time in which these secrets could be taken is over" in words(answer)
     assert kinds() == ["result-refused"]
 
 
@@ -84,7 +84,8 @@ def test_not_before_the_end(mine: Client, check: Run, world: World) -> None:
     importing = check(FILE)
     assert take(mine, importing).status_code == 404
     imports.start(importing=importing, by=world.owner)
-    assert take(mine, importing)["Location"] == address(importing)
+    early = take(mine, importing)
+    assert (early.status_code, "The result is not ready" in words(early)) == (409, True)
     assert kinds() == []
     work(importing)
     assert take(mine, importing).status_code == 200

@@ -36,7 +36,8 @@ def test_all_or_nothing_with_a_problem_can_not_be_started(mine: Client, check: R
     page = words(mine.get(address(importing)))
     assert "you chose all or nothing" in page
     assert "Make 1 device" not in page
-    assert mine.post(address(importing, "import-start"), follow=True).status_code == 200
+    answer = mine.post(address(importing, "import-start"))
+    assert (answer.status_code, "It can't be started" in words(answer)) == (409, True)
     importing.refresh_from_db()
     assert importing.state == Import.State.CHECKED
     assert not Device.objects.filter(source=importing).exists()
@@ -64,7 +65,7 @@ def test_problems_are_paged(mine: Client, check: Run, django_assert_max_num_quer
         query = body.split('rel="next" href="')[1].split('"')[0] if 'rel="next"' in body else ""
     assert seen == [str(row) for row in range(2, 122)]
     for odd in ("x", "1-", "-1", "9" * 40, "\x00"):
-        assert mine.get(address(importing), {"after": odd}).status_code == 200
+        assert mine.get(address(importing), {"after": odd}).status_code == 400
 
 
 def test_two_clicks_start_once_and_the_page_says_how_far_it_is(mine: Client, check: Run) -> None:
@@ -80,11 +81,11 @@ def test_two_clicks_start_once_and_the_page_says_how_far_it_is(mine: Client, che
     assert "No worker has taken this up yet" in words(mine.get(address(importing)))
     work(importing)
     page = words(mine.get(address(importing)))
-    assert "2 devices registered" in page
+    assert "2 devices added" in page
     assert "Download once" in page
     assert 'http-equiv="refresh"' not in mine.get(address(importing)).content.decode()
     report = downloaded(mine.get(address(importing, "import-report")))
-    assert report.splitlines()[0] == '"Serial","Name","Device ID","Error"'
+    assert report.splitlines()[0] == '"Serial","Name","Placed in","Device ID","Error"'
     assert downloaded(mine.get(address(importing, "import-report"))) == report
     ids = Device.objects.filter(source=importing).values_list("device_id", flat=True)
     assert all(each in report for each in ids)
@@ -143,7 +144,7 @@ def test_another_admin_of_the_organisation_sees_it_without_its_secrets(
     importing = run(GOOD)
     client.force_login(second)  # type: ignore[arg-type]
     page = words(client.get(address(importing)))
-    assert "2 devices registered" in page
+    assert "2 devices added" in page
     assert "Only owner@kanarra.example can take it" in page
     assert "Download once" not in page
 

@@ -14,7 +14,6 @@ from django.test import AsyncClient
 
 from devices import imports
 from devices.jobs import progress
-from devices.models import Import
 from tenants.models import User
 from tests.devices.imports.conftest import work
 from tests.devices.imports.pages import address
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_django.fixtures import Settings
 
+    from devices.models import Import
     from tests.conftest import World
     from tests.devices.imports.conftest import Run
 

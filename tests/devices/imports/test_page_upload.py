@@ -56,9 +56,9 @@ def test_a_table_is_shown_as_it_is_read(mine: Client, world: World, data: bytes)
         (b"", "empty"),
         (b"\n\n\n", "first row is empty"),
         (b"Serial,Name\n", "only a header"),
-        (b"PK\x03\x04" + bytes(900), "Save the table as CSV"),
-        (b"\xd0\xcf\x11\xe0" + bytes(900), "Save the table as CSV"),
-        (b"%PDF-1.7\n\xff\xff", "Save the table as CSV"),
+        (b"PK\x03\x04" + bytes(900), "This workbook is damaged"),
+        (b"\xd0\xcf\x11\xe0" + bytes(900), "Save the table as an Excel workbook (.xlsx)"),
+        (b"%PDF-1.7\n\xff\xff", "This is a PDF, not CSV. Save the table as an Excel workbook (.xlsx) or as CSV"),
         (b"Serial\n" + b"\x00\x01\x02" * 900, "NUL"),
         (b'Serial,Name\nAB-01,"never closed\n' + b"AB-02,x\n" * 9, "row 2"),
         (b"a," * 300 + b"b\n1\n", "columns"),
@@ -123,7 +123,7 @@ def test_so_many_devices(client: Client, world: World) -> None:
     assert importing.state == Import.State.WAITING
     assert "Waiting for a worker" in words(client.get(answer["Location"]))
     work(importing)
-    assert "3 devices registered" in words(client.get(answer["Location"]))
+    assert "3 devices added" in words(client.get(answer["Location"]))
     made = Device.objects.filter(source=importing).order_by("row")
     assert [(device.name, device.group) for device in made] == [(f"Gateway {n}", world.anaheim) for n in range(1, 4)]
 

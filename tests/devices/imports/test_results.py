@@ -27,16 +27,16 @@ def test_every_row_comes_back_with_what_became_of_it(run: Run) -> None:
     assert [(row["Serial"], row["Comment"]) for row in rows] == [("S1", "one"), ("?", "two"), ("S3", "three")]
     assert [bool(row["Access secret"]) for row in rows] == [True, False, True]
     assert [bool(row["Error"]) for row in rows] == [False, True, False]
-    report = table(imports.report_csv(importing))
+    report = table(imports.write_report_csv(importing))
     assert [row["Device ID"] for row in report] == [row["Device ID"] for row in rows]
-    [problem] = table(imports.problems_csv(importing))
+    [problem] = table(imports.write_problems_csv(importing))
     assert (problem["Row"], problem["Column"]) == ("3", "Serial")
 
 
 def test_a_credential_that_was_replaced_or_revoked_is_not_handed_out(run: Run, world: World) -> None:
     importing = run("Serial\nS1\nS2\nS3\n")
     first, second = Credential.objects.filter(device__source=importing).order_by("device__row")[:2]
-    credentials.revoke(credential=first, by=world.owner)
+    credentials.revoke_credential(credential=first, by=world.owner)
     Credential.objects.filter(pk=second.pk).update(
         superseded_by=Credential.objects.create(device=second.device, access_key="new", secret_hash=b"x")
     )
@@ -50,11 +50,11 @@ def test_a_credential_that_was_replaced_or_revoked_is_not_handed_out(run: Run, w
 def test_formulas_are_neutralised(run: Run, evil: str) -> None:
     importing = run(f'Serial,"{evil}"\nS1,"{evil}"\n"{evil}","{evil}"\n')
     assert importing.delivery is not None
-    key = deliveries.key_of(importing.delivery)
+    key = deliveries.unseal_key(importing.delivery)
     for lines in (
-        imports.result_csv(importing, key),
-        imports.report_csv(importing),
-        imports.problems_csv(importing),
+        imports.write_result_csv(importing, key),
+        imports.write_report_csv(importing),
+        imports.write_problems_csv(importing),
     ):
         cells = [cell for row in table(lines) for pair in row.items() for cell in pair]
         assert cells or evil == "-1"  # without its dash a serial
@@ -66,7 +66,7 @@ def test_after_the_file_is_gone_devices_are_still_told(run: Run) -> None:
     File.objects.all().delete()
     importing.refresh_from_db()
     assert importing.delivery is not None
-    rows = table(imports.result_csv(importing, deliveries.key_of(importing.delivery)))
+    rows = table(imports.write_result_csv(importing, deliveries.unseal_key(importing.delivery)))
     assert [row["Serial"] for row in rows] == ["S1", "S3"]
     assert all(row["Access secret"] for row in rows)
 
@@ -81,9 +81,9 @@ def test_by_whatever_chunks_nothing_is_left_out_or_told_twice(
     File.objects.all().delete()
     importing.refresh_from_db()
     monkeypatch.setattr(results, "CHUNK", chunk)
-    problems = [(int(row["Row"]), row["Column"]) for row in table(imports.problems_csv(importing))]
+    problems = [(int(row["Row"]), row["Column"]) for row in table(imports.write_problems_csv(importing))]
     assert problems == sorted(found, key=lambda each: each[0])
-    assert [row["Serial"] for row in table(imports.report_csv(importing))] == ["S1", "S2", "S3"]
+    assert [row["Serial"] for row in table(imports.write_report_csv(importing))] == ["S1", "S2", "S3"]
 
 
 def test_the_file_is_kept_as_long_as_its_result(run: Run, world: World) -> None:

@@ -32,15 +32,15 @@ def test_rows_become_devices_with_credentials(run: Run, world: World) -> None:
     rows = result(importing)
     for row, device in zip(rows, (first, second), strict=True):
         assert row["Device ID"] == device.device_id
-        found = credentials.authenticate(access_key=row["Access key"], access_secret=row["Access secret"])
+        found = credentials.authenticate_device(access_key=row["Access key"], access_secret=row["Access secret"])
         assert found == device
     assert rows[0]["Description"] == "On the roof"
     kinds = {device: list(device.events.order_by("id").values_list("kind", flat=True)) for device in (first, second)}
     assert kinds == {first: [Event.Kind.REGISTERED], second: [Event.Kind.REGISTERED, Event.Kind.PROVISIONED]}
     assert first.events.get().data == {"access_key": rows[0]["Access key"]}
-    (entry,) = credential_listing.entries(first)
+    (entry,) = credential_listing.list_entries(first, world.owner)
     assert (entry.credential.access_key, entry.by) == (rows[0]["Access key"], str(world.owner))
-    report = table(imports.report_csv(importing))
+    report = table(imports.write_report_csv(importing))
     assert [row["Device ID"] for row in report] == [first.device_id, second.device_id]
     assert "Access secret" not in report[0]
 

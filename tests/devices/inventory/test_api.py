@@ -10,10 +10,12 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from devices.credentials import operations as credentials
-from devices.lifecycle import assignments, edits
+from devices.lifecycle import edits
 from devices.models import Connection, Device, DeviceModel, Event, Recipe, RecipeVersion
+from devices.refusals import DEVICE_CHANGED
 from tests import builders
 from tests.devices.api import body
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -54,7 +56,8 @@ def kinds(device: Device) -> list[str]:
 def test_the_list_is_narrowed_as_the_page_is(owner: Client, world: World) -> None:
     Device.objects.filter(pk=world.placed.pk).update(tags={"site": "north"})
     for query, expected in [
-        ({}, ["Anaheim One", "Canary Boise One", "Waiting gateway"]),
+        ({}, ["Waiting gateway", "Anaheim One", "Canary Boise One"]),
+        ({"order": "name"}, ["Anaheim One", "Canary Boise One", "Waiting gateway"]),
         ({"q": "boise"}, ["Canary Boise One"]),
         ({"group": world.sadler.pk}, ["Anaheim One"]),
         ({"tag": "site:north"}, ["Anaheim One"]),
@@ -86,7 +89,7 @@ def test_a_device_is_registered_with_its_secret(owner: Client, world: World) -> 
     body = answer.json()
     assert (answer.status_code, body["serial"], body["name"], body["group"]) == (201, "KP0007", "Seven", None)
     device = Device.objects.get(serial="KP0007")
-    assert credentials.authenticate(**body["credential"]) == device
+    assert credentials.authenticate_device(**body["credential"]) == device
     assert kinds(device) == ["registered"]
     shown = owner.get(answer["Location"]).json()
     assert shown == {name: value for name, value in body.items() if name != "credential"}
@@ -149,8 +152,8 @@ def test_a_change_meanwhile_is_not_overwritten(admin: Client, world: World) -> N
     assert (late.status_code, late.json()["type"]) == (412, "/api/docs/#problem-precondition-failed")
     stale = Device.objects.get(pk=world.placed.pk)
     Device.objects.filter(pk=stale.pk).update(name="Three")
-    with pytest.raises(assignments.Moved):
-        edits.change(device=stale, by=world.admin, description="x")
+    with refused(DEVICE_CHANGED):
+        edits.change_device(device=stale, by=world.admin, description="x")
     assert patch(admin, world.placed, {"name": "Four"}, **{"If-Match": "*"}).status_code == 200
 
 

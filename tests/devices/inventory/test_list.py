@@ -11,6 +11,7 @@ import pytest
 from django.utils.timezone import now
 
 from devices.inventory import listing as device_listing
+from devices.inventory.listing import BY_NAME
 from devices.models import Assignment, Connection, Device, DeviceModel
 from tenants.models import Role
 from tests import builders
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tenants.models import Group
     from tests.conftest import World
 
-QUERIES = 10
+QUERIES = 9
 FRAGMENT = {"HX-Request": "true", "HX-Target": "devices"}
 
 
@@ -183,7 +184,9 @@ def test_by_tag(client: Client, world: World) -> None:
 @pytest.mark.parametrize("value", ["\0", "x" * 5000, "٣:x", "-5:a", "99999999999999999999:a", "🤖", "[]", "1:\0"])
 def test_nonsense_breaks_nothing(client: Client, world: World, field: str, value: str) -> None:
     client.force_login(world.owner)
-    assert client.get(f"/?{field}={quote(value)}").status_code in {200, 404}
+    assert client.get(f"/?{field}={quote(value)}").status_code in {200, 404} | (
+        {400} if field in {"after", "before"} else set()
+    )
 
 
 def many(world: World, group: Group, number: int, name: str = "Copy") -> None:
@@ -234,14 +237,14 @@ def test_pages_hold_every_device_once_in_both_directions(
     assert [len(page) for page in forward] == [10, 10, 10, 10, 4]
     last = Device.objects.order_by("name", "pk").filter(group=world.anaheim).last()
     assert last is not None
-    back = walk(client, "prev", "/?" + urlencode({"before": f"{last.pk + 1}:{last.name}"}))
+    back = walk(client, "prev", "/?" + urlencode({"before": BY_NAME.write([last.name, last.pk + 1])}))
     assert [serial for page in reversed(back) for serial in page] == serials
 
 
 def test_a_page_after_a_row_that_is_gone(client: Client, world: World) -> None:
     client.force_login(world.owner)
-    assert names(client, after="0:B") == ["Canary Boise One", "Waiting gateway"]
-    assert names(client, before="0:B") == ["Anaheim One"]
+    assert names(client, after=BY_NAME.write(["B", 0])) == ["Canary Boise One", "Waiting gateway"]
+    assert names(client, before=BY_NAME.write(["B", 0])) == ["Anaheim One"]
 
 
 def test_counting_stops(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +268,7 @@ def test_the_page_or_its_fragment(client: Client, world: World) -> None:
 @pytest.mark.parametrize(
     ("who", "words"),
     [
-        ("owner", "registered before they are shipped"),
+        ("owner", "added before they are shipped"),
         ("admin", "Scan the label of a device"),
         ("technician", "Scan the label of a device"),
         ("viewer", "a technician has placed a device"),

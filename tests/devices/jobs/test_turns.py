@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db.models.functions import Now
 
 from devices import imports
 from devices.credentials import deliveries
@@ -54,9 +56,9 @@ def waiting(version: Any, by: Any, total: int = 4) -> Import:
         version=version,
         total=total,
         state=State.WAITING,
-        delivery=deliveries.prepare(organisation=version.recipe.organisation, by=by),
+        delivery=deliveries.prepare_delivery(organisation=version.recipe.organisation, by=by),
         all_or_nothing=False,
-        held_until=leases.held(),
+        held_until=leases.compute_lease_end(),
     )
 
 
@@ -81,9 +83,17 @@ def test_those_who_wait_behind_a_living_worker_are_not_asked_for_again(world: Wo
     assert lease is not None
     Import.objects.exclude(pk=first.pk).update(held_until=None)
     lease._beat_once()
-    assert leases.abandoned(Import) == [theirs.pk]
+    assert leases.offer_abandoned(Import) == [theirs.pk]
     Import.objects.update(held_until=None)  # the worker died
-    assert leases.abandoned(Import) == [first.pk, second.pk, theirs.pk]
+    assert leases.offer_abandoned(Import) == [first.pk, second.pk, theirs.pk]
+
+
+def test_nobody_waits_behind_a_worker_that_died(world: World) -> None:
+    first, second = (waiting(world.version, world.owner) for _ in range(2))
+    assert leases.claim(Import, first.pk) is not None
+    assert leases.claim(Import, second.pk) is None
+    Import.objects.filter(pk=first.pk).update(held_until=Now() - timedelta(seconds=1))
+    assert leases.claim(Import, second.pk) is not None
 
 
 def test_a_long_one_lets_others_in_between_and_loses_nothing(

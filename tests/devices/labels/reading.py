@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pypdfium2
 import zxingcpp
-from PIL import Image
 
 from devices.labels import pdf
-from devices.labels.layout import Label, Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from PIL import Image
+
+    from devices.labels.layout import Label, Options
 
 MM = 25.4
 

@@ -8,7 +8,7 @@ import pytest
 
 from devices import tasks
 from devices.labels import printing
-from devices.models import Device, File, Sheet
+from devices.models import Device, File, LabelPrintJob
 from tenants.models import ApiToken
 from tenants.tokens import operations as tokens
 from tests import builders
@@ -40,18 +40,18 @@ def test_few_are_there_at_once(admin: Program, world: World) -> None:
     assert content(file).startswith(b"%PDF")
     assert admin.post("labels/", sent, key="one").json() == told
     assert [row["key"] for row in admin.get("labels/").json()["results"]] == [told["key"]]
-    assert kind(admin.post(f"{path(made)}cancel/")) == "conflict"
+    assert kind(admin.post(f"{path(made)}cancel/")) == "job-ended"
     File.objects.all().delete()
-    assert kind(admin.get(f"{path(made)}file/")) == "gone"
+    assert kind(admin.get(f"{path(made)}file/")) == "file-expired"
 
 
 def test_many_are_left_to_a_worker(admin: Program, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(printing, "STRAIGHT", 0)
     at, second = (path(admin.post("labels/", {"filter": {}})) for _ in range(2))
     assert (admin.get(at).json()["state"], admin.get(at).json()["file"]) == ("waiting", None)
-    assert kind(admin.get(f"{at}file/")) == "conflict"
+    assert kind(admin.get(f"{at}file/")) == "file-not-ready"
     assert admin.post(f"{second}cancel/").json()["state"] == "cancelled"
-    tasks.make_sheet(Sheet.objects.get(state="waiting").pk)
+    tasks.make_sheet(LabelPrintJob.objects.get(state="waiting").pk)
     assert admin.get(at).json()["state"] == "done"
 
 
@@ -75,7 +75,7 @@ def test_what_is_refused(admin: Program, world: World, sent: dict[str, Any], pla
     if sent.get("filter") == {"group": "foreign"}:
         sent = {"filter": {"group": world.boise.pk}}
     assert places(admin.post("labels/", sent)) == [place]
-    assert not Sheet.objects.exists()
+    assert not LabelPrintJob.objects.exists()
 
 
 def test_a_tokens_sheet_holds_what_it_reaches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_tokens_sheet_holds_what_it_reaches(world: World, monkeypatch: pytest.
     monkeypatch.setattr(printing, "STRAIGHT", 0)
     narrow, whole = Program(world.admin, world.region), Program(world.admin)
     at, wide = path(narrow.post("labels/", {"filter": {}})), path(whole.post("labels/", {"filter": {}}))
-    for sheet in Sheet.objects.all():
+    for sheet in LabelPrintJob.objects.all():
         tasks.make_sheet(sheet.pk)
     assert [narrow.get(at).json()["done"], whole.get(wide).json()["done"]] == [1, 2]
     assert kind(narrow.get(wide)) == kind(narrow.get(f"{wide}file/")) == kind(narrow.post(f"{wide}cancel/"))
@@ -93,7 +93,7 @@ def test_a_tokens_sheet_holds_what_it_reaches(world: World, monkeypatch: pytest.
     late = path(narrow.post("labels/", {"filter": {}}))
     for token in ApiToken.objects.all():
         tokens.revoke(token=token, by=world.admin)
-    tasks.make_sheet(Sheet.objects.latest("pk").pk)
+    tasks.make_sheet(LabelPrintJob.objects.latest("pk").pk)
     assert (whole.get(late).json()["state"], whole.get(late).json()["file"]) == ("failed", None)
 
 

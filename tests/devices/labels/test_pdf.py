@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile
 
 import pypdfium2
@@ -14,11 +14,16 @@ from PIL import Image
 from reportlab.pdfbase import pdfmetrics
 
 from devices.identity import serials
-from devices.labels import fonts, layout, pdf
-from devices.labels.layout import Label, Options, TooSmall
+from devices.labels import documents, fonts, layout, pdf
+from devices.labels.layout import Label, Options
 from devices.labels.stocks import STOCKS, Stock
-from devices.labels.symbol import Level, content
+from devices.labels.symbol import Level, build_content
+from devices.refusals import LABEL_TOO_SMALL
 from tests.devices.labels.reading import Place, codes, pictures, places, sheets
+from tests.refused import refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORIGIN = "https://devices.example"
 SERIALS = {"own": "TMRY5AVJ28N5", "long": "EXAMPLE.2026." + "X" * 20, "odd": "A_B:C.D", "one": "7"}
@@ -39,7 +44,7 @@ def test_all_that_is_printed_is_read_again(stock: Stock, level: str, kind: str) 
     pages = pictures(sheets(labels, options), dpi, unseen=stock.page[1] - used)
     assert len(pages) == -(-len(labels) // stock.per_page)
     found = [text for page in pages for text in codes(page)]
-    assert sorted(found) == sorted(content(label.serial, kind, ORIGIN) for label in labels)
+    assert sorted(found) == sorted(build_content(label.serial, kind, ORIGIN) for label in labels)
 
 
 @pytest.mark.parametrize("dpi", [203, 300])
@@ -65,7 +70,7 @@ def expected(label: Label, number: int, options: Options) -> Place:
 
 
 def test_a_symbol_is_one_path_and_the_logo_one_image() -> None:
-    picture = pdf.logo_of((settings.BASE_DIR / "config/demo/kanarra.png").read_bytes())
+    picture = pdf.read_logo((settings.BASE_DIR / "config/demo/kanarra.png").read_bytes())
     assert picture is not None
     out = BytesIO()
     pdf.write(out, many(21), Options(logo_shape=picture.width / picture.height), picture)
@@ -181,7 +186,7 @@ def test_a_size_of_ones_own() -> None:
 
 
 def test_what_can_not_be_printed_at_all_is_refused() -> None:
-    with pytest.raises(TooSmall, match="choose a larger label"):
+    with refused(LABEL_TOO_SMALL):
         layout.draw(Label("X" * 64), Options(stock=STOCKS["l4731"], dpi=50, content="url", origin=ORIGIN))
 
 
@@ -192,22 +197,22 @@ def test_names_of_any_script_are_drawn_or_marked() -> None:
 
 
 def test_the_serial_s_typeface_tells_look_alikes_apart() -> None:
-    fonts.register()
+    fonts.register_fonts()
     faces = pdfmetrics.getFont(fonts.SERIAL).face.charToGlyph
     assert len({faces[ord(each)] for each in "0O1IL"}) == 5
 
 
 @pytest.mark.parametrize("broken", [None, b"", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"GIF89a"])
 def test_a_broken_logo_is_left_out(broken: bytes | None) -> None:
-    assert pdf.logo_of(broken) is None
+    assert pdf.read_logo(broken) is None
 
 
 def test_many_labels_are_several_pdfs_in_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(pdf, "PART", 50)
+    monkeypatch.setattr(documents, "PART", 50)
     labels, heard = many(130), list[int]()
     options = Options(start=3)
     with (tmp_path / "labels.zip").open("w+b") as out:
-        assert pdf.write_all(out, iter(labels), options, total=130, written=heard.append) == 130
+        assert documents.write_all(out, iter(labels), options, total=130, on_progress=heard.append) == 130
     with ZipFile(tmp_path / "labels.zip") as archive:
         assert {each.compress_type for each in archive.infolist()} == {ZIP_STORED}
         assert archive.namelist() == [
@@ -225,7 +230,7 @@ def test_many_labels_are_several_pdfs_in_one_file(monkeypatch: pytest.MonkeyPatc
 
 def test_progress_is_heard() -> None:
     heard = list[int]()
-    pdf.write_all(BytesIO(), many(501), Options(stock=STOCKS["l4731"]), total=501, written=heard.append)
+    documents.write_all(BytesIO(), many(501), Options(stock=STOCKS["l4731"]), total=501, on_progress=heard.append)
     assert heard == [250, 500]
 
 

@@ -18,8 +18,8 @@ from django.utils.timezone import now
 from devices import streams, tasks
 from devices.access import get_sheet
 from devices.jobs import files, leases, progress
-from devices.labels import pdf, printing
-from devices.models import Device, Event, File, Import, Sheet
+from devices.labels import documents, printing
+from devices.models import Device, Event, File, Import, LabelPrintJob
 from tenants.models import User
 from tests import builders
 from tests.devices.labels.reading import codes, pictures
@@ -118,15 +118,15 @@ def test_a_group_of_others_is_as_unknown_as_none(client: Client, world: World) -
     ("given", "cause"),
     [
         ({"start": "66"}, "A sheet of these has 65 labels."),
-        ({"start": "0"}, "greater than or equal to 1"),
-        ({"right": "11"}, "less than or equal to 10"),
-        ({"stock": "none"}, "not one of the available choices"),
-        ({"quiet": "1"}, "greater than or equal to 2"),
+        ({"start": "0"}, "Labels are counted from 1"),
+        ({"right": "11"}, "10 at most"),
+        ({"stock": "none"}, "is not one of the choices"),
+        ({"quiet": "1"}, "2 at least"),
         ({"q": "no such device"}, "No device that you manage is among these"),
         ({"status": "bogus"}, "filter of devices is not understood"),
         ({"serials": "\n".join(map(str, range(5001)))}, "These are 5,001 serials; 5,000 fit here."),
-        ({"serials": "\0"}, "Null characters"),
-        ({"import": "x"}, "valid UUID"),
+        ({"serials": "\0"}, "sign in it that can&#x27;t be kept"),
+        ({"import": "x"}, "This is no key."),
     ],
 )
 def test_what_can_not_be_printed_is_said(client: Client, world: World, given: dict[str, str], cause: str) -> None:
@@ -194,17 +194,17 @@ def test_the_same_number_of_queries_for_any_number_of_devices(
 
 
 @pytest.fixture
-def asked(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> Sheet:
+def asked(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> LabelPrintJob:
     """The owner's three devices, as if they were too many for an answer."""
     monkeypatch.setattr(printing, "STRAIGHT", 2)
     client.force_login(world.owner)
     answer = client.post("/labels/print/", FULL)
-    sheet = Sheet.objects.get()
+    sheet = LabelPrintJob.objects.get()
     assert answer["Location"] == f"/labels/{sheet.key}/"
     return sheet
 
 
-def taken(client: Client, sheet: Sheet) -> bytes:
+def taken(client: Client, sheet: LabelPrintJob) -> bytes:
     answer: Any = client.get(f"/labels/{sheet.key}/file/")
     assert answer.status_code == 200
 
@@ -216,7 +216,7 @@ def taken(client: Client, sheet: Sheet) -> bytes:
     return content
 
 
-def test_thousands_are_made_by_a_worker(client: Client, world: World, asked: Sheet) -> None:
+def test_thousands_are_made_by_a_worker(client: Client, world: World, asked: LabelPrintJob) -> None:
     assert "Waiting for a worker" in client.get(f"/labels/{asked.key}/").content.decode()
     assert client.get(f"/labels/{asked.key}/file/").status_code == 302
     tasks.make_sheet(asked.pk)
@@ -232,7 +232,7 @@ def test_thousands_are_made_by_a_worker(client: Client, world: World, asked: She
 
 
 def test_a_worker_is_told(
-    asked: Sheet, client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    asked: LabelPrintJob, client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     queue = redis.Redis.from_url(os.environ["REDIS_URL"])
     waiting = queue.llen("celery")
@@ -241,54 +241,54 @@ def test_a_worker_is_told(
     assert queue.llen("celery") == int(str(waiting)) + 1
 
 
-def test_twice_made_is_once_made(asked: Sheet) -> None:
+def test_twice_made_is_once_made(asked: LabelPrintJob) -> None:
     tasks.make_sheet(asked.pk)
     tasks.make_sheet(asked.pk)
     assert (File.objects.count(), Event.objects.filter(kind=Event.Kind.LABELS_PRINTED).count()) == (1, 1)
 
 
-def test_more_than_one_pdf_are_a_zip(client: Client, asked: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf, "PART", 2)
-    Sheet.objects.update(given=asked.given | {"stock": "roll-50x25"})
+def test_more_than_one_pdf_are_a_zip(client: Client, asked: LabelPrintJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "PART", 2)
+    LabelPrintJob.objects.update(given=asked.given | {"stock": "roll-50x25"})
     tasks.make_sheet(asked.pk)
     with ZipFile(BytesIO(taken(client, asked))) as archive:
         pages = [page for name in archive.namelist() for page in pictures(archive.read(name), 300)]
     assert (len(archive.namelist()), sum(len(codes(page)) for page in pages)) == (2, 3)
 
 
-def test_a_living_worker_keeps_its_claim_and_a_dead_one_loses_it(asked: Sheet) -> None:
-    Sheet.objects.update(state="running", worker=uuid4(), held_until=Now() + timedelta(minutes=1))
-    assert leases.abandoned(Sheet) == []
+def test_a_living_worker_keeps_its_claim_and_a_dead_one_loses_it(asked: LabelPrintJob) -> None:
+    LabelPrintJob.objects.update(state="running", worker=uuid4(), held_until=Now() + timedelta(minutes=1))
+    assert leases.offer_abandoned(LabelPrintJob) == []
     tasks.make_sheet(asked.pk)
     assert not File.objects.exists()
-    Sheet.objects.update(held_until=Now() - timedelta(seconds=1))
-    assert leases.abandoned(Sheet) == [asked.pk]
+    LabelPrintJob.objects.update(held_until=Now() - timedelta(seconds=1))
+    assert leases.offer_abandoned(LabelPrintJob) == [asked.pk]
     tasks.make_sheet(asked.pk)
     asked.refresh_from_db()
     assert (asked.state, asked.done) == ("done", 3)
-    assert leases.abandoned(Sheet) == []
+    assert leases.offer_abandoned(LabelPrintJob) == []
 
 
-def test_what_no_worker_was_told_of_is_found(asked: Sheet) -> None:
-    assert leases.abandoned(Sheet) == []  # a worker may yet come to it
-    Sheet.objects.update(held_until=now() - timedelta(seconds=1))
-    assert leases.abandoned(Sheet) == [asked.pk]
+def test_what_no_worker_was_told_of_is_found(asked: LabelPrintJob) -> None:
+    assert leases.offer_abandoned(LabelPrintJob) == []  # a worker may yet come to it
+    LabelPrintJob.objects.update(held_until=now() - timedelta(seconds=1))
+    assert leases.offer_abandoned(LabelPrintJob) == [asked.pk]
 
 
-def test_a_worker_that_lost_its_claim_stores_nothing(asked: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = files.store
+def test_a_worker_that_lost_its_claim_stores_nothing(asked: LabelPrintJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = files.store_file
 
     def late(**given: Any) -> File:
-        Sheet.objects.update(worker=uuid4())
+        LabelPrintJob.objects.update(worker=uuid4())
         return real(**given)
 
-    monkeypatch.setattr(files, "store", late)
+    monkeypatch.setattr(files, "store_file", late)
     tasks.make_sheet(asked.pk)
     assert not File.objects.exists()
     assert not Event.objects.filter(kind=Event.Kind.LABELS_PRINTED).exists()
 
 
-def test_cancelled(client: Client, asked: Sheet) -> None:
+def test_cancelled(client: Client, asked: LabelPrintJob) -> None:
     assert client.post(f"/labels/{asked.key}/cancel/")["Location"] == "/labels/"
     tasks.make_sheet(asked.pk)
     asked.refresh_from_db()
@@ -296,15 +296,15 @@ def test_cancelled(client: Client, asked: Sheet) -> None:
     assert not printing.cancel(sheet=asked, by=asked.by) if asked.by else False
 
 
-def test_what_the_asker_may_not_any_more_is_not_made(client: Client, world: World, asked: Sheet) -> None:
+def test_what_the_asker_may_not_any_more_is_not_made(client: Client, world: World, asked: LabelPrintJob) -> None:
     world.owner.memberships.update(group=world.tekton)
     tasks.make_sheet(asked.pk)
     [page] = pictures(taken(client, asked), 300)
     assert codes(page) == [world.foreign.serial]
 
 
-def test_a_sheet_that_fails_says_why(client: Client, world: World, asked: Sheet) -> None:
-    Sheet.objects.update(given=asked.given | {"serials": world.alien.serial})
+def test_a_sheet_that_fails_says_why(client: Client, world: World, asked: LabelPrintJob) -> None:
+    LabelPrintJob.objects.update(given=asked.given | {"serials": world.alien.serial})
     tasks.make_sheet(asked.pk)
     body = client.get(f"/labels/{asked.key}/").content.decode()
     assert "No labels were made." in body
@@ -312,19 +312,19 @@ def test_a_sheet_that_fails_says_why(client: Client, world: World, asked: Sheet)
 
 
 def test_a_fault_of_ours_is_said_without_its_insides(
-    client: Client, asked: Sheet, monkeypatch: pytest.MonkeyPatch
+    client: Client, asked: LabelPrintJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **given: Any) -> int:
         raise RuntimeError("insides")
 
-    monkeypatch.setattr(pdf, "write_all", broken)
+    monkeypatch.setattr(documents, "write_all", broken)
     tasks.make_sheet(asked.pk)
     body = client.get(f"/labels/{asked.key}/").content.decode()
     assert "Something went wrong on our side." in body
     assert "insides" not in body
 
 
-def test_kept_for_a_day(client: Client, asked: Sheet) -> None:
+def test_kept_for_a_day(client: Client, asked: LabelPrintJob) -> None:
     tasks.make_sheet(asked.pk)
     assert File.objects.get().expires_at - now() == pytest.approx(timedelta(days=1), abs=timedelta(minutes=1))
     File.objects.update(expires_at=now() - timedelta(seconds=1))
@@ -333,9 +333,9 @@ def test_kept_for_a_day(client: Client, asked: Sheet) -> None:
     assert client.get(f"/labels/{asked.key}/file/").status_code == 302
 
 
-def test_the_stream_says_when_it_is_ready(world: World, asked: Sheet) -> None:
+def test_the_stream_says_when_it_is_ready(world: World, asked: LabelPrintJob) -> None:
     def seen(user: User) -> streams.Seen | None:
-        return progress.seen(User.objects.filter(pk=user.pk), get_sheet, asked.key)
+        return progress.look_at_job(User.objects.filter(pk=user.pk), get_sheet, asked.key)
 
     waiting = seen(world.owner)
     tasks.make_sheet(asked.pk)

@@ -1,4 +1,4 @@
-"""Whatever changes a device's group changes the tally of its leaf, and the tree adds up tallies."""
+"""Whatever changes a device's group changes the count of its leaf, and the tree adds up counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from devices.inventory import group_tree
 from devices.lifecycle import assignments
-from devices.models import Assignment, Device, Tally
+from devices.models import Assignment, Device, GroupDeviceCount
 from tenants.groups import operations as groups
 from tenants.models import Group
 from tests import builders
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def tallied() -> dict[int, int]:
-    return dict(Tally.objects.exclude(devices=0).values_list("group_id", "devices"))
+    return dict(GroupDeviceCount.objects.exclude(devices=0).values_list("group_id", "devices"))
 
 
 def counted() -> dict[int, int]:
@@ -83,7 +83,9 @@ def test_the_tree_adds_them_up(world: World, current: str) -> None:
     for _ in range(3):
         builders.make_device(world.version, group=world.anaheim, by=world.owner)
     group = world.kanarra.root if current == "root" else getattr(world, current)
-    nodes = {node.group.pk: node for node in every(group_tree.outline(world.owner, Group.objects.get(pk=group.pk)))}
+    nodes = {
+        node.group.pk: node for node in every(group_tree.build_outline(world.owner, Group.objects.get(pk=group.pk)))
+    }
     for pk, node in nodes.items():
         below = Device.objects.filter(group__path__startswith=Group.objects.get(pk=pk).path)
         assert node.count == below.count(), node.group
@@ -97,7 +99,7 @@ def test_an_emptied_group_can_go(world: World) -> None:
     group = builders.make_group(world.kanarra.root, "Short")
     device = builders.make_device(world.version, group=group, by=world.owner)
     assignments.release(device=device, by=world.owner)
-    assert not Tally.objects.filter(group=group, devices__gt=0).exists()
+    assert not GroupDeviceCount.objects.filter(group=group, devices__gt=0).exists()
     device.assignments.all().delete()
     groups.delete(group=group, by=world.owner)
-    assert not Tally.objects.filter(group=group.pk).exists()
+    assert not GroupDeviceCount.objects.filter(group=group.pk).exists()

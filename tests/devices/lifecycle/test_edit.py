@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devices.lifecycle import assignments, edits
-from devices.models import Action, Device, Event
+from devices.models import BulkAction, Device, Event
+from devices.refusals import DEVICE_CHANGED
 from tests.devices.doing import act
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -54,21 +56,21 @@ def test_nobody_else_edits_it(client: Client, world: World, who: str) -> None:
 def test_nothing_is_written_on_a_device_that_moved_on(world: World) -> None:
     stale = Device.objects.get(pk=world.placed.pk)
     assignments.assign(device=world.placed, group=world.boise, name="Theirs", model=None, by=world.owner)
-    with pytest.raises(assignments.Moved):
-        edits.change(device=stale, name="Mine", description="", tags={}, by=world.admin)
+    with refused(DEVICE_CHANGED):
+        edits.change_device(device=stale, name="Mine", description="", tags={}, by=world.admin)
     assert not Device.objects.filter(name="Mine").exists()
 
 
 def test_what_an_action_tagged_can_be_edited_and_what_it_tagged_meanwhile_is_not_lost(world: World) -> None:
     """However the database spells the tags."""
     chosen = Device.objects.filter(pk=world.placed.pk)
-    act(Action.Kind.TAG, world.owner, chosen, tag="site", value="Zürich Süd")
+    act(BulkAction.Kind.TAG, world.owner, chosen, tag="site", value="Zürich Süd")
     read = chosen.get()
-    assert edits.change(device=read, name="Roof unit", tags={**read.tags, "floor": "2"}, by=world.admin)
+    assert edits.change_device(device=read, name="Roof unit", tags={**read.tags, "floor": "2"}, by=world.admin)
     stale = chosen.get()
-    act(Action.Kind.TAG, world.owner, chosen, tag="line", value="7")
-    with pytest.raises(assignments.Moved):
-        edits.change(device=stale, name="Mine", tags={}, by=world.admin)
+    act(BulkAction.Kind.TAG, world.owner, chosen, tag="line", value="7")
+    with refused(DEVICE_CHANGED):
+        edits.change_device(device=stale, name="Mine", tags={}, by=world.admin)
     assert chosen.get().tags == {"site": "Zürich Süd", "floor": "2", "line": "7"}
 
 

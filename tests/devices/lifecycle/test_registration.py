@@ -12,6 +12,9 @@ from django.urls import reverse
 
 from devices.lifecycle import registration
 from devices.models import Device, Event
+from devices.refusals import SERIAL_TAKEN
+from lib.refusals import Refusal
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
 @pytest.mark.django_db
 def test_a_serial_that_is_taken_leaves_the_transaction_usable(world: World) -> None:
     with transaction.atomic():
-        with pytest.raises(registration.Taken):
-            registration.register(version=world.version, by=world.owner, serial=world.placed.serial.lower())
+        with refused(SERIAL_TAKEN):
+            registration.register_device(version=world.version, by=world.owner, serial=world.placed.serial.lower())
         assert not Event.objects.filter(device__name="Twin").exists()
-    registration.register(version=world.version, by=world.owner)
+    registration.register_device(version=world.version, by=world.owner)
 
 
 @pytest.mark.postgres
@@ -39,9 +42,9 @@ def test_two_at_the_same_moment(world: World) -> None:
         try:
             with transaction.atomic():
                 gate.wait(10)
-                registration.register(version=world.version, by=world.owner, serial="AB-1")
+                registration.register_device(version=world.version, by=world.owner, serial="AB-1")
             said.append("made")
-        except registration.Taken:
+        except Refusal:
             said.append("taken")
         finally:
             connection.close()
@@ -61,7 +64,7 @@ def test_an_address_of_the_site_is_no_serial(client: Client, world: World, seria
     world.version.identity = {"kind": "opaque"}
     world.version.save()
     with pytest.raises(ValidationError, match="can't be a serial"):
-        registration.register(version=world.version, by=world.owner, serial=serial)
+        registration.register_device(version=world.version, by=world.owner, serial=serial)
     client.force_login(world.owner)
     answer = client.post(reverse("devices:new-one"), {"recipe": world.version.recipe_id, "serial": serial})
     assert answer.status_code == 422

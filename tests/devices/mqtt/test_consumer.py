@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.mqtt import heartbeat, intake
+from devices.mqtt.consumer import Unrouted
 from devices.mqtt.messages import counts
 from tests import parts
 from tests.mqtt.processes import eventually
@@ -113,6 +116,31 @@ def test_what_was_not_committed_is_not_acknowledged(start: Start, device: Client
     assert all(message.repeated for batch in sink.batches for message in batch)
 
 
+def test_what_came_another_way_is_stored_too_and_nobody_knows_when_it_came(start: Start, sink: Sink) -> None:
+    consumer = start()
+    reports = [Unrouted(TOPIC, str(number).encode(), number > 1) for number in range(3)]
+    assert consumer.store(reports)
+    got(sink, "0", "1", "2")
+    messages = [message for batch in sink.batches for message in batch]
+    assert [(message.device_id, message.repeated, message.came_after) for message in messages] == [
+        (DEVICE, repeated, None) for repeated in (False, False, True)
+    ]
+
+
+def test_what_came_another_way_and_could_not_be_stored_is_told(start: Start, sink: Sink) -> None:
+    def fail(_: Sequence[Message]) -> None:
+        raise ConnectionError
+
+    sink.fail = fail
+    consumer = start()
+    with ThreadPoolExecutor(1) as thread:
+        told = thread.submit(consumer.store, [Unrouted(TOPIC, b"1", False)])
+        time.sleep(0.2)
+        assert not told.done()
+        consumer.stop()
+        assert told.result(10) is False
+
+
 def test_a_temporary_error_is_tried_again_and_nothing_is_lost(start: Start, device: Client, sink: Sink) -> None:
     tries: list[int] = []
 
@@ -170,12 +198,13 @@ def test_message_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(
     broker.stop()
     broker.start()
     eventually(lambda: consumer.is_subscribed() and consumer._intake, 15)
-    acknowledged: list[int] = []
-    monkeypatch.setattr(consumer._client, "ack", lambda mid, qos: acknowledged.append(mid))
+    by: list[str] = []  # the thread that acknowledges: fences are not the flusher's
+    monkeypatch.setattr(consumer._client, "ack", lambda mid, qos: by.append(threading.current_thread().name))
     sink.open.set()
     eventually(lambda: len(sink.batches) == 2)
     assert [message.repeated for batch in sink.batches for message in batch] == [False, True]
-    eventually(lambda: len(acknowledged) == 1)
+    consumer.stop()
+    assert by.count("consumer") == 1
 
 
 def test_a_full_queue_is_shed_and_delivered_again(
@@ -187,7 +216,7 @@ def test_a_full_queue_is_shed_and_delivered_again(
     send(device, *numbers(0, 15))
     eventually(lambda: counts["shed"] > 0)
     sink.open.set()
-    eventually(lambda: {int(payload) for payload in sink.payloads} == set(range(15)), 15)
+    eventually(lambda: {int(payload) for payload in sink.payloads} == set(range(15)), 45)
 
 
 def test_nobody_waits_for_what_no_broker_repeats(
@@ -195,6 +224,8 @@ def test_nobody_waits_for_what_no_broker_repeats(
 ) -> None:
     monkeypatch.setattr(intake, "MAX_QUEUED", 5)
     consumer = start()
+    told: list[int] = []
+    monkeypatch.setattr(consumer, "_tell", lambda limited: told.extend(each.lost for each in limited.values()))
     sink.open.clear()
     for number in numbers(0, 15):
         device.publish(TOPIC, number, qos=0)
@@ -203,6 +234,7 @@ def test_nobody_waits_for_what_no_broker_repeats(
     eventually(lambda: len(sink.payloads) >= 5)
     time.sleep(0.3)
     assert (consumer.is_subscribed(), consumer._connection) == (True, 1)
+    eventually(lambda: sum(told) == counts["shed"] > 0)
 
 
 @pytest.fixture
@@ -245,11 +277,31 @@ def test_without_redis_it_goes_on(redis: parts.Redis, start: Start, device: Clie
     assert time.monotonic() - began < 5
 
 
+def test_two_at_once_are_told_and_one_after_the_other_is_not(
+    redis: parts.Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "RIVAL_SECONDS", 0.5)
+    heartbeat.Heartbeat().beat()  # of one that was killed
+    heart, other = heartbeat.Heartbeat(), heartbeat.Heartbeat()
+
+    def rival() -> bool:
+        heart.beat()
+        return bool((heartbeat.read() or {})["rival"])
+
+    assert [rival() for _ in range(3)] == [False] * 3
+    for _ in range(3):
+        other.beat()
+        heart.beat()
+    assert rival()
+    assert caplog.text.count("another consumer is at work") == 2  # of each once
+    eventually(lambda: not rival())
+
+
 def test_heartbeat_is_json_of_facts(redis: parts.Redis) -> None:
     heart = heartbeat.Heartbeat()
-    assert heart.due()
+    assert heart.is_due()
     heart.beat(connected=True)
-    assert not heart.due()
+    assert not heart.is_due()
     raw = heartbeat.connect().get(heartbeat.KEY)
     assert isinstance(raw, bytes)
     assert json.loads(raw)["connected"] is True

@@ -13,6 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from devices.broker.embedded import broker as embedded
+from devices.broker.embedded import connection
 from devices.broker.embedded.broker import EmbeddedBroker
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
@@ -79,7 +80,7 @@ def test_a_device_for_whose_report_there_is_no_room_is_let_go_and_sends_it_again
     world: World, inside: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "KEPT_STATES", 3)
-    device = gateway(inside, world.placed, credentials.issue(device=world.placed, by=None))
+    device = gateway(inside, world.placed, credentials.issue_credential(device=world.placed, by=None))
     assert device.connect() == ACCEPTED
     for number in range(5):
         device.client.publish(f"devices/{world.placed.device_id}/state", str(number), qos=1)
@@ -93,10 +94,28 @@ def test_a_device_for_whose_report_there_is_no_room_is_let_go_and_sends_it_again
     site.leave()
 
 
+def test_no_more_is_read_of_a_device_than_is_acknowledged(
+    world: World, inside: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it takes up no room of others, and is not let go for it."""
+    monkeypatch.setattr(embedded, "KEPT_STATES", 10)
+    monkeypatch.setattr(connection, "WINDOW", 5)
+    device = gateway(inside, world.placed, credentials.issue_credential(device=world.placed, by=None))
+    device.client.max_inflight_messages_set(100)
+    assert device.connect() == ACCEPTED
+    sent = [device.client.publish(f"devices/{device.client_id}/state", str(n), qos=1) for n in range(25)]
+    assert not device.lost.wait(0.5)
+    site = Gateway(inside, CONSUMER, "site", SECRET, clean=False)
+    assert site.connect() == ACCEPTED
+    eventually(lambda: all(info.is_published() for info in sent))
+    device.leave()
+    site.leave()
+
+
 def test_whatever_stops_the_broker_from_looking_who_is_there_it_looks_again(
     world: World, inside: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, failed = embedded._look, threading.Event()
+    look, failed = embedded._track_presence, threading.Event()
 
     def fail_first(*args: Any) -> set[str]:
         if not failed.is_set():
@@ -104,11 +123,11 @@ def test_whatever_stops_the_broker_from_looking_who_is_there_it_looks_again(
             raise ZeroDivisionError
         return look(*args)
 
-    monkeypatch.setattr(embedded, "_look", fail_first)
-    device = gateway(inside, world.placed, credentials.issue(device=world.placed, by=None))
+    monkeypatch.setattr(embedded, "_track_presence", fail_first)
+    device = gateway(inside, world.placed, credentials.issue_credential(device=world.placed, by=None))
     assert device.connect() == ACCEPTED
     assert failed.wait(5)
-    locks.lock(device=world.placed, by=world.admin)
+    locks.lock_devices([world.placed], by=world.admin)
     assert device.lost.wait(5)
     device.leave()
 
@@ -126,7 +145,7 @@ def test_what_was_acknowledged_is_stored_however_the_broker_ends(
         time.sleep(0.02)
         stored.extend(batch)
 
-    issued = credentials.issue(device=world.placed, by=None)
+    issued = credentials.issue_credential(device=world.placed, by=None)
     device = Factory("", world.placed.device_id, issued.access_key, issued.access_secret)
     sender = Sender(own.port, device)
     sender.start()
@@ -153,7 +172,7 @@ def test_what_was_acknowledged_is_stored_however_the_broker_ends(
 
 def test_a_flood_of_refused_subscriptions_does_not_fill_the_log(world: World, own: Process) -> None:
     assert own.log is not None
-    device = gateway(own.port, world.placed, credentials.issue(device=world.placed, by=None))
+    device = gateway(own.port, world.placed, credentials.issue_credential(device=world.placed, by=None))
     assert device.connect() == ACCEPTED
     for _ in range(3):
         device.granted.clear()

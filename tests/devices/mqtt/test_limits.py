@@ -17,8 +17,9 @@ from devices.credentials import operations as credentials
 from devices.models import Connection, Event
 from devices.mqtt import intake
 from devices.mqtt.consumer import Consumer
+from devices.mqtt.intake import Arrival, Intake
 from devices.mqtt.limits import Bans, Debts, Pace
-from devices.mqtt.messages import counts
+from devices.mqtt.messages import Message, counts
 from tests.mqtt.processes import eventually
 
 if TYPE_CHECKING:
@@ -128,6 +129,31 @@ def test_of_many_that_work_off_a_backlog_none_waits_for_the_largest(start: Start
     assert max(n for n, batch in enumerate(sink.batches) for message in batch if message.device_id == QUIET) <= 1
 
 
+def test_storing_what_comes_late_is_put_off_while_a_flood_comes() -> None:
+    taking = Intake()
+
+    def put(device_id: str, times: int, pace: Pace = Pace.BEHIND) -> list[bool]:
+        message = Message(device_id, b"{}", timezone.now())
+        return [taking.put(Arrival(1, 0, 0, "", message), pace) for _ in range(times)]
+
+    def take(now: float) -> int:
+        taking.measure(now)
+        due, batch = taking.has_due(now), taking.take(now)
+        assert due == bool(batch)
+        return len(batch)
+
+    assert take(0.0) == 0
+    put(NOISY, 1_200)
+    assert take(0.1) == intake.FEWEST_LATE
+    assert not any(put(NOISY, 3_000))  # nobody looks at once
+    assert put(QUIET, 1, Pace.WITHIN) == [True]
+    assert take(0.2) == 1
+    put(NOISY, 3_000)
+    assert [take(now) for now in (0.3, 0.4)] == [0, intake.FEWEST_LATE]  # it paused
+    put(NOISY, 12_000)
+    assert [take(now) for now in (0.5, 0.501, 0.502)] == [intake.FEWEST_LATE] * 3  # else others have no room
+
+
 def test_what_sends_too_much_takes_nobodys_room(
     start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +208,7 @@ def test_a_flood_is_dropped_unread_and_told_and_nobody_waits_for_it(
 def test_a_ban_that_can_not_be_told_in_whole_is_told_again_in_whole(world: World) -> None:
     endless = float("inf")
     with pytest.raises(OverflowError):
-        limited.note({world.placed.device_id: (30.0, 10), world.foreign.device_id: (endless, 1)})
+        limited.record_limits({world.placed.device_id: (30.0, 10), world.foreign.device_id: (endless, 1)})
     assert not Event.objects.filter(kind=Event.Kind.LIMITED).exists()
     assert not Connection.objects.filter(dropped__gt=0).exists()
 
@@ -191,19 +217,19 @@ def test_a_ban_that_can_not_be_told_in_whole_is_told_again_in_whole(world: World
 def test_a_ban_is_told_where_the_device_is_looked_at_and_to_brokers(
     world: World, client: Browser, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    issued = credentials.issue(device=world.placed, by=None)
+    issued = credentials.issue_credential(device=world.placed, by=None)
     asked: tuple[Any, ...] = (issued.access_key, issued.access_secret, world.placed.device_id)
     topic = f"devices/{world.placed.device_id}/state"
-    limited.note({world.placed.device_id: (60.0, 10), "f" * 24: (30.0, 1)})
-    limited.note({world.placed.device_id: (None, 5)})
+    limited.record_limits({world.placed.device_id: (60.0, 10), "f" * 24: (30.0, 1)})
+    limited.record_limits({world.placed.device_id: (None, 5)})
     identity = authorization.identify(issued.access_key)
     assert identity is not None
-    assert not authorization.may(identity, "publish", topic)
+    assert not authorization.may_use_topic(identity, "publish", topic)
     with django_assert_num_queries(1):
         known = authorization.connect(*asked)
     assert known is not None
     assert known.limited
-    assert authorization.live([issued.access_key]) == set()
+    assert authorization.find_live_keys([issued.access_key]) == set()
     event = Event.objects.get(kind=Event.Kind.LIMITED)
     assert (event.device, event.assignment, event.data) == (world.placed, world.placed.assignment, {"seconds": 60.0})
     client.force_login(world.admin)
@@ -214,6 +240,6 @@ def test_a_ban_is_told_where_the_device_is_looked_at_and_to_brokers(
     Connection.objects.filter(device=world.placed).update(limited_until=timezone.now())
     identity = authorization.identify(issued.access_key)
     assert identity is not None
-    assert authorization.may(identity, "publish", topic)
-    assert authorization.live([issued.access_key]) == {issued.access_key}
+    assert authorization.may_use_topic(identity, "publish", topic)
+    assert authorization.find_live_keys([issued.access_key]) == {issued.access_key}
     assert "were dropped" not in client.get(world.placed.get_absolute_url()).content.decode()

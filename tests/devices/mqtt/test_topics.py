@@ -12,7 +12,7 @@ DEVICE = "0123456789abcdef01234567"
 @pytest.mark.parametrize("root", topics.ROOTS)
 @pytest.mark.parametrize("channel", ["state", "command"])
 def test_what_is_built_is_parsed(root: str, channel: topics.Channel) -> None:
-    assert topics.parse(topics.build(DEVICE, channel, root)) == (DEVICE, channel)
+    assert topics.parse_topic(topics.build_topic(DEVICE, channel, root)) == (DEVICE, channel)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ def test_what_is_built_is_parsed(root: str, channel: topics.Channel) -> None:
     ],
 )
 def test_every_other_topic_is_nobodys(topic: str) -> None:
-    assert topics.parse(topic) is None
+    assert topics.parse_topic(topic) is None
 
 
 @given(st.text())
 def test_any_text_at_all(text: str) -> None:
-    assert topics.parse(text) is None
+    assert topics.parse_topic(text) is None

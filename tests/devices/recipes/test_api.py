@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 RECIPE: dict[str, Any] = {
     "name": "Pump controller",
-    "credential_kind": "activation",
+    "expires": True,
     "default_tags": {"line": "2"},
     "identity": {"kind": "base16", "prefix": "GW-", "length": 8, "casing": "upper"},
     "attributes": [
@@ -49,7 +49,7 @@ def test_a_recipe_is_made_changed_and_retired(owner: Program, world: World) -> N
     )
     assert owner.patch(path, {"based_on": 2, "default_tags": {"line": "3"}}).json()["current"]["number"] == 2
     stale = owner.patch(path, {"based_on": 1, "name": "Mine"})
-    assert kind(stale) == "conflict"
+    assert kind(stale) == "recipe-changed"
     assert owner.post(f"{path}retire/").json()["retired"] is True
     assert owner.post(f"{path}restore/").json()["retired"] is False
     assert Event.objects.filter(kind="recipe-changed").count() == 4
@@ -95,7 +95,7 @@ def test_a_serial_is_tried(owner: Program, world: World) -> None:
     bad = owner.post(path, {"serial": "K7"}).json()
     assert (bad["fits"], bad["problem"], bad["taken"]) == (False, "12 characters expected, found 2.", False)
     assert owner.post(path, {"serial": world.alien.serial}).json()["taken"] is False
-    assert places(owner.post(path, {"serial": "x" * 201})) == ["#/serial"]
+    assert places(owner.post(path, {"serial": "x" * 1025})) == ["#/serial"]
 
 
 def test_a_model_is_made_renamed_retired_and_deleted(owner: Program, world: World) -> None:
@@ -111,7 +111,7 @@ def test_a_model_is_made_renamed_retired_and_deleted(owner: Program, world: Worl
     assert owner.delete(path).status_code == 204
     assert owner.get(path).status_code == 404
     used = owner.delete(f"models/{world.version.model_id}/")
-    assert (kind(used), "Retire it instead" in used.json()["detail"]) == ("conflict", True)
+    assert (kind(used), "Retire it instead" in used.json()["detail"]) == ("model-in-use", True)
 
 
 def test_neither_foreign_nor_with_less_than_the_organisation(world: World) -> None:

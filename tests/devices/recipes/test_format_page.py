@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from devices.identity.formats import Format
 from devices.recipes.organisation_format import format_of
-from tenants.models import Change, Organisation
+from tenants.models import AuditEntry, Organisation
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -35,7 +35,7 @@ def test_it_holds_from_now_on_and_is_logged_once(owner: Client, world: World) ->
     wanted = Format("base16", "gw-", 8, "lower")
     world.version.recipe.organisation = world.kanarra
     assert format_of(world.version) == Format.from_json(world.kanarra.identity) == wanted
-    (change,) = Change.objects.filter(what__contains="erials")
+    (change,) = AuditEntry.objects.filter(what__contains="erials")
     assert (change.by, change.organisation, change.group) == (world.owner, world.kanarra, world.kanarra.root)
     assert "8 hexadecimal digits in lower case" in change.what
     html = owner.get(reverse("devices:identity")).content.decode()
@@ -49,10 +49,10 @@ def test_it_holds_from_now_on_and_is_logged_once(owner: Client, world: World) ->
 @pytest.mark.parametrize(
     ("given", "cause"),
     [
-        ({"kind": "what"}, "Select a valid choice."),
-        ({"kind": "base10", "length": "0"}, "greater than or equal to 1"),
+        ({"kind": "what"}, "is not one of the choices."),
+        ({"kind": "base10", "length": "0"}, "1 at least"),
         ({"kind": "base10", "prefix": "é"}, "A prefix has at most 32 characters"),
-        ({"kind": "mac48", "separator": "*"}, "Select a valid choice."),
+        ({"kind": "mac48", "separator": "*"}, "is not one of the choices."),
     ],
 )
 def test_what_can_not_be_is_told_and_nothing_is_saved(owner: Client, given: dict[str, str], cause: str) -> None:
@@ -61,7 +61,7 @@ def test_what_can_not_be_is_told_and_nothing_is_saved(owner: Client, given: dict
     assert answer.status_code == 422
     assert cause in answer.content.decode()
     assert not Organisation.objects.exclude(identity={}).exists()
-    assert not Change.objects.filter(what__contains="erials").exists()
+    assert not AuditEntry.objects.filter(what__contains="erials").exists()
 
 
 def test_without_one_it_is_handovers_own(owner: Client) -> None:

@@ -13,7 +13,10 @@ from devices.lifecycle import registration
 from devices.models import DeviceModel, Event, Recipe, RecipeVersion
 from devices.recipes import operations as recipes
 from devices.recipes.operations import Contents, Line
+from devices.refusals import RECIPE_CHANGED
 from tests import builders
+from tests.devices.api import Program
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -77,6 +80,31 @@ def test_a_recipe_is_made_as_it_was_filled_in(owner: Client, world: World) -> No
     assert event.data == {"recipe": made.recipe_id, "name": "Pump gateway", "version": 1}
 
 
+@pytest.fixture
+def all_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were doors for every kind of credentials."""
+    monkeypatch.setattr(recipes, "ACCEPTED", frozenset(RecipeVersion.CredentialKind))
+
+
+def test_what_no_door_accepts_is_neither_offered_nor_taken(owner: Client, world: World) -> None:
+    new, kind = owner.get(reverse("devices:recipe-new")).content.decode(), "certificate"
+    assert f'value="{kind}"' not in new
+    assert 'value="activation"' in new  # with which a device waits for a door
+    made = create(owner)
+    data = {"based_on": 1} | filled(credential_kind=kind)
+    answer = post(owner, "recipe-change", data, made.recipe)
+    assert answer.status_code == 422
+    assert "No device can connect with these credentials yet" in answer.content.decode()
+    program = Program(world.owner)
+    refused = program.patch(f"recipes/{made.recipe_id}/", {"based_on": 1, "credential_kind": kind})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "#/credential_kind")
+    RecipeVersion.objects.filter(pk=made.pk).update(credential_kind=kind)  # of before
+    edit = owner.get(reverse("devices:recipe-edit", kwargs={"pk": made.recipe_id})).content.decode()
+    assert f'<option value="{kind}" selected>' in edit
+    assert program.patch(f"recipes/{made.recipe_id}/", {"based_on": 1, "credential_kind": kind}).status_code == 200
+
+
+@pytest.mark.usefixtures("all_accepted")
 @pytest.mark.parametrize(
     ("kind", "expires", "kept"),
     [
@@ -103,8 +131,9 @@ class TestChange:
         data = {"based_on": made.number} | filled(*more.pop("attributes", ()), **more)
         return post(client, "recipe-change", data, made.recipe)
 
+    @pytest.mark.usefixtures("all_accepted")
     def test_makes_a_version_and_leaves_devices_theirs(self, owner: Client, made: RecipeVersion, world: World) -> None:
-        device = registration.register(version=made, by=world.owner)
+        device = registration.register_device(version=made, by=world.owner)
         assert self.change(owner, made, attributes=(WHERE, RPM), credential_kind="activation").status_code == 302
         new = made.recipe.current
         assert (new.number, new.credential_kind, new.expires, new.by) == (2, "activation", True, world.owner)
@@ -147,7 +176,7 @@ class TestChange:
     def test_a_version_that_is_not_the_last_is_no_ground(
         self, owner: Client, made: RecipeVersion, world: World
     ) -> None:
-        with pytest.raises(recipes.Stale):
+        with refused(RECIPE_CHANGED):
             recipes.change(recipe=made.recipe, name="x", contents=Contents(), based_on=7, by=world.owner)
 
 
@@ -156,22 +185,22 @@ BAD: list[tuple[tuple[Given, ...], Given, str]] = [
     (({"name": "1st", "type": "number"},), {}, "Begin with a letter"),
     (({"name": "", "label": "Only a label", "type": "number"},), {}, "Give the attribute the name"),
     (({"name": "a", "type": "number", "minimum": "2", "maximum": "1"},), {}, "This is below the minimum."),
-    (({"name": "a", "type": "number", "minimum": "nan"},), {}, "Enter a number."),
-    (({"name": "a", "type": "number", "minimum": "1e999"},), {}, "Enter a number."),
+    (({"name": "a", "type": "number", "minimum": "nan"},), {}, "Write a number"),
+    (({"name": "a", "type": "number", "minimum": "1e999"},), {}, "Write a number"),
     (({"name": "a", "type": "string", "minimum": "2"},), {}, "Only numbers have a range."),
-    (({"name": "a", "type": "colour"},), {}, "Select a valid choice."),
+    (({"name": "a", "type": "colour"},), {}, "is not one of the choices."),
     ((RPM,), {"name": "  "}, "Give the recipe a name."),
     ((RPM,), {"name": "x" * 121}, "at most 120 characters"),
     ((RPM,), {"name": "a\x00b"}, "U+0000"),
     ((RPM,), {"name": "a\u202eb"}, "Leave control characters out of it"),
     ((RPM,), {"name": "Generator gateway"}, "There is a recipe with this name already."),
-    ((RPM,), {"credential_kind": "none"}, "Select a valid choice."),
-    ((RPM,), {"expires": "maybe"}, "Select a valid choice."),
+    ((RPM,), {"credential_kind": "none"}, "No device can connect with these"),
+    ((RPM,), {"expires": "maybe"}, "is not one of the choices."),
     ((RPM,), {"model": "x"}, "This model is not offered"),
-    ((RPM,), {"identity-kind": "base10", "identity-length": "65"}, "less than or equal to 64"),
+    ((RPM,), {"identity-kind": "base10", "identity-length": "65"}, "64 at most"),
     ((RPM,), {"identity-kind": "base10", "identity-length": "60", "identity-prefix": "GW00000"}, "between 1 and 57"),
     ((RPM,), {"identity-kind": "base10", "identity-prefix": "a b"}, "A prefix has at most 32 characters"),
-    ((RPM,), {"identity-kind": "what"}, "Select a valid choice."),
+    ((RPM,), {"identity-kind": "what"}, "is not one of the choices."),
     ((RPM,), {"attributes-TOTAL_FORMS": "x"}, "The rows did not arrive whole."),
     ((RPM,), {"attributes-TOTAL_FORMS": "99999"}, "These are too many rows."),
     ((RPM,), rows("tags", {"key": "a"}, {"key": "a"}), "This tag stands here twice."),

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.identity import serials
-from provisioning.scanning import label_reader, makers_labels
+from devices.identity import makers_labels, serials
+from lib.refusals import Refusal
+from provisioning.scanning import label_reader
 
 HERE = ["https://devices.example"]
 SERIAL = "TMRY5AVJ28N5"
@@ -18,7 +19,7 @@ EUI = "70:B3:D5:7E:D0:00:12:34"
 
 
 def candidates(text: str) -> list[str]:
-    return label_reader.read(text, origins=HERE).candidates
+    return label_reader.read_label(text, origins=HERE).candidates
 
 
 @pytest.mark.parametrize(
@@ -63,18 +64,18 @@ def test_what_a_serial_may_be_is_looked_up_first(serial: str) -> None:
 
 
 def test_tr005_gives_serial_then_dev_eui() -> None:
-    assert makers_labels.crc16(TR005) == 0xAF2C
+    assert makers_labels.compute_crc16(TR005) == 0xAF2C
     dev_eui = ("AABBCCDDEEFF0011", "AA:BB:CC:DD:EE:FF:00:11", "AABB.CCDD.EEFF.0011", "AA.BB.CC.DD.EE.FF.00.11")
     for text in (f"{TR005}:CAF2C", f"{TR005}:Caf2c", f"{TR005}:CAF2C".lower()):
-        assert label_reader.read(text, origins=HERE).tiers[-2:] == (("YYWWNNNNNN",), dev_eui)
+        assert label_reader.read_label(text, origins=HERE).tiers[-2:] == (("YYWWNNNNNN",), dev_eui)
     for text in (
         "LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122",
         "URN:LW:DP:1122334455667788:AABBCCDDEEFF0011:AABB1122",
         "urn:dev:lw:1122334455667788_aabbccddeeff0011_aabb1122_V0A1B2C3",
     ):
-        assert label_reader.read(text, origins=HERE).tiers[-1] == dev_eui
+        assert label_reader.read_label(text, origins=HERE).tiers[-1] == dev_eui
     draft = "URN:LW:DP:1122334455667788:AABBCCDDEEFF0011:AABB1122:%V0042:%SYYWWNNNNNN"
-    assert label_reader.read(draft, origins=HERE).tiers[-2] == ("YYWWNNNNNN",)
+    assert label_reader.read_label(draft, origins=HERE).tiers[-2] == ("YYWWNNNNNN",)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +132,9 @@ def test_makers_labels(text: str, serial: str) -> None:
 def what(text: str) -> str:
     """What it is named where no device has such a serial."""
     try:
-        return label_reader.read(text, origins=HERE).what or ""
-    except label_reader.NotALabel as error:
-        return str(error)
+        return label_reader.read_label(text, origins=HERE).what or ""
+    except Refusal as refusal:
+        return str(refusal.facts["what"])
 
 
 @pytest.mark.parametrize(
@@ -200,6 +201,6 @@ def test_nothing_is_read_out_of_what_is_broken_or_foreign(text: str) -> None:
 
 @given(st.text(max_size=1500))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    with suppress(label_reader.NotALabel):
+    with suppress(Refusal):
         found = candidates(text)
         assert all(serials.is_plausible(serial) and serial == serials.canonical(serial) for serial in found)

@@ -47,10 +47,10 @@ def test_open_press_complete(technician: Client, world: World) -> None:
     ("text", "status", "says"),
     [
         ("WIFI:S:x;;", 400, "Wi-Fi"),
-        ("", 400, "blank"),
-        ("KPNOSUCHDEVICE", 404, "Not found"),
+        ("", 400, "This is empty."),
+        ("KPNOSUCHDEVICE", 404, "no device with this serial"),
         (None, 400, "null"),
-        ([], 400, "string"),
+        ([], 400, "Send a text."),
         ("a" * 2000, 400, "1024"),
     ],
 )
@@ -77,7 +77,7 @@ def test_absent_and_not_yours_answer_alike(technician: Client, world: World) -> 
 def test_busy_and_late_and_unpressed_are_conflicts(technician: Client, world: World) -> None:
     window = windows.open_window(device=world.waiting, by=world.technician)
     assert technician.post(url("complete", window), form_data(world), "application/json").status_code == 409
-    windows.cancel(window=window, by=world.technician)
+    windows.cancel_window(window=window, by=world.technician)
     assert technician.post(url("cancel", window)).status_code == 409
     late = pressed_window(world)
     end_in(late, milliseconds=-1)

@@ -10,9 +10,12 @@ import pytest
 from django.db import connection
 
 from devices.models import Assignment, Device, DeviceModel, Event
+from lib.refusals import Refusal
 from provisioning.models import Window
+from provisioning.refusals import WINDOW_BUSY
 from provisioning.windows import operations as windows
 from tests.provisioning.conftest import pressed_window, report_press
+from tests.refused import is_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,13 +53,13 @@ def test_of_many_finishers_exactly_one_wins(world: World) -> None:
         window = pressed_window(world)
 
         def finish(number: int, window: Window = window) -> Device:
-            return windows.finish(
+            return windows.finish_window(
                 window=window, by=world.technician, name=f"By {number}", group=world.anaheim, model=model
             )
 
         outcomes = at_once(AT_ONCE, finish)
         winners = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Device)]
-        losers = [outcome for outcome in outcomes if isinstance(outcome, windows.NotOpen)]
+        losers = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
         assert (len(winners), len(losers)) == (1, AT_ONCE - 1)
         device = Device.objects.get(pk=world.waiting.pk)
         assert device.name == f"By {winners[0]}"
@@ -67,7 +70,7 @@ def test_of_many_finishers_exactly_one_wins(world: World) -> None:
 def test_of_many_scans_one_window_is_open(world: World) -> None:
     people = [world.technician, world.sibling, world.admin, world.owner]
     outcomes = at_once(24, lambda number: windows.open_window(device=world.waiting, by=people[number % 4]))
-    assert {type(outcome) for outcome in outcomes} <= {Window, windows.Busy}
+    assert all(isinstance(outcome, Window) or is_refusal(outcome, WINDOW_BUSY) for outcome in outcomes)
     opened = [outcome for outcome in outcomes if isinstance(outcome, Window)]
     assert Window.objects.filter(device=world.waiting, closed_at=None).count() == 1
     assert len({window.technician_id for window in opened}) == 1
@@ -90,8 +93,8 @@ def test_cancel_and_finish_at_once_leave_one_outcome(world: World) -> None:
 
         def act(number: int, window: Window = window) -> bool:
             if number % 2:
-                return windows.cancel(window=window, by=world.technician)
-            windows.finish(window=window, by=world.technician, name="KP002", group=world.anaheim, model=model)
+                return windows.cancel_window(window=window, by=world.technician)
+            windows.finish_window(window=window, by=world.technician, name="KP002", group=world.anaheim, model=model)
             return True
 
         outcomes = at_once(8, act)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from devices.lifecycle import assignments
 from devices.models import Assignment, Device, DeviceModel, Event
+from devices.refusals import DEVICE_MOVED
+from provisioning import refusals
 from provisioning.models import Window
 from provisioning.presence import press as presses
 from provisioning.windows import operations as windows
 from tenants.people import operations as people
-from tests.conftest import World
 from tests.provisioning.conftest import end_in, press, pressed_window, report_press
+from tests.refused import refused
+
+if TYPE_CHECKING:
+    from tests.conftest import World
 
 
 def model(world: World) -> DeviceModel:
@@ -28,7 +34,7 @@ def assigned(device: Device) -> Assignment:
 
 def finish(world: World, window: Window, **change: object) -> Device:
     given = {"by": world.technician, "name": "KP002", "group": world.anaheim, "model": model(world), **change}
-    return windows.finish(window=window, **given)  # type: ignore[arg-type]
+    return windows.finish_window(window=window, **given)  # type: ignore[arg-type]
 
 
 def state(window: Window) -> str:
@@ -58,17 +64,17 @@ def test_scanning_again_starts_a_new_clock_and_forgets_the_press(world: World) -
     old = pressed_window(world)
     new = windows.open_window(device=world.waiting, by=world.technician)
     assert (state(old), state(new)) == ("superseded", "waiting")
-    with pytest.raises(windows.NotOpen):
+    with refused(refusals.WINDOW_SUPERSEDED):
         finish(world, old)
-    with pytest.raises(windows.NotOpen):
+    with refused(refusals.NOT_PRESSED):
         finish(world, new)
 
 
 def test_another_technician_is_told_until_when(world: World) -> None:
     window = windows.open_window(device=world.waiting, by=world.technician)
-    with pytest.raises(windows.Busy) as busy:
+    with refused(refusals.WINDOW_BUSY) as busy:
         windows.open_window(device=world.waiting, by=world.sibling)
-    assert busy.value.until == window.deadline
+    assert busy.value.members["until"] == window.deadline.isoformat()
     end_in(window, milliseconds=-1)
     assert windows.open_window(device=world.waiting, by=world.sibling).technician == world.sibling
     assert state(window) == "expired"
@@ -88,7 +94,7 @@ def test_finish_at_the_deadline(world: World, milliseconds: int, accepted: bool)
     if accepted:
         finish(world, window)
     else:
-        with pytest.raises(windows.NotOpen):
+        with refused(refusals.WINDOW_EXPIRED):
             finish(world, window)
     world.waiting.refresh_from_db()
     assert (world.waiting.group is not None) is accepted
@@ -113,11 +119,11 @@ def test_of_presses_stored_together_the_last_one_counts_wherever_it_stands(world
     former = press(world.waiting)  # of a backlog: it is stored after what came later
     windows.open_window(device=world.waiting, by=world.technician)
     time.sleep(0.002)  # SQLite's clock counts milliseconds
-    assert len(presses.count([press(world.waiting), former])) == 1
+    assert len(presses.count_presses([press(world.waiting), former])) == 1
 
 
 def test_a_press_counts_only_where_the_organisation_takes_it_as_proof(world: World) -> None:
-    world.kanarra.proof_methods = ["claim-code"]
+    world.kanarra.presence = "claim-code"
     world.kanarra.save()
     windows.open_window(device=world.waiting, by=world.technician)
     assert report_press(world.waiting) == []
@@ -125,30 +131,30 @@ def test_a_press_counts_only_where_the_organisation_takes_it_as_proof(world: Wor
 
 def test_finishing_needs_press_and_owner(world: World) -> None:
     window = windows.open_window(device=world.waiting, by=world.technician)
-    with pytest.raises(windows.NotOpen):
+    with refused(refusals.NOT_PRESSED):
         finish(world, window)
     report_press(world.waiting)
-    with pytest.raises(windows.NotOpen):
+    with refused(DEVICE_MOVED):
         finish(world, window, by=world.sibling)
     assert state(window) == "pressed"
     finish(world, window)
-    with pytest.raises(windows.NotOpen):
+    with refused(refusals.WINDOW_COMPLETED):
         finish(world, window)
 
 
 def test_a_cancelled_window_stays_closed(world: World) -> None:
     window = pressed_window(world)
-    assert not windows.cancel(window=window, by=world.sibling)
-    assert windows.cancel(window=window, by=world.technician)
-    assert not windows.cancel(window=window, by=world.technician)
-    with pytest.raises(windows.NotOpen):
+    assert not windows.cancel_window(window=window, by=world.sibling)
+    assert windows.cancel_window(window=window, by=world.technician)
+    assert not windows.cancel_window(window=window, by=world.technician)
+    with refused(refusals.WINDOW_CANCELLED):
         finish(world, window)
     assert Event.objects.filter(kind="window-cancelled").count() == 1
 
 
 def test_nothing_is_half_done_when_the_group_stopped_being_a_leaf(world: World) -> None:
     window = pressed_window(world)
-    with pytest.raises(windows.NotOpen):
+    with refused(DEVICE_MOVED):
         finish(world, window, group=world.region)
     assert state(window) == "pressed"
     assert not Assignment.objects.filter(device=world.waiting).exists()
@@ -171,7 +177,7 @@ def test_a_device_that_found_a_group_meanwhile_is_left_there(world: World) -> No
     window = pressed_window(world)
     fresh = Device.objects.get(pk=world.waiting.pk)
     assignments.assign(device=fresh, group=world.boise, name="Taken", model=None, by=world.owner)
-    with pytest.raises(windows.NotOpen):
+    with refused(DEVICE_MOVED):
         finish(world, window)
     fresh.refresh_from_db()
     assert fresh.group == world.boise
@@ -179,7 +185,7 @@ def test_a_device_that_found_a_group_meanwhile_is_left_there(world: World) -> No
 
 def test_the_window_of_somebody_who_lost_their_role_holds_up_nobody(world: World) -> None:
     windows.open_window(device=world.waiting, by=world.technician)
-    with pytest.raises(windows.Busy):
+    with refused(refusals.WINDOW_BUSY):
         windows.open_window(device=world.waiting, by=world.sibling)
     people.remove(membership=world.technician.memberships.get(), by=world.owner)
     following = windows.open_window(device=world.waiting, by=world.sibling)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from django.utils import timezone
 
+from config.ingest import ingest
 from devices.lifecycle import assignments
-from telemetry.ingest.writer import milliseconds
+from devices.models import Assignment
+from devices.mqtt.messages import Message
+from telemetry.ingest.writer import count_milliseconds
 from telemetry.models import Latest, Report
+from tests.telemetry.reports import now
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -27,7 +32,7 @@ def viewer(client: Client, world: World) -> Client:
 def report(world: World, minutes: int, **data: float | str) -> None:
     device, at = world.placed, timezone.now() - timedelta(minutes=minutes)
     Report.objects.create(device=device, at=at, assignment_id=device.assignment_id, data=data)
-    values = {name: [value, milliseconds(at)] for name, value in data.items()}
+    values = {name: [value, count_milliseconds(at)] for name, value in data.items()}
     Latest.objects.update_or_create(device=device, defaults={"assignment_id": device.assignment_id, "data": values})
 
 
@@ -40,6 +45,35 @@ def test_latest_values_and_a_series(viewer: Client, world: World) -> None:
     series = viewer.get(f"{url}/telemetry/", {"attribute": "rpm", "range": "1h"}).json()
     assert (series["bucket"], series["values"], len(series["times"])) == (0, {"rpm": [1500, 1800.5]}, 2)
     assert series["end"] - series["start"] == 3_600_000
+
+
+@pytest.mark.parametrize(("seconds", "says"), [(7_500, "2 h 5 min"), (80, "80 s"), (20, None), (-300, None)])
+def test_a_clock_that_is_ahead_is_said_to_be_and_by_how_much(
+    viewer: Client, world: World, seconds: int, says: str | None
+) -> None:
+    Assignment.objects.update(opened_at=timezone.now() - timedelta(hours=1))
+    url = f"/api/v1/devices/{world.placed.serial}/latest/"
+
+    def send(**body: object) -> dict[str, dict[str, object]]:
+        ingest([Message(world.placed.device_id, json.dumps(body).encode(), timezone.now())])
+        return {row["attribute"]: row for row in viewer.get(url).json()["results"]}
+
+    own = now() + timedelta(seconds=seconds, milliseconds=200)
+    row = send(data={"rpm": 888}, time=own.isoformat())["rpm"]
+    page = f"/devices/{world.placed.serial}/"
+    html = viewer.get(page).content.decode()
+    if says:
+        assert datetime.fromisoformat(str(row["at"])) == own
+        assert row["ahead_seconds"] == seconds
+        assert f"clock is {says} ahead" in html
+        assert f"{says} ahead</dd>" in html
+    else:
+        assert row["ahead_seconds"] == 0
+        assert "ahead" not in html
+    row = send(data={"load": 1})["rpm"]  # of now: the clock is right again, and the older value still has its own time
+    assert bool(row["ahead_seconds"]) == bool(says)
+    assert "clock is" not in viewer.get(page).content.decode()
+    assert send(data={"rpm": 1})["rpm"]["ahead_seconds"] == 0
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ class TestGate:
 
 def test_shows_values_with_units_and_the_path_that_the_user_may_see(viewer: Client, world: World) -> None:
     save(timed(world.placed, now(), rpm=1800.5, load=-0.25, engineState="<b>running", registerButton=False))
-    presence.seen({world.placed.pk: timezone.now()})
+    presence.record_seen({world.placed.pk: timezone.now()})
     html = page(viewer, world.placed)
-    for shown in ("Anaheim One", "1800.5", "rpm", "\u22120.25", "kW", "&lt;b&gt;running", "Online", "KG-250"):
+    for shown in ("Anaheim One", "1,800.5", "rpm", "\u22120.25", "kW", "&lt;b&gt;running", "Online", "KG-250"):
         assert shown in html
     assert world.placed.serial_grouped in html
     assert "Sadler-Isberg" in html
@@ -101,7 +101,7 @@ class TestConnection:
 
     def test_offline(self, viewer: Client, world: World, name: str) -> None:
         world.placed.assignments.update(opened_at=timezone.now() - timedelta(hours=1))
-        presence.seen({world.placed.pk: timezone.now() - timedelta(minutes=3)})
+        presence.record_seen({world.placed.pk: timezone.now() - timedelta(minutes=3)})
         html = page(viewer, world.placed, name)
         assert "Offline" in html
         assert "3 min ago" in html
@@ -109,7 +109,7 @@ class TestConnection:
     def test_when_it_was_last_seen_by_the_former_tenant_is_not_told(
         self, viewer: Client, world: World, name: str
     ) -> None:
-        presence.seen({world.placed.pk: timezone.now() - timedelta(minutes=3)})
+        presence.record_seen({world.placed.pk: timezone.now() - timedelta(minutes=3)})
         html = page(viewer, world.placed, name)
         assert "3 min ago" not in html
         assert "not heard since it was placed here" in html
@@ -125,7 +125,7 @@ def test_a_new_tenant_sees_nothing_from_before(client: Client, world: World, nam
     save(timed(world.placed, now() - timedelta(days=1), engineState="Canary"))
     client.force_login(world.sibling)
     html = page(client, world.placed, name)
-    assert "4321" not in html
+    assert "4321" not in html.replace(",", "")
     assert "Canary" not in html
     if name == "telemetry:events":
         assert html.count("event-kind") == 1 < old
@@ -142,7 +142,7 @@ def test_a_bad_range_falls_back(viewer: Client, world: World) -> None:
 def test_recent_values_without_javascript(viewer: Client, world: World) -> None:
     save(*[timed(world.placed, now() + timedelta(seconds=n), rpm=5000 + n) for n in range(30)])
     table = page(viewer, world.placed).split("<tbody>")[1].split("</tbody>")[0]
-    assert "<td>5029</td>" in table
+    assert "<td>5,029</td>" in table
     assert table.count("<tr>") == 20
 
 
@@ -159,7 +159,7 @@ def test_queries_do_not_grow(
     save(*[timed(world.placed, now() + timedelta(seconds=n), **{f"a{n}": n, "rpm": n}) for n in range(30)])
     for _ in range(30):
         builders.make_device(world.version, group=world.anaheim, by=world.owner)
-        presence.record(Event.Kind.CONNECTED, [world.placed.pk])
+        presence.record_change(Event.Kind.CONNECTED, [world.placed.pk])
     with django_assert_num_queries(QUERIES[name]):
         viewer.get(url)
 
@@ -185,7 +185,7 @@ class TestPlacesAndRanges:
     @pytest.mark.usefixtures("declared")
     def test_a_place_is_read_and_copied_and_leads_to_a_map_of_ones_own(self, viewer: Client, world: World) -> None:
         raw = {"data": {"position": {"lat": -33.5, "lng": 151.25}}}
-        read = decoder.read([Message(world.placed.device_id, json.dumps(raw).encode(), now())])
+        read = decoder.read_batch([Message(world.placed.device_id, json.dumps(raw).encode(), now())])
         save(*read.reports)
         html = self.tile(page(viewer, world.placed, "telemetry:live"), "Position")
         assert "33.50000° S, 151.25000° E" in html
@@ -205,7 +205,7 @@ class TestPlacesAndRanges:
     ) -> None:
         save(timed(world.placed, now(), rpm=rpm, load=10**9))
         html = page(viewer, world.placed)
-        assert ("Out of range<br>\u22125.5 to 2200 rpm expected" in self.tile(html, "Engine speed")) == outside
+        assert ("Out of range<br>\u22125.5 to 2,200 rpm expected" in self.tile(html, "Engine speed")) == outside
         assert "Out of range" not in self.tile(html, "Load")
         assert world.placed.reports.get().data["rpm"] == rpm
         assert 'data-minimum="-5.5" data-maximum="2200.0"' in html
@@ -213,7 +213,7 @@ class TestPlacesAndRanges:
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
-    [(None, None, ""), (0, None, "at least 0"), (None, -1.5, "at most \u22121.5"), (0.1, 1e6, "0.1 to 1000000")],
+    [(None, None, ""), (0, None, "at least 0"), (None, -1.5, "at most \u22121.5"), (0.1, 1e6, "0.1 to 1,000,000")],
 )
 def test_a_range_in_words(low: float | None, high: float | None, words: str) -> None:
     assert Attribute(minimum=low, maximum=high).span == words

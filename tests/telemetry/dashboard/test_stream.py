@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_django import DjangoAssertNumQueries, Settings
 
+    from devices.streams import Seen
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,9 +89,9 @@ def test_tells_every_change_of_what_the_page_shows(world: World) -> None:
     said = follow(
         world,
         lambda: save(timed(world.placed, now(), rpm=1)),
-        lambda: presence.seen({world.placed.pk: now()}),
+        lambda: presence.record_seen({world.placed.pk: now()}),
         lambda: save(timed(world.placed, now(), load=2)),
-        lambda: presence.left([world.placed.pk], now()),
+        lambda: presence.record_left([world.placed.pk], now()),
     )
     assert len(said) == 5  # the first for a page that shows nothing yet
     assert len(set(said)) == 5
@@ -99,16 +101,16 @@ def test_tells_every_change_of_what_the_page_shows(world: World) -> None:
 def test_tells_that_a_device_is_shut_out_and_what_is_dropped_meanwhile(world: World) -> None:
     save(timed(world.placed, now(), rpm=1))
     device_id = world.placed.device_id
-    presence.seen({world.placed.pk: now()})
+    presence.record_seen({world.placed.pk: now()})
     said = follow(
         world,
-        lambda: limited.note({device_id: (60.0, 10)}),
-        lambda: limited.note({device_id: (None, 5)}),
+        lambda: limited.record_limits({device_id: (60.0, 10)}),
+        lambda: limited.record_limits({device_id: (None, 5)}),
         lambda: Connection.objects.filter(device=world.placed).update(limited_until=now()),
         last=shown(world),
     )
     assert len(said) == len(set(said)) == 3
-    limited.note({device_id: (60.0, 10)})
+    limited.record_limits({device_id: (60.0, 10)})
     assert follow(world, last=shown(world)) == []
 
 
@@ -120,6 +122,38 @@ def shown(world: World) -> str:
     version = re.search(r'data-version="([^"]+)"', html)
     assert version
     return version[1]
+
+
+def test_a_slow_database_does_not_make_it_fall_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devices.streams.SLOW", 0.1)
+    heard, look = threading.Event(), Watch.__call__
+
+    def look_late(watch: Watch) -> Seen | None:
+        heard.wait(3)
+        return look(watch)
+
+    async def hears() -> bool:
+        return True
+
+    monkeypatch.setattr(Watch, "__call__", look_late)
+    monkeypatch.setattr("devices.streams.hears", hears)
+
+    async def scene() -> list[str]:
+        client = AsyncClient()
+        await client.aforce_login(world.viewer)
+        answer = await client.get(reverse("telemetry:stream", kwargs={"serial": world.placed.serial}))
+        assert isinstance(answer, StreamingHttpResponse)
+        said = []
+        async for chunk in _texts(answer):
+            heard.set()
+            said.append(chunk)
+            if chunk.startswith("event: changed"):
+                return said
+        return said
+
+    first, *_ = asyncio.run(scene())
+    assert first.startswith("event: alive")
+    assert '"hears": false' in first  # nothing is stored meanwhile
 
 
 def test_says_nothing_that_a_device_reported(world: World) -> None:
@@ -241,7 +275,7 @@ def test_the_owner_who_may_still_look_is_told_of_the_new_assignment(world: World
 
 def test_an_announcement_is_heard_before_the_heartbeat(world: World, settings: Settings) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 600.0
-    live._publisher.cache_clear()
+    live._get_publisher.cache_clear()
     topic = f"device:{world.placed.device_id}"
 
     async def scene() -> None:

@@ -25,7 +25,7 @@ def download(client: Client, world: World, **query: str) -> tuple[Any, list[list
 
     @async_to_sync
     async def body() -> str:
-        return b"".join([chunk async for chunk in cast("StreamingHttpResponse", answer)]).decode()
+        return b"".join([chunk async for chunk in cast("StreamingHttpResponse", answer)]).decode("utf-8-sig")
 
     return answer, list(csv.reader(body().splitlines(keepends=True)))
 
@@ -45,8 +45,21 @@ def test_header_units_times_and_cells(viewer: Client, world: World) -> None:
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == f'attachment; filename="{world.placed.serial}.csv"'
     assert rows[0] == ["Time (UTC)", "Engine", "Button", "Engine speed (rpm)", "Load (kW)"]
-    assert rows[1] == [at.strftime("%Y-%m-%dT%H:%M:%S.007Z"), "", "true", "-5", "0.1"]
+    assert rows[1] == [at.strftime("%Y-%m-%dT%H:%M:%S.007Z"), "", "On", "-5", "0.1"]
     assert rows[2][1] == 'say "no",\nthen'
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (1800.0, "1800"), (-1800.0, "-1800"), (1_234_500.0, "1234500"), (0.012 * 3, "0.036"), (1e-7, "0.0000001"),
+        (-0.0, "0"), (21.5, "21.5"), (2**53, "9007199254740992"), (123456789012345.6, "123456789012346"),
+        (1.7976931348623157e308, "1.79769313486232e+308"), (1e-300, "1e-300"), (0, "0"),
+    ],
+)  # fmt: skip
+def test_numbers_are_as_spreadsheets_have_them(viewer: Client, world: World, value: float, cell: str) -> None:
+    save(timed(world.placed, now() - timedelta(seconds=5), rpm=value, registerButton=False))
+    assert download(viewer, world)[1][1][2:4] == ["Off", cell]
 
 
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@A1", "\tx", "\rx", "=cmd|' /C calc'!A0"])
@@ -92,4 +105,4 @@ def test_a_new_tenant_gets_nothing_from_before(viewer: Client, world: World) -> 
 def test_bad_input_is_named(viewer: Client, world: World) -> None:
     answer = viewer.get(reverse("telemetry:export", kwargs={"serial": world.placed.serial}), {"range": "2h"})
     assert answer.status_code == 400
-    assert "“range” is one of 1h" in answer.content.decode()
+    assert "“range” as one of 1h" in answer.content.decode()

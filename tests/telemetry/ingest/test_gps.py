@@ -31,9 +31,9 @@ from telemetry.ingest import gps
     ],
 )
 def test_one_form_is_kept(raw: object, kept: str) -> None:
-    assert gps.read(raw) == kept
+    assert gps.read_position(raw) == kept
     assert gps.is_kept(kept)
-    assert gps.read(kept) == kept
+    assert gps.read_position(kept) == kept
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_one_form_is_kept(raw: object, kept: str) -> None:
     ids=str,
 )
 def test_what_is_no_position(raw: object) -> None:
-    assert gps.read(raw) is None
+    assert gps.read_position(raw) is None
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_every_place_is_told_in_words(lat: float, lng: float) -> None:
-    kept = gps.read({"lat": lat, "lng": lng})
+    kept = gps.read_position({"lat": lat, "lng": lng})
     assert kept is not None
-    assert gps.read(kept) == kept
+    assert gps.read_position(kept) == kept
     assert gps.is_kept(kept)
-    assert ("S" in gps.words(kept)) == (float(kept.split(",")[0]) < 0)
+    assert ("S" in gps.describe_position(kept)) == (float(kept.split(",")[0]) < 0)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_answered(text: str) -> None:
-    assert gps.read(f"${text}") is None or gps.is_kept(gps.read(f"${text}"))
+    assert gps.read_position(f"${text}") is None or gps.is_kept(gps.read_position(f"${text}"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection, connections
@@ -11,8 +12,10 @@ from devices.lifecycle import assignments
 from devices.models import Assignment, Device
 from telemetry.models import Latest, Report
 from tests import builders
-from tests.conftest import World
 from tests.telemetry.reports import ms, now, repeat, save, timed, untimed
+
+if TYPE_CHECKING:
+    from tests.conftest import World
 
 SECOND = timedelta(seconds=1)
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from tenants.models import AccountEvent
+from tenants.models import AccountEvent, User
 from tenants.tasks import clear_expired
 from tests.builders import PASSWORD
 from tests.tenants.accounts.test_events import DESK, PHONE, browser
@@ -121,6 +122,27 @@ def test_a_former_versions_session_gets_its_end(world: World, time_machine: Time
     assert signed_in(client)
     time_machine.shift(timedelta(hours=13))
     assert not signed_in(client)
+
+
+def test_a_session_that_the_former_release_began_goes_on(world: World) -> None:
+    client = Client()
+    sign_in(client)
+    session = client.session
+    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    session.save()
+    assert signed_in(client)
+
+
+def test_a_wrong_password_is_tried_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def refuse(_: User, password: str) -> bool:
+        tried.append(password)
+        return False
+
+    monkeypatch.setattr(User, "check_password", refuse)
+    sign_in(Client(), password="wrong horse battery")
+    assert tried == ["wrong horse battery"]
 
 
 def test_where_one_was_is_forgotten(both: tuple[Client, Client]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 LOGIN, RESET = "/accounts/login/", "/accounts/password/reset/"
+CODE = "/accounts/2fa/authenticate/"
 PUBLIC = [LOGIN, RESET, "/accounts/password/reset/done/", "/accounts/password/reset/key/1-x/"]
 OWN = [
     "/account/",
@@ -97,7 +98,7 @@ def test_what_is_limited_says_why_and_not_that_files_are_uploaded(client: Client
     for _ in range(5):
         assert client.post(RESET, {"email": "viewer@sadler.example"}).status_code == 302
     answer = client.post(RESET, {"email": "viewer@sadler.example"})
-    assert answer.status_code == 429
+    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
     assert "Too many tries" in answer.content.decode()
     assert "upload" not in answer.content.decode()
 
@@ -215,6 +216,34 @@ def test_two_factors(client: Client, world: World, time_machine: TimeMachineFixt
     sign_in(client)
     again = client.post("/accounts/2fa/authenticate/", {"code": codes[0]})
     assert 'id="id_code_error"' in again.content.decode(), "a recovery code works once"
+
+
+def test_wrong_codes_are_limited_by_person(world: World, time_machine: TimeMachineFixture) -> None:
+    """Whoever knows the password does not guess on from elsewhere; whoever is signed in stays so, and others may."""
+    time_machine.move_to(time.time())
+    mine = Client()
+    sign_in(mine)
+    secret = activate(mine)
+    codes = mine.get("/accounts/2fa/recovery-codes/download/").content.decode().split()
+    time_machine.shift(60)
+
+    def refused(number: int, code: str) -> str:
+        client = Client(REMOTE_ADDR=f"203.0.113.{number}")
+        assert sign_in(client)["Location"] == CODE
+        answer = client.post(CODE, {"code": code})
+        assert not signed_in(client)
+        return str(answer.content.decode())
+
+    for number in range(5):
+        assert "This code does not fit" in refused(number, "000000")
+    for code in (code_of(secret), codes[0]):
+        assert "Too many wrong codes" in refused(6, code)
+    assert signed_in(mine)
+    assert sign_in(Client(), "admin@sadler.example")["Location"] == "/"
+    time_machine.shift(301)
+    client = Client()
+    sign_in(client)
+    assert client.post(CODE, {"code": code_of(secret)})["Location"] == "/"
 
 
 def test_turn_two_factors_off(client: Client, world: World) -> None:

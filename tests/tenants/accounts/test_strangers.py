@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import cache
-from django.core.mail import EmailMessage
 from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
@@ -19,6 +18,7 @@ from tenants.accounts import known_devices
 from tests.builders import PASSWORD
 
 if TYPE_CHECKING:
+    from django.core.mail import EmailMessage
     from pytest_django.fixtures import Settings
 
     from tests.conftest import World
@@ -76,14 +76,14 @@ def test_many_networks_together_are_counted_by_account(world: World, settings: S
 def test_the_cookie_lets_nobody_guess_on_or_in(world: World) -> None:
     thief = Client()
     assert sign_in(thief)
-    held = thief.cookies[known_devices.cookie()]
+    held = thief.cookies[known_devices.cookie_name()]
     assert (held["httponly"], held["samesite"], EMAIL in held.value) == (True, "Lax", False)
     thief.post("/accounts/logout/")
     for _ in range(6):
         assert not sign_in(thief, "wrong")
     assert not sign_in(thief)
     forged = Client()
-    forged.cookies[known_devices.cookie()] = held.value[:-2] + "xx"
+    forged.cookies[known_devices.cookie_name()] = held.value[:-2] + "xx"
     locked_by_strangers()
     assert not sign_in(forged, address="203.0.113.9")
     other = "technician@sadler.example"
@@ -155,6 +155,8 @@ def test_the_site_logs_by_it(client: Client, settings: Settings) -> None:
     )
     assert line.format(record) == "1970-01-01T00:00:00.500Z WARNING site: said"
     assert set(settings.LOGGING["loggers"]) == {"uvicorn", "uvicorn.access"}
+    assert settings.LOGGING["loggers"]["uvicorn.access"]["handlers"] == []
+    assert not logging.getLogger("uvicorn.access").propagate  # whatever the server was told
 
 
 def test_what_follows_the_answer_is_bounded_and_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,7 @@ OWNERS = [
     "/groups/choices/?among=see&q=site",
     "/people/",
     "/people/invite/",
-    "/log/",
+    "/journal/",
     "/tokens/",
     "/labels/",
     "/imports/",

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.lifecycle import assignments, registration
 from devices.models import Device
+from lib.refusals import Refusal
 from tenants.groups import operations as groups
-from tenants.models import Change, Group, Membership, Organisation, Role, User
+from tenants.models import AuditEntry, Group, Membership, Organisation, Role, User
 from tenants.people import invitations
 from tests import builders
 
@@ -145,7 +145,7 @@ class Story:
     def place(self, one: str, other: str) -> None:
         if self.naive.has_children(one) or one in self.naive.archived:
             return
-        device = registration.register(version=self.versions[self.naive.line(one)[-1]], by=None)
+        device = registration.register_device(version=self.versions[self.naive.line(one)[-1]], by=None)
         assignments.assign(device=device, group=self.group(one), name=device.name, model=device.model, by=self.actor)
         self.naive.devices[device.serial] = one
 
@@ -154,7 +154,7 @@ def expect(allowed: bool, act: Callable[[], None]) -> bool:
     if allowed:
         act()
     else:
-        with pytest.raises(ValidationError):
+        with pytest.raises(Refusal):
             act()
     return allowed
 
@@ -187,7 +187,7 @@ def compare(story: Story, number: int, key: str, role: Role) -> None:
     assert {keys[seen.pk] for seen in Group.objects.registrable_by(user)} == (leaves if role > Role.VIEWER else set())
     mine = {serial for serial, holder in naive.devices.items() if holder in reached}
     assert set(Device.objects.visible_to(user).values_list("serial", flat=True)) == mine
-    said = Counter(Change.objects.visible_to(user).values_list("what", flat=True))
+    said = Counter(AuditEntry.objects.visible_to(user).values_list("what", flat=True))
     assert said == Counter(what for about, what in naive.log if about in manages)
 
 

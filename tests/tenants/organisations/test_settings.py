@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from lib import pictures, theme
-from tenants.models import Change, Organisation
+from tenants.models import AuditEntry, Organisation
 from tests.tenants.organisations.test_theme import PNG
 
 if TYPE_CHECKING:
@@ -21,8 +21,11 @@ pytestmark = pytest.mark.django_db
 
 SAME = {
     "name": "Kanarra",
+    "time_zone": "UTC",
+    "clock": "24",
     "window_seconds": "300",
     "label_content": "serial",
+    "presence": "press",
     "activation_hours": "48",
     "result_hours": "24",
     "colour": "#0f5cc0",
@@ -44,6 +47,10 @@ def kanarra(world: World) -> Organisation:
         ("window_seconds", "3600", 3600, "Window length changed from 300 to 3600"),
         ("window_seconds", "30", 30, "Window length changed from 300 to 30"),
         ("allow_reprovisioning", "on", True, "Re-provisioning changed from off to on"),
+        ("presence", "claim-code", "claim-code", "Proof of presence changed from press to claim-code"),
+        ("skip_presence", "on", True, "Registering without proof, by technicians changed from off to on"),
+        ("time_zone", "Asia/Tokyo", "Asia/Tokyo", "Time zone changed from UTC to Asia/Tokyo"),
+        ("clock", "12", "12", "Clock changed from 24 to 12"),
         ("label_content", "url", "url", "Label content changed from serial to url"),
         ("activation_hours", "1", 1, "Activation time changed from 48 to 1"),
         ("result_hours", "720", 720, "Time for downloads with secrets changed from 24 to 720"),
@@ -54,19 +61,19 @@ def kanarra(world: World) -> Organisation:
 def test_each_is_stored_and_recorded(
     client: Client, world: World, field: str, given: str, stored: object, said: str
 ) -> None:
-    before = Change.objects.count()
+    before = AuditEntry.objects.count()
     assert save(client, world, **{field: given}).status_code == 302
     assert getattr(kanarra(world), field) == stored
-    change = Change.objects.get(what=said)
+    change = AuditEntry.objects.get(what=said)
     assert (change.by, change.group) == (world.owner, world.kanarra.root)
-    assert Change.objects.count() == before + 1
+    assert AuditEntry.objects.count() == before + 1
     assert Organisation.objects.get(pk=world.other.pk).window_seconds == 300
 
 
 def test_nothing_different_records_nothing(client: Client, world: World) -> None:
-    before = Change.objects.count()
+    before = AuditEntry.objects.count()
     assert "Nothing was different" in client.get(save(client, world)["Location"]).content.decode()
-    assert Change.objects.count() == before
+    assert AuditEntry.objects.count() == before
 
 
 @pytest.mark.parametrize(
@@ -78,6 +85,8 @@ def test_nothing_different_records_nothing(client: Client, world: World) -> None
         ("activation_hours", "0"),
         ("result_hours", "9" * 30),
         ("label_content", "picture"),
+        ("time_zone", "Mars/Olympus"),
+        ("clock", "13"),
         ("colour", "red"),
         ("colour", "#12345g"),
         ("name", ""),
@@ -97,13 +106,13 @@ def upload(content: bytes) -> SimpleUploadedFile:
 
 def test_a_logo_comes_stays_and_goes(client: Client, world: World) -> None:
     save(client, world, logo=upload(PNG))
-    digest = theme.digest(pictures.reduced(PNG))
+    digest = theme.digest(pictures.reduce_picture(PNG))
     assert kanarra(world).logo_digest == digest
     save(client, world, window_seconds="60")
     assert kanarra(world).logo_digest == digest
     save(client, world, remove_logo="on")
     assert (kanarra(world).logo, kanarra(world).logo_digest) == (None, "")
-    said = set(Change.objects.filter(what__startswith="Logo").values_list("what", flat=True))
+    said = set(AuditEntry.objects.filter(what__startswith="Logo").values_list("what", flat=True))
     assert said == {f"Logo changed from none to {digest}", f"Logo changed from {digest} to none"}
 
 
@@ -118,6 +127,6 @@ def test_no_logo(client: Client, world: World, content: bytes) -> None:
 def test_the_preview_is_the_stylesheet_of_the_colour(client: Client, world: World) -> None:
     client.force_login(world.owner)
     answer = client.get(reverse("tenants:theme-preview"), {"colour": "#FFD400"})
-    assert answer.content.decode() == theme.stylesheet("#ffd400")
+    assert answer.content.decode() == theme.render_stylesheet("#ffd400")
     for colour in ("", "red", "#fff", "}*{", "\0"):
         assert client.get(reverse("tenants:theme-preview"), {"colour": colour}).status_code == 404

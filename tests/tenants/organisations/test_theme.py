@@ -7,12 +7,12 @@ import struct
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,11 @@ from devices.labels import pdf
 from lib import pictures, theme
 from tenants.models import Organisation
 from tenants.organisations import operations as organisations
-from tests.conftest import World
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.conftest import World
 
 
 @cache
@@ -33,28 +37,28 @@ def png(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-SITE = Path(settings.BASE_DIR) / "static/css/site.css"
+TOKENS = Path(settings.BASE_DIR) / "static/css/tokens.css"
 PNG = png(8, 8)
 colours = st.tuples(*[st.integers(0, 255)] * 3)
 
 
 def css_tokens(mode: str) -> dict[str, theme.Colour]:
-    """The plain colours of one mode in site.css."""
-    css = SITE.read_text()
+    """The plain colours of one mode in tokens.css."""
+    css = TOKENS.read_text()
     start = css.index("--ground: #f6f7f9" if mode == "light" else "--ground: #0d1117")
     block = css[start : css.index("}", start)]
-    return {name: theme.parse(code) for name, code in re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)}
+    return {name: theme.parse_colour(code) for name, code in re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)}
 
 
 def test_known_contrasts() -> None:
     assert theme.contrast(theme.WHITE, theme.BLACK) == pytest.approx(21)
-    assert theme.contrast(theme.parse("#767676"), theme.WHITE) == pytest.approx(4.54, abs=0.01)
+    assert theme.contrast(theme.parse_colour("#767676"), theme.WHITE) == pytest.approx(4.54, abs=0.01)
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @given(colour=colours)
 def test_every_colour_stays_readable(mode: str, colour: theme.Colour) -> None:
-    parts, grounds = theme.accent(colour, mode), theme.GROUNDS[mode]
+    parts, grounds = theme.derive_accent(colour, mode), theme.GROUNDS[mode]
     ink = css_tokens(mode)["ink"]
     assert theme.contrast(parts.on, parts.fill) >= 4.5
     assert theme.contrast(parts.on, parts.hover) >= 4.5
@@ -66,7 +70,7 @@ def test_every_colour_stays_readable(mode: str, colour: theme.Colour) -> None:
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("code", ["#0f5cc0", "#ffd400", "#000080"])
 def test_a_button_has_the_organisation_s_very_colour(mode: str, code: str) -> None:
-    assert theme.accent(theme.parse(code), mode).fill == theme.parse(code)
+    assert theme.derive_accent(theme.parse_colour(code), mode).fill == theme.parse_colour(code)
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
@@ -84,8 +88,8 @@ def test_the_plain_look_is_readable_too(mode: str) -> None:
 
 def test_site_css_holds_the_default_theme() -> None:
     """Strangers see Handover's own colour; it is the same as the theme of an organisation that keeps it."""
-    css = SITE.read_text()
-    for line in theme.stylesheet("#0f5cc0").splitlines():
+    css = TOKENS.read_text()
+    for line in theme.render_stylesheet("#0f5cc0").splitlines():
         assert line in css
 
 
@@ -191,10 +195,16 @@ def said_twice() -> bytes:
 def test_only_a_modest_png_is_a_logo(client: Client, world: World, content: bytes, why: str) -> None:
     client.force_login(world.owner)
     logo = SimpleUploadedFile("logo.png", content, "image/png")
-    same = {"name": "Kanarra", "window_seconds": "300", "label_content": "serial", "activation_hours": "48"}
+    same = {
+        "name": "Kanarra",
+        "window_seconds": "300",
+        "label_content": "serial",
+        "presence": "press",
+        "activation_hours": "48",
+    }
     answer = client.post("/settings/save/", {**same, "result_hours": "24", "colour": "#0f5cc0", "logo": logo})
     assert (answer.status_code, escape(why) in answer.content.decode()) == (422, True)
     with pytest.raises(ValidationError, match="logo"):
         organisations.change(organisation=world.kanarra, by=world.owner, logo=content)
     assert not Organisation.objects.get(pk=world.kanarra.pk).logo
-    assert pdf.logo_of(content) is None  # one that was kept before there were bounds: labels go without it
+    assert pdf.read_logo(content) is None  # one that was kept before there were bounds: labels go without it

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from tenants.groups import operations as groups
-from tenants.models import Change, Group, Invitation, Membership, Role, User
+from tenants.models import AuditEntry, Group, Invitation, Membership, Role, User
 from tenants.people import invitations
 from tenants.people import operations as people
 from tests.builders import PASSWORD
@@ -99,16 +99,16 @@ def test_who_loses_a_role_is_not_let_in_again_by_an_old_link(world: World, lose:
     client = Client()
     client.force_login(User.objects.get(pk=world.technician.pk))
     assert GONE in open_link(client, path).content.decode()
-    assert invitations.find(own.invitation.token_hash) is None
-    assert invitations.find(others.invitation.token_hash)
-    told = Change.objects.visible_to(world.admin).filter(what__contains="withdrawn")
+    assert invitations.find_invitation(own.invitation.token_hash) is None
+    assert invitations.find_invitation(others.invitation.token_hash)
+    told = AuditEntry.objects.visible_to(world.admin).filter(what__contains="withdrawn")
     assert sorted(row.what.split()[2] for row in told) == sorted([EMAIL, world.technician.email])
 
 
 def test_an_invitation_to_less_than_what_is_left_stays(world: World) -> None:
     waiting = invite(world, world.technician.email, world.region, Role.TECHNICIAN)
     lowered(world)
-    assert invitations.find(waiting.token_hash)
+    assert invitations.find_invitation(waiting.token_hash)
 
 
 def test_a_move_out_of_the_senders_reach_ends_what_they_sent(world: World) -> None:
@@ -117,5 +117,5 @@ def test_a_move_out_of_the_senders_reach_ends_what_they_sent(world: World) -> No
     others = invitations.prepare(email="else@sadler.example", group=world.region, role=Role.VIEWER, by=world.owner)
     for to in (world.tekton, world.sadler):
         groups.move(group=Group.objects.get(pk=world.region.pk), to=Group.objects.get(pk=to.pk), by=world.owner)
-    assert invitations.find(own.invitation.token_hash) is None
-    assert invitations.find(others.invitation.token_hash)
+    assert invitations.find_invitation(own.invitation.token_hash) is None
+    assert invitations.find_invitation(others.invitation.token_hash)

@@ -13,8 +13,9 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from lib.refusals import Refusal
 from tenants.groups import operations as groups
-from tenants.models import AccountEvent, ApiToken, Change, Group, Membership, Role, User
+from tenants.models import AccountEvent, ApiToken, AuditEntry, Group, Membership, Role, User
 from tenants.people import invitations
 from tenants.people import operations as people
 from tenants.tokens import operations as tokens
@@ -110,7 +111,9 @@ def test_what_ends_a_token_for_good(end: object, world: World) -> None:
     assert Client().get(ME, headers=headers).status_code == 200
     end(world)  # type: ignore[operator]
     assert Client().get(ME, headers=headers).status_code == 401
-    assert Change.objects.filter(what__contains="API token Script of", what__endswith="signed out everywhere").exists()
+    assert AuditEntry.objects.filter(
+        what__contains="API token Script of", what__endswith="signed out everywhere"
+    ).exists()
     other.token.refresh_from_db()
     assert other.token.revoked_at is None
 
@@ -119,7 +122,7 @@ def test_a_new_role_ends_none(world: World) -> None:
     made = tokens.create(by=world.technician, name="Script", group=world.sadler, role=Role.TECHNICIAN)
     invitation = invitations.prepare(email=world.technician.email, group=world.tekton, role=Role.VIEWER, by=world.owner)
     invitations.accept(invitation=invitation.invitation, user=world.technician)
-    assert tokens.find(made.secret)
+    assert tokens.find_token(made.secret)
 
 
 def works(secret: str) -> bool:
@@ -148,7 +151,7 @@ def test_a_move_out_of_reach_ends_what_it_took_along_and_moving_back_brings_noth
     for to in (world.tekton, world.sadler):
         assert owner.post(f"groups/{world.region.pk}/move/", {"parent": to.pk}).status_code == 200
         assert [works(secret) for secret in everything] == [False, False, True, True, False]
-    told = Change.objects.filter(what__endswith="revoked: Los Angeles moved out of reach")
+    told = AuditEntry.objects.filter(what__endswith="revoked: Los Angeles moved out of reach")
     assert sorted(row.what.split()[2] for row in told) == ["For", "Lesser", "More"]
     assert {row.group for row in told} == {above}  # and nothing to whom it went
     events = AccountEvent.objects.filter(kind=AccountEvent.Kind.TOKENS_REVOKED, unsent=True).order_by("user_id")
@@ -163,7 +166,7 @@ def test_tokens_of_a_group_that_is_deleted_end_with_a_word(world: World) -> None
     secret = tokens.create(by=world.technician, name="Script", group=leaf, role=Role.VIEWER).secret
     assert Program(world.admin).delete(f"groups/{leaf.pk}/").status_code == 204
     assert not works(secret)
-    told = Change.objects.get(what="API token Script of technician@sadler.example revoked: Leaf deleted")
+    told = AuditEntry.objects.get(what="API token Script of technician@sadler.example revoked: Leaf deleted")
     assert (told.group, told.group_name) == (world.region, "Leaf")
     event = AccountEvent.objects.get(kind=AccountEvent.Kind.TOKENS_REVOKED, unsent=True)
     assert (event.user, event.detail) == (world.technician, "Script; Leaf deleted; by admin@sadler.example")
@@ -179,7 +182,7 @@ def test_a_token_for_a_group_that_went_meanwhile_is_none(world: World, gone: boo
         groups.delete(group=leaf)
     else:
         groups.move(group=leaf, to=world.tekton)
-    with pytest.raises(ValidationError, match="no longer there" if gone else "more than you may"):
+    with pytest.raises(Refusal, match="no longer there" if gone else "more than you may"):
         tokens.create(by=user, name="Script", group=seen, role=Role.VIEWER)
     assert not ApiToken.objects.exists()
 
@@ -187,7 +190,7 @@ def test_a_token_for_a_group_that_went_meanwhile_is_none(world: World, gone: boo
 def test_a_token_made_from_an_ended_session_is_none(world: World) -> None:
     ended = type(world.technician).objects.get(pk=world.technician.pk)
     people.end_sessions(user=world.technician, by=world.technician)
-    with pytest.raises(ValidationError, match="signed out meanwhile"):
+    with pytest.raises(Refusal, match="signed out meanwhile"):
         tokens.create(by=ended, name="Script", group=world.sadler, role=Role.VIEWER)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,19 +17,19 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from devices.broker.embedded.connection import SLOWED_SECONDS
 from devices.connections import limited
 from devices.credentials import operations as credentials
-from devices.lifecycle import locks
-from devices.models import Credential, Device, Event
+from devices.lifecycle import locks, removal, retirement
+from devices.models import Credential, CredentialUse, Device, Event, RefusedAttempt
 from devices.mqtt.messages import MAX_BYTES
-from tests import builders
-from tests.mqtt.backlog import nothing_is_known_of_a_backlog
+from devices.refusals import DEVICE_LIVED
+from tests.builders import make_device
+from tests.devices.broker.embedded.conftest import CONSUMER
+from tests.devices.broker.embedded.topics import commands, states
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
-from tests.mqtt.processes import eventually, python, running
-from tests.parts import free_port
+from tests.mqtt.processes import eventually
+from tests.refused import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pytest_django import Settings
+    from collections.abc import Callable
 
     from tests.conftest import World
 
@@ -36,60 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-SECRET = "site-secret"
-CONSUMER = "handover-consumer"
 COMMAND = b'{"name": "restart"}'
-
-
-@pytest.fixture(scope="module")
-def port(django_db_setup: None) -> Iterator[int]:
-    port = free_port()
-    env = {"MQTT_URL": f"mqtt://site:{SECRET}@127.0.0.1:{port}"}
-    with running(python("manage.py", "broker", "--port", str(port), port=port, **env)):
-        yield port
-
-
-@pytest.fixture
-def join(port: int, world: World) -> Iterator[Join]:
-    """Connects a device with a credential of its own."""
-    joined: list[Gateway] = []
-
-    def connect(device: Device, **options: bool) -> Gateway:
-        issued = credentials.issue(device=device, by=None)
-        client = gateway(port, device, issued, **options)
-        joined.append(client)
-        assert client.connect() == ACCEPTED
-        return client
-
-    yield connect
-    for client in joined:
-        client.leave()
-
-
-@pytest.fixture
-def site(port: int) -> Iterator[Gateway]:
-    """The site's own account, with the consumer's subscriptions."""
-    client = Gateway(port, CONSUMER, "site", SECRET, clean=False)
-    assert client.connect() == ACCEPTED
-    assert client.subscribe("devices/+/state") == client.subscribe("losant/+/state") == "Granted QoS 1"
-    eventually(lambda: _drained(client))
-    client.received.clear()
-    yield client
-    client.leave()
-
-
-def _drained(client: Gateway) -> bool:
-    before = len(client.received)
-    time.sleep(0.1)
-    return len(client.received) == before
-
-
-def states(device: Device) -> str:
-    return f"devices/{device.device_id}/state"
-
-
-def commands(device: Device) -> str:
-    return f"devices/{device.device_id}/command"
 
 
 def test_state_out_and_commands_in(world: World, join: Join, site: Gateway) -> None:
@@ -101,6 +49,16 @@ def test_state_out_and_commands_in(world: World, join: Join, site: Gateway) -> N
     eventually(lambda: len(site.received) == 2 and device.received)
     assert [payload for _, payload, _ in site.received] == [b"1", b"2"]
     assert device.received == [(commands(world.placed), COMMAND, False)]
+
+
+def test_who_was_refused_is_counted_within_seconds(world: World, port: int) -> None:
+    issued = credentials.issue_credential(device=world.waiting, by=None)
+    wrong = replace(issued, access_secret="x" * 43)
+    for _ in range(3):
+        assert gateway(port, world.waiting, wrong).connect() == REFUSED
+    eventually(
+        lambda: [(row.reason, row.count) for row in RefusedAttempt.objects.all()] == [("connect-wrong-secret", 3)]
+    )
 
 
 ATTACKS: list[tuple[str, dict[str, Any]]] = [
@@ -160,7 +118,7 @@ def test_a_foreign_subscription_is_refused(world: World, join: Join, site: Gatew
 def test_who_is_not_let_in_disturbs_nobody(world: World, port: int, join: Join, site: Gateway) -> None:
     victim = join(world.foreign, clean=False)
     assert victim.subscribe(commands(world.foreign)) == "Granted QoS 1"
-    own = credentials.issue(device=world.placed, by=None)
+    own = credentials.issue_credential(device=world.placed, by=None)
     for client_id in (world.foreign.device_id, CONSUMER, ""):
         for username, password in ((own.access_key, own.access_secret), ("", ""), ("site", "guess")):
             stranger = Gateway(port, client_id, username, password)
@@ -173,7 +131,7 @@ def test_who_is_not_let_in_disturbs_nobody(world: World, port: int, join: Join, 
 
 
 def test_a_will_that_is_not_its_own(world: World, port: int) -> None:
-    issued = credentials.issue(device=world.placed, by=None)
+    issued = credentials.issue_credential(device=world.placed, by=None)
     for topic, retain in ((states(world.foreign), False), (states(world.placed), True)):
         client = gateway(port, world.placed, issued)
         client.client.will_set(topic, b"will", 1, retain)
@@ -182,7 +140,7 @@ def test_a_will_that_is_not_its_own(world: World, port: int) -> None:
 
 
 def test_a_will_of_its_own_is_sent_when_it_vanishes(world: World, port: int, site: Gateway) -> None:
-    client = gateway(port, world.placed, credentials.issue(device=world.placed, by=None))
+    client = gateway(port, world.placed, credentials.issue_credential(device=world.placed, by=None))
     client.client.will_set(states(world.placed), b"will", 1)
     assert client.connect() == ACCEPTED
     client.vanish()
@@ -206,7 +164,7 @@ def test_a_hundred_messages_a_second_are_slowed_down_and_none_is_refused(
 
 def test_who_is_shut_out_is_gone_within_five_seconds_and_comes_back(world: World, join: Join, site: Gateway) -> None:
     noisy, victim = join(world.placed), join(world.foreign)
-    limited.note({world.placed.device_id: (4.0, 1)})
+    limited.record_limits({world.placed.device_id: (4.0, 1)})
     assert noisy.lost.wait(5)
     assert noisy.connect() == "Server unavailable"
     assert victim.publish(states(world.foreign))
@@ -214,7 +172,7 @@ def test_who_is_shut_out_is_gone_within_five_seconds_and_comes_back(world: World
 
 
 def test_a_device_that_comes_twice_is_there_once(world: World, port: int, site: Gateway) -> None:
-    issued = credentials.issue(device=world.placed, by=None)
+    issued = credentials.issue_credential(device=world.placed, by=None)
     clients = [gateway(port, world.placed, issued, clean=clean) for clean in (True, False, True, False)]
     for former, client in zip([None, *clients], clients, strict=False):
         assert client.connect() == ACCEPTED
@@ -227,102 +185,13 @@ def test_a_device_that_comes_twice_is_there_once(world: World, port: int, site: 
         client.leave()
 
 
-def test_commands_wait_for_an_absent_device_and_are_no_retained_messages(
-    world: World, join: Join, site: Gateway
-) -> None:
-    device = join(world.placed, clean=False)
-    device.subscribe(commands(world.placed))
-    device.leave()
-    for number in range(3):
-        assert site.publish(commands(world.placed), str(number))
-    device.connect()
-    eventually(lambda: len(device.received) == 3)
-    assert device.received == [(commands(world.placed), str(number).encode(), False) for number in range(3)]
-
-
-def test_the_consumers_messages_wait_for_it_and_come_again_until_acknowledged(
-    world: World, port: int, join: Join, site: Gateway
-) -> None:
-    device = join(world.placed)
-    site.leave()
-    sent = [device.client.publish(states(world.placed), str(number), qos=1) for number in range(20)]
-    deaf = Gateway(port, CONSUMER, "site", SECRET, clean=False)
-    deaf.client.manual_ack_set(True)
-    assert deaf.connect() == ACCEPTED
-    eventually(lambda: len(deaf.received) == 20)
-    deaf.vanish()
-    site.connect()
-    eventually(lambda: len(site.received) == 20)
-    assert [payload for _, payload, _ in site.received] == [str(number).encode() for number in range(20)]
-    eventually(lambda: all(info.is_published() for info in sent))
-
-
-def test_a_report_is_acknowledged_once_the_consumer_has_it(world: World, port: int, join: Join, site: Gateway) -> None:
-    device, other = join(world.placed), join(world.foreign)
-    site.leave()
-    sent = device.client.publish(states(world.placed), "1", qos=1)
-    assert device.subscribe(commands(world.placed)) == "Granted QoS 1"
-    slow = Gateway(port, CONSUMER, "site", SECRET, clean=False)
-    slow.client.manual_ack_set(True)
-    got: list[int] = []
-    slow.client.on_message = lambda _, __, message: got.append(message.mid)
-    assert slow.connect() == ACCEPTED
-    second = other.client.publish(states(world.foreign), "2", qos=1)
-    eventually(lambda: len(got) == 2)
-    assert not sent.is_published()
-    slow.client.ack(got[1], 1)
-    eventually(second.is_published)
-    assert not sent.is_published()
-    slow.client.ack(got[0], 1)
-    eventually(sent.is_published)
-    slow.leave()
-
-
-def test_a_device_that_sends_unacknowledged_without_end_is_read_no_further(
-    world: World, port: int, site: Gateway
-) -> None:
-    device = gateway(port, world.placed, credentials.issue(device=world.placed, by=None))
-    device.client.max_inflight_messages_set(1000)
-    assert device.connect() == ACCEPTED
-    site.leave()
-    sent = [device.client.publish(states(world.placed), b" " * 10_000, qos=1) for _ in range(300)]
-    time.sleep(0.5)
-    site.connect()
-    eventually(lambda: len(site.received) >= 100)
-    eventually(lambda: all(info.is_published() for info in sent))
-    assert not device.lost.is_set()
-    device.leave()
-
-
-def test_of_what_waited_for_the_consumer_nothing_is_known(
-    world: World, port: int, join: Join, site: Gateway, settings: Settings
-) -> None:
-    site.leave()
-    settings.MQTT_URL = f"mqtt://site:{SECRET}@127.0.0.1:{port}"
-    # No more than a client sends before it is acknowledged: the rest would come later in truth.
-    nothing_is_known_of_a_backlog(join(world.placed), states(world.placed), CONSUMER, count=20, early=False)
-
-
-def test_a_consumer_that_comes_and_goes_costs_no_device_its_connection(
-    world: World, port: int, join: Join, site: Gateway
-) -> None:
-    devices = [join(builders.make_device(world.version)) for _ in range(10)]
-    site.leave()
-    sent = []
-    for number in range(20):
-        consumer = Gateway(port, CONSUMER, "site", SECRET, clean=False)
-        assert consumer.connect() == ACCEPTED
-        sent += [device.client.publish(f"devices/{device.client_id}/state", str(number), qos=1) for device in devices]
-        consumer.vanish()
-    site.connect()
-    eventually(lambda: all(info.is_published() for info in sent))
-    assert not any(device.lost.is_set() for device in devices)
-
-
 ENDS: dict[str, Callable[[World], object]] = {
-    "revoked": lambda world: credentials.revoke_all(device=world.placed, by=world.owner),
-    "locked": lambda world: locks.lock(device=world.placed, by=world.owner),
-    "rotated": lambda world: credentials.rotate(device=world.placed, by=world.owner, ends=credentials.AT_ONCE),
+    "revoked": lambda world: credentials.revoke_all_credentials([world.placed], by=world.owner),
+    "locked": lambda world: locks.lock_devices([world.placed], by=world.owner),
+    "retired": lambda world: retirement.retire_devices([world.placed], by=world.owner),
+    "rotated": lambda world: credentials.rotate_credentials(
+        device=world.placed, by=world.owner, ends=credentials.AT_ONCE
+    ),
     "past its end": lambda world: Credential.objects.filter(device=world.placed).update(expires_at=Now()),
 }
 
@@ -339,11 +208,32 @@ def test_whatever_ends_a_credential_ends_its_connection_within_five_seconds(
     assert not other.lost.is_set()
 
 
+def test_who_connected_is_not_removed_and_who_was_removed_is_not_let_in(
+    world: World, port: int, join: Join, site: Gateway
+) -> None:
+    device, other = join(world.waiting), make_device(world.version)
+    eventually(CredentialUse.objects.filter(credential__device=world.waiting).exists)
+    with refused(DEVICE_LIVED):
+        removal.remove_device(device=world.waiting, by=world.owner)
+    late = gateway(port, other, credentials.issue_credential(device=other, by=None))
+    removal.remove_device(device=other, by=world.owner)
+    assert late.connect() == REFUSED
+    assert device.publish(states(world.waiting))
+
+
+def test_who_was_removed_as_it_connected_is_gone_and_holds_up_nobody(world: World, join: Join, site: Gateway) -> None:
+    device, other = join(world.waiting), join(world.placed)
+    Device.objects.filter(pk=world.waiting.pk).delete()  # before any row said that it was there
+    assert device.lost.wait(5)
+    locks.lock_devices([world.placed], by=world.owner)
+    assert other.lost.wait(5)
+
+
 def test_the_first_use_of_a_new_credential_ends_the_former_ones_connection(
     world: World, port: int, join: Join, site: Gateway
 ) -> None:
     former = join(world.placed)
-    issued = credentials.rotate(device=world.placed, by=world.owner)
+    issued = credentials.rotate_credentials(device=world.placed, by=world.owner)
     assert former.publish(states(world.placed))
     device = gateway(port, world.placed, issued)
     assert device.connect() == ACCEPTED
@@ -391,7 +281,11 @@ def test_another_version_of_the_protocol_is_told_so(port: int, site: Gateway) ->
     eventually(lambda: answers)
     later.loop_stop()
     assert answers == ["Unsupported protocol version"]
-    for connect, answer in ((b"\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x1e", b"\x20\x02\x00\x01"), (CONNECT, b"")):
+    for connect, answer in (
+        (b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x1e\x00\x00\x00", b"\x20\x03\x00\x84\x00"),
+        (b"\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x1e", b"\x20\x02\x00\x01"),
+        (CONNECT, b""),
+    ):
         with socket.create_connection(("127.0.0.1", port), timeout=5) as former:
             former.sendall(connect)
             former.shutdown(socket.SHUT_WR)
@@ -420,7 +314,7 @@ def test_nonsense_is_hung_up_on(port: int, join: Join, world: World, site: Gatew
 
 
 def test_a_device_that_falls_silent_is_missed(world: World, port: int) -> None:
-    issued = credentials.issue(device=world.placed, by=None)
+    issued = credentials.issue_credential(device=world.placed, by=None)
     parts = [world.placed.device_id, issued.access_key, issued.access_secret]
     body = b"\x00\x04MQTT\x04\xc2\x00\x01" + b"".join(struct.pack("!H", len(part)) + part.encode() for part in parts)
     with socket.create_connection(("127.0.0.1", port), timeout=5) as device:
@@ -438,7 +332,7 @@ def test_the_largest_message_is_taken(world: World, join: Join, site: Gateway) -
 def test_asyncio_is_not_blocked_by_the_database(world: World, join: Join, site: Gateway) -> None:
     """Many at once are let in beside a device that goes on talking."""
     talker = join(world.placed)
-    issued = credentials.issue(device=world.foreign, by=None)
+    issued = credentials.issue_credential(device=world.foreign, by=None)
 
     async def storm() -> None:
         await asyncio.gather(*(asyncio.to_thread(_knock, talker._port, world.foreign, issued) for _ in range(8)))

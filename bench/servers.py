@@ -1,0 +1,44 @@
+"""PostgreSQL and Redis for a bench, in a folder that goes with them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def run_servers() -> Iterator[tuple[parts.PostgreSQL, Path]]:
+    """Run them, with the site's style sheets collected; what the environment says holds for processes started in it."""
+    initdb = parts.find("postgresql")
+    if initdb is None:
+        raise SystemExit("This needs PostgreSQL (on Debian: apt-get install postgresql).")
+    folder = Path(tempfile.mkdtemp(prefix="handover-bench-"))
+    server, redis = parts.PostgreSQL(initdb), parts.Redis()
+    try:
+        server.start()
+        redis.start()
+        os.environ |= {
+            "REDIS_URL": redis.url,
+            "STATIC_ROOT": str(folder / "static"),
+            "DEMO": "1",
+            "VAR_DIR": str(folder),
+        }
+        subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, check=True)
+        yield server, folder
+    finally:
+        server.stop()
+        redis.stop()
+        shutil.rmtree(folder, ignore_errors=True)

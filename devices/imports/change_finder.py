@@ -1,0 +1,195 @@
+"""What the rows of a file would change of devices that are there; or why a row changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+
+from devices import tags
+from devices.identity import label_text, serials
+from devices.identity.formats import Format, Kind
+from devices.imports import spreadsheets
+from devices.imports.columns import FIELDS
+from devices.imports.first_seen import FirstSeen
+from devices.imports.groups import GroupNames
+from devices.imports.row_parser import Cause, RowError, Rules, quote_cell, read_tags
+from devices.lifecycle import assignments
+from devices.models import Change, Device, DeviceModel
+from lib import names
+from lib.csv_export import neutralise, read_neutral
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from devices.imports.row_source import Row
+    from devices.models import Import
+
+    Clean = Callable[[str], str]
+
+UNKNOWN = "No device of yours has this serial. To add it, import the file as new devices."
+ANY = Format(Kind.OPAQUE)  # the devices may be of any recipe
+RETIRED = "This device is retired: bring it back first."
+_CLEAN: dict[str, Clean] = {"name": names.clean_name, "description": names.clean_several_lines}
+
+
+class Wish(NamedTuple):
+    """Hold what a row says of a device; `cells` are the filled ones, by what they fill."""
+
+    row: int
+    serial: str
+    key: str
+    cells: dict[str, str]
+
+
+class ChangeFinder:
+    """Compare the rows of one import with the devices that whoever asked for it manages."""
+
+    def __init__(self, importing: Import) -> None:
+        self._importing = importing
+        self._rules = Rules(importing)
+        organisation = importing.version.recipe.organisation
+        self._groups = GroupNames(organisation.root.path)
+        models = DeviceModel.objects.filter(organisation=organisation.pk).values_list("name", "pk", "retired_at")
+        self._models = {name.casefold(): (pk, retired_at is None) for name, pk, retired_at in models}
+        self._serials = FirstSeen(importing.total)
+        self._managed = Device.objects.manageable_by(importing.by) if importing.by else Device.objects.none()
+        self._managed = self._managed.filter(organisation=organisation)
+
+    def find(self, batch: Sequence[Row]) -> tuple[list[Change], list[RowError]]:
+        """Return what changes, and what is wrong."""
+        wishes: list[Wish] = []
+        wrong: list[RowError] = []
+        for row, _, cells in batch:
+            found, causes = self._rules.prepare(row, cells)
+            if causes:
+                wrong += causes
+            elif isinstance(wish := self._read_wish(row, found), Wish):
+                wishes.append(wish)
+            else:
+                wrong.append(wish)
+        devices = self._find_devices({wish.key for wish in wishes})
+        changes = []
+        for wish in wishes:
+            if isinstance(change := self._compare(wish, devices.get(wish.key)), Change):
+                changes.append(change)
+            else:
+                wrong += change
+        return changes, wrong
+
+    def _read_wish(self, row: int, cells: Sequence[str]) -> Wish | RowError:
+        said = {field: text for field, at in self._rules.at.items() if (text := cells[at].strip())}
+        text = spreadsheets.read_serial(said.pop("serial", ""))
+        if not text:
+            return self._rules.make_error(row, "serial", "The serial is missing: it says which device is meant.")
+        try:
+            text = label_text.read_serial(text, ANY)
+        except ValueError as error:
+            return self._rules.make_error(row, "serial", f"{quote_cell(text)}{error}")
+        serial = serials.canonical(text)
+        key = serial.translate(serials.LOOK_ALIKES)
+        if (first := self._serials.find_first(key, row)) != row:
+            cause = f"{quote_cell(text)}The same serial as in row {first}; look-alikes such as O and 0 count as one."
+            return self._rules.make_error(row, "serial", cause)
+        return Wish(row, text, key, said)
+
+    def _find_devices(self, keys: set[str]) -> dict[str, Device]:
+        related = self._managed.select_related("group", "model", "version")
+        return {device.serial_key: device for device in related.filter(serial_key__in=keys)}
+
+    def _compare(self, wish: Wish, device: Device | None) -> Change | list[RowError]:
+        """Return the change, or what is wrong: nothing, where the device is as the row says."""
+        if device is None:
+            cause = spreadsheets.explain_damage(wish.serial) or UNKNOWN
+            return [self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}")]
+        if device.retired_at:
+            return [self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{RETIRED}")]
+        after, wrong = self._read_values(wish, device)
+        if wrong:
+            return wrong
+        if after.get("group", device.group_id) == device.group_id:
+            after.pop("group", None)
+        elif device.assignment_id:
+            after = assignments.build_registered_facts(device) | after  # what a group wrote stays with the group
+        if "group" not in after:
+            after = {field: value for field, value in after.items() if value != device.serializable_value(field)}
+        before = {field: device.serializable_value(field) for field in after}
+        return (
+            Change(importing=self._importing, row=wish.row, device=device, before=before, after=after) if after else []
+        )
+
+    def _read_values(self, wish: Wish, device: Device) -> tuple[dict[str, Any], list[RowError]]:
+        after: dict[str, Any] = {}
+        wrong: list[RowError] = []
+        readers: dict[str, Callable[[str], Any]] = {
+            "name": lambda text: _read_text("name", text, device.name),
+            "description": lambda text: _read_text("description", text, device.description),
+            "model": lambda text: self._read_model(text, device),
+            "group": lambda text: self._read_group(text, device),
+        }
+        for field, read in readers.items():
+            if field in wish.cells:
+                try:
+                    after[field] = read(wish.cells[field])
+                except (Cause, ValidationError) as error:
+                    cause = error.messages[0] if isinstance(error, ValidationError) else str(error)
+                    wrong.append(self._rules.make_error(wish.row, field, f"{quote_cell(wish.cells[field])}{cause}"))
+        if not wrong and (self._rules.tags_at or "tags" in wish.cells):
+            self._read_tags(wish, device, after, wrong)
+        return after, wrong
+
+    def _read_tags(self, wish: Wish, device: Device, after: dict[str, Any], wrong: list[RowError]) -> None:
+        """Set the tags: a cell of tags is all of them, one of a tag's own column that one."""
+        moves = bool(device.assignment_id and after.get("group", device.group_id) != device.group_id)
+        stored: dict[str, Any] = device.version.default_tags if moves else device.tags
+        try:
+            said = dict(read_tags(wish.cells["tags"])) if "tags" in wish.cells else dict(stored)
+            said |= {name: text for name, at in self._rules.tags_at if (text := wish.cells.get(f"tag:{name}"))}
+            after["tags"] = tags.check(said, {**device.tags, **stored})
+        except Cause as cause:
+            wrong.append(self._rules.make_error(wish.row, "tags", str(cause)))
+        except ValidationError as error:
+            wrong.append(self._rules.make_error(wish.row, "tags", error.messages[0]))
+
+    def _read_model(self, text: str, device: Device) -> int:
+        found = self._models.get(text.casefold())
+        if found and (found[1] or found[0] == device.model_id):
+            return found[0]
+        offered = ", ".join(name for name, (_, is_offered) in list(self._models.items())[:10] if is_offered)
+        raise Cause(f"No such model. Supported are: {offered or 'none yet'}.")
+
+    def _read_group(self, text: str, device: Device) -> int:
+        found = self._groups.find(text)
+        if isinstance(found, int):
+            return found
+        if device.group_id and self._groups.calls(text, device.group_id):
+            return device.group_id  # it is there, though nothing else could come into it
+        raise Cause(found)
+
+
+def _read_text(field: str, text: str, stored: str) -> str:
+    """Return what a cell says; what is stored where that is how an export writes it."""
+    if text == neutralise(stored).strip() or names.is_same(text, stored):
+        return stored
+    plain = read_neutral(text)
+    return stored if names.is_same(plain, stored) else _CLEAN[field](plain)
+
+
+def describe_changes(changes: Sequence[Change], root: str) -> Iterator[tuple[Change, list[tuple[str, str, str]]]]:
+    """Yield each change with its fields: what it is called, what it was and what it becomes, as people write it."""
+    named = {pk for change in changes for said in (change.before, change.after) if (pk := said.get("model"))}
+    models = dict(DeviceModel.objects.filter(pk__in=named).values_list("pk", "name"))
+    groups = GroupNames(root) if any("group" in change.after for change in changes) else None
+
+    def write(field: str, value: Any) -> str:
+        if field == "tags":
+            return tags.write_cell(value)
+        if field == "model":
+            return models.get(value, "")
+        return (groups.describe(value) if groups else "") if field == "group" else str(value)
+
+    for change in changes:
+        fields = [field for field in FIELDS if field in change.after]
+        old = {field: write(field, change.before.get(field)) for field in fields}
+        new = {field: write(field, change.after[field]) for field in fields}
+        yield change, [(FIELDS[field], old[field], new[field]) for field in fields if old[field] != new[field]]

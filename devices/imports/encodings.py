@@ -1,0 +1,160 @@
+"""The encodings of files: those that can be chosen, and which of them a sample may be in."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from typing import TYPE_CHECKING, NamedTuple
+
+from charset_normalizer import from_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENCODINGS = {
+    "utf-8": "Unicode (UTF-8)",
+    "utf-16": "Unicode (UTF-16)",
+    "utf-16-le": "Unicode (UTF-16, little-endian)",
+    "utf-16-be": "Unicode (UTF-16, big-endian)",
+    "utf-32": "Unicode (UTF-32)",
+    "utf-32-le": "Unicode (UTF-32, little-endian)",
+    "utf-32-be": "Unicode (UTF-32, big-endian)",
+    "windows-1252": "Western European (Windows-1252)",
+    "latin-1": "Western European (Latin-1)",
+    "iso-8859-15": "Western European (Latin-9)",
+    "mac-roman": "Western European (Mac OS Roman)",
+    "cp850": "Western European (DOS, CP850)",
+    "cp437": "Western European (DOS, CP437)",
+    "windows-1250": "Central European (Windows-1250)",
+    "iso-8859-2": "Central European (Latin-2)",
+    "cp852": "Central European (DOS, CP852)",
+    "windows-1251": "Cyrillic (Windows-1251)",
+    "koi8-r": "Cyrillic (KOI8-R)",
+    "cp866": "Cyrillic (DOS, CP866)",
+    "windows-1253": "Greek (Windows-1253)",
+    "windows-1254": "Turkish (Windows-1254)",
+    "windows-1255": "Hebrew (Windows-1255)",
+    "windows-1256": "Arabic (Windows-1256)",
+    "windows-1257": "Baltic (Windows-1257)",
+    "windows-1258": "Vietnamese (Windows-1258)",
+    "windows-874": "Thai (Windows-874)",
+    "gb18030": "Chinese, simplified (GB18030, GBK)",
+    "big5": "Chinese, traditional (Big5)",
+    "shift_jis": "Japanese (Shift-JIS)",
+    "euc-jp": "Japanese (EUC-JP)",
+    "iso-2022-jp": "Japanese (ISO-2022-JP)",
+    "euc-kr": "Korean (EUC-KR)",
+}
+# Where Python's codec of that name knows less than what programs write.
+_CODECS = {
+    "utf-8": "utf-8-sig",
+    "windows-874": "cp874",
+    "big5": "cp950",
+    "shift_jis": "cp932",
+    "euc-kr": "cp949",
+}
+_WIDE = ("utf-16", "utf-32")  # where letters are not told by their own bytes
+_JUDGED = 1 << 13  # bytes of a sample from which an encoding is guessed
+_OFFERED = 12
+_BESIDE = {"latin-1", "iso-8859-15"}  # offered where Windows's own can't be meant
+_SCRIPTS = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "HALFWIDTH": "HALFWIDTH"}
+_DOUBTFUL = 3  # letters beyond ASCII by which UTF-8 is no certainty
+
+
+class Guess(NamedTuple):
+    """Hold an encoding that a file may have, and how it reads the file's letters then."""
+
+    encoding: str
+    reads: str
+
+
+def find_codec(encoding: str) -> str:
+    return _CODECS.get(encoding, encoding)
+
+
+def is_by_bytes(encoding: str) -> bool:
+    """Return whether one wrong byte spoils no more than its row."""
+    return not encoding.startswith(_WIDE)
+
+
+def guess_encodings(sample: bytes) -> list[Guess]:
+    """Return what lines with letters beyond ASCII may be encoded in, the likeliest first, each reading them in another
+    way. Neither this nor anything else is sure of a few words."""
+    readings = {encoding: read_letters(sample, encoding) for encoding in ENCODINGS if is_by_bytes(encoding)}
+    named: dict[str, Guess] = {}
+    for encoding, reads in readings.items():
+        if reads and (encoding not in _BESIDE or not readings["windows-1252"]):
+            named.setdefault(reads, Guess(encoding, reads))
+    ranked = dict.fromkeys(
+        readings[encoding] for encoding in [*_rank(sample[:_JUDGED]), *ENCODINGS] if encoding in readings
+    )
+    guesses = [named[reads] for reads in ranked if reads in named]
+    return sorted(guesses, key=lambda guess: count_breaks(guess.reads) > 0)[:_OFFERED]
+
+
+def _rank(sample: bytes) -> Iterator[str]:
+    """Yield encodings as charset-normalizer ranks them."""
+    ours = {find_codec(encoding).replace("-", "_"): encoding for encoding in ENCODINGS if is_by_bytes(encoding)}
+    ours |= {f"cp{name[8:]}": encoding for name, encoding in ours.items() if name.startswith("windows_")}
+    for match in from_bytes(sample, cp_isolation=list(ours), preemptive_behaviour=False):
+        if encoding := ours.get(match.encoding):
+            yield encoding
+
+
+def read_letters(sample: bytes, encoding: str) -> str:
+    """Return the sample's cells with letters beyond ASCII in this encoding; "" if it can't be in it."""
+    try:
+        text = sample.decode(find_codec(encoding))
+    except UnicodeError:
+        return ""
+    if any(unicodedata.category(character) in ("Cc", "Cn", "Co") for character in text if not character.isascii()):
+        return ""
+    cells = (cell.strip(" \"'") for cell in re.split(r"[,;\t|\r\n]", text))
+    telling = dict.fromkeys(cell for cell in cells if not cell.isascii())
+    return ", ".join(telling)[:80]
+
+
+def count_breaks(text: str) -> int:
+    """Count where letters of two scripts, or a letter and a symbol, stand side by side: hardly any word has that."""
+    kinds = [_tell_script(character) for character in text]
+    return sum(one != two and "" not in (one, two) for one, two in itertools.pairwise(kinds))
+
+
+def _tell_script(character: str) -> str:
+    """Return the script of a letter, "symbol" for what is none, and "" for ASCII's digits, signs and spaces."""
+    if character.isascii():
+        return "LATIN" if character.isalpha() else ""
+    script = unicodedata.name(character, "").partition(" ")[0]
+    return _SCRIPTS.get(script, script) if unicodedata.category(character)[0] in "LM" else "symbol"
+
+
+def is_sure_utf8(sample: bytes) -> bool:
+    """Decide whether valid UTF-8 is nothing else: two or three letters that stand alone may be Chinese ones."""
+    text = sample.decode("utf-8", "ignore")
+    letters = [character for character in text if not character.isascii() and character.isalpha()]
+    if len(letters) > _DOUBTFUL or any(ord(character) > 0x7FF for character in letters):
+        return True
+    return not letters or re.search(r"[A-Za-z][^\W\d_a-zA-Z]|[^\W\d_a-zA-Z][A-Za-z]", text) is not None
+
+
+# A letter of two, three bytes in UTF-8, each of which was read as one of Windows-1252.
+_FOLLOWING = bytes(range(0x80, 0xC0)).decode("windows-1252", "ignore")
+_MOJIBAKE = re.compile(f"[ÂÃÄÅÎÏÐÑ×ØÙâãäåæçèé][\u0080-\u00bf{re.escape(_FOLLOWING)}]")
+
+
+def undo_mojibake(text: str) -> str:
+    """Return what a text was before its UTF-8 was read as Windows-1252; "" if it was not."""
+    if not _MOJIBAKE.search(text):
+        return ""
+    try:
+        return b"".join(_encode(character) for character in text).decode("utf-8")
+    except UnicodeError:
+        return ""
+
+
+def _encode(character: str) -> bytes:
+    try:
+        return character.encode("windows-1252")
+    except UnicodeError:
+        return character.encode("latin-1")

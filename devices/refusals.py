@@ -1,0 +1,383 @@
+"""What is refused of devices, their credentials, recipes, imports, labels and actions."""
+
+from __future__ import annotations
+
+from lib.refusals import declare
+
+# One device -----------------------------------------------------------------------------------
+
+DEVICE_CHANGED = declare(
+    "device-changed",
+    "The device was changed or moved meanwhile, and nothing was saved.",
+    "Look at it again, then decide.",
+)
+DEVICE_MOVED = declare(
+    "device-moved",
+    "The device or the group changed meanwhile, and nothing was done.",
+    "Look at it again, then decide.",
+)
+DEVICE_IN_NO_GROUP = declare(
+    "device-in-no-group",
+    "The device is in no group, and nothing was done.",
+    "Look at it again: it may have been released meanwhile.",
+)
+GROUP_TAKES_NO_DEVICES = declare(
+    "group-takes-no-devices",
+    "This group can't take devices any more: it is gone, archived, or has groups below it. Nothing was done.",
+    "Choose another one.",
+)
+SERIAL_TAKEN = declare(
+    "serial-taken",
+    "There is a device with the serial {serial} already. Nothing was changed.",
+    "If you have just made it and lost its secret, issue a new one on the device's page. If it is retired, bring it "
+    "back or give its serial free there.",
+)
+DEVICE_RETIRED = declare(
+    "device-retired",
+    "This device is retired. Nothing was changed.",
+    "Bring it back first.",
+)
+SERIAL_WAS_FREED = declare(
+    "serial-was-freed",
+    "Its serial {serial} was given free, so it can't be brought back.",
+    "Add the device anew.",
+)
+DEVICE_NOT_RETIRED = declare(
+    "device-not-retired",
+    "The device is not retired, and keeps its serial.",
+    "Retire it first.",
+)
+DEVICE_LIVED = declare(
+    "device-lived",
+    "This device {cause}. It was not removed.",
+    "Retire it instead: its history stays.",
+)
+ACTIVATION_NOT_NEEDED = declare(
+    "activation-not-needed",
+    "The device needs no activation: it has connected before, or never expires.",
+    "Leave it as it is.",
+)
+
+# Credentials ----------------------------------------------------------------------------------
+
+DEVICE_HANDED_OVER = declare(
+    "device-handed-over",
+    "The device was handed over meanwhile, and nothing was done.",
+    "Look at it again, then decide.",
+)
+TOO_MANY_CREDENTIALS = declare(
+    "too-many-credentials",
+    "This device has {most} working credentials already.",
+    "Revoke one that it does not need.",
+)
+CREDENTIALS_TOO_OFTEN = declare(
+    "credentials-too-often", "This device got {most} credentials within an hour.", "Try again later."
+)
+RESULT_TAKEN = declare(
+    "result-taken",
+    "These secrets were taken already: they are handed over once, and kept nowhere. That they were asked for again is "
+    "in the log.",
+    "If the file is lost, reissue the credentials of these devices: the old ones stop working then.",
+    410,
+)
+RESULT_EXPIRED = declare(
+    "result-expired",
+    "The time in which these secrets could be taken is over: they were destroyed. That they were asked for is in the "
+    "log.",
+    "Reissue the credentials of these devices to get new ones.",
+    410,
+)
+RESULT_UNREADABLE = declare(
+    "result-unreadable",
+    "These secrets can't be made any more: the site's SECRET_KEY changed.",
+    "Reissue the credentials of these devices to get new ones.",
+    410,
+)
+JOB_KEY_GONE = declare(
+    "job-key-gone",
+    "The key of its secrets is gone: it waited too long, or the site's SECRET_KEY changed. Nothing more was made.",
+    "Start the rest again.",
+    410,
+)
+RESULT_EMPTY = declare(
+    "result-empty",
+    "Nothing is left to hand over: the devices left your groups, or these credentials were replaced or revoked since.",
+    "Reissue the credentials of devices that you manage to get new ones.",
+    410,
+)
+NO_SECRETS = declare(
+    "no-secrets", "There are no secrets to take (yet).", "See its `state`, and whether it makes credentials at all."
+)
+RESULT_NOT_READY = declare(
+    "result-not-ready", "The result is not ready: the job has not ended.", "Wait for its end, then take it."
+)
+
+# Connects, as they are told to those who may register or manage the device ------------------------
+
+CONNECT_WRONG_SECRET = declare(
+    "connect-wrong-secret",
+    "It connects with a wrong secret.{hint}",
+    "Flash the secret that was issued with its access key, or have a new credential issued.",
+    401,
+)
+CONNECT_UNKNOWN_KEY = declare(
+    "connect-unknown-access-key",
+    "It connects with an access key that is nobody's.{hint}",
+    "Flash the access key and the secret that were issued for it, or have new ones issued.",
+    401,
+)
+CONNECT_WRONG_CLIENT_ID = declare(
+    "connect-wrong-client-id",
+    "Its access key and secret are right, but it connects with a client id that is not its device ID.{hint}",
+    "Set the MQTT client id to the device ID that came with its credential.",
+    401,
+)
+CONNECT_REVOKED = declare(
+    "connect-revoked-credential",
+    "It connects with a credential that was revoked.",
+    "Flash one that works, or have a new one issued.",
+    401,
+)
+CONNECT_ENDED = declare(
+    "connect-ended-credential",
+    "It connects with a credential whose time is over.",
+    "Flash one that works, or have a new one issued.",
+    401,
+)
+CONNECT_RETIRED = declare(
+    "connect-retired",
+    "It tries to connect, but it is retired.",
+    "Switch it off, or have an admin bring it back and issue a new credential.",
+    403,
+)
+CONNECT_LOCKED = declare("connect-locked", "It tries to connect, but it is locked.", "Have an admin unlock it.", 403)
+CONNECT_TOO_LATE = declare(
+    "connect-activation-over",
+    "It tries to connect for the first time, but its activation window is over.",
+    "Have an admin open its activation again.",
+    403,
+)
+
+
+# Recipes and models ---------------------------------------------------------------------------
+
+RECIPE_CHANGED = declare(
+    "recipe-changed",
+    "Somebody else saved this recipe meanwhile, and nothing was changed.",
+    "Compare yours with the recipe as it is now, then send it again to put it in its place: programs with the new "
+    "`based_on`.",
+)
+RECIPE_RETIRED = declare(
+    "recipe-retired",
+    "The recipe {recipe} is retired. Nothing was made.",
+    "Choose another recipe, or let an admin restore this one.",
+)
+RECIPE_OUTDATED = declare(
+    "recipe-outdated",
+    "The recipe {recipe} has version {last} since: new devices are made from that, and not from version {number}. "
+    "Nothing was made.",
+    "Match the columns again: every row is then checked by the last version.",
+)
+MODEL_IN_USE = declare("model-in-use", "{model} is in use.", "Retire it instead: what has it keeps it.")
+
+# Imports --------------------------------------------------------------------------------------
+
+FILE_EMPTY = declare(
+    "file-empty", "The file is empty.", "It should have a header, and a row for each device below it.", 400
+)
+FILE_TOO_LARGE = declare(
+    "file-too-large",
+    "The file is larger than {most} MB.",
+    "Split it, and import its parts one by one.",
+    400,
+)
+FILE_NOT_CSV = declare(
+    "file-not-csv", "This is {what}, not CSV.", "Save the table as an Excel workbook (.xlsx) or as CSV (UTF-8).", 400
+)
+FILE_NOT_TABLE = declare(
+    "file-not-table", "This is {what}.", "Save the table as an Excel workbook (.xlsx) or as CSV (UTF-8).", 400
+)
+FILE_ZIPPED = declare(
+    "file-zipped", "This is a zip archive without a table of its own.", "Unpack it, and upload the table.", 400
+)
+WORKBOOK_DAMAGED = declare(
+    "workbook-damaged",
+    "This workbook is damaged, or not written as workbooks are.",
+    "Open it in a spreadsheet program and save it anew, or save the sheet as CSV (UTF-8).",
+    400,
+)
+WORKBOOK_TOO_LARGE = declare(
+    "workbook-too-large",
+    "This workbook has more than {most}.",
+    "Save the sheet alone, as CSV (UTF-8).",
+    400,
+)
+WORKBOOK_WITHOUT_SHEETS = declare(
+    "workbook-without-sheets", "This workbook has no sheet with cells.", "Save the table as CSV (UTF-8).", 400
+)
+SHEET_UNKNOWN = declare("sheet-unknown", "The workbook has no such sheet.", "Its sheets are: {sheets}.", 400)
+NO_WORKBOOK = declare("no-workbook", "This file is no workbook: it has no sheets.", "Leave `sheet` out.", 400)
+FILE_NOT_TEXT = declare(
+    "file-not-text",
+    "This is not text: it is full of NUL characters.",
+    "Save the table as CSV and upload that.",
+    400,
+)
+FILE_NOT_KEPT = declare("file-not-kept", "The uploaded file is no longer kept.", "Upload it again.")
+FILE_NOT_IN_ENCODING = declare(
+    "file-not-in-encoding",
+    "This is not {encoding}, not from row {row} on.",
+    "Choose another encoding.",
+    400,
+)
+READING_UNKNOWN = declare(
+    "reading-unknown", "There is no such encoding or delimiter.", "Choose one of the encodings and delimiters.", 400
+)
+HEADER_UNREADABLE = declare(
+    "header-unreadable", "{row} can't be read. {cause}", "Mend it, and upload the file again.", 400
+)
+HEADER_EMPTY = declare(
+    "header-empty",
+    "{row} is empty.",
+    "It should name the columns, with a row for each device below it.",
+    400,
+)
+FILE_BLANK = declare(
+    "file-blank", "There is nothing in the file but empty rows.", "It should have a row for each device.", 400
+)
+SERIALS_ROUNDED = declare(
+    "serials-rounded",
+    "After the first {digits} digits every serial has zeros only: a spreadsheet rounded them, the digits are lost.",
+    "Take the serials from where they came from, in a column formatted as text.",
+)
+TOO_FEW_SERIALS = declare(
+    "too-few-serials",
+    "{count} serials would be made, and {format} are too few for so many.",
+    "Give the recipe a longer format, or the rows serials of their own.",
+)
+TOO_MANY_COLUMNS = declare(
+    "too-many-columns",
+    "{count} columns are too many: at most {most}.",
+    "Look whether the delimiter is right; else leave columns out.",
+    400,
+)
+FILE_WITHOUT_ROWS = declare(
+    "file-without-rows",
+    "There is only a header, or empty rows below it.",
+    "Add a row for each device right below it.",
+    400,
+)
+TOO_MANY_ROWS = declare("too-many-rows", "The file has more than {most} rows.", "Split it.", 400)
+TOO_MANY_EMPTY_ROWS = declare(
+    "too-many-empty-rows", "More than {most} rows are empty, up to row {row}.", "Delete the empty ones.", 400
+)
+ROW_ENDLESS = declare(
+    "row-endless",
+    "Row {row} goes on for more than a megabyte.",
+    "Look for a closing quote that is missing.",
+    400,
+)
+QUOTE_NOT_CLOSED = declare(
+    "quote-not-closed",
+    "A quote that opens in row {row} is never closed.",
+    "Close it and upload the file again.",
+    400,
+)
+CELL_ENDLESS = declare(
+    "cell-endless",
+    "Row {row} has a quoted cell of more than 100 KB.",
+    "Look for a closing quote that is missing.",
+    400,
+)
+FILE_NOT_READABLE_SO = declare(
+    "file-not-readable-so", "The file can't be read in this way. {cause}", "Choose another way, or upload it again."
+)
+ROWS_REFUSED = declare(
+    "rows-refused",
+    "Since the check {count} of its rows can't be imported any more. Row {row}: {cause} Nothing was made.",
+    "Check it again.",
+)
+ROWS_TAKEN = declare(
+    "rows-taken",
+    "One of its serials or certificates was taken meanwhile. Nothing was made.",
+    "Check it again.",
+)
+IMPORT_NOT_MATCHABLE = declare(
+    "import-not-matchable",
+    "Its columns can't be matched any more: it is being checked, was started, or has ended.",
+    "Upload the file again to start anew.",
+)
+IMPORT_NOT_CORRECTABLE = declare(
+    "import-not-correctable",
+    "Its rows can't be corrected here (any more): it is being checked, was started, or has ended.",
+    "Look how far it is; a file that is corrected can be uploaded anew.",
+)
+FORMAT_UNCLEAR = declare(
+    "format-unclear", "From these serials no format can be told.", "Set the format of the recipe's serials yourself."
+)
+IMPORT_CHANGES = declare(
+    "import-changes",
+    "This import changes devices that are there; it makes none.",
+    "Have its changes carried out instead: its page has a button, programs `change/`.",
+)
+IMPORT_NOT_STARTABLE = declare(
+    "import-not-startable",
+    "It can't be started: it is not checked (any more), or no row fits, or all of them had to.",
+    "Mend the rows and upload the file again, or match it without `all_or_nothing`.",
+)
+
+# Jobs -----------------------------------------------------------------------------------------
+
+STARTER_GONE = declare("starter-gone", "Whoever started it is no longer here.", "Start it again in your own name.")
+STARTER_NO_ADMIN = declare(
+    "starter-no-admin", "Whoever started it is no longer an admin of the organisation.", "Start it again."
+)
+TOKEN_ENDED = declare("token-ended", "The token with which it was begun has ended.", "Begin it again with another one.")
+JOB_ENDED = declare(
+    "job-ended", "It has ended already, or is being cancelled.", "Look at what it did; there is nothing to stop."
+)
+
+# Labels ---------------------------------------------------------------------------------------
+
+FILE_NOT_READY = declare(
+    "file-not-ready", "There is no file (yet).", "See its `state`: the file is there when it is done."
+)
+FILE_EXPIRED = declare("file-expired", "The file is kept for a day.", "Print the labels again.", 410)
+DEVICES_DEPARTED = declare(
+    "devices-departed", "{count} no longer yours to manage.", "Print the labels of the others again.", 410
+)
+LABEL_TOO_SMALL = declare(
+    "label-too-small",
+    "This symbol does not fit on this label.",
+    "Choose a larger label, smaller insets, or the serial alone.",
+    400,
+)
+ZPL_OF_SHEET = declare(
+    "zpl-of-sheet",
+    "ZPL is for label printers, and these labels lie on sheets.",
+    "Choose a roll, or the PDF.",
+    400,
+)
+LABELS_NOT_PRINTABLE = declare(
+    "labels-not-printable", "These labels can't be printed any more: {cause}", "Choose them again.", 400
+)
+TOO_MANY_LABELS = declare(
+    "too-many-labels",
+    "These are {count} labels; at most {most} are printed at once.",
+    "Narrow the choice.",
+    400,
+)
+
+# Actions on many devices ----------------------------------------------------------------------
+
+NO_DEVICES = declare("no-devices", "No device that you manage is among these.", "Choose others.", 400)
+SELECTION_CHANGED = declare(
+    "selection-changed",
+    "These are not the devices that were previewed, or not as they were. Nothing was done.",
+    "Look at a new preview, then decide.",
+)
+NOT_UNDOABLE = declare(
+    "not-undoable",
+    "This can't be undone any more: it was undone already, or is too long ago.",
+    "Change the devices by a new action.",
+)

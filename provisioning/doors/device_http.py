@@ -1,0 +1,137 @@
+"""How every door hears devices over HTTP: who calls, how large a body may be, how often it may guess, what it is told.
+
+A door's view raises `Refusal`; its kind's `render` says it as the vendor's devices know it. To strangers that is the
+same whatever the cause.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from functools import wraps
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import DisallowedHost
+from django.db import InterfaceError, OperationalError
+from django.http.request import RawPostDataException, UnreadablePostError
+
+from lib.addresses import normalise_address
+from lib.device_facing import mark_device_facing
+from lib.origins import get_requested_host
+from lib.parsing import parse_whole_number
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors.organisations import find_organisation
+from tenants import refusals as site_refusals
+from tenants.accounts.events import address_of
+from tenants.api.throttles import count_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+    from tenants.models import Organisation
+
+    Render = Callable[[Refusal], HttpResponse]
+    View = Callable[..., HttpResponse]
+
+log = logging.getLogger(__name__)
+
+LARGEST = 16 << 10  # bytes of a body
+SPAN = 60  # seconds in which refusals of an address are counted
+AWAY = OperationalError, InterfaceError
+
+
+class Caller(NamedTuple):
+    """Hold where a request comes from, and the organisation that it asks for by host or path, if it names one."""
+
+    address: str | None
+    organisation: Organisation | None
+
+
+def device_view(*methods: str, render: Render, largest: int = LARGEST) -> Callable[[View], View]:
+    """Decorate a door's view, which gets the request and its `Caller`: devices call it with these methods alone."""
+
+    def decorate(view: View) -> View:
+        @mark_device_facing
+        @wraps(view)
+        def wrapper(request: HttpRequest, organisation: str = "", **kwargs: Any) -> HttpResponse:
+            try:
+                return _hear(request, organisation, kwargs)
+            except Refusal as refusal:
+                return _refuse(request, refusal)
+            except DisallowedHost:
+                return _refuse(request, Refusal(refusals.DOOR_UNKNOWN))
+            except AWAY as error:
+                log.warning("503 %s: %s", view.__name__, " ".join(str(error).split()))
+                return _refuse(request, Refusal(site_refusals.UNAVAILABLE, retry_seconds=5))
+            except Exception:
+                log.exception("a door's view failed: %s", view.__name__)
+                return _refuse(request, Refusal(site_refusals.SERVER_ERROR))
+
+        def _hear(request: HttpRequest, organisation: str, kwargs: dict[str, Any]) -> HttpResponse:
+            if request.method not in methods:
+                raise Refusal(refusals.DOOR_METHOD, methods=" or ".join(methods))
+            address = address_of(request)
+            _require_unlimited(address)
+            _require_small(request, largest)
+            asked = find_organisation(get_requested_host(request), organisation)
+            return view(request, Caller(address, asked), **kwargs)
+
+        def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+            if refusal.status == HTTPStatus.UNAUTHORIZED:
+                count_request(_name_count(address_of(request)), SPAN * 2)
+            answer = _add_headers(render(refusal), refusal)
+            answer._has_been_logged = True  # type: ignore[attr-defined]  # strangers fill no log
+            return answer
+
+        return wrapper
+
+    return decorate
+
+
+def read_json(request: HttpRequest) -> dict[str, Any]:
+    """Return the JSON object that was sent. Raises Refusal."""
+    try:
+        sent = json.loads(request.body.decode())
+    except (ValueError, RecursionError, UnreadablePostError, RawPostDataException):
+        sent = None
+    if not isinstance(sent, dict):
+        raise Refusal(refusals.DOOR_UNREADABLE, what="a JSON object")
+    return sent
+
+
+def read_text(sent: dict[str, Any], name: str) -> str:
+    """Return what was sent under a name, as far as it is text that a database takes; else nothing."""
+    value = sent.get(name)
+    return value if isinstance(value, str) and "\0" not in value and value.isprintable() else ""
+
+
+def _require_unlimited(address: str | None) -> None:
+    """Raise Refusal for an address that was refused as a stranger too often of late."""
+    if (cache.get(_name_count(address)) or 0) >= settings.DOOR_REFUSALS_ADDRESS:
+        raise Refusal(refusals.DOOR_LIMITED, retry_seconds=SPAN)
+
+
+def _name_count(address: str | None) -> str:
+    return f"door-refused:{normalise_address(address)}:{int(time.time()) // SPAN}"
+
+
+def _require_small(request: HttpRequest, largest: int) -> None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    said = parse_whole_number(length)
+    if length != str(said) or said > largest or len(request.body) > largest:
+        raise Refusal(refusals.DOOR_BODY_TOO_LARGE, most=largest)
+
+
+def _add_headers(answer: HttpResponse, refusal: Refusal) -> HttpResponse:
+    if refusal.retry_seconds:
+        answer["Retry-After"] = str(refusal.retry_seconds)
+    if refusal.kind is refusals.DOOR_METHOD:
+        answer["Allow"] = refusal.facts["methods"].replace(" or ", ", ")
+    return answer

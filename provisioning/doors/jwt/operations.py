@@ -1,0 +1,52 @@
+"""The door of signed tokens: what is kept of it, and how a device comes in by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Prefetch
+
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors.jwt import tokens
+from provisioning.doors.jwt.tokens import AtDoor
+from provisioning.doors.refused_attempts import note_refusal
+from provisioning.doors.registration import counted_at, register_by_door
+from provisioning.models import Door, DoorKey, JwtIssuer
+
+if TYPE_CHECKING:
+    from provisioning.doors.registration import Registered
+    from provisioning.models import DoorQuerySet
+    from tenants.models import Organisation
+
+MOST_DOORS = 20  # of an issuer, the open ones first
+
+
+def register(*, token: object, identity: str, address: str | None, organisation: Organisation | None) -> Registered:
+    """Let in the device that shows the token. Raises Refusal, which is counted at the door that it came to."""
+    read = tokens.read_token(token)
+    doors = list(find_doors(read.issuer, organisation)[:MOST_DOORS])
+    if not doors:
+        raise Refusal(refusals.DOOR_UNKNOWN)
+    try:
+        door, key, claims = tokens.check_token(read, doors)
+    except AtDoor as refused:
+        note_refusal(refused.refusal, door=refused.door, identity=identity)
+        raise refused.refusal from None
+    except Refusal as refusal:
+        note_refusal(refusal, door=doors[0], identity=identity)
+        raise
+    once = claims["jti"] if door.settings.get("once") else ""
+    with counted_at(door, identity=identity):
+        return register_by_door(door=door, key=key, identity=identity, address=address, once=once)
+
+
+def find_doors(issuer: str, organisation: Organisation | None) -> DoorQuerySet:
+    """Return the doors that take the issuer's tokens, the open ones first: of the one organisation whose the issuer
+    is."""
+    owner = JwtIssuer.objects.filter(name=issuer)
+    if organisation is not None:
+        owner = owner.filter(organisation=organisation)
+    keys = Prefetch("keys", DoorKey.objects.order_by("-ended_at", "-pk"))
+    doors = Door.objects.filter(organisation__in=owner.values("organisation"), kind=Door.Kind.JWT)
+    return doors.filter(settings__issuer=issuer).select_related("recipe").order_by("-pk").prefetch_related(keys)

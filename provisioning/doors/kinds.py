@@ -1,0 +1,53 @@
+"""The kinds of doors as pages and API see them: each brings its words, its settings and its part of a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.http import Http404
+
+from provisioning.doors.jwt import issuing
+from provisioning.doors.jwt.forms import JwtForm, KeyForm
+from provisioning.doors.profile.forms import ProfileForm
+from provisioning.models import Door
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class DoorKind(NamedTuple):
+    """Describe a kind. `form` takes `kept=`, the settings of a door that is there, and has `settings`, what it keeps;
+    `prepare` is called in the transaction that makes a door; `describe` gives what `template` shows."""
+
+    words: str
+    icon: str
+    form: Callable[..., Any]
+    template: str
+    prepare: Callable[[Door], None] | None = None
+    describe: Callable[[Door], dict[str, Any]] = lambda door: {}
+
+
+KINDS: dict[str, DoorKind] = {
+    Door.Kind.JWT: DoorKind(
+        "Devices show a token that your factory signed, and get their credential. One token may serve a whole fleet.",
+        "patch-check",
+        JwtForm,
+        "provisioning/doors/_jwt.html",
+        issuing.claim_issuer,
+        lambda door: {"key_form": KeyForm()},
+    ),
+    Door.Kind.PROFILE: DoorKind(
+        "Devices share a token, and get all that their MQTT client needs for it. They ask again for a new credential.",
+        "key",
+        ProfileForm,
+        "provisioning/doors/_profile.html",
+    ),
+}
+
+
+def get_kind(name: str) -> DoorKind:
+    """Return the kind of this name; raise the uniform 404 for none."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        raise Http404 from None

@@ -1,0 +1,141 @@
+"""The door of a shared token: a profile's devices ask with it for all that their MQTT client needs, and ask again."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID, uuid4
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models.functions import Now
+
+from devices import batches, tags
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
+from devices.models import Credential, Device
+from devices.recipes.organisation_format import format_of
+from lib import names
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors import operations
+from provisioning.doors.registration import Registered, check_policy, counted_at, find_device, register_by_door
+from provisioning.models import Door, DoorKey, DoorRegistration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenants.models import Organisation, User
+
+RENEWED_AFTER = timedelta(seconds=30)
+"""After its last credential a device may have the next: of many calls at once for one device one succeeds, and one
+whose answer was lost has its credential with a later try."""
+NAME_LENGTH, SHOWN = 50, 8  # characters
+
+
+class Asked(NamedTuple):
+    """Hold what a device says of itself beside the token."""
+
+    hardware_id: str = ""
+    name: str = ""
+    tags: Sequence[str] = ()
+
+
+def make_token(*, door: Door, by: User) -> tuple[DoorKey, str]:
+    """Make one more token of the door, of which only the hash stays. Raises Refusal."""
+    token = str(uuid4())
+    prefix = token[:SHOWN]
+    key = DoorKey(name=f"Token {prefix}…", secret_hash=_hash_token(token), prefix=prefix)
+    operations.add_keys(door=door, keys=[key], by=by)
+    return key, token
+
+
+def find_key(token: str, organisation: Organisation | None) -> DoorKey:
+    """Return the key that the token is. Raises Refusal."""
+    keys = DoorKey.objects.filter(door__kind=Door.Kind.PROFILE).select_related("door__recipe__organisation")
+    if organisation is not None:
+        keys = keys.filter(door__organisation=organisation)
+    if not _is_token(token) or (key := keys.filter(secret_hash=_hash_token(token)).first()) is None:
+        raise Refusal(refusals.DOOR_UNKNOWN)
+    return key
+
+
+def hand_out(
+    *, token: str, asked: Asked, address: str | None, organisation: Organisation | None
+) -> tuple[Device, credentials.Issued]:
+    """Let the device in, or renew the credential of one that came by this door. Raises Refusal, counted at the door."""
+    key = find_key(token, organisation)
+    door = key.door
+    with counted_at(door, identity=asked.hardware_id):
+        if device := _find_own(door, asked.hardware_id):
+            check_policy(door, asked.hardware_id, key=key, address=address, makes=False)
+            return device, _renew(door, device)
+        device, issued = _register(door, key, asked, address)
+    assert issued is not None
+    return device, issued
+
+
+def _register(door: Door, key: DoorKey, asked: Asked, address: str | None) -> Registered:
+    check_policy(door, key=key, address=address)
+    identity = asked.hardware_id or _make_serial(door)
+    name, own = _read_name(asked.name), _read_tags(door, asked.tags)
+    with transaction.atomic():
+        registered = register_by_door(door=door, identity=identity, key=key, address=address, name=name, tags=own)
+        if not door.settings.get("activates", True):
+            locks.lock_devices([registered.device], by=None, door=door.name)
+    return registered
+
+
+def _find_own(door: Door, hardware_id: str) -> Device | None:
+    device = find_device(door, hardware_id)
+    came_by_it = device and DoorRegistration.objects.of(door).filter(device=device).exists()
+    return device if came_by_it else None
+
+
+def _renew(door: Door, device: Device) -> credentials.Issued:
+    """Make a new credential; those of before work until it is used first."""
+    if not door.settings.get("renews", True):
+        raise Refusal(refusals.DOOR_REGISTERED)
+    if not Device.objects.filter(Device.may_connect(), pk=device.pk).exists():
+        raise Refusal(refusals.DOOR_DEVICE_BARRED)
+    with transaction.atomic():
+        batches.hold_as_read([device])
+        if Credential.objects.of(device).filter(created_at__gt=Now() - RENEWED_AFTER).exists():
+            raise Refusal(refusals.DOOR_REGISTERED)
+        return credentials.rotate_credentials_of([device], by=None, door=door.name).get_issued(device)
+
+
+def _make_serial(door: Door) -> str:
+    """Return a serial for a device that says none. Raises Refusal where the door wants one."""
+    fitting = format_of(door.recipe.current)
+    if door.settings.get("hardware_id") or not fitting.can_generate:
+        raise Refusal(refusals.DOOR_NO_IDENTITY)
+    return fitting.generate(secrets.token_bytes(32))
+
+
+def _read_name(name: str) -> str:
+    if len(name) > NAME_LENGTH:
+        raise Refusal(refusals.DOOR_NAME_UNFIT, most=NAME_LENGTH)
+    return names.clean_one_line(name)
+
+
+def _read_tags(door: Door, texts: Sequence[str]) -> dict[str, str]:
+    """Return the door's tags with those that the device asks for on top: `name: value`, or a name alone."""
+    try:
+        own = [tags.parse_entry(text) for text in texts]
+        return tags.check({**door.settings.get("tags", {}), **{each.name: each.value or "" for each in own}})
+    except ValidationError:
+        raise Refusal(refusals.DOOR_TAGS_UNFIT) from None
+
+
+def _is_token(token: str) -> bool:
+    try:
+        return len(token) <= 64 and bool(UUID(token))
+    except ValueError:
+        return False
+
+
+def _hash_token(token: str) -> bytes:
+    return hashlib.sha256(str(UUID(token)).encode()).digest()

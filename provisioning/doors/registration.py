@@ -1,0 +1,224 @@
+"""A device registers itself by a door: the one operation in which every kind of door ends."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from devices import batches, events
+from devices.credentials import operations as credentials
+from devices.identity import serials
+from devices.lifecycle import assignments, registration
+from devices.models import Credential, Device, Event
+from devices.recipes.organisation_format import format_of
+from devices.refusals import DEVICE_RETIRED, GROUP_TAKES_NO_DEVICES, SERIAL_TAKEN
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors.refused_attempts import note_refusal
+from provisioning.models import Door, DoorKey, DoorRegistration, State, UsedToken, is_open, read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from devices.credentials.operations import Issued
+    from devices.models import RecipeVersion
+    from lib.refusals import Kind
+
+LONGEST = 120
+"""Characters of an identity."""
+CLOSED = {
+    State.ENDED: refusals.DOOR_ENDED,
+    State.EXPIRED: refusals.DOOR_EXPIRED,
+    State.FULL: refusals.DOOR_FULL,
+}
+KEY_CLOSED = {
+    State.ENDED: refusals.DOOR_KEY_ENDED,
+    State.EXPIRED: refusals.DOOR_KEY_EXPIRED,
+    State.FULL: refusals.DOOR_KEY_FULL,
+}
+
+
+class Registered(NamedTuple):
+    """Hold a device that a door let in, and as `issued` what only this answer can tell; None where nothing is yet."""
+
+    device: Device
+    issued: Issued | None
+
+
+@contextmanager
+def counted_at(door: Door, *, identity: str = "") -> Iterator[None]:
+    """Count what is refused within at the door, and at the device that claims the identity, if it is known there."""
+    try:
+        yield
+    except Refusal as refusal:
+        note_refusal(refusal, door=door, identity=identity, device=find_device(door, identity))
+        raise
+
+
+def register_by_door(
+    *,
+    door: Door,
+    identity: str,
+    key: DoorKey | None = None,
+    address: str | None = None,
+    once: str = "",
+    name: str = "",
+    tags: Mapping[str, str] | None = None,
+    make: Callable[[Device], Issued] | None = credentials.make_random,
+) -> Registered:
+    """Let a device in whose caller was authenticated: as a new device of the door's recipe or, where the door admits
+    them, as one that was added before. It gets the credential that `make` makes; None makes none yet.
+
+    All of it is one transaction: of many calls for one identity, or for the last place of a door, one succeeds. `once`
+    names a token that may be used once. Raises Refusal; the caller does it in `counted_at`.
+    """
+    check_policy(door, identity, key=key, address=address)
+    version = door.recipe.current
+    with transaction.atomic():
+        device, is_new = _find_or_make(door, version, identity, name, tags)
+        _write_lineage(door, key, device, is_new)
+        if once:
+            _use_token(door, once)
+        issued = credentials.make_credentials([device], make=make).get_issued(device) if make else None
+        _record(door, device, issued, is_new)
+        _place(door, device)
+        _take_place(door, key)  # last: until the commit everybody else at this door waits
+    return Registered(device, issued)
+
+
+def check_policy(
+    door: Door, identity: str = "", *, key: DoorKey | None = None, address: str | None = None, makes: bool = True
+) -> None:
+    """Raise Refusal where the door is shut for this caller, as the database has it now. Without an identity only the
+    rest is asked; a full door is open to who `makes` no device more."""
+    _refuse_closed(read_state(Door.objects.all(), door.pk), CLOSED, makes=makes)
+    if key is not None:
+        _refuse_closed(read_state(DoorKey.objects.of(door), key.pk), KEY_CLOSED, makes=makes)
+    if door.networks and not is_within(address, door.networks):
+        raise Refusal(refusals.DOOR_ADDRESS)
+    if not identity:
+        return
+    if len(identity) > LONGEST:
+        raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
+    if (door.pattern and not fnmatchcase(identity.upper(), door.pattern.upper())) or (
+        key is not None and key.identity and key.identity != identity
+    ):
+        raise Refusal(refusals.DOOR_IDENTITY_OTHER)
+
+
+def is_within(address: str | None, networks: list[str]) -> bool:
+    try:
+        here = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    here = getattr(here, "ipv4_mapped", None) or here
+    return any(here in ipaddress.ip_network(network) for network in networks)
+
+
+def find_device(door: Door, identity: str) -> Device | None:
+    """Return the device of the door's organisation that has the identity as its serial."""
+    key = serials.fold(identity) if 0 < len(identity) <= LONGEST else ""
+    keys = [each for each in (key, serials.write_otherwise(key)) if each]
+    found: Device | None = Device.objects.filter(organisation=door.organisation_id, serial_key__in=keys).first()
+    return found
+
+
+def _refuse_closed(state: State, kinds: Mapping[State, Kind], *, makes: bool) -> None:
+    if (kind := kinds.get(state)) is not None and (makes or state != State.FULL):
+        raise Refusal(kind)
+
+
+def _find_or_make(
+    door: Door, version: RecipeVersion, identity: str, name: str, tags: Mapping[str, str] | None
+) -> tuple[Device, bool]:
+    """Return the device, and whether it is new."""
+    serial = _read_serial(identity, version)
+    if (device := find_device(door, serial)) is not None:
+        _take_over(door, device)
+        return device, False
+    if door.admits == Door.Admits.LISTED:
+        raise Refusal(refusals.DOOR_NOT_LISTED)
+    try:
+        return registration.make_device(version=version, serial=serial, name=name, tags=tags), True
+    except ValidationError:
+        raise Refusal(refusals.DOOR_IDENTITY_UNFIT) from None
+    except Refusal as refusal:
+        raise Refusal(refusals.DOOR_REGISTERED) if refusal.kind is SERIAL_TAKEN else refusal from None
+
+
+def _read_serial(identity: str, version: RecipeVersion) -> str:
+    """Return the serial that the identity is. Raises Refusal."""
+    try:
+        serial = registration.read_serial(identity.strip(), format_of(version))
+    except ValidationError:
+        serial = ""
+    if not serials.canonical(serial):
+        raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
+    return serial
+
+
+def _take_over(door: Door, device: Device) -> None:
+    """Hold a device that was added before. Raises Refusal unless it waits for this door: it has no credential yet."""
+    try:
+        is_as_read = bool(batches.hold_as_read([device]))
+    except Refusal as refusal:
+        raise Refusal(refusals.DOOR_DEVICE_BARRED) if refusal.kind is DEVICE_RETIRED else refusal from None
+    if not Device.objects.filter(Device.may_connect(), pk=device.pk).exists():
+        raise Refusal(refusals.DOOR_DEVICE_BARRED)
+    if not is_as_read or device.activated_at or Credential.objects.of(device).standing().exists():
+        raise Refusal(refusals.DOOR_REGISTERED)
+    if door.admits == Door.Admits.NEW or device.version.recipe_id != door.recipe_id:
+        raise Refusal(refusals.DOOR_NOT_LISTED if door.admits == Door.Admits.LISTED else refusals.DOOR_REGISTERED)
+
+
+def _write_lineage(door: Door, key: DoorKey | None, device: Device, is_new: bool) -> None:
+    try:
+        with transaction.atomic():
+            DoorRegistration.objects.create(door=door, key=key, device=device, is_new=is_new)
+    except IntegrityError:
+        raise Refusal(refusals.DOOR_REGISTERED) from None
+
+
+def _use_token(door: Door, once: str) -> None:
+    try:
+        with transaction.atomic():
+            UsedToken.objects.create(door=door, digest=hashlib.sha256(once.encode()).digest())
+    except IntegrityError:
+        raise Refusal(refusals.DOOR_TOKEN_USED) from None
+
+
+def _record(door: Door, device: Device, issued: Issued | None, is_new: bool) -> None:
+    """Write the one event: that it was added, or that one that was there got its credential."""
+    made: dict[str, Any] = {"access_key": issued.access_key} if issued else {}
+    if is_new:
+        events.record(Event.Kind.REGISTERED, device=device, door=door.name, **made)
+    elif made:
+        events.record(Event.Kind.CREDENTIAL_ISSUED, device=device, door=door.name, **made)
+
+
+def _place(door: Door, device: Device) -> None:
+    """Put a device that is in no group into the door's; its credential, as the factory's, stays when it leaves."""
+    if door.group_id is None or device.group_id is not None:
+        return
+    if not assignments.lock_leaves([door.group_id]):
+        raise Refusal(GROUP_TAKES_NO_DEVICES)
+    assignments.assign_devices([device], group=door.group_id, by=None)
+    device.refresh_from_db()
+
+
+def _take_place(door: Door, key: DoorKey | None) -> None:
+    """Count the device at the door, and at the key, by one conditional UPDATE each. Raises Refusal."""
+    counted = {"made": F("made") + 1, "last_used_at": Now()}
+    if Door.objects.filter(is_open(), pk=door.pk).update(**counted) != 1:
+        # It may have been opened again meanwhile; then it was full.
+        raise Refusal(CLOSED.get(read_state(Door.objects.all(), door.pk), refusals.DOOR_FULL))
+    if key is not None and DoorKey.objects.filter(is_open(), pk=key.pk).update(**counted) != 1:
+        raise Refusal(KEY_CLOSED.get(read_state(DoorKey.objects.all(), key.pk), refusals.DOOR_KEY_FULL))

@@ -1,0 +1,29 @@
+"""The admins' pages of doors."""
+
+from django.urls import path
+
+from provisioning.doors import api, views
+from provisioning.doors.jwt import views as jwt
+from provisioning.doors.profile import views as profile
+
+urlpatterns = [
+    path("doors/", views.door_list, name="doors"),
+    path("doors/new/<slug:kind>/", views.new, name="door-new"),
+    path("doors/new/<slug:kind>/create/", views.create, name="door-create"),
+    path("doors/<uuid:key>/", views.door, name="door"),
+    path("doors/<uuid:key>/edit/", views.edit, name="door-edit"),
+    path("doors/<uuid:key>/change/", views.change, name="door-change"),
+    path("doors/<uuid:key>/end/", views.end, name="door-end"),
+    path("doors/<uuid:key>/keys/<int:pk>/end/", views.end_key, name="door-key-end"),
+    path("doors/<uuid:key>/jwt/keys/", jwt.add_keys, name="door-jwt-keys"),
+    path("doors/<uuid:key>/jwt/secret/", jwt.make_secret, name="door-jwt-secret"),
+    path("doors/<uuid:key>/profile/token/", profile.make_token, name="door-profile-token"),
+    path("api/v1/doors/", api.Doors.as_view(), name="api-doors"),
+    path("api/v1/doors/<uuid:key>/", api.OneDoor.as_view(), name="api-door"),
+    path("api/v1/doors/<uuid:key>/end/", api.EndDoor.as_view(), name="api-door-end"),
+    path("api/v1/doors/<uuid:key>/devices/", api.DoorDevices.as_view(), name="api-door-devices"),
+    path("api/v1/doors/<uuid:key>/refusals/", api.DoorRefusals.as_view(), name="api-door-refusals"),
+    path("api/v1/doors/<uuid:key>/keys/", api.DoorKeys.as_view(), name="api-door-keys"),
+    path("api/v1/doors/<uuid:key>/tokens/", api.DoorTokens.as_view(), name="api-door-tokens"),
+    path("api/v1/doors/<uuid:key>/keys/<int:pk>/end/", api.EndDoorKey.as_view(), name="api-door-key-end"),
+]

@@ -1,0 +1,296 @@
+"""What is refused of scanning and of windows."""
+
+from __future__ import annotations
+
+from lib.refusals import declare
+
+NOT_A_LABEL = declare(
+    "not-a-label",
+    "This is {what}, not a device label.",
+    "Scan the QR code on the device, or type the serial below it.",
+    400,
+)
+AMBIGUOUS_LABEL = declare(
+    "label-of-two-devices",
+    "This label names two devices, {serials}. Nothing was opened.",
+    "Type the serial that stands on the device itself.",
+)
+DAY_UNKNOWN = declare(
+    "day-unknown", "There is no such day in the journal.", "Write it as year, month and day: 2026-11-30.", 400
+)
+UNKNOWN_SERIAL = declare(
+    "serial-unknown",
+    "There is no device with this serial that you can register.",
+    "Compare it with the label, or ask an administrator whether the device is in your organisation.",
+    404,
+)
+SERIAL_MISTYPED = declare(
+    "serial-mistyped",
+    "There is no device with this serial that you can register, and its check characters don't fit: most likely a "
+    "character is mistyped.",
+    "Compare it with the label.",
+    404,
+)
+SERIAL_LENGTH = declare(
+    "serial-of-another-length",
+    "There is no device with this serial that you can register: it has {typed} characters, labels here have {lengths}.",
+    "Compare it with the label: a character is missing, or one too many.",
+    404,
+)
+WINDOW_BUSY = declare(
+    "window-of-somebody-else",
+    "Somebody else is registering this device, for another {minutes} min at most.",
+    "Ask them to cancel, or scan it again then.",
+)
+WINDOW_YOURS = declare(
+    "window-of-yours",
+    "You have opened a window on this device in another way, for another {minutes} min at most.",
+    "Cancel it there, or scan the device again then.",
+)
+DEVICE_LOCKED = declare(
+    "device-locked",
+    "This device is locked.",
+    "Ask an admin of your organisation to unlock it, then scan it again.",
+)
+RETIRED = declare(
+    "label-of-retired-device",
+    "This device is retired.",
+    "Ask an admin of your organisation to bring it back, then scan it again.",
+)
+DEVICE_EXPIRED = declare(
+    "device-expired",
+    "This device never connected, and its activation window is over.",
+    "Ask an admin of your organisation to open it again, then scan it again.",
+)
+NOT_PRESSED = declare(
+    "window-not-pressed",
+    "The button has not been pressed in this window yet.",
+    "Press it, then finish.",
+)
+PRESENCE_NOT_PROVEN = declare(
+    "presence-not-proven",
+    "No right code was entered in this window yet.",
+    "Enter it, then finish.",
+)
+NO_CODE_ASKED = declare(
+    "no-code-asked", "This window asks for no code.", "Look at the window: it says what it waits for."
+)
+WRONG_CODE = declare(
+    "wrong-code",
+    "This code does not fit.",
+    "Compare it with the device, and enter it again. If it is right, ask an admin of your organisation for a new one.",
+)
+TOO_MANY_CODES = declare(
+    "too-many-codes",
+    "Too many wrong codes were entered within an hour.",
+    "Wait, or ask an admin of your organisation to place the device.",
+    429,
+)
+CLAIM_CODE_GONE = declare(
+    "claim-code-gone",
+    "The claim code was used or replaced meanwhile.",
+    "Scan the label again, and enter the code that it has now.",
+)
+WITHOUT_PROOF = declare(
+    "without-proof",
+    "Nothing proves presence at this device, so admins alone may place it, into groups that they manage.",
+    "Ask an admin of your organisation to do it.",
+)
+WINDOW_COMPLETED = declare(
+    "window-completed",
+    "This registration was already finished.",
+    "Look at the device: it is where it was placed.",
+)
+WINDOW_CANCELLED = declare("window-cancelled", "This registration was cancelled.", "Scan the label again.")
+WINDOW_SUPERSEDED = declare(
+    "window-superseded",
+    "You scanned this device again, which started a new window.",
+    "Go on there.",
+)
+WINDOW_EXPIRED = declare("window-expired", "The time is up, and nothing was changed.", "Scan the label again.")
+WINDOW_ENDED = declare("window-ended", "The window is no longer open.", "Scan the label again, if you still need to.")
+
+# Doors: what they refuse of devices, as it is told to the organisation's admins ------------------
+
+DOOR_UNREADABLE = declare(
+    "door-body-unreadable",
+    "What it sent can't be read: it has to be {what}.",
+    "Compare the request with the door's section in docs/protocol.md.",
+    400,
+)
+DOOR_METHOD = declare(
+    "door-method", "Devices call this address with {methods}.", "Compare the request with docs/protocol.md.", 405
+)
+DOOR_BODY_TOO_LARGE = declare(
+    "door-body-too-large",
+    "It sent more than the {most} bytes that are taken here.",
+    "Compare the request with the door's section in docs/protocol.md.",
+    413,
+)
+DOOR_NO_IDENTITY = declare(
+    "door-identity-missing",
+    "It said no identity.",
+    "Let the firmware send its serial with the request.",
+    400,
+)
+DOOR_UNKNOWN = declare(
+    "door-unknown",
+    "It named no door of this site.",
+    "Compare the token's issuer, or the token, with what the door's page shows.",
+    401,
+)
+DOOR_LIMITED = declare(
+    "door-limited",
+    "Its address was refused too often within a minute.",
+    "Mend what is refused, then wait a minute.",
+    429,
+)
+DOOR_TOKEN_UNREADABLE = declare(
+    "door-token-unreadable",
+    "It sent a token that can't be read: {what}.",
+    "Flash the token as it was issued, whole.",
+    401,
+)
+DOOR_TOKEN_ALGORITHM = declare(
+    "door-token-algorithm",
+    "It sent a token that is signed by an algorithm that this door does not take.",
+    "Sign by one that the door's page names.",
+    401,
+)
+DOOR_TOKEN_SIGNATURE = declare(
+    "door-token-signature",
+    "It sent a token whose signature none of this door's keys has made.",
+    "Sign with a key that the door has, or add the key that signs to the door.",
+    401,
+)
+DOOR_KEY_ENDED = declare(
+    "door-key-ended",
+    "It came with a key or token of this door that was ended.",
+    "Flash a token of one that works.",
+    401,
+)
+DOOR_KEY_UNREADABLE = declare(
+    "door-key-unreadable",
+    "It came with a token of a key that can't be unsealed any more: the site's SECRET_KEY changed.",
+    "End the key, and give its secret to the door again.",
+    401,
+)
+DOOR_KEY_EXPIRED = declare(
+    "door-key-expired",
+    "It came with a key or token of this door whose time is over.",
+    "Flash a token of one that works.",
+    401,
+)
+DOOR_KEY_FULL = declare(
+    "door-key-full",
+    "It came with a key or token that made as many devices as it may.",
+    "Make another one, if more devices are yours.",
+)
+DOOR_TOKEN_EXPIRED = declare(
+    "door-token-expired",
+    "It sent a token that has expired.",
+    "Flash a newer one, or sign tokens for longer.",
+    401,
+)
+DOOR_TOKEN_EARLY = declare(
+    "door-token-early",
+    "It sent a token that is not valid yet.",
+    "Compare the clock of whoever signs tokens with ours.",
+    401,
+)
+DOOR_TOKEN_ENDLESS = declare(
+    "door-token-endless",
+    "It sent a token without an expiry, and this door wants one.",
+    "Sign tokens with `exp`, or let the door take those without.",
+    401,
+)
+DOOR_TOKEN_AUDIENCE = declare(
+    "door-token-audience",
+    "It sent a token for another audience.",
+    "Sign tokens with the `aud` that the door's page names.",
+    401,
+)
+DOOR_TOKEN_UNNAMED = declare(
+    "door-token-unnamed",
+    "It sent a token without `jti`, and this door takes each token once.",
+    "Sign tokens with a `jti` of their own, or let the door take tokens again.",
+    401,
+)
+DOOR_TOKEN_USED = declare(
+    "door-token-used",
+    "It sent a token that was used before, and this door takes each token once.",
+    "Flash another token.",
+    401,
+)
+DOOR_ENDED = declare(
+    "door-ended", "It came to this door after it was ended.", "Make another door, if these devices are yours.", 403
+)
+DOOR_EXPIRED = declare(
+    "door-expired", "It came to this door after its time.", "Make another door, if these devices are yours.", 403
+)
+DOOR_FULL = declare(
+    "door-full",
+    "It came after this door had made as many devices as it may.",
+    "Look whether all of those are yours; then raise the door's number, or end the door.",
+    403,
+)
+DOOR_ADDRESS = declare(
+    "door-address",
+    "It came from an address outside of this door's networks.",
+    "Add the network to a door, if it is yours.",
+    403,
+)
+DOOR_IDENTITY_OTHER = declare(
+    "door-identity-other",
+    "It said an identity that is not for this door, or not for its token.",
+    "Compare it with the pattern on the door's page, or with what the token is for.",
+    403,
+)
+DOOR_IDENTITY_UNFIT = declare(
+    "door-identity-unfit",
+    "It said an identity that does not fit the serials of the door's recipe.",
+    "Change the recipe's format of serials, or what the firmware sends.",
+    403,
+)
+DOOR_NAME_UNFIT = declare(
+    "door-name-unfit", "It said a name of more than {most} characters.", "Shorten what the firmware sends.", 400
+)
+DOOR_TAGS_UNFIT = declare(
+    "door-tags-unfit",
+    "It said tags that can't be kept.",
+    "Let the firmware send a list of texts, each `name: value` or a name alone, 50 at most.",
+    400,
+)
+DOOR_NOT_LISTED = declare(
+    "door-not-listed",
+    "It is not among the devices that were added for this door's recipe.",
+    "Add it first, without a credential, or let the door make devices that nobody added.",
+    403,
+)
+DOOR_REGISTERED = declare(
+    "door-already-registered",
+    "It asks to be added, and was added already.",
+    "If it lost its credential, have a new one issued on the device's page.",
+)
+DOOR_DEVICE_BARRED = declare(
+    "door-device-barred",
+    "It asks to be added, but is locked or retired, or its activation window is over.",
+    "Have an admin unlock it, bring it back or open it again.",
+    403,
+)
+DOOR_NAME_TAKEN = declare("door-name-taken", "There is a door with this name already.", "Choose another one.")
+DOOR_ISSUER_TAKEN = declare(
+    "door-issuer-taken",
+    "Another organisation of this site has this issuer already.",
+    "Sign with another `iss`, such as your own domain.",
+)
+DOOR_TOO_MANY_KEYS = declare(
+    "door-too-many-keys", "This door has {most} keys already.", "End one that is not needed any more."
+)
+DOOR_ENDED_ALREADY = declare("door-ended-already", "This door was ended, and stays so.", "Make another door.")
+DOOR_KEY_ALGORITHM = declare(
+    "door-key-algorithm",
+    "This is a key for {algorithm}, which the door does not take.",
+    "Let the door take it first, or give another key.",
+    400,
+)

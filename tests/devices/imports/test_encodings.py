@@ -1,0 +1,181 @@
+# ruff: noqa: RUF001
+"""Letters are read right, or the encoding is asked for; what was lost before is told by row."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from devices import imports
+from devices.imports import ENCODINGS
+from devices.imports.encodings import find_codec, guess_encodings, undo_mojibake
+from devices.models import Device, Import, RecipeVersion
+from lib.refusals import Refusal
+from tests.devices.api import Program
+from tests.devices.imports.conftest import problems, work
+from tests.devices.imports.pages import address, matched, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+
+    from tests.conftest import World
+    from tests.devices.imports.conftest import Run
+
+NAMES = {
+    "utf-8": ["Kühlraum", "主泵房", "Ψυγείο №3"],
+    "utf-16": ["Kühlraum", "主泵房", "Щит"],
+    "utf-16-le": ["Kühlraum", "Generator 1", "Łódź"],
+    "utf-16-be": ["Kühlraum", "Generator 1", "Łódź"],
+    "utf-32": ["Kühlraum", "主泵房", "Щит"],
+    "utf-32-le": ["Kühlraum", "Generator 1", "Łódź"],
+    "windows-1252": ["Kühlraum", "Pompe à chaleur nº 2 – forêt", "Ñandú 5 €"],
+    "iso-8859-15": ["Höhe", "Cœur", "Caña 5 €"],
+    "mac-roman": ["Kühlraum", "Pompe à chaleur", "Größe Ñandú"],
+    "cp850": ["Kühlraum", "Pompe à chaleur", "Größe Ñandú"],
+    "windows-1250": ["Čerpadlo č. 1", "Łódź główna", "Kőbánya hűtő"],
+    "iso-8859-2": ["Šachta č. 1", "Źródło", "Tűzoltó"],
+    "cp852": ["Čerpadlo č. 1", "Łódź główna", "Kőbánya hűtő"],
+    "windows-1251": ["Насос", "Холодильник цех 3", "Щит"],
+    "koi8-r": ["Насос", "Холодильник цех 3", "Щит"],
+    "cp866": ["Насос", "Холодильник цех 3", "Щит"],
+    "windows-1253": ["Αντλία", "Γεννήτρια Αθήνα", "Ψυγείο"],
+    "windows-1254": ["Güneş İstanbul", "Şırnak", "Pompa çıkışı"],
+    "windows-1255": ["משאבה", "גנרטור ראשי", "תל אביב"],
+    "windows-1256": ["مضخة", "مولد كهرباء", "القاهرة"],
+    "windows-1257": ["Šiluma", "Sūknis Rīga", "Põhja pump"],
+    "windows-874": ["ปั๊มน้ำ", "เครื่องกำเนิดไฟฟ้า", "กรุงเทพ"],
+    "gb18030": ["主泵房", "发电机", "女"],
+    "big5": ["主泵房", "發電機", "臺北醫院"],
+    "shift_jis": ["ポンプ", "発電機", "①号機 髙橋"],
+    "euc-jp": ["ポンプ", "発電機", "東京病院"],
+    "iso-2022-jp": ["ポンプ", "発電機", "東京病院"],
+    "euc-kr": ["펌프", "발전기", "서울병원"],
+}
+
+
+@pytest.mark.parametrize("encoding", NAMES)
+def test_read_right_or_asked(upload: Callable[..., Import], run: Run, encoding: str) -> None:
+    for number, name in enumerate(NAMES[encoding]):
+        data = f"Serial,Name\r\nS{number},{name}\r\n".encode(find_codec(encoding))
+        importing = upload(data)
+        if importing.encoding_guesses:
+            with pytest.raises(ValidationError, match="encoded in"):
+                match(importing, encoding=None)
+            assert encoding in ENCODINGS
+        else:
+            assert (
+                data.decode(find_codec(importing.encoding)).lstrip("\ufeff") == f"Serial,Name\r\nS{number},{name}\r\n"
+            )
+        read = run(data, encoding=encoding)
+        assert list(Device.objects.filter(source=read).values_list("name", flat=True)) == [name], problems(read)
+        Device.objects.filter(source=read).delete()
+
+
+def match(importing: Import, **options: Any) -> bool:
+    kept: dict[str, Any] = {"columns": importing.columns, "delimiter": importing.delimiter, "group": None}
+    kept |= {"all_or_nothing": True, "name_pattern": "", "by": importing.by}
+    return imports.match(importing=importing, **kept | options)
+
+
+@pytest.mark.parametrize(("encoding", "name"), [(each, names[0]) for each, names in NAMES.items() if each[:3] != "utf"])
+def test_what_it_may_be_is_offered(encoding: str, name: str) -> None:
+    if encoding == "iso-2022-jp":
+        return
+    offered = guess_encodings(f"S1,{name}\n".encode(find_codec(encoding)))
+    assert name in [guess.reads for guess in offered], offered
+
+
+def test_unicode_is_not_asked_about(upload: Callable[..., Import]) -> None:
+    for data in (
+        b"Serial\nS1\n",
+        "Serial,Name\nS1,10 °C\n".encode(),
+        codecs.BOM_UTF8 + "Serial,Name\nS1,女\n".encode(),
+    ):
+        assert (upload(data).encoding, upload(data).encoding_guesses) == ("utf-8", [])
+    assert upload(codecs.BOM_UTF32_BE + "Serial\nS1\n".encode("utf-32-be")).encoding == "utf-32"
+
+
+def test_letters_far_down_are_seen(upload: Callable[..., Import], world: World, version: RecipeVersion) -> None:
+    lines = [b"S%d,Pump\n" % number for number in range(9000)]
+    chunks = [b"Serial,Name\n", b"".join(lines), "X1,主泵".encode("gb18030"), "房\n".encode("gb18030")]
+    importing = imports.upload(by=world.owner, version=version, name="x.csv", chunks=chunks)
+    assert importing.encoding_guesses
+
+
+def test_a_program_is_asked(world: World) -> None:
+    RecipeVersion.objects.filter(pk=world.version.pk).update(identity={"kind": "opaque"})
+    program = Program(world.owner, world.kanarra.root)
+    file = SimpleUploadedFile("serials.csv", "Serial,Name\r\nGBK1,主泵房\r\n".encode("gb18030"), "text/csv")
+    made = program.send("imports/", {"recipe": world.version.recipe_id, "file": file})
+    at = str(made["Location"]).removeprefix("/api/v1/")
+    guesses = made.json()["encoding_guesses"]
+    assert {"encoding": "gb18030", "reads": "主泵房"} in guesses
+    refused = program.post(f"{at}match/")
+    assert (refused.status_code, "#/encoding" in str(refused.json())) == (400, True)
+    assert program.post(f"{at}match/", {"encoding": "gb18030"}).json()["encoding_guesses"] == []
+    work(Import.objects.get())
+    assert program.post(f"{at}match/", {"all_or_nothing": False}).json()["encoding"] == "gb18030"
+
+
+def test_a_page_asks(client: Client, world: World, upload: Callable[..., Import]) -> None:
+    client.force_login(world.owner)
+    importing = upload("Serial,Name\r\nGBK1,主泵房\r\n".encode("gb18030"))
+    page = client.get(address(importing))
+    assert "Which one reads right?" in words(page)
+    assert "Chinese, simplified (GB18030, GBK): 主泵房" in words(page)
+    answer = client.post(address(importing, "import-match"), matched(importing, encoding=""))
+    assert (answer.status_code, "Say what the file's letters are encoded in" in words(answer)) == (422, True)
+    read = client.get(address(importing), {"encoding": "gb18030", "columns": "1"})
+    assert "主泵房" in words(read)
+    assert client.post(address(importing, "import-match"), matched(importing, encoding="gb18030")).status_code == 302
+    work(importing)
+    again = client.get(address(importing), {"columns": "1"}).content.decode()
+    assert '<option value="gb18030" selected>' in again
+    assert "Which one reads right?" not in again
+
+
+MIXED = b"Serial,Name\r\nMIX1,K\xc3\xbchlraum\r\nMIX2,H\xf6he\r\n"
+
+
+def test_mixed_encodings_are_told_by_row(upload: Callable[..., Import], check: Run) -> None:
+    guesses = upload(MIXED).encoding_guesses or []
+    assert "utf-8" in [guess["encoding"] for guess in guesses]
+    as_unicode, as_western = check(MIXED, encoding="utf-8"), check(MIXED, encoding="windows-1252")
+    [(row, column, cause)] = problems(as_unicode)
+    assert (row, column, "H�he" in cause, "several encodings" in cause) == (3, "Name", True, True)
+    [(row, column, cause)] = problems(as_western)
+    assert (row, column, "It was “Kühlraum”" in cause) == (2, "Name", True)
+
+
+def test_letters_that_were_lost_are_told_by_row(check: Run) -> None:
+    importing = check("Serial,Name,Other\nS1,K\ufffdhlraum,x\nS2,Grün,x\nS3,Fan,\ufffd\nS4,Ð¿Ñ€Ð¾,x\n")
+    assert [row for row, _, _ in problems(importing)] == [2, 5]
+    assert "A letter was lost" in problems(importing)[0][2]
+
+
+@pytest.mark.parametrize("text", ["Größe", "CAFÉ®", "NÃO", "Åbo £5", "naïve", "主泵房", "São João"])
+def test_what_is_no_mojibake(text: str) -> None:
+    assert undo_mojibake(text) == ""
+    assert undo_mojibake(text.encode().decode("windows-1252", "ignore")) in (text, "")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<html><head></head><body><table>\n<tr><td>Serial</td></tr></table></body></html>\n", "a web page"),
+        (b"\xef\xbb\xbf<!DOCTYPE html>\n<p>x", "a web page"),
+        (b'<?xml version="1.0"?>\n<devices/>', "XML"),
+        (b"<devices>\n <device/></devices>", "XML"),
+        (b'[{"serial": "S1"}]', "JSON"),
+        (b'{\n "devices": []}', "JSON"),
+    ],
+)
+def test_what_is_no_csv_is_named(upload: Callable[..., Import], data: bytes, said: str) -> None:
+    with pytest.raises(Refusal, match=said):
+        upload(data)

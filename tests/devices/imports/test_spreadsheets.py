@@ -1,0 +1,93 @@
+"""What spreadsheets do to serials: read where nothing is lost, else named with what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from devices.models import Device, Import
+from tests.devices.imports.conftest import problems
+
+if TYPE_CHECKING:
+    from devices.models import RecipeVersion
+    from tests.devices.imports.conftest import Run
+
+OPAQUE, IMEI = {"kind": "opaque"}, {"kind": "base10", "length": 15}
+
+
+@pytest.mark.parametrize("identity", [OPAQUE, IMEI])
+def test_digits_that_are_marked_as_text(run: Run, version: RecipeVersion, identity: dict[str, Any]) -> None:
+    version.identity = identity
+    version.save()
+    cells = ['"=""861234567890123"""', '="861234567890124"', "'861234567890125", " 861234567890126 "]
+    names = ['"=""Pump"""', "'s-Hertogenbosch", "Fan", "Fan"]
+    text = "".join(f"{cell},{name}\n" for cell, name in zip(cells, names, strict=True))
+    importing = run(f"Serial,Name\n{text}")
+    made = Device.objects.filter(source=importing).order_by("row").values_list("serial", "name")
+    assert [serial for serial, _ in made] == [f"86123456789012{at}" for at in range(3, 7)]
+    assert [name for _, name in made] == ["Pump", "'s-Hertogenbosch", "Fan", "Fan"]
+
+
+DAMAGE = [
+    ("8.61E+14", "its last digits are lost"),
+    ("8,61235E+14", "its last digits are lost"),
+    ("8E+14", "its last digits are lost"),
+    ("861234567890123.0", "a decimal number"),
+    ("861234567890123,00", "a decimal number"),
+    ("861,234,567,890,123", "grouped the digits"),
+    ("01-Mar", "a date"),
+    ("Mar-05", "a date"),
+    ("3. Okt 24", "a date"),
+    ("2026-03-01", "a date"),
+    ("2026-03-01 00:00:00", "a date"),
+    ("01.03.2026", "a date"),
+    ("3/1/2026", "a date"),
+    ("########", "too narrow"),
+    ("#N/A", "formula of the spreadsheet failed"),
+    ("=A2&B2", "formula stands here"),
+]
+
+
+@pytest.mark.parametrize("identity", [OPAQUE, IMEI])
+def test_what_is_lost_is_named(check: Run, version: RecipeVersion, identity: dict[str, Any]) -> None:
+    version.identity = identity
+    version.save()
+    importing = check("Serial;Name\n" + "".join(f'"{cell}";Pump\n' for cell, _ in DAMAGE))
+    causes = problems(importing)
+    assert [row for row, _, _ in causes] == list(range(2, len(DAMAGE) + 2))
+    for (cell, said), (_, _, cause) in zip(DAMAGE, causes, strict=True):
+        assert f"“{cell}”" in cause
+        assert said in cause
+        assert "as text" in cause
+
+
+def test_serials_that_look_a_little_so(run: Run) -> None:
+    cells = ["MAR-05", "10.11.12", "AB-12", "12-34-56", "8E14", "V1.0", "00:11:22", "2026.01", "12.5", "1-2-3"]
+    importing = run("Serial,Name\n" + "".join(f"{cell},Pump\n" for cell in cells))
+    assert (importing.made, problems(importing)) == (len(cells), [])
+
+
+def test_zeros_at_the_front(check: Run, version: RecipeVersion) -> None:
+    version.identity = IMEI
+    version.save()
+    causes = problems(check("Serial\n1234567890123\n861234567890123\n12\n"))
+    assert [row for row, _, _ in causes] == [2, 4]
+    assert "is it 001234567890123?" in causes[0][2]
+    assert "is it" not in causes[1][2]
+
+
+def test_digits_beyond_the_fifteenth(check: Run) -> None:
+    lost = check("Serial\n8949000000012340000\n8949000000012350000\n")
+    assert (lost.state, "the digits are lost" in lost.cause) == (Import.State.FAILED, True)
+    kept = check("Serial\n8949000000012340000\n8949000000012340001\n")
+    assert (kept.state, kept.refused) == (Import.State.CHECKED, 0)
+    assert check("Serial\n8949000000012340\n").state == Import.State.CHECKED
+
+
+def test_a_space_after_the_delimiter(run: Run, check: Run) -> None:
+    importing = run('Serial, Cost, Name,\nSHF1, "1,200", Pump\nSHF2, 300, Fan,\n')
+    made = Device.objects.filter(source=importing).order_by("row").values_list("serial", "name")
+    assert list(made) == [("SHF1", "Pump"), ("SHF2", "Fan")]
+    [(row, _, cause)] = problems(check('Serial, Name\nSHF3, "Big" pump\n'))
+    assert (row, "closing quote" in cause) == (2, True)
