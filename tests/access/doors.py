@@ -1,0 +1,68 @@
+"""Doors: what devices call, and the pages and endpoints of the organisation's admins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioning.models import Door
+from tests.access import OWNER, OWNERS, Row, everybody
+from tests.access import api as of_api
+from tests.provisioning.doors.makers import make_jwt_door
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+
+
+def jwt_door(world: World) -> Door:
+    """The world's one: a test may ask every row in turn, and a door's name is given once."""
+    return Door.objects.filter(kind=Door.Kind.JWT).first() or make_jwt_door(world.version)
+
+
+def door(world: World) -> dict[str, object]:
+    return {"key": jwt_door(world).key}
+
+
+def door_key(world: World) -> dict[str, object]:
+    made = jwt_door(world)
+    return {"key": made.key, "pk": made.keys.get().pk}
+
+
+def profile_door(world: World) -> dict[str, object]:
+    shown = {"organisation": world.kanarra, "kind": Door.Kind.PROFILE, "name": "Trackers"}
+    return {"key": Door.objects.get_or_create(**shown, recipe=world.version.recipe)[0].key}
+
+
+def jwt(world: World) -> dict[str, object]:
+    return {"kind": "jwt"}
+
+
+POSTED = (302, 404, 404, 404, 302, 404, 404)
+WRONG = (302, 404, 404, 404, 422, 404, 404)
+WRONG_OWN = (302, 404, 404, 404, 422, 404, 422)
+
+ROWS: dict[str, Row] = {
+    "provisioning:door-jwt": Row(everybody(403), "post"),
+    "provisioning:door-profile": Row(everybody(400), "post"),
+    "provisioning:doors": Row(OWNERS),
+    "provisioning:door-new": Row(OWNERS, kwargs=jwt),
+    "provisioning:door-create": Row(WRONG_OWN, "post", kwargs=jwt),
+    "provisioning:door": Row(OWNER, kwargs=door),
+    "provisioning:door-edit": Row(OWNER, kwargs=door),
+    "provisioning:door-change": Row(WRONG, "post", kwargs=door),
+    "provisioning:door-end": Row(POSTED, "post", kwargs=door),
+    "provisioning:door-key-end": Row(POSTED, "post", kwargs=door_key),
+    "provisioning:door-jwt-keys": Row(WRONG, "post", kwargs=door),
+    "provisioning:door-jwt-secret": Row(OWNER, "post", kwargs=door),
+    "provisioning:door-profile-token": Row(OWNER, "post", kwargs=profile_door),
+    "provisioning:api-doors": Row(of_api.OWNERS),
+    "provisioning:api-doors post": Row((401, 404, 404, 404, 400, 404, 400), "post"),
+    "provisioning:api-door": Row(of_api.OWNER, kwargs=door),
+    "provisioning:api-door patch": Row(of_api.OWNER, "patch", kwargs=door, data=lambda world: {"name": "Line 2"}),
+    "provisioning:api-door-end": Row(of_api.OWNER, "post", kwargs=door),
+    "provisioning:api-door-devices": Row(of_api.OWNER, kwargs=door),
+    "provisioning:api-door-refusals": Row(of_api.OWNER, kwargs=door),
+    "provisioning:api-door-keys": Row(of_api.OWNER, kwargs=door),
+    "provisioning:api-door-keys post": Row((401, 404, 404, 404, 400, 404, 404), "post", kwargs=door),
+    "provisioning:api-door-tokens": Row((401, 404, 404, 404, 201, 404, 404), "post", kwargs=profile_door),
+    "provisioning:api-door-key-end": Row(of_api.OWNER_DONE, "post", kwargs=door_key),
+}
