@@ -28,8 +28,10 @@ def door_key(world: World) -> dict[str, object]:
 
 
 def profile_door(world: World) -> dict[str, object]:
-    shown = {"organisation": world.kanarra, "kind": Door.Kind.PROFILE, "name": "Trackers"}
-    return {"key": Door.objects.get_or_create(**shown, recipe=world.version.recipe)[0].key}
+    made, _ = Door.objects.get_or_create(
+        organisation=world.kanarra, kind=Door.Kind.PROFILE, name="Trackers", recipe=world.version.recipe
+    )
+    return {"key": made.key}
 
 
 def jwt(world: World) -> dict[str, object]:
