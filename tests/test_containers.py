@@ -13,8 +13,11 @@ import yaml
 
 from config import connections
 from config.demo.processes import Parts
+from devices.broker.amqp_thread import queue_name
+from devices.broker.queue_watch import State
 from devices.broker.rabbitmq import UNROUTED
 from devices.mqtt.topics import ALL_STATES
+from tests.faults.systemd import template
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -157,3 +160,19 @@ def test_units_run_what_containers_run() -> None:
         assert line.removesuffix(" --hostname consumer@%H") == command
     assert f"`{image}`" in OPERATIONS
     assert re.search(r"^Environment=CONSUMER=1$", UNITS["consumer"], re.MULTILINE)
+
+
+def test_an_upgrade_starts_every_process_of_this_code_anew() -> None:
+    upgrades = OPERATIONS.split("\n## Upgrades\n")[1]
+    named = re.findall(r"`(?:systemctl restart )?((?: ?handover-[\w@]+)+)`", upgrades)
+    assert {template(unit) for units in named for unit in units.split()} == {
+        f"handover-{name}" for name, unit in UNITS.items() if "/.venv/" in unit
+    }
+
+
+def test_what_an_operator_is_told_to_type_and_to_see_is_there() -> None:
+    commands = re.findall(r"docker compose (?:(?:stop|up)((?: [\w-]+)*)|exec( \w+))", OPERATIONS)
+    named = {word for pair in commands for word in "".join(pair).split() if not word.startswith("-")}
+    assert {"web", "worker", "rabbitmq"} <= named <= set(SERVICES)
+    assert f"`the consumer's queue is {State.MISSING.value}` at a gate's `/ready`" in OPERATIONS
+    assert f"rabbitmqctl delete_queue {queue_name()}`" in OPERATIONS

@@ -11,7 +11,10 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.urls import reverse
 
+from tenants.models import Role
+from tenants.people import invitations
 from tests.builders import PASSWORD
 from tests.tenants.accounts.test_signing_in import sign_in
 
@@ -65,6 +68,17 @@ def test_a_password_is_taken_as_it_is(client: Client, world: World) -> None:
     assert sign_in(Client(), password=odd).status_code == 302
     for changed in (odd.strip(), odd.lower()):
         assert sign_in(Client(), password=changed).status_code == 200
+
+
+def test_they_are_masked(client: Client, world: World) -> None:
+    made = invitations.prepare(email="new@sadler.example", group=world.sadler, role=Role.VIEWER, by=world.owner)
+    client.get(reverse("tenants:invitation", kwargs={"token": made.token}))
+    pages = [client.get(path).content.decode() for path in (reverse("tenants:join"), "/accounts/login/")]
+    sign_in(client)
+    pages.append(client.get("/accounts/password/change/").content.decode())
+    fields = [re.findall(r"<input[^>]*name=.[^\"']*password[^>]*>", page) for page in pages]
+    assert [len(each) for each in fields] == [1, 1, 3]
+    assert [field for each in fields for field in each if 'type="password"' not in field] == []
 
 
 def test_no_page_hinders_a_password_manager() -> None:
