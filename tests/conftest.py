@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from config import health
 from devices import streams
@@ -98,6 +98,12 @@ def _nothing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of answers that a test did not read; the next test's people may have the same ids."""
     monkeypatch.setattr(downloads, "going", Places())
     monkeypatch.setattr(streams, "open_streams", Places())
+
+
+@pytest.fixture(autouse=True)
+def _threads_leave_no_session_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the site's own do not, whose connections are a pool's; else the test's database could not be dropped."""
+    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
-from django.db import connection, connections
+from django.db import connection
 from django.templatetags.static import static
 from django.test import AsyncClient, Client
 from django.urls import reverse
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _few(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
+def _few(settings: Settings) -> None:
     settings.STREAMS_PERSON, settings.STREAMS_ORGANISATION, settings.STREAMS_PROCESS = 2, 3, 4
     settings.STREAM_HEARTBEAT_SECONDS = 1.0
     settings.DOWNLOADS_PERSON, settings.DOWNLOADS_ORGANISATION = 1, 2

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
 
@@ -44,7 +43,6 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.API_ORGANISATION_LIMIT
     ) = settings.INVITATION_LIMIT = 10**6
     monkeypatch.setattr("telemetry.dashboard.views.SPACING", 0.0)
-    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from config.tasks import clear_sessions
@@ -25,9 +25,10 @@ def message(world: World) -> Message:
 
 
 @pytest.fixture
-def read_only(world: World) -> Iterator[None]:
+def read_only(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As after a failover to a database that only reads."""
-    connection.close()  # one that is young, so that it is not replaced
+    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", None)  # it is not replaced
+    connection.close()
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     yield

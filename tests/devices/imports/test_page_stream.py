@@ -35,7 +35,6 @@ GONE = "event: gone\ndata: gone\n\n"
 def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 0.1
     monkeypatch.setattr(progress, "SPACING", 0.0)
-    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 
 def apart(change: Callable[[], object]) -> None:

@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from devices.broker.embedded import broker as embedded
@@ -53,9 +52,8 @@ def own(tmp_path: Path, db: None) -> Iterator[Process]:
 
 
 @pytest.fixture
-def inside(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def inside(db: None, settings: Settings) -> Iterator[int]:
     """The port of a broker in this process, of which a test can change what is known."""
-    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
     port = free_port()
     settings.MQTT_URL = f"mqtt://site:{SECRET}@127.0.0.1:{port}"
     began, ends = threading.Event(), threading.Event()

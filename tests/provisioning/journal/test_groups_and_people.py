@@ -8,7 +8,6 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connections
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 JOURNAL = "/journal/"
-
-
-@pytest.fixture(autouse=True)
-def _threads_leave_no_session_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)
 
 
 def said(client: Client, user: User, **query: str) -> list[str]:

@@ -13,7 +13,6 @@ from allauth.account.adapter import get_adapter
 from asgiref.sync import sync_to_async
 from django.conf import settings as configured
 from django.contrib.sessions.models import Session
-from django.db import connections
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import reverse
@@ -45,7 +44,6 @@ HEARTBEAT = configured.STREAM_HEARTBEAT_SECONDS
 def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STREAM_HEARTBEAT_SECONDS = 0.1
     monkeypatch.setattr("telemetry.dashboard.views.SPACING", 0.0)
-    monkeypatch.setitem(connections.databases["default"], "CONN_MAX_AGE", 0)  # threads leave no session behind
 
 
 def follow(world: World, *changes: Callable[[], object], user: User | None = None, last: str = "") -> list[str]:
