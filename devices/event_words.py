@@ -69,6 +69,7 @@ def _tell_key(data: Data) -> str:
 
 WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     Kind.REGISTERED: _tell_key,
+    Kind.OPENED_AGAIN: lambda data: f"at the door {data['door']}" if "door" in data else "",
     Kind.CHANGED: lambda data: _join(data["fields"]) + (f" {data['version']}" if "version" in data else ""),
     Kind.DEVICE_REMOVED: lambda data: f"{data['serial']}, {data['name']}",
     Kind.CREDENTIAL_ISSUED: _tell_key,

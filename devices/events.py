@@ -54,7 +54,7 @@ OF_WINDOW = {"window": str}
 DATA: dict[Event.Kind, Keys] = {
     Kind.REGISTERED: Keys(optional={"access_key": str, "door": str}),  # made together with it; by which it came
     Kind.ACTIVATED: Keys(),
-    Kind.OPENED_AGAIN: Keys(optional=IN_BULK),
+    Kind.OPENED_AGAIN: Keys(optional={**IN_BULK, "door": str}),  # at which it may have another credential
     Kind.WINDOW_OPENED: Keys(optional=OF_WINDOW),
     Kind.PRESSED: Keys(optional=OF_WINDOW),
     Kind.PRESENCE_PROVEN: Keys({"method": str}, OF_WINDOW),

@@ -278,11 +278,39 @@ DOOR_DEVICE_BARRED = declare(
     "Have an admin unlock it, bring it back or open it again.",
     403,
 )
+DOOR_WINDOW_OVER = declare(
+    "door-window-over",
+    "It came after its activation window, which began when it was added.",
+    "Open it again on the door's page, if it is yours.",
+)
+DOOR_AUTHENTICATION = declare(
+    "door-authentication",
+    "It asked for another credential than this door gives, which is a {wanted}.",
+    "Let the firmware send a password or none, as the door says, or change the door.",
+    415,
+)
+DOOR_PASSWORD_SHORT = declare(
+    "door-password-short",
+    "It sent a password of fewer than {least} bytes.",
+    "Let the firmware make a longer one.",
+    415,
+)
 DOOR_NAME_TAKEN = declare("door-name-taken", "There is a door with this name already.", "Choose another one.")
 DOOR_ISSUER_TAKEN = declare(
     "door-issuer-taken",
     "Another organisation of this site has this issuer already.",
     "Sign with another `iss`, such as your own domain.",
+)
+DOOR_VENDOR_TAKEN = declare(
+    "door-vendor-taken",
+    "Another organisation of this site has this vendor already.",
+    "Leave it out, and let devices name your organisation by host name or path.",
+)
+DOOR_SERIALS_UNKNOWN = declare(
+    "door-serials-unknown",
+    "No device of this door's recipe has these serials: {serials}.",
+    "Correct them or leave them out. Nothing was opened.",
+    400,
 )
 DOOR_TOO_MANY_KEYS = declare(
     "door-too-many-keys", "This door has {most} keys already.", "End one that is not needed any more."

@@ -58,7 +58,8 @@ class DoorChange(Serializer):
         child=serializers.JSONField(),
         required=False,
         help_text="Of a `jwt` door: `issuer`, `algorithms`, `audience`, `expires`, `once`, `leeway`; of a `profile` "
-        "door: `activates`, `hardware_id`, `renews`, `tags`.",
+        "door: `activates`, `hardware_id`, `renews`, `tags`; of an `activate` door: `hours`, `authentication`, "
+        "`vendor`, `model`.",
     )
 
     def validate_networks(self, networks: list[str]) -> list[str]:
@@ -160,7 +161,7 @@ class Doors(ApiView):
         sent = self.read(DoorNew)
         name = sent.pop("kind")
         kind = KINDS[name]
-        nothing: dict[str, Any] = {"group": None, "admits": Door.Admits.NEW, "pattern": "", "networks": [], "cap": None}
+        nothing: dict[str, Any] = {"group": None, "admits": kind.admits, "pattern": "", "networks": [], "cap": None}
         fields = {**nothing, "expires_at": None, **sent, "settings": _read_settings(kind, sent.get("settings", {}))}
         made = operations.create_door(
             organisation=user.organisation, kind=name, fields=fields, by=user, prepare=kind.prepare

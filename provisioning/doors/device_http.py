@@ -31,10 +31,11 @@ from tenants.accounts.events import address_of
 from tenants.api.throttles import count_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from django.http import HttpRequest, HttpResponse
 
+    from lib.refusals import Kind
     from tenants.models import Organisation
 
     Render = Callable[[Refusal], HttpResponse]
@@ -54,8 +55,13 @@ class Caller(NamedTuple):
     organisation: Organisation | None
 
 
-def device_view(*methods: str, render: Render, largest: int = LARGEST) -> Callable[[View], View]:
-    """Decorate a door's view, which gets the request and its `Caller`: devices call it with these methods alone."""
+def device_view(
+    *methods: str, render: Render, largest: int = LARGEST, guesses: Collection[Kind] = ()
+) -> Callable[[View], View]:
+    """Decorate a door's view, which gets the request and its `Caller`: devices call it with these methods alone.
+
+    Who is refused as a stranger is counted, and so is who is refused for one of the `guesses`.
+    """
 
     def decorate(view: View) -> View:
         @mark_device_facing
@@ -84,7 +90,7 @@ def device_view(*methods: str, render: Render, largest: int = LARGEST) -> Callab
             return view(request, Caller(address, asked), **kwargs)
 
         def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-            if refusal.status == HTTPStatus.UNAUTHORIZED:
+            if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in guesses:
                 count_request(_name_count(address_of(request)), SPAN * 2)
             answer = _add_headers(render(refusal), refusal)
             answer._has_been_logged = True  # type: ignore[attr-defined]  # strangers fill no log

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.http import Http404
 
+from provisioning.doors.activate import reopening
+from provisioning.doors.activate.forms import ActivateForm, SerialsForm
 from provisioning.doors.jwt import issuing
 from provisioning.doors.jwt.forms import JwtForm, KeyForm
 from provisioning.doors.profile.forms import ProfileForm
@@ -25,6 +27,7 @@ class DoorKind(NamedTuple):
     template: str
     prepare: Callable[[Door], None] | None = None
     describe: Callable[[Door], dict[str, Any]] = lambda door: {}
+    admits: str = Door.Admits.NEW  # unless its admin says otherwise
 
 
 KINDS: dict[str, DoorKind] = {
@@ -41,6 +44,16 @@ KINDS: dict[str, DoorKind] = {
         "key",
         ProfileForm,
         "provisioning/doors/_profile.html",
+    ),
+    Door.Kind.ACTIVATE: DoorKind(
+        "Devices that were added before say their identity within their activation window, and get a token, or choose "
+        "a password. For firmware of West Connectivity and Exosite Murano.",
+        "lightning-charge",
+        ActivateForm,
+        "provisioning/doors/_activate.html",
+        reopening.claim_vendor,
+        lambda door: {"serials_form": SerialsForm()},
+        Door.Admits.LISTED,
     ),
 }
 

@@ -108,9 +108,13 @@ def check_policy(
         return
     if len(identity) > LONGEST:
         raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
-    if (door.pattern and not fnmatchcase(identity.upper(), door.pattern.upper())) or (
-        key is not None and key.identity and key.identity != identity
-    ):
+    _require_pattern(door, identity)
+    if key is not None and key.identity and key.identity != identity:
+        raise Refusal(refusals.DOOR_IDENTITY_OTHER)
+
+
+def _require_pattern(door: Door, identity: str) -> None:
+    if door.pattern and not fnmatchcase(identity.upper(), door.pattern.upper()):
         raise Refusal(refusals.DOOR_IDENTITY_OTHER)
 
 
@@ -121,6 +125,16 @@ def is_within(address: str | None, networks: list[str]) -> bool:
         return False
     here = getattr(here, "ipv4_mapped", None) or here
     return any(here in ipaddress.ip_network(network) for network in networks)
+
+
+def fits(door: Door, identity: str) -> bool:
+    """Decide whether the identity may be one of a new device of this door's."""
+    try:
+        _require_pattern(door, identity)
+        _read_serial(identity, door.recipe.current)
+    except Refusal:
+        return False
+    return True
 
 
 def find_device(door: Door, identity: str) -> Device | None:

@@ -3,6 +3,8 @@
 from django.urls import path
 
 from provisioning.doors import api, views
+from provisioning.doors.activate import api as activate_api
+from provisioning.doors.activate import views as activate
 from provisioning.doors.jwt import views as jwt
 from provisioning.doors.profile import views as profile
 
@@ -18,6 +20,7 @@ urlpatterns = [
     path("doors/<uuid:key>/jwt/keys/", jwt.add_keys, name="door-jwt-keys"),
     path("doors/<uuid:key>/jwt/secret/", jwt.make_secret, name="door-jwt-secret"),
     path("doors/<uuid:key>/profile/token/", profile.make_token, name="door-profile-token"),
+    path("doors/<uuid:key>/activate/again/", activate.open_again, name="door-activate-again"),
     path("api/v1/doors/", api.Doors.as_view(), name="api-doors"),
     path("api/v1/doors/<uuid:key>/", api.OneDoor.as_view(), name="api-door"),
     path("api/v1/doors/<uuid:key>/end/", api.EndDoor.as_view(), name="api-door-end"),
@@ -25,5 +28,6 @@ urlpatterns = [
     path("api/v1/doors/<uuid:key>/refusals/", api.DoorRefusals.as_view(), name="api-door-refusals"),
     path("api/v1/doors/<uuid:key>/keys/", api.DoorKeys.as_view(), name="api-door-keys"),
     path("api/v1/doors/<uuid:key>/tokens/", api.DoorTokens.as_view(), name="api-door-tokens"),
+    path("api/v1/doors/<uuid:key>/open-again/", activate_api.OpenAgain.as_view(), name="api-door-open-again"),
     path("api/v1/doors/<uuid:key>/keys/<int:pk>/end/", api.EndDoorKey.as_view(), name="api-door-key-end"),
 ]

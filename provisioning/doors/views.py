@@ -67,7 +67,8 @@ def show_door(request: SignedIn, chosen: Door, own: dict[str, Any], *, status: i
 @login_required
 def new(request: SignedIn, kind: str) -> HttpResponse:
     user = require_owner(request.user)
-    return _page(request, kind, DoorForm(user=user), get_kind(kind).form(prefix="own"))
+    form = DoorForm(user=user, initial={"admits": get_kind(kind).admits})
+    return _page(request, kind, form, get_kind(kind).form(prefix="own"))
 
 
 @login_required

@@ -70,6 +70,7 @@ class Door(models.Model):
     class Kind(models.TextChoices):
         JWT = "jwt", "Signed token (JWT)"
         PROFILE = "profile", "Shared token of a profile"
+        ACTIVATE = "activate", "Whitelist and activate"
 
     class Admits(models.TextChoices):
         NEW = "new", "Devices that nobody added"
@@ -201,6 +202,16 @@ class JwtIssuer(models.Model):
 
     name = models.CharField(max_length=200, unique=True)
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="jwt_issuers")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DoorVendor(models.Model):
+    """Hold whose the name of a vendor is, which old firmware says: of the organisation that took it first, for good."""
+
+    name = models.CharField(max_length=120, unique=True)
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="vendors")
 
     def __str__(self) -> str:
         return self.name

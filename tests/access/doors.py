@@ -34,6 +34,13 @@ def profile_door(world: World) -> dict[str, object]:
     return {"key": made.key}
 
 
+def activate_door(world: World) -> dict[str, object]:
+    made, _ = Door.objects.get_or_create(
+        organisation=world.kanarra, kind=Door.Kind.ACTIVATE, name="Line 1", recipe=world.version.recipe
+    )
+    return {"key": made.key}
+
+
 def jwt(world: World) -> dict[str, object]:
     return {"kind": "jwt"}
 
@@ -45,6 +52,7 @@ WRONG_OWN = (302, 404, 404, 404, 422, 404, 422)
 ROWS: dict[str, Row] = {
     "provisioning:door-jwt": Row(everybody(403), "post"),
     "provisioning:door-profile": Row(everybody(400), "post"),
+    "provisioning:door-activate": Row(everybody(403), "post"),
     "provisioning:doors": Row(OWNERS),
     "provisioning:door-new": Row(OWNERS, kwargs=jwt),
     "provisioning:door-create": Row(WRONG_OWN, "post", kwargs=jwt),
@@ -56,6 +64,8 @@ ROWS: dict[str, Row] = {
     "provisioning:door-jwt-keys": Row(WRONG, "post", kwargs=door),
     "provisioning:door-jwt-secret": Row(OWNER, "post", kwargs=door),
     "provisioning:door-profile-token": Row(OWNER, "post", kwargs=profile_door),
+    "provisioning:door-activate-again": Row(WRONG, "post", kwargs=activate_door),
+    "provisioning:api-door-open-again": Row((401, 404, 404, 404, 400, 404, 404), "post", kwargs=activate_door),
     "provisioning:api-doors": Row(of_api.OWNERS),
     "provisioning:api-doors post": Row((401, 404, 404, 404, 400, 404, 400), "post"),
     "provisioning:api-door": Row(of_api.OWNER, kwargs=door),

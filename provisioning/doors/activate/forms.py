@@ -1,0 +1,74 @@
+"""What an admin says of a door of activation, and which devices it is opened for again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from devices.identity import serials
+from lib.fields import OneLineField
+from provisioning.doors.activate.operations import HOURS, LONGEST_HOURS, PASSWORD, TOKEN
+
+MOST_SERIALS = 500
+
+
+class ActivateForm(forms.Form):
+    hours = forms.IntegerField(
+        label="Activation window, in hours",
+        min_value=1,
+        max_value=LONGEST_HOURS,
+        initial=HOURS,
+        help_text="From when a device was added, or opened again, until it has to have activated itself.",
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"), f"Write a whole number from 1 to {LONGEST_HOURS:,}."
+        ),
+    )
+    authentication = forms.ChoiceField(
+        label="Devices authenticate with",
+        choices=[(TOKEN, "A token that they get"), (PASSWORD, "A password that they choose")],
+        initial=TOKEN,
+        help_text="Devices that are activated already keep what they have.",
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose token or password."),
+    )
+    vendor = OneLineField(
+        required=False,
+        max_length=120,
+        help_text="As old firmware says it, where no host name says whose it is. It is your organisation's alone, for "
+        "good.",
+    )
+    model = OneLineField(
+        label="Vendor's model",
+        required=False,
+        max_length=120,
+        help_text="As old firmware says it: this door is for that model alone then.",
+    )
+
+    def __init__(self, *args: Any, kept: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kept = kept
+        if kept:
+            self.initial = kept
+            del self.fields["vendor"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return what the door keeps."""
+        vendor = self.kept.get("vendor", "") if self.kept else self.cleaned_data["vendor"]
+        return {**self.cleaned_data, "vendor": vendor}
+
+
+class SerialsForm(forms.Form):
+    serials = forms.CharField(
+        max_length=MOST_SERIALS * (serials.MAX_LENGTH + 2),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=f"One on each line, {MOST_SERIALS} at most.",
+        error_messages={"required": "Write a serial at least."},
+    )
+
+    def clean_serials(self) -> list[str]:
+        lines = self.cleaned_data["serials"].replace(",", "\n").splitlines()
+        listed = [line.strip() for line in lines if line.strip()]
+        if len(listed) > MOST_SERIALS:
+            raise forms.ValidationError(f"At most {MOST_SERIALS} serials at once.")
+        return listed

@@ -1,0 +1,159 @@
+"""The door of activation: a device that was added before says its identity within its window, and gets a credential.
+
+The dialect is that of West Connectivity (Exosite Murano): docs/protocol.md, "Whitelist and activate".
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import transaction
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Now
+
+from devices import batches
+from devices.connections import activation
+from devices.credentials import operations as credentials
+from devices.credentials.tokens import make_token
+from devices.models import Credential, Device, Event
+from devices.refusals import DEVICE_RETIRED
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors.registration import check_policy, counted_at, find_device, fits, register_by_door
+from provisioning.models import Door, DoorVendor, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from django.db.models.expressions import CombinedExpression
+
+    from devices.models import EventQuerySet
+    from tenants.models import Organisation
+
+    Make = Callable[[Device], credentials.Issued]
+
+HOURS, LONGEST_HOURS = 48, 24 * 365
+TOKEN, PASSWORD = "token", "password"
+MOST_DOORS = 20  # of an organisation, the newest of those
+SHORTEST_PASSWORD = 20  # bytes
+
+
+class Asked(NamedTuple):
+    """Hold what a device says of itself. Old firmware says its vendor and model, too."""
+
+    identity: str
+    password: str | None = None
+    vendor: str = ""
+    model: str = ""
+
+
+def activate(*, asked: Asked, address: str | None, organisation: Organisation | None) -> credentials.Issued:
+    """Let the device in, or renew the credential of one that an admin opened again. Raises Refusal, counted at the
+    door."""
+    doors = find_doors(asked, organisation)
+    device = find_device(doors[0], asked.identity)
+    door = _choose_door(doors, asked.identity, device)
+    with counted_at(door, identity=asked.identity):
+        if not asked.identity:
+            raise Refusal(refusals.DOOR_NO_IDENTITY)
+        check_policy(door, asked.identity, address=address, makes=False)
+        make = _choose_credential(door, asked.password)
+        with transaction.atomic():
+            if device and _is_opened_again(door, device):
+                return _renew(door, device, make)
+            return _register(door, asked.identity, address, make)
+
+
+def find_doors(asked: Asked, organisation: Organisation | None) -> list[Door]:
+    """Return the doors that the device may mean, the open ones first: at least one. Raises Refusal."""
+    doors = Door.objects.filter(kind=Door.Kind.ACTIVATE).with_state().select_related("recipe__organisation")
+    if organisation is not None:
+        found = list(doors.filter(organisation=organisation)[:MOST_DOORS])
+        # Newer firmware says something as its vendor and model, too; the host name counts.
+        found = [door for door in found if asked.model and door.settings.get("model") == asked.model] or found
+    else:
+        owner = DoorVendor.objects.filter(name=asked.vendor).values("organisation")
+        mine = doors.filter(organisation__in=owner, settings__vendor=asked.vendor) if asked.vendor else doors.none()
+        found = [door for door in mine[:MOST_DOORS] if door.settings.get("model") in ("", None, asked.model)]
+    if not found:
+        raise Refusal(refusals.DOOR_UNKNOWN)
+    return sorted(found, key=lambda door: door.state != State.OPEN)
+
+
+def _choose_door(doors: Sequence[Door], identity: str, device: Device | None) -> Door:
+    """Return the door of the device's recipe, or of a recipe of which a new one with this identity may be."""
+    if device is not None:
+        return next((door for door in doors if door.recipe_id == device.version.recipe_id), doors[0])
+    makers = (door for door in doors if door.admits != Door.Admits.LISTED and fits(door, identity))
+    return next(makers, doors[0])
+
+
+def _choose_credential(door: Door, password: str | None) -> Make:
+    """Return what makes the credential, as the door wants it. Raises Refusal."""
+    wanted = door.settings.get("authentication")
+    if (wanted == PASSWORD) is not (password is not None):
+        raise Refusal(refusals.DOOR_AUTHENTICATION, wanted=wanted)
+    if password is None:
+        return make_token
+    if len(password.encode()) < SHORTEST_PASSWORD:
+        raise Refusal(refusals.DOOR_PASSWORD_SHORT, least=SHORTEST_PASSWORD)
+    return lambda device: credentials.Issued(secrets.token_hex(16), password)
+
+
+def _register(door: Door, identity: str, address: str | None, make: Make) -> credentials.Issued:
+    device, issued = register_by_door(door=door, identity=identity, address=address, make=make)
+    assert issued is not None
+    if not _has_open_window(door, device):
+        raise Refusal(refusals.DOOR_WINDOW_OVER)
+    activation.activate_devices([device.pk])
+    return issued
+
+
+def _has_open_window(door: Door, device: Device) -> bool:
+    """Decide whether the device was added, or opened again by whichever way, within the door's hours."""
+    since = _compute_start(door)
+    added = Device.objects.filter(pk=device.pk, registered_at__gt=since)
+    return added.exists() or _list_openings(device).filter(at__gt=since).exists()
+
+
+def _is_opened_again(door: Door, device: Device) -> bool:
+    """Decide whether a device that came to a credential may have another one; if so it is held until the commit.
+
+    An admin opened it again at a door of activation since it had its last one: somebody who gives more time to a device
+    that waits with the factory's credential lets nobody else have one.
+    """
+    if not _may_have_another(door, device):
+        return False
+    try:
+        held = batches.hold_as_read([device])
+    except Refusal as refusal:
+        raise Refusal(refusals.DOOR_DEVICE_BARRED) if refusal.kind is DEVICE_RETIRED else refusal from None
+    return bool(held) and _may_have_another(door, device)
+
+
+def _may_have_another(door: Door, device: Device) -> bool:
+    if device.version.recipe_id != door.recipe_id:
+        return False
+    last = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("created_at")[:1]
+    opened = _list_openings(device).filter(at__gt=_compute_start(door), data__has_key="door")
+    return opened.alias(last=Subquery(last)).filter(Q(at__gt=Subquery(last))).exists()
+
+
+def _renew(door: Door, device: Device, make: Make) -> credentials.Issued:
+    """Make a new credential; those of before work until it is used first."""
+    if not Device.objects.filter(Device.may_connect(), pk=device.pk).exists():
+        raise Refusal(refusals.DOOR_DEVICE_BARRED)
+    issued = credentials.rotate_credentials_of([device], by=None, make=make, door=door.name).get_issued(device)
+    activation.activate_devices([device.pk])
+    return issued
+
+
+def _list_openings(device: Device) -> EventQuerySet:
+    return Event.objects.filter(device=device, kind=Event.Kind.OPENED_AGAIN)
+
+
+def _compute_start(door: Door) -> CombinedExpression:
+    """Return since when a device has to have been added that is still in its window."""
+    return Now() - timedelta(hours=door.settings.get("hours", HOURS))
