@@ -66,6 +66,11 @@ class TaskConsumer(CeleryConsumer):  # type: ignore[misc]
 
     PAUSE_SECONDS = 1.0
 
+    def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **options: Any) -> None:
+        # Its heartbeats are for monitors of Celery. While Redis hangs, each is tried again without end, and the worker
+        # hears no signal meanwhile.
+        super().__init__(*args, worker_options={**(worker_options or {}), "without_heartbeat": True}, **options)
+
     def on_connection_error_before_connected(self, error: Exception) -> None:
         super().on_connection_error_before_connected(error)
         time.sleep(self.PAUSE_SECONDS)

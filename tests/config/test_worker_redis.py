@@ -60,3 +60,10 @@ def test_one_that_answers_nothing(hung: socket.socket, settings: Settings) -> No
 def test_one_that_takes_no_more_connections(hung: socket.socket, settings: Settings) -> None:
     with socket.create_connection(hung.getsockname()):
         assert measure_wait(settings, "socket_connect_timeout") < AT_LAST / 2
+
+
+def test_no_heartbeat_of_celerys_is_tried_without_end() -> None:
+    """It is while Redis hangs, and the worker hears nothing meanwhile."""
+    worker = build_app().WorkController(pool="threads", concurrency=1)
+    steps = {type(step).__name__ for step in worker.consumer.steps}
+    assert ("Tasks" in steps, "Heart" in steps) == (True, False)
