@@ -13,11 +13,11 @@ from devices import imports, refusals
 from devices.access import get_import
 from devices.api.file_responses import CSV, FileView, describe_file
 from devices.credentials import deliveries
+from devices.imports import doubles
 from devices.imports import serializers as shown
 from devices.imports import status as import_status
 from devices.imports.views import download
 from devices.models import Delivery, Import
-from devices.recipes.organisation_format import format_of
 from lib.paging import NEWEST_FIRST
 from lib.refusals import Refusal
 from tenants.access import get_row, require_owner
@@ -192,9 +192,8 @@ def _complete_match(importing: Import, sent: dict[str, Any]) -> dict[str, Any]:
     wanted["encoding"] = sent.get("encoding")
     if "columns" not in sent:
         preview = imports.preview(importing, 0, **reading, header_row=wanted["header_row"])
-        version = importing.version.recipe.current
-        guessed = imports.guess_columns(preview.header, version.recipe.columns, format_of(version).can_generate)[0]
-        wanted["columns"] = importing.columns if preview.header == importing.header else guessed
+        is_as_before = preview.header == importing.header
+        wanted["columns"] = importing.columns if is_as_before else doubles.suggest_anew(importing, preview)
     return wanted
 
 

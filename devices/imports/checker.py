@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from devices.identity import serials
 from devices.imports import corrections, locks, row_source, spreadsheets
 from devices.imports.change_finder import ChangeFinder
+from devices.imports.doubles import DoubleCounter
 from devices.imports.first_seen import FirstSeen
 from devices.imports.odd_serials import OddSerials, can_differ
 from devices.imports.problem_groups import ProblemGroups
@@ -42,7 +43,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
         Problem.objects.filter(importing=importing).delete()
         Change.objects.filter(importing=importing).delete()
         found = {"refused": 0, "serials_to_make": 0, "problem_groups": [], "changing": 0, "changed_fields": {}}
-        found |= {"first_problems": [], "odd_serials": None}
+        found |= {"first_problems": [], "odd_serials": None, "double_columns": None}
         lease.update(done=0, started_at=Now(), finished_at=None, **found)
     checked = CheckedChanges(importing) if importing.act == Import.Act.CHANGE else Checked(importing)
     for batch in row_source.batch_rows(
@@ -51,6 +52,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
         if batch[-1][1] > settings.IMPORT_MAX_ROWS:
             raise Refusal(TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
         wrong = checked.find_problems(batch)
+        checked.doubles.add(batch)
         checked.keep_first(batch, wrong)
         with transaction.atomic():
             store_problems(importing, wrong)
@@ -65,6 +67,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
     told = {"serials_to_make": checked.bare, "problem_groups": checked.groups.describe()}
     told |= {"changing": checked.changing, "changed_fields": dict(checked.changed_fields)}
     told |= {"first_problems": checked.first, "odd_serials": checked.odd.describe()}
+    told |= {"double_columns": checked.doubles.as_json()}
     lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused, **told)
     live.announce([leases.topic(importing)])
 
@@ -85,6 +88,7 @@ class Checked:
         self.odd = OddSerials()
         self.changing, self.changed_fields = 0, Counter[str]()
         self.first: list[tuple[int, list[str]]] = []  # rows with problems, as they stand in the file
+        self.doubles = DoubleCounter(importing)
         self._rules = Rules(importing)
         self._can_differ = can_differ(self._rules.format)
         self._organisation = importing.organisation_id

@@ -28,11 +28,12 @@ FIELDS = {
 }
 """Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
 TAG = "tag:"
+UNSAID = "?"  # instead of a field: a person has to say what the column is
 HIDDEN = "(hidden column)"  # ends the name of a column that a sheet does not show: it is left out unless asked for
 
 # Headings of many languages, apart by commas; the surest comes first: a serial number goes before an address.
 _SPELLINGS = {
-    "serial": "serialnumber, serialno, serialnr, seriennummer, serial, sn, deviceserial, "
+    "serial": "serialnumber, serialno, serialnr, seriennummer, seriennr, serial, sn, deviceserial, "
     "numéro de série, n° de série, número de serie, n.º de serie, numero di serie, numero seriale, matricola, "
     "número de série, serienummer, numer seryjny, nr seryjny, серийный номер, заводской номер, 序列号, 序號, 序列號, "
     "产品序列号, 设备序列号, シリアル番号, シリアルナンバー, 製造番号, 일련번호, 시리얼번호, 시리얼 넘버, "
@@ -65,6 +66,9 @@ def normalise_heading(name: str) -> str:
 _KNOWN = {field: [normalise_heading(spelling) for spelling in names.split(",")] for field, names in _SPELLINGS.items()}
 _BY_SPELLING = {spelling: field for field, spellings in _KNOWN.items() for spelling in spellings}
 _RANK = {spelling: rank for spellings in _KNOWN.values() for rank, spelling in enumerate(spellings)}
+_NUMBERS = frozenset(_KNOWN["serial"][: _KNOWN["serial"].index("imei")])
+_NUMBERS_UNSPACED = [spelling for spelling in _NUMBERS if not spelling[0].isascii() and spelling[0] > "\u2fff"]
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_][^\W\d_A-Z]*")  # the words of “Sensor S/N 2” and of “sensorSerialNo”
 _UNNAMED = re.compile(r"Column \d+")  # what is called so by its place says nothing of another file's
 _WEST = ["id", "tlsclientcertificate", "tags"]
 
@@ -92,6 +96,15 @@ def guess_columns(
         ]
         return [field if is_known(field) else "" for field in rest], Import.Dialect.LOSANT
     return found, Import.Dialect.OWN
+
+
+def is_serial_number(name: str) -> bool:
+    """Decide whether a heading is one of serial numbers, whatever stands beside it: `S/N 2`, `Sensor serial no.`"""
+    if any(spelling in normalise_heading(name) for spelling in _NUMBERS_UNSPACED):
+        return True
+    parts = [normalise_heading(part) for part in _PARTS.findall(name)]
+    runs = ("".join(parts[at:to]) for at in range(len(parts)) for to in range(at + 1, min(at + 4, len(parts)) + 1))
+    return any(run in _NUMBERS for run in runs)
 
 
 def find_spelling(name: str) -> str:
@@ -144,6 +157,10 @@ def check_columns(
     kept = ["" if field == "ignore" else _clean_field(field) for field in columns]
     if len(kept) != len(header):
         raise ValidationError({"columns": f"The file has {len(header)} columns, but {len(kept)} were matched."})
+    if "serial" in kept:  # which says what the others are not
+        kept = ["" if field == UNSAID else field for field in kept]
+    if UNSAID in kept:
+        raise ValidationError({"columns": ask_which_serial(header, kept)})
     if unknown := [field for field in kept if not is_known(field)]:
         raise ValidationError({"columns": f"“{unknown[0][:80]}” is no field of a device."})
     if twice := [field for field in dict.fromkeys(kept) if field and kept.count(field) > 1]:
@@ -171,6 +188,16 @@ def _check_changes(kept: list[str], make_serials: bool) -> list[str]:
     if not any(field and field != "serial" for field in kept):
         raise ValidationError({"columns": "Say which columns hold what is to be changed, besides the serials."})
     return kept
+
+
+def ask_which_serial(header: Sequence[str], columns: Sequence[str]) -> str:
+    """Return the question for whoever has to say which column is the serial."""
+    asked = [f"“{name[:40]}”" for name, field in zip(header, columns, strict=True) if field == UNSAID]
+    if len(asked) == 1:
+        return f"Say what {asked[0]} is, or leave it out."
+    each = f"{', '.join(asked[:-1])} and {asked[-1]}"
+    words = "both look like the serial" if len(asked) == 2 else "all look like the serial"
+    return f"{each} {words}, and have other values in some rows. Say which is the serial; leave the others out."
 
 
 def _ask_for_serials(fitting: Format) -> str:

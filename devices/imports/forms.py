@@ -9,7 +9,9 @@ from django import forms
 
 from devices import imports
 from devices.imports.add_devices_forms import PatternField
+from devices.imports.columns import UNSAID, ask_which_serial
 from devices.imports.corrections import Corrections
+from devices.imports.doubles import find_doubles, suggest_anew
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import Import
 from devices.recipes.organisation_format import format_of
@@ -157,13 +159,17 @@ class MatchForm(PlacingForm):
         for number, (title, field) in enumerate(zip(preview.header, self._guess_fields(), strict=True)):
             self.fields[f"column-{number}"] = _make_column_field(title, field)
             self.initial[f"column-{number}"] = field
+        for double in find_doubles(preview.header, self._list_initial_fields()):
+            named = imports.FIELDS[double.field].lower()
+            self.fields[
+                f"column-{double.at}"
+            ].help_text = f"Looks like the {named}, too: left out unless you choose it."
 
     def _guess_fields(self) -> list[str]:
         """Return the fields as they are kept, if the file is still read as it was; else as anybody would match it."""
         if self.importing.header == self.preview.header and len(self.importing.columns) == len(self.preview.header):
             return list(self.importing.columns)
-        version = self.importing.version.recipe.current
-        return imports.guess_columns(self.preview.header, version.recipe.columns, format_of(version).can_generate)[0]
+        return suggest_anew(self.importing, self.preview)
 
     def keep_answers(self, answered: Mapping[str, Any]) -> None:
         """Begin with what was answered before the file was read in another way; a column's by its heading."""
@@ -180,6 +186,15 @@ class MatchForm(PlacingForm):
     def columns(self) -> list[tuple[str, forms.BoundField]]:
         """Return each of the file's headings with the field that says what its column is."""
         return [(title, self[f"column-{number}"]) for number, title in enumerate(self.preview.header)]
+
+    def _list_initial_fields(self) -> list[str]:
+        return [str(self.initial[f"column-{number}"]) for number in range(len(self.preview.header))]
+
+    @property
+    def question(self) -> str:
+        """Return what a person has to say of the columns, "" if nothing."""
+        columns = self._list_initial_fields()
+        return "" if self.is_bound or UNSAID not in columns else ask_which_serial(self.preview.header, columns)
 
     @property
     def format(self) -> formats.Format:
@@ -208,7 +223,8 @@ def _make_column_field(title: str, field: str) -> forms.ChoiceField:
     tags = dict.fromkeys([field] if field.startswith(imports.TAG) else [])
     if title:
         tags[f"{imports.TAG}{title}"] = None
-    choices = [("", "Leave out"), *imports.FIELDS.items()]
+    asked = [(UNSAID, "Is this the serial?")] if field == UNSAID else []
+    choices = [*asked, ("", "Leave out"), *imports.FIELDS.items()]
     choices += [(tag, f"Tag “{tag.removeprefix(imports.TAG)}”") for tag in tags]
     widget = forms.Select(attrs={"class": "form-select"})
     return forms.ChoiceField(label=f"Column {title}", choices=choices, required=False, widget=widget)

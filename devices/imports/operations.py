@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from devices import events, refusals
 from devices.credentials import deliveries
 from devices.imports import columns as matching
-from devices.imports import sheet_reader, worker
+from devices.imports import doubles, sheet_reader, worker
 from devices.imports.csv_reader import DELIMITERS, Preview
 from devices.imports.encodings import ENCODINGS
 from devices.imports.header import detect_header, read_header
@@ -76,7 +76,7 @@ def upload(
         if header_row is None:
             header_row = detect_header(table, version.recipe.columns)
         header = read_header(table, header_row)
-        columns, dialect = matching.guess_columns(header, version.recipe.columns, format_of(version).can_generate)
+        columns, dialect = doubles.suggest_columns(table, header, header_row, version)
         return Import.objects.create(
             organisation=organisation,
             by=by,
@@ -234,10 +234,11 @@ def match(
     """Start the check of every row, and return whether this call did.
 
     The import has to be uploaded, checked, or failed in its check. `columns`: for each of the file's columns a field of
-    FIELDS, `tag:<key>` or "". One of them is the serial, unless `make_serials` asks for serials made here for the rows
-    that have none. `header_row`: where the columns are named, 0 for nowhere; None as it is. `encoding`: None takes what
-    was found out, if that is sure. `act`: whether rows are devices to be made, or changes of those with these serials.
-    `sheet`: of a workbook, which has neither encoding nor delimiter; None as it is.
+    FIELDS, `tag:<key>` or ""; UNSAID only beside the serial, for none. One of them is the serial, unless `make_serials`
+    asks for serials made here for the rows that have none. `header_row`: where the columns are named, 0 for nowhere;
+    None as it is. `encoding`: None takes what was found out, if that is sure. `act`: whether rows are devices to be
+    made, or changes of those with these serials. `sheet`: of a workbook, which has neither encoding nor delimiter; None
+    as it is.
     Raises ValidationError by field: columns, make_serials, encoding, delimiter, sheet, group, name_pattern; Refusal if
     the file is none in that encoding.
     """

@@ -12,6 +12,7 @@ from devices.api import serializers as device_serializers
 from devices.imports import corrections
 from devices.imports import status as import_status
 from devices.imports.change_finder import describe_changes
+from devices.imports.doubles import describe_doubles
 from devices.jobs import leases
 from devices.models import BulkAction, Change, Import, Problem
 from devices.recipes.operations import find_available_recipes
@@ -68,7 +69,7 @@ class ImportMatch(Serializer):
         required=False,
         max_length=1000,
         help_text=f"For each column of the file {', '.join(f'`{field}`' for field in imports.FIELDS)}, `tag:<name>`, "
-        "or nothing to leave it out. Not sent: as guessed.",
+        "or nothing to leave it out. Not sent: as guessed; has to be sent where `columns` has a `?`.",
     )
     encoding = serializers.ChoiceField(
         list(imports.ENCODINGS), required=False, help_text="Has to be sent where `encoding_guesses` has some."
@@ -170,6 +171,13 @@ class OddSerials(Serializer):
     shapes = OddShape(many=True, help_text="What those look like; the shapes with the most rows.")
 
 
+class DoubleColumn(Serializer):
+    column = serializers.CharField(help_text="Its heading names the field, but it is left out.")
+    field = serializers.CharField()
+    filled_by = serializers.CharField(help_text="The column that fills it.")
+    rows = serializers.IntegerField(allow_null=True, help_text="Once checked: rows that have another value in the two.")
+
+
 class ImportWhole(ImportShown):
     progress = ProgressShown()
     encoding = serializers.CharField(help_text="Empty for a workbook, as is `delimiter`.")
@@ -181,7 +189,11 @@ class ImportWhole(ImportShown):
     sheets = serializers.ListField(child=serializers.CharField(), help_text="Those of a workbook.")
     header_row = serializers.IntegerField(help_text="Before the match a guess. 0: none.")
     header = serializers.ListField(child=serializers.CharField())
-    columns = serializers.ListField(child=serializers.CharField(), help_text="What each column fills.")
+    columns = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What each column fills. `?`: the match has to say which is the serial.",
+    )
+    double_columns = DoubleColumn(many=True, help_text="Left out, though they look like what another column fills.")
     all_or_nothing = serializers.BooleanField()
     name_pattern = serializers.CharField()
     make_serials = serializers.BooleanField()
@@ -251,6 +263,7 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     del progress["state"]
     more = {"progress": progress, "problems": row.problems.count(), "result": import_status.tell_result(row, user)}
     more |= {name: getattr(row, name) or [] for name in ("sheets", "encoding_guesses", "problem_groups")}
+    more["double_columns"] = describe_doubles(row)
     more["changed_fields"] = row.changed_fields or {}
     more["action"] = BulkAction.objects.manageable_by(user).filter(importing=row).values_list("key", flat=True).first()
     return serialize_import(row) | {name: getattr(row, name) for name in plain} | more

@@ -11,6 +11,7 @@ from django.utils import timezone
 from devices.imports.change_finder import describe_changes
 from devices.imports.columns import FIELDS
 from devices.imports.corrections import Corrections
+from devices.imports.doubles import describe_doubles
 from devices.imports.problem_groups import find_format
 from devices.jobs import progress
 from devices.models import BulkAction, Import, RecipeVersion
@@ -57,6 +58,7 @@ def build_context(importing: Import, user: User, query: Mapping[str, str]) -> di
         "offered_rows": _offer_rows(importing) if importing.state == State.CHECKED and not is_further else [],
         "corrected": Corrections.from_json(importing.corrections).number,
         "correctable": is_matching(importing, asked=True),
+        "doubles": [{**each, "words": FIELDS[str(each["field"])].lower()} for each in describe_doubles(importing)],
         "result": tell_result(importing, user),
         "removable": _is_recent(importing) and importing.made > importing.removed,
     }

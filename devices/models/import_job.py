@@ -78,6 +78,7 @@ class Import(Job):
     refused = models.PositiveIntegerField(default=0)  # rows with a problem
     problem_groups = models.JSONField(null=True, blank=True)  # why, by cause, as the check found
     odd_serials = models.JSONField(null=True, blank=True)  # that fit, and look like no others, as the check found
+    double_columns = models.JSONField(null=True, blank=True)  # left out, though another says the same: rows that differ
     first_problems = models.JSONField(null=True, blank=True)  # [row, cells] of those that can be corrected on the page
     corrections = models.JSONField(null=True, blank=True)  # devices.imports.corrections
     changing = models.PositiveIntegerField(default=0, db_default=0)  # devices that would be changed, as the check found
