@@ -78,7 +78,8 @@ ACTS = {
             "trash",
             "For devices made by mistake: as if they had never been made.",
             True,
-            "Only those that never connected and were in no group, within 24 hours. Their credentials go with them.",
+            "Only those that never connected, and that nobody placed, or changed in their group, since they were made: "
+            "within 24 hours. Their credentials go with them, and whoever sees them in a group sees them no more.",
             "removed",
         ),
         Act(

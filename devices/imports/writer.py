@@ -32,7 +32,7 @@ _DEVICE = (
 )
 _CREDENTIAL = ["device_id", "kind", "access_key", "secret_hash", "expires_at"]
 _CODE = ["device_id", "method", "digest"]
-_ASSIGNMENT = ["id", "device_id", "group_id"]
+_ASSIGNMENT = ["id", "device_id", "group_id", "with_device"]
 
 
 class RowWriter:
@@ -112,7 +112,7 @@ class RowWriter:
         issued = [self._build_credential_row(pk, parsed) for pk, parsed in zip(keys, wanted, strict=True)]
         copy.write(Device, _DEVICE, self._build_device_rows(keys, wanted, assigned, self._find_expiry()))
         if placed:
-            copy.write(Assignment, _ASSIGNMENT, ((assigned[pk], pk, group) for pk, group in placed))
+            copy.write(Assignment, _ASSIGNMENT, ((assigned[pk], pk, group, True) for pk, group in placed))
         copy.write(Credential, _CREDENTIAL, (credential for credential in issued if credential is not None))
         codes = [(pk, parsed.claim_digest) for pk, parsed in zip(keys, wanted, strict=True) if parsed.claim_digest]
         if codes:

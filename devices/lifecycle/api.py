@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.response import Response
 
@@ -78,7 +78,8 @@ class OneDevice(ApiView):
     @describe_operation("Devices", "Remove a device", responses={204: None})
     def delete(self, request: Request, serial: str) -> Response:
         """Remove what was made by mistake, for admins of the whole organisation: within 24 hours, if it never connected
-        and was in no group. Its credentials go with it. Retire any other."""
+        and nobody placed it since, or changed it in the group that it was made in. Its credentials go with it. Retire
+        any other."""
         require_owner(self.user)
         removal.remove_device(device=get_device(self.user, serial, role=Role.ADMIN), by=self.user)
         return Response(status=204)
@@ -96,7 +97,7 @@ class DeviceAssign(ApiView):
         """
         device = get_device(self.user, serial, role=Role.ADMIN)
         body = self.read(DevicePlace)
-        to = {"name": body.get("name"), "model": body.get("model", device.model)}
+        to: dict[str, Any] = {"name": body.get("name"), "model": body.get("model", device.model)}
         assignments.assign(device=device, group=body["group"], by=self.user, **to)
         return _answer(get_device(self.user, serial))
 

@@ -25,15 +25,25 @@ if TYPE_CHECKING:
     from tenants.models import User
 
 
-def assign(*, device: Device, group: Group, name: str | None, model: DeviceModel | None, by: User) -> None:
+def assign(
+    *,
+    device: Device,
+    group: Group,
+    name: str | None,
+    model: DeviceModel | None,
+    by: User,
+    with_device: bool = False,
+) -> None:
     """Place the device, which then is as stored. Raises Refusal if it, or the group, is not as it was read any more.
 
-    Without a name it keeps its own where nobody else gave it: what a former group called it stays behind."""
+    Without a name it keeps its own where nobody else gave it: what a former group called it stays behind. `with_device`
+    says that this very act made the device, too."""
     named = {} if name is None else {"name": names.clean_name(name)}
     with transaction.atomic():
         if not lock_leaves([group.pk]):
             raise Refusal(GROUP_TAKES_NO_DEVICES, field="group")
-        if not assign_devices([device], group=group.pk, to={"model": model, **named}, by=by):
+        to = {"model": model, **named}
+        if not assign_devices([device], group=group.pk, to=to, by=by, with_device=with_device):
             raise Refusal(DEVICE_MOVED)
     device.refresh_from_db()
 
@@ -52,19 +62,21 @@ def assign_devices(
     by: User | None,
     keep: bool = False,
     to: Mapping[str, Any] | None = None,
+    with_device: bool = False,
     **facts: object,
 ) -> dict[int, int]:
     """Open a new assignment for each in the locked leaf, in place of its present one: device -> assignment.
 
     Left out are those that changed hands since they were read. Those that were in a group leave there what was written
     about them, unless they `keep` it; `to` says what is written about each besides. `facts` go into the events.
+    `with_device`: the devices were made in this transaction, by the same act.
     """
     with transaction.atomic(savepoint=False):
         devices = batches.hold_as_read(devices)
         _close_all(devices, by, facts)
         keys = [device.pk for device in devices]
         rows = Device.objects.filter(pk__among=keys)
-        each, same, new = {"device_id": "pk"}, {"group_id": group}, ("device_id", "id")
+        each, same, new = {"device_id": "pk"}, {"group_id": group, "with_device": with_device}, ("device_id", "id")
         opened = dict(bulk_sql.insert(Assignment, rows, each=each, same=same, returning=new))
         besides = dict(to or {})
         leaving = {device.pk for device in devices if device.assignment_id and not keep}
@@ -86,6 +98,11 @@ def release_devices(devices: Collection[Device], *, by: User | None, **facts: ob
         _write_placements(released, **_express_registered_facts())
         batches.announce(devices)
     return released
+
+
+def detach_devices(keys: Collection[int]) -> None:
+    """Take the locked devices out of their groups, untold: they are deleted next, their assignments with them."""
+    Device.objects.filter(pk__among=keys, group__isnull=False).update(group=None, assignment=None)
 
 
 def restore_devices(

@@ -50,5 +50,6 @@ def add_device(
         made: dict[str, Any] = {"access_key": issued.access_key} if issued else {}
         events.record(Event.Kind.REGISTERED, device=device, by=by, **made)
         if group:
-            assignments.assign(device=device, group=group, name=device.name, model=device.model, by=by)
+            placing: dict[str, Any] = {"name": device.name, "model": device.model, "with_device": True}
+            assignments.assign(device=device, group=group, by=by, **placing)
         return Added(device, issued)

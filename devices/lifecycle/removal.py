@@ -1,4 +1,7 @@
-"""What was made by mistake is removed: devices that never connected and were never placed, for some time."""
+"""What was made by mistake is removed, for some time: devices that never connected, and that nobody placed since.
+
+The group into which the act that made a device put it is part of the mistake, as long as nobody did anything there.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from django.db.models.functions import Now
 
 from devices import events, refusals
 from devices.events import Fact
+from devices.lifecycle import assignments
 from devices.models import (
     Assignment,
     BulkAction,
@@ -35,12 +39,14 @@ if TYPE_CHECKING:
     from devices.models import DeviceQuerySet
     from tenants.models import User
 
-CONNECTED, PLACED, OLD = "lived", "placed", "old"
+CONNECTED, PLACED, TOUCHED, OLD = "lived", "placed", "touched", "old"
 WORDS = {
     CONNECTED: "has connected",
-    PLACED: "was placed in a group",
+    PLACED: "was placed in a group after it was made",
+    TOUCHED: "was put into its group as it was made, and changed there since",
     OLD: f"was made more than {UNDO_HOURS} hours ago",
 }
+OF_MAKING = (Event.Kind.REGISTERED, Event.Kind.PROVISIONED)
 
 
 def list_obstacles() -> list[tuple[str, Q]]:
@@ -49,8 +55,12 @@ def list_obstacles() -> list[tuple[str, Q]]:
     lately = Q(registered_at__gt=since) | Q(Exists(Import.objects.filter(pk=OuterRef("source"), finished_at__gt=since)))
     heard = Exists(Connection.objects.filter(device=OuterRef("pk")))
     used = Exists(CredentialUse.objects.filter(credential__device=OuterRef("pk")))
-    placed = Q(Exists(Assignment.objects.filter(device=OuterRef("pk"))))
-    return [(CONNECTED, Q(activated_at__isnull=False) | Q(heard) | Q(used)), (PLACED, placed), (OLD, ~lately)]
+    later = Q(with_device=False) | Q(closed_at__isnull=False)
+    placed = Q(Exists(Assignment.objects.filter(later, device=OuterRef("pk"))))
+    since_then = Event.objects.filter(device=OuterRef("pk")).exclude(kind__in=OF_MAKING)
+    touched = Q(Exists(since_then), group__isnull=False)
+    connected = Q(activated_at__isnull=False) | Q(heard) | Q(used)
+    return [(CONNECTED, connected), (PLACED, placed), (TOUCHED, touched), (OLD, ~lately)]
 
 
 def _judge(devices: DeviceQuerySet) -> list[tuple[Device, str]]:
@@ -63,7 +73,7 @@ def _judge(devices: DeviceQuerySet) -> list[tuple[Device, str]]:
 
 def is_removable(device: Device, user: User) -> bool:
     """Decide whether the user may remove it now."""
-    if not user.owns_organisation or device.activated_at or device.group_id:
+    if not user.owns_organisation or device.activated_at:
         return False
     return [cause for _, cause in _judge(Device.objects.manageable_by(user).filter(pk=device.pk))] == [""]
 
@@ -79,7 +89,8 @@ def remove_devices(devices: Collection[Device], *, by: User | None, **facts: obj
     """Delete those that never lived, with their credentials; return why others stay: device -> cause.
 
     A device that connects, or is placed, in this very moment either stays or finds that it is gone. What hands over
-    secrets of these devices alone goes too. Their events stay, and one more tells who removed what, with the facts.
+    secrets of these devices alone goes too. Their events stay, and one more tells who removed what, with the facts: it
+    is of the group in which the device was, and so told to that group's admins.
     """
     with transaction.atomic(savepoint=False):
         # With the key: who stores what it reports either is seen below, or waits for us.
@@ -90,6 +101,7 @@ def remove_devices(devices: Collection[Device], *, by: User | None, **facts: obj
         keys = [device.pk for device in going]
         reissues = list(_find_reissues(keys))
         events.record_each([_tell_removed(device, facts) for device in going], by=by)
+        assignments.detach_devices(keys)
         Device.objects.filter(pk__among=keys).delete()
         _count_removed(going)
         _drop_deliveries({device.source_id for device in going if device.source_id}, reissues)
@@ -99,7 +111,7 @@ def remove_devices(devices: Collection[Device], *, by: User | None, **facts: obj
 def _tell_removed(device: Device, facts: dict[str, object]) -> Fact:
     told = {"serial": device.serial, "device_id": device.device_id, "name": device.name, **facts}
     made = {"import": str(device.source.key)} if device.source else {}
-    return Fact(Event.Kind.DEVICE_REMOVED, device.organisation_id, device.pk, None, told | made)
+    return Fact.about(device, Event.Kind.DEVICE_REMOVED, told | made)
 
 
 def _count_removed(devices: Iterable[Device]) -> None:

@@ -237,6 +237,7 @@ class Assignment(models.Model):
     group = models.ForeignKey(Group, models.PROTECT, related_name="assignments")
     opened_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
+    with_device = models.BooleanField(default=False, db_default=False)  # opened as the device was made, by the same act
 
     class Meta:
         constraints = [

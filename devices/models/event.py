@@ -81,8 +81,9 @@ class Event(models.Model):
     device = models.ForeignKey(
         Device, models.DO_NOTHING, null=True, related_name="events", db_constraint=False, db_index=False
     )
+    # Kept as well of one that was removed with its device.
     assignment = models.ForeignKey(
-        Assignment, models.CASCADE, null=True, related_name="events", db_constraint=False, db_index=False
+        Assignment, models.DO_NOTHING, null=True, related_name="events", db_constraint=False, db_index=False
     )
     # Of its assignment: whoever manages the group may read it, wherever the group lies by now. And which one it left.
     group = models.ForeignKey(Group, models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False)

@@ -101,5 +101,6 @@ def test_an_emptied_group_can_go(world: World) -> None:
     assignments.release(device=device, by=world.owner)
     assert not GroupDeviceCount.objects.filter(group=group, devices__gt=0).exists()
     device.assignments.all().delete()
+    device.events.all().delete()
     groups.delete(group=group, by=world.owner)
     assert not GroupDeviceCount.objects.filter(group=group.pk).exists()
