@@ -110,13 +110,20 @@ class ChangeFinder:
         if after.get("group", device.group_id) == device.group_id:
             after.pop("group", None)
         elif device.assignment_id:
-            after = assignments.build_registered_facts(device) | after  # what a group wrote stays with the group
+            # What a group wrote stays with the group, but for what an empty cell leaves as it is.
+            after = assignments.build_registered_facts(device) | self._find_kept(wish, device) | after
         if "group" not in after:
             after = {field: value for field, value in after.items() if value != device.serializable_value(field)}
         before = {field: device.serializable_value(field) for field in after}
         return (
             Change(importing=self._importing, row=wish.row, device=device, before=before, after=after) if after else []
         )
+
+    def _find_kept(self, wish: Wish, device: Device) -> dict[str, Any]:
+        """Return the texts for which the file has a column, but this row nothing in it."""
+        return {
+            field: getattr(device, field) for field in _CLEAN if field in self._rules.at and field not in wish.cells
+        }
 
     def _read_values(self, wish: Wish, device: Device) -> tuple[dict[str, Any], list[RowError]]:
         after: dict[str, Any] = {}
@@ -134,14 +141,19 @@ class ChangeFinder:
                 except (Cause, ValidationError) as error:
                     cause = error.messages[0] if isinstance(error, ValidationError) else str(error)
                     wrong.append(self._rules.make_error(wish.row, field, f"{quote_cell(wish.cells[field])}{cause}"))
-        if not wrong and (self._rules.tags_at or "tags" in wish.cells):
-            self._read_tags(wish, device, after, wrong)
+        moves = bool(device.assignment_id and after.get("group", device.group_id) != device.group_id)
+        if not wrong and (self._rules.tags_at or "tags" in (self._rules.at if moves else wish.cells)):
+            self._read_tags(wish, device, after, wrong, moves=moves)
         return after, wrong
 
-    def _read_tags(self, wish: Wish, device: Device, after: dict[str, Any], wrong: list[RowError]) -> None:
-        """Set the tags: a cell of tags is all of them, one of a tag's own column that one."""
-        moves = bool(device.assignment_id and after.get("group", device.group_id) != device.group_id)
-        stored: dict[str, Any] = device.version.default_tags if moves else device.tags
+    def _read_tags(
+        self, wish: Wish, device: Device, after: dict[str, Any], wrong: list[RowError], *, moves: bool
+    ) -> None:
+        """Set the tags: a cell of tags is all of them, one of a tag's own column that one; an empty one leaves them."""
+        stored: dict[str, Any] = device.tags
+        if moves and "tags" not in self._rules.at:
+            own = {name: device.tags[name] for name, _ in self._rules.tags_at if name in device.tags}
+            stored = device.version.default_tags | own
         try:
             said = dict(read_tags(wish.cells["tags"])) if "tags" in wish.cells else dict(stored)
             said |= {name: text for name, at in self._rules.tags_at if (text := wish.cells.get(f"tag:{name}"))}
@@ -175,8 +187,17 @@ def _read_text(field: str, text: str, stored: str) -> str:
     return stored if names.is_same(plain, stored) else _CLEAN[field](plain)
 
 
-def describe_changes(changes: Sequence[Change], root: str) -> Iterator[tuple[Change, list[tuple[str, str, str]]]]:
-    """Yield each change with its fields: what it is called, what it was and what it becomes, as people write it."""
+class Described(NamedTuple):
+    """Hold a change as people write it: of each field its name, what it was and what it becomes; and, where the device
+    leaves a group, the names of those fields that it takes along as they are, and what is in them."""
+
+    change: Change
+    lines: list[tuple[str, str, str]]
+    stays: list[tuple[str, str]]
+
+
+def describe_changes(changes: Sequence[Change], root: str) -> Iterator[Described]:
+    """Yield each change as people write it."""
     named = {pk for change in changes for said in (change.before, change.after) if (pk := said.get("model"))}
     models = dict(DeviceModel.objects.filter(pk__in=named).values_list("pk", "name"))
     groups = GroupNames(root) if any("group" in change.after for change in changes) else None
@@ -192,4 +213,6 @@ def describe_changes(changes: Sequence[Change], root: str) -> Iterator[tuple[Cha
         fields = [field for field in FIELDS if field in change.after]
         old = {field: write(field, change.before.get(field)) for field in fields}
         new = {field: write(field, change.after[field]) for field in fields}
-        yield change, [(FIELDS[field], old[field], new[field]) for field in fields if old[field] != new[field]]
+        lines = [(FIELDS[field], old[field], new[field]) for field in fields if old[field] != new[field]]
+        same = [(FIELDS[field], new[field]) for field in fields if old[field] == new[field] != ""]
+        yield Described(change, lines, same if change.before.get("group") else [])

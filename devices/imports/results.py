@@ -53,7 +53,7 @@ def write_changes_csv(importing: Import) -> Iterator[str]:
     while batch := list(rows.filter(row__gt=last).order_by("row")[:CHUNK]):
         yield format_csv(
             (change.row, change.device.serial, *line)
-            for change, lines in describe_changes(batch, root)
+            for change, lines, _ in describe_changes(batch, root)
             for line in lines
         )
         last = batch[-1].row

@@ -88,7 +88,8 @@ class ImportMatch(Serializer):
         Import.Act.choices,
         required=False,
         help_text="Not sent: as shown. `change`: rows change the devices that have these serials, once "
-        "`Carry out an import's changes` is asked for. An empty cell changes nothing; `tags` sets all tags.",
+        "`Carry out an import's changes` is asked for. An empty cell changes nothing; `tags` sets all tags. "
+        "Of a device that gets another group, what the file has no column for stays behind: its name, too.",
     )
     make_serials = Flag(
         required=False,
@@ -217,10 +218,16 @@ class ValueChanged(Serializer):
     after = serializers.CharField()
 
 
+class ValueStaying(Serializer):
+    field = serializers.CharField()
+    value = serializers.CharField()
+
+
 class RowChangeShown(Serializer):
     row = serializers.IntegerField()
     serial = serializers.CharField()
     changes = ValueChanged(many=True)
+    stays = ValueStaying(many=True, help_text="What a device that gets another group takes along as it is.")
 
 
 class ProblemShown(Serializer):
@@ -236,8 +243,9 @@ def serialize_changes(importing: Import, found: list[Change]) -> dict[int, dict[
             "row": change.row,
             "serial": change.device.serial,
             "changes": [dict(zip(("field", "before", "after"), line, strict=True)) for line in lines],
+            "stays": [{"field": field, "value": value} for field, value in stays],
         }
-        for change, lines in describe_changes(found, root)
+        for change, lines, stays in describe_changes(found, root)
     }
 
 

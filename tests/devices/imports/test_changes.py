@@ -112,6 +112,46 @@ def test_a_new_group_is_a_hand_over_with_what_the_file_says(carry: Callable[...,
     assert (stored(world.placed), stored(world.waiting)) == (placed, waiting)
 
 
+@pytest.mark.parametrize("empty", ["", " ", "\u00a0"])
+def test_an_empty_cell_leaves_what_is_there_also_in_another_group(
+    carry: Callable[..., BulkAction], change: Run, client: Client, world: World, empty: str
+) -> None:
+    own = {"name": "Pump", "description": "in the cellar", "tags": {"hall": "5", "theirs": "1"}}
+    Device.objects.filter(pk=world.placed.pk).update(**own)
+    row = f"{world.placed.serial},#{world.boise.pk},{empty},{empty},{empty}\n"
+    text = f"Serial,Group,Name,Notes,Tags\n{row}"
+    importing = change(text)
+    assert (importing.changing, importing.changed_fields) == (1, {"group": 1})
+    client.force_login(world.owner)
+    page = words(client.get(address(importing)))
+    assert "Name: stays Pump Description: stays in the cellar Tags: stays hall: 5; theirs: 1" in page
+    [told] = Program(world.owner).get(f"imports/{importing.key}/changes/").json()["results"]
+    assert [line["field"] for line in told["changes"]] == ["Group"]
+    assert [(line["field"], line["value"]) for line in told["stays"]][:1] == [("Name", "Pump")]
+    before = stored(world.placed)
+    action = carry(text)
+    assert stored(world.placed)[:3] == ("Pump", "in the cellar", own["tags"])
+    assert stored(world.placed)[4] == world.boise.pk
+    undone(action, world.owner)
+    assert stored(world.placed) == before
+
+
+def test_what_the_file_has_no_column_for_stays_behind(carry: Callable[..., BulkAction], world: World) -> None:
+    own = {"name": "Pump", "description": "secret", "tags": {"hall": "5", "theirs": "1"}}
+    Device.objects.filter(pk=world.placed.pk).update(**own)
+    carry(f"Serial,Group,tag:hall\n{world.placed.serial},#{world.boise.pk},\n")
+    name, description, tags, *_ = stored(world.placed)
+    assert (name, description) == (world.placed.serial, "")
+    assert tags == {**world.version.default_tags, "hall": "5"}
+
+
+@pytest.mark.parametrize("empty", ["", " ", '""'])
+def test_an_empty_cell_changes_no_name(change: Run, world: World, empty: str) -> None:
+    importing = change(f"Serial,Name\n{world.placed.serial},{empty}\n{world.waiting.serial},New\n")
+    assert (importing.refused, importing.changing) == (0, 1)
+    assert [change.device for change in importing.changes.all()] == [world.waiting]
+
+
 def test_what_changed_since_the_check_or_the_change_stays(change: Run, world: World) -> None:
     text = f"Serial,Name\n{world.placed.serial},One\n{world.waiting.serial},Two\n"
     importing = change(text)
