@@ -155,7 +155,7 @@ class ImportProblemsFile(FileView):
 
 class ImportReport(FileView):
     @describe_operation(
-        TAG, "An import's report", responses=describe_file(CSV, "The file, with device IDs and errors.")
+        TAG, "An import's report", responses=describe_file(CSV, "The file, with row numbers, device IDs and errors.")
     )
     def get(self, request: Request, key: UUID) -> HttpResponseBase:
         """Return the report without secrets, as often as it is wanted."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 2_000
 ALONE = ["Serial", "Name", "Group"]  # of imports without a file, or whose file is no longer kept
+ROW = "Row in the file"
 REMOVED = "Removed since it was made"
 GONE = "The credential of this import was replaced or revoked since"
 
@@ -60,13 +61,14 @@ def write_changes_csv(importing: Import) -> Iterator[str]:
 
 
 def write_report_csv(importing: Import) -> Iterator[str]:
-    """Yield the file's columns with group, device ID and error added; without secrets, as often as it is wanted."""
+    """Yield the file's columns with group, row number, device ID and error added; without secrets, as often as it is
+    wanted."""
     return _write_lines(importing, ["Device ID", "Error"], lambda batch: {})
 
 
 def write_result_csv(importing: Import, key: bytes) -> Iterator[str]:
-    """Yield the file's columns with group, device ID, access key, access secret and error added; `key` is what
-    `deliveries.take_key` gave for `importing.delivery`."""
+    """Yield the file's columns with group, row number, device ID, access key, access secret and error added; `key` is
+    what `deliveries.take_key` gave for `importing.delivery`."""
 
     return _write_lines(
         importing, ["Device ID", "Access key", "Access secret", "Error"], lambda made: _make_secrets(key, made)
@@ -102,6 +104,8 @@ def _write_rows(
     serial_at = importing.columns.index("serial") if "serial" in importing.columns else None
     own = list(importing.header) if whole else ALONE
     added = (["Serial"] if serial_at is None else []) + ["Placed in"] if whole else []
+    numbered = bool(importing.columns)  # of a file, whether or not it is still kept
+    added += [ROW] if numbered else []
     yield format_csv([[*own, *added, *extra]])
     rows = row_source.read_rows(importing) if whole else ((row, row, []) for row in _read_row_numbers(importing))
     empty = [""] * (len(extra) - 2)
@@ -120,6 +124,8 @@ def _write_rows(
                 own_cells.append(device.serial if device else "")
             if whole:
                 own_cells.append(device.group if device else "")
+            if numbered:
+                own_cells.append(str(row))
             between = secrets.get(row, [*empty, ""])
             page.append([*own_cells, device.device_id if device else "", *between[:-1], error or between[-1]])
         yield format_csv(page)

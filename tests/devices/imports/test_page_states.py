@@ -85,7 +85,7 @@ def test_two_clicks_start_once_and_the_page_says_how_far_it_is(mine: Client, che
     assert "Download once" in page
     assert 'http-equiv="refresh"' not in mine.get(address(importing)).content.decode()
     report = downloaded(mine.get(address(importing, "import-report")))
-    assert report.splitlines()[0] == '"Serial","Name","Placed in","Device ID","Error"'
+    assert report.splitlines()[0] == '"Serial","Name","Placed in","Row in the file","Device ID","Error"'
     assert downloaded(mine.get(address(importing, "import-report"))) == report
     ids = Device.objects.filter(source=importing).values_list("device_id", flat=True)
     assert all(each in report for each in ids)

@@ -12,7 +12,8 @@ from devices.credentials import operations as credentials
 from devices.imports import results
 from devices.jobs import files
 from devices.models import Credential, Device, File, Problem
-from tests.devices.imports.conftest import result, table
+from tests.devices.imports.conftest import problems, result, table
+from tests.devices.imports.workbooks import write_book
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -31,6 +32,42 @@ def test_every_row_comes_back_with_what_became_of_it(run: Run) -> None:
     assert [row["Device ID"] for row in report] == [row["Device ID"] for row in rows]
     [problem] = table(imports.write_problems_csv(importing))
     assert (problem["Row"], problem["Column"]) == ("3", "Serial")
+
+
+@pytest.mark.parametrize("kind", ["csv", "workbook"])
+def test_rows_have_the_numbers_that_the_file_shows(run: Run, kind: str) -> None:
+    table_of = [["List of June"], [], ["Serial", "Name"], ["S1", "two\nlines"], ["?", "x"], [], ["S3", "y"]]
+    text = 'List of June\n\nSerial,Name\nS1,"two\nlines"\n?,x\n\nS3,y\n'
+    importing = run(text if kind == "csv" else write_book(table_of))
+    numbers = [("S1", "4", False), ("?", "5", True), ("S3", "7", False)]
+    report = table(imports.write_report_csv(importing))
+    assert [(row["Serial"], row["Row in the file"], bool(row["Error"])) for row in report] == numbers
+    assert [(row["Serial"], row["Row in the file"], bool(row["Error"])) for row in result(importing)] == numbers
+    assert [row["Row"] for row in table(imports.write_problems_csv(importing))] == ["4", "5"][1:]
+    File.objects.all().delete()
+    importing.refresh_from_db()
+    rows = [(row["Serial"], row["Row in the file"]) for row in table(imports.write_report_csv(importing))]
+    assert rows == [("S1", "4"), ("S3", "7")]
+
+
+def test_without_a_file_there_are_no_rows_of_it(world: World) -> None:
+    importing = imports.count(by=world.owner, version=world.version, total=1, group=None, name_pattern="")
+    imports.work(importing.pk)
+    importing.refresh_from_db()
+    [row] = table(imports.write_report_csv(importing))
+    assert list(row) == ["Serial", "Name", "Group", "Device ID", "Error"]
+
+
+def test_what_was_handed_back_goes_in_again(run: Run, check: Run, upload: Run) -> None:
+    importing = run("Name,Serial,Hall\none,S1,north\ntwo,?,south\n", columns=["name", "serial", "tag:hall"])
+    assert importing.delivery is not None
+    taken = "".join(imports.write_result_csv(importing, deliveries.unseal_key(importing.delivery)))
+    assert upload(taken).columns == ["name", "serial", "", "group", *[""] * 5]
+    report = "".join(imports.write_report_csv(importing)).replace("?", "S2")
+    assert upload(report).columns == ["name", "serial", "", "group", "", "", ""]
+    again = check(report)
+    assert [(row, cause.split(":")[0]) for row, _, cause in problems(again)] == [(2, "“S1”")]  # it is there already
+    assert run(report).made == 1
 
 
 def test_a_credential_that_was_replaced_or_revoked_is_not_handed_out(run: Run, world: World) -> None:
