@@ -10,7 +10,7 @@ from devices import tags
 from devices.identity import label_text, serials
 from devices.identity.formats import Format, Kind
 from devices.imports import spreadsheets
-from devices.imports.columns import FIELDS
+from devices.imports.columns import FIELDS, TAG
 from devices.imports.first_seen import FirstSeen
 from devices.imports.groups import GroupNames
 from devices.imports.row_parser import Cause, RowError, Rules, quote_cell, read_tags
@@ -156,7 +156,8 @@ class ChangeFinder:
             stored = device.version.default_tags | own
         try:
             said = dict(read_tags(wish.cells["tags"])) if "tags" in wish.cells else dict(stored)
-            said |= {name: text for name, at in self._rules.tags_at if (text := wish.cells.get(f"tag:{name}"))}
+            own = {name: wish.cells.get(f"{TAG}{name}", "") for name, _ in self._rules.tags_at}
+            said |= {name: read_neutral(text) for name, text in own.items() if text}
             after["tags"] = tags.check(said, {**device.tags, **stored})
         except Cause as cause:
             wrong.append(self._rules.make_error(wish.row, "tags", str(cause)))
@@ -164,13 +165,14 @@ class ChangeFinder:
             wrong.append(self._rules.make_error(wish.row, "tags", error.messages[0]))
 
     def _read_model(self, text: str, device: Device) -> int:
-        found = self._models.get(text.casefold())
+        found = self._models.get(read_neutral(text).casefold())
         if found and (found[1] or found[0] == device.model_id):
             return found[0]
         offered = ", ".join(name for name, (_, is_offered) in list(self._models.items())[:10] if is_offered)
         raise Cause(f"No such model. Supported are: {offered or 'none yet'}.")
 
     def _read_group(self, text: str, device: Device) -> int:
+        text = read_neutral(text)
         found = self._groups.find(text)
         if isinstance(found, int):
             return found

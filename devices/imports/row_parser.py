@@ -175,7 +175,7 @@ class Rules:
         at = self.at.get("group")
         if at is None or isinstance(cells, Bad) or at >= len(cells) or not cells[at].strip():
             return self._default[2]
-        found = self._groups.find(cells[at].strip()) if self._groups else None
+        found = self._groups.find(read_neutral(cells[at].strip())) if self._groups else None
         return found if isinstance(found, int) else None
 
     def _read_serial(self, row: int, cells: Sequence[str], wrong: list[RowError]) -> tuple[str, str]:
@@ -254,7 +254,7 @@ class Rules:
         def take(field: str, found: Callable[[str], object]) -> None:
             if field in self.at and (text := cells[self.at[field]].strip()):
                 try:
-                    taken[field] = found(text)
+                    taken[field] = found(read_neutral(text))
                 except Cause as cause:
                     wrong.append(self.make_error(row, field, str(cause)))
 
@@ -289,7 +289,7 @@ class Rules:
         for name, at in self.tags_at:
             if text := cells[at].strip():
                 try:
-                    own[name] = tags.clean_value(text)
+                    own[name] = tags.clean_value(read_neutral(text))
                 except ValidationError as error:
                     wrong.append(RowError(row, self.find_title(at), f"{quote_cell(text)}{error.message}"))
         if not own:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from devices.identity.formats import Format, Kind
+from lib.csv_export import read_neutral
 from lib.parsing import is_whole_number
 
 DIGITS = 15  # of a number that a spreadsheet keeps
-_FORMULA = re.compile(r'="([^"]*)"')
+_FORMULA = re.compile(r'\'?="([^"]*)"')  # as a report has it, too
 _MONTHS = "[Jj]an|[Ff]eb|[Mm][aä]r|[Mm]rz|[Aa]pr|[Mm]a[iy]|[Jj]u[nl]|[Aa]ug|[Ss]ep|[Oo][ck]t|[Nn]ov"
 _MONTHS += "|[Dd]e[cz]"
 _MONTH = rf"(?:{_MONTHS})[a-zü]{{0,6}}\.?"
@@ -50,8 +51,8 @@ def read_formula(text: str) -> str:
 
 
 def read_serial(text: str) -> str:
-    """Return a serial without the marks by which spreadsheets are told that digits are text."""
-    text = read_formula(text)
+    """Return a serial without the marks by which spreadsheets are told that it is text, or no formula."""
+    text = read_neutral(read_formula(text))
     return text[1:].strip() if text[:1] in ("'", "\u2019") and text[1:2].isalnum() else text
 
 

@@ -11,7 +11,9 @@ from devices.credentials import deliveries
 from devices.credentials import operations as credentials
 from devices.imports import results
 from devices.jobs import files
-from devices.models import Credential, Device, File, Problem
+from devices.lifecycle import removal
+from devices.models import Credential, Device, DeviceModel, File, Problem
+from tests import builders
 from tests.devices.imports.conftest import problems, result, table
 from tests.devices.imports.workbooks import write_book
 
@@ -68,6 +70,23 @@ def test_what_was_handed_back_goes_in_again(run: Run, check: Run, upload: Run) -
     again = check(report)
     assert [(row, cause.split(":")[0]) for row, _, cause in problems(again)] == [(2, "“S1”")]  # it is there already
     assert run(report).made == 1
+
+
+def test_what_a_report_made_harmless_is_read_as_it_was(run: Run, world: World, check: Run) -> None:
+    builders.make_group(world.tekton, "-North")
+    DeviceModel.objects.create(organisation=world.kanarra, name="-48V")
+    text = 'Serial,Site,Model,Heat,Tags\n"=""8612""",-North,-48V,-5,"-a: =b"\n-GW7,-North,-48V,+3,\n'
+    columns = ["serial", "group", "model", "tag:heat", "tags"]
+    importing = run(text, columns=columns)
+    assert set(Device.objects.filter(source=importing).values_list("serial", flat=True)) == {"8612", "GW7"}
+    report = "".join(imports.write_report_csv(importing))
+    assert report.count("'-") > 5
+    again = check(report, act="change", columns=[*columns[:4], *[""] * 5])
+    assert (problems(again), again.changing) == ([], 0)
+    assert removal.remove_devices(Device.objects.filter(source=importing), by=world.owner) == {}
+    new = run(report, columns=[*columns, "", "", "", ""])
+    assert (problems(new), new.made) == ([], 2)
+    assert {device.tags["heat"] for device in Device.objects.filter(source=new)} == {"-5", "+3"}
 
 
 def test_a_credential_that_was_replaced_or_revoked_is_not_handed_out(run: Run, world: World) -> None:
