@@ -103,10 +103,12 @@ class Checked:
             found = self._rules.read(row, count, cells)
             if isinstance(found, ParsedRow):
                 wanted.append(found)
+                wrong += self._find_repeats(found)
             else:
                 wrong += found
+                if bare := self._rules.read_serial_alone(row, cells):
+                    wrong += self._find_repeats(bare)
         for parsed in wanted:
-            wrong += self._find_repeats(parsed)
             if len(parsed.serial) > spreadsheets.DIGITS and self.rounded >= 0:
                 zeros = spreadsheets.count_rounded(parsed.serial)
                 self.rounded = zeros if zeros < 0 else self.rounded + zeros

@@ -37,6 +37,7 @@ _SPELLINGS = {
     "numéro de série, n° de série, número de serie, n.º de serie, numero di serie, numero seriale, matricola, "
     "número de série, serienummer, numer seryjny, nr seryjny, серийный номер, заводской номер, 序列号, 序號, 序列號, "
     "产品序列号, 设备序列号, シリアル番号, シリアルナンバー, 製造番号, 일련번호, 시리얼번호, 시리얼 넘버, "
+    "gerätenummer, gerätenr, fabriknummer, fabriknr, fertigungsnummer, fertigungsnr, "
     "imei, deveui, macaddress, mac, mac地址, macアドレス, mac주소, adresse mac, dirección mac, indirizzo mac, "
     "endereço mac, mac-adres, adres mac, mac-адрес, uuid, deviceidentity, identity, id",
     "name": "name, devicename, bezeichnung, gerätename, label, title, nom, nom de l'appareil, nombre, "
@@ -66,7 +67,7 @@ def normalise_heading(name: str) -> str:
 _KNOWN = {field: [normalise_heading(spelling) for spelling in names.split(",")] for field, names in _SPELLINGS.items()}
 _BY_SPELLING = {spelling: field for field, spellings in _KNOWN.items() for spelling in spellings}
 _RANK = {spelling: rank for spellings in _KNOWN.values() for rank, spelling in enumerate(spellings)}
-_NUMBERS = frozenset(_KNOWN["serial"][: _KNOWN["serial"].index("imei")])
+_NUMBERS = frozenset(_KNOWN["serial"][: _KNOWN["serial"].index(normalise_heading("gerätenummer"))])
 _NUMBERS_UNSPACED = [spelling for spelling in _NUMBERS if not spelling[0].isascii() and spelling[0] > "\u2fff"]
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_][^\W\d_A-Z]*")  # the words of “Sensor S/N 2” and of “sensorSerialNo”
 _UNNAMED = re.compile(r"Column \d+")  # what is called so by its place says nothing of another file's
@@ -170,7 +171,7 @@ def check_columns(
     if make_serials and not fitting.can_generate:
         raise ValidationError({"make_serials": f"This recipe's serials can't be made here: {fitting.describe()}."})
     if "serial" not in kept and not make_serials:
-        raise ValidationError({"columns": _ask_for_serials(fitting)})
+        raise ValidationError({"columns": ask_for_serials(fitting)})
     if "certificate" not in kept and needs_certificate:
         raise ValidationError({"columns": "Say which column holds the certificates: this recipe asks for one each."})
     return kept
@@ -200,7 +201,8 @@ def ask_which_serial(header: Sequence[str], columns: Sequence[str]) -> str:
     return f"{each} {words}, and have other values in some rows. Say which is the serial; leave the others out."
 
 
-def _ask_for_serials(fitting: Format) -> str:
+def ask_for_serials(fitting: Format) -> str:
+    """Return the question for whoever has to say where the serials are."""
     if fitting.can_generate:
         return "Say which column holds the serials; or, where the file has none, have one made for each row."
     return "Say which column holds the serials: this recipe's can't be made here."

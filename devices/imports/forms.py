@@ -9,7 +9,7 @@ from django import forms
 
 from devices import imports
 from devices.imports.add_devices_forms import PatternField
-from devices.imports.columns import UNSAID, ask_which_serial
+from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial
 from devices.imports.corrections import Corrections
 from devices.imports.doubles import find_doubles, suggest_anew
 from devices.lifecycle.placement_form import PlacingForm
@@ -194,7 +194,9 @@ class MatchForm(PlacingForm):
     def question(self) -> str:
         """Return what a person has to say of the columns, "" if nothing."""
         columns = self._list_initial_fields()
-        return "" if self.is_bound or UNSAID not in columns else ask_which_serial(self.preview.header, columns)
+        if self.is_bound or "serial" in columns or self.initial["make_serials"]:
+            return ""
+        return ask_which_serial(self.preview.header, columns) if UNSAID in columns else ask_for_serials(self.format)
 
     @property
     def format(self) -> formats.Format:
@@ -223,7 +225,7 @@ def _make_column_field(title: str, field: str) -> forms.ChoiceField:
     tags = dict.fromkeys([field] if field.startswith(imports.TAG) else [])
     if title:
         tags[f"{imports.TAG}{title}"] = None
-    asked = [(UNSAID, "Is this the serial?")] if field == UNSAID else []
+    asked = [(UNSAID, "Serial or not?")] if field == UNSAID else []
     choices = [*asked, ("", "Leave out"), *imports.FIELDS.items()]
     choices += [(tag, f"Tag “{tag.removeprefix(imports.TAG)}”") for tag in tags]
     widget = forms.Select(attrs={"class": "form-select"})

@@ -198,7 +198,8 @@ def explain_no_device(
     cells: Sequence[str], header: Sequence[str], serial_at: int | None, *, is_serial: bool = False
 ) -> str:
     """Say why a row below the header stands for no device: it is another header, a total, or a line of words; else
-    "". `is_serial`: its serial is as long as all have to be, so that a name such as “Total flow” ends no list."""
+    "". `is_serial`: its serial is as long as all have to be, or is made here, so that a name such as “Total flow” ends
+    no list."""
     filled = [cell for cell in cells if cell and not cell.isspace()]
     lead = filled[0].strip() if filled else ""
     serial = "" if serial_at is None else cells[serial_at].strip()
@@ -208,7 +209,7 @@ def explain_no_device(
         return "This looks like a second row of headings, not like a device."
     if _TOTAL.fullmatch(lead) and (not serial or serial == lead or len(serial) < 8):
         return "This looks like a total, not like a device."
-    if not is_serial and _NAMED_TOTAL.fullmatch(lead) and _AMOUNT.fullmatch(serial):
+    if not is_serial and _NAMED_TOTAL.fullmatch(lead) and (not serial or _AMOUNT.fullmatch(serial)):
         return "This looks like a total, not like a device."
     if len(filled) == 1 < len(cells) and serial == lead and _REMARK.fullmatch(serial):
         return "This looks like a remark, not like a device."

@@ -129,6 +129,12 @@ class Rules:
             row, cells, wrong, ParsedRow(row, serial, key, name, description, *self._default, None)
         )
 
+    def read_serial_alone(self, row: int, cells: Sequence[str] | Bad) -> ParsedRow | None:
+        """Return nothing but the serial of a row that is wrong in something else; None where that is no serial."""
+        cells, wrong = self.prepare(row, cells)
+        serial, key = ("", "") if wrong else self._read_serial(row, cells, wrong)
+        return ParsedRow(row, serial, key, "", "", None, "", None, None) if key and not wrong else None
+
     def prepare(self, row: int, cells: Sequence[str] | Bad) -> tuple[Sequence[str], list[RowError]]:
         """Return the row's cells as they are read, one for each column; or why it can't be one of a device."""
         if isinstance(cells, Bad):
@@ -156,7 +162,8 @@ class Rules:
 
     def _explain_no_device(self, cells: Sequence[str]) -> str:
         serial = "" if self._serial_at is None else cells[self._serial_at].strip()
-        is_serial = not self._takes_any_length and not self.format.problem(serial)
+        is_made = not serial and self._make_serials  # so that the row may be one of a device without a serial
+        is_serial = is_made or (not self._takes_any_length and not self.format.problem(serial))
         return explain_no_device(cells, self._header, self._serial_at, is_serial=is_serial)
 
     def find_title(self, at: int) -> str:
