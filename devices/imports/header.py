@@ -54,6 +54,7 @@ _NOTE = re.compile(
     r"(?:[^\W\d_]*[\s_.-]*)x{4,})\W*",
     re.IGNORECASE,
 )
+NO_SERIAL = "There is a word where the serial should be."
 _CAPITALISED = re.compile(r"[A-ZÄÖÜ][a-zäöüß]{2,}\W*")
 _WORD = re.compile(  # beside a serial; one of hexadecimal letters may be a group of its own
     r"(?:\A|\s)(?=[A-Za-z]*[g-z])[A-Za-z]?[a-z]{2,}(?=\W*(?:\s|\Z))|\s{2,}|\b(?:e\.g|z\.\s?[bB]|ex|[bB]sp)\."
@@ -214,7 +215,7 @@ def explain_no_device(
     if len(filled) == 1 < len(cells) and serial == lead and _REMARK.fullmatch(serial):
         return "This looks like a remark, not like a device."
     if serial and (_NOTE.fullmatch(serial) or _CAPITALISED.fullmatch(serial)):
-        return "There is a word where the serial should be."
+        return NO_SERIAL
     return ""
 
 

@@ -26,7 +26,7 @@ from devices.imports.columns import TAG
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
 from devices.imports.groups import GroupNames
-from devices.imports.header import explain_more, explain_no_device, is_suspect
+from devices.imports.header import NO_SERIAL, explain_more, explain_no_device, is_suspect
 from devices.models import DeviceModel, Import, RecipeVersion
 from devices.recipes.organisation_format import format_of
 from lib import names
@@ -157,7 +157,10 @@ class Rules:
         if not text.isascii() and (spoilt := self._find_spoilt_letters(row, cells)):
             return (), spoilt
         if is_suspect(cells, self._header, self._serial_at) and (cause := self._explain_no_device(cells)):
-            return (), [RowError(row, "", f"{cause} Remove it, or skip the rows that don't fit.")]
+            words = f"{cause} Leave it out, or skip the rows that don't fit."
+            if cause == NO_SERIAL:
+                return (), [self.make_error(row, "serial", f"{quote_cell(self.read_cell(cells, 'serial'))}{words}")]
+            return (), [RowError(row, "", words)]
         return cells, []
 
     def _explain_no_device(self, cells: Sequence[str]) -> str:

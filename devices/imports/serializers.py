@@ -127,7 +127,7 @@ class ImportShown(Serializer):
     group = device_serializers.Named(allow_null=True)
     file = serializers.CharField(allow_null=True, help_text="Null without a file, and once it is no longer kept.")
     by = serializers.CharField(allow_null=True)
-    total = serializers.IntegerField(help_text="Rows.")
+    total = serializers.IntegerField(help_text="Rows; of a file before its check about as many as it has lines.")
     made = serializers.IntegerField(help_text="Devices added.")
     removed = serializers.IntegerField(help_text="Of those, removed since.")
     refused = serializers.IntegerField(help_text="Rows with a problem.")

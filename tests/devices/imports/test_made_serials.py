@@ -98,7 +98,7 @@ def test_a_page_asks_and_says_how_many(client: Client, world: World, upload: Cal
     client.force_login(world.owner)
     importing = upload("Name,Hall\nOne,3\nTwo,4\n")
     page = client.get(address(importing))
-    assert "Make serials for the 2 rows, where they have none" in words(page)
+    assert "Make a serial for each row that has none" in words(page)
     answer = client.post(address(importing, "import-match"), matched(importing))
     assert (answer.status_code, "which column holds the serials" in words(answer)) == (422, True)
     assert client.post(address(importing, "import-match"), matched(importing, make_serials="on")).status_code == 302

@@ -50,6 +50,28 @@ def test_subtotals_of_a_pivot_are_no_devices_whose_serial_is_missing(check: Run)
     assert [(row, "like a total" in cause) for row, _, cause in problems(importing)] == [(4, True), (5, True)]
 
 
+def test_a_word_instead_of_a_serial_is_told_of_its_cell(check: Run) -> None:
+    importing = check("Serial,Name\nAB-1,Pump\nTBD,Fan\nTBD,Fan\n")
+    assert problems(importing)[0][:2] == (3, "Serial")
+    assert problems(importing)[0][2].startswith("“TBD”: There is a word where the serial should be.")
+    groups: Any = importing.problem_groups
+    [group] = groups
+    assert (group["column"], group["rows"], group["sample"]) == ("Serial", 2, "TBD")
+
+
+def test_no_number_is_told_before_rows_are_counted(mine: Client, upload: Callable[..., Import]) -> None:
+    importing = upload('Serial,Name\nAB-1,"two\nlines"\n\n\nAB-2,x\n')
+    assert importing.total == 5
+    page = words(mine.get("/imports/"))
+    assert "not counted yet" in page
+    assert "5" not in words(mine.get(address(importing))).partition("What the rows are")[2].partition("Group of")[0]
+    mine.post(address(importing, "import-match"), matched(importing))
+    work(importing)
+    page = words(mine.get("/imports/"))
+    assert "not counted yet" not in page
+    assert "Checked 2 0 0" in page
+
+
 def test_the_page_says_at_once_that_no_column_is_the_serial(mine: Client, upload: Callable[..., Import]) -> None:
     importing = upload("Kasten,Bezeichnung\nAB-1,Pump\n")
     asked = "Say which column holds the serials"
