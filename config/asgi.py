@@ -44,21 +44,23 @@ class Handler(ASGIHandler):
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":
-            await limits.answer_within_bounds(self._choose_app(scope["path"]), scope, receive, _let_threads_go(send))
+            await limits.answer_within_bounds(self._choose_app(scope), scope, receive, _let_threads_go(send))
         elif scope["type"] == "lifespan":
             await _follow_lifespan(receive, send)
         else:
             await super().__call__(scope, receive, send)
 
-    def _choose_app(self, path: str) -> Any:
+    def _choose_app(self, scope: Any) -> Any:
         """Choose by how the view is marked (devices.streams.long_lived, lib.turns.out_of_turn)."""
         try:
-            view = resolve(path).func
+            view = resolve(scope["path"]).func
         except Resolver404:
             return self._answer_in_turn
         if getattr(view, "long_lived", False):
             return self._answer_stream
-        return super().__call__ if getattr(view, "out_of_turn", False) else self._answer_in_turn
+        asks = getattr(view, "out_of_turn_if", None)
+        goes_first = getattr(view, "out_of_turn", False) or (asks is not None and asks(dict(scope["headers"])))
+        return super().__call__ if goes_first else self._answer_in_turn
 
     async def _answer_in_turn(self, scope: Any, receive: Any, send: Any) -> None:
         await self._queueing.answer(super().__call__, scope, receive, send)

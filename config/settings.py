@@ -224,6 +224,9 @@ STREAMS_PERSON = env.int("STREAMS_PERSON", default=6)
 STREAMS_ORGANISATION = env.int("STREAMS_ORGANISATION", default=30)
 STREAMS_PROCESS = env.int("STREAMS_PROCESS", default=5_000)
 """Live streams that one process holds for a person, for an organisation, and in all; a newer one ends the oldest."""
+POLLS_DEVICE = env.int("POLLS_DEVICE", default=4)
+POLLS_PROCESS = env.int("POLLS_PROCESS", default=5_000)
+"""Long polls that one process holds for a device, and in all; a newer one ends the oldest."""
 DOWNLOADS_PERSON = env.int("DOWNLOADS_PERSON", default=2)
 DOWNLOADS_ORGANISATION = env.int("DOWNLOADS_ORGANISATION", default=10)
 """Downloads that one process makes at once for a person and for an organisation; one more is refused."""

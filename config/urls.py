@@ -3,6 +3,10 @@ from django.urls import include, path
 from config import views
 from config.api_docs import views as api_docs
 from config.health import healthz
+from config.ingest import ingest
+from provisioning.doors.activate import data_views
+from provisioning.doors.activate.data import Site
+from telemetry.history.latest import read_latest
 
 handler400 = "config.views.bad_request"
 handler403 = "config.views.not_found"
@@ -27,4 +31,5 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("devices.urls")),
     path("", include("telemetry.urls")),
+    path("", include(data_views.list_urls(Site(ingest=ingest, read_latest=read_latest)))),
 ]

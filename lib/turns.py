@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
 View = TypeVar("View", bound="Callable[..., object]")
 
@@ -74,3 +74,13 @@ def out_of_turn(view: View) -> View:
     """Mark a view that waits for nobody's turn: what machines ask, who have few and quick questions."""
     view.out_of_turn = True  # type: ignore[attr-defined]
     return view
+
+
+def out_of_turn_if(asks: Callable[[Mapping[bytes, bytes]], bool]) -> Callable[[View], View]:
+    """Mark a view that waits for nobody's turn where the headers of a request say so, by names in lower case."""
+
+    def mark(view: View) -> View:
+        view.out_of_turn_if = asks  # type: ignore[attr-defined]
+        return view
+
+    return mark

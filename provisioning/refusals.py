@@ -295,6 +295,27 @@ DOOR_PASSWORD_SHORT = declare(
     "Let the firmware make a longer one.",
     415,
 )
+DATA_NO_CREDENTIAL = declare(
+    "data-credential-missing",
+    "It sent no credential.",
+    "Let the firmware send what it got when it activated: docs/protocol.md.",
+    401,
+)
+DATA_CREDENTIAL = declare(
+    "data-credential-unknown",
+    "It sent a credential that is nobody's, or no longer valid.",
+    "Open the device again at its door, and let the firmware activate.",
+    401,
+)
+DATA_TOO_FAST = declare(
+    "data-too-fast", "It sends more than it may.", "Pace it: docs/protocol.md says how fast a device may send.", 429
+)
+DATA_TOO_MANY = declare(
+    "data-too-many", "It sent values of more than {most} moments at once.", "Split them into several requests.", 413
+)
+DATA_CONFLICT = declare(
+    "data-conflict", "It sent two values of an alias for one moment.", "Send one. Nothing of the request was kept."
+)
 DOOR_NAME_TAKEN = declare("door-name-taken", "There is a door with this name already.", "Choose another one.")
 DOOR_ISSUER_TAKEN = declare(
     "door-issuer-taken",

@@ -31,7 +31,7 @@ from tenants.accounts.events import address_of
 from tenants.api.throttles import count_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine
 
     from django.http import HttpRequest, HttpResponse
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     Render = Callable[[Refusal], HttpResponse]
     View = Callable[..., HttpResponse]
+    WaitingView = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +93,27 @@ def device_view(
         def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
             if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in guesses:
                 count_request(_name_count(address_of(request)), SPAN * 2)
-            answer = _add_headers(render(refusal), refusal)
-            answer._has_been_logged = True  # type: ignore[attr-defined]  # strangers fill no log
-            return answer
+            return say_refusal(refusal, render)
+
+        return wrapper
+
+    return decorate
+
+
+def waiting_view(*, render: Render) -> Callable[[WaitingView], WaitingView]:
+    """Decorate a coroutine around a door's view, which waits for something before or after it."""
+
+    def decorate(view: WaitingView) -> WaitingView:
+        @mark_device_facing
+        @wraps(view)
+        async def wrapper(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            try:
+                return await view(request, **kwargs)
+            except Refusal as refusal:
+                return say_refusal(refusal, render)
+            except Exception:
+                log.exception("a door's view failed: %s", view.__name__)
+                return say_refusal(Refusal(site_refusals.SERVER_ERROR), render)
 
         return wrapper
 
@@ -135,7 +154,10 @@ def _require_small(request: HttpRequest, largest: int) -> None:
         raise Refusal(refusals.DOOR_BODY_TOO_LARGE, most=largest)
 
 
-def _add_headers(answer: HttpResponse, refusal: Refusal) -> HttpResponse:
+def say_refusal(refusal: Refusal, render: Render) -> HttpResponse:
+    """Return a refusal as the vendor's devices know it, with the headers that HTTP has for it."""
+    answer = render(refusal)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # strangers fill no log
     if refusal.retry_seconds:
         answer["Retry-After"] = str(refusal.retry_seconds)
     if refusal.kind is refusals.DOOR_METHOD:
