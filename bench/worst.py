@@ -186,7 +186,8 @@ def _at_once(number: int, do: Callable[[], None]) -> None:
 def _uploading(target: Target, count: Counter, stopped: Event, path: str, name: str, content: bytes) -> None:
     fields = {"csrfmiddlewaretoken": target.csrf, "recipe": target.recipe, "name": "Northlight Pumps"}
     fields |= {"window_seconds": "300", "label_content": "serial", "activation_hours": "48", "result_hours": "24"}
-    fields |= {"colour": "#0b6e74"}
+    fields |= {"colour": "#0b6e74", "time_zone": "UTC", "clock": "24", "presence": "press"}
+    fields |= {"label_symbology": "qr-code"}
     body = b"".join(
         f'--x\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
         for key, value in fields.items()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import segno
+import zxingcpp
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from bench.scan.wear import ON_LABEL, ON_VIEW, UNSEEN, dirty
@@ -40,6 +42,26 @@ def symbol(text: str, module: int = 16) -> Image.Image:
     segno.make(text, error="q", micro=False).save(out, kind="png", scale=module, border=3)
     return Image.open(out).convert("L")
 
+
+MODULES = 31  # along one side of `symbol`, with its border
+FINE_FRAME = (2560, 1440)
+FULL_PHOTO = (4032, 3024)
+
+
+def further(text: str, kind: zxingcpp.BarcodeFormat, module: int) -> Image.Image:
+    """Another symbol than QR, in the middle of a square."""
+    drawn = zxingcpp.write_barcode_to_image(zxingcpp.create_barcode(text, kind), scale=module, add_quiet_zones=True)
+    code = Image.fromarray(drawn).convert("L")
+    side = max(code.size)
+    square = Image.new("L", (side, side), 255)
+    square.paste(code, ((side - code.width) // 2, (side - code.height) // 2))
+    return square
+
+
+FURTHER: dict[str, Callable[[str], Image.Image]] = {
+    "Data Matrix": lambda text: further(text, zxingcpp.BarcodeFormat.DataMatrix, 16),
+    "Code 128": lambda text: further(text, zxingcpp.BarcodeFormat.Code128, 5),
+}
 
 SHAPES = ("far", "tilt", "turn")  # small in the frame, seen from the side, rotated
 WORN = (*ON_LABEL, *ON_VIEW, *SHAPES, "mixed", "mixed-far")
@@ -119,7 +141,9 @@ def place(
     return Image.composite(drawn, ground, mask)
 
 
-def draw(wear: str, much: float, size: tuple[int, int], rng: random.Random) -> tuple[str, Image.Image]:
+def draw(
+    wear: str, much: float, size: tuple[int, int], rng: random.Random, symbol: Callable[[str], Image.Image]
+) -> tuple[str, Image.Image]:
     text = serial(rng)
     label = symbol(text)
     several = rng.sample([*ON_LABEL, *ON_VIEW], 3) if wear.startswith("mixed") else [wear]
@@ -139,13 +163,13 @@ def draw(wear: str, much: float, size: tuple[int, int], rng: random.Random) -> t
     return text, view.filter(ImageFilter.GaussianBlur(0.6))
 
 
-def worn(count: int, seed: int = 1) -> Iterator[Label]:
+def worn(count: int, seed: int = 1, symbol: Callable[[str], Image.Image] = symbol) -> Iterator[Label]:
     """`count` camera frames for each kind of wear, the grades evenly among them."""
     for wear in WORN:
         for index in range(count):
             rng = random.Random(f"{seed}/{wear}/{index}")
             grade = index % STEPS
-            text, view = draw(wear, grade / (STEPS - 1), FRAME, rng)
+            text, view = draw(wear, grade / (STEPS - 1), FRAME, rng, symbol)
             yield Label(f"{wear}-{index:02}", text, wear, grade, view)
 
 
@@ -178,3 +202,47 @@ def photos(count: int, seed: int = 1) -> Iterator[Label]:
             wide = PHOTO[1] * (rng.uniform(0.1, 0.4))
             view = place(label, plastic(PHOTO, rng), wide, rng.uniform(0, 0.6), rng.random() * 6.3, rng)
             yield Label(f"{wear}-{index:02}", text, wear, grade, apply(view, much, rng))
+
+
+# The third family: labels whose modules are a pixel or few, and nothing else is wrong with them.
+
+
+def grain(view: Image.Image, blur: float, sigma: float) -> Image.Image:
+    """What a sharp lens and a sensor in daylight add."""
+    noise = Image.effect_noise(view.size, sigma)
+    return ImageChops.add(view.filter(ImageFilter.GaussianBlur(blur)), noise, scale=1, offset=-128)
+
+
+def far(count: int, seed: int = 1) -> Iterator[Label]:
+    """`count` photos of 12 megapixels with a label whose modules are 1.1 to 2.5 pixels."""
+    for index in range(count):
+        rng = random.Random(f"{seed}/far/{index}")
+        text, share = serial(rng), index / max(1, count - 1)
+        ground = plastic(FULL_PHOTO, rng)
+        wide = MODULES * (1.1 + 1.4 * share)
+        view = place(symbol(text, 8), ground, wide, rng.uniform(0, 0.4), rng.random() * 6.3, rng)
+        yield Label(f"far-photo-{index:02}", text, "far", STEPS - 1 - int(share * (STEPS - 0.01)), grain(view, 0.8, 14))
+
+
+def small(count: int, seed: int = 1) -> Iterator[Label]:
+    """
+    `count` camera frames of 2560 x 1440 with a label of 8 to 10 mm as a phone sees it from a hand's
+    length: 1.7 to 4.3 pixels a module there, half of that at 1280 x 720.
+    """
+    for index in range(count):
+        rng = random.Random(f"{seed}/small/{index}")
+        text, share = serial(rng), index / max(1, count - 1)
+        ground = surface(FINE_FRAME, rng)
+        wide = MODULES * (1.7 + 2.6 * share)
+        view = place(symbol(text, 8), ground, wide, rng.uniform(0, 0.35), rng.uniform(-0.4, 0.4), rng)
+        yield Label(f"small-{index:02}", text, "small", STEPS - 1 - int(share * (STEPS - 0.01)), grain(view, 1.0, 18))
+
+
+def coarse(label: Label) -> Label:
+    """The same view from a camera of 1280 x 720."""
+    return replace(
+        label,
+        name=f"{label.name}-coarse",
+        wear="small-coarse",
+        picture=label.picture.resize(FRAME, Image.Resampling.BOX),
+    )

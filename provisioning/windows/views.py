@@ -30,7 +30,7 @@ from provisioning.windows.access import find_labelled, find_scanned, get_window,
 from provisioning.windows.forms import PlaceForm, ProofForm, ScanForm
 from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
-from tenants.models import User
+from tenants.models import Organisation, User
 from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
+
+# What is read as a label beside QR codes, as the scanner's decoder calls it.
+FURTHER: dict[str, str] = {
+    Organisation.LabelSymbology.DATA_MATRIX: "DataMatrix",
+    Organisation.LabelSymbology.CODE_128: "DataMatrix Code128",
+}
 
 
 @require_GET
@@ -75,6 +81,8 @@ def _render_scanner(
     request: SignedIn, form: ScanForm, *, status: int = 200, visible: Device | None = None
 ) -> HttpResponse:
     context = {"form": form, "mine": visible, "label_origins": settings.SITE_URLS}
+    if organisation := request.user.organisation:
+        context["further_symbologies"] = FURTHER.get(organisation.label_symbology)
     return render(request, "provisioning/windows/register.html", context, status=status)
 
 

@@ -44,6 +44,13 @@ globalThis.ScanCamera = (() => {
   const FROZEN = 3000; // ms without a picture
   const FINAL = new Set(["NotAllowedError", "SecurityError", "InvalidStateError"]);
 
+  // How large a picture is asked for, [longer, shorter side] in pixels: small labels need the first,
+  // and a camera or phone that is not smooth with it goes to the next.
+  const SIZES = [[2560, 1440], [1920, 1080], [1280, 720]];
+  const SMOOTH = 200; // ms from one look to the next that are smooth enough to aim by
+  const TURNS = 10; // looks over which that is judged
+  let step = 0; // in SIZES; what was too much stays so while the page is open
+
   let chosen = null; // where nothing may be stored
 
   function remembered() {
@@ -75,9 +82,9 @@ globalThis.ScanCamera = (() => {
 
   /** What to ask for, one after the other: the last takes whatever camera there is, as it is. */
   function wishes(camera) {
-    const usual = constraints();
-    const same = camera && { audio: false, video: { ...usual.video, facingMode: undefined, deviceId: { exact: camera } } };
-    return [same, usual, { audio: false, video: true }].filter(Boolean);
+    const same = camera && { ...size(), deviceId: { exact: camera } };
+    const usual = { ...size(), facingMode: { ideal: "environment" } };
+    return [same, usual, true].filter(Boolean).map((video) => ({ audio: false, video }));
   }
 
   /** The first stream that one of `wishes` gets, unless `current` no longer holds. */
@@ -94,13 +101,12 @@ globalThis.ScanCamera = (() => {
     throw reason;
   }
 
-  function constraints() {
+  /** The constraints of the present step. */
+  function size() {
+    const [long, short] = SIZES[step];
     const portrait = window.matchMedia("(orientation: portrait)").matches;
-    const [width, height] = portrait ? [720, 1280] : [1280, 720];
-    return {
-      audio: false,
-      video: { facingMode: { ideal: "environment" }, width: { ideal: width }, height: { ideal: height } },
-    };
+    const [width, height] = portrait ? [short, long] : [long, short];
+    return { width: { ideal: width }, height: { ideal: height } };
   }
 
   class Camera {
@@ -108,6 +114,9 @@ globalThis.ScanCamera = (() => {
     #track = null;
     #muted = 0; // since when
     #still = 0; // for how long no frame came, in ms
+    #since = 0; // when the looks that are counted began
+    #turns = 0;
+    #settings = {}; // light, zoom and focus as they were asked for
     attempt = 0;
 
     constructor(video, onended) {
@@ -138,14 +147,16 @@ globalThis.ScanCamera = (() => {
         return;
       }
       this.#track = track;
-      this.#still = 0;
+      this.#still = this.#turns = 0;
       this.#muted = track.muted ? performance.now() : 0;
       track.addEventListener("ended", () => this.onended());
       track.addEventListener("mute", () => { this.#muted = performance.now(); });
       track.addEventListener("unmute", () => { this.#muted = 0; });
       this.#video.srcObject = stream;
       await this.#video.play();
-      await this.#apply({ focusMode: "continuous" }, this.abilities.focusMode?.includes("continuous"));
+      const focuses = this.abilities.focusMode?.includes("continuous");
+      this.#settings = {};
+      if (focuses) await this.#set({ focusMode: "continuous" });
     }
 
     stop() {
@@ -159,6 +170,21 @@ globalThis.ScanCamera = (() => {
       const start = performance.now();
       const fresh = await next(this.#video);
       this.#still = fresh ? 0 : this.#still + performance.now() - start;
+    }
+
+    /** Say that a look is done: when looks come too slowly, a smaller picture is asked for. */
+    async looked() {
+      const now = performance.now();
+      if (this.#turns === 0) this.#since = now;
+      this.#turns += 1;
+      if (this.#turns <= TURNS) return;
+      this.#turns = 0;
+      if ((now - this.#since) / TURNS <= SMOOTH) return;
+      const { width, height } = this.#track?.getSettings() ?? {};
+      const smaller = SIZES.findIndex(([long], at) => at > step && !(Math.max(width, height) <= long));
+      if (smaller === -1) return;
+      step = smaller;
+      await this.#apply();
     }
 
     /** Whether no picture has come for long: another app, a call or the system took the camera. */
@@ -187,20 +213,28 @@ globalThis.ScanCamera = (() => {
     }
 
     light(on) {
-      return this.#apply({ torch: on });
+      return this.#set({ torch: on });
     }
 
     zoom(factor) {
-      return this.#apply({ zoom: factor });
+      return this.#set({ zoom: factor });
     }
 
-    async #apply(setting, able = true) {
-      if (!able) return;
-      try {
-        await this.#track?.applyConstraints({ advanced: [setting] });
-      } catch {
-        // a comfort that this camera announces and then refuses
-      }
+    #set(setting) {
+      Object.assign(this.#settings, setting);
+      return this.#apply();
+    }
+
+    /**
+     * Ask for the size and for all that was set, since what is not asked again may be given up.
+     * Chromium refuses a question of both kinds, and keeps the one when asked for the other.
+     */
+    async #apply() {
+      const settings = { advanced: Object.entries(this.#settings).map(([name, value]) => ({ [name]: value })) };
+      const asked = (constraints) => this.#track?.applyConstraints(constraints).then(() => true, () => false);
+      if (await asked({ ...size(), ...settings })) return;
+      await asked(size());
+      await asked(settings); // a comfort that a camera may announce and then refuse
     }
   }
 

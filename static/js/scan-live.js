@@ -108,6 +108,7 @@ globalThis.ScanLive = (() => {
           if (!current() || !video.videoWidth) continue;
           const { image, how } = frame(turn);
           const texts = await scanner.reader.read(image, how);
+          await this.camera.looked();
           if (current()) this.judge(texts);
           if (!current() || texts.length > 0) continue;
           const other = await this.others.look(() => frame(0).image, this.lastSeen);

@@ -36,8 +36,11 @@ globalThis.ScanReader = (() => {
   const LOOKS = [
     { share: 1, scale: 1 },
     { share: 0.5, scale: 2 },
+    { share: 0.3, scale: 4 },
+    { share: 1, scale: 1, how: { settings: { binarizer: "GlobalHistogram" } } },
     { share: 0.5, scale: 1, how: { soften: 3 } },
     { share: 0.5, scale: 2, how: { settings: { tryDenoise: true } } },
+    { share: 1, scale: 0.5, how: { settings: { binarizer: "GlobalHistogram" } } },
   ];
 
   /** `{image, how}` for `Reader.read`: what to look at in `part` of `source` at this turn. */
@@ -77,8 +80,11 @@ globalThis.ScanReader = (() => {
     #worker = null;
     #waiting = new Map();
     #count = 0;
+    #further;
 
-    constructor({ worker, decoder, wasm }) {
+    /** `further` has the decoder's names of symbologies that are labels too; the rest are addresses. */
+    constructor({ worker, decoder, wasm, further }) {
+      this.#further = (further ?? "").split(" ").filter(Boolean);
       // The worker's own base differs from the page's, so its addresses must be whole.
       const whole = (address) => new URL(address, document.baseURI).href;
       this.#addresses = { worker: whole(worker), decoder: whole(decoder), wasm: whole(wasm) };
@@ -91,7 +97,7 @@ globalThis.ScanReader = (() => {
       this.#worker.onmessage = ({ data }) => this.#settle(data);
       this.#worker.onerror = (event) => this.#fail(event.message || "The reader did not load.");
       const { decoder, wasm } = this.#addresses;
-      this.#worker.postMessage({ decoder, wasm });
+      this.#worker.postMessage({ decoder, wasm, further: this.#further });
     }
 
     /**

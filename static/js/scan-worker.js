@@ -1,6 +1,7 @@
 // Decodes one image at a time, off the page's thread. The first message brings two addresses.
 "use strict";
 
+// `formats`: and what the organisation adds.
 const SETTINGS = { formats: ["QRCodeModel2"], textMode: "Plain", maxNumberOfSymbols: 4 };
 
 // The codes that are not read as labels, but named.
@@ -12,7 +13,8 @@ const OTHERS = [
 self.onmessage = ({ data }) => (data.decoder ? load(data) : read(data));
 
 // Not async: what importScripts throws must reach the page as the worker's error event.
-function load({ decoder, wasm }) {
+function load({ decoder, wasm, further }) {
+  SETTINGS.formats.push(...further);
   importScripts(decoder);
   const ready = ZXingWASM.prepareZXingModule({
     overrides: { locateFile: () => wasm },
@@ -23,7 +25,7 @@ function load({ decoder, wasm }) {
 
 async function read({ id, pixels, width, height, soften, settings, others }) {
   try {
-    if (others) settings = { formats: OTHERS };
+    if (others) settings = { formats: OTHERS.filter((each) => !SETTINGS.formats.includes(each)) };
     if (soften) blur(pixels, width, height, soften);
     const image = new ImageData(pixels, width, height);
     const results = await ZXingWASM.readBarcodes(image, { ...SETTINGS, ...settings });

@@ -103,6 +103,11 @@ class Organisation(models.Model):
         SERIAL = "serial", "The serial alone"
         URL = "url", "This site's address for the device"
 
+    class LabelSymbology(models.TextChoices):
+        QR_CODE = "qr-code", "QR codes alone"
+        DATA_MATRIX = "data-matrix", "QR codes and Data Matrix"
+        CODE_128 = "code-128", "QR codes, Data Matrix and Code 128"
+
     root = models.OneToOneField(Group, models.PROTECT, related_name="organisation")
     slug = models.SlugField(unique=True)
     window_seconds = models.PositiveIntegerField(default=300, validators=[MinValueValidator(30)])
@@ -120,6 +125,10 @@ class Organisation(models.Model):
     clock = models.CharField(max_length=2, choices=zones.Clock.choices, default="24", db_default="24")
     require_two_factor = models.BooleanField(default=False, db_default=False)  # else its people reach nothing
     label_content = models.CharField(max_length=8, choices=LabelContent.choices, default=LabelContent.SERIAL)
+    # What the scanner reads as a label; else it is named.
+    label_symbology = models.CharField(
+        max_length=16, choices=LabelSymbology.choices, default="qr-code", db_default="qr-code"
+    )
     identity = models.JSONField(default=dict, blank=True)  # format of serials; empty: Handover's own
     colour = models.CharField(max_length=7, default="#0f5cc0", validators=[RegexValidator(r"^#[0-9a-f]{6}\Z")])
     logo = models.BinaryField(null=True, blank=True, validators=[theme.validate_logo])

@@ -40,6 +40,9 @@ class SettingsShown(Serializer):
     skip_presence = Flag(help_text=str(FORM["skip_presence"].label))
     require_two_factor = Flag(help_text=str(FORM["require_two_factor"].label))
     label_content = serializers.ChoiceField(Organisation.LabelContent.choices, help_text="What a label's QR code says.")
+    label_symbology = serializers.ChoiceField(
+        Organisation.LabelSymbology.choices, help_text="What the scanner reads as labels; other codes it names."
+    )
     activation_hours = serializers.IntegerField(help_text="Until when a device has to connect: 1 to 87600.")
     result_hours = serializers.IntegerField(help_text="How long an import's result can be fetched: 1 to 720.")
     colour = serializers.CharField(max_length=7, help_text="# and six hex digits.")

@@ -55,6 +55,11 @@ class SettingsForm(forms.Form):
         label="QR code of a label",
         help_text="With the address, a phone's own camera opens the right page too.",
     )
+    label_symbology = forms.ChoiceField(
+        choices=Organisation.LabelSymbology.choices,
+        label="Codes that the scanner reads as labels",
+        help_text="For devices that come with another code of their maker's. What is not chosen is named and not read.",
+    )
     activation_hours = forms.IntegerField(
         min_value=1,
         max_value=87_600,

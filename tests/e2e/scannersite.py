@@ -3,7 +3,8 @@
     python tests/e2e/scannersite.py [PREFIX=FOLDER ...]
 
 Prints its port, then serves until its standard input closes. `/` is the page, `/?theme=dark` the
-dark one, `/?error=TEXT&text=TEXT` a refused form; what is posted is answered as JSON.
+dark one, `/?error=TEXT&text=TEXT` a refused form, `/?further=DataMatrix` an
+organisation's that reads it too; what is posted is answered as JSON.
 Each PREFIX=FOLDER serves further files, which the benchmark uses.
 """
 
@@ -53,7 +54,13 @@ def page(request: HttpRequest) -> HttpResponse:
     form = SimpleNamespace(text=SimpleNamespace(value=text, errors=[error] if error else []))
     theme = request.GET.get("theme", "light")
     origins = ["https://labels.example"]
-    return render(request, "scanner.html", {"form": form, "theme": theme, "label_origins": origins})
+    context = {
+        "form": form,
+        "theme": theme,
+        "label_origins": origins,
+        "further_symbologies": request.GET.get("further"),
+    }
+    return render(request, "scanner.html", context)
 
 
 def scan(request: HttpRequest) -> HttpResponse:

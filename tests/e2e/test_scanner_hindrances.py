@@ -33,6 +33,18 @@ SILENT = f"""if (isSecureContext) {{ {ASKED} navigator.mediaDevices.getUserMedia
   return stream;
 }}; }}"""
 STILL = """HTMLVideoElement.prototype.requestVideoFrameCallback = () => 0;"""
+# A camera with a light, as large as is asked, with three pictures a second; light and size apart, as Chromium has it.
+SLOW = """globalThis.applied = [];
+HTMLVideoElement.prototype.requestVideoFrameCallback = (told) => setTimeout(told, 300);
+const track = MediaStreamTrack.prototype;
+let size = [2560, 1440];
+track.getCapabilities = () => ({ torch: true });
+track.getSettings = () => ({ width: size[0], height: size[1] });
+track.applyConstraints = async (wish) => {
+  if (wish.width && wish.advanced?.length) throw new DOMException("", "OverconstrainedError");
+  applied.push(wish);
+  if (wish.width) size = [wish.width.ideal, wish.height.ideal];
+};"""
 NOISE = """const real = CanvasRenderingContext2D.prototype.getImageData;
 CanvasRenderingContext2D.prototype.getImageData = function (...box) {
   const image = real.apply(this, box);
@@ -69,6 +81,34 @@ def test_another_camera_is_chosen_and_remembered(playwright: Playwright, address
             "navigator.mediaDevices.enumerateDevices().then((all) => all.map((each) => [each.label, each.deviceId]))"
         )
         assert next(name for name, key in page.evaluate(cameras) if key == wanted).startswith("fake_device_1")
+
+
+def test_as_much_is_asked_as_small_labels_need(playwright: Playwright, address: str, tmp_path: Path) -> None:
+    with seeing(playwright, tmp_path, scene()) as context:
+        context.add_init_script(ONLY_ANY.replace("wish.video === true", "true"))
+        page = opened(context, address)
+        scan(page)
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        [wish] = asked(page)
+        assert wish == {"facingMode": {"ideal": "environment"}, "width": {"ideal": 1440}, "height": {"ideal": 2560}}
+
+
+def test_a_camera_that_is_not_smooth_is_asked_for_less_and_keeps_its_light(
+    playwright: Playwright, address: str, tmp_path: Path
+) -> None:
+    with seeing(playwright, tmp_path, scene()) as context:
+        context.add_init_script(SLOW)
+        page = opened(context, address)
+        scan(page)
+        page.get_by_role("button", name="Light").click()
+        smallest = "applied.some((wish) => wish.width?.ideal === 720)"
+        deadline = time.monotonic() + 30
+        while not page.evaluate(smallest) and time.monotonic() < deadline:
+            page.wait_for_timeout(200)
+        page.wait_for_timeout(200)
+        sizes = page.evaluate("applied.filter((wish) => wish.width).map((wish) => wish.width.ideal)")
+        assert list(dict.fromkeys(sizes)) == [1440, 1080, 720]
+        assert page.evaluate("applied.at(-1)") == {"advanced": [{"torch": True}]}
 
 
 def test_a_muted_camera_is_started_again(playwright: Playwright, address: str, tmp_path: Path) -> None:
@@ -164,3 +204,17 @@ def test_a_photo_is_taken_or_comes_from_the_camera_roll(playwright: Playwright, 
         page = opened(context, address)
         assert page.get_by_label("Photo of the label").get_attribute("capture") is None
         assert page.get_by_label("Take photo").get_attribute("capture") == "environment"
+
+
+@pytest.mark.parametrize("kind", ["DataMatrix", "Code128"])
+def test_another_symbology_is_a_label_where_the_organisation_says_so(
+    playwright: Playwright, address: str, tmp_path: Path, kind: str
+) -> None:
+    label = other_code(getattr(zxingcpp.BarcodeFormat, kind), SERIAL)
+    with seeing(playwright, tmp_path, label) as context:
+        page = opened(context, address, "?further=DataMatrix+Code128")
+        scan(page)
+        assert posted(page) == {"text": SERIAL, "via": "camera"}
+        page = opened(context, address, "?further=DataMatrix+Code128")
+        photograph(page, label)
+        assert posted(page) == {"text": SERIAL, "via": "photo"}
