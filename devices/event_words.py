@@ -50,6 +50,10 @@ def _describe_rotated(data: Data) -> str:
     return f"{data['access_key']}, instead of {former}" if former else str(data["access_key"])
 
 
+def _describe_operation(data: Data) -> str:
+    return f"{data['identity']}, by the door {data['name']}" if data["identity"] else f"by the door {data['name']}"
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -85,5 +89,7 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     Kind.ACTION_ENDED: _describe_action,
     Kind.LABELS_PRINTED: lambda data: f"{_count(data['count'], 'label')}: {data['of']}",
     Kind.DOOR_CHANGED: lambda data: f"{data['name']}: {data['act']}",
+    Kind.OPERATION_APPROVED: _describe_operation,
+    Kind.OPERATION_CANCELLED: _describe_operation,
     Kind.EXPORTED: lambda data: _count(data["devices"], "device"),
 }

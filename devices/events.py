@@ -51,6 +51,9 @@ IN_BULK = {"action": str}
 OF_WINDOW = {"window": str}
 """The key of the window."""
 
+OF_OPERATION = {"door": str, "name": str, "operation": str, "identity": str}
+"""The door's key and name, the operation's key, and the ID by which the device goes."""
+
 DATA: dict[Event.Kind, Keys] = {
     Kind.REGISTERED: Keys(optional={"access_key": str, "door": str}),  # made together with it; by which it came
     Kind.ACTIVATED: Keys(),
@@ -70,7 +73,7 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.SERIAL_FREED: Keys(optional=IN_BULK),
     Kind.DEVICE_REMOVED: Keys({"serial": str, "device_id": str, "name": str}, {"import": str, **IN_BULK}),
     Kind.CREDENTIAL_ISSUED: Keys({"access_key": str}, {"door": str}),
-    Kind.CREDENTIAL_REVOKED: Keys({"access_key": str, "reason": str}, IN_BULK),
+    Kind.CREDENTIAL_REVOKED: Keys({"access_key": str, "reason": str}, {**IN_BULK, "door": str}),
     Kind.CREDENTIAL_ROTATED: Keys({"access_key": str, "instead_of": list}, {**IN_BULK, "door": str}),
     Kind.PRESENCE_SECRET_MADE: Keys({"method": str}),
     Kind.CONNECTED: Keys(),
@@ -87,6 +90,8 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.LABELS_PRINTED: Keys({"count": int, "of": str}),
     Kind.EXPORTED: Keys({"devices": int}, {"query": str, "left_out": int, "ticked": bool}),
     Kind.DOOR_CHANGED: Keys({"door": str, "name": str, "act": str}),
+    Kind.OPERATION_APPROVED: Keys(OF_OPERATION),
+    Kind.OPERATION_CANCELLED: Keys(OF_OPERATION),
 }
 
 OF_NO_DEVICE = frozenset(list(Kind)[list(Kind).index(Kind.RECIPE_CHANGED) :])

@@ -343,3 +343,66 @@ DOOR_KEY_ALGORITHM = declare(
     "Let the door take it first, or give another key.",
     400,
 )
+DOOR_ID_UNFIT = declare(
+    "door-id-unfit",
+    "It said a device ID that can't be one.",
+    "An ID has 4 to 90 characters: letters and digits of ASCII, dashes, underscores and dots.",
+    400,
+)
+DOOR_TOO_SOON = declare(
+    "door-too-soon",
+    "It asked for a credential again within {seconds} seconds.",
+    "It asks again by itself. If that goes on and on, its connection is refused: look at the device.",
+    429,
+)
+
+# Of approval: what devices are refused, then what people are -------------------------------------
+
+REGISTRATION_TOKEN_ENDED = declare(
+    "registration-token-ended",
+    "It came with a registration token that was replaced or revoked.",
+    "Approve it again, if it is yours: it asks for that by itself.",
+    401,
+)
+REGISTRATION_TOKEN_EXPIRED = declare(
+    "registration-token-expired",
+    "It came with a registration token whose time is over.",
+    "Approve it again, if it is yours, and let the door's registration tokens work longer.",
+    401,
+)
+REGISTRATION_TOKEN_OTHER = declare(
+    "registration-token-other",
+    "It asked to refresh a registration token that works no more, or was made by another token of the door.",
+    "Approve it again, if it is yours, once it asks for that.",
+    400,
+)
+OPERATION_UNKNOWN = declare(
+    "operation-unknown", "It asked after an approval that its token never asked for.", "Let it start over.", 410
+)
+OPERATION_CANCELLED = declare(
+    "operation-cancelled", "Somebody turned this device away.", "Start the device again, and approve it then.", 410
+)
+OPERATION_EXPIRED = declare(
+    "operation-expired",
+    "Nobody approved this device in time, or it never fetched its token.",
+    "It asks again by itself: approve that, with the new code.",
+    410,
+)
+OPERATIONS_TOO_MANY = declare(
+    "operations-too-many",
+    "{most} devices wait for approval already.",
+    "Approve or cancel those that wait. If most are not yours, end the token with which they came.",
+    429,
+)
+OPERATION_DECIDED = declare(
+    "operation-decided", "Somebody else decided this already.", "Look at the list of devices that wait."
+)
+OPERATION_NO_ID = declare("operation-without-id", "This device said no ID of its own.", "Give it one.", 400)
+OPERATION_ID_FIXED = declare(
+    "operation-id-fixed", "The token of this device is for {identity} alone.", "Leave the ID as it is.", 400
+)
+OPERATION_ID_TAKEN = declare(
+    "operation-id-taken",
+    "Another device of your organisation goes by this ID, and it is not yours to let in again.",
+    "Give this one another ID, or ask an admin of your organisation.",
+)

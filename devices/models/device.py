@@ -124,6 +124,8 @@ class Device(models.Model):
         "Import", models.SET_NULL, null=True, blank=True, related_name="devices", db_constraint=False, db_index=False
     )
     row = models.PositiveIntegerField(null=True, blank=True)  # of its source's file
+    # By which it goes at the door that made it, compared as written; its serial is what people read.
+    own_id = models.CharField(max_length=90, blank=True, default="", db_default="", editable=False)
 
     objects = DeviceQuerySet.as_manager()
 
@@ -132,6 +134,7 @@ class Device(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["device_id"], name="device_id_once"),
             models.UniqueConstraint(fields=["organisation", "serial_key"], name="serial_once"),
+            models.UniqueConstraint(fields=["organisation", "own_id"], condition=~Q(own_id=""), name="own_id_once"),
             models.UniqueConstraint(
                 fields=["assignment"], condition=Q(assignment__isnull=False), name="device_assignment_once"
             ),

@@ -72,6 +72,8 @@ class Event(models.Model):
         LABELS_PRINTED = "labels-printed", "Labels printed"
         EXPORTED = "exported", "Exported"
         DOOR_CHANGED = "door-changed", "Door changed"
+        OPERATION_APPROVED = "operation-approved", "Device approved at a door"
+        OPERATION_CANCELLED = "operation-cancelled", "Device turned away at a door"
 
     # Written by the hundred thousand, and a log: the database need not check what an entry names.
     organisation = models.ForeignKey(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.http import Http404
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from devices.access import get_device
 from devices.api.serializers import Named
 from devices.recipes.operations import find_available_recipes
 from lib.paging import NEWEST_FIRST
 from provisioning.doors import operations
 from provisioning.doors.access import get_door, get_door_key
+from provisioning.doors.approval import registration_tokens
 from provisioning.doors.forms import MOST, MOST_NETWORKS, read_networks
 from provisioning.doors.jwt import issuing, keys
 from provisioning.doors.kinds import KINDS
-from provisioning.doors.profile import operations as profile
 from provisioning.models import Door, DoorKey, DoorRefusal, DoorRegistration, State
 from tenants.access import require_owner
 from tenants.api.base import ApiView, Serializer
@@ -59,7 +61,7 @@ class DoorChange(Serializer):
         required=False,
         help_text="Of a `jwt` door: `issuer`, `algorithms`, `audience`, `expires`, `once`, `leeway`; of a `profile` "
         "door: `activates`, `hardware_id`, `renews`, `tags`; of an `activate` door: `hours`, `authentication`, "
-        "`vendor`, `model`.",
+        "`vendor`, `model`; of an `approval` door: `waits` (minutes), `token_days`, `credential_days`.",
     )
 
     def validate_networks(self, networks: list[str]) -> list[str]:
@@ -120,9 +122,21 @@ class KeyShown(Serializer):
     last_used_at = serializers.DateTimeField(allow_null=True)
 
 
+class TokenNew(Serializer):
+    identity = OneLine(
+        required=False, max_length=90, help_text="Of the only device that it is for; of an `approval` door."
+    )
+    cap = serializers.IntegerField(required=False, min_value=1, max_value=MOST, help_text="Devices; so, too.")
+    expires_at = serializers.DateTimeField(required=False, help_text="Works until then; so, too.")
+
+
 class TokenMade(Serializer):
     id = serializers.IntegerField()
-    token = serializers.UUIDField(help_text="Shown once.")
+    token = serializers.CharField(help_text="Shown once.")
+
+
+class Revoke(Serializer):
+    serial = OneLine(max_length=64, help_text="Of a device that came by it.")
 
 
 class KeyNew(Serializer):
@@ -230,14 +244,30 @@ class DoorKeys(ApiView):
 
 
 class DoorTokens(ApiView):
-    @describe_operation(TAG, "Make a token of a door", request=None, responses={201: TokenMade})
+    @describe_operation(TAG, "Make a token of a door", request=TokenNew, responses={201: TokenMade})
     @idempotent(secret=True)
     def post(self, request: Request, key: UUID) -> Response:
-        """Make one more token that devices of a `profile` door share. It is in this answer only."""
-        door = get_door(self.user, key, kind=Door.Kind.PROFILE)
-        made, token = profile.make_token(door=door, by=self.user)
+        """Make one more token that devices of a `profile` or an `approval` door show. It is in this answer only."""
+        door = get_door(self.user, key)
+        if (make := KINDS[door.kind].make_token) is None:
+            raise Http404
+        sent = self.read(TokenNew)
+        if door.kind != Door.Kind.APPROVAL and sent:
+            raise serializers.ValidationError({name: ["Only tokens of an `approval` door have this."] for name in sent})
+        made, token = make(door=door, by=self.user, **sent)
         location = reverse("provisioning:api-door-keys", kwargs={"key": door.key})
         return Response({"id": made.pk, "token": token}, status=201, headers={"Location": location})
+
+
+class RevokeAtDoor(ApiView):
+    @describe_operation(TAG, "Revoke a registration token", request=Revoke, responses={204: None})
+    def post(self, request: Request, key: UUID) -> Response:
+        """End the registration token of a device that came by an `approval` door, and its credentials. It asks for
+        approval then."""
+        door = get_door(self.user, key, kind=Door.Kind.APPROVAL)
+        device = get_device(self.user, self.read(Revoke)["serial"])
+        registration_tokens.revoke(door=door, device=device, by=self.user)
+        return Response(status=204)
 
 
 class EndDoorKey(ApiView):

@@ -8,10 +8,13 @@ from django.http import Http404
 
 from provisioning.doors.activate import reopening
 from provisioning.doors.activate.forms import ActivateForm, SerialsForm
+from provisioning.doors.approval import operations as approval
+from provisioning.doors.approval.forms import ApprovalForm, TokenForm
 from provisioning.doors.jwt import issuing
 from provisioning.doors.jwt.forms import JwtForm, KeyForm
+from provisioning.doors.profile import operations as profile
 from provisioning.doors.profile.forms import ProfileForm
-from provisioning.models import Door
+from provisioning.models import Door, DoorKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
 class DoorKind(NamedTuple):
     """Describe a kind. `form` takes `kept=`, the settings of a door that is there, and has `settings`, what it keeps;
-    `prepare` is called in the transaction that makes a door; `describe` gives what `template` shows."""
+    `prepare` is called in the transaction that makes a door; `describe` gives what `template` shows; `make_token` makes
+    one that devices show as it is, of `door`, `by` somebody."""
 
     words: str
     icon: str
@@ -28,6 +32,7 @@ class DoorKind(NamedTuple):
     prepare: Callable[[Door], None] | None = None
     describe: Callable[[Door], dict[str, Any]] = lambda door: {}
     admits: str = Door.Admits.NEW  # unless its admin says otherwise
+    make_token: Callable[..., tuple[DoorKey, str]] | None = None
 
 
 KINDS: dict[str, DoorKind] = {
@@ -44,6 +49,15 @@ KINDS: dict[str, DoorKind] = {
         "key",
         ProfileForm,
         "provisioning/doors/_profile.html",
+        make_token=profile.make_token,
+    ),
+    Door.Kind.APPROVAL: DoorKind(
+        "A device asks to come in and shows a code; somebody who stands before it finds it by that, and approves it.",
+        "person-check",
+        ApprovalForm,
+        "provisioning/doors/_approval.html",
+        describe=lambda door: {"token_form": TokenForm()},
+        make_token=approval.make_token,
     ),
     Door.Kind.ACTIVATE: DoorKind(
         "Devices that were added before say their identity within their activation window, and get a token, or choose "

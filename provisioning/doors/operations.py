@@ -71,14 +71,14 @@ def end_door(*, door: Door, by: User) -> bool:
     return True
 
 
-def add_keys(*, door: Door, keys: Sequence[DoorKey], by: User) -> None:
+def add_keys(*, door: Door, keys: Sequence[DoorKey], by: User, most: int = MOST_KEYS) -> None:
     """Add keys that are not stored yet. Raises Refusal where the door would have too many."""
     with transaction.atomic():
         held = Door.objects.select_for_update(no_key=True, of=("self",)).get(pk=door.pk)
         if held.ended_at:
             raise Refusal(refusals.DOOR_ENDED_ALREADY)
-        if DoorKey.objects.of(door).filter(ended_at=None).count() + len(keys) > MOST_KEYS:
-            raise Refusal(refusals.DOOR_TOO_MANY_KEYS, most=MOST_KEYS)
+        if DoorKey.objects.of(door).filter(ended_at=None).count() + len(keys) > most:
+            raise Refusal(refusals.DOOR_TOO_MANY_KEYS, most=most)
         for key in keys:
             key.door, key.by = door, by
             key.save()

@@ -22,6 +22,7 @@ from devices.recipes.organisation_format import format_of
 from devices.refusals import DEVICE_RETIRED, GROUP_TAKES_NO_DEVICES, SERIAL_TAKEN
 from lib.refusals import Refusal
 from provisioning import refusals
+from provisioning.doors import own_ids
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorKey, DoorRegistration, State, UsedToken, is_open, read_state
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from devices.credentials.operations import Issued
     from devices.models import RecipeVersion
     from lib.refusals import Kind
+    from tenants.models import User
 
 LONGEST = 120
 """Characters of an identity."""
@@ -73,23 +75,31 @@ def register_by_door(
     name: str = "",
     tags: Mapping[str, str] | None = None,
     make: Callable[[Device], Issued] | None = credentials.make_random,
+    goes_by_id: bool = False,
+    group: int | None = None,
+    by: User | None = None,
 ) -> Registered:
     """Let a device in whose caller was authenticated: as a new device of the door's recipe or, where the door admits
     them, as one that was added before. It gets the credential that `make` makes; None makes none yet.
 
     All of it is one transaction: of many calls for one identity, or for the last place of a door, one succeeds. `once`
-    names a token that may be used once. Raises Refusal; the caller does it in `counted_at`.
+    names a token that may be used once. A device that `goes_by_id` keeps its identity as it is written, beside a serial
+    (provisioning.doors.own_ids). Somebody who let it in (`by`) may have chosen its `group`; else the door's counts.
+    Raises Refusal; the caller does it in `counted_at`.
     """
     check_policy(door, identity, key=key, address=address)
     version = door.recipe.current
     with transaction.atomic():
-        device, is_new = _find_or_make(door, version, identity, name, tags)
+        if goes_by_id:
+            device, is_new = _find_or_make_own(door, version, identity, name, tags)
+        else:
+            device, is_new = _find_or_make(door, version, identity, name, tags)
         _write_lineage(door, key, device, is_new)
         if once:
             _use_token(door, once)
         issued = credentials.make_credentials([device], make=make).get_issued(device) if make else None
-        _record(door, device, issued, is_new)
-        _place(door, device)
+        _record(door, device, issued, is_new, by)
+        place(device, group or door.group_id, by)
         _take_place(door, key)  # last: until the commit everybody else at this door waits
     return Registered(device, issued)
 
@@ -102,8 +112,7 @@ def check_policy(
     _refuse_closed(read_state(Door.objects.all(), door.pk), CLOSED, makes=makes)
     if key is not None:
         _refuse_closed(read_state(DoorKey.objects.of(door), key.pk), KEY_CLOSED, makes=makes)
-    if door.networks and not is_within(address, door.networks):
-        raise Refusal(refusals.DOOR_ADDRESS)
+    check_address(door, address)
     if not identity:
         return
     if len(identity) > LONGEST:
@@ -116,6 +125,12 @@ def check_policy(
 def _require_pattern(door: Door, identity: str) -> None:
     if door.pattern and not fnmatchcase(identity.upper(), door.pattern.upper()):
         raise Refusal(refusals.DOOR_IDENTITY_OTHER)
+
+
+def check_address(door: Door, address: str | None) -> None:
+    """Raise Refusal for an address outside of the door's networks."""
+    if door.networks and not is_within(address, door.networks):
+        raise Refusal(refusals.DOOR_ADDRESS)
 
 
 def is_within(address: str | None, networks: list[str]) -> bool:
@@ -158,10 +173,33 @@ def _find_or_make(
     if (device := find_device(door, serial)) is not None:
         _take_over(door, device)
         return device, False
+    return _make(door, version, serial, name, tags), True
+
+
+def _find_or_make_own(
+    door: Door, version: RecipeVersion, own_id: str, name: str, tags: Mapping[str, str] | None
+) -> tuple[Device, bool]:
+    """Return the device that goes by the ID from now on, and whether it is new. A serial that folds as the ID does is
+    another device's, unless it waits for this door."""
+    listed = own_ids.find_listed(door, own_id) if door.admits != Door.Admits.NEW else None
+    if listed is not None and (door.admits == Door.Admits.LISTED or _waits(listed)):
+        _take_over(door, listed)
+        own_ids.write_own_id(listed, own_id)
+        return listed, False
+    device = _make(door, version, own_ids.write_serial(door, version, own_id), name or own_id, tags)
+    own_ids.write_own_id(device, own_id)
+    return device, True
+
+
+def _waits(device: Device) -> bool:
+    return device.activated_at is None and not Credential.objects.of(device).standing().exists()
+
+
+def _make(door: Door, version: RecipeVersion, serial: str, name: str, tags: Mapping[str, str] | None) -> Device:
     if door.admits == Door.Admits.LISTED:
         raise Refusal(refusals.DOOR_NOT_LISTED)
     try:
-        return registration.make_device(version=version, serial=serial, name=name, tags=tags), True
+        return registration.make_device(version=version, serial=serial, name=name, tags=tags)
     except ValidationError:
         raise Refusal(refusals.DOOR_IDENTITY_UNFIT) from None
     except Refusal as refusal:
@@ -209,22 +247,23 @@ def _use_token(door: Door, once: str) -> None:
         raise Refusal(refusals.DOOR_TOKEN_USED) from None
 
 
-def _record(door: Door, device: Device, issued: Issued | None, is_new: bool) -> None:
+def _record(door: Door, device: Device, issued: Issued | None, is_new: bool, by: User | None) -> None:
     """Write the one event: that it was added, or that one that was there got its credential."""
     made: dict[str, Any] = {"access_key": issued.access_key} if issued else {}
     if is_new:
-        events.record(Event.Kind.REGISTERED, device=device, door=door.name, **made)
+        events.record(Event.Kind.REGISTERED, device=device, by=by, door=door.name, **made)
     elif made:
-        events.record(Event.Kind.CREDENTIAL_ISSUED, device=device, door=door.name, **made)
+        events.record(Event.Kind.CREDENTIAL_ISSUED, device=device, by=by, door=door.name, **made)
 
 
-def _place(door: Door, device: Device) -> None:
-    """Put a device that is in no group into the door's; its credential, as the factory's, stays when it leaves."""
-    if door.group_id is None or device.group_id is not None:
+def place(device: Device, group: int | None, by: User | None = None) -> None:
+    """Put a device that is in no group into this one; its credential, as the factory's, stays when it leaves. Raises
+    Refusal."""
+    if group is None or device.group_id is not None:
         return
-    if not assignments.lock_leaves([door.group_id]):
+    if not assignments.lock_leaves([group]):
         raise Refusal(GROUP_TAKES_NO_DEVICES)
-    assignments.assign_devices([device], group=door.group_id, by=None)
+    assignments.assign_devices([device], group=group, by=by)
     device.refresh_from_db()
 
 

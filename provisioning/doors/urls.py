@@ -5,6 +5,7 @@ from django.urls import path
 from provisioning.doors import api, views
 from provisioning.doors.activate import api as activate_api
 from provisioning.doors.activate import views as activate
+from provisioning.doors.approval import views as approval
 from provisioning.doors.jwt import views as jwt
 from provisioning.doors.profile import views as profile
 
@@ -21,6 +22,8 @@ urlpatterns = [
     path("doors/<uuid:key>/jwt/secret/", jwt.make_secret, name="door-jwt-secret"),
     path("doors/<uuid:key>/profile/token/", profile.make_token, name="door-profile-token"),
     path("doors/<uuid:key>/activate/again/", activate.open_again, name="door-activate-again"),
+    path("doors/<uuid:key>/approval/token/", approval.make_token, name="door-approval-token"),
+    path("doors/<uuid:key>/approval/revoke/", approval.revoke, name="door-approval-revoke"),
     path("api/v1/doors/", api.Doors.as_view(), name="api-doors"),
     path("api/v1/doors/<uuid:key>/", api.OneDoor.as_view(), name="api-door"),
     path("api/v1/doors/<uuid:key>/end/", api.EndDoor.as_view(), name="api-door-end"),
@@ -29,5 +32,6 @@ urlpatterns = [
     path("api/v1/doors/<uuid:key>/keys/", api.DoorKeys.as_view(), name="api-door-keys"),
     path("api/v1/doors/<uuid:key>/tokens/", api.DoorTokens.as_view(), name="api-door-tokens"),
     path("api/v1/doors/<uuid:key>/open-again/", activate_api.OpenAgain.as_view(), name="api-door-open-again"),
+    path("api/v1/doors/<uuid:key>/revoke/", api.RevokeAtDoor.as_view(), name="api-door-revoke"),
     path("api/v1/doors/<uuid:key>/keys/<int:pk>/end/", api.EndDoorKey.as_view(), name="api-door-key-end"),
 ]

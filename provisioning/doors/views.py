@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tenants.access import SignedIn
 
 SIZE = 50
+KEYS = 100  # shown of a door, the newest; the API lists all
 
 
 @require_safe
@@ -55,7 +56,7 @@ def show_door(request: SignedIn, chosen: Door, own: dict[str, Any], *, status: i
     context = {
         "door": chosen,
         "kind": get_kind(chosen.kind),
-        "keys": DoorKey.objects.of(chosen).with_state(),
+        "keys": DoorKey.objects.of(chosen).with_state()[:KEYS],
         "refusals": DoorRefusal.objects.of(chosen),
         "page": paging.find_asked_page(made, paging.NEWEST_FIRST, SIZE, request.GET.dict()),
         "origin": origins.get_site_origin(request),

@@ -42,7 +42,7 @@ CATEGORIES: dict[str, Category] = {
         "Imports and bulk actions", Kinds((Of.IMPORT_STARTED, Of.IMPORT_ENDED, Of.ACTION_STARTED, Of.ACTION_ENDED))
     ),
     "recipes": Category("Recipes and models", Kinds((Of.RECIPE_CHANGED, Of.MODEL_CHANGED))),
-    "doors": Category("Doors", Kinds((Of.DOOR_CHANGED,))),
+    "doors": Category("Doors", Kinds((Of.DOOR_CHANGED, Of.OPERATION_APPROVED, Of.OPERATION_CANCELLED))),
     "groups": Category("Groups", Kinds((), (About.GROUP,))),
     "people": Category("People and invitations", Kinds((), (About.PERSON, About.INVITATION))),
     "tokens": Category("API tokens", Kinds((), (About.TOKEN,))),

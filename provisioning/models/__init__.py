@@ -14,6 +14,13 @@ from provisioning.models.door import (
     is_open,
     read_state,
 )
+from provisioning.models.operation import (
+    ProvisioningOperation,
+    ProvisioningOperationQuerySet,
+    RegistrationToken,
+    RegistrationTokenQuerySet,
+    build_operations_topic,
+)
 from provisioning.models.window import Window, WindowQuerySet, build_topic
 
 __all__ = [
@@ -25,10 +32,15 @@ __all__ = [
     "DoorRegistration",
     "DoorVendor",
     "JwtIssuer",
+    "ProvisioningOperation",
+    "ProvisioningOperationQuerySet",
+    "RegistrationToken",
+    "RegistrationTokenQuerySet",
     "State",
     "UsedToken",
     "Window",
     "WindowQuerySet",
+    "build_operations_topic",
     "build_topic",
     "is_open",
     "read_state",

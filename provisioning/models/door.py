@@ -71,6 +71,7 @@ class Door(models.Model):
         JWT = "jwt", "Signed token (JWT)"
         PROFILE = "profile", "Shared token of a profile"
         ACTIVATE = "activate", "Whitelist and activate"
+        APPROVAL = "approval", "Provisioning token and approval"
 
     class Admits(models.TextChoices):
         NEW = "new", "Devices that nobody added"

@@ -41,6 +41,17 @@ def activate_door(world: World) -> dict[str, object]:
     return {"key": made.key}
 
 
+def approval_door(world: World) -> dict[str, object]:
+    made, _ = Door.objects.get_or_create(
+        organisation=world.kanarra, kind=Door.Kind.APPROVAL, name="Field", recipe=world.version.recipe
+    )
+    return {"key": made.key}
+
+
+def waiting_device(world: World) -> dict[str, str]:
+    return {"serial": world.waiting.serial}
+
+
 def jwt(world: World) -> dict[str, object]:
     return {"kind": "jwt"}
 
@@ -58,6 +69,10 @@ ROWS: dict[str, Row] = {
     "device-alias-api": Row(everybody(401), "post"),
     "device-record": Row(everybody(401), "post"),
     "device-record-api": Row(everybody(401), "post"),
+    "provisioning:door-approval-init": Row(everybody(401), "post"),
+    "provisioning:door-approval-complete": Row(everybody(401), "put"),
+    "provisioning:door-approval-register": Row(everybody(401), "put"),
+    "provisioning:door-approval-refresh": Row(everybody(401), "put"),
     "provisioning:doors": Row(OWNERS),
     "provisioning:door-new": Row(OWNERS, kwargs=jwt),
     "provisioning:door-create": Row(WRONG_OWN, "post", kwargs=jwt),
@@ -71,6 +86,8 @@ ROWS: dict[str, Row] = {
     "provisioning:door-profile-token": Row(OWNER, "post", kwargs=profile_door),
     "provisioning:door-activate-again": Row(WRONG, "post", kwargs=activate_door),
     "provisioning:api-door-open-again": Row((401, 404, 404, 404, 400, 404, 404), "post", kwargs=activate_door),
+    "provisioning:door-approval-token": Row(OWNER, "post", kwargs=approval_door),
+    "provisioning:door-approval-revoke": Row(POSTED, "post", kwargs=approval_door, data=waiting_device),
     "provisioning:api-doors": Row(of_api.OWNERS),
     "provisioning:api-doors post": Row((401, 404, 404, 404, 400, 404, 400), "post"),
     "provisioning:api-door": Row(of_api.OWNER, kwargs=door),
@@ -81,5 +98,6 @@ ROWS: dict[str, Row] = {
     "provisioning:api-door-keys": Row(of_api.OWNER, kwargs=door),
     "provisioning:api-door-keys post": Row((401, 404, 404, 404, 400, 404, 404), "post", kwargs=door),
     "provisioning:api-door-tokens": Row((401, 404, 404, 404, 201, 404, 404), "post", kwargs=profile_door),
+    "provisioning:api-door-revoke": Row(of_api.OWNER_DONE, "post", kwargs=approval_door, data=waiting_device),
     "provisioning:api-door-key-end": Row(of_api.OWNER_DONE, "post", kwargs=door_key),
 }

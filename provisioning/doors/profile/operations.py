@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models.functions import Now
 
-from devices import batches, tags
+from devices import tags
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
-from devices.models import Credential, Device
+from devices.models import Device
 from devices.recipes.organisation_format import format_of
 from lib import names
 from lib.refusals import Refusal
 from provisioning import refusals
 from provisioning.doors import operations
 from provisioning.doors.registration import Registered, check_policy, counted_at, find_device, register_by_door
+from provisioning.doors.renewal import renew_credential
 from provisioning.models import Door, DoorKey, DoorRegistration
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
     from tenants.models import Organisation, User
 
-RENEWED_AFTER = timedelta(seconds=30)
-"""After its last credential a device may have the next: of many calls at once for one device one succeeds, and one
-whose answer was lost has its credential with a later try."""
 NAME_LENGTH, SHOWN = 50, 8  # characters
 
 
@@ -98,13 +94,7 @@ def _renew(door: Door, device: Device) -> credentials.Issued:
     """Make a new credential; those of before work until it is used first."""
     if not door.settings.get("renews", True):
         raise Refusal(refusals.DOOR_REGISTERED)
-    if not Device.objects.filter(Device.may_connect(), pk=device.pk).exists():
-        raise Refusal(refusals.DOOR_DEVICE_BARRED)
-    with transaction.atomic():
-        batches.hold_as_read([device])
-        if Credential.objects.of(device).filter(created_at__gt=Now() - RENEWED_AFTER).exists():
-            raise Refusal(refusals.DOOR_REGISTERED)
-        return credentials.rotate_credentials_of([device], by=None, door=door.name).get_issued(device)
+    return renew_credential(door=door, device=device, too_soon=Refusal(refusals.DOOR_REGISTERED))
 
 
 def _make_serial(door: Door) -> str:

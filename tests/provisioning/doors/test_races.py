@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
 
 from devices.identity import serials
 from devices.models import Credential, Device, Event
-from provisioning.models import Door, DoorKey, DoorRegistration
+from lib.refusals import Refusal
+from provisioning.doors.approval import operations as approval
+from provisioning.models import Door, DoorKey, DoorRegistration, RegistrationToken
+from tenants.models import User
 from tests import builders
-from tests.provisioning.doors.makers import make_jwt_door, register, sign
+from tests.provisioning.doors.makers import Sdk, get_operation, make_approval_door, make_jwt_door, register, sign
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from devices.models import RecipeVersion
 
@@ -76,3 +80,82 @@ def test_a_token_for_one_use_lets_one_in(version: RecipeVersion) -> None:
     make_jwt_door(version, settings={"once": True})
     answers = register_at_once([serials.generate() for _ in range(30)], sign({"jti": "only"}))
     assert answers["made"] == Device.objects.count() == 1
+
+
+def send_at_once(sends: Sequence[Callable[[], Any]]) -> Counter[int]:
+    """Send all of them from as many threads; return how often which status came."""
+    start = Barrier(len(sends))
+
+    def run(send: Callable[[], Any]) -> int:
+        start.wait()
+        try:
+            return int(send().status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(sends)) as threads:
+        return Counter(threads.map(run, sends))
+
+
+def test_one_of_fifty_registers_with_a_token(version: RecipeVersion) -> None:
+    _, token = make_approval_door(version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(User.objects.get(), "dev-0001")
+    assert send_at_once([lambda: sdk.register(registration)] * 25) == {200: 1, 429: 24}
+    assert send_at_once([lambda: sdk.register(registration)] * 25) == {429: 25}
+    assert (Device.objects.count(), Credential.objects.count()) == (1, 1)
+    assert Event.objects.filter(kind="registered").count() == 1
+    assert Door.objects.get().made == DoorRegistration.objects.count() == 1
+
+
+def test_one_of_many_approvals_of_an_id_makes_the_device(version: RecipeVersion) -> None:
+    _, token = make_approval_door(version)
+    sdk, owner = Sdk(token), User.objects.get()
+    tokens = [sdk.get_approved(owner, "dev-0001") for _ in range(AT_ONCE)]
+    answers = send_at_once([partial(sdk.register, each) for each in tokens])
+    assert answers == {200: 1, 409: AT_ONCE - 1}
+    assert (Device.objects.count(), Credential.objects.count(), Door.objects.get().made) == (1, 1, 1)
+
+
+def test_no_more_register_than_there_is_room_for(version: RecipeVersion) -> None:
+    _, token = make_approval_door(version, cap=4)
+    sdk, owner = Sdk(token), User.objects.get()
+    tokens = [sdk.get_approved(owner, f"dev-{number:04}") for number in range(AT_ONCE)]
+    answers = send_at_once([partial(sdk.register, each) for each in tokens])
+    assert answers == {200: 4, 423: AT_ONCE - 4}
+    assert Device.objects.count() == Door.objects.get().made == 4
+
+
+def test_one_of_many_decides(version: RecipeVersion) -> None:
+    _, token = make_approval_door(version)
+    started, owner = Sdk(token).init("dev-0001").json()["provisioningOperationId"], User.objects.get()
+    operation, start = get_operation(started), Barrier(AT_ONCE)
+
+    def decide(number: int) -> bool:
+        start.wait()
+        try:
+            if number % 2:
+                return approval.cancel_operation(operation=operation, by=owner)
+            approval.approve_operation(operation=operation, by=owner, name=f"Number {number}")
+        except Refusal:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        won = Counter(threads.map(decide, range(AT_ONCE)))
+    told = Event.objects.filter(kind__startswith="operation-").count()
+    assert told == won[True]
+    # Whoever approves wins once; somebody may take that back, once, as nothing registered yet.
+    approved = Event.objects.filter(kind="operation-approved").count()
+    assert (approved, told - approved) in {(1, 0), (0, 1), (1, 1)}
+
+
+def test_one_token_is_left_of_many_refreshes(version: RecipeVersion) -> None:
+    _, token = make_approval_door(version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(User.objects.get(), "dev-0001")
+    sdk.register(registration)
+    assert send_at_once([lambda: sdk.refresh(registration)] * AT_ONCE)[200] >= 1
+    assert RegistrationToken.objects.standing().count() == 1

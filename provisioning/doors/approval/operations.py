@@ -1,0 +1,230 @@
+"""The door of approval: a device asks to come in, somebody who may register devices decides, it fetches its token."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from devices import events
+from devices.models import Device, Event
+from devices.refusals import GROUP_TAKES_NO_DEVICES
+from lib import live, names
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors import operations, own_ids
+from provisioning.doors.approval import codes, registration_tokens
+from provisioning.doors.refused_attempts import note_refusal
+from provisioning.doors.registration import check_policy
+from provisioning.models import Door, DoorKey, ProvisioningOperation
+from tenants.models import Group, Role, User
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioning.doors.approval.registration_tokens import Issued
+    from tenants.models import Organisation
+
+State = ProvisioningOperation.State
+SHOWN = 8  # characters of a token
+WAITS, FETCHED_WITHIN = 60, timedelta(hours=24)  # minutes, unless the door says otherwise; of one that was approved
+KEPT = timedelta(days=30)
+MOST, MOST_OF_ADDRESS = 500, 200  # that wait at a door at the same time
+ATTEMPTS = 5  # at a code that nobody has
+MOST_TOKENS = 10_000  # of a door: one for each device, too
+
+
+class Told(NamedTuple):
+    """Hold what a device says of itself when it asks to come in: ID, and name -> text, for whoever decides."""
+
+    own_id: str = ""
+    said: Mapping[str, str] = {}
+
+
+# The admin's side ------------------------------------------------------------------------------
+
+
+def make_token(
+    *, door: Door, by: User, identity: str = "", cap: int | None = None, expires_at: Any = None
+) -> tuple[DoorKey, str]:
+    """Make one more provisioning token of the door, of which only the hash stays: for the one device that goes by this
+    ID, or for any. Raises Refusal."""
+    token = secrets.token_urlsafe(32)
+    name = f"Token {token[:SHOWN]}…" + (f" for {own_ids.check_id(identity)}" if identity else "")
+    key = DoorKey(name=name, secret_hash=registration_tokens.hash_token(token), prefix=token[:SHOWN])
+    key.identity, key.cap, key.expires_at = identity, cap, expires_at
+    operations.add_keys(door=door, keys=[key], by=by, most=MOST_TOKENS)
+    return key, token
+
+
+# The device's side -----------------------------------------------------------------------------
+
+
+def find_key(token: str, organisation: Organisation | None) -> DoorKey:
+    """Return the key that the provisioning token is. Raises Refusal."""
+    keys = DoorKey.objects.filter(door__kind=Door.Kind.APPROVAL).select_related("door__recipe__organisation")
+    if organisation is not None:
+        keys = keys.filter(door__organisation=organisation)
+    if (key := keys.filter(secret_hash=registration_tokens.hash_token(token)).first()) is None:
+        raise Refusal(refusals.DOOR_UNKNOWN)
+    return key
+
+
+def start_operation(*, key: DoorKey, told: Told, address: str | None) -> ProvisioningOperation:
+    """Let the device wait for approval. Raises Refusal, counted at the door."""
+    door = key.door
+    own_id = told.own_id or key.identity
+    try:
+        check_policy(door, own_id, key=key, address=address)
+        _check_room(door, address)
+        return _start(key, own_id, told, address)
+    except Refusal as refusal:
+        note_refusal(refusal, door=door, identity=own_id, device=own_ids.find_own(door.organisation_id, own_id))
+        raise
+
+
+def _check_room(door: Door, address: str | None) -> None:
+    waiting = ProvisioningOperation.objects.of(door).pending()
+    for rows, most in ((waiting, MOST), (waiting.filter(address=_cut(address)), MOST_OF_ADDRESS)):
+        if rows.count() >= most:
+            raise Refusal(refusals.OPERATIONS_TOO_MANY, most=most, retry_seconds=60)
+
+
+def _start(key: DoorKey, own_id: str, told: Told, address: str | None) -> ProvisioningOperation:
+    door = key.door
+    fields = {"door": door, "token": key, "organisation": door.organisation, "identity": own_id}
+    told_too = {"said": dict(told.said), "address": _cut(address)}
+    _drop_old(door)
+    for _ in range(ATTEMPTS):
+        try:
+            with transaction.atomic():
+                made = ProvisioningOperation.objects.create(
+                    **fields, **told_too, code=codes.make_code(), expires_at=Now() + _get_wait(door)
+                )
+        except IntegrityError:  # chance, once in millions: another one that waits has this code
+            continue
+        made.refresh_from_db(fields=["started_at", "expires_at"])
+        live.announce([made.topic])
+        return made
+    raise Refusal(refusals.OPERATIONS_TOO_MANY, most=MOST, retry_seconds=60)
+
+
+def _cut(address: str | None) -> str:
+    return (address or "")[:64]
+
+
+def _get_wait(door: Door) -> timedelta:
+    return timedelta(minutes=door.settings.get("waits") or WAITS)
+
+
+def _drop_old(door: Door) -> None:
+    """Forget some that never registered, long ago."""
+    old = ProvisioningOperation.objects.of(door).filter(expires_at__lt=Now() - KEPT, registered_at=None)
+    old.filter(pk__in=list(old.values_list("pk", flat=True)[:20])).delete()
+
+
+def complete_operation(*, key: DoorKey, operation: str, address: str | None) -> Issued | None:
+    """Return the device's registration token once it was approved, None before; asked again, a new one instead. Raises
+    Refusal, counted at the door."""
+    door = key.door
+    found = None
+    try:
+        check_policy(door, key=key, address=address, makes=False)
+        found = _find_asked(key, operation)
+        if found.state == State.PENDING:
+            return None
+        return registration_tokens.issue_first(found)
+    except Refusal as refusal:
+        identity, device = (found.identity, found.device) if found else ("", None)
+        note_refusal(refusal, door=door, identity=identity, device=device)
+        raise
+
+
+def _find_asked(key: DoorKey, operation: str) -> ProvisioningOperation:
+    """Return the operation that was begun with this token. Raises Refusal, also where it ended."""
+    try:
+        wanted = UUID(operation)
+    except ValueError:
+        raise Refusal(refusals.OPERATION_UNKNOWN) from None
+    rows = ProvisioningOperation.objects.with_state().select_related("door", "device")
+    if (found := rows.filter(token=key, key=wanted).first()) is None:
+        raise Refusal(refusals.OPERATION_UNKNOWN)
+    if found.state == State.CANCELLED:
+        raise Refusal(refusals.OPERATION_CANCELLED)
+    if found.state == State.EXPIRED:
+        raise Refusal(refusals.OPERATION_EXPIRED)
+    return found
+
+
+# The operator's side ---------------------------------------------------------------------------
+
+
+def approve_operation(
+    *, operation: ProvisioningOperation, by: User, identity: str = "", name: str = "", group: Group | None = None
+) -> None:
+    """Let the device in, under an ID, a name and in a group; of many who decide at once one wins. Raises Refusal.
+
+    It comes to be when it registers. One that goes by this ID already gets a new token instead, and stays where it is.
+    """
+    own_id = _choose_id(operation, identity.strip())
+    name = names.clean_name(name) if name.strip() else ""
+    with transaction.atomic():
+        taker = User.objects.get(pk=by.pk)  # with the roles of this moment
+        if group is not None and not Group.objects.registrable_by(taker).filter(pk=group.pk).exists():
+            raise Refusal(GROUP_TAKES_NO_DEVICES, field="group")
+        device = own_ids.find_own(operation.organisation_id, own_id)
+        if device is not None and not _may_let_in(taker, device):
+            raise Refusal(refusals.OPERATION_ID_TAKEN, field="identity")
+        to: dict[str, Any] = {"identity": own_id, "name": name, "group": group, "device": device, "by": by}
+        if not operation.close(State.APPROVED, only_if=Q(outcome=""), expires_at=Now() + FETCHED_WITHIN, **to):
+            raise _refuse_decided(operation)
+        _record(Event.Kind.OPERATION_APPROVED, operation, by, own_id)
+
+
+def cancel_operation(*, operation: ProvisioningOperation, by: User) -> bool:
+    """Turn the device away, also one that was approved and has not registered yet; return whether this call did."""
+    undecided = Q(outcome="") | Q(outcome=State.APPROVED, registered_at=None)
+    with transaction.atomic():
+        if not operation.close(State.CANCELLED, only_if=undecided, by=by):
+            return False
+        _record(Event.Kind.OPERATION_CANCELLED, operation, by, operation.identity)
+    return True
+
+
+def _choose_id(operation: ProvisioningOperation, identity: str) -> str:
+    fixed = operation.token.identity
+    if fixed and identity not in ("", fixed):
+        raise Refusal(refusals.OPERATION_ID_FIXED, field="identity", identity=fixed)
+    chosen = identity or operation.identity
+    if not chosen:
+        raise Refusal(refusals.OPERATION_NO_ID, field="identity")
+    try:
+        return own_ids.check_id(chosen)
+    except Refusal as refusal:
+        raise refusal.at("identity") from None
+
+
+def _may_let_in(user: User, device: Device) -> bool:
+    """Decide whether the user may give this device a new token: it is in no group, or in one in which they may register
+    devices."""
+    if device.group is None:
+        return bool(user.reach(Role.TECHNICIAN))
+    return user.may(Role.TECHNICIAN, device.group.path)
+
+
+def _refuse_decided(operation: ProvisioningOperation) -> Refusal:
+    now = ProvisioningOperation.objects.with_state().filter(pk=operation.pk).first()
+    is_over = now is None or now.state == State.EXPIRED
+    return Refusal(refusals.OPERATION_EXPIRED if is_over else refusals.OPERATION_DECIDED)
+
+
+def _record(kind: Event.Kind, operation: ProvisioningOperation, by: User, identity: str) -> None:
+    door = operation.door
+    told: dict[str, Any] = {"door": str(door.key), "name": door.name, "operation": str(operation.key)}
+    events.record(kind, organisation=operation.organisation_id, by=by, identity=identity, **told)
+    transaction.on_commit(lambda: live.announce([operation.topic]))

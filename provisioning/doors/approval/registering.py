@@ -1,0 +1,109 @@
+"""A device registers with its registration token: at first it comes to be, after that it gets its next credential."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from devices.models import Credential
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors.approval import registration_tokens
+from provisioning.doors.refused_attempts import note_refusal
+from provisioning.doors.registration import check_address, place, register_by_door
+from provisioning.doors.renewal import RENEWED_AFTER, renew_credential
+from provisioning.models import ProvisioningOperation, RegistrationToken
+
+if TYPE_CHECKING:
+    from devices.credentials.operations import Issued
+    from devices.models import Device
+    from provisioning.models import Door
+    from tenants.models import Organisation
+
+DAYS = 30  # of a credential, unless the door says otherwise
+LONGER = timedelta(minutes=10)
+"""A credential works so much longer than its device is told: that looks once a minute, and then asks for the next."""
+
+
+class Registered(NamedTuple):
+    """Hold what a device gets: `expires_at` is told of its credential, `remaining` is its token's time, None for
+    ever."""
+
+    device: Device
+    issued: Issued
+    expires_at: datetime
+    remaining: timedelta | None
+
+
+def register(*, token: str, address: str | None, organisation: Organisation | None) -> Registered:
+    """Let the device in that holds the token, or renew its credential. Raises Refusal, counted at the door.
+
+    Of many calls with a token one makes the device, one event and one credential; the others are told to wait.
+    """
+    found = registration_tokens.find_token(token, organisation)
+    operation = found.operation
+    door = operation.door
+    try:
+        check_address(door, address)
+        with transaction.atomic():
+            device, issued, expires_at = _register(found, door, address)
+    except Refusal as refusal:
+        note_refusal(refusal, door=door, identity=operation.identity, device=operation.device)
+        raise
+    remaining = found.expires_at - found.now if found.expires_at else None
+    return Registered(device, issued, expires_at, remaining)
+
+
+def _register(found: RegistrationToken, door: Door, address: str | None) -> tuple[Device, Issued, datetime]:
+    held = _hold(found)
+    registration_tokens.require_standing(found)
+    if held.device is None:
+        device, issued = _make(held, door, address)
+    else:
+        device = held.device
+        too_soon = Refusal(refusals.DOOR_TOO_SOON, seconds=RENEWED_AFTER.seconds, retry_seconds=RENEWED_AFTER.seconds)
+        issued = renew_credential(door=door, device=device, too_soon=too_soon)
+        place(device, held.group_id if held.registered_at is None else None, held.by)
+    rows = ProvisioningOperation.objects.filter(pk=held.pk, registered_at=None)
+    rows.update(device=device, registered_at=Now())
+    registration_tokens.note_use(found, device)
+    return device, issued, _limit(door, issued)
+
+
+def _hold(found: RegistrationToken) -> ProvisioningOperation:
+    """Lock the operation until the transaction ends, and read it and its token as they are then."""
+    rows = ProvisioningOperation.objects.filter(pk=found.operation_id)
+    list(rows.select_for_update(no_key=True).values_list("pk"))
+    # After that: what a statement joins stays as it was before it waited.
+    held = rows.select_related("device", "token", "by").get()
+    found.refresh_from_db(fields=["ended_at", "successor"])
+    found.operation.device, found.operation.outcome = held.device, held.outcome
+    return held
+
+
+def _make(held: ProvisioningOperation, door: Door, address: str | None) -> tuple[Device, Issued]:
+    device, issued = register_by_door(
+        door=door,
+        identity=held.identity,
+        key=held.token,
+        address=address,
+        name=held.name,
+        goes_by_id=True,
+        group=held.group_id,
+        by=held.by,
+    )
+    assert issued is not None
+    return device, issued
+
+
+def _limit(door: Door, issued: Issued) -> datetime:
+    """Let the credential end by itself; return when its device is told that it does."""
+    lasts = timedelta(days=door.settings.get("credential_days") or DAYS)
+    made = Credential.objects.filter(access_key=issued.access_key)
+    made.update(expires_at=Now() + lasts + LONGER)
+    ends: Any = made.values_list("expires_at", flat=True).get()
+    at: datetime = ends - LONGER
+    return at

@@ -1,0 +1,144 @@
+"""Registration tokens: issued to a device that was approved, refreshed by it, and ended. One of a device counts."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from devices.credentials import operations as credentials
+from devices.models import Event
+from lib.refusals import Refusal
+from provisioning import refusals
+from provisioning.doors import operations
+from provisioning.doors.refused_attempts import note_refusal
+from provisioning.doors.registration import check_address
+from provisioning.models import Door, ProvisioningOperation, RegistrationToken
+
+if TYPE_CHECKING:
+    from devices.models import Device
+    from provisioning.models import DoorKey
+    from tenants.models import Organisation, User
+
+BY_PEOPLE = ("revoked", credentials.ALL_REVOKED)
+"""Why a credential ended that somebody revoked: the device's registration token ends with it."""
+SAME = "door__recipe__organisation"
+
+
+class Issued(NamedTuple):
+    """Hold a token, which only this answer can tell, and until when it counts."""
+
+    token: str
+    expires_at: datetime | None
+
+
+def hash_token(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def issue_first(operation: ProvisioningOperation) -> Issued:
+    """Return a token for an approved operation; those before end. Raises Refusal where it was cancelled meanwhile."""
+    with transaction.atomic():
+        held = _hold(operation.pk)
+        if held.outcome != ProvisioningOperation.State.APPROVED:
+            raise Refusal(refusals.OPERATION_CANCELLED)
+        RegistrationToken.objects.filter(operation=held, ended_at=None).update(ended_at=Now())
+        return _issue(held)[1]
+
+
+def refresh(*, key: DoorKey, token: str, address: str | None) -> Issued:
+    """Return a new token instead of one that stands, or of one whose successor was never used: the answer with it may
+    have been lost. Raises Refusal, counted at the door."""
+    # What came by a door stays when the door or its token is ended: no more is asked than the token's own end.
+    rows = RegistrationToken.objects.with_state().select_related(f"operation__{SAME}", "successor", "operation__device")
+    found = rows.filter(token_hash=hash_token(token), operation__door=key.door, operation__token=key).first()
+    device = found.operation.device if found else None
+    try:
+        check_address(key.door, address)
+        return _replace(found)
+    except Refusal as refusal:
+        identity = found.operation.identity if found else ""
+        note_refusal(refusal, door=key.door, identity=identity, device=device)
+        raise
+
+
+def _replace(former: RegistrationToken | None) -> Issued:
+    if former is None or former.over or _was_ended_by_somebody(former):
+        raise Refusal(refusals.REGISTRATION_TOKEN_OTHER)
+    with transaction.atomic():
+        held = _hold(former.operation_id)
+        former.refresh_from_db(fields=["ended_at", "successor"])
+        lost = former.successor
+        if former.ended_at is not None and (lost is None or lost.ended_at is not None or lost.used_at is not None):
+            raise Refusal(refusals.REGISTRATION_TOKEN_OTHER)
+        RegistrationToken.objects.filter(operation=held, ended_at=None).update(ended_at=Now())
+        made, issued = _issue(held)
+        RegistrationToken.objects.filter(pk=former.pk).update(successor=made)
+        return issued
+
+
+def find_token(token: str, organisation: Organisation | None) -> RegistrationToken:
+    """Return the registration token, whether it still counts or not. Raises Refusal."""
+    rows = RegistrationToken.objects.with_state().select_related(f"operation__{SAME}", "operation__device")
+    if organisation is not None:
+        rows = rows.filter(operation__organisation=organisation)
+    if (found := rows.filter(token_hash=hash_token(token)).first()) is None:
+        raise Refusal(refusals.DOOR_UNKNOWN)
+    return found
+
+
+def require_standing(token: RegistrationToken) -> None:
+    """Raise Refusal unless the token counts."""
+    if token.ended_at is not None or _was_ended_by_somebody(token):
+        raise Refusal(refusals.REGISTRATION_TOKEN_ENDED)
+    if token.over:
+        raise Refusal(refusals.REGISTRATION_TOKEN_EXPIRED)
+    if token.operation.outcome != ProvisioningOperation.State.APPROVED:
+        raise Refusal(refusals.REGISTRATION_TOKEN_ENDED)
+
+
+def note_use(token: RegistrationToken, device: Device) -> None:
+    """Note that the device registered with it: all others of the device end."""
+    RegistrationToken.objects.filter(pk=token.pk, used_at=None).update(used_at=Now())
+    own = RegistrationToken.objects.filter(operation__device=device, ended_at=None)
+    own.exclude(pk=token.pk).update(ended_at=Now())
+
+
+def revoke(*, door: Door, device: Device, by: User) -> bool:
+    """End the registration tokens of a device, and with them its credentials: it is out until somebody approves it
+    again. Return whether this call did."""
+    own = RegistrationToken.objects.filter(operation__device=device, ended_at=None)
+    with transaction.atomic():
+        if not own.update(ended_at=Now()):
+            return False
+        credentials.revoke_all_credentials([device], by=by)
+        operations.record_change(door, by, f"registration token of {device.own_id} revoked")
+    return True
+
+
+def _was_ended_by_somebody(token: RegistrationToken) -> bool:
+    """Return whether somebody revoked a credential of its device since: that would come back by this token."""
+    if (device := token.operation.device) is None:
+        return False
+    revoked = Event.objects.filter(device=device, kind=Event.Kind.CREDENTIAL_REVOKED, at__gte=token.issued_at)
+    return revoked.filter(Q(data__reason=BY_PEOPLE[0]) | Q(data__reason=BY_PEOPLE[1])).exists()
+
+
+def _issue(operation: ProvisioningOperation) -> tuple[RegistrationToken, Issued]:
+    days = operation.door.settings.get("token_days")
+    token = secrets.token_urlsafe(32)
+    made = RegistrationToken.objects.create(
+        operation=operation, token_hash=hash_token(token), expires_at=Now() + timedelta(days=days) if days else None
+    )
+    made.refresh_from_db(fields=["issued_at", "expires_at"])
+    return made, Issued(token, made.expires_at)
+
+
+def _hold(pk: int) -> ProvisioningOperation:
+    """Lock the operation until the transaction ends."""
+    return ProvisioningOperation.objects.select_for_update(no_key=True, of=("self",)).select_related("door").get(pk=pk)

@@ -1,0 +1,616 @@
+"""The door of approval, as devices of that vendor know it: every status and body."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+from django.test import Client
+
+from devices.credentials import operations as credentials
+from devices.lifecycle import locks
+from devices.models import Credential, Device, Event, RefusedAttempt
+from lib.refusals import Refusal
+from provisioning.doors import refused_attempts
+from provisioning.doors.approval import codes, operations, registration_tokens
+from provisioning.doors.approval.device_views import write_span
+from provisioning.models import (
+    Door,
+    DoorKey,
+    DoorRefusal,
+    DoorRegistration,
+    ProvisioningOperation,
+    RegistrationToken,
+)
+from tests import builders
+from tests.provisioning.doors.makers import Sdk, get_operation, make_approval_door, make_provisioning_token
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
+
+    from tests.conftest import World
+
+pytestmark = pytest.mark.django_db
+CANCELLED = "/problems/deviceProvisioning/provisioningOperationCancelled"
+EXPIRED = "/problems/deviceProvisioning/provisioningOperationExpired"
+UNAUTHORIZED = "/problems/deviceProvisioning/unauthorized"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
+
+
+def problem(answer: Any, status: int) -> str:
+    """Return the type of a problem, which it has to be."""
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer["Content-Length"] == str(len(answer.content))
+    assert not answer.cookies
+    told = answer.json()
+    assert set(told) == {"type", "title", "status", "detail", "instance"}
+    assert told["status"] == status
+    return str(told["type"])
+
+
+def reasons(door: Door) -> set[str]:
+    refused_attempts.refused_attempts.count()
+    return set(DoorRefusal.objects.of(door).values_list("reason", flat=True))
+
+
+def works(answer: Any) -> bool:
+    """Whether the credential of a connection string is one."""
+    key, _, secret = answer.json()["connectionString"].rpartition("SharedAccessSignature=")[2].partition(".")
+    return credentials.find_credential(access_key=key, access_secret=secret) is not None
+
+
+def make_older(by: timedelta = timedelta(minutes=1)) -> None:
+    """Let the credentials be as old as a device that asks again."""
+    Credential.objects.update(created_at=F("created_at") - by)
+
+
+# From the shelf --------------------------------------------------------------------------------
+
+
+def test_a_device_waits_is_approved_and_registers(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    started = sdk.init("dev-0001")
+    assert started.status_code == 200
+    assert set(started.json()) == {"provisioningOperationId", "verificationCode", "expirationTime"}
+    assert re.fullmatch(rf"[{codes.ALPHABET}]{{4}}-[{codes.ALPHABET}]{{4}}", started.json()["verificationCode"])
+    assert datetime.fromisoformat(started.json()["expirationTime"]).tzinfo
+    operation = started.json()["provisioningOperationId"]
+    for _ in range(2):
+        waiting = sdk.complete(operation)
+        assert (waiting.status_code, waiting.content, waiting["Content-Length"]) == (202, b"", "0")
+    operations.approve_operation(
+        operation=get_operation(operation), by=world.technician, name="Tank 7", group=world.anaheim
+    )
+    assert not Device.objects.filter(own_id="dev-0001").exists()  # it comes to be when it registers
+    completed = sdk.complete(operation)
+    assert completed.status_code == 200
+    assert set(completed.json()) == {"registrationToken", "expirationTime"}
+    answer = sdk.register(completed.json()["registrationToken"])
+    assert answer.status_code == 200, answer.content
+    told = answer.json()
+    host = told["iotHubHostName"]
+    assert told["connectionString"].startswith(f"HostName={host};DeviceId=kanarra:dev-0001;SharedAccessSignature=")
+    assert told["connectionStringType"] == "SharedAccessSignature"
+    assert told["connectionStringExpiration"].endswith("Z")
+    assert re.fullmatch(r"89\.23:59:\d\d", told["tokenRemainingLifetime"])
+    assert works(answer)
+    device = Device.objects.get(own_id="dev-0001")
+    assert (device.name, device.group, device.organisation) == ("Tank 7", world.anaheim, world.kanarra)
+    assert device.version.recipe == door.recipe
+    made = DoorRegistration.objects.get()
+    assert (made.device, made.key, made.door.made, made.is_new) == (device, door.keys.get(), 1, True)
+    events = Event.objects.filter(device=device).order_by("pk").values_list("kind", "by")
+    assert list(events) == [("registered", world.technician.pk), ("provisioned", world.technician.pk)]
+    assert Event.objects.filter(kind="operation-approved", data__identity="dev-0001").count() == 1
+
+
+def test_every_answer_says_that_it_is_not_to_be_kept(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    started = sdk.init("dev-0001")
+    registration = sdk.get_approved(world.owner, "dev-0002")
+    for answer in (started, sdk.register(registration), sdk.refresh(registration)):
+        assert answer.status_code == 200
+        assert answer["Cache-Control"] == "no-store"
+        assert answer["Content-Length"] == str(len(answer.content))
+        assert not answer.cookies
+
+
+def test_the_approver_may_give_the_id_and_has_to_where_the_device_said_none(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    started = sdk.init().json()["provisioningOperationId"]
+    refused(lambda: operations.approve_operation(operation=get_operation(started), by=world.owner), "operation-without")
+    assert sdk.complete(started).status_code == 202
+    registration = sdk.get_approved(world.owner, "dev-0001", identity="Pump_7.b")
+    assert "DeviceId=kanarra:Pump_7.b;" in sdk.register(registration).json()["connectionString"]
+
+
+def refused(do: Any, code: str) -> None:
+    with pytest.raises(Refusal) as told:
+        do()
+    assert told.value.code.startswith(code)
+
+
+def test_a_token_for_one_device_holds_its_id(world: World) -> None:
+    door, _ = make_approval_door(world.version)
+    sdk = Sdk(make_provisioning_token(door, "dev-0009"))
+    started = sdk.init().json()["provisioningOperationId"]
+    assert get_operation(started).identity == "dev-0009"
+    assert problem(sdk.init("dev-0001"), 400).endswith("door-identity-other")
+    operation = get_operation(started)
+    refused(
+        lambda: operations.approve_operation(operation=operation, by=world.owner, identity="other"),
+        "operation-id-fixed",
+    )
+    operations.approve_operation(operation=operation, by=world.owner)
+    registration = sdk.complete(started).json()["registrationToken"]
+    assert sdk.register(registration).status_code == 200
+    assert Device.objects.filter(own_id="dev-0009").exists()
+    assert reasons(door) == {"door-identity-other"}
+
+
+def test_what_a_device_says_of_itself_is_kept_for_whoever_approves(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    said = '{"deviceId":"dev-0001","firmware":"1.2.3","uptime":7,"nested":{"a":1},"x\\u0000":"y","long":"' + "z" * 500
+    answer = Sdk(token).send("POST", "/provisioning-operations/init", said + '"}')
+    kept = get_operation(answer.json()["provisioningOperationId"])
+    assert kept.said == {"User-Agent": "ureq/2.12.1", "firmware": "1.2.3", "uptime": "7", "long": "z" * 120}
+    assert kept.address == "127.0.0.1"
+
+
+# IDs -------------------------------------------------------------------------------------------
+
+
+def test_ids_that_fold_alike_are_devices_of_their_own(world: World) -> None:
+    version = builders.make_recipe(world.kanarra, "Any", identity={"kind": "opaque"})
+    _, token = make_approval_door(version)
+    ids = ["abc-1", "ABC1", "ABCI", "abc.1", "a" * 90, "x._-", "NEW1", "1234"]
+    for own_id in ids:
+        registration = Sdk(token).get_approved(world.owner, own_id)
+        answer = Sdk(token).register(registration)
+        assert answer.status_code == 200, (own_id, answer.content)
+        assert f"DeviceId=kanarra:{own_id};" in answer.json()["connectionString"]
+    made = Device.objects.exclude(own_id="")
+    assert set(made.values_list("own_id", flat=True)) == set(ids)
+    assert len(set(made.values_list("serial_key", flat=True))) == len(ids)
+    assert made.get(own_id="abc-1").serial == "ABC1"  # the first one; its format takes it
+    assert made.get(own_id="ABC1").serial != "ABC1"
+
+
+def test_an_id_that_no_serial_has_gets_one_of_the_recipes_format(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    for number, identity in enumerate(
+        ({}, {"kind": "base10"}, {"kind": "base16", "length": 8}, {"kind": "mac48"}, {"kind": "opaque", "prefix": "KG"})
+    ):
+        recipe = builders.make_recipe(world.kanarra, f"Recipe {number}", identity=identity)
+        _, token = make_approval_door(recipe, name=f"Door {number}")
+        sdk = Sdk(token)
+        assert sdk.register(sdk.get_approved(world.owner, f"dev_{number}.x")).status_code == 200
+        device = Device.objects.get(own_id=f"dev_{number}.x")
+        assert device.name == f"dev_{number}.x"
+        assert device.serial
+
+
+@pytest.mark.parametrize(
+    "own_id", ["abc", "x" * 91, "dev 0001", "d\u00fc-0001", "dev/0001", "dev:0001", "dev-0001\\n", "#+$a"]
+)
+def test_what_can_be_no_id_is_refused_for_good(world: World, own_id: str) -> None:
+    door, token = make_approval_door(world.version)
+    answer = Sdk(token).init(own_id)
+    assert problem(answer, 400).endswith("door-id-unfit")
+    assert "can't be one" in answer.json()["title"]  # which the SDK shows
+    assert not ProvisioningOperation.objects.exists()
+    assert reasons(door) == {"door-id-unfit"}
+
+
+@pytest.mark.parametrize(
+    "sent", ['{"deviceId":7}', '{"deviceId":""}', '{"deviceId":["dev-0001"]}', "[]", "{", "", "\x00"]
+)
+def test_what_can_not_be_read_is_refused_for_good(world: World, sent: str) -> None:
+    door, token = make_approval_door(world.version)
+    problem(Sdk(token).send("POST", "/provisioning-operations/init", sent), 400)
+    for path in ("/provisioning-operations/complete", "/devices/registration-tokens/refresh"):
+        problem(Sdk(token).send("PUT", path, sent), 400)
+    assert reasons(door) & {"door-id-unfit", "door-body-unreadable"}
+    assert not ProvisioningOperation.objects.exists()
+
+
+def test_a_null_for_an_id_is_none(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    assert Sdk(token).send("POST", "/provisioning-operations/init", '{"deviceId":null}').status_code == 200
+
+
+def test_a_device_that_was_added_before_is_taken_over_by_its_serial(world: World) -> None:
+    listed = world.waiting
+    door, token = make_approval_door(world.version, admits="listed")
+    sdk = Sdk(token)
+    assert sdk.register(sdk.get_approved(world.owner, listed.serial)).status_code == 200
+    listed.refresh_from_db()
+    assert listed.own_id == listed.serial
+    assert DoorRegistration.objects.get().is_new is False
+    problem(sdk.register(sdk.get_approved(world.owner, "nobody-added-it")), 403)
+    assert reasons(door) == {"door-not-listed"}
+
+
+# Tokens ----------------------------------------------------------------------------------------
+
+
+def test_strangers_hear_the_same_whatever_the_cause(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    ended = make_provisioning_token(door)
+    DoorKey.objects.filter(secret_hash=registration_tokens.hash_token(ended)).update(ended_at=Now())
+    for each in ("x", "\u2603", ended, "x" * 4000):
+        answer = Sdk(each).send("POST", "/provisioning-operations/init", "{}", each.encode().decode("latin-1"))
+        assert problem(answer, 401) == UNAUTHORIZED
+        assert answer.json()["title"] == "Unauthorized"
+    for header in ("", "DeviceToken", f"Basic {token}", token):
+        answer = Client().post("/provisioning-operations/init", "{}", "application/json", HTTP_AUTHORIZATION=header)
+        assert problem(answer, 401) == UNAUTHORIZED
+    registration = Sdk(token).get_approved(world.owner, "dev-0001")
+    assert problem(Sdk(registration).init("dev-0001"), 401) == UNAUTHORIZED
+    assert problem(Sdk(token).register(token), 401) == UNAUTHORIZED
+    assert reasons(door) == {"door-key-ended"}
+
+
+def test_asked_again_it_gives_a_new_token_and_voids_the_former(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    former = sdk.get_approved(world.owner, "dev-0001")
+    operation = str(ProvisioningOperation.objects.get().key)
+    newer = sdk.complete(operation).json()["registrationToken"]
+    assert newer != former
+    assert problem(sdk.register(former), 401) == UNAUTHORIZED
+    assert sdk.register(newer).status_code == 200
+    assert reasons(door) == {"registration-token-ended"}
+
+
+def test_refreshing_voids_the_former(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    former = sdk.get_approved(world.owner, "dev-0001")
+    assert sdk.register(former).status_code == 200
+    refreshed = sdk.refresh(former)
+    assert set(refreshed.json()) == {"registrationToken", "expirationTime"}
+    newer = refreshed.json()["registrationToken"]
+    make_older()
+    assert problem(sdk.register(former), 401) == UNAUTHORIZED
+    assert sdk.register(newer).status_code == 200
+    problem(sdk.refresh(former), 400)  # its successor was used: the answer with it was not lost
+    assert reasons(door) == {"registration-token-ended", "registration-token-other"}
+    assert Device.objects.filter(own_id="dev-0001").count() == 1
+
+
+def test_a_refresh_whose_answer_was_lost_is_asked_again(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    former = sdk.get_approved(world.owner, "dev-0001")
+    lost = sdk.refresh(former).json()["registrationToken"]
+    newer = sdk.refresh(former).json()["registrationToken"]
+    assert problem(sdk.register(lost), 401) == UNAUTHORIZED
+    assert sdk.register(newer).status_code == 200
+
+
+def test_another_token_of_the_door_refreshes_nothing(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    registration = Sdk(token).get_approved(world.owner, "dev-0001")
+    other = Sdk(make_provisioning_token(door))
+    problem(other.refresh(registration), 400)
+    problem(other.refresh("x"), 400)
+    assert problem(other.complete(str(ProvisioningOperation.objects.get().key)), 410) != CANCELLED
+    assert Sdk(token).register(registration).status_code == 200
+
+
+def test_a_registration_token_ends_by_itself(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    RegistrationToken.objects.update(expires_at=Now() - timedelta(seconds=1))
+    assert problem(sdk.register(registration), 401) == UNAUTHORIZED
+    problem(sdk.refresh(registration), 400)
+    assert reasons(door) == {"registration-token-expired", "registration-token-other"}
+
+
+def test_a_registration_token_may_work_for_ever(world: World) -> None:
+    _, token = make_approval_door(world.version, settings={"token_days": None})
+    sdk = Sdk(token)
+    started = sdk.init("dev-0001").json()["provisioningOperationId"]
+    operations.approve_operation(operation=get_operation(started), by=world.owner)
+    completed = sdk.complete(started).json()
+    assert completed["expirationTime"] is None
+    assert sdk.register(completed["registrationToken"]).json()["tokenRemainingLifetime"] is None
+
+
+@pytest.mark.parametrize(
+    ("span", "written"),
+    [
+        (timedelta(days=1, hours=2, minutes=3, seconds=4), "1.02:03:04"),
+        (timedelta(seconds=40), "00:00:40"),
+        (timedelta(hours=23, minutes=59, seconds=59.9), "23:59:59"),
+        (timedelta(days=90), "90.00:00:00"),
+        (-timedelta(seconds=5), "00:00:00"),
+    ],
+)
+def test_spans_are_written_as_dotnet_does(span: timedelta, written: str) -> None:
+    assert write_span(span) == written
+
+
+def test_revoking_a_registration_token_puts_the_device_out(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    answer = sdk.register(registration)
+    device = Device.objects.get(own_id="dev-0001")
+    assert registration_tokens.revoke(door=door, device=device, by=world.owner)
+    assert not registration_tokens.revoke(door=door, device=device, by=world.owner)
+    assert not works(answer)
+    make_older()
+    assert problem(sdk.register(registration), 401) == UNAUTHORIZED
+    problem(sdk.refresh(registration), 400)
+    acts = Event.objects.filter(kind="door-changed").values_list("data__act", flat=True)
+    assert "registration token of dev-0001 revoked" in acts
+
+
+def test_a_credential_that_somebody_revoked_does_not_come_back(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    sdk.register(registration)
+    credentials.revoke_credential(credential=Credential.objects.get(), by=world.owner)
+    make_older()
+    assert problem(sdk.register(registration), 401) == UNAUTHORIZED
+    problem(sdk.refresh(registration), 400)
+    again = sdk.get_approved(world.owner, "dev-0001")  # somebody lets it in once more
+    answer = sdk.register(again)
+    assert answer.status_code == 200
+    assert works(answer)
+    assert Device.objects.filter(own_id="dev-0001").count() == DoorRegistration.objects.count() == 1
+
+
+# Registering again -----------------------------------------------------------------------------
+
+
+def test_a_device_registers_again_with_its_token_and_the_last_credential_counts(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    first = sdk.register(registration)
+    too_soon = sdk.register(registration)
+    assert problem(too_soon, 429).endswith("door-too-soon")
+    assert too_soon["Retry-After"] == "30"
+    make_older()
+    second = sdk.register(registration)
+    assert second.status_code == 200
+    assert works(first)  # until the second is used
+    assert works(second)
+    assert Device.objects.filter(own_id="dev-0001").count() == 1
+    assert Door.objects.get().made == 1
+    assert reasons(door) == {"door-too-soon"}
+    attempt = RefusedAttempt.objects.get()
+    assert (attempt.device.own_id, attempt.reason, attempt.door) == ("dev-0001", "door-too-soon", "approval")
+
+
+def test_a_device_that_never_connects_is_not_locked_out(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    for _ in range(credentials.MAX_LIVE + 2):
+        answer = sdk.register(registration)
+        assert answer.status_code == 200, answer.content
+        make_older(timedelta(hours=2))
+    assert works(answer)
+
+
+def test_a_credential_ends_a_little_after_its_device_is_told(world: World) -> None:
+    _, token = make_approval_door(world.version, settings={"credential_days": 2})
+    sdk = Sdk(token)
+    answer = sdk.register(sdk.get_approved(world.owner, "dev-0001"))
+    told = datetime.fromisoformat(answer.json()["connectionStringExpiration"])
+    kept = Credential.objects.get()
+    assert kept.expires_at is not None
+    assert kept.expires_at - told == timedelta(minutes=10)
+    assert timedelta(0) <= told - kept.created_at - timedelta(days=2) < timedelta(seconds=5)
+
+
+def test_what_came_by_it_stays_when_door_and_token_end(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    sdk.register(registration)
+    Door.objects.update(ended_at=Now())
+    DoorKey.objects.update(ended_at=Now())
+    make_older()
+    assert sdk.register(registration).status_code == 200
+    newer = sdk.refresh(registration).json()["registrationToken"]
+    make_older()
+    assert sdk.register(newer).status_code == 200
+    assert problem(sdk.init("dev-0002"), 401) == UNAUTHORIZED
+    assert reasons(door) == {"door-ended"}
+
+
+def test_a_locked_device_asks_again(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    sdk.register(registration)
+    locks.lock_devices([Device.objects.get(own_id="dev-0001")], by=world.owner)
+    make_older()
+    problem(sdk.register(registration), 423)
+    assert reasons(door) == {"door-device-barred"}
+
+
+def test_a_device_whose_id_came_to_be_meanwhile_needs_somebody_who_knows(world: World) -> None:
+    """Two were approved under one ID: the second approver has not seen that it is there by now."""
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    one, two = (sdk.get_approved(world.owner, "dev-0001") for _ in range(2))
+    assert sdk.register(one).status_code == 200
+    problem(sdk.register(two), 409)
+    assert reasons(door) == {"door-already-registered"}
+    assert Credential.objects.count() == 1
+
+
+# Decisions, and their end ----------------------------------------------------------------------
+
+
+def test_a_device_that_was_turned_away_stops(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    started = sdk.init("dev-0001").json()["provisioningOperationId"]
+    assert operations.cancel_operation(operation=get_operation(started), by=world.technician)
+    assert not operations.cancel_operation(operation=get_operation(started), by=world.technician)
+    assert problem(sdk.complete(started), 410) == CANCELLED
+    refused(lambda: operations.approve_operation(operation=get_operation(started), by=world.owner), "operation-decided")
+    assert Event.objects.filter(kind="operation-cancelled").count() == 1
+    assert reasons(door) == {"operation-cancelled"}
+
+
+def test_an_approval_may_be_taken_back_until_the_device_registers(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    operation = ProvisioningOperation.objects.get()
+    assert operations.cancel_operation(operation=operation, by=world.owner)
+    assert problem(sdk.register(registration), 401) == UNAUTHORIZED
+    assert problem(sdk.complete(str(operation.key)), 410) == CANCELLED
+    other = sdk.get_approved(world.owner, "dev-0002")
+    sdk.register(other)
+    assert not operations.cancel_operation(operation=ProvisioningOperation.objects.latest("pk"), by=world.owner)
+
+
+def test_whoever_is_not_approved_in_time_starts_over(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    started = sdk.init("dev-0001").json()["provisioningOperationId"]
+    ProvisioningOperation.objects.update(expires_at=Now() - timedelta(seconds=1))
+    assert problem(sdk.complete(started), 410) == EXPIRED
+    refused(lambda: operations.approve_operation(operation=get_operation(started), by=world.owner), "operation-expired")
+    assert sdk.complete(sdk.init("dev-0001").json()["provisioningOperationId"]).status_code == 202
+    assert reasons(door) == {"operation-expired"}
+
+
+@pytest.mark.parametrize("operation", [UNKNOWN_ID, "op-1", "x" * 5000])
+def test_an_operation_that_is_not_there_is_started_over(world: World, operation: str) -> None:
+    door, token = make_approval_door(world.version)
+    assert problem(Sdk(token).complete(operation), 410) not in {CANCELLED, UNAUTHORIZED}
+    assert reasons(door) == {"operation-unknown"}
+
+
+POLICIES: list[tuple[dict[str, Any], int, str]] = [
+    ({"ended_at": Now()}, 401, "door-ended"),
+    ({"expires_at": Now() - timedelta(seconds=1)}, 423, "door-expired"),
+    ({"cap": 0}, 423, "door-full"),
+    ({"networks": ["192.0.2.0/24"]}, 403, "door-address"),
+    ({"pattern": "ZZ*"}, 400, "door-identity-other"),
+]
+
+
+@pytest.mark.parametrize(("fields", "status", "reason"), POLICIES, ids=[reason for *_, reason in POLICIES])
+def test_what_the_policy_refuses(world: World, fields: dict[str, Any], status: int, reason: str) -> None:
+    door, token = make_approval_door(world.version)
+    Door.objects.filter(pk=door.pk).update(**fields)
+    problem(Sdk(token).init("dev-0001"), status)
+    assert reasons(door) == {reason}
+    assert not ProvisioningOperation.objects.exists()
+
+
+def test_a_door_that_filled_up_meanwhile_makes_no_more(world: World) -> None:
+    door, token = make_approval_door(world.version, cap=1)
+    sdk = Sdk(token)
+    one, two = (sdk.get_approved(world.owner, f"dev-000{number}") for number in (1, 2))
+    assert sdk.register(one).status_code == 200
+    problem(sdk.register(two), 423)
+    Door.objects.update(cap=2)
+    assert sdk.register(two).status_code == 200
+    assert reasons(door) == {"door-full"}
+
+
+def test_so_many_wait_at_a_door(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "MOST_OF_ADDRESS", 2)
+    monkeypatch.setattr(operations, "MOST", 3)
+    door, token = make_approval_door(world.version)
+    here, there = Sdk(token, REMOTE_ADDR="192.0.2.1"), Sdk(token, REMOTE_ADDR="192.0.2.2")
+    assert [here.init().status_code for _ in range(3)] == [200, 200, 429]
+    assert [there.init().status_code for _ in range(2)] == [200, 429]
+    assert there.init()["Retry-After"] == "60"
+    ProvisioningOperation.objects.update(expires_at=Now())
+    assert here.init().status_code == 200
+    assert reasons(door) == {"operations-too-many"}
+
+
+def test_strangers_of_one_address_are_heard_no_more_for_a_while(world: World, settings: Settings) -> None:
+    settings.DOOR_REFUSALS_ADDRESS = 3
+    _, token = make_approval_door(world.version)
+    for _ in range(3):
+        problem(Sdk("x", REMOTE_ADDR="192.0.2.77").init(), 401)
+    answer = Sdk(token, REMOTE_ADDR="192.0.2.77").init()
+    problem(answer, 429)
+    assert answer["Retry-After"] == "60"
+    assert Sdk(token, REMOTE_ADDR="192.0.2.78").init().status_code == 200
+
+
+def test_other_methods_and_large_bodies(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    answer = Sdk(token).send("GET", "/provisioning-operations/init", "")
+    problem(answer, 405)
+    assert answer["Allow"] == "POST"
+    problem(Sdk(token).send("POST", "/provisioning-operations/init", '{"x":"' + "x" * 20_000 + '"}'), 413)
+    problem(Sdk(token).send("PUT", "/devices/register", '{"connectionStringType":"X509"}', token), 400)
+
+
+def test_another_organisations_address_knows_no_token_of_this_one(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    body = '{"deviceId":"dev-0001"}'
+    assert Sdk(token).send("POST", "/o/kanarra/provisioning-operations/init", body).status_code == 200
+    problem(Sdk(token).send("POST", "/o/other/provisioning-operations/init", body), 401)
+    registration = Sdk(token).get_approved(world.owner, "dev-0002")
+    asked = '{"connectionStringType":"SharedAccessSignature"}'
+    problem(Sdk(token).send("PUT", "/o/other/devices/register", asked, registration), 401)
+
+
+# Who may decide --------------------------------------------------------------------------------
+
+
+def test_a_group_has_to_be_the_approvers(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    started = Sdk(token).init("dev-0001").json()["provisioningOperationId"]
+    for group in (world.boise, world.region, world.other_site):
+        refused(
+            lambda group=group: operations.approve_operation(
+                operation=get_operation(started), by=world.technician, group=group
+            ),
+            "group-takes-no-devices",
+        )
+    assert get_operation(started).outcome == ""
+
+
+def test_an_id_of_another_tenants_device_is_let_in_again_by_its_own_people_alone(world: World) -> None:
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    sdk.register(sdk.get_approved(world.sibling, "dev-0001", group=world.boise))
+    started = sdk.init("dev-0001").json()["provisioningOperationId"]
+    refused(
+        lambda: operations.approve_operation(operation=get_operation(started), by=world.technician),
+        "operation-id-taken",
+    )
+    operations.approve_operation(operation=get_operation(started), by=world.sibling)
+    make_older()
+    assert sdk.register(sdk.complete(started).json()["registrationToken"]).status_code == 200
+    assert Device.objects.get(own_id="dev-0001").group == world.boise
+
+
+def test_a_group_that_is_gone_by_then_is_told(world: World) -> None:
+    door, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    leaf = builders.make_group(world.sadler, "New wing")
+    registration = sdk.get_approved(world.owner, "dev-0001", group=leaf)
+    builders.make_group(leaf, "Below it")
+    problem(sdk.register(registration), 409)
+    assert not Device.objects.filter(own_id="dev-0001").exists()
+    assert reasons(door) == {"group-takes-no-devices"}
