@@ -5,11 +5,22 @@ from django.urls import path
 from provisioning.doors import api, views
 from provisioning.doors.activate import api as activate_api
 from provisioning.doors.activate import views as activate
+from provisioning.doors.approval import operator_api, operator_views
 from provisioning.doors.approval import views as approval
 from provisioning.doors.jwt import views as jwt
 from provisioning.doors.profile import views as profile
 
 urlpatterns = [
+    path("approve/", operator_views.waiting, name="approvals"),
+    path("approve/stream/", operator_views.waiting_stream, name="approvals-stream"),
+    path("approve/<uuid:key>/", operator_views.operation, name="approval"),
+    path("approve/<uuid:key>/stream/", operator_views.operation_stream, name="approval-stream"),
+    path("approve/<uuid:key>/approve/", operator_views.approve, name="approve"),
+    path("approve/<uuid:key>/cancel/", operator_views.cancel, name="approval-cancel"),
+    path("api/v1/approvals/", operator_api.Approvals.as_view(), name="api-approvals"),
+    path("api/v1/approvals/<uuid:key>/", operator_api.OneApproval.as_view(), name="api-approval"),
+    path("api/v1/approvals/<uuid:key>/approve/", operator_api.ApproveDevice.as_view(), name="api-approve"),
+    path("api/v1/approvals/<uuid:key>/cancel/", operator_api.CancelApproval.as_view(), name="api-approval-cancel"),
     path("doors/", views.door_list, name="doors"),
     path("doors/new/<slug:kind>/", views.new, name="door-new"),
     path("doors/new/<slug:kind>/create/", views.create, name="door-create"),

@@ -77,6 +77,8 @@ class ProvisioningOperation(models.Model):
     address = models.CharField(max_length=64, blank=True, default="")  # from which it came
     started_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
+    wrong_codes = models.PositiveIntegerField(default=0, db_default=0)  # that people entered
+    asked_at = models.DateTimeField(null=True)  # by the device, last, where it is told how often it may
     outcome = models.CharField(max_length=10, choices=State.choices, blank=True, default="")
     decided_at = models.DateTimeField(null=True)
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")  # who approved or cancelled it

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provisioning.models import Door
 from tests.access import OWNER, OWNERS, Row, everybody
 from tests.access import api as of_api
-from tests.provisioning.doors.makers import make_jwt_door
+from tests.provisioning.doors.makers import Sdk, make_jwt_door, make_provisioning_token
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -52,10 +52,17 @@ def waiting_device(world: World) -> dict[str, str]:
     return {"serial": world.waiting.serial}
 
 
+def waiting_operation(world: World) -> dict[str, object]:
+    door = Door.objects.get(key=approval_door(world)["key"])
+    return {"key": Sdk(make_provisioning_token(door)).init("dev-0001").json()["provisioningOperationId"]}
+
+
 def jwt(world: World) -> dict[str, object]:
     return {"kind": "jwt"}
 
 
+#                anonymous viewer technician admin owner sibling stranger
+REGISTRARS = (302, 404, 200, 200, 200, 200, 404)  # whoever registers devices in the organisation
 POSTED = (302, 404, 404, 404, 302, 404, 404)
 WRONG = (302, 404, 404, 404, 422, 404, 404)
 WRONG_OWN = (302, 404, 404, 404, 422, 404, 422)
@@ -88,6 +95,16 @@ ROWS: dict[str, Row] = {
     "provisioning:api-door-open-again": Row((401, 404, 404, 404, 400, 404, 404), "post", kwargs=activate_door),
     "provisioning:door-approval-token": Row(OWNER, "post", kwargs=approval_door),
     "provisioning:door-approval-revoke": Row(POSTED, "post", kwargs=approval_door, data=waiting_device),
+    "provisioning:approvals": Row((302, 404, 200, 200, 200, 200, 200)),
+    "provisioning:approvals-stream": Row((302, 404, 200, 200, 200, 200, 200)),
+    "provisioning:approval": Row(REGISTRARS, kwargs=waiting_operation),
+    "provisioning:approval-stream": Row(REGISTRARS, kwargs=waiting_operation),
+    "provisioning:approve": Row((302, 404, 409, 302, 302, 409, 404), "post", kwargs=waiting_operation),
+    "provisioning:approval-cancel": Row((302, 404, 302, 302, 302, 302, 404), "post", kwargs=waiting_operation),
+    "provisioning:api-approvals": Row((401, 404, 200, 200, 200, 200, 200)),
+    "provisioning:api-approval": Row((401, 404, 200, 200, 200, 200, 404), kwargs=waiting_operation),
+    "provisioning:api-approve": Row((401, 404, 409, 200, 200, 409, 404), "post", kwargs=waiting_operation),
+    "provisioning:api-approval-cancel": Row((401, 404, 200, 200, 200, 200, 404), "post", kwargs=waiting_operation),
     "provisioning:api-doors": Row(of_api.OWNERS),
     "provisioning:api-doors post": Row((401, 404, 404, 404, 400, 404, 400), "post"),
     "provisioning:api-door": Row(of_api.OWNER, kwargs=door),

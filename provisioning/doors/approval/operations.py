@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
-from devices import events
-from devices.models import Device, Event
-from devices.refusals import GROUP_TAKES_NO_DEVICES
-from lib import live, names
+from lib import live
 from lib.refusals import Refusal
 from provisioning import refusals
 from provisioning.doors import operations, own_ids
@@ -22,7 +18,7 @@ from provisioning.doors.approval import codes, registration_tokens
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_policy
 from provisioning.models import Door, DoorKey, ProvisioningOperation
-from tenants.models import Group, Role, User
+from tenants.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 State = ProvisioningOperation.State
 SHOWN = 8  # characters of a token
-WAITS, FETCHED_WITHIN = 60, timedelta(hours=24)  # minutes, unless the door says otherwise; of one that was approved
+WAITS = 60  # minutes, unless the door says otherwise
 KEPT = timedelta(days=30)
 MOST, MOST_OF_ADDRESS = 500, 200  # that wait at a door at the same time
 ATTEMPTS = 5  # at a code that nobody has
@@ -159,72 +155,3 @@ def _find_asked(key: DoorKey, operation: str) -> ProvisioningOperation:
     if found.state == State.EXPIRED:
         raise Refusal(refusals.OPERATION_EXPIRED)
     return found
-
-
-# The operator's side ---------------------------------------------------------------------------
-
-
-def approve_operation(
-    *, operation: ProvisioningOperation, by: User, identity: str = "", name: str = "", group: Group | None = None
-) -> None:
-    """Let the device in, under an ID, a name and in a group; of many who decide at once one wins. Raises Refusal.
-
-    It comes to be when it registers. One that goes by this ID already gets a new token instead, and stays where it is.
-    """
-    own_id = _choose_id(operation, identity.strip())
-    name = names.clean_name(name) if name.strip() else ""
-    with transaction.atomic():
-        taker = User.objects.get(pk=by.pk)  # with the roles of this moment
-        if group is not None and not Group.objects.registrable_by(taker).filter(pk=group.pk).exists():
-            raise Refusal(GROUP_TAKES_NO_DEVICES, field="group")
-        device = own_ids.find_own(operation.organisation_id, own_id)
-        if device is not None and not _may_let_in(taker, device):
-            raise Refusal(refusals.OPERATION_ID_TAKEN, field="identity")
-        to: dict[str, Any] = {"identity": own_id, "name": name, "group": group, "device": device, "by": by}
-        if not operation.close(State.APPROVED, only_if=Q(outcome=""), expires_at=Now() + FETCHED_WITHIN, **to):
-            raise _refuse_decided(operation)
-        _record(Event.Kind.OPERATION_APPROVED, operation, by, own_id)
-
-
-def cancel_operation(*, operation: ProvisioningOperation, by: User) -> bool:
-    """Turn the device away, also one that was approved and has not registered yet; return whether this call did."""
-    undecided = Q(outcome="") | Q(outcome=State.APPROVED, registered_at=None)
-    with transaction.atomic():
-        if not operation.close(State.CANCELLED, only_if=undecided, by=by):
-            return False
-        _record(Event.Kind.OPERATION_CANCELLED, operation, by, operation.identity)
-    return True
-
-
-def _choose_id(operation: ProvisioningOperation, identity: str) -> str:
-    fixed = operation.token.identity
-    if fixed and identity not in ("", fixed):
-        raise Refusal(refusals.OPERATION_ID_FIXED, field="identity", identity=fixed)
-    chosen = identity or operation.identity
-    if not chosen:
-        raise Refusal(refusals.OPERATION_NO_ID, field="identity")
-    try:
-        return own_ids.check_id(chosen)
-    except Refusal as refusal:
-        raise refusal.at("identity") from None
-
-
-def _may_let_in(user: User, device: Device) -> bool:
-    """Decide whether the user may give this device a new token: it is in no group, or in one in which they may register
-    devices."""
-    if device.group is None:
-        return bool(user.reach(Role.TECHNICIAN))
-    return user.may(Role.TECHNICIAN, device.group.path)
-
-
-def _refuse_decided(operation: ProvisioningOperation) -> Refusal:
-    now = ProvisioningOperation.objects.with_state().filter(pk=operation.pk).first()
-    is_over = now is None or now.state == State.EXPIRED
-    return Refusal(refusals.OPERATION_EXPIRED if is_over else refusals.OPERATION_DECIDED)
-
-
-def _record(kind: Event.Kind, operation: ProvisioningOperation, by: User, identity: str) -> None:
-    door = operation.door
-    told: dict[str, Any] = {"door": str(door.key), "name": door.name, "operation": str(operation.key)}
-    events.record(kind, organisation=operation.organisation_id, by=by, identity=identity, **told)
-    transaction.on_commit(lambda: live.announce([operation.topic]))

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from devices.models import Credential
+from lib import live
 from lib.refusals import Refusal
 from provisioning import refusals
 from provisioning.doors.approval import registration_tokens
@@ -69,6 +70,7 @@ def _register(found: RegistrationToken, door: Door, address: str | None) -> tupl
         place(device, held.group_id if held.registered_at is None else None, held.by)
     rows = ProvisioningOperation.objects.filter(pk=held.pk, registered_at=None)
     rows.update(device=device, registered_at=Now())
+    transaction.on_commit(lambda: live.announce([held.topic]))
     registration_tokens.note_use(found, device)
     return device, issued, _limit(door, issued)
 

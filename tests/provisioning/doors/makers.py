@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 from django.test import Client
 
+from provisioning.doors.approval import decisions
 from provisioning.doors.approval import operations as approval
 from provisioning.doors.jwt import keys
 from provisioning.models import Door, DoorKey, JwtIssuer, ProvisioningOperation
@@ -90,9 +91,15 @@ class Sdk:
     def get_approved(self, by: User, own_id: str = "", **fields: Any) -> str:
         """Ask to come in, be approved, and return the registration token."""
         started = self.init(own_id).json()["provisioningOperationId"]
-        approval.approve_operation(operation=get_operation(started), by=by, **fields)
+        approve(started, by, **fields)
         return str(self.complete(started).json()["registrationToken"])
 
 
 def get_operation(key: str) -> ProvisioningOperation:
     return ProvisioningOperation.objects.select_related("door", "token").get(key=key)
+
+
+def approve(key: str, by: User, **fields: Any) -> None:
+    """As somebody who stands before the device."""
+    operation = get_operation(key)
+    decisions.approve_operation(operation=operation, by=by, **{"code": str(operation), **fields})

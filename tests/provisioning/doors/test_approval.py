@@ -16,7 +16,7 @@ from devices.lifecycle import locks
 from devices.models import Credential, Device, Event, RefusedAttempt
 from lib.refusals import Refusal
 from provisioning.doors import refused_attempts
-from provisioning.doors.approval import codes, operations, registration_tokens
+from provisioning.doors.approval import codes, decisions, operations, registration_tokens
 from provisioning.doors.approval.device_views import write_span
 from provisioning.models import (
     Door,
@@ -27,7 +27,7 @@ from provisioning.models import (
     RegistrationToken,
 )
 from tests import builders
-from tests.provisioning.doors.makers import Sdk, get_operation, make_approval_door, make_provisioning_token
+from tests.provisioning.doors.makers import Sdk, approve, get_operation, make_approval_door, make_provisioning_token
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -84,9 +84,7 @@ def test_a_device_waits_is_approved_and_registers(world: World) -> None:
     for _ in range(2):
         waiting = sdk.complete(operation)
         assert (waiting.status_code, waiting.content, waiting["Content-Length"]) == (202, b"", "0")
-    operations.approve_operation(
-        operation=get_operation(operation), by=world.technician, name="Tank 7", group=world.anaheim
-    )
+    approve(operation, world.technician, name="Tank 7", group=world.anaheim)
     assert not Device.objects.filter(own_id="dev-0001").exists()  # it comes to be when it registers
     completed = sdk.complete(operation)
     assert completed.status_code == 200
@@ -126,7 +124,7 @@ def test_the_approver_may_give_the_id_and_has_to_where_the_device_said_none(worl
     _, token = make_approval_door(world.version)
     sdk = Sdk(token)
     started = sdk.init().json()["provisioningOperationId"]
-    refused(lambda: operations.approve_operation(operation=get_operation(started), by=world.owner), "operation-without")
+    refused(lambda: approve(started, world.owner), "operation-without")
     assert sdk.complete(started).status_code == 202
     registration = sdk.get_approved(world.owner, "dev-0001", identity="Pump_7.b")
     assert "DeviceId=kanarra:Pump_7.b;" in sdk.register(registration).json()["connectionString"]
@@ -144,12 +142,11 @@ def test_a_token_for_one_device_holds_its_id(world: World) -> None:
     started = sdk.init().json()["provisioningOperationId"]
     assert get_operation(started).identity == "dev-0009"
     assert problem(sdk.init("dev-0001"), 400).endswith("door-identity-other")
-    operation = get_operation(started)
     refused(
-        lambda: operations.approve_operation(operation=operation, by=world.owner, identity="other"),
+        lambda: approve(started, world.owner, identity="other"),
         "operation-id-fixed",
     )
-    operations.approve_operation(operation=operation, by=world.owner)
+    approve(started, world.owner)
     registration = sdk.complete(started).json()["registrationToken"]
     assert sdk.register(registration).status_code == 200
     assert Device.objects.filter(own_id="dev-0009").exists()
@@ -321,7 +318,7 @@ def test_a_registration_token_may_work_for_ever(world: World) -> None:
     _, token = make_approval_door(world.version, settings={"token_days": None})
     sdk = Sdk(token)
     started = sdk.init("dev-0001").json()["provisioningOperationId"]
-    operations.approve_operation(operation=get_operation(started), by=world.owner)
+    approve(started, world.owner)
     completed = sdk.complete(started).json()
     assert completed["expirationTime"] is None
     assert sdk.register(completed["registrationToken"]).json()["tokenRemainingLifetime"] is None
@@ -463,10 +460,10 @@ def test_a_device_that_was_turned_away_stops(world: World) -> None:
     door, token = make_approval_door(world.version)
     sdk = Sdk(token)
     started = sdk.init("dev-0001").json()["provisioningOperationId"]
-    assert operations.cancel_operation(operation=get_operation(started), by=world.technician)
-    assert not operations.cancel_operation(operation=get_operation(started), by=world.technician)
+    assert decisions.cancel_operation(operation=get_operation(started), by=world.technician)
+    assert not decisions.cancel_operation(operation=get_operation(started), by=world.technician)
     assert problem(sdk.complete(started), 410) == CANCELLED
-    refused(lambda: operations.approve_operation(operation=get_operation(started), by=world.owner), "operation-decided")
+    refused(lambda: approve(started, world.owner), "operation-decided")
     assert Event.objects.filter(kind="operation-cancelled").count() == 1
     assert reasons(door) == {"operation-cancelled"}
 
@@ -476,12 +473,12 @@ def test_an_approval_may_be_taken_back_until_the_device_registers(world: World) 
     sdk = Sdk(token)
     registration = sdk.get_approved(world.owner, "dev-0001")
     operation = ProvisioningOperation.objects.get()
-    assert operations.cancel_operation(operation=operation, by=world.owner)
+    assert decisions.cancel_operation(operation=operation, by=world.owner)
     assert problem(sdk.register(registration), 401) == UNAUTHORIZED
     assert problem(sdk.complete(str(operation.key)), 410) == CANCELLED
     other = sdk.get_approved(world.owner, "dev-0002")
     sdk.register(other)
-    assert not operations.cancel_operation(operation=ProvisioningOperation.objects.latest("pk"), by=world.owner)
+    assert not decisions.cancel_operation(operation=ProvisioningOperation.objects.latest("pk"), by=world.owner)
 
 
 def test_whoever_is_not_approved_in_time_starts_over(world: World) -> None:
@@ -490,7 +487,7 @@ def test_whoever_is_not_approved_in_time_starts_over(world: World) -> None:
     started = sdk.init("dev-0001").json()["provisioningOperationId"]
     ProvisioningOperation.objects.update(expires_at=Now() - timedelta(seconds=1))
     assert problem(sdk.complete(started), 410) == EXPIRED
-    refused(lambda: operations.approve_operation(operation=get_operation(started), by=world.owner), "operation-expired")
+    refused(lambda: approve(started, world.owner), "operation-expired")
     assert sdk.complete(sdk.init("dev-0001").json()["provisioningOperationId"]).status_code == 202
     assert reasons(door) == {"operation-expired"}
 
@@ -582,9 +579,7 @@ def test_a_group_has_to_be_the_approvers(world: World) -> None:
     started = Sdk(token).init("dev-0001").json()["provisioningOperationId"]
     for group in (world.boise, world.region, world.other_site):
         refused(
-            lambda group=group: operations.approve_operation(
-                operation=get_operation(started), by=world.technician, group=group
-            ),
+            lambda group=group: approve(started, world.technician, group=group),
             "group-takes-no-devices",
         )
     assert get_operation(started).outcome == ""
@@ -596,10 +591,10 @@ def test_an_id_of_another_tenants_device_is_let_in_again_by_its_own_people_alone
     sdk.register(sdk.get_approved(world.sibling, "dev-0001", group=world.boise))
     started = sdk.init("dev-0001").json()["provisioningOperationId"]
     refused(
-        lambda: operations.approve_operation(operation=get_operation(started), by=world.technician),
+        lambda: approve(started, world.technician),
         "operation-id-taken",
     )
-    operations.approve_operation(operation=get_operation(started), by=world.sibling)
+    approve(started, world.sibling)
     make_older()
     assert sdk.register(sdk.complete(started).json()["registrationToken"]).status_code == 200
     assert Device.objects.get(own_id="dev-0001").group == world.boise

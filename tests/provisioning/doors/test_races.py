@@ -14,7 +14,7 @@ from django.db import connection
 from devices.identity import serials
 from devices.models import Credential, Device, Event
 from lib.refusals import Refusal
-from provisioning.doors.approval import operations as approval
+from provisioning.doors.approval import decisions
 from provisioning.models import Door, DoorKey, DoorRegistration, RegistrationToken
 from tenants.models import User
 from tests import builders
@@ -135,8 +135,8 @@ def test_one_of_many_decides(version: RecipeVersion) -> None:
         start.wait()
         try:
             if number % 2:
-                return approval.cancel_operation(operation=operation, by=owner)
-            approval.approve_operation(operation=operation, by=owner, name=f"Number {number}")
+                return decisions.cancel_operation(operation=operation, by=owner)
+            decisions.approve_operation(operation=operation, by=owner, name=f"Number {number}")
         except Refusal:
             return False
         finally:
