@@ -379,6 +379,18 @@ REGISTRATION_TOKEN_OTHER = declare(
 OPERATION_UNKNOWN = declare(
     "operation-unknown", "It asked after an approval that its token never asked for.", "Let it start over.", 410
 )
+OPERATION_PENDING = declare(
+    "operation-pending", "Nobody decided of this device yet.", "Approve it by the code that it shows.", 400
+)
+OPERATION_ASKED_OFTEN = declare(
+    "operation-asked-too-often", "It asked again within five seconds.", "Let it wait as long as it is told.", 400
+)
+GRANT_UNKNOWN = declare(
+    "grant-unknown",
+    "It asked for another grant than that of devices.",
+    "Let it use the device authorization grant (RFC 8628).",
+    400,
+)
 OPERATION_CANCELLED = declare(
     "operation-cancelled", "Somebody turned this device away.", "Start the device again, and approve it then.", 410
 )

@@ -36,6 +36,9 @@ TECHNICIANS = (
     "Device already registered",  # on the wire, of vendors
     "Invalid registration token",
     "/api/register-device",
+    "/devices/register",
+    "registration token",
+    "registration-token",
 )
 CODE = re.compile(r"{%.*?%}|{{.*?}}|<[^>]*>|registered[_-]\w+|\w+[_-]register\w*", re.DOTALL)
 

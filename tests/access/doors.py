@@ -53,7 +53,8 @@ def waiting_device(world: World) -> dict[str, str]:
 
 
 def waiting_operation(world: World) -> dict[str, object]:
-    door = Door.objects.get(key=approval_door(world)["key"])
+    approval_door(world)
+    door = Door.objects.get(kind=Door.Kind.APPROVAL)
     return {"key": Sdk(make_provisioning_token(door)).init("dev-0001").json()["provisioningOperationId"]}
 
 
@@ -76,6 +77,8 @@ ROWS: dict[str, Row] = {
     "device-alias-api": Row(everybody(401), "post"),
     "device-record": Row(everybody(401), "post"),
     "device-record-api": Row(everybody(401), "post"),
+    "provisioning:door-oauth-device": Row(everybody(401), "post"),
+    "provisioning:door-oauth-token": Row(everybody(401), "post"),
     "provisioning:door-approval-init": Row(everybody(401), "post"),
     "provisioning:door-approval-complete": Row(everybody(401), "put"),
     "provisioning:door-approval-register": Row(everybody(401), "put"),
@@ -99,7 +102,7 @@ ROWS: dict[str, Row] = {
     "provisioning:approvals-stream": Row((302, 404, 200, 200, 200, 200, 200)),
     "provisioning:approval": Row(REGISTRARS, kwargs=waiting_operation),
     "provisioning:approval-stream": Row(REGISTRARS, kwargs=waiting_operation),
-    "provisioning:approve": Row((302, 404, 409, 302, 302, 409, 404), "post", kwargs=waiting_operation),
+    "provisioning:approve": Row((302, 404, 422, 302, 302, 422, 404), "post", kwargs=waiting_operation),
     "provisioning:approval-cancel": Row((302, 404, 302, 302, 302, 302, 404), "post", kwargs=waiting_operation),
     "provisioning:api-approvals": Row((401, 404, 200, 200, 200, 200, 200)),
     "provisioning:api-approval": Row((401, 404, 200, 200, 200, 200, 404), kwargs=waiting_operation),

@@ -6,7 +6,6 @@ it provision again, and whatever else is asked again after five seconds, for eve
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -22,15 +21,12 @@ from provisioning.doors import own_ids
 from provisioning.doors.approval import operations, registering, registration_tokens
 from provisioning.doors.approval.operations import Told
 from provisioning.doors.device_http import device_view, read_json, read_text
-from provisioning.doors.refused_attempts import note_refusal
+from provisioning.doors.registration import counted_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from django.http import HttpRequest
 
     from provisioning.doors.device_http import Caller
-    from provisioning.models import Door
 
 SCHEMES = ("devicetoken", "bearer")
 PROBLEMS = "/problems/deviceProvisioning/"
@@ -75,7 +71,7 @@ def init(request: HttpRequest, caller: Caller) -> HttpResponse:
     Other texts in it are shown to whoever approves it.
     """
     key = operations.find_key(read_token(request), caller.organisation)
-    with told_at(key.door):
+    with counted_at(key.door):
         told = read_told(request)
     made = operations.start_operation(key=key, told=told, address=caller.address)
     return _answer(
@@ -88,7 +84,7 @@ def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Hand out the registration token: `{"provisioningOperationId"}` -> 202 while nobody decided, then
     `{"registrationToken", "expirationTime"}`."""
     key = operations.find_key(read_token(request), caller.organisation)
-    with told_at(key.door):
+    with counted_at(key.door):
         asked = _read_needed(request, "provisioningOperationId")
     issued = operations.complete_operation(key=key, operation=asked, address=caller.address)
     return HttpResponse(status=202) if issued is None else _answer_token(issued)
@@ -98,7 +94,7 @@ def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
 def refresh(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Hand out the next registration token: `{"registrationToken"}` -> `{"registrationToken", "expirationTime"}`."""
     key = operations.find_key(read_token(request), caller.organisation)
-    with told_at(key.door):
+    with counted_at(key.door):
         sent = _read_needed(request, "registrationToken")
     return _answer_token(registration_tokens.refresh(key=key, token=sent, address=caller.address))
 
@@ -122,16 +118,6 @@ def register(request: HttpRequest, caller: Caller) -> HttpResponse:
         connectionStringExpiration=write_time(made.expires_at),
         tokenRemainingLifetime=write_span(made.remaining) if made.remaining is not None else None,
     )
-
-
-@contextmanager
-def told_at(door: Door) -> Iterator[None]:
-    """Count at the door what can't be read."""
-    try:
-        yield
-    except Refusal as refusal:
-        note_refusal(refusal, door=door)
-        raise
 
 
 def read_token(request: HttpRequest) -> str:

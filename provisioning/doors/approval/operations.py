@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from lib import live
@@ -31,6 +32,8 @@ SHOWN = 8  # characters of a token
 WAITS = 60  # minutes, unless the door says otherwise
 KEPT = timedelta(days=30)
 MOST, MOST_OF_ADDRESS = 500, 200  # that wait at a door at the same time
+INTERVAL = timedelta(seconds=5)  # between two questions of a client that is told so
+EARLY = timedelta(seconds=1)  # so much earlier it may come, as networks go
 ATTEMPTS = 5  # at a code that nobody has
 MOST_TOKENS = 10_000  # of a door: one for each device, too
 
@@ -139,6 +142,18 @@ def complete_operation(*, key: DoorKey, operation: str, address: str | None) -> 
         identity, device = (found.identity, found.device) if found else ("", None)
         note_refusal(refusal, door=door, identity=identity, device=device)
         raise
+
+
+def poll_operation(*, key: DoorKey, operation: str, address: str | None) -> Issued:
+    """Return what `complete_operation` does; raise Refusal, too, while nobody decided, and for who asks too often."""
+    issued = complete_operation(key=key, operation=operation, address=address)
+    if issued is not None:
+        return issued
+    rows = ProvisioningOperation.objects.filter(token=key, key=operation)
+    in_time = Q(asked_at=None) | Q(asked_at__lte=Now() - (INTERVAL - EARLY))
+    if rows.filter(in_time).update(asked_at=Now()) != 1:
+        raise Refusal(refusals.OPERATION_ASKED_OFTEN)
+    raise Refusal(refusals.OPERATION_PENDING)
 
 
 def _find_asked(key: DoorKey, operation: str) -> ProvisioningOperation:

@@ -34,6 +34,7 @@ class ApproveForm(forms.Form):
         max_length=LONGEST_CODE,
         widget=forms.TextInput(attrs=CODE),
         help_text="It proves that you stand in front of it.",
+        error_messages={"required": "Enter the code that the device shows."},
     )
     identity = OneLineField(
         label="ID",
@@ -58,4 +59,6 @@ class ApproveForm(forms.Form):
             group.empty_label = str(operation.door.group)
         if user.reach(Role.ADMIN):
             self.fields["code"].help_text += " Admins may leave it out."
+        else:
+            self.fields["code"].required = not operation.organisation.skip_presence
         self.initial = {"identity": operation.identity, "code": code}
