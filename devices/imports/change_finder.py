@@ -10,10 +10,11 @@ from devices import tags
 from devices.identity import label_text, serials
 from devices.identity.formats import Format, Kind
 from devices.imports import spreadsheets
+from devices.imports.certificates import Cause
 from devices.imports.columns import FIELDS, TAG
 from devices.imports.first_seen import FirstSeen
 from devices.imports.groups import GroupNames
-from devices.imports.row_parser import Cause, RowError, Rules, quote_cell, read_tags
+from devices.imports.row_parser import RowError, Rules, quote_cell, read_tags
 from devices.lifecycle import assignments
 from devices.models import Change, Device, DeviceModel
 from lib import names

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
-import re
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -22,6 +16,7 @@ from devices.identity import label_text, serials
 from devices.identity.formats import SIZED, Kind
 from devices.imports import spreadsheets
 from devices.imports.cell_formats import Shown
+from devices.imports.certificates import Cause, parse_certificate
 from devices.imports.columns import TAG
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
@@ -34,24 +29,14 @@ from lib.csv_export import read_neutral
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
+
+    from devices.imports.certificates import Certificate
 
 NAMES = 180  # characters of names in a cause
 SPOILT_CODE = (
     "A spreadsheet made a number, a date or an error of this code. Format the column as text, enter or paste the codes "
     "anew, and save it again."
 )
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-
-
-class Cause(Exception):
-    """Say why a cell can't be taken, and what would be."""
-
-
-class Certificate(NamedTuple):
-    fingerprint: str  # SHA-256 in hex
-    common_name: str
-    expires_at: datetime
 
 
 class ParsedRow(NamedTuple):
@@ -165,7 +150,7 @@ class Rules:
 
     def _explain_no_device(self, cells: Sequence[str]) -> str:
         serial = "" if self._serial_at is None else cells[self._serial_at].strip()
-        is_made = not serial and self._make_serials  # so that the row may be one of a device without a serial
+        is_made = not serial and self._make_serials and any(cells[at].strip() for at in self.at.values())
         is_serial = is_made or (not self._takes_any_length and not self.format.problem(serial))
         return explain_no_device(cells, self._header, self._serial_at, is_serial=is_serial)
 
@@ -355,21 +340,6 @@ def clean_pattern(text: str) -> str:
     if set("{}") & set(pattern.replace("{serial}", "").replace("{n}", "")):
         raise ValidationError("Only {serial} and {n} can stand in braces.")
     return pattern
-
-
-def parse_certificate(text: str) -> Certificate:
-    """Read a certificate from PEM, or from the base64 of DER. Raises Cause."""
-    if text.count("-----BEGIN") > 1 or ("-----BEGIN" in text and not _PEM.search(text)):
-        raise Cause("Expected one certificate in PEM, beginning with -----BEGIN CERTIFICATE-----.")
-    body = match[1] if (match := _PEM.search(text)) else text
-    try:
-        der = base64.b64decode("".join(body.replace("\\n", "").split()), validate=True)
-        certificate = x509.load_der_x509_certificate(der)
-        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        common = str(names[0].value) if names else ""
-        return Certificate(hashlib.sha256(der).hexdigest(), common, certificate.not_valid_after_utc)
-    except (binascii.Error, ValueError, TypeError):
-        raise Cause("This is no X.509 certificate. Give it as PEM, or as the base64 of its DER.") from None
 
 
 def find_models(organisation: int) -> dict[str, tuple[int, str]]:

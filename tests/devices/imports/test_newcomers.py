@@ -50,6 +50,17 @@ def test_subtotals_of_a_pivot_are_no_devices_whose_serial_is_missing(check: Run)
     assert [(row, "like a total" in cause) for row, _, cause in problems(importing)] == [(4, True), (5, True)]
 
 
+def test_no_serial_is_made_for_a_subtotal(check: Run, world: World) -> None:
+    RecipeVersion.objects.filter(pk=world.version.pk).update(identity={"kind": "own"})
+    world.version.refresh_from_db()
+    text = "Row Labels,Item,Count\nHarbor,Pump,1\n,Fan,1\nHarbor Total,,2\nHarbor,,1\n"
+    importing = check(text, columns=["", "name", ""], make_serials=True)
+    assert [(row, "like a total" in cause) for row, _, cause in problems(importing)] == [(4, True)]
+    assert importing.serials_to_make == 3
+    named = check("Item,Count\nMain total flow,1\n", columns=["name", ""], make_serials=True)
+    assert (problems(named), named.serials_to_make) == ([], 1)
+
+
 def test_a_word_instead_of_a_serial_is_told_of_its_cell(check: Run) -> None:
     importing = check("Serial,Name\nAB-1,Pump\nTBD,Fan\nTBD,Fan\n")
     assert problems(importing)[0][:2] == (3, "Serial")
