@@ -104,6 +104,11 @@
     }
   }
 
+  // What this tab kept for its person (typed and ticked, but not yet sent) goes when they sign out.
+  document.addEventListener("submit", ({ target }) => {
+    try { if (target.matches("[data-signs-out]")) sessionStorage.clear(); } catch { /* nothing was kept */ }
+  });
+
   document.addEventListener("toggle", ({ target }) => {
     if (!target.matches?.("details[data-node]")) return;
     const states = { ...remembered(), [target.dataset.node]: target.open };

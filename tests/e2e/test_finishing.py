@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,3 +142,14 @@ def test_what_was_typed_outlives_the_window(form: Page, window: Window, world: W
     form.get_by_role("button", name="Cancel").click()
     expect(form.get_by_text("Registration cancelled")).to_be_visible()
     assert form.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('typed'))") == []
+
+
+def test_signing_out_leaves_nothing_of_it_in_the_browser(form: Page) -> None:
+    deadline = time.monotonic() + 5
+    while not form.evaluate("Object.keys(sessionStorage).length") and time.monotonic() < deadline:
+        form.wait_for_timeout(100)
+    assert form.evaluate("Object.keys(sessionStorage)")
+    form.goto(f"{form.evaluate('location.origin')}/accounts/logout/")
+    form.get_by_role("button", name="Sign out").click()
+    expect(form).to_have_url(re.compile("/accounts/login/"))
+    assert form.evaluate("Object.keys(sessionStorage)") == []
