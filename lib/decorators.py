@@ -1,4 +1,4 @@
-"""Addresses that are posted to."""
+"""Decorators of views."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from lib.refusal_pages import remember_page
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.http import HttpRequest
     from django.http.response import HttpResponseBase
-
-    from tenants.access import SignedIn
 
     View = Callable[..., HttpResponseBase]
 
@@ -26,7 +25,7 @@ def redirect_unless_posted(*, back: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def wrapper(request: SignedIn, **kwargs: Any) -> HttpResponseBase:
+        def wrapper(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             page = reverse(back, kwargs=kwargs)
             if request.method != "POST":
                 return HttpResponseRedirect(page)

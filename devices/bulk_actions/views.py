@@ -19,12 +19,12 @@ from devices.bulk_actions.kinds import ACTS
 from devices.jobs import progress
 from devices.models import BulkAction, Delivery, Device, DeviceModel, Recipe, Touched
 from lib import paging
+from lib.decorators import redirect_unless_posted
 from lib.refusals import Refusal
 from lib.streaming import make_csv_response
 from tenants import downloads
 from tenants.access import require_admin, require_owner
 from tenants.models import Group, User
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -15,9 +15,9 @@ from devices import imports
 from devices.imports.add_devices_forms import FileForm, ManyForm, OneForm
 from devices.lifecycle import register_with_credential
 from devices.recipes.operations import find_available_recipes
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from tenants.access import require_owner
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.forms import Form

@@ -18,13 +18,13 @@ from devices.imports.forms import MatchForm, ReadingForm, read_corrections
 from devices.jobs import progress
 from devices.models import Delivery, Import
 from lib import paging, streaming
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from lib.refusals import Refusal
 from lib.streaming import make_csv_response
 from tenants import downloads
 from tenants.access import get_row, require_owner
 from tenants.grants import reload_user
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

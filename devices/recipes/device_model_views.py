@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 from devices.models import DeviceModel
 from devices.recipes import device_models
 from devices.recipes.device_model_form import ModelForm
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from tenants.access import get_row, require_owner
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

@@ -13,8 +13,8 @@ from devices.identity import formats
 from devices.recipes import operations as recipes
 from devices.recipes.format_form import IdentityForm
 from devices.recipes.organisation_format import choose_format
+from lib.decorators import redirect_unless_posted
 from tenants.access import require_owner
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

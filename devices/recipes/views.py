@@ -15,9 +15,9 @@ from devices.recipes import operations as recipes
 from devices.recipes.forms import RecipeForms, make_identity_form
 from devices.recipes.organisation_format import format_of
 from devices.refusals import RECIPE_CHANGED
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from tenants.access import get_row, require_owner
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from lib import origins, paging
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from provisioning.doors import operations
 from provisioning.doors.access import get_door, get_door_key
@@ -18,7 +19,6 @@ from provisioning.doors.forms import DoorForm
 from provisioning.doors.kinds import KINDS, get_kind
 from provisioning.models import Door, DoorKey, DoorRefusal, DoorRegistration
 from tenants.access import require_owner
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -22,6 +22,7 @@ from devices import streams
 from devices.identity import serials
 from devices.models import Device, RefusedAttempt
 from lib import origins
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from provisioning.models import Window, build_topic
 from provisioning.presence.methods import CODES
@@ -31,7 +32,6 @@ from provisioning.windows.forms import PlaceForm, ProofForm, ScanForm
 from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
 from tenants.models import Organisation, User
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID

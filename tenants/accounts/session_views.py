@@ -12,10 +12,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import paging, parsing
+from lib.decorators import redirect_unless_posted
 from tenants.access import require_owner
 from tenants.accounts import sessions as operations
 from tenants.models import AccountEvent
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from tenants.access import SignedIn

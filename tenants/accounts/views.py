@@ -10,11 +10,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import theme as colours
+from lib.decorators import redirect_unless_posted
 from tenants.access import get_organisation
 from tenants.accounts.clock import choose_clock
 from tenants.accounts.clock_form import ClockForm
 from tenants.people import operations as people
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

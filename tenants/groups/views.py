@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from lib import parsing
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import remember_page, show_in_form
 from tenants import picker, tree
 from tenants.access import get_group, require_admin
@@ -20,7 +21,6 @@ from tenants.groups import move_preview, operations
 from tenants.groups.forms import NameForm
 from tenants.models import Invitation, Role
 from tenants.people import listing as people_listing
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

@@ -10,11 +10,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import theme
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from tenants.access import require_owner
 from tenants.organisations import operations as organisations
 from tenants.organisations.forms import COLOUR, SettingsForm, initial_values
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from tenants.access import SignedIn

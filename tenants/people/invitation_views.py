@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_safe
 
 from lib import origins
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from tenants import tree
 from tenants.access import get_group, get_invitation
@@ -21,7 +22,6 @@ from tenants.models.invitation import hash_token
 from tenants.people import invitations
 from tenants.people.forms import InviteForm, JoinForm
 from tenants.people.invitations import find_invitation, has_account
-from tenants.posted import redirect_unless_posted
 from tenants.refusals import INVITATION_GONE
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import parsing
+from lib.decorators import redirect_unless_posted
 from tenants import picker, tree
 from tenants.access import get_group, get_membership, get_person, require_admin, require_owner
 from tenants.models import Group, Invitation, Role, User
 from tenants.people import listing as people_listing
 from tenants.people import operations as people
 from tenants.people.forms import RoleForm
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect
 
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from provisioning.doors.access import get_door
 from provisioning.doors.activate import reopening
 from provisioning.doors.activate.forms import SerialsForm
 from provisioning.doors.views import show_door
 from provisioning.models import Door
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID

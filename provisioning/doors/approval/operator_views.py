@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from devices import streams
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from provisioning.doors.approval import decisions
 from provisioning.doors.approval.access import find_by_code, find_seen, get_operation, list_waiting
@@ -23,7 +24,6 @@ from provisioning.doors.approval.operator_forms import ApproveForm, FindForm
 from provisioning.models import ProvisioningOperation, build_operations_topic
 from tenants.access import require_technician
 from tenants.models import User
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -10,13 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
 from devices.access import get_device
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from provisioning.doors.access import get_door
 from provisioning.doors.approval import operations, registration_tokens
 from provisioning.doors.approval.forms import TokenForm
 from provisioning.doors.views import show_door
 from provisioning.models import Door
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID

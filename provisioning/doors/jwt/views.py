@@ -9,13 +9,13 @@ from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
+from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from provisioning.doors.access import get_door
 from provisioning.doors.jwt import issuing
 from provisioning.doors.jwt.forms import KeyForm
 from provisioning.doors.views import show_door
 from provisioning.models import Door
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID

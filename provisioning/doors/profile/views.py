@@ -8,10 +8,10 @@ from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
+from lib.decorators import redirect_unless_posted
 from provisioning.doors.access import get_door
 from provisioning.doors.profile import operations
 from provisioning.models import Door
-from tenants.posted import redirect_unless_posted
 
 if TYPE_CHECKING:
     from uuid import UUID
