@@ -49,16 +49,6 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 OPERATIONS = sorted(told["operationId"] for methods in build_document()["paths"].values() for told in methods.values())
 
 
-@pytest.fixture(autouse=True)
-def _one_connection() -> Iterator[None]:
-    """The requests run in the test's transaction, as with Django's own client."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
-
-
 @pytest.fixture
 def real(world: World) -> dict[str, dict[str, Any]]:
     """Rows that the paths and bodies may name: else nothing would be found."""
@@ -96,6 +86,16 @@ def real(world: World) -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.fixture
+def _one_connection(real: object) -> Iterator[None]:
+    """The requests run in the test's transaction, as with Django's own client; that connects these again, so after `real`."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
 def settle(case: Case[Any], real: dict[str, dict[str, Any]]) -> None:
     """Ids that exist, instead of those that were made up."""
     for prefix, values in real["paths"].items():
@@ -113,6 +113,7 @@ def schema() -> Any:
     return made
 
 
+@pytest.mark.usefixtures("_one_connection")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_document_is_true(
     operation: str, world: World, real: dict[str, dict[str, Any]], settings: Settings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from devices import refusals as devices
 from lib.refusals import Kind
 from provisioning import refusals as provisioning
+from provisioning.doors import refusals as doors
 from telemetry import refusals as telemetry
 from tenants import refusals as tenants
 
@@ -18,6 +19,7 @@ ROOMS = {
     "The site, groups and people": tenants,
     "Devices": devices,
     "Registration": provisioning,
+    "Doors": doors,
     "Reports": telemetry,
 }
 HEAD = """# Refusals

@@ -24,7 +24,7 @@ from lib.device_facing import mark_device_facing
 from lib.origins import get_requested_host
 from lib.parsing import parse_whole_number
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.organisations import find_organisation
 from tenants import refusals as site_refusals
 from tenants.accounts.events import address_of

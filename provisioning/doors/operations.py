@@ -11,7 +11,7 @@ from devices import events
 from devices.models import Event
 from lib import names
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.models import Door, DoorKey
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from lib.refusals import Refusal
-from provisioning.refusals import DOOR_UNKNOWN
+from provisioning.doors.refusals import DOOR_UNKNOWN
 from tenants.models import Organisation
 
 

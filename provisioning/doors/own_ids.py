@@ -19,7 +19,7 @@ from devices.lifecycle import registration
 from devices.models import Device
 from devices.recipes.organisation_format import format_of
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 
 if TYPE_CHECKING:
     from devices.models import RecipeVersion

@@ -21,8 +21,7 @@ from devices.models import Credential, Device, Event
 from devices.recipes.organisation_format import format_of
 from devices.refusals import DEVICE_RETIRED, GROUP_TAKES_NO_DEVICES, SERIAL_TAKEN
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import own_ids
+from provisioning.doors import own_ids, refusals
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorKey, DoorRegistration, State, UsedToken, is_open, read_state
 

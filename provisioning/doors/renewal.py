@@ -12,7 +12,7 @@ from devices import batches
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 
 if TYPE_CHECKING:
     from provisioning.models import Door

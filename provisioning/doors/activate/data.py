@@ -24,7 +24,7 @@ from devices.mqtt.limits import Debts, Pace
 from devices.mqtt.messages import Message
 from lib.parsing import is_storable
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.activate.values import read_types, read_value, write_value
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorRegistration

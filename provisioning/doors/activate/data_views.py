@@ -13,7 +13,7 @@ from django.utils.http import http_date
 
 from lib.addresses import normalise_address
 from lib.turns import out_of_turn_if
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.activate import data, polling
 from provisioning.doors.activate.form_body import parse_form, parse_names, write_form
 from provisioning.doors.device_http import device_view, waiting_view

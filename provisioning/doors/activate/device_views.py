@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.activate import operations
 from provisioning.doors.activate.form_body import parse_form
 from provisioning.doors.device_http import device_view

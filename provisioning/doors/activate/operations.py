@@ -20,7 +20,7 @@ from devices.credentials.tokens import make_token
 from devices.models import Credential, Device, Event
 from devices.refusals import DEVICE_RETIRED
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.registration import check_policy, counted_at, find_device, fits, register_by_door
 from provisioning.models import Door, DoorVendor, State
 

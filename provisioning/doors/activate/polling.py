@@ -26,7 +26,7 @@ from lib import live, streaming
 from lib.places import Bound, Places
 from lib.refusals import Refusal
 from lib.turns import Turns
-from provisioning import refusals
+from provisioning.doors import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

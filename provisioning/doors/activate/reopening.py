@@ -11,7 +11,7 @@ from devices.connections import activation
 from devices.identity import serials
 from devices.models import Device, Event
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.models import Door, DoorVendor
 
 if TYPE_CHECKING:

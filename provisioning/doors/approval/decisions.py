@@ -18,10 +18,10 @@ from devices.models import Event
 from devices.refusals import GROUP_TAKES_NO_DEVICES
 from lib import live, names
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import own_ids
+from provisioning.doors import own_ids, refusals
 from provisioning.doors.approval import codes
 from provisioning.models import ProvisioningOperation
+from provisioning.refusals import TOO_MANY_CODES, WITHOUT_PROOF, WRONG_CODE
 from tenants.models import Group, Role, User
 
 if TYPE_CHECKING:
@@ -78,13 +78,13 @@ def _require_proof(operation: ProvisioningOperation, by: User, code: str, group:
     if not code.strip():
         is_admin = by.may(Role.ADMIN, group.path) if group else bool(by.reach(Role.ADMIN))
         if not is_admin and not operation.organisation.skip_presence:
-            raise Refusal(refusals.WITHOUT_PROOF, field="code")
+            raise Refusal(WITHOUT_PROOF, field="code")
         return
     waiting = ProvisioningOperation.objects.pending().filter(pk=operation.pk)
     if not waiting.filter(wrong_codes__lt=MOST_WRONG).update(wrong_codes=F("wrong_codes") + 1):
-        raise Refusal(refusals.TOO_MANY_CODES, field="code") if waiting.exists() else _refuse_decided(operation)
+        raise Refusal(TOO_MANY_CODES, field="code") if waiting.exists() else _refuse_decided(operation)
     if not compare_digest(codes.read_code(code), operation.code):
-        raise Refusal(refusals.WRONG_CODE, field="code")
+        raise Refusal(WRONG_CODE, field="code")
     waiting.update(wrong_codes=F("wrong_codes") - 1)
 
 

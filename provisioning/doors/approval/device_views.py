@@ -16,8 +16,7 @@ from django.http import HttpResponse, JsonResponse
 from devices.credentials.snippets import build_configuration
 from lib.problem_json import CONTENT_TYPE
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import own_ids
+from provisioning.doors import own_ids, refusals
 from provisioning.doors.approval import operations, registering, registration_tokens
 from provisioning.doors.approval.operations import Told
 from provisioning.doors.device_http import device_view, read_json, read_text

@@ -17,8 +17,7 @@ from django.utils import timezone
 
 from lib.origins import get_site_origin
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import own_ids
+from provisioning.doors import own_ids, refusals
 from provisioning.doors.approval import operations, registration_tokens
 from provisioning.doors.approval.device_views import LONGEST_NAME, LONGEST_TEXT, MOST_SAID
 from provisioning.doors.approval.operations import INTERVAL, Told

@@ -13,8 +13,7 @@ from django.db.models.functions import Now
 
 from lib import live
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import operations, own_ids
+from provisioning.doors import operations, own_ids, refusals
 from provisioning.doors.approval import codes, registration_tokens
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_policy

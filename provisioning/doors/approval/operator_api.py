@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from lib.paging import NEWEST_FIRST
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.approval import codes, decisions
 from provisioning.doors.approval.access import get_operation, list_waiting
 from provisioning.doors.approval.operator_forms import LONGEST_CODE

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from devices.models import Credential
 from lib import live
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.approval import registration_tokens
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_address, place, register_by_door

@@ -14,8 +14,7 @@ from django.db.models.functions import Now
 from devices.credentials import operations as credentials
 from devices.models import Event
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import operations
+from provisioning.doors import operations, refusals
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_address
 from provisioning.models import Door, ProvisioningOperation, RegistrationToken

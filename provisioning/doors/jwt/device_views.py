@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpResponse, JsonResponse
 
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.device_http import device_view, read_json, read_text
 from provisioning.doors.jwt import operations
 

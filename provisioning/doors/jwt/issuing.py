@@ -6,8 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import operations
+from provisioning.doors import operations, refusals
 from provisioning.doors.jwt import keys
 from provisioning.models import Door, DoorKey, JwtIssuer
 

@@ -21,7 +21,7 @@ from jwt.exceptions import PyJWTError
 
 from lib import key_wrapping
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 
 if TYPE_CHECKING:
     from provisioning.models import DoorKey

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Prefetch
 
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.jwt import tokens
 from provisioning.doors.jwt.tokens import AtDoor
 from provisioning.doors.refused_attempts import note_refusal

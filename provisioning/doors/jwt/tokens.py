@@ -23,7 +23,7 @@ from jwt.exceptions import (
 )
 
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.jwt import keys
 from provisioning.models import Door, DoorKey
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 
 from devices.credentials.snippets import build_configuration
 from lib.refusals import Refusal
-from provisioning import refusals
+from provisioning.doors import refusals
 from provisioning.doors.device_http import device_view, read_json, read_text
 from provisioning.doors.profile import operations
 

@@ -17,8 +17,7 @@ from devices.models import Device
 from devices.recipes.organisation_format import format_of
 from lib import names
 from lib.refusals import Refusal
-from provisioning import refusals
-from provisioning.doors import operations
+from provisioning.doors import operations, refusals
 from provisioning.doors.registration import Registered, check_policy, counted_at, find_device, register_by_door
 from provisioning.doors.renewal import renew_credential
 from provisioning.models import Door, DoorKey, DoorRegistration
