@@ -9,7 +9,7 @@ size of picture that the page asks a camera for; worn codes that an organisation
 
 FOLDER holds real pictures, each beside a .txt of the same name with its text, looked at in four turns: the public
 test pictures of ZXing (core/src/test/resources/blackbox/qrcode-1 to -6 at commit 7f12980) and of zxing-cpp
-(test/samples/qrcode-1 to -7 at 77dceca), 321 in all. The run prints one SHA-256 over them, to compare.
+(test/samples/qrcode-1 to -7 at 77dceca), 312 that have one text. The run prints one SHA-256 over them, to compare.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ HERE = Path(__file__).resolve().parent
 SITE = HERE.parents[1] / "tests/e2e/scannersite.py"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CHUNK = 20
+# A code within a code, of which either text is right; and one whose .txt lacks a letter of the picture's.
+UNFIT = {("qrcode-2", "16"), ("qrcode-2", "13")}
 FEW = 30  # far and small labels
 SMOOTH = 50  # ms, p95 of a look at a frame
 
@@ -130,6 +132,8 @@ def real(source: Path, folder: Path) -> list[Picture]:
     for path in sorted(source.rglob("*")):
         answer = path.with_suffix(".txt")
         if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp") or not answer.exists():
+            continue
+        if (path.parent.name, path.stem) in UNFIT:
             continue
         text = answer.read_bytes().decode("utf-8", "replace")
         digest.update(hashlib.sha256(path.read_bytes()).digest())

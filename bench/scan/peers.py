@@ -38,7 +38,14 @@ def wechat() -> Decoder | None:
     except ImportError:
         return None
     decoder = cv2.wechat_qrcode.WeChatQRCode()
-    return lambda grey: list(decoder.detectAndDecode(numpy.asarray(grey))[0])
+
+    def read(grey: Image.Image) -> list[str]:
+        try:
+            return list(decoder.detectAndDecode(numpy.asarray(grey))[0])
+        except UnicodeDecodeError:  # it takes every text for UTF-8
+            return []
+
+    return read
 
 
 def decoders() -> dict[str, Decoder]:
