@@ -88,7 +88,7 @@ def real(world: World) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def _one_connection(real: object) -> Iterator[None]:
-    """The requests run in the test's transaction, as with Django's own client; that connects these again, so after `real`."""
+    """The requests run in the test's transaction; Django's own client, in `real`, connects these again after each."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
