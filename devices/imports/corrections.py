@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -61,7 +62,8 @@ class Corrections:
         by_row: dict[int, dict[int, str]] = {}
         for (row, at), text in self.cells.items():
             by_row.setdefault(row, {})[at] = text
-        dropped, texts = self.dropped, self.texts
+        dropped = self.dropped
+        texts = {(at, unify_line_ends(old)): text for (at, old), text in self.texts.items()}
 
         def correct(row: int, cells: list[str] | Bad) -> list[str] | Bad | None:
             if row in dropped:
@@ -69,7 +71,7 @@ class Corrections:
             if not isinstance(cells, list):
                 return cells
             if texts:
-                cells = [texts.get((at, cell.strip()), cell) for at, cell in enumerate(cells)]
+                cells = [texts.get((at, unify_line_ends(cell.strip())), cell) for at, cell in enumerate(cells)]
             for at, text in by_row.get(row, {}).items():
                 cells = [*cells, *[""] * (at + 1 - len(cells))]
                 cells[at] = text
@@ -81,6 +83,17 @@ class Corrections:
 def is_offered(cells: Sequence[str]) -> bool:
     """Decide whether a row is small enough to be corrected on a page."""
     return len(cells) <= COLUMNS and all(len(cell) <= LONGEST for cell in cells)
+
+
+def unify_line_ends(text: str) -> str:
+    """Return the text as it is compared with one that a page sent, whose lines a browser ends with CR LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def mark_cell(text: str) -> str:
+    """Return what tells whether a page sends a cell's text as it showed it; a browser keeps no line ends in a field."""
+    flat = text.translate({ord("\r"): None, ord("\n"): None})
+    return f"{zlib.crc32(flat.encode(errors='surrogatepass')):08x}"
 
 
 def _refuse(cause: str) -> ValidationError:

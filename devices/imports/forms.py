@@ -10,7 +10,7 @@ from django import forms
 from devices import imports
 from devices.imports.add_devices_forms import PatternField
 from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial
-from devices.imports.corrections import Corrections
+from devices.imports.corrections import Corrections, mark_cell
 from devices.imports.doubles import find_doubles, suggest_anew
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import Import
@@ -115,17 +115,30 @@ class ReadingForm(forms.Form):
             return None, str(refusal)
 
 
+def _read_shown(data: QueryDict, importing: Import) -> dict[tuple[int, int], str]:
+    """Return the marks of the cells that the page showed; of those it does not tell of, as they are shown now."""
+    now = importing.first_problems or ()
+    shown = {(row, at): mark_cell(text) for row, cells in now for at, text in enumerate(cells)}
+    for place, mark in (each.split(":", 1) for each in str(data.get("shown", "")).split() if ":" in each):
+        row, _, at = place.partition("-")
+        shown[parsing.parse_whole_number(row), parsing.parse_whole_number(at)] = mark
+    return shown
+
+
 def read_corrections(data: QueryDict, importing: Import) -> Corrections:
-    """Return what a page corrects: of the cells that it showed those that are others now, and of its rows those to be
-    left out."""
-    shown = {(row, at): text for row, cells in importing.first_problems or () for at, text in enumerate(cells)}
+    """Return what a page corrects: of the cells that it showed those that somebody changed there, and of its rows those
+    to be left out.
+
+    What a page that was opened before showed, `shown` tells: what others corrected since, it leaves alone.
+    """
+    shown = _read_shown(data, importing)
     rows = {row for row, _ in importing.first_problems or ()}
     odd = {row for shape in (importing.odd_serials or {}).get("shapes", ()) for row in shape["first_rows"]}
     cells: dict[tuple[int, int], str] = {}
     for name in data:
         if (match := re.fullmatch(r"cell-(\d{1,9})-(\d{1,4})", name)) and int(match[1]) in rows:
             place, text = (int(match[1]), int(match[2])), str(data[name])
-            if text != shown.get(place, "") and place[1] < len(importing.header):
+            if mark_cell(text) != shown.get(place, mark_cell("")) and place[1] < len(importing.header):
                 cells[place] = text
     dropped = (rows | odd) & {parsing.parse_whole_number(row) for row in data.getlist("drop")}
     texts: dict[tuple[int, str], str] = {}

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from devices.imports.change_finder import describe_changes
 from devices.imports.columns import FIELDS
-from devices.imports.corrections import Corrections
+from devices.imports.corrections import Corrections, mark_cell
 from devices.imports.doubles import describe_doubles
 from devices.imports.problem_groups import find_format
 from devices.jobs import progress
@@ -85,6 +85,10 @@ class Cell(NamedTuple):
     at: int
     title: str
     text: str
+
+    @property
+    def mark(self) -> str:
+        return mark_cell(self.text)
 
 
 class OfferedRow(NamedTuple):

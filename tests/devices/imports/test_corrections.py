@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,6 +91,59 @@ def test_what_two_people_correct_at_once_is_all_kept(check: Run, world: World) -
     theirs.refresh_from_db()
     assert imports.Corrections.from_json(theirs.corrections).cells == {(2, 0): "S2", (3, 0): "S3"}
     assert (theirs.refused, theirs.total) == (0, 2)
+
+
+def list_fields(page: str) -> dict[str, str]:
+    """Return what a browser sends of the rows: no line end of a text field, each of a hidden one as CR LF."""
+    sent = {}
+    for field in re.findall(r'<input[^>]* name="(?:cell-[^"]*|shown)"[^>]*>', page):
+        name, value = (unescape(re.search(rf' {what}="([^"]*)"', field)[1]) for what in ("name", "value"))  # type: ignore[index]
+        sent[name] = re.sub(r"[\r\n]", "", value)
+    return sent
+
+
+def test_what_nobody_touched_on_an_older_page_is_left_alone(client: Client, check: Run, world: World) -> None:
+    client.force_login(world.owner)
+    importing = check("Serial,Model\nS!1,KG-61\nS!2,KG-62\n")
+    model = world.version.model
+    assert model is not None
+    older = list_fields(client.get(address(importing)).content.decode())
+    post(client, importing, **older | {"cell-2-1": model.name, "cell-3-1": model.name})
+    assert [row for row, _, _ in problems(importing)] == [2, 3]
+    post(client, importing, **older | {"cell-2-0": "S1"})
+    cells = imports.Corrections.from_json(importing.corrections).cells
+    assert cells == {(2, 0): "S1", (2, 1): model.name, (3, 1): model.name}
+    assert [row for row, _, _ in problems(importing)] == [3]
+
+
+def test_a_cell_of_several_lines_that_nobody_touched_stays_so(client: Client, check: Run, world: World) -> None:
+    """A browser drops the line ends: two serials of a cell would become one that nobody wrote."""
+    client.force_login(world.owner)
+    importing = check('Serial,Model\n"S1\nS2",KG-61\n')
+    model = world.version.model
+    assert model is not None
+    sent = list_fields(client.get(address(importing)).content.decode())
+    assert sent["cell-2-0"] == "S1S2"
+    post(client, importing, **sent | {"cell-2-1": model.name})
+    assert imports.Corrections.from_json(importing.corrections).cells == {(2, 1): model.name}
+    assert importing.refused == 1
+
+
+def test_a_text_of_several_lines_is_replaced_as_a_browser_sends_it(client: Client, check: Run, world: World) -> None:
+    client.force_login(world.owner)
+    model = world.version.model
+    assert model is not None
+    importing = check('Serial,Model\nS1,"KG\n61"\n')
+    post(client, importing, at="1", old="KG\r\n61", instead=model.name)
+    assert importing.refused == 0
+
+
+@pytest.mark.parametrize("shown", ["2-0", "2-0:", ":", "x-y:z", "2-0:0:0", f"{'9' * 5000}-0:1", "\0"])
+def test_odd_marks_correct_what_was_typed(client: Client, check: Run, world: World, shown: str) -> None:
+    client.force_login(world.owner)
+    importing = check("Serial\nS!1\n")
+    post(client, importing, **{"cell-2-0": "S1", "shown": shown})
+    assert importing.refused == 0
 
 
 def test_a_workbook_is_corrected_too(client: Client, check: Run, world: World) -> None:
