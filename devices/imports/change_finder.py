@@ -72,7 +72,11 @@ class ChangeFinder:
         devices = self._find_devices({wish.key for wish in wishes})
         changes = []
         for wish in wishes:
-            if isinstance(change := self._compare(wish, devices.get(wish.key)), Change):
+            device = devices.get(wish.key)
+            if (first := self._serials.find_first(device.serial_key if device else wish.key, wish.row)) != wish.row:
+                cause = f"The same serial as in row {first}; look-alikes such as O and 0 count as one."
+                wrong.append(self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}"))
+            elif isinstance(change := self._compare(wish, device), Change):
                 changes.append(change)
             else:
                 wrong += change
@@ -87,16 +91,14 @@ class ChangeFinder:
             text = label_text.read_serial(text, ANY)
         except ValueError as error:
             return self._rules.make_error(row, "serial", f"{quote_cell(text)}{error}")
-        serial = serials.canonical(text)
-        key = serial.translate(serials.LOOK_ALIKES)
-        if (first := self._serials.find_first(key, row)) != row:
-            cause = f"{quote_cell(text)}The same serial as in row {first}; look-alikes such as O and 0 count as one."
-            return self._rules.make_error(row, "serial", cause)
-        return Wish(row, text, key, said)
+        return Wish(row, text, serials.fold(text), said)
 
     def _find_devices(self, keys: set[str]) -> dict[str, Device]:
+        """Return the device that each key names; an address of a device may be written with colons or without."""
+        others = {key: other for key in keys if (other := serials.write_otherwise(key))}
         related = self._managed.select_related("group", "model", "version")
-        return {device.serial_key: device for device in related.filter(serial_key__in=keys)}
+        found = {device.serial_key: device for device in related.filter(serial_key__in=keys | {*others.values()})}
+        return {key: found[other] for key, other in others.items() if other in found} | found
 
     def _compare(self, wish: Wish, device: Device | None) -> Change | list[RowError]:
         """Return the change, or what is wrong: nothing, where the device is as the row says."""

@@ -188,7 +188,7 @@ def find_taken(organisation: int, rules: Rules, wanted: Sequence[ParsedRow]) -> 
     errors, retired = [], _find_retired(organisation, taken)
     for parsed in wanted:
         if parsed.key in taken or others.get(parsed.key) in taken:
-            cause = f"“{parsed.serial}”: {RETIRED if parsed.key in retired else REGISTERED}"
+            cause = f"“{parsed.serial}”: {RETIRED if {parsed.key, others.get(parsed.key)} & retired else REGISTERED}"
             errors.append(RowError(parsed.row, rules.find_column("serial"), cause))
         if parsed.certificate and parsed.certificate.fingerprint in certificates:
             cause = "Another device has this certificate already. Each device needs its own."

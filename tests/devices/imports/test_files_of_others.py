@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils.timezone import now
 
 from devices.models import Device, Import
 from lib.refusals import Refusal
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from tests.devices.imports.conftest import Run
 
 pytestmark = pytest.mark.django_db
+
+
+ADDRESSES = [("AA:BB:CC:DD:EE:01", "aabbccddee01"), ("AABBCCDDEE01", "AA-BB:CC:DD:EE:01")]
 
 
 def made(importing: Import) -> dict[str, str]:
@@ -45,9 +49,7 @@ def test_read_right(run: Run, text: str, devices: dict[str, str]) -> None:
     assert made(run(text)) == devices
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), [("AA:BB:CC:DD:EE:01", "aabbccddee01"), ("AABBCCDDEE01", "AA-BB:CC:DD:EE:01")]
-)
+@pytest.mark.parametrize(("first", "second"), ADDRESSES)
 def test_an_address_written_otherwise_is_the_same_device(
     run: Run, check: Run, world: World, first: str, second: str
 ) -> None:
@@ -56,6 +58,23 @@ def test_an_address_written_otherwise_is_the_same_device(
     assert "serial already" in problems(check(f"Serial\n{second}\n"))[0][2]
     sent = {"recipe": world.version.recipe_id, "serial": second}
     assert Program(world.owner).post("devices/", sent).status_code == 409
+
+
+@pytest.mark.parametrize(("first", "second"), ADDRESSES)
+def test_a_file_that_changes_devices_knows_an_address_written_otherwise(
+    run: Run, check: Run, first: str, second: str
+) -> None:
+    run(f"Serial\n{first}\n")
+    second = second.replace("-", ":")
+    importing = check(f"Serial,Name\n{second},Pump\n{first},Fan\n", act="change")
+    assert [change.after for change in importing.changes.all()] == [{"name": "Pump"}]
+    assert [(row, "The same serial as in row 2" in cause) for row, _, cause in problems(importing)] == [(3, True)]
+
+
+def test_a_retired_device_is_told_of_by_either_writing(run: Run, check: Run, world: World) -> None:
+    run("Serial\n00:1B:44:11:3A:B7\n")
+    Device.objects.filter(serial="00:1B:44:11:3A:B7").update(retired_at=now())
+    assert "A retired device" in problems(check("Serial\n001B44113AB7\n"))[0][2]
 
 
 def test_an_unknown_name_of_the_serials_is_asked_for(upload: Callable[..., Import], check: Run) -> None:
