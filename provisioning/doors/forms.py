@@ -112,13 +112,26 @@ class DoorForm(forms.Form):
 
 
 def read_networks(texts: list[str]) -> list[str]:
-    """Return the networks as they are kept. Raises ValidationError."""
+    """Return the networks as they are kept, each once. Raises ValidationError."""
     if len(texts) > MOST_NETWORKS:
         raise forms.ValidationError(f"At most {MOST_NETWORKS} networks. Write larger ones.")
+    return list(dict.fromkeys(_read_network(text.strip()) for text in texts))
+
+
+def _read_network(text: str) -> str:
+    """Return the network as addresses are compared with it: one of IPv4 written as IPv6 as what it is."""
     try:
-        return [str(ipaddress.ip_network(text.strip())) for text in texts]
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise forms.ValidationError("Write networks such as 192.0.2.0/24 or 2001:db8::/32.") from None
+        network = None
+    if network is None or "%" in text:
+        such = "Write networks such as 192.0.2.0/24 or 2001:db8::/32."
+        raise forms.ValidationError(f"“{text[:60]}” is no network. {such}")
+    if str(ipaddress.ip_interface(text).ip) != str(network.network_address):
+        such = f"Write {network} for all of it, or {text.partition('/')[0]} for that address alone."
+        raise forms.ValidationError(f"“{text[:60]}” is an address within a network. {such}")
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return f"{mapped}/{network.prefixlen - 96}" if mapped is not None and network.prefixlen >= 96 else str(network)
 
 
 def get_last_day(door: Door) -> Any:

@@ -122,7 +122,8 @@ def check_policy(
 
 
 def _require_pattern(door: Door, identity: str) -> None:
-    if door.pattern and not fnmatchcase(identity.upper(), door.pattern.upper()):
+    pattern = door.pattern.upper().replace("[", "[[]")  # it has no other sign than * and ?
+    if pattern and not fnmatchcase(identity.upper(), pattern):
         raise Refusal(refusals.DOOR_IDENTITY_OTHER)
 
 

@@ -12,11 +12,15 @@ from django.urls import reverse
 
 from devices.identity import serials
 from devices.models import Event
+from provisioning import refusals
 from provisioning.doors import refused_attempts
+from provisioning.doors.forms import read_networks
+from provisioning.doors.registration import check_policy, is_within
 from provisioning.models import Door, DoorKey, JwtIssuer
 from tests.devices.api import Program, kind, places
 from tests.provisioning.doors.makers import SECRET, make_jwt_door, register, sign
 from tests.provisioning.doors.test_jwt_attacks import PEM, PRIVATE
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -69,6 +73,45 @@ def test_an_admin_opens_a_door_and_a_device_comes_in(world: World) -> None:
     assert list(acts) == ["made", f"key {door.keys.get()} added"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("::ffff:10.0.0.0/104 10.0.0.0/8", ["10.0.0.0/8"]),
+        ("192.0.2.1, 192.0.2.1/32,", ["192.0.2.1/32"]),
+        ("0.0.0.0/0, ::/0", ["0.0.0.0/0", "::/0"]),
+    ],
+)
+def test_networks_are_kept_as_addresses_are_compared_with_them(typed: str, kept: list[str]) -> None:
+    assert read_networks(typed.replace(",", " ").split()) == kept
+
+
+def test_a_network_of_ipv4_written_as_ipv6_lets_its_devices_in(world: World) -> None:
+    client = browser(world.owner)
+    client.post("/doors/new/jwt/create/", fill(world, networks="::ffff:127.0.0.0/104"))
+    assert is_within("127.0.0.1", Door.objects.get().networks)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("192.0.2.0/24, 10.0.0.300/8", "“10.0.0.300/8” is no network"),
+        ("fe80::1%eth0", "“fe80::1%eth0” is no network"),
+        ("192.0.2.0/24, 10.1.2.3/8", "Write 10.0.0.0/8 for all of it, or 10.1.2.3 for that address alone."),
+        ("2001:db8::1/32", "Write 2001:db8::/32 for all of it, or 2001:db8::1 for that address alone."),
+    ],
+)
+def test_the_network_that_is_none_is_named(world: World, typed: str, said: str) -> None:
+    answer = browser(world.owner).post("/doors/new/jwt/create/", fill(world, networks=typed))
+    assert (answer.status_code, said in answer.content.decode()) == (422, True)
+
+
+def test_a_pattern_has_no_signs_but_two(world: World) -> None:
+    door = make_jwt_door(world.version, pattern="K[7]*")
+    with refused(refusals.DOOR_IDENTITY_OTHER):
+        check_policy(door, "K7X")
+    check_policy(door, "k[7]9")
+
+
 def test_each_algorithm_has_its_label(world: World) -> None:
     page = browser(world.owner).get("/doors/new/jwt/").content.decode()
     assert "<legend" in page
@@ -113,7 +156,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"group": "0"}, "This group can&#x27;t take devices"),
     ({"cap": "0"}, "Write 1 or more"),
     ({"cap": "x"}, "Write a whole number"),
-    ({"networks": "10.0.0.1/8"}, "Write networks such as"),
+    ({"networks": "10.0.0.300/8"}, "Write networks such as"),
     ({"last_day": "2001-01-01"}, "This day is over"),
     ({"last_day": "soon"}, "Write a day as"),
     ({"admits": "x"}, "Choose whom it lets in"),
