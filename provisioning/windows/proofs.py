@@ -84,4 +84,6 @@ def _refuse_beyond_limits(window: Window) -> None:
         person=Sum("wrong_codes", filter=of_person), device=Sum("wrong_codes", filter=of_device)
     )
     if counted["person"] > settings.PROOF_PERSON_LIMIT or counted["device"] > settings.PROOF_DEVICE_LIMIT:
+        # It is not looked at: counted, it would use up what the device has left for others.
+        Window.objects.filter(pk=window.pk).update(wrong_codes=F("wrong_codes") - 1)
         raise Refusal(refusals.TOO_MANY_CODES, field="code", retry_seconds=int(SPAN.total_seconds()))

@@ -275,6 +275,15 @@ def test_guesses_end_at_the_persons_limit_and_then_the_right_one_is_refused_too(
     prove_presence(window=window, by=world.sibling, code=code)
 
 
+def test_whoever_goes_on_guessing_beyond_the_limit_uses_up_nobody_elses(world: World, code: str) -> None:
+    window = open_window(world)
+    for kind_of_refusal in [refusals.WRONG_CODE] * 20 + [refusals.TOO_MANY_CODES] * 20:
+        with refused(kind_of_refusal):
+            prove_presence(window=window, by=world.technician, code=WRONG)
+    windows.cancel_window(window=window, by=world.technician)
+    prove_presence(window=open_window(world, by=world.sibling), by=world.sibling, code=code)
+
+
 def test_guesses_of_several_people_end_at_the_devices_limit(world: World, code: str) -> None:
     Window.objects.filter(pk=open_window(world).pk).update(wrong_codes=20)
     window = open_window(world)
