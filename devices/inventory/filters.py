@@ -133,5 +133,7 @@ def _combine_utc(day: date, moment: time) -> datetime:
 def _match_text(text: str) -> Q:
     """Match text anywhere in name or serial; under three characters at their beginning, where an index still helps."""
     serial, how = serials.fold(text), "contains" if len(text) >= SHORTEST else "startswith"
-    by_name = Q(**{f"name__i{how}": text})
-    return by_name | Q(**{f"serial_key__{how}": serial}) if serial else by_name
+    found = Q(**{f"name__i{how}": text})
+    for written in filter(None, (serial, serials.write_otherwise(serial))):  # a whole address, with colons or without
+        found |= Q(**{f"serial_key__{how}": written})
+    return found

@@ -191,8 +191,11 @@ class SheetForm(LabelForm):
             raise ValidationError(
                 f"These are {len(keys):,} serials; {MOST_TYPED:,} fit here. Print an import or a group instead."
             )
-        own = Device.objects.manageable_by(self.user).filter(serial_key__in=keys, retired_at=None)
-        known = set(own.values_list("serial_key", flat=True))
+        others = {key: other for key in keys if (other := serials.write_otherwise(key))}
+        own = Device.objects.manageable_by(self.user).filter(retired_at=None)
+        known = set(own.filter(serial_key__in=[*keys, *others.values()]).values_list("serial_key", flat=True))
+        typed = {others[key] if key not in known and others.get(key) in known else key: typed[key] for key in keys}
+        keys = list(typed)
         if strange := [typed[key][: serials.MAX_LENGTH] for key in keys if key not in known]:
             more = f" and {len(strange) - NAMED:,} more" if len(strange) > NAMED else ""
             raise ValidationError(

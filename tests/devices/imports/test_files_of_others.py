@@ -14,9 +14,12 @@ from tenants.groups import operations as groups
 from tests import builders
 from tests.devices.api import Program
 from tests.devices.imports.conftest import problems
+from tests.devices.labels.test_printing import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.test import Client
 
     from tests.conftest import World
     from tests.devices.imports.conftest import Run
@@ -69,6 +72,18 @@ def test_a_file_that_changes_devices_knows_an_address_written_otherwise(
     importing = check(f"Serial,Name\n{second},Pump\n{first},Fan\n", act="change")
     assert [change.after for change in importing.changes.all()] == [{"name": "Pump"}]
     assert [(row, "The same serial as in row 2" in cause) for row, _, cause in problems(importing)] == [(3, True)]
+
+
+@pytest.mark.parametrize(("first", "second"), ADDRESSES)
+def test_the_list_and_the_labels_know_an_address_written_otherwise(
+    run: Run, client: Client, world: World, first: str, second: str
+) -> None:
+    second = second.replace("-", ":")
+    run(f"Serial\n{first}\n")
+    client.force_login(world.owner)
+    assert first in client.get("/", {"q": second}).content.decode()
+    page = client.post("/labels/preview/", FULL | {"serials": f"{second}\n{first}"}).content.decode()
+    assert ("Not found" in page, "The first label: " in page) == (False, True)
 
 
 def test_a_retired_device_is_told_of_by_either_writing(run: Run, check: Run, world: World) -> None:
