@@ -12,8 +12,7 @@ from django.urls import reverse
 
 from devices.identity import serials
 from devices.models import Event
-from provisioning import refusals
-from provisioning.doors import refused_attempts
+from provisioning.doors import refusals, refused_attempts
 from provisioning.doors.forms import read_networks
 from provisioning.doors.registration import check_policy, is_within
 from provisioning.models import Door, DoorKey, JwtIssuer
