@@ -144,7 +144,11 @@ def _require_unlimited(address: str | None) -> None:
 
 
 def _name_count(address: str | None) -> str:
-    return f"door-refused:{normalise_address(address)}:{int(time.time()) // SPAN}"
+    return f"door-refused:{normalise_address(address)}:{_read_minute()}"
+
+
+def _read_minute() -> int:
+    return int(time.time()) // SPAN
 
 
 def _require_small(request: HttpRequest, largest: int) -> None:

@@ -178,4 +178,7 @@ def test_whoever_is_put_aside_is_told(path: str, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("path", ["/healthz", "/broker/rabbitmq/user"])
 def test_what_machines_ask_waits_for_nobody(path: str) -> None:
-    assert application._choose_app(path) not in {application._answer_in_turn, application._answer_stream}
+    assert application._choose_app({"path": path, "headers": []}) not in {
+        application._answer_in_turn,
+        application._answer_stream,
+    }
