@@ -10,7 +10,6 @@
   const RELOAD_MS = 60_000;
   const [HURRY_MS, MOST_HURRIES] = [1000, 5];
   const MOST_LISTED = 50;
-  const ROOM = 0.06; // of the width, from which on a state's name stands in its stretch
   const PLAIN = 6; // colours of states that are neither good nor bad
   const { format, name: zoneName, duration, span, gaps } = handoverClock;
   const short = format({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
@@ -28,6 +27,15 @@
     const words = states.length > 1 ? `${states.join(" and ")} in turn` : states[0];
     return end > start ? `${words}: ${span(start, end)}` : `${words}: ${moment(start)}, once`;
   }
+
+  /** A state's name stands in its stretch where there is room for all of it; the legend has them all. */
+  function names(track) {
+    for (const part of track.children) part.textContent = part.dataset.name;
+    const cut = [...track.children].filter((part) => part.scrollWidth > part.clientWidth);
+    for (const part of cut) part.textContent = "";
+  }
+
+  const widths = new ResizeObserver((changed) => changed.forEach(({ target }) => names(target)));
 
   function draw(figure, { stretches, too_many: tooMany }, tones, { from, to }) {
     figure.hidden = !stretches.length && !tooMany;
@@ -48,13 +56,15 @@
     track.replaceChildren(...stretches.map((stretch) => {
       const { start, end, states } = stretch;
       const named = states.find((state) => tones[state] === "bad") ?? rarest(states);
-      const room = end - start > ROOM * (to - from);
-      const part = make("span", `stretch ${css(named)}${states.length > 1 ? " is-mixed" : ""}${room ? " has-room" : ""}`, room ? states.join(" / ") : "");
+      const part = make("span", `stretch ${css(named)}${states.length > 1 ? " is-mixed" : ""}`);
+      part.dataset.name = states.join(" / ");
       part.style.left = `${100 * (start - from) / (to - from)}%`;
       part.style.width = `${100 * (end - start) / (to - from)}%`;
       part.title = describe(stretch);
       return part;
     }));
+    names(track);
+    widths.observe(track);
     const lasting = [...totals].map(([state, ms]) => [state, ms ? duration(ms) : turns.has(state) ? "in turn with others" : "once"]);
     const explain = (look, words) => {
       const line = make("li", "");

@@ -14,6 +14,7 @@ PAGES = [
     *("/models/", "/settings/", "/settings/serials/", "/labels/", "/actions/", "/groups/", "/people/", "/tokens/"),
     *("/journal/", "/journal/?kind=placements", "/journal/day/", "/account/", "/account/sessions/"),
 ]
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 TWICE = "document.documentElement.style.fontSize = '200%'"
 
 # Words and a clock's digits on two lines, and text that its own box cuts off. A serial or an address may break.
@@ -56,5 +57,6 @@ def look_at_twice_the_size(page: Page, url: str) -> list[str]:
     assert answer
     assert answer.status == 200, url
     page.evaluate(TWICE)
+    page.evaluate(TWO_FRAMES)  # in which scripts see the new size
     broken: list[str] = page.evaluate(BROKEN)
     return [*broken, *too_wide(page)]

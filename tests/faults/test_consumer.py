@@ -59,7 +59,7 @@ def worker(broker: Process, redis: parts.Redis, world: World) -> Iterator[Proces
     command = ("-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer")
     process = python(*command, MQTT_URL=url, REDIS_URL=redis.url)
     with running(process):
-        eventually(heartbeat.read, 20)
+        eventually(heartbeat.read, 60)
         yield process
 
 
@@ -122,7 +122,7 @@ def test_killed_again_and_again(broker: Process, worker: Process, fleet: list[De
         kills += 1
         worker.start()
         heartbeat.connect().delete(heartbeat.KEY)
-        eventually(heartbeat.read, 20)
+        eventually(heartbeat.read, 60)
     assert kills >= 2
     everything_is_stored_once(loads)
 
