@@ -33,8 +33,8 @@ LISTEN_SECONDS = 1.0
 
 
 @cache
-def _get_publisher() -> redis.Redis:
-    return redis_circuit.connect(settings.REDIS_URL)
+def _get_publisher(url: str) -> redis.Redis:
+    return redis_circuit.connect(url)
 
 
 def announce(topics: Iterable[str]) -> None:
@@ -42,7 +42,7 @@ def announce(topics: Iterable[str]) -> None:
     if names := " ".join(sorted(set(topics))):
         try:
             with redis_circuit.asking(settings.REDIS_URL):
-                _get_publisher().publish(CHANNEL, names)
+                _get_publisher(settings.REDIS_URL).publish(CHANNEL, names)
         except redis_circuit.CircuitOpen:
             return
         except redis.RedisError as error:
