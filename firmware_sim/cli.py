@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
+from . import entering
+from .entering import Refused
 from .fleet import Fleet, Plan
 from .identity import BadInput, Identity, normalise_serial, read_factory_file
 from .link import Broker
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+MQTT_URL = "mqtt://127.0.0.1:1883"
 EXAMPLES = """\
 examples:
   # one gateway, its label and button on http://127.0.0.1:8090/
@@ -35,8 +38,13 @@ examples:
   python -m firmware_sim --devices result.csv --only 7K3MQ2XW9TBC \\
       --mqtt-url mqtts://broker.example --ca-file ca.pem --press-after 5
 
-environment: MQTT_URL, PANEL_PORT and ACCESS_SECRET stand in for the options of these names.
-exit codes: 0 stopped by SIGINT, SIGTERM or q; 1 a fault of this program; 2 bad input.
+  # one gateway from the shelf: it asks a door for its credential, keeps it, and connects
+  TOKEN=... python -m firmware_sim --door jwt --serial 7K3MQ2XW9TBC --site https://handover.example
+
+environment: MQTT_URL, PANEL_PORT and ACCESS_SECRET stand in for the options of these names; with
+--door also SITE, ORGANISATION, SERIAL, TOKEN and DEVICE_ID.
+exit codes: 0 stopped by SIGINT, SIGTERM or q; 1 a fault of this program; 2 bad input; 3 refused by the
+door, or by the broker what the door gave.
 """
 
 
@@ -87,6 +95,7 @@ def build_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     _add_broker(top, env)
     _add_one(top)
     _add_many(top)
+    entering.add_options(top)
     _add_behaviour(top)
     _add_panel(top, env)
     return top
@@ -97,7 +106,7 @@ def _add_broker(top: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
     group.add_argument(
         "--mqtt-url",
         metavar="URL",
-        default=env.get("MQTT_URL") or "mqtt://127.0.0.1:1883",
+        default=env.get("MQTT_URL") or None,
         help="mqtt://host[:port] or mqtts://host[:port]; env MQTT_URL; user info in it is ignored, "
         "each device has its own (default: mqtt://127.0.0.1:1883)",
     )
@@ -200,10 +209,17 @@ def _add_panel(top: argparse.ArgumentParser, env: Mapping[str, str]) -> None:
 
 
 def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
-    """Turn the options into a plan. Raises BadInput."""
+    """Turn the options into a plan; a gateway from the shelf comes in by its door. Raises BadInput, Refused."""
+    if options.door:
+        entry = entering.read_entry(options, env)
+        parse_broker(options, entry.mqtt_url)  # bad ones are told before a door is asked
+        kept = entering.enter(entry, quiet=options.quiet)
+        identities, mqtt_url = [kept.identity], entry.mqtt_url or kept.mqtt_url
+    else:
+        identities, mqtt_url = read_identities(options, env), options.mqtt_url or ""
     return Plan(
-        identities=read_identities(options, env),
-        broker=parse_broker(options),
+        identities=identities,
+        broker=parse_broker(options, mqtt_url),
         interval=options.interval,
         speed=options.speed,
         seed=options.seed,
@@ -211,18 +227,19 @@ def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
         press_after=options.press_after,
         panel=None if options.panel is None else (options.panel_host, options.panel),
         label_url=options.label_url,
+        most_refusals=entering.MOST_REFUSALS if options.door else None,
     )
 
 
-def parse_broker(options: argparse.Namespace) -> Broker:
+def parse_broker(options: argparse.Namespace, mqtt_url: str) -> Broker:
     try:
-        url = urlsplit(options.mqtt_url)
+        url = urlsplit(mqtt_url or MQTT_URL)
         scheme, host, number = url.scheme, url.hostname, url.port
     except ValueError as error:
         raise BadInput(f"Bad --mqtt-url: {error}. Give mqtt://host:port.") from error
     if scheme not in PORTS or not host:
         raise BadInput("Bad --mqtt-url: it must look like mqtt://host:port or mqtts://host:port.")
-    if options.ca_file and scheme == "mqtt" and not options.tls:
+    if options.ca_file and scheme == "mqtt" and not (options.tls or options.door):
         raise BadInput("--ca-file without TLS. Give mqtts://host or --tls as well.")
     if options.tls:
         scheme = "mqtts"
@@ -258,6 +275,8 @@ def read_identities(options: argparse.Namespace, env: Mapping[str, str]) -> list
 def _read_one(options: argparse.Namespace, env: Mapping[str, str]) -> Identity:
     if options.fleet or options.only or options.excluded:
         raise BadInput("--fleet, --only and --except choose from a file. Give it with --devices.")
+    if options.site or options.organisation or options.token or options.given or options.flash:
+        raise BadInput("--site, --organisation, --token, --given and --flash are a door's. Say which with --door.")
     secret = options.access_secret or env.get("ACCESS_SECRET", "")
     values = {
         "--serial": options.serial,
@@ -297,5 +316,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         sys.stderr.write(f"firmware_sim: {error}\n")
         return 2
+    except Refused as error:
+        sys.stderr.write(f"firmware_sim: {error}\n")
+        return 3
     except KeyboardInterrupt:
         return 0

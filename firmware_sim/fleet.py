@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from . import keyboard
+from .entering import GIVEN_UP, Refused
 from .gateway import Gateway, Options, PressRefused
 from .generator import Generator
 from .link import Broker, Dialer, Status
@@ -43,6 +44,7 @@ class Plan:
     press_after: float | None = None
     panel: tuple[str, int] | None = None
     label_url: str = ""
+    most_refusals: int | None = None
 
     @property
     def many(self) -> bool:
@@ -52,7 +54,7 @@ class Plan:
     def options(self) -> Options:
         """Share one bound on memory in a fleet; a gateway keeps a day of reports every 5 s."""
         share = max(60, min(17_280, FLEET_BUFFER // len(self.identities)))
-        return Options(self.interval, self.buffer or share, chatty=not self.many)
+        return Options(self.interval, self.buffer or share, chatty=not self.many, most_refusals=self.most_refusals)
 
 
 class Fleet:
@@ -60,10 +62,12 @@ class Fleet:
         self._plan = plan
         self._stop = asyncio.Event()
         self._failed = False
+        self._given_up = False
         self._presses: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
-        """Run until SIGINT, SIGTERM or q; return the exit code. Raises BadInput for a taken port."""
+        """Run until SIGINT, SIGTERM or q; return the exit code. Raises BadInput for a taken port, and Refused once a
+        gateway gave up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
@@ -75,6 +79,8 @@ class Fleet:
         finally:
             for bus in buses:
                 await bus.stop()
+        if self._given_up:
+            raise Refused(GIVEN_UP)
         return int(self._failed)
 
     def _make_controller(self, identity: Identity) -> Controller:
@@ -124,10 +130,14 @@ class Fleet:
         return tasks
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
+        if task.cancelled():
+            return
+        if error := task.exception():
             log.error("a gateway failed", exc_info=error)
             self._failed = True
-            self._stop.set()
+        else:
+            self._given_up = True
+        self._stop.set()
 
     def _introduce(self, gateways: Sequence[Gateway], panel: Panel | None, terminal: bool) -> None:
         broker = self._plan.broker

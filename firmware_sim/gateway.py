@@ -66,6 +66,7 @@ class Options:
     interval: float = 5.0
     buffer: int = 17_280
     chatty: bool = True
+    most_refusals: int | None = None
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Gateway:
         self.came_online = asyncio.Event()
         self._read = read
         self._options = options
-        self._link = Link(identity, dialer, self)
+        self._link = Link(identity, dialer, self, most_refusals=options.most_refusals)
         self._pacer = Pacer()
         self._clock = Clock()
         self._read_at = float("-inf")
@@ -127,10 +128,11 @@ class Gateway:
         }.get(self.status, Led.OFF)
 
     async def run(self, phase: float = 0.0) -> None:
-        """Run until cancelled. phase: seconds before the first report."""
+        """Run until cancelled, or until its link gives up. phase: seconds before the first report."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._link.run())
-            tasks.create_task(self._report_for_ever(phase))
+            reports = tasks.create_task(self._report_for_ever(phase))
+            await self._link.run()
+            reports.cancel()
 
     async def _report_for_ever(self, phase: float) -> None:
         loop = asyncio.get_running_loop()

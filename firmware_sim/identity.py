@@ -28,8 +28,7 @@ class Identity:
         for name in ("label_serial", "device_id", "access_key", "access_secret"):
             if not getattr(self, name):
                 raise ValueError(f"{name.removeprefix('label_')} is empty")
-        if not (self.serial.isascii() and self.serial.isalnum()):
-            raise ValueError("serial has characters other than letters, digits, spaces and dashes")
+        require_serial(self.label_serial)
         if not (self.device_id.isascii() and self.device_id.isalnum()):
             raise ValueError("device_id has characters other than letters and digits")
 
@@ -45,6 +44,13 @@ class Identity:
         if serial != self.serial:
             return serial
         return " ".join(serial[at : at + 4] for at in range(0, len(serial), 4))
+
+
+def require_serial(text: str) -> None:
+    """Raise ValueError for what can't stand on a label."""
+    serial = normalise_serial(text)
+    if not (serial.isascii() and serial.isalnum()):
+        raise ValueError("serial has characters other than letters, digits, spaces and dashes")
 
 
 def normalise_serial(serial: str) -> str:

@@ -122,8 +122,10 @@ def release_socket(client: mqtt.Client) -> None:
 
 
 class Link:
-    def __init__(self, identity: Identity, dialer: Dialer, owner: Owner) -> None:
+    def __init__(self, identity: Identity, dialer: Dialer, owner: Owner, *, most_refusals: int | None = None) -> None:
         self._identity = identity
+        self._most_refusals = most_refusals
+        self._refused = 0
         self._dialer = dialer
         self._owner = owner
         self.status = Status.OFFLINE
@@ -173,6 +175,7 @@ class Link:
             self._client.disconnect()
 
     async def run(self) -> None:
+        """Run until cancelled, or until the broker refused so many times in a row as it may."""
         loop = asyncio.get_running_loop()
         while True:
             await self._plugged.wait()
@@ -180,7 +183,15 @@ class Link:
             reason = await self._connect_once()
             if loop.time() - began > STABLE_AFTER and not self._refusal:
                 self._attempt = 0
+            if self._has_to_give_up():
+                self._set_status(Status.REFUSED, f"{reason}; no next try")
+                return
             await self._wait_before_retry(reason)
+
+    def _has_to_give_up(self) -> bool:
+        """Count a refusal; a site that is away lets some brokers refuse, so that one alone says little."""
+        self._refused = self._refused + 1 if self._refusal else 0
+        return self._most_refusals is not None and self._refused >= self._most_refusals
 
     async def _connect_once(self) -> str:
         """Hold one connection, from dialling to its end; return why it ended."""
