@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from config.demo.private_file import open_private
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from tenants.models import User
@@ -54,16 +54,7 @@ def _reissue(device: Device) -> dict[str, str]:
 
 
 def _write_rows(file: Path, rows: Iterable[Mapping[str, str]]) -> None:
-    """Write the file whole or not at all, and for its owner alone."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with open(draft, "x", newline="", opener=_open_private) as out:
+    with open_private(file) as out:
         writer = csv.DictWriter(out, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    draft.replace(file)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

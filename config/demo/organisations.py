@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
-from config.demo import activity, tank_sensors
+from config.demo import activity, shelf, tank_sensors
 from devices.identity import serials
 from devices.lifecycle import assignments, locks, registration
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
@@ -156,6 +156,7 @@ def _make_activity(admin: User) -> None:
     versions = RecipeVersion.objects.filter(recipe__organisation__slug=KANARRA.slug, recipe__name=KANARRA.recipe)
     if version := versions.select_related("recipe__organisation__root").order_by("number").first():
         activity.make_activity(version.recipe.organisation, version, by=admin)
+        shelf.make_doors(version.recipe.organisation, version.recipe, by=admin)
 
 
 def list_spares() -> list[str]:

@@ -52,11 +52,13 @@ def test_makes_the_world_of_the_demo(file: Path) -> None:
     assert technician.reach(Role.TECHNICIAN)
     assert not account("viewer@sadler.example").reach(Role.TECHNICIAN)
     counts = [Device.objects.visible_to(each).count() for each in (owner, technician, tekton, other)]
-    assert counts == [22, 11, 3, 1]
+    assert counts == [23, 11, 3, 1]
     assert {device.group for device in Device.objects.registrable_by(technician)} == {None}
-    assert Device.objects.registrable_by(technician).count() == 8  # of which one is locked and one expired
+    assert (
+        Device.objects.registrable_by(technician).count() == 9
+    )  # of which one is locked, one expired, one on the shelf
     statuses = [device.status for device in Device.objects.visible_to(owner).with_status()]
-    assert sorted(statuses) == ["expired", "locked", *["never"] * 20]
+    assert sorted(statuses) == ["expired", "locked", *["never"] * 21]
 
 
 def test_reports_are_left_to_the_devices(file: Path) -> None:

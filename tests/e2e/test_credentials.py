@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Error, expect, sync_playwright
 
+from tests.e2e import shelf
 from tests.e2e.browser import DESKTOP, PHONE, faults_by_day_and_night, launch, sign_in, turn
 from tests.mqtt.gateway import ACCEPTED, Gateway
 from tests.stack import demo
@@ -117,3 +119,28 @@ def test_locked_and_unlocked(stack: Stack, browser: Browser) -> None:
     expect(page.get_by_text("may connect for the first time again")).to_be_visible()
     assert wrong(page) == []
     page.close()
+
+
+def test_the_page_of_a_door_names_the_command(stack: Stack, browser: Browser) -> None:
+    page = browser.new_page(viewport=PHONE)
+    sign_in(page, stack, "admin@kanarra.example")
+    page.goto(f"{stack.url}/doors/")
+    page.get_by_role("link", name="Factory's signed tokens").click()
+    expect(page.locator("#door-try")).to_contain_text("-m firmware_sim --door jwt --given")
+    assert wrong(page) == []
+    page.close()
+
+
+def test_each_command_of_a_doors_page_brings_its_device_in_which_reports(stack: Stack) -> None:
+    commands = shelf.find_commands(stack)
+    assert len(commands) == 3
+    for command in commands:
+        assert command in stack.log  # the banner's
+    assert not shelf.look(stack)
+    with shelf.running(commands):
+        until = time.monotonic() + 20
+        while {seen.door for seen in shelf.look(stack) if seen.reports} != {"jwt", "profile", "activate"}:
+            assert time.monotonic() < until, shelf.look(stack)
+            time.sleep(0.1)
+    kept = {path.name: path.stat().st_mode & 0o777 for path in (stack.var / "demo").glob("*.flash.json")}
+    assert kept == dict.fromkeys(("jwt.flash.json", "ztp.flash.json", "activate.flash.json"), 0o600)

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, connections
 
-from config.demo import credentials_file, organisations
-from config.demo.processes import Parts, Ports
+from config.demo import credentials_file, door_commands, organisations, shelf
+from config.demo.processes import LOOPBACK, Parts, Ports, strip_account
 from config.demo.supervisor import Failed, Supervisor, stop_with_parent
 from devices.identity import serials
 from lib.db.migration_history import HALF_WAY, is_half_way
@@ -37,7 +37,8 @@ BANNER = """
 
   To play a device yourself, use a spare one: {spares}.
   Its credentials are in {file}; docs/protocol.md says what it speaks.
-  MQTT broker: {mqtt}     Stop with Ctrl-C; everything is kept in {folder}.
+
+{shelf}  MQTT broker: {mqtt}     Stop with Ctrl-C; everything is kept in {folder}.
 """
 
 
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         with _lock_folder(folder), Supervisor(sys.stdout) as supervisor:
             ports = Ports.from_environment()
             file = folder / "demo" / "devices.csv"
-            self._prepare(supervisor, file, fleet)
+            self._prepare(supervisor, ports, file, fleet)
             parts = Parts(folder, ports, spares=organisations.list_spares(), devices=file)
             for process in parts.all():
                 if not supervisor.stopping:
@@ -74,7 +75,7 @@ class Command(BaseCommand):
                 supervisor.print(_format_banner(ports, file, time.monotonic() - began))
             supervisor.watch()
 
-    def _prepare(self, supervisor: Supervisor, file: Path, fleet: int) -> None:
+    def _prepare(self, supervisor: Supervisor, ports: Ports, file: Path, fleet: int) -> None:
         try:
             supervisor.say("demo", f"database: {connection.vendor}")
             if is_half_way(connection):
@@ -82,6 +83,8 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
             call_command("collectstatic", verbosity=0, interactive=False)
             credentials_file.renew_file(file, self._make_data(fleet))
+            mqtt_url = strip_account(os.environ.get("MQTT_URL") or f"mqtt://{LOOPBACK}:{ports.mqtt}")
+            shelf.renew_files(file.parent, organisations.KANARRA.slug, site=ports.site, mqtt_url=mqtt_url)
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
         except OSError as error:
@@ -153,4 +156,12 @@ def _format_banner(ports: Ports, file: Path, seconds: float) -> str:
         file=file,
         mqtt=os.environ.get("MQTT_URL", f"mqtt://127.0.0.1:{ports.mqtt}").rpartition("@")[2],
         folder=settings.VAR_DIR,
+        shelf=_format_shelf(file.parent),
     )
+
+
+def _format_shelf(folder: Path) -> str:
+    if not (commands := door_commands.read_commands(folder)):
+        return ""
+    lines = "".join(f"    with {each.words}:\n      {each.line}\n" for each in commands)
+    return f"  Devices on the shelf, without a credential, come in by a door. In another terminal:\n{lines}\n"

@@ -1,0 +1,110 @@
+"""The demo's doors and the devices that wait for them: made once; what is lost of what makers gave is renewed."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from config.demo import door_commands, shelf
+from devices.models import Device
+from provisioning.doors import operations as doors
+from provisioning.models import Door, DoorKey, JwtIssuer
+from tenants.models import Organisation, User
+from tests.provisioning.doors.makers import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from django.test import Client
+    from pytest_django.fixtures import Settings
+
+pytestmark = pytest.mark.django_db
+KINDS = ["jwt", "profile", "activate"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    settings.VAR_DIR = tmp_path
+    call_command("demo_data")
+    return tmp_path / "demo"
+
+
+def renew(folder: Path) -> dict[str, dict[str, str]]:
+    """What the makers' files say once they are renewed."""
+    shelf.renew_files(folder, "kanarra", site="http://127.0.0.1:8000", mqtt_url="mqtt://127.0.0.1:1883")
+    files = [folder / f"{each.option}.json" for each in shelf.SHELVES]
+    return {file.stem: json.loads(file.read_text()) for file in files if file.exists()}
+
+
+def admin() -> User:
+    return User.objects.get(email="admin@kanarra.example")
+
+
+def register(given: dict[str, str]) -> Any:
+    return call({"token": given["token"], "manufacturerId": given["serial"]})
+
+
+def test_one_door_of_each_kind_with_what_its_device_needs(folder: Path) -> None:
+    assert [door.kind for door in Door.objects.order_by("pk")] == KINDS
+    given = renew(folder)
+    assert set(given["jwt"]) == {"token", "site", "serial", "mqtt_url"}
+    assert set(given["ztp"]) == {"token", "site", "serial"}
+    waiting = Device.objects.get(serial=given["activate"]["serial"])
+    assert (waiting.device_id, waiting.name) == (given["activate"]["device_id"], "On the shelf")
+    assert given["activate"]["organisation"] == "kanarra"
+    assert register(given["jwt"]).status_code == 200
+    asked = {"token": given["ztp"]["token"], "hardwareId": given["ztp"]["serial"]}
+    assert call(asked, "/ztp/cloudlocate/credentials").status_code == 200
+    for file in folder.glob("*.json"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_second_start_changes_nothing(folder: Path) -> None:
+    before = renew(folder)
+    call_command("demo_data")
+    assert renew(folder) == before
+    assert (Door.objects.count(), DoorKey.objects.count()) == (3, 2)
+
+
+def test_a_token_that_is_lost_or_ended_is_made_again(folder: Path) -> None:
+    before = renew(folder)
+    (folder / "ztp.json").write_text("not JSON")
+    for key in DoorKey.objects.filter(door__kind="jwt"):
+        doors.end_key(key=key, by=admin())
+    after = renew(folder)
+    assert after["activate"] == before["activate"]
+    assert register(before["jwt"]).status_code == 403
+    assert register(after["jwt"]).status_code == 200
+    assert after["ztp"]["token"] != before["ztp"]["token"]
+
+
+def test_a_door_that_a_visitor_ended_stays_so(folder: Path) -> None:
+    renew(folder)
+    doors.end_door(door=Door.objects.get(kind="profile"), by=admin())
+    call_command("demo_data")
+    assert set(renew(folder)) == {"jwt", "activate"}
+    assert [each.line.split()[4] for each in door_commands.read_commands(folder)] == ["jwt", "activate"]
+    assert Door.objects.count() == 3
+
+
+def test_what_a_visitor_has_in_the_way_keeps_no_demo_from_starting(folder: Path) -> None:
+    Door.objects.all().delete()
+    JwtIssuer.objects.update(organisation=Organisation.objects.get(slug="northlight"))
+    call_command("demo_data")  # the device of the door of activation is there already, too
+    assert [door.kind for door in Door.objects.all()] == ["profile"]
+
+
+def test_a_doors_page_names_its_command(folder: Path, client: Client) -> None:
+    renew(folder)
+    client.force_login(admin())
+    for door, command in zip(Door.objects.order_by("pk"), door_commands.read_commands(folder), strict=True):
+        page = client.get(door.get_absolute_url()).content.decode()
+        assert f">{command.line}<" in page
+    assert "door-try" not in client.get(reverse("provisioning:doors")).content.decode()
+    (folder / "doors.json").unlink()
+    assert "door-try" not in client.get(door.get_absolute_url()).content.decode()
