@@ -76,7 +76,7 @@ def consuming(fleet: Fleet, into: list[Message]) -> Iterator[None]:
     unrouted = UnroutedReports(consumer)
     consumer.start()
     unrouted.start()
-    eventually(fleet.is_ready)
+    eventually(fleet.is_ready, 60)
     yield
     unrouted.stop()
     consumer.stop()
@@ -198,7 +198,7 @@ def test_a_fleet_lives_through_gates_that_end_and_a_database_that_is_away(
     assert asks.told(30) in ("", ACCEPTED)
     asks.leave()
     those.report_for(0.5)
-    eventually(fleet.is_ready)
+    eventually(fleet.is_ready, 60)
 
     fleet.database.kill()
     eventually(lambda: not fleet.is_ready())
@@ -207,7 +207,7 @@ def test_a_fleet_lives_through_gates_that_end_and_a_database_that_is_away(
     those.report_for(5)
     assert kept_out.told() == ""
     fleet.database.start()
-    eventually(fleet.is_ready)
+    eventually(fleet.is_ready, 60)
     assert gateway(port, spare, late).connect() == ACCEPTED
     those.report_for(0.5)
     eventually(those.all_acknowledged)
@@ -261,7 +261,7 @@ def test_nothing_that_was_acknowledged_is_lost_with_the_consumers_queue(
         connection.channel().queue_delete(queue_name())
         busy.report(100)
         eventually(lambda: has_queue(connection))
-    eventually(fleet.is_ready)
+    eventually(fleet.is_ready, 60)
     busy.report(20)
     eventually(lambda: set(busy.acknowledged) <= {message.payload for message in stored})
     assert len(busy.acknowledged) > 100
