@@ -109,7 +109,7 @@ def test_nobody_waits_for_a_device_that_works_off_a_backlog(start: Start, device
     send(device, NOISY, times=3_000)
     send(device, QUIET)
     send(device, NOISY, PRESS)
-    time.sleep(0.3)
+    time.sleep(2)  # until all have come
     sink.open.set()
     eventually(lambda: stored(sink, NOISY) == 3_001, 30)
     prompt = [n for n, batch in enumerate(sink.batches) for message in batch if message.device_id == QUIET]
