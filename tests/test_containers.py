@@ -32,7 +32,7 @@ def variables_of_the_settings() -> set[str]:
 
 
 def test_production_runs_what_the_demo_runs() -> None:
-    assert set(OURS) == {"migrate", "web", "worker", "beat", "gate-1", "gate-2"}
+    assert set(OURS) == {"migrate", "web", "worker", "beat", "gate-1", "gate-2", "interpreter"}
     assert {"proxy", "front", "postgres", "redis", "rabbitmq", "simulator"} <= set(SERVICES)
     assert SERVICES["worker"]["environment"]["CONSUMER"] == "1"
 
@@ -126,7 +126,7 @@ OF_THE_SYSTEM = {
     "redis-server": "always",
     "haproxy": "always",
 }
-FOR_DEVICES = {"front", "gate@"}  # which outlive a stop of the site
+FOR_DEVICES = {"front", "gate@", "interpreter"}  # which outlive a stop of the site
 
 
 def test_whatever_ends_is_started_again() -> None:
@@ -153,6 +153,8 @@ def test_units_run_what_containers_run() -> None:
     image = " ".join(re.findall(r'"([^"]+)"', DOCKERFILE.split("\nCMD ")[1].split("]")[0]))
     commands = {"site": image, "consumer": SERVICES["worker"]["command"], "beat": SERVICES["beat"]["command"]}
     commands["gate@"] = SERVICES["gate-1"]["command"].replace("--host 0.0.0.0", "--port 801%i")
+    interpreter = SERVICES["interpreter"]["command"].replace("--host 0.0.0.0", "--port 1886")
+    commands["interpreter"] = interpreter.replace("front:1885", "0.0.0.0:1885")
     assert set(UNITS) >= set(commands)
     for name, command in commands.items():
         (line,) = re.findall(r"^ExecStart=/srv/handover/.venv/bin/(.*)$", UNITS[name], re.MULTILINE)

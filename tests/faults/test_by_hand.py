@@ -66,6 +66,7 @@ class Machine:
         self.folder = folder
         self.at = folder / "srv"
         self.web, self.front, self.broker, self.amqp, questions = (parts.free_port() for _ in range(5))
+        self.interpreter, interpreted = parts.free_port(), parts.free_port()
         self.gates = two_in_a_row()
         tens = self.gates[0] // 10
         self.database, self.redis = urlsplit(os.environ["DATABASE_URL"]), urlsplit(os.environ["REDIS_URL"])
@@ -79,6 +80,9 @@ class Machine:
             "127.0.0.1:5432": f"127.0.0.1:{self.database.port}",
             "127.0.0.1:6379/0": f"127.0.0.1:{self.redis.port}/0",
             "127.0.0.1:1884": f"127.0.0.1:{self.broker}",
+            "127.0.0.1:1885": f"127.0.0.1:{interpreted}",
+            "127.0.0.1:1886": f"127.0.0.1:{self.interpreter}",
+            "--port 1886": f"--port {self.interpreter}",
             "127.0.0.1:5672": f"127.0.0.1:{self.amqp}",
             "127.0.0.1:8010": f"127.0.0.1:{questions}",
             "127.0.0.1:801": f"127.0.0.1:{tens}",

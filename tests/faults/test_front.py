@@ -63,6 +63,7 @@ class Front:
 
     def __init__(self) -> None:
         self.port, self.questions = parts.free_port(), parts.free_port()
+        self.interpreted, self.interpreter = parts.free_port(), parts.free_port()
         self.gates = [Gate(), Gate()]
         self.reached: list[bytes] = []
         self.says = ACCEPTED
@@ -98,6 +99,7 @@ def all_started(front: Front) -> Iterator[None]:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         threading.Thread(target=front.let_in, args=[broker], daemon=True).start()
         addresses = {"BIND_MQTT": front.port, "BIND_GATES": front.questions, "BROKER": broker.getsockname()[1]}
+        addresses |= {"BIND_INTERPRETED": front.interpreted, "INTERPRETER": front.interpreter}
         addresses |= {f"GATE_{number}": gate.port for number, gate in enumerate(front.gates, 1)}
         env = {name: f"127.0.0.1:{port}" for name, port in addresses.items()}
         for gate in front.gates:

@@ -90,6 +90,26 @@ def _tell(those: Mapping[str, Limited]) -> None:
         connection.close()
 
 
+def test_a_device_that_speaks_its_vendors_mqtt(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
+    """At the same port: the front knows it by its user name, and lets it to the interpreter."""
+    issued = credentials.issue_credential(device=world.placed, by=None)
+    user, own = "mqtt.example/ws1:dev-0001/?api-version=2018-06-30", "devices/ws1:dev-0001/messages"
+    secret = f"{world.placed.device_id}.{issued.access_key}.{issued.access_secret}"
+    device = Gateway(port, "ws1:dev-0001", user, secret, clean=False)
+    assert device.connect() == ACCEPTED
+    assert device.subscribe(f"{own}/devicebound/#") == "Granted QoS 1"
+    assert device.publish("$iothub/twin/GET/?$rid=1", "")
+    assert device.publish(f"{own}/events/stream=a", '{"rpm": 7}')
+    eventually(lambda: stored and device.received)
+    assert (stored[0].device_id, stored[0].payload) == (world.placed.device_id, b'{"data":{"rpm": 7}}')
+    assert device.received[0][0] == "$iothub/twin/res/200/?$rid=1"
+    other = gateway(port, world.placed, issued)
+    assert other.connect() == ACCEPTED  # it is the same device to the broker
+    assert device.lost.wait(5)
+    other.leave()
+    assert Gateway(port, "ws1:dev-0001", user, f"{secret}x").connect() == "Not authorized"
+
+
 def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
     issued, foreign = (credentials.issue_credential(device=device, by=None) for device in (world.placed, world.foreign))
     own, other = world.placed.device_id, world.foreign.device_id

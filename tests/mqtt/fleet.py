@@ -62,13 +62,16 @@ def ready(port: int) -> str:
 @contextmanager
 def fleet(folder: Path) -> Iterator[Fleet]:
     haproxy = parts.needs("haproxy")
-    port, questions, amqp = (parts.free_port() for _ in range(3))
+    port, questions, amqp, interpreted = (parts.free_port() for _ in range(4))
     with ExitStack() as stack:
         database = stack.enter_context(running(_relay(haproxy, folder)))
         node = stack.enter_context(rabbitmq(folder, f"127.0.0.1:{questions}", SECRET, amqp))
         gates = [_gate(database.port, node.port, amqp) for _ in range(2)]
+        interpreter = stack.enter_context(running(_interpreter(interpreted)))
         front = {
             **os.environ,
+            "BIND_INTERPRETED": f"127.0.0.1:{interpreted}",
+            "INTERPRETER": f"127.0.0.1:{interpreter.port}",
             "BIND_MQTT": f"127.0.0.1:{port}",
             "BIND_GATES": f"127.0.0.1:{questions}",
             "BROKER": f"127.0.0.1:{node.port}",
@@ -87,6 +90,12 @@ def _relay(haproxy: str, folder: Path) -> Process:
     port, file = parts.free_port(), folder / "relay.cfg"
     file.write_text(RELAY.format(port=port, behind=f"{at.hostname}:{at.port}"))
     return Process([haproxy, "-f", str(file)], port)
+
+
+def _interpreter(broker: int) -> Process:
+    port = parts.free_port()
+    command = "manage.py", "broker_interpreter", "--port", str(port), "--broker", f"mqtt://127.0.0.1:{broker}"
+    return python(*command, port=port)
 
 
 def _gate(database: int, broker: int, amqp: int) -> Process:

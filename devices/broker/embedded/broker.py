@@ -27,6 +27,7 @@ from django.utils import timezone
 from devices.broker import authorization, refused_connects
 from devices.broker.embedded import greeting
 from devices.broker.embedded.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
+from devices.broker.interpreter.relay import Line, Relay, find_interpreter
 from devices.connections.presence import PresenceTracker
 from devices.mqtt import topics
 from devices.mqtt.limits import Debts
@@ -49,6 +50,7 @@ KEPT_STATES, KEPT_COMMANDS = 50_000, 100  # messages for a client that is away
 CONNECT_SECONDS = 10
 REFUSED_SUBSCRIPTION = 0x80
 WATCH_SECONDS = 1.0
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
 class EmbeddedBroker(Broker):  # type: ignore[misc]
@@ -56,6 +58,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         listener = ListenerConfig(bind=f"{host}:{port}")
         super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
         self.debts = Debts()
+        self._relay = Relay("127.0.0.1" if host in EVERYWHERE else host, port)
         self._told = Rarely()
         self._connections: dict[str | None, Connection] = {}
         self._tracker: PresenceTracker | None = None
@@ -99,11 +102,19 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                     log.info("refused a client of another version of MQTT")
                     await _refuse(writer, refusal)
                     return
-                _, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
-                code, identity = await self._admit(session)
+                connect, again = await greeting.read_connect(reader)
+                found = find_interpreter(connect) if connect else None
+                if found is None:
+                    reader = again
+                    _, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
+                    code, identity = await self._admit(session)
         except Exception as error:
             log.debug("no client: %r", error)  # a health probe, say
             await _refuse(writer)
+            return
+        if found is not None:  # speaking its vendor's MQTT: it comes once more, by an interpreter
+            device = Line(reader.read, writer.write, writer.drain, writer.close)
+            await self._relay.serve(device, found)
             return
         if identity is None:
             client_id = (session.client_id or "")[:40]

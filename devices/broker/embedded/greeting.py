@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from amqtt.adapters import ReaderAdapter
 
+from devices.broker.interpreter.packets import Malformed, Packet, read_packet
+from devices.broker.interpreter.relay import LARGEST_CONNECT
+
 CONNECT = 0x10
 SPOKEN, NEXT = 4, 5  # the levels of MQTT 3.1.1 and 5
 NAMES = (b"MQTT", b"MQIsdp")
@@ -45,3 +48,19 @@ async def read_greeting(reader: ReaderAdapter) -> tuple[bytes, ReaderAdapter]:
     if name not in NAMES or level == SPOKEN:
         return b"", ReplayingReader(reader, seen)
     return NOT_SPOKEN_NEXT if level >= NEXT else NOT_SPOKEN, reader
+
+
+async def read_connect(reader: ReaderAdapter) -> tuple[Packet | None, ReaderAdapter]:
+    """Return the first packet, none where it is larger than an interpreter takes, and a reader of it all."""
+    seen = bytearray()
+
+    async def read(size: int) -> bytes:
+        part = bytes(await reader.read(size))
+        seen.extend(part)
+        return part
+
+    try:
+        packet = await read_packet(read, LARGEST_CONNECT)
+    except Malformed:
+        return None, ReplayingReader(reader, bytes(seen))
+    return packet, ReplayingReader(reader, bytes(seen))

@@ -109,7 +109,7 @@ def register(request: HttpRequest, caller: Caller) -> HttpResponse:
     device, issued = made.device, made.issued
     host = str(build_configuration(device, issued)["host"])
     who = f"{device.organisation.slug}:{device.own_id}"
-    credential = f"{issued.access_key}.{issued.access_secret}"
+    credential = f"{device.device_id}.{issued.access_key}.{issued.access_secret}"
     return _answer(
         connectionString=f"HostName={host};DeviceId={who};{KIND_OF_CREDENTIAL}={credential}",
         iotHubHostName=host,

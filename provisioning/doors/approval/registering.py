@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -15,7 +16,7 @@ from provisioning.doors import refusals
 from provisioning.doors.approval import registration_tokens
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_address, place, register_by_door
-from provisioning.doors.renewal import RENEWED_AFTER, renew_credential
+from provisioning.doors.renewal import renew_credential
 from provisioning.models import ProvisioningOperation, RegistrationToken
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 DAYS = 30  # of a credential, unless the door says otherwise
 LONGER = timedelta(minutes=10)
 """A credential works so much longer than its device is told: that looks once a minute, and then asks for the next."""
+
+BELIEVED = 20
+"""Seconds for which a device that asked too soon is told so without the database, and without being counted again: one
+that can't connect asks each five seconds, for ever."""
 
 
 class Registered(NamedTuple):
@@ -44,6 +49,9 @@ def register(*, token: str, address: str | None, organisation: Organisation | No
 
     Of many calls with a token one makes the device, one event and one credential; the others are told to wait.
     """
+    asked = f"door-too-soon:{registration_tokens.hash_token(token).hex()}"
+    if seconds := cache.get(asked):
+        raise _say_too_soon(timedelta(seconds=seconds))
     found = registration_tokens.find_token(token, organisation)
     operation = found.operation
     door = operation.door
@@ -52,6 +60,8 @@ def register(*, token: str, address: str | None, organisation: Organisation | No
         with transaction.atomic():
             device, issued, expires_at = _register(found, door, address)
     except Refusal as refusal:
+        if refusal.kind is refusals.DOOR_TOO_SOON:
+            cache.set(asked, refusal.retry_seconds, BELIEVED)
         note_refusal(refusal, door=door, identity=operation.identity, device=operation.device)
         raise
     remaining = found.expires_at - found.now if found.expires_at else None
@@ -65,14 +75,17 @@ def _register(found: RegistrationToken, door: Door, address: str | None) -> tupl
         device, issued = _make(held, door, address)
     else:
         device = held.device
-        too_soon = Refusal(refusals.DOOR_TOO_SOON, seconds=RENEWED_AFTER.seconds, retry_seconds=RENEWED_AFTER.seconds)
-        issued = renew_credential(door=door, device=device, too_soon=too_soon)
+        issued = renew_credential(door=door, device=device, too_soon=_say_too_soon)
         place(device, held.group_id if held.registered_at is None else None, held.by)
     rows = ProvisioningOperation.objects.filter(pk=held.pk, registered_at=None)
     rows.update(device=device, registered_at=Now())
     transaction.on_commit(lambda: live.announce([held.topic]))
     registration_tokens.note_use(found, device)
     return device, issued, _limit(door, issued)
+
+
+def _say_too_soon(wait: timedelta) -> Refusal:
+    return Refusal(refusals.DOOR_TOO_SOON, seconds=wait.seconds, retry_seconds=wait.seconds)
 
 
 def _hold(found: RegistrationToken) -> ProvisioningOperation:

@@ -93,7 +93,7 @@ def _renew(door: Door, device: Device) -> credentials.Issued:
     """Make a new credential; those of before work until it is used first."""
     if not door.settings.get("renews", True):
         raise Refusal(refusals.DOOR_REGISTERED)
-    return renew_credential(door=door, device=device, too_soon=Refusal(refusals.DOOR_REGISTERED))
+    return renew_credential(door=door, device=device, too_soon=lambda _: Refusal(refusals.DOOR_REGISTERED))
 
 
 def _make_serial(door: Door) -> str:

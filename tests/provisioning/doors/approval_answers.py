@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.cache import cache
 from django.db.models import F
 
 from devices.credentials import operations as credentials
@@ -45,13 +46,15 @@ def reasons(door: Door) -> set[str]:
 
 def works(answer: Any) -> bool:
     """Whether the credential of a connection string is one."""
-    key, _, secret = answer.json()["connectionString"].rpartition("SharedAccessSignature=")[2].partition(".")
-    return credentials.find_credential(access_key=key, access_secret=secret) is not None
+    device_id, key, secret = answer.json()["connectionString"].rpartition("SharedAccessSignature=")[2].split(".")
+    found = credentials.find_credential(access_key=key, access_secret=secret)
+    return found is not None and found.device.device_id == device_id
 
 
 def make_older(by: timedelta = timedelta(minutes=1)) -> None:
     """Let the credentials be as old as a device that asks again."""
     Credential.objects.update(created_at=F("created_at") - by)
+    cache.clear()
 
 
 def refused(do: Any, code: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.models.functions import Now
@@ -192,6 +192,26 @@ def test_a_device_registers_again_with_its_token_and_the_last_credential_counts(
     assert reasons(door) == {"door-too-soon"}
     attempt = RefusedAttempt.objects.get()
     assert (attempt.device.own_id, attempt.reason, attempt.door) == ("dev-0001", "door-too-soon", "approval")
+
+
+def test_one_that_never_gets_to_connect_waits_longer_each_time(world: World, django_assert_num_queries: Any) -> None:
+    """The SDK asks for the next credential each five seconds as long as the broker refuses it."""
+    _, token = make_approval_door(world.version)
+    sdk = Sdk(token)
+    registration = sdk.get_approved(world.owner, "dev-0001")
+    waits = []
+    for _ in range(8):
+        assert sdk.register(registration).status_code == 200
+        waits.append(int(sdk.register(registration)["Retry-After"]))
+        with django_assert_num_queries(0):
+            assert sdk.register(registration)["Retry-After"] == str(waits[-1])
+        make_older(timedelta(seconds=waits[-1] + 1))
+    assert waits == [30, 60, 120, 240, 480, 900, 900, 900]
+    last = sdk.register(registration).json()["connectionString"].rpartition("=")[2].split(".")
+    found = credentials.find_credential(access_key=last[1], access_secret=last[2])
+    assert found is not None
+    credentials.note_use(found)  # connected: it is as any other again
+    assert sdk.register(registration)["Retry-After"] == "30"
 
 
 def test_a_device_that_never_connects_is_not_locked_out(world: World) -> None:

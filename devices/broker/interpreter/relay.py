@@ -1,0 +1,160 @@
+"""Between a device that speaks its vendor's MQTT and the broker: a connection to that for each of the device's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.conf import settings
+
+from devices.broker.interpreter.iot_hub import IotHub, Said
+from devices.broker.interpreter.packets import Connect, Malformed, Packet, read_packet
+from devices.mqtt.limits import Debts, Pace
+from devices.mqtt.messages import MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from devices.broker.interpreter.packets import Read
+
+log = logging.getLogger(__name__)
+
+LARGEST_CONNECT = 4096
+LARGEST = MAX_BYTES + 1024  # a payload, its topic and its headers
+REACHED_SECONDS, CLOSE_SECONDS = 5.0, 2.0
+HELD_SECONDS = 4.0
+"""For which a device is held that may not connect for now: it would come back at once."""
+MOST_HELD = 1_000
+ENDED = (OSError, EOFError, TimeoutError, Malformed)
+
+
+class Held(Exception):
+    """Say that the device may not connect for now."""
+
+
+class Line(NamedTuple):
+    """Hold one end of a connection; `read` returns exactly so many bytes."""
+
+    read: Read
+    write: Callable[[bytes], object]
+    drain: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
+
+    @classmethod
+    def of(cls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Line:
+        async def close() -> None:
+            writer.close()
+            await writer.wait_closed()
+
+        return cls(reader.readexactly, writer.write, writer.drain, close)
+
+    async def send(self, *packets: Packet) -> None:
+        if packets:
+            self.write(b"".join(packet.encode() for packet in packets))
+            await self.drain()
+
+    async def end(self) -> None:
+        with suppress(*ENDED):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.close()
+
+
+class Plain:
+    """Pass everything on as it comes, for a client that needs no interpreter."""
+
+    def __init__(self, connect: Packet) -> None:
+        self.connect = connect
+
+    def hear_device(self, packet: Packet) -> Said:
+        return Said(to_broker=(packet,))
+
+    def hear_broker(self, packet: Packet) -> Said:
+        return Said(to_device=(packet,))
+
+
+def find_interpreter(packet: Packet) -> IotHub | Packet | None:
+    """Return who interprets for the client that sent this first, or what it is answered if nobody does; None where it
+    needs none."""
+    try:
+        connect = Connect.read(packet)
+    except Malformed:
+        return None
+    return IotHub.greet(connect) if connect else None
+
+
+class Relay:
+    """Serve any number of devices, which share the bounds."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._broker = host, port
+        self._held = 0
+
+    async def serve(self, device: Line, found: IotHub | Plain | Packet) -> None:
+        """Interpret until one of the two ends hangs up; then hang up on the other."""
+        if isinstance(found, Packet):
+            with suppress(*ENDED):
+                await device.send(found)
+            await device.end()
+            return
+        try:
+            async with asyncio.timeout(REACHED_SECONDS):
+                broker = Line.of(*await asyncio.open_connection(*self._broker))
+        except (OSError, TimeoutError) as error:
+            log.warning("the broker is not reached: %s", error)
+            await self._hold(device)
+            return
+        await self._interpret(device, broker, found)
+
+    async def _interpret(self, device: Line, broker: Line, interpreter: IotHub | Plain) -> None:
+        both = [
+            asyncio.create_task(self._pass(device, interpreter.hear_device, device, broker)),
+            asyncio.create_task(self._pass(broker, interpreter.hear_broker, device, broker)),
+        ]
+        try:
+            await broker.send(interpreter.connect)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        except ENDED as error:
+            log.debug("the broker hung up: %r", error)
+        finally:
+            for task in both:
+                task.cancel()
+            results = await asyncio.gather(*both, return_exceptions=True)
+            await broker.end()
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, ENDED):
+                log.error("a device was hung up on", exc_info=result)
+        if Held in map(type, results):
+            await self._hold(device)
+        else:
+            await device.end()
+
+    async def _pass(self, read_from: Line, hear: Callable[[Packet], Said], device: Line, broker: Line) -> None:
+        debts = Debts()
+        while True:
+            said = hear(await read_packet(read_from.read, LARGEST))
+            if read_from is device and said.to_device:
+                await _keep_pace(debts)
+            await broker.send(*said.to_broker)
+            await device.send(*said.to_device)
+            if said.ends:
+                raise EOFError if said.to_device else Held
+
+    async def _hold(self, device: Line) -> None:
+        """Let it wait before it is hung up on."""
+        if self._held < MOST_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(HELD_SECONDS)
+            finally:
+                self._held -= 1
+        await device.end()
+
+
+async def _keep_pace(debts: Debts) -> None:
+    """Take the next one later from a device that asks too much of what the broker never hears of."""
+    limit = settings.MQTT_CONNECTION_LIMIT
+    if debts.add("asked", time.monotonic(), limit=limit) is not Pace.WITHIN:
+        await asyncio.sleep(settings.MQTT_LIMIT_SECONDS / limit)

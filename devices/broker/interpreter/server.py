@@ -1,0 +1,43 @@
+"""A process of interpreters, for devices that speak their vendor's MQTT; what it does not know it passes on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from devices.broker.interpreter.packets import read_packet
+from devices.broker.interpreter.relay import ENDED, LARGEST_CONNECT, Line, Plain, Relay, find_interpreter
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10.0
+
+
+async def serve(host: str, port: int, broker_host: str, broker_port: int, stopping: asyncio.Event) -> None:
+    """Serve until told to stop; connections end with it, and devices come back. Raises OSError."""
+    relay = Relay(broker_host, broker_port)
+    connections: set[asyncio.Task[None]] = set()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_host(relay, Line.of(reader, writer)))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
+
+    server = await asyncio.start_server(begin, host, port)
+    log.info("interpreting on %s:%d for the broker at %s:%d", host, port, broker_host, broker_port)
+    await stopping.wait()
+    server.close()
+    for task in connections:
+        task.cancel()
+    await asyncio.gather(*connections, return_exceptions=True)
+
+
+async def _host(relay: Relay, device: Line) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            greeting = await read_packet(device.read, LARGEST_CONNECT)
+    except ENDED as error:
+        log.debug("no client: %r", error)  # a health probe, say
+        await device.end()
+        return
+    await relay.serve(device, find_interpreter(greeting) or Plain(greeting))
