@@ -17,7 +17,7 @@ from devices.api.file_responses import FileView, describe_file
 from devices.inventory import api_selection
 from devices.labels import paper_form, printing, stocks
 from devices.labels.documents import OUTPUTS
-from devices.labels.forms import LabelForm, SheetForm
+from devices.labels.forms import LabelForm, PrintJobForm
 from devices.labels.print_views import attach_file
 from devices.labels.symbol import LEAST_QUIET, Level
 from devices.labels.views import SIDE
@@ -106,7 +106,7 @@ class ZplLooks(Looks):
     dpi = serializers.ChoiceField(["203", "300", "600"], help_text="Of the printer: ZPL counts in its dots.")
 
 
-class SheetLooks(Looks):
+class PrintJobLooks(Looks):
     right = serializers.FloatField(required=False, min_value=-10, max_value=10, help_text="Shift, in mm.")
     down = serializers.FloatField(required=False, min_value=-10, max_value=10, help_text="Shift, in mm.")
     marks = serializers.ChoiceField(["outline", "ticks"], required=False)
@@ -120,8 +120,8 @@ class SheetLooks(Looks):
         return super().validate(attrs)
 
 
-class SheetNew(api_selection.Chosen):
-    options = SheetLooks(required=False, help_text="How they look; what is not sent is as on a new page.")
+class NewPrintJob(api_selection.Chosen):
+    options = PrintJobLooks(required=False, help_text="How they look; what is not sent is as on a new page.")
 
 
 class NoteShown(Serializer):
@@ -132,7 +132,7 @@ class NoteShown(Serializer):
     letters = serializers.CharField(help_text="The first that are not printed as they are.")
 
 
-class SheetShown(Serializer):
+class PrintJobShown(Serializer):
     key = serializers.UUIDField()
     state = serializers.ChoiceField(LabelPrintJob.State.choices)
     of = serializers.CharField(help_text="Which devices, in words.")
@@ -145,8 +145,8 @@ class SheetShown(Serializer):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
-class SheetView(ApiView):
-    def find_sheets(self) -> LabelPrintJobQuerySet:
+class PrintJobView(ApiView):
+    def find_print_jobs(self) -> LabelPrintJobQuerySet:
         """Return those that the person asked for; a token for less than the organisation meets those asked for with
         it."""
         scope = LabelPrintJob.objects.of(require_admin(self.user)).select_related("file")
@@ -154,23 +154,23 @@ class SheetView(ApiView):
         return scope.filter(given__token=token.pk) if token else scope
 
     def answer(self, key: UUID, status: int = 200) -> Response:
-        told = _serialize_sheet(get_row(self.find_sheets(), key=key))
+        told = _serialize_print_job(get_row(self.find_print_jobs(), key=key))
         location = {"Location": reverse("devices:api-sheet", kwargs={"key": key})} if status == 201 else {}
         return Response(told, status=status, headers=location)
 
 
-class Sheets(SheetView):
-    @describe_list(TAG, "List sheets of labels", SheetShown)
+class PrintJobs(PrintJobView):
+    @describe_list(TAG, "List sheets of labels", PrintJobShown)
     def get(self, request: Request) -> Response:
         """List those that you asked for, newest first."""
-        return page(request, self.find_sheets(), NEWEST_FIRST).answer(_serialize_sheet)
+        return page(request, self.find_print_jobs(), NEWEST_FIRST).answer(_serialize_print_job)
 
-    @describe_operation(TAG, "Print labels", request=SheetNew, examples=EXAMPLE, responses={201: SheetShown})
+    @describe_operation(TAG, "Print labels", request=NewPrintJob, examples=EXAMPLE, responses={201: PrintJobShown})
     @idempotent()
     def post(self, request: Request) -> Response:
         """Make up to 500 labels with the answer: `file` says where. More of them are made by a worker."""
         user, site = require_admin(self.user), origins.get_site_origin(request._request)
-        form = self._build_form(self.read(SheetNew))
+        form = self._build_form(self.read(NewPrintJob))
         total = _count_labels(form, site)
         token = api_selection.get_narrow_token(request, user)
         sheet = printing.queue_print_job(form=form, by=user, origin=site, total=total, token=token)
@@ -178,7 +178,7 @@ class Sheets(SheetView):
             printing.run_print_job(sheet.pk)
         return self.answer(sheet.key, 201)
 
-    def _build_form(self, body: dict[str, Any]) -> SheetForm:
+    def _build_form(self, body: dict[str, Any]) -> PrintJobForm:
         assert self.user.organisation is not None
         options = {name: str(value) for name, value in body.get("options", {}).items()}
         which = (
@@ -186,27 +186,27 @@ class Sheets(SheetView):
         )
         if not which.get("serials", "all").strip():
             raise Refusal(refusals.NO_DEVICES, field="serials")
-        form = SheetForm({**options, **which}, user=self.user, organisation=self.user.organisation)
+        form = PrintJobForm({**options, **which}, user=self.user, organisation=self.user.organisation)
         if not form.is_valid():
             raise _place_errors(form)
         return form
 
 
-class OneSheet(SheetView):
-    @describe_operation(TAG, "Read a sheet of labels", responses=SheetShown)
+class OnePrintJob(PrintJobView):
+    @describe_operation(TAG, "Read a sheet of labels", responses=PrintJobShown)
     def get(self, request: Request, key: UUID) -> Response:
         return self.answer(key)
 
 
-class SheetCancel(SheetView):
-    @describe_operation(TAG, "Cancel a sheet of labels", request=None, responses=SheetShown)
+class CancelPrintJob(PrintJobView):
+    @describe_operation(TAG, "Cancel a sheet of labels", request=None, responses=PrintJobShown)
     def post(self, request: Request, key: UUID) -> Response:
-        if not printing.cancel(sheet=get_row(self.find_sheets(), key=key), by=self.user):
+        if not printing.cancel(sheet=get_row(self.find_print_jobs(), key=key), by=self.user):
             raise Refusal(refusals.JOB_ENDED)
         return self.answer(key)
 
 
-class SheetFile(FileView, SheetView):
+class PrintJobFile(FileView, PrintJobView):
     @describe_operation(
         TAG,
         "A sheet of labels as a file",
@@ -216,7 +216,7 @@ class SheetFile(FileView, SheetView):
     )
     def get(self, request: Request, key: UUID) -> HttpResponseBase:
         """Fetch the file as often as it is wanted, for a day, while you manage its devices."""
-        sheet = get_row(self.find_sheets(), key=key)
+        sheet = get_row(self.find_print_jobs(), key=key)
         if sheet.state != LabelPrintJob.State.DONE:
             raise Refusal(refusals.FILE_NOT_READY)
         return attach_file(printing.take_file(sheet=sheet, by=self.user))
@@ -285,19 +285,19 @@ class LabelPdf(LabelView):
         return self.draw_label(serial, "pdf")
 
 
-def _count_labels(form: SheetForm, site: str) -> int:
+def _count_labels(form: PrintJobForm, site: str) -> int:
     total = form.count()
     printing.refuse_count(total)
     printing.draw_first_label(form=form, origin=site)
     return total
 
 
-def _place_errors(form: SheetForm) -> serializers.ValidationError:
+def _place_errors(form: PrintJobForm) -> serializers.ValidationError:
     """Return each error at its place in the body."""
     said: Any = convert_form_errors(form).detail
     placed: dict[str, Any] = {}
     for name, texts in said.items():
-        if name in SheetLooks().fields:
+        if name in PrintJobLooks().fields:
             placed.setdefault("options", {})[name] = texts
         elif name in api_selection.Filter().fields:
             placed.setdefault("filter", {})[name] = texts
@@ -310,7 +310,7 @@ def _place_errors(form: SheetForm) -> serializers.ValidationError:
     return serializers.ValidationError(placed)
 
 
-def _serialize_sheet(sheet: LabelPrintJob) -> dict[str, object]:
+def _serialize_print_job(sheet: LabelPrintJob) -> dict[str, object]:
     plain = ("key", "state", "total", "done", "cause", "created_at", "finished_at")
     address = reverse("devices:api-sheet-file", kwargs={"key": sheet.key}) if sheet.file else None
     return {name: getattr(sheet, name) for name in plain} | {

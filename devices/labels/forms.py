@@ -136,7 +136,7 @@ class LabelForm(PaperForm):
         return Options(stock=self.paper, insets=self.insets, origin=origin, logo_shape=shape, **chosen)
 
 
-class SheetForm(LabelForm):
+class PrintJobForm(LabelForm):
     """Choose many devices: those of a group, of an import, that a filter finds, or of serials one by one.
 
     Its names are those of the device list's query, so that a list's address becomes a sheet's.

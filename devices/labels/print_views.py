@@ -17,7 +17,7 @@ from devices.access import get_sheet
 from devices.jobs import files, progress
 from devices.labels import printing
 from devices.labels.documents import OUTPUTS
-from devices.labels.forms import SheetForm
+from devices.labels.forms import PrintJobForm
 from devices.models import LabelPrintJob
 from lib import origins, streaming
 from lib.refusal_pages import return_to, show_in_form
@@ -74,12 +74,12 @@ def print_labels(request: SignedIn) -> HttpResponse:
     return HttpResponse(drawn, content_type=made.content_type, headers={"Content-Disposition": name})
 
 
-def _build_form(user: User, data: dict[str, str], *, plain: bool = True) -> SheetForm:
+def _build_form(user: User, data: dict[str, str], *, plain: bool = True) -> PrintJobForm:
     assert user.organisation is not None
-    return SheetForm(data, user=user, organisation=user.organisation, plain=plain, looks=user.label_looks)
+    return PrintJobForm(data, user=user, organisation=user.organisation, plain=plain, looks=user.label_looks)
 
 
-def _render_page(request: SignedIn, form: SheetForm, status: int = 200) -> HttpResponse:
+def _render_page(request: SignedIn, form: PrintJobForm, status: int = 200) -> HttpResponse:
     context = {"form": form, **_build_preview(request, form)}
     if request.htmx.target == "preview":
         return render(request, "devices/labels/_print_preview.html", context)
@@ -87,7 +87,7 @@ def _render_page(request: SignedIn, form: SheetForm, status: int = 200) -> HttpR
     return render(request, "devices/labels/print.html", context | {"recent": recent}, status=status)
 
 
-def _build_preview(request: SignedIn, form: SheetForm) -> dict[str, object]:
+def _build_preview(request: SignedIn, form: PrintJobForm) -> dict[str, object]:
     """Return the first label, how many there are, and on how many pages; or what is wrong."""
     if not form.is_valid():
         return {"count": None}

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Now
 from devices import events, refusals
 from devices.jobs import files, leases
 from devices.labels import documents, pdf, zpl
-from devices.labels.forms import MOST, SheetForm
+from devices.labels.forms import MOST, PrintJobForm
 from devices.labels.layout import Label, draw, fit_label
 from devices.labels.notes import Notes, note_letters
 from devices.models import Device, Event, LabelPrintJob
@@ -39,7 +39,7 @@ STRAIGHT = 500  # labels made while the browser waits: a second
 KEPT = timedelta(days=1)
 
 
-def print_now(*, form: SheetForm, by: User, origin: str) -> bytes:
+def print_now(*, form: PrintJobForm, by: User, origin: str) -> bytes:
     """Make the file now, and record that. Raises Refusal."""
     out = BytesIO()
     count = _write(form, out, origin, total=0)
@@ -77,7 +77,7 @@ def refuse_count(count: int) -> None:
         raise Refusal(refusals.TOO_MANY_LABELS, count=f"{count:,}", most=f"{MOST:,}")
 
 
-def draw_first_label(*, form: SheetForm, origin: str) -> tuple[Drawing, Options] | None:
+def draw_first_label(*, form: PrintJobForm, origin: str) -> tuple[Drawing, Options] | None:
     """Draw the first label as it will look; None if there is none. Raises Refusal."""
     label = next(form.labels(), None)
     options, _ = _build_looks(form, origin)
@@ -86,7 +86,7 @@ def draw_first_label(*, form: SheetForm, origin: str) -> tuple[Drawing, Options]
     return (draw(label, options), options) if label else None
 
 
-def note_preview(*, form: SheetForm, origin: str) -> list[Note]:
+def note_preview(*, form: PrintJobForm, origin: str) -> list[Note]:
     """Say what is to be known of the letters before anything is printed."""
     return note_letters(form.labels(), _build_looks(form, origin)[0], NOTED)
 
@@ -97,7 +97,7 @@ def remember_looks(*, form: LabelForm, by: User) -> None:
 
 
 def queue_print_job(
-    *, form: SheetForm, by: User, origin: str, total: int, token: ApiToken | None = None
+    *, form: PrintJobForm, by: User, origin: str, total: int, token: ApiToken | None = None
 ) -> LabelPrintJob:
     """Ask a worker to make the labels; beat finds what no worker was told of.
 
@@ -162,11 +162,11 @@ def run_print_job(pk: int) -> None:
     leases.work(lease, draw_all, end=partial(_end, sheet, lease))
 
 
-def _rebuild_form(sheet: LabelPrintJob) -> SheetForm:
+def _rebuild_form(sheet: LabelPrintJob) -> PrintJobForm:
     """Ask again with what the user may print now. Raises Refusal."""
     if sheet.by is None or not sheet.by.is_active:
         raise Refusal(refusals.STARTER_GONE)
-    form = SheetForm(sheet.given, user=_find_asker(sheet, sheet.by), organisation=sheet.organisation, plain=False)
+    form = PrintJobForm(sheet.given, user=_find_asker(sheet, sheet.by), organisation=sheet.organisation, plain=False)
     if not form.is_valid():
         cause = " ".join(str(error) for errors in form.errors.values() for error in errors)
         raise Refusal(refusals.LABELS_NOT_PRINTABLE, cause=cause[:400])
@@ -183,7 +183,7 @@ def _find_asker(sheet: LabelPrintJob, by: User) -> User:
 
 
 def _write(
-    form: SheetForm,
+    form: PrintJobForm,
     out: IO[bytes],
     origin: str,
     total: int,

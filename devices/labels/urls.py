@@ -19,8 +19,8 @@ urlpatterns = [
     path("api/v1/devices/<str:serial>/label.png", api.LabelPng.as_view(), name="api-device-label-png"),
     path("api/v1/devices/<str:serial>/label.pdf", api.LabelPdf.as_view(), name="api-device-label-pdf"),
     path("api/v1/devices/<str:serial>/label.zpl", api.LabelZpl.as_view(), name="api-device-label-zpl"),
-    path("api/v1/labels/", api.Sheets.as_view(), name="api-sheets"),
-    path("api/v1/labels/<uuid:key>/", api.OneSheet.as_view(), name="api-sheet"),
-    path("api/v1/labels/<uuid:key>/file/", api.SheetFile.as_view(), name="api-sheet-file"),
-    path("api/v1/labels/<uuid:key>/cancel/", api.SheetCancel.as_view(), name="api-sheet-cancel"),
+    path("api/v1/labels/", api.PrintJobs.as_view(), name="api-sheets"),
+    path("api/v1/labels/<uuid:key>/", api.OnePrintJob.as_view(), name="api-sheet"),
+    path("api/v1/labels/<uuid:key>/file/", api.PrintJobFile.as_view(), name="api-sheet-file"),
+    path("api/v1/labels/<uuid:key>/cancel/", api.CancelPrintJob.as_view(), name="api-sheet-cancel"),
 ]

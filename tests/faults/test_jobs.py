@@ -11,7 +11,7 @@ from pypdfium2 import PdfDocument
 from devices import tasks
 from devices.jobs import files, leases
 from devices.labels import printing
-from devices.labels.forms import SheetForm
+from devices.labels.forms import PrintJobForm
 from devices.models import BulkAction, Device, Event, LabelPrintJob, Touched
 from lib.db import copy
 from lib.tasks import send
@@ -78,7 +78,7 @@ def test_an_action_goes_on_where_it_was(worker: Process, world: World) -> None:
 def test_labels_are_made_anew_and_kept_once(worker: Process, world: World) -> None:
     data = {"stock": "roll-50x25", "dpi": "203", "level": "Q", "quiet": "4", "start": "1", "content": "serial"}
     data["q"] = "B000"  # a thousand
-    form = SheetForm(data, user=world.owner, organisation=world.kanarra, plain=False)
+    form = PrintJobForm(data, user=world.owner, organisation=world.kanarra, plain=False)
     assert form.is_valid(), form.errors
     sheet = printing.queue_print_job(form=form, by=world.owner, origin="https://handover.example", total=form.count())
     killed_once(worker, sheet)
