@@ -181,6 +181,12 @@ def refuse_barred(device: Device) -> None:
         raise Refusal(kind, field="text")
 
 
+def find_barred(device: Device, user: User) -> Device | None:
+    """Return a device that may not be registered as it stands, where the user may change that."""
+    barred = [str(status) for status in BARRED]
+    return Device.objects.manageable_by(user).with_status().filter(pk=device.pk, status__in=barred).first()
+
+
 def list_attempts(window: Window, device: Device, *, known: bool) -> list[RefusedAttempt]:
     """Return what was refused of the device since it was heard last; of one that is still somebody else's (not `known`)
     since the window opened alone."""

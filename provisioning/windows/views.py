@@ -64,6 +64,7 @@ def scan(request: SignedIn) -> HttpResponse:
     form = ScanForm(request.POST)
     if not form.is_valid():
         return _render_scanner(request, form, status=422)
+    device = None
     with show_in_form(form) as refused:
         text, here = form.cleaned_data["text"], origins.list_label_origins(request)
         device, visible = find_scanned(user, text, origins=here)
@@ -71,16 +72,22 @@ def scan(request: SignedIn) -> HttpResponse:
             return _render_scanner(request, form, status=409, visible=visible)
         window = windows.open_window(device=device, by=user)
     if refused:
-        return _render_scanner(request, form, status=refused.status)
+        barred = windows.find_barred(device, user) if device else None
+        return _render_scanner(request, form, status=refused.status, barred=barred)
     if refusal := prove_by_label(window=window, by=user, text=text):
         messages.error(request, f"The label's claim code was not taken. {refusal}")
     return redirect("provisioning:window", key=window.key)
 
 
 def _render_scanner(
-    request: SignedIn, form: ScanForm, *, status: int = 200, visible: Device | None = None
+    request: SignedIn,
+    form: ScanForm,
+    *,
+    status: int = 200,
+    visible: Device | None = None,
+    barred: Device | None = None,
 ) -> HttpResponse:
-    context = {"form": form, "mine": visible, "label_origins": settings.SITE_URLS}
+    context = {"form": form, "mine": visible, "barred": barred, "label_origins": settings.SITE_URLS}
     if organisation := request.user.organisation:
         context["further_symbologies"] = FURTHER.get(organisation.label_symbology)
     return render(request, "provisioning/windows/register.html", context, status=status)
@@ -187,12 +194,13 @@ def place(request: SignedIn, key: UUID) -> HttpResponse:
     with show_in_form(form) as refused:
         device = windows.finish_window(window=window, by=user, **form.cleaned_data)
     if refused:
-        # Sent again, since its answer was lost on the way?
+        # Sent again, since its answer was lost on the way? Then the first one's message waits to be shown.
         if (done := windows.find_finished(window, **form.cleaned_data)) is None:
             return _render_window(request, get_window(user, key), form, status=refused.status)
         device = done
-    link = format_html('<a href="{}">Another one here</a>', reverse("provisioning:register"))
-    messages.success(request, format_html("{} is placed in {}. {}", device.name, device.group, link))
+    else:
+        link = format_html('<a href="{}">Another one here</a>', reverse("provisioning:register"))
+        messages.success(request, format_html("{} is placed in {}. {}", device.name, device.group, link))
     dashboard = reverse("telemetry:dashboard", kwargs={"serial": device.serial})
     return HttpResponseClientRedirect(dashboard) if request.htmx else redirect(dashboard)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.models.functions import Now
 from django.urls import reverse
 
+from devices.lifecycle import retirement
 from devices.models import Device, Event
 from provisioning.windows import operations as windows
 from tests import builders
@@ -38,6 +40,21 @@ def test_what_is_sent_again_leads_to_the_device_and_does_nothing(technician: Cli
     there = reverse("telemetry:dashboard", kwargs={"serial": world.waiting.serial})
     assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, there)] * 3
     assert Event.objects.filter(device=world.waiting, kind=Event.Kind.PROVISIONED).count() == 1
+    assert technician.get(there).content.decode().count("is placed in") == 1
+
+
+@pytest.mark.parametrize("status", ["locked", "retired"])
+def test_who_can_change_what_hinders_is_led_there(client: Client, world: World, status: str) -> None:
+    if status == "retired":
+        retirement.retire_devices([world.waiting], by=world.owner)
+    else:
+        Device.objects.filter(pk=world.waiting.pk).update(locked_at=Now())
+    there = f'<a href="{reverse("telemetry:dashboard", kwargs={"serial": world.waiting.serial})}">Open its page</a>'
+    for user, led in ((world.owner, True), (world.technician, False)):
+        client.force_login(user)
+        answer = client.post(reverse("provisioning:scan"), {"text": world.waiting.serial})
+        assert answer.status_code == 409
+        assert (there in answer.content.decode()) is led
 
 
 @pytest.mark.parametrize("change", ["name", "renamed since", "moved since", "cancelled"])
