@@ -54,7 +54,8 @@ def test_route(name: str, world: World) -> None:
     got = []
     for person in CAST:
         client, atom = Client(), transaction.atomic()
-        atom._from_testcase = True  # as those of Django's own tests, within which durable ones may begin
+        # As those of Django's own tests, within which durable ones may begin.
+        atom._from_testcase = True  # type: ignore[attr-defined]
         with atom:
             if person != "anonymous":
                 client.force_login(getattr(world, person))

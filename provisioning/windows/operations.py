@@ -183,8 +183,8 @@ def refuse_barred(device: Device) -> None:
 
 def find_barred(device: Device, user: User) -> Device | None:
     """Return a device that may not be registered as it stands, where the user may change that."""
-    barred = [str(status) for status in BARRED]
-    return Device.objects.manageable_by(user).with_status().filter(pk=device.pk, status__in=barred).first()
+    managed = Device.objects.manageable_by(user).with_status().filter(pk=device.pk).first()
+    return managed if managed and managed.status in BARRED else None
 
 
 def list_attempts(window: Window, device: Device, *, known: bool) -> list[RefusedAttempt]:
