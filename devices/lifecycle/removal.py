@@ -72,8 +72,9 @@ def _judge(devices: DeviceQuerySet) -> list[tuple[Device, str]]:
 
 
 def is_removable(device: Device, user: User) -> bool:
-    """Decide whether the user may remove it now."""
-    if not user.owns_organisation or device.activated_at:
+    """Decide whether the user may remove it now. Mostly what was loaded with the device tells that they may not."""
+    placed_since = device.assignment is not None and not device.assignment.with_device
+    if not user.owns_organisation or device.activated_at or device.last_seen_at or placed_since:
         return False
     return [cause for _, cause in _judge(Device.objects.manageable_by(user).filter(pk=device.pk))] == [""]
 
