@@ -11,16 +11,21 @@ from tenants.access import get_row, require_admin
 from tenants.models import Role, User
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from uuid import UUID
 
     from tenants.access import Viewer
 
 
-def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER) -> Device:
+SHOWN = ("group", "model", "version__recipe", "assignment")
+
+
+def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER, related: Collection[str] = SHOWN) -> Device:
+    """Return it with its status, and what is `related` to it: who shows less of it often loads less."""
     scope = Device.objects.visible_to(user, role).with_status()
-    related = scope.select_related("group", "model", "version__recipe", "assignment")
     annotations: dict[str, Any] = {"attempted_at": select_last_attempt()}
-    return share_organisation(user, get_row(related.annotate(**annotations), serial_key=serials.fold(serial)))
+    loaded = scope.annotate(**annotations).select_related(*related) if related else scope.annotate(**annotations)
+    return share_organisation(user, get_row(loaded, serial_key=serials.fold(serial)))
 
 
 def share_organisation(user: Viewer, device: Device) -> Device:

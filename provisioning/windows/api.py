@@ -146,7 +146,8 @@ def _serialize_own_window(view: ApiView, key: UUID) -> dict[str, object]:
     window = _get_own_window(view, key)
     plain = ("state", "method", "opened_at", "deadline", "pressed_at", "now")
     shown = {"key": str(window.key), "serial": window.device.serial} | {name: getattr(window, name) for name in plain}
-    attempts = operations.list_attempts(window, window.device, known=is_known(view.user, window.device))
+    device = operations.load_device(window)
+    attempts = operations.list_attempts(window, device, known=is_known(view.user, window.device))
     return shown | {"refused": [_serialize_attempt(attempt) for attempt in attempts]}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
@@ -19,6 +19,7 @@ from devices import events
 from devices.credentials import presence_secrets
 from devices.lifecycle import assignments
 from devices.models import Device, DeviceModel, Event, RefusedAttempt
+from devices.models.refused_attempt import select_last_attempt
 from devices.refusals import DEVICE_MOVED
 from lib import live, names
 from lib.db import deadlocks
@@ -187,10 +188,16 @@ def find_barred(device: Device, user: User) -> Device | None:
     return managed if managed and managed.status in BARRED else None
 
 
+def load_device(window: Window) -> Device:
+    """Return the window's device as it is now: with its status, and `attempted_at`, when it was refused last."""
+    annotations: dict[str, Any] = {"attempted_at": select_last_attempt()}
+    return Device.objects.with_status().annotate(**annotations).get(pk=window.device_id)
+
+
 def list_attempts(window: Window, device: Device, *, known: bool) -> list[RefusedAttempt]:
-    """Return what was refused of the device since it was heard last; of one that is still somebody else's (not `known`)
-    since the window opened alone."""
-    if window.state != Window.State.WAITING:
+    """Return what was refused of the device (of `load_device`) since it was heard last; of one that is still somebody
+    else's (not `known`) since the window opened alone."""
+    if window.state != Window.State.WAITING or device.attempted_at is None:
         return []
     attempts = RefusedAttempt.objects.of(device).unresolved()
     return list(attempts if known else attempts.since(window.opened_at))

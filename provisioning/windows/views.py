@@ -111,7 +111,7 @@ def _render_window(
     status: int = 200,
     proof: ProofForm | None = None,
 ) -> HttpResponse:
-    device = Device.objects.with_status().get(pk=window.device_id)
+    device = windows.load_device(window)
     if form is None and window.state == Window.State.PRESSED:
         form = PlaceForm(user=request.user, device=window.device)
     known = is_known(request.user, window.device)
@@ -138,7 +138,8 @@ def build_version(window: Window, device: Device) -> str:
         return window.state
     if window.method in CODES:
         return f"{window.state}-{device.status}" if device.status in windows.BARRED else window.state
-    attempted = RefusedAttempt.objects.of(device).since(window.opened_at).mark_last()
+    refused_since = device.attempted_at is not None and device.attempted_at >= window.opened_at
+    attempted = refused_since and RefusedAttempt.objects.of(device).since(window.opened_at).mark_last()
     return f"{window.state}-{device.status}" + (f"-{attempted}" if attempted else "")
 
 
@@ -161,7 +162,7 @@ def check_progress(users: QuerySet[User], key: UUID) -> streams.Seen | None:
         window = get_window(users.get(), key)
     except (User.DoesNotExist, Http404):
         return None
-    device = Device.objects.with_status().get(pk=window.device_id)
+    device = windows.load_device(window)
     ended = window.state not in {Window.State.WAITING, Window.State.PRESSED}
     return streams.Seen(build_version(window, device), (window.deadline - window.now).total_seconds(), final=ended)
 

@@ -68,7 +68,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
 @login_required
 @require_safe
 def live(request: HttpRequest, serial: str) -> HttpResponse:
-    device = get_device(request.user, serial)
+    device = get_device(request.user, serial, related=())
     context = readings.build_live_context(device, readings.list_attributes(device))
     context["attempts"] = list_attempts(request.user, device)
     return render(request, "telemetry/dashboard/_live.html", context)
