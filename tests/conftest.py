@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection, connections
 from django.db.backends.base.operations import BaseDatabaseOperations
+from hypothesis import HealthCheck, settings
 
 from config import health
 from devices import streams
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
 
     from devices.models import Device, RecipeVersion
+
+
+# A machine with much else to do is slow, not wrong.
+settings.register_profile("handover", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("handover")
 
 
 @pytest.fixture(autouse=True)

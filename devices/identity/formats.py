@@ -96,7 +96,8 @@ class Format:
 
     def problem(self, text: str) -> str | None:
         """Return None if the text, as given, fits; else why not, and what would."""
-        if cause := serials.RESERVED.get(serials.fold(text)):
+        # Of a million in a file hardly one may be reserved: longer letters and digits alone are none.
+        if (len(text) < 4 or not text.isalnum()) and (cause := serials.RESERVED.get(serials.fold(text))):
             return cause
         if self._pattern.match(text) and (self.kind != Kind.OWN or serials.is_valid(text[len(self.prefix) :])):
             return None

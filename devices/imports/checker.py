@@ -116,7 +116,8 @@ class Checked:
         self.count = batch[-1][1]
         refused = {error.row for error in wrong}
         self.refused += len(refused)
-        self.bare += sum(not parsed.key and parsed.row not in refused for parsed in wanted)
+        if self._rules.makes_serials:
+            self.bare += sum(not parsed.key and parsed.row not in refused for parsed in wanted)
         if self._can_differ:
             self.odd.add((parsed.row, parsed.serial) for parsed in wanted if parsed.key and parsed.row not in refused)
         self.groups.add(wrong)

@@ -156,7 +156,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.last = self._read()
+        line = self.last = self._read() if self._left is not None else self._text.readline(LINE)
         if self._first:
             self._first = False
             if SEPARATOR.match(line):

@@ -30,11 +30,6 @@ class Shape:
     rows: int = 0
     first_rows: list[int] = field(default_factory=list)
 
-    def add(self, row: int) -> None:
-        self.rows += 1
-        if len(self.first_rows) < NAMED:
-            self.first_rows.append(row)
-
     def describe(self) -> dict[str, object]:
         return {"shape": self.shape, "rows": self.rows, "first_rows": self.first_rows, "sample": self.sample}
 
@@ -45,18 +40,18 @@ class OddSerials:
     def __init__(self) -> None:
         self._shapes: dict[str, Shape] = {}
         self._outlines: dict[str, Shape] = {}
-        self._serials = 0
 
     def add(self, serials: Iterable[tuple[int, str]]) -> None:
         """Count more of them, each with its row."""
+        outlines = self._outlines
         for row, serial in serials:
-            self._serials += 1
-            self._find_shape(serial).add(row)
+            outline = serial.translate(_DIGITS)  # which most serials of a file have in common
+            shape = outlines.get(outline) or self._find_shape(outline, serial)
+            shape.rows += 1
+            if shape.rows <= NAMED:
+                shape.first_rows.append(row)
 
-    def _find_shape(self, serial: str) -> Shape:
-        outline = serial.translate(_DIGITS)  # which most serials of a file have in common
-        if found := self._outlines.get(outline):
-            return found
+    def _find_shape(self, outline: str, serial: str) -> Shape:
         *fine, coarse = _list_shapes(serial)
         name = fine[0] if fine and len(self._shapes) < MOST else coarse
         found = self._shapes.setdefault(name, Shape(name, serial))
@@ -67,14 +62,15 @@ class OddSerials:
     def describe(self) -> dict[str, object] | None:
         """Return for JSON how many are unlike most, those of which there are most first; None if none is, or if half of
         them have no shape in common."""
-        if self._serials < LEAST:
+        serials = sum(shape.rows for shape in self._shapes.values())
+        if serials < LEAST:
             return None
         usual = max(self._shapes.values(), key=lambda shape: (shape.rows, len(shape.sample)))
         odd = [shape for shape in self._shapes.values() if usual.shape not in _list_shapes(shape.sample)]
-        if usual.rows * 2 < self._serials or not odd:
+        if usual.rows * 2 < serials or not odd:
             return None
         odd.sort(key=lambda shape: -shape.rows)
-        told = {"usual": usual.shape, "serials": self._serials, "rows": sum(shape.rows for shape in odd)}
+        told = {"usual": usual.shape, "serials": serials, "rows": sum(shape.rows for shape in odd)}
         return told | {"shapes": [shape.describe() for shape in odd[:SHOWN]]}
 
 

@@ -81,7 +81,7 @@ class Rules:
         self._is_workbook = bool(importing.sheet)
         self._west = importing.dialect == Import.Dialect.WEST
         self._header = self.header if importing.header_row else []  # of columns without names: none
-        self._make_serials = importing.make_serials or not importing.header  # without a file all are made
+        self.makes_serials = importing.make_serials or not importing.header  # without a file all are made
         self._needs_certificate = version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE
         self.at = {field: column for column, field in enumerate(importing.columns) if field}
         self.tags_at = [(field[len(TAG) :], at) for field, at in self.at.items() if field.startswith(TAG)]
@@ -150,7 +150,7 @@ class Rules:
 
     def _explain_no_device(self, cells: Sequence[str]) -> str:
         serial = "" if self._serial_at is None else cells[self._serial_at].strip()
-        is_made = not serial and self._make_serials and any(cells[at].strip() for at in self.at.values())
+        is_made = not serial and self.makes_serials and any(cells[at].strip() for at in self.at.values())
         is_serial = is_made or (not self._takes_any_length and not self.format.problem(serial))
         return explain_no_device(cells, self._header, self._serial_at, is_serial=is_serial)
 
@@ -175,24 +175,26 @@ class Rules:
 
     def _read_serial(self, row: int, cells: Sequence[str], wrong: list[RowError]) -> tuple[str, str]:
         text = "" if self._serial_at is None else cells[self._serial_at].strip()
-        if not text and self._make_serials:
+        if not text and self.makes_serials:
             return "", ""
-        if text[:1] in spreadsheets.MARKS:
-            text = spreadsheets.read_serial(text)
-        try:
-            text = label_text.read_serial(text, self.format, origins=self._origins)
-        except ValueError as error:
-            wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{error}"))
-            return "", ""
-        if not (text and self.trusted) and (cause := self._explain_serial(text)):
-            wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{cause}"))
+        is_bare = text.isascii() and text.isalnum()  # as most are, a million in a file
+        if not is_bare or text[:2] == "01":
+            if text[:1] in spreadsheets.MARKS:
+                text = spreadsheets.read_serial(text)
+            try:
+                text = label_text.read_serial(text, self.format, origins=self._origins)
+            except ValueError as error:
+                wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{error}"))
+                return "", ""
+        if not (text and self.trusted):
+            problem = self.format.problem(text)
+            is_doubtful = problem or (self._takes_any and not text.isalnum())
+            if is_doubtful and (cause := self._explain_serial(text, problem)):
+                wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{cause}"))
         serial = serials.canonical(text)
         return serial, serial.translate(serials.LOOK_ALIKES)
 
-    def _explain_serial(self, text: str) -> str | None:
-        problem = self.format.problem(text)
-        if not problem and (not self._takes_any or text.isalnum()):
-            return None
+    def _explain_serial(self, text: str, problem: str | None) -> str | None:
         if damage := spreadsheets.explain_damage(text):
             return damage
         if not problem:
@@ -227,7 +229,9 @@ class Rules:
         return found
 
     def _read_name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[RowError]) -> str:
-        name = "" if self._name_at is None else read_neutral(cells[self._name_at].strip())
+        name = "" if self._name_at is None else cells[self._name_at].strip()
+        if "'" in name:
+            name = read_neutral(name)
         if not name:
             return self.make_name(count, serial)[: names.LENGTH] if serial else ""
         if names.is_clean(name):

@@ -42,7 +42,7 @@ def _read_file_rows(table: Table, header_row: int, correct: Correct | None) -> I
             continue
         if number - header_row - count > most + 1:
             raise Refusal(refusals.TOO_MANY_EMPTY_ROWS, most=f"{most:,}", row=f"{number:,}")
-        if isinstance(cells, list) and not "".join(cells).strip():
+        if isinstance(cells, list) and not (cells and cells[0].strip()) and not "".join(cells).strip():
             continue
         found = correct(number, cells) if correct else cells
         if found is None:
@@ -57,13 +57,11 @@ def batch_rows(rows: Iterable[Row], total: int = 100_000) -> Iterator[list[Row]]
     batch: list[Row] = []
     for row in rows:
         batch.append(row)
-        weight += _weigh_cells(row[2])
+        cells = row[2]
+        if isinstance(cells, list):
+            weight += sum(map(len, cells)) + CELL * len(cells)
         if len(batch) == size or weight > HEAVIEST:
             yield batch
             batch, weight = [], 0
     if batch:
         yield batch
-
-
-def _weigh_cells(cells: list[str] | Bad) -> int:
-    return len("".join(cells)) + CELL * len(cells) if isinstance(cells, list) else 0
