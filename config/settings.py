@@ -206,6 +206,8 @@ CELERY_BEAT_SCHEDULE = {
     "clear-replays": {"task": "tenants.tasks.clear_expired", "schedule": 3600.0},
     "account-mails": {"task": "tenants.tasks.send_account_mails", "schedule": 20.0},
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
+    "deliver-hooks": {"task": "provisioning.tasks.deliver_hooks", "schedule": 5.0},
+    "clear-hooks": {"task": "provisioning.tasks.clear_hooks", "schedule": 3600.0},
     "resume-jobs": {"task": "devices.tasks.resume_jobs", "schedule": 15.0},
 }
 
@@ -252,6 +254,15 @@ DEVICE_DOMAINS = env.list("DEVICE_DOMAINS", default=[])
 """Domains below which each organisation has a host name for its devices, e.g. `devices.example`."""
 DOOR_REFUSALS_ADDRESS = env.int("DOOR_REFUSALS_ADDRESS", default=120)
 """How often within a minute doors refuse strangers of one address before they hear them no more."""
+
+HOOK_NETWORKS = env.list("HOOK_NETWORKS", default=[])
+"""Private networks to which hooks may be sent beside the Internet, e.g. `10.1.2.0/24`."""
+HOOK_CA = env.str("HOOK_CA", default="")
+"""A certificate authority (a PEM file) that hooks' receivers may have beside those that the system knows."""
+HOOKS_ORGANISATION = env.int("HOOKS_ORGANISATION", default=4)
+"""Calls of one organisation's hooks that are made at once."""
+HOOK_KEEP_DAYS = env.int("HOOK_KEEP_DAYS", default=90)
+"""How long it is kept what hooks were told and answered."""
 
 INVITATION_SPAN = timedelta(hours=1)
 INVITATION_LIMIT = env.int("INVITATION_LIMIT", default=100)
@@ -433,6 +444,10 @@ SPECTACULAR_SETTINGS = {
         "PresenceSecretMethod": "devices.credentials.presence_secrets.CHOICES",
         "DoorKind": "provisioning.models.Door.Kind",
         "DoorState": "provisioning.models.State",
+        "TypeEnum": "devices.models.Attribute.Type",
+        "HookEvent": "provisioning.models.HookRun.Kind",
+        "HookRunState": "provisioning.models.HookRun.State",
+        "HookCallState": "provisioning.hooks.listing.CALL_STATES",
         "LabelContent": "tenants.models.Organisation.LabelContent",
     },
     "POSTPROCESSING_HOOKS": [

@@ -89,6 +89,9 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     Kind.ACTION_ENDED: _describe_action,
     Kind.LABELS_PRINTED: lambda data: f"{_count(data['count'], 'label')}: {data['of']}",
     Kind.DOOR_CHANGED: lambda data: f"{data['name']}: {data['act']}",
+    Kind.HOOK_CHANGED: lambda data: (
+        f"{data['name']}: {data['act']}" + (f" for {data['serial']}" if "serial" in data else "")
+    ),
     Kind.OPERATION_APPROVED: _describe_operation,
     Kind.OPERATION_CANCELLED: _describe_operation,
     Kind.EXPORTED: lambda data: _count(data["devices"], "device"),

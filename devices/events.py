@@ -92,6 +92,7 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.DOOR_CHANGED: Keys({"door": str, "name": str, "act": str}),
     Kind.OPERATION_APPROVED: Keys(OF_OPERATION),
     Kind.OPERATION_CANCELLED: Keys(OF_OPERATION),
+    Kind.HOOK_CHANGED: Keys({"hook": str, "name": str, "act": str}, {"serial": str}),  # of whose call it is
 }
 
 OF_NO_DEVICE = frozenset(list(Kind)[list(Kind).index(Kind.RECIPE_CHANGED) :])

@@ -8,6 +8,7 @@ app_name = "provisioning"
 urlpatterns = [
     path("", include("provisioning.doors.device_urls")),
     path("", include("provisioning.doors.urls")),
+    path("", include("provisioning.hooks.urls")),
     path("register/", views.register, name="register"),
     path("register/scan/", views.scan, name="scan"),
     path("register/<uuid:key>/", views.window, name="window"),

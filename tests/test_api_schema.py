@@ -29,6 +29,7 @@ from tenants.tokens import operations as tokens
 from tests import builders
 from tests.access.credentials import one
 from tests.access.doors import waiting_operation
+from tests.access.hooks import call, hook
 from tests.access.imports import importing
 from tests.access.people import invite
 from tests.devices.doing import act
@@ -75,6 +76,8 @@ def real(world: World) -> dict[str, dict[str, Any]]:
             "/api/v1/actions": {"key": str(locking.key)},
             "/api/v1/windows": {"key": str(window.key)},
             "/api/v1/approvals": {"key": str(waiting_operation(world)["key"])},
+            "/api/v1/hooks": {"key": str(hook(world)["key"])},
+            "/api/v1/hook-runs": {name: str(value) for name, value in call(world).items()},
             "/api/v1/doors": {"key": str(door.key), "pk": door.keys.get().pk},
         },
         "body": {

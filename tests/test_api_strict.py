@@ -11,6 +11,7 @@ from devices.models import Device, DeviceModel, RecipeVersion
 from provisioning.models import Door
 from tenants.models import Role
 from tests import builders
+from tests.access.hooks import make_hook
 from tests.devices.api import Program, body, kind, places
 from tests.provisioning.doors.makers import make_jwt_door
 
@@ -183,6 +184,7 @@ def resources(world: World) -> dict[str, str]:
         "recipe": f"recipes/{world.version.recipe_id}/",
         "settings": "settings/",
         "door": f"doors/{(Door.objects.first() or make_jwt_door(world.version)).key}/",
+        "hook": f"hooks/{make_hook(world).key}/",
         "membership": f"people/{person.pk}/memberships/{membership.pk}/",
     }
 
@@ -193,7 +195,7 @@ def read(owner: Program, path: str) -> Any:
     return owner.get(path).json()
 
 
-NAMES = ["device", "waiting device", "group", "model", "recipe", "settings", "membership"]
+NAMES = ["device", "waiting device", "group", "model", "recipe", "settings", "hook", "membership"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,6 +9,7 @@ from devices import refusals as devices
 from lib.refusals import Kind
 from provisioning import refusals as provisioning
 from provisioning.doors import refusals as doors
+from provisioning.hooks import refusals as hooks
 from telemetry import refusals as telemetry
 from tenants import refusals as tenants
 
@@ -20,6 +21,7 @@ ROOMS = {
     "Devices": devices,
     "Registration": provisioning,
     "Doors": doors,
+    "Hooks": hooks,
     "Reports": telemetry,
 }
 HEAD = """# Refusals

@@ -74,6 +74,7 @@ class Event(models.Model):
         DOOR_CHANGED = "door-changed", "Door changed"
         OPERATION_APPROVED = "operation-approved", "Device approved at a door"
         OPERATION_CANCELLED = "operation-cancelled", "Device turned away at a door"
+        HOOK_CHANGED = "hook-changed", "Hook changed"
 
     # Written by the hundred thousand, and a log: the database need not check what an entry names.
     organisation = models.ForeignKey(

@@ -43,6 +43,7 @@ CATEGORIES: dict[str, Category] = {
     ),
     "recipes": Category("Recipes and models", Kinds((Of.RECIPE_CHANGED, Of.MODEL_CHANGED))),
     "doors": Category("Doors", Kinds((Of.DOOR_CHANGED, Of.OPERATION_APPROVED, Of.OPERATION_CANCELLED))),
+    "hooks": Category("Hooks", Kinds((Of.HOOK_CHANGED,))),
     "groups": Category("Groups", Kinds((), (About.GROUP,))),
     "people": Category("People and invitations", Kinds((), (About.PERSON, About.INVITATION))),
     "tokens": Category("API tokens", Kinds((), (About.TOKEN,))),

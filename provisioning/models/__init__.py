@@ -1,4 +1,5 @@
-"""How: the windows in which devices are provisioned, and the doors by which they come into the registry."""
+"""How: the windows in which devices are provisioned, the doors by which they come into the registry, and the hooks that
+tell back ends."""
 
 from provisioning.models.door import (
     Door,
@@ -13,6 +14,16 @@ from provisioning.models.door import (
     UsedToken,
     is_open,
     read_state,
+)
+from provisioning.models.hook import (
+    Hook,
+    HookCall,
+    HookFeed,
+    HookQuerySet,
+    HookRun,
+    HookRunQuerySet,
+    HookSender,
+    is_free,
 )
 from provisioning.models.operation import (
     ProvisioningOperation,
@@ -31,6 +42,13 @@ __all__ = [
     "DoorRefusal",
     "DoorRegistration",
     "DoorVendor",
+    "Hook",
+    "HookCall",
+    "HookFeed",
+    "HookQuerySet",
+    "HookRun",
+    "HookRunQuerySet",
+    "HookSender",
     "JwtIssuer",
     "ProvisioningOperation",
     "ProvisioningOperationQuerySet",
@@ -42,6 +60,7 @@ __all__ = [
     "WindowQuerySet",
     "build_operations_topic",
     "build_topic",
+    "is_free",
     "is_open",
     "read_state",
 ]

@@ -65,13 +65,21 @@ OWNERS = [
     "/recipes/new/",
     "/doors/",
     "/doors/new/jwt/",
+    "/hooks/",
+    "/hooks/new/",
     "/models/",
     "/settings/",
     "/log/accounts/",
     "/log/accounts/?who=none",
     "/settings/serials/",
 ]
-LINKED = {"/people/invite/", "/recipes/new/", "/doors/new/jwt/", "/journal/day/"}  # from one of these pages
+LINKED = {
+    "/people/invite/",
+    "/recipes/new/",
+    "/doors/new/jwt/",
+    "/hooks/new/",
+    "/journal/day/",
+}  # from one of these pages
 # On which page the first match of this leads to one more.
 FURTHER = {
     "/imports/": "tbody a",

@@ -1,0 +1,119 @@
+"""Making runs of events: what happened to devices is told from the rows that say so, whichever way it was done.
+
+An event is written in the transaction of its act, so nothing is told that did not happen, and nothing is lost with a
+worker or a queue. Events are gone through by their time; what a long transaction wrote comes into sight late, so each
+round looks back by `LATE`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Case, Exists, F, OuterRef, Value, When
+from django.db.models.functions import Now
+
+from devices.models import Device, Event
+from provisioning.models import Hook, HookCall, HookFeed, HookRun, is_free
+from tenants.models import Group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+LATE = timedelta(hours=1)
+"""Longer than any transaction here."""
+CHUNK = 500  # events
+KINDS = {
+    Event.Kind.PROVISIONED: HookRun.Kind.PLACED,
+    Event.Kind.MOVED: HookRun.Kind.PLACED,
+    Event.Kind.RELEASED: HookRun.Kind.RELEASED,
+}
+
+
+def plan_all() -> bool:
+    """Make runs of a chunk of each organisation's events; return whether some organisation has more."""
+    feeds = HookFeed.objects.filter(Exists(Hook.objects.filter(organisation=OuterRef("pk"), ended_at=None)))
+    has_more = [plan_organisation(pk) for pk in feeds.values_list("pk", flat=True)]
+    return any(has_more)
+
+
+@transaction.atomic
+def plan_organisation(organisation: int) -> bool:
+    """Make runs of the next events that have none; return whether there are more. Others wait until it is done."""
+    feed = HookFeed.objects.select_for_update(no_key=True).annotate(now=Now()).get(pk=organisation)
+    hooks = list(Hook.objects.filter(organisation=organisation).working())
+    if not hooks:
+        return False
+    since = max(feed.read_until - LATE, min(hook.created_at for hook in hooks))
+    events = _find_events(organisation, since)
+    _write_runs(events, hooks)
+    if len(events) == CHUNK:
+        return True
+    HookFeed.objects.filter(pk=organisation).update(read_until=feed.now)
+    return False
+
+
+def _find_events(organisation: int, since: datetime) -> list[Event]:
+    told = HookRun.objects.filter(event=OuterRef("pk"))
+    there = Device.objects.filter(pk=OuterRef("device"))  # of one that was removed nothing is left to tell
+    rows = Event.objects.filter(~Exists(told), Exists(there), organisation=organisation, kind__in=KINDS, at__gt=since)
+    about = ("device__model", "device__version__recipe", "group", "organisation")
+    return list(rows.select_related(*about).order_by("pk")[:CHUNK])
+
+
+def _write_runs(events: Sequence[Event], hooks: Sequence[Hook]) -> None:
+    paths = {group.pk: _name_path(group) for group in {event.group for event in events if event.group}}
+    runs = HookRun.objects.bulk_create([_make_run(event, paths) for event in events])
+    at = {event.pk: event.at for event in events}
+    HookCall.objects.bulk_create(
+        HookCall(run=run, hook=hook, position=position)
+        for run in runs
+        for position, hook in enumerate((hook for hook in hooks if hook.created_at < at[run.event]), start=1)
+    )
+    _overtake([run.device_id for run in runs])
+
+
+def _name_path(group: Group) -> list[str]:
+    """Return the names from the organisation's down to the group's."""
+    return [*Group.objects.get_ancestors(group).values_list("name", flat=True), group.name]
+
+
+def _make_run(event: Event, paths: Mapping[int, list[str]]) -> HookRun:
+    kind = KINDS[Event.Kind(event.kind)]
+    payload = build_payload(event, kind, paths.get(event.group_id or 0, []))
+    told = {"organisation_id": event.organisation_id, "device_id": event.device_id, "event": event.pk}
+    return HookRun(kind=kind, payload=payload, **told)
+
+
+def build_payload(event: Event, kind: HookRun.Kind, path: Sequence[str]) -> dict[str, Any]:
+    """Return what is sent of the event: `type`, `timestamp` and `data`, as Standard Webhooks advise."""
+    device, group = event.device, event.group
+    assert device is not None
+    return {
+        "type": kind.value,
+        "timestamp": event.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "data": {
+            "event": event.pk,
+            "organisation": event.organisation.slug,
+            "serial": device.serial,
+            "device_id": device.device_id,
+            "name": device.name,
+            "model": device.model.name if device.model else None,
+            "recipe": device.version.recipe.name,
+            "group": {"id": group.pk, "name": group.name, "path": list(path)} if group else None,
+        },
+    }
+
+
+def _overtake(devices: Sequence[int]) -> None:
+    """End what was still to be told of the devices before: at once, or with the call that is being made."""
+    later = HookRun.objects.filter(device=OuterRef("device"), pk__gt=OuterRef("pk"))
+    before = HookRun.objects.filter(Exists(later), device__in=devices, state__in=HookRun.OPEN)
+    ended, now = Value(HookRun.State.OVERTAKEN.value), is_free()
+    before.update(
+        overtaken=True,
+        state=Case(When(now, then=ended), default=F("state")),
+        finished_at=Case(When(now, then=Now()), default=F("finished_at")),
+    )
