@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from config import environment
-from lib import streaming
+from lib import streaming, trusted_proxies
 
 environment.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -41,6 +41,8 @@ class Handler(ASGIHandler):
         self._queueing = Queueing()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope = trusted_proxies.hear_proxy(scope)
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":

@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
+from lib.trusted_proxies import read_networks
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environment.load()
@@ -250,6 +251,15 @@ SITE_URLS = env.list("SITE_URLS", default=[])
 
 LABEL_FONTS = env.list("LABEL_FONTS", default=[])
 """TrueType files that print what the labels' own typeface lacks: the first that has a letter."""
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+"""Who alone may say, by `Client-Cert` (RFC 9440), that a device proved the key of a certificate: addresses or networks
+of the proxy, or `unix` for the site's own socket. What they say of address and scheme counts, too."""
+try:
+    read_networks(tuple(TRUSTED_PROXIES))
+except ValueError as error:
+    raise ImproperlyConfigured(f"TRUSTED_PROXIES has addresses, networks and `unix`: {error}.") from None
+TLS_AUTHORITY = env.str("TLS_AUTHORITY", default=str(VAR_DIR / "tls" / "authority.pem") if DEMO else "")
+"""The certificate (a PEM file) of one's own authority, which signed the site's: offered for download."""
 DEVICE_DOMAINS = env.list("DEVICE_DOMAINS", default=[])
 """Domains below which each organisation has a host name for its devices, e.g. `devices.example`."""
 DOOR_REFUSALS_ADDRESS = env.int("DOOR_REFUSALS_ADDRESS", default=120)

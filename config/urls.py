@@ -19,6 +19,7 @@ urlpatterns = [
     path("manifest.webmanifest", views.manifest, name="manifest"),
     path("sw.js", views.service_worker, name="service-worker"),
     path("offline/", views.offline, name="offline"),
+    path("authority.pem", views.authority, name="authority"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("api/v1/openapi.json", api_docs.schema_json, name="api-schema"),
     path("api/v1/openapi.yaml", api_docs.schema_yaml, name="api-schema-yaml"),

@@ -6,12 +6,13 @@ import logging
 import sys
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -136,6 +137,17 @@ def offline(request: HttpRequest) -> HttpResponse:
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
     return redirect(static("img/favicon.png"))
+
+
+@require_safe
+def authority(request: HttpRequest) -> HttpResponse:
+    """Hand out the certificate of the site's own authority, which devices are to trust; where there is none, 404."""
+    try:
+        pem = Path(settings.TLS_AUTHORITY).read_bytes()
+    except OSError:
+        raise Http404 from None
+    names = {"Content-Disposition": 'attachment; filename="authority.pem"'}
+    return HttpResponse(pem, content_type="application/x-pem-file", headers=names)
 
 
 @require_safe

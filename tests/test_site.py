@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.core.management import CommandError, call_command
 from django.test import Client, RequestFactory
 from PIL import Image
 
@@ -143,6 +146,20 @@ def test_favicon(client: Client, db: None) -> None:
     assert unhashed(client.get("/favicon.ico")["Location"]) == "img/favicon.png"
 
 
+@pytest.mark.django_db
+def test_the_sites_own_authority_is_offered_without_its_key(client: Client, settings: Any, tmp_path: Path) -> None:
+    settings.TLS_AUTHORITY = str(tmp_path / "authority.pem")
+    call_command("tls_certificate", "localhost", "*.devices.example", folder=tmp_path, stdout=StringIO())
+    answer = client.get("/authority.pem")
+    assert answer["Content-Disposition"] == 'attachment; filename="authority.pem"'
+    assert x509.load_pem_x509_certificates(answer.content)[0].issuer.rfc4514_string() == "CN=Handover's own authority"
+    assert b"KEY" not in answer.content
+    settings.TLS_AUTHORITY = ""
+    assert client.get("/authority.pem").status_code == 404
+    with pytest.raises(CommandError, match="no host name"):
+        call_command("tls_certificate", "a..b", folder=tmp_path)
+
+
 @pytest.mark.parametrize("template", ["400.html", "500.html", "429.html", "429_uploads.html"])
 def test_error_pages_need_no_context(template: str) -> None:
     from django.template.loader import render_to_string
@@ -158,7 +175,9 @@ def test_a_broken_view_shows_the_plain_page(db: None) -> None:
     assert b"Something broke on our side" in answer.content
 
 
-@pytest.mark.parametrize("url", ["/", "/account/", "/manifest.webmanifest", "/sw.js", "/offline/", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "url", ["/", "/account/", "/manifest.webmanifest", "/sw.js", "/offline/", "/favicon.ico", "/authority.pem"]
+)
 def test_one_verb(client: Client, world: World, url: str) -> None:
     client.force_login(world.viewer)
     assert client.post(url).status_code == 405

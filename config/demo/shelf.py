@@ -19,10 +19,10 @@ from django.conf import settings
 from django.db import transaction
 
 from config.demo.door_commands import DoorCommand, keep_commands
-from config.demo.private_file import open_private
 from devices.identity import serials
 from devices.lifecycle import registration
 from devices.models import Device
+from lib.private_file import open_private
 from lib.refusals import Refusal
 from provisioning.doors import operations as doors
 from provisioning.doors.activate.operations import LONGEST_HOURS, TOKEN

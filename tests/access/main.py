@@ -44,6 +44,7 @@ ROWS: dict[str, Row] = {
     "service-worker": Row(OPEN),
     "offline": Row(OPEN),
     "favicon": Row(ELSEWHERE),
+    "authority": Row(everybody(404)),  # the tests' site has none
     "account_login": Row(everybody(302, anonymous=200)),
     "account_logout": Row(everybody(200, anonymous=302)),
     "account_reauthenticate": Row(SIGNED_IN),

@@ -38,7 +38,10 @@ BANNER = """
   To play a device yourself, use a spare one: {spares}.
   Its credentials are in {file}; docs/protocol.md says what it speaks.
 
-{shelf}  MQTT broker: {mqtt}     Stop with Ctrl-C; everything is kept in {folder}.
+{shelf}  MQTT broker: {mqtt}. Over TLS: https://localhost:{https} and mqtts://localhost:{mqtts};
+  {authority} is the authority that clients are to trust.
+
+  Stop with Ctrl-C; everything is kept in {folder}.
 """
 
 
@@ -157,6 +160,9 @@ def _format_banner(ports: Ports, file: Path, seconds: float) -> str:
         mqtt=os.environ.get("MQTT_URL", f"mqtt://127.0.0.1:{ports.mqtt}").rpartition("@")[2],
         folder=settings.VAR_DIR,
         shelf=_format_shelf(file.parent),
+        https=ports.https,
+        mqtts=ports.mqtts,
+        authority=settings.TLS_AUTHORITY,
     )
 
 

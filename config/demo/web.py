@@ -1,0 +1,42 @@
+"""The demo's site: on its port for everybody, and on a socket of its own for the TLS end alone.
+
+python -m config.demo.web HOST PORT SOCKET
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+
+def listen(path: Path) -> socket.socket:
+    """Return a socket at the path that nobody but this user can open."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
+
+
+def main(host: str, port: str, path: str) -> None:
+    # No access log: a password's reset link is a path.
+    config = uvicorn.Config(
+        "config.asgi:application",
+        host=host,
+        port=int(port),
+        timeout_graceful_shutdown=5,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        http="config.connections:Connection",
+    )
+    uvicorn.Server(config).run([config.bind_socket(), listen(Path(path))])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
