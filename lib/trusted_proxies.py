@@ -1,6 +1,6 @@
 """Whose word counts about where a request comes from, and what its TLS connection proved: nobody's but the proxy's.
 
-Who the peer of a connection is no header says: the server itself sees it. docs/decisions/0036 says why that matters.
+Who the peer of a connection is no header says: the server itself sees it. docs/decisions/0038 says why that matters.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ WHOLE = (
     "tests/faults/test_demo.py",
     "tests/faults/test_proxy.py",
     "tests/faults/test_rabbitmq.py",
+    "tests/faults/test_tls_end.py",
     "tests/devices/broker/embedded/test_broker.py",
     "tests/test_static.py",
 )
@@ -49,6 +50,7 @@ WAITING = (
     "tests/devices/imports/test_page_stream.py",
     "tests/devices/mqtt/",
     "tests/lib/test_live.py",
+    "tests/provisioning/doors/test_certificate_curl.py",
     "tests/provisioning/windows/test_stream.py",
     "tests/telemetry/dashboard/test_stream.py",
     "tests/test_bounds.py",

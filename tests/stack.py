@@ -74,7 +74,8 @@ def demo(*options: str, **environment: str) -> Iterator[Stack]:
     """
     with tempfile.TemporaryDirectory(prefix="handover-") as folder:
         if SHARED in os.environ and "DATABASE_URL" not in environment:
-            shutil.copytree(_ran_before(), folder, dirs_exist_ok=True)
+            ignored = shutil.ignore_patterns("*.socket")  # of a site that had to be killed
+            shutil.copytree(_ran_before(), folder, dirs_exist_ok=True, ignore=ignored)
         with _running(folder, *options, **environment) as stack:
             yield stack
 

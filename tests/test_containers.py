@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from config import connections
-from config.demo.processes import Parts
+from config.demo import web
 from devices.broker.amqp_thread import queue_name
 from devices.broker.queue_watch import State
 from devices.broker.rabbitmq import UNROUTED
@@ -75,9 +76,8 @@ def test_every_variable_is_on_the_operators_page() -> None:
 
 
 def test_the_site_runs_everywhere_with_limits_on_its_connections() -> None:
-    demo = (ROOT / "config/demo/processes.py").read_text()
     assert '"--http", "config.connections:Connection"' in DOCKERFILE
-    assert '"--http", "config.connections:Connection"' in demo
+    assert 'http="config.connections:Connection"' in inspect.getsource(web)
     assert "--http config.connections:Connection" in OPERATIONS
     assert SERVICES["web"]["ulimits"]["nofile"] >= connections.DESCRIPTORS
 
@@ -104,17 +104,30 @@ def test_the_broker_keeps_what_no_queue_wants() -> None:
     assert mounted.split(":")[1] == loaded
 
 
+def read_default(text: str) -> str:
+    """Of `${NAME:-default}`."""
+    return text.rpartition(":-")[2].rstrip("}")
+
+
 def test_only_the_proxy_is_open_to_strangers() -> None:
     assert "ports" not in SERVICES["web"]
     assert OURS["web"]["environment"]["BEHIND_PROXY"].endswith(":-1}")
+    (address,) = {SERVICES["proxy"]["networks"]["proxy"]["ipv4_address"], OURS["web"]["environment"]["TRUSTED_PROXIES"]}
+    assert [name for name, service in SERVICES.items() if "proxy" in service.get("networks", ())] == ["web", "proxy"]
+    (others,) = COMPOSE["networks"]["proxy"]["ipam"]["config"]
+    proxy, network, rest = (read_default(each) for each in (address, others["subnet"], others["ip_range"]))
+    assert IPv4Address(proxy) in IPv4Network(network)
+    assert IPv4Address(proxy) not in IPv4Network(rest)
+    assert IPv4Network(rest).subnet_of(IPv4Network(network))
     assert any(volume.startswith("./docker/haproxy/haproxy.cfg:") for volume in SERVICES["proxy"]["volumes"])
 
 
 def test_no_server_trusts_what_a_request_says_of_its_address() -> None:
     """uvicorn believes X-Forwarded-For from this machine unless told otherwise."""
-    commands = [DOCKERFILE.split("CMD")[1], inspect.getsource(Parts._web)]
+    commands = [DOCKERFILE.split("CMD")[1]]
     commands += [line for line in OPERATIONS.splitlines() if "uvicorn config.asgi" in line]
-    assert len(commands) > 2
+    assert len(commands) > 1
+    assert "proxy_headers=False" in inspect.getsource(web)
     assert [command for command in commands if "--no-proxy-headers" not in command] == []
 
 

@@ -5,6 +5,7 @@ python -m config.demo.web HOST PORT SOCKET
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -35,7 +36,11 @@ def main(host: str, port: str, path: str) -> None:
         access_log=False,
         http="config.connections:Connection",
     )
-    uvicorn.Server(config).run([config.bind_socket(), listen(Path(path))])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which uvicorn calls once it has stopped
+    try:
+        uvicorn.Server(config).run([config.bind_socket(), listen(Path(path))])
+    finally:
+        Path(path).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

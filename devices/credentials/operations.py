@@ -11,10 +11,10 @@ import logging
 import secrets
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Least, Now
 
@@ -41,6 +41,8 @@ MAX_AN_HOUR = 30
 NOTED_EVERY = timedelta(seconds=5)
 """How exact the time of a credential's last use is."""
 AT_ONCE = timedelta()
+ROTATING = (Credential.Kind.ACCESS_KEY,)
+"""What a rotation replaces."""
 
 # Why it is revoked: what was issued within an assignment ends with it.
 HANDED_OVER, ALL_REVOKED, ROTATED = "handed over", "all revoked", "rotated"
@@ -48,10 +50,19 @@ HANDED_OVER, ALL_REVOKED, ROTATED = "handed over", "all revoked", "rotated"
 
 @dataclass(frozen=True, repr=False)
 class Issued:
-    """Hold what is shown exactly once; only the secret's hash stays."""
+    """Hold what is shown exactly once; only the secret's hash stays. One `certified_until` is a certificate."""
 
     access_key: str
     access_secret: str
+    certified_until: datetime | None = None
+
+    @property
+    def row(self) -> tuple[str, str, bytes, Any]:
+        """Return kind, access key, hash and end, as the database has them."""
+        if self.certified_until is None:
+            return Credential.Kind.ACCESS_KEY.value, self.access_key, hash_secret(self.access_secret), None
+        until = connection.ops.adapt_datetimefield_value(self.certified_until)
+        return Credential.Kind.CERTIFICATE.value, self.access_key, bytes.fromhex(self.access_key), until
 
 
 class Outcome(NamedTuple):
@@ -99,15 +110,16 @@ def rotate_credentials_of(
     by: User | None,
     ends: timedelta | None = None,
     make: Callable[[Device], Issued] = make_random,
+    instead_of: Collection[str] = ROTATING,
     **facts: object,
 ) -> Outcome:
     """Make a new access key for each instead of its others, which end `ends` from now; `AT_ONCE` revokes them.
 
-    With None they end when the device uses the new one first: it finishes the rotation by itself. The facts go into the
-    events.
+    With None they end when the device uses the new one first: it finishes the rotation by itself. Certificates stay,
+    unless it is `instead_of` those, too. The facts go into the events.
     """
     with transaction.atomic():
-        outcome = make_credentials(devices, instead=ends == AT_ONCE, make=make)
+        outcome = make_credentials(devices, instead=ends == AT_ONCE, make=make, instead_of=instead_of)
         told = (_tell_rotated(device, new, outcome.former[device.pk], facts) for device, new in outcome.issued.items())
         events.record_each(told, by=by)
         former = [pk for device in outcome.issued for pk in outcome.former[device.pk]]
@@ -127,7 +139,11 @@ def revoke_all_credentials(devices: Collection[Device], *, by: User | None, **fa
 
 
 def make_credentials(
-    devices: Collection[Device], *, instead: bool = False, make: Callable[[Device], Issued] = make_random
+    devices: Collection[Device],
+    *,
+    instead: bool = False,
+    make: Callable[[Device], Issued] = make_random,
+    instead_of: Collection[str] = ROTATING,
 ) -> Outcome:
     """Create one more access key for each, in the assignment that it was read with; the caller records it.
 
@@ -141,7 +157,7 @@ def make_credentials(
     columns = "device_id", "pk", "access_key", "kind"
     for device_pk, pk, access_key, kind in own.standing().order_by("access_key").values_list(*columns):
         standing[device_pk] += 1
-        if kind == Credential.Kind.ACCESS_KEY:
+        if kind in instead_of:
             outcome.former[device_pk][pk] = access_key
     for device in devices:
         if device.pk not in held:
@@ -157,12 +173,8 @@ def make_credentials(
 
 
 def _write(issued: Mapping[Device, Issued]) -> None:
-    kind = Credential.Kind.ACCESS_KEY.value
-    rows = (
-        (device.pk, device.assignment_id, kind, new.access_key, hash_secret(new.access_secret))
-        for device, new in issued.items()
-    )
-    copy.write(Credential, ["device_id", "assignment_id", "kind", "access_key", "secret_hash"], rows)
+    columns = ["device_id", "assignment_id", "kind", "access_key", "secret_hash", "expires_at"]
+    copy.write(Credential, columns, ((device.pk, device.assignment_id, *new.row) for device, new in issued.items()))
 
 
 def _tell_rotated(device: Device, new: Issued, former: Mapping[int, str], facts: Mapping[str, object]) -> Fact:
@@ -240,8 +252,13 @@ def find_credential(
     """Return the live access key (or one `among` others) that has this secret, with its device; one indexed query."""
     scope = Credential.objects.live() if among is None else among
     keys = scope.filter(kind=Credential.Kind.ACCESS_KEY, access_key=access_key)
-    credential = _with_due(keys).with_limited().select_related("device").first()
+    credential = find_usable(keys)
     return credential if matches_secret(credential, hash_secret(access_secret)) else None
+
+
+def find_usable(credentials: CredentialQuerySet) -> Credential | None:
+    """Return the credential among them, with its device and what is to be done when it is used."""
+    return _with_due(credentials).with_limited().select_related("device").first()
 
 
 def find_credentials(access_keys: Iterable[str]) -> dict[str, Credential]:

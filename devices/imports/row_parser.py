@@ -30,7 +30,7 @@ from lib.csv_export import read_neutral
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from devices.imports.certificates import Certificate
+    from devices.identity.certificates import Certificate
 
 NAMES = 180  # characters of names in a cause
 SPOILT_CODE = (

@@ -60,8 +60,9 @@ class DoorChange(Serializer):
         child=serializers.JSONField(),
         required=False,
         help_text="Of a `jwt` door: `issuer`, `algorithms`, `audience`, `expires`, `once`, `leeway`; of a `profile` "
-        "door: `activates`, `hardware_id`, `renews`, `tags`; of an `activate` door: `hours`, `authentication`, "
-        "`vendor`, `model`; of an `approval` door: `waits` (minutes), `token_days`, `credential_days`.",
+        "door: `activates`, `hardware_id`, `renews`, `tags`; of an `activate` door: `hours`, `authentication` "
+        "(`token`, `password`, `certificate`), `authorities` (PEM), `vendor`, `model`; of an `approval` door: `waits` "
+        "(minutes), `token_days`, `credential_days`.",
     )
 
     def validate_networks(self, networks: list[str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.conf import settings
 from django.http import Http404
 
 from provisioning.doors.activate import reopening
@@ -60,13 +62,13 @@ KINDS: dict[str, DoorKind] = {
         make_token=approval.make_token,
     ),
     Door.Kind.ACTIVATE: DoorKind(
-        "Devices that were added before say their identity within their activation window, and get a token, or choose "
-        "a password. For firmware of West Connectivity and Exosite Murano.",
+        "Devices that were added before say their identity within their activation window, and get a token, choose a "
+        "password, or bring a certificate. For firmware of West Connectivity and Exosite Murano.",
         "lightning-charge",
         ActivateForm,
         "provisioning/doors/_activate.html",
         reopening.claim_vendor,
-        lambda door: {"serials_form": SerialsForm()},
+        lambda door: {"serials_form": SerialsForm(), "has_authority": Path(settings.TLS_AUTHORITY).is_file()},
         Door.Admits.LISTED,
     ),
 }

@@ -187,6 +187,47 @@ DOOR_PASSWORD_SHORT = declare(
     "Let the firmware make a longer one.",
     415,
 )
+CERTIFICATE_UNPROVED = declare(
+    "certificate-unproved",
+    "It came with a certificate of which nobody proved to have the key.",
+    "Let it call the site by https, and name the proxy in front of the site in TRUSTED_PROXIES (docs/operations.md).",
+    401,
+)
+CERTIFICATE_UNREADABLE = declare(
+    "certificate-unreadable",
+    "It came with a certificate that can't be read: {what}.",
+    "Make it anew; a common name is best a UTF8String.",
+    401,
+)
+CERTIFICATE_EARLY = declare(
+    "certificate-not-yet-valid",
+    "It came with a certificate that is valid from {at} (UTC) on.",
+    "Let it wait, or compare the clock of whoever signed it with ours: /timestamp tells it.",
+    401,
+)
+CERTIFICATE_EXPIRED = declare(
+    "certificate-expired",
+    "It came with a certificate that expired at {at} (UTC).",
+    "Open it again on the door's page, and let it come with a newer one.",
+    401,
+)
+CERTIFICATE_OTHER = declare(
+    "certificate-of-another-identity",
+    "It said an identity that is not its certificate's common name.",
+    "Make it a certificate whose common name (CN) is its serial.",
+    403,
+)
+CERTIFICATE_AUTHORITY = declare(
+    "certificate-of-another-authority",
+    "It came with a certificate that none of this door's authorities signed.",
+    "Have it signed by one of those, or give the door the authority's certificate.",
+    403,
+)
+CERTIFICATE_USED = declare(
+    "certificate-used",
+    "It came with a certificate that was a device's credential before.",
+    "Let it come with a new one, of a new key.",
+)
 DATA_NO_CREDENTIAL = declare(
     "data-credential-missing",
     "It sent no credential.",

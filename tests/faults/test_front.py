@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +16,14 @@ from urllib.request import urlopen
 
 import pytest
 
+from config.certificates import AUTHORITY, renew_certificate
 from tests import parts
 from tests.mqtt.fleet import CONFIGURATION
 from tests.mqtt.processes import Process, eventually, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -67,6 +70,7 @@ class Front:
         self.gates = [Gate(), Gate()]
         self.reached: list[bytes] = []
         self.says = ACCEPTED
+        self.tls = parts.free_port()
 
     def ask(self, _: object = None) -> int:
         try:
@@ -77,9 +81,11 @@ class Front:
         except URLError:  # it has yet to listen there
             return 0
 
-    def connect(self, seconds: float) -> bytes:
+    def connect(self, seconds: float, context: ssl.SSLContext | None = None) -> bytes:
         """What a client is told: b"" if it is hung up on."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as client:
+        port = self.tls if context else self.port
+        with socket.create_connection(("127.0.0.1", port), timeout=seconds) as plain:
+            client = context.wrap_socket(plain, server_hostname="devices.example") if context else plain
             client.sendall(CONNECT)
             return client.recv(4)
 
@@ -95,13 +101,15 @@ class Front:
 
 
 @contextmanager
-def all_started(front: Front) -> Iterator[None]:
+def all_started(front: Front, certificate: Path | None = None) -> Iterator[None]:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         threading.Thread(target=front.let_in, args=[broker], daemon=True).start()
         addresses = {"BIND_MQTT": front.port, "BIND_GATES": front.questions, "BROKER": broker.getsockname()[1]}
         addresses |= {"BIND_INTERPRETED": front.interpreted, "INTERPRETER": front.interpreter}
         addresses |= {f"GATE_{number}": gate.port for number, gate in enumerate(front.gates, 1)}
         env = {name: f"127.0.0.1:{port}" for name, port in addresses.items()}
+        if certificate:
+            env |= {"TLS_CERTIFICATE": str(certificate), "BIND_MQTTS": f"127.0.0.1:{front.tls}"}
         for gate in front.gates:
             gate.start()
         command = [parts.needs("haproxy"), "-f", str(CONFIGURATION)]
@@ -119,6 +127,16 @@ def front() -> Iterator[Front]:
     made = Front()
     with all_started(made):
         yield made
+
+
+def test_tls_ends_there(tmp_path: Path) -> None:
+    front, certificate = Front(), renew_certificate(tmp_path, ["devices.example"])
+    context = ssl.create_default_context(cafile=tmp_path / AUTHORITY)
+    with all_started(front, certificate):
+        assert front.connect(10, context) == ACCEPTED
+        assert front.reached == [CONNECT]
+        with pytest.raises(ssl.SSLCertVerificationError):
+            front.connect(10, ssl.create_default_context())
 
 
 def test_a_question_is_answered_whichever_gates_restart(front: Front) -> None:

@@ -25,6 +25,7 @@ from devices.mqtt.messages import Message
 from lib.parsing import is_storable
 from lib.refusals import Refusal
 from provisioning.doors import refusals
+from provisioning.doors.activate import certified
 from provisioning.doors.activate.values import read_types, read_value, write_value
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorRegistration
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from devices.mqtt.messages import Value
     from lib.refusals import Kind
+    from provisioning.doors.client_certificates import Shown
     from tenants.models import Organisation
 
     Latest = Mapping[str, tuple[Value, int]]
@@ -53,9 +55,11 @@ class Site(NamedTuple):
     read_latest: Callable[[Device], Latest]
 
 
-def authenticate(*, token: str, authorization: str, organisation: Organisation | None) -> Credential:
-    """Return the live credential that was sent, as a token or by `Authorization`, with its device. Raises Refusal,
-    which is counted at the device that it is about, if one is known."""
+def authenticate(
+    *, token: str, authorization: str, certificate: Shown | None, address: str | None, organisation: Organisation | None
+) -> Credential:
+    """Return the live credential that was sent, as a token, by `Authorization` or, without those, as a TLS client
+    certificate, with its device. Raises Refusal, which is counted at the device that it is about, if one is known."""
     scheme, _, sent = authorization.strip().partition(" ")
     if not token and scheme.lower() == "token":
         token = sent.strip()
@@ -63,6 +67,8 @@ def authenticate(*, token: str, authorization: str, organisation: Organisation |
         credential = find_by_token(token) or _refuse_token(token)
     elif scheme.lower() == "basic":
         credential = _find_by_password(sent.strip(), organisation)
+    elif certificate is not None:
+        credential = certified.find_credential(certificate, address=address, organisation=organisation)
     else:
         raise Refusal(refusals.DATA_NO_CREDENTIAL)
     if organisation is not None and credential.device.organisation_id != organisation.pk:

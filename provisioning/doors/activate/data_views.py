@@ -16,6 +16,7 @@ from lib.turns import out_of_turn_if
 from provisioning.doors import refusals
 from provisioning.doors.activate import data, polling
 from provisioning.doors.activate.form_body import parse_form, parse_names, write_form
+from provisioning.doors.client_certificates import read_shown
 from provisioning.doors.device_http import device_view, waiting_view
 from tenants.accounts.events import address_of
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 LARGEST = 64 << 10  # bytes of a body
 TEXT = "text/plain; charset=utf-8"
+CERTIFICATE = (
+    refusals.CERTIFICATE_UNPROVED,
+    refusals.CERTIFICATE_UNREADABLE,
+    refusals.CERTIFICATE_EARLY,
+    refusals.CERTIFICATE_EXPIRED,
+)
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
@@ -47,6 +54,8 @@ def render(refusal: Refusal) -> HttpResponse:
         conflicts: dict[str, list[str]] = refusal.members["conflicts"]  # type: ignore[assignment]
         told = "&".join(f"{alias}={','.join(moments)}" for alias, moments in conflicts.items())
         return HttpResponse(told, content_type=FORM, status=409)
+    if refusal.kind in CERTIFICATE:  # whoever has it knows that much
+        return HttpResponse(refusal.message, content_type=TEXT, status=401)
     if refusal.status == 401 or refusal.kind is refusals.DOOR_UNKNOWN:
         return HttpResponse(content_type=TEXT, status=401, headers={"WWW-Authenticate": "Token"})
     return HttpResponse(refusal.message, content_type=TEXT, status=refusal.status)
@@ -104,6 +113,8 @@ def _authenticate(request: HttpRequest, caller: Caller) -> Credential:
     return data.authenticate(
         token=request.headers.get("X-Exosite-CIK", "").strip(),
         authorization=request.headers.get("Authorization", ""),
+        certificate=read_shown(request),
+        address=caller.address,
         organisation=caller.organisation,
     )
 

@@ -8,9 +8,11 @@ from django import forms
 
 from devices.identity import serials
 from lib.fields import OneLineField
-from provisioning.doors.activate.operations import HOURS, LONGEST_HOURS, PASSWORD, TOKEN
+from provisioning.doors.activate.operations import CERTIFICATE, HOURS, LONGEST_HOURS, PASSWORD, TOKEN
+from provisioning.doors.client_certificates import read_authorities, write_pem
 
 MOST_SERIALS = 500
+LONGEST_AUTHORITIES = 20_000  # characters
 
 
 class ActivateForm(forms.Form):
@@ -26,10 +28,21 @@ class ActivateForm(forms.Form):
     )
     authentication = forms.ChoiceField(
         label="Devices authenticate with",
-        choices=[(TOKEN, "A token that they get"), (PASSWORD, "A password that they choose")],
+        choices=[
+            (TOKEN, "A token that they get"),
+            (PASSWORD, "A password that they choose"),
+            (CERTIFICATE, "A TLS client certificate that they have"),
+        ],
         initial=TOKEN,
         help_text="Devices that are activated already keep what they have.",
-        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose token or password."),
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose token, password or certificate."),
+    )
+    authorities = forms.CharField(
+        label="Certificate authorities",
+        required=False,
+        max_length=LONGEST_AUTHORITIES,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text="PEM, of those that sign devices' certificates; where it is empty, devices may sign their own.",
     )
     vendor = OneLineField(
         required=False,
@@ -50,6 +63,14 @@ class ActivateForm(forms.Form):
         if kept:
             self.initial = kept
             del self.fields["vendor"]
+
+    def clean_authorities(self) -> str:
+        text: str = self.cleaned_data["authorities"]
+        try:
+            return text and "".join(write_pem(each) for each in read_authorities(text))
+        except ValueError:
+            message = "Give certificates in PEM, each from -----BEGIN CERTIFICATE----- on, and no key."
+            raise forms.ValidationError(message) from None
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -9,18 +9,21 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from devices import batches
 from devices.connections import activation
 from devices.credentials import operations as credentials
+from devices.credentials.certificates import make_certified
 from devices.credentials.tokens import make_token
+from devices.identity import serials
 from devices.models import Credential, Device, Event
 from devices.refusals import DEVICE_RETIRED
 from lib.refusals import Refusal
 from provisioning.doors import refusals
+from provisioning.doors.client_certificates import is_signed_by, judge
 from provisioning.doors.registration import check_policy, counted_at, find_device, fits, register_by_door
 from provisioning.models import Door, DoorVendor, State
 
@@ -30,12 +33,13 @@ if TYPE_CHECKING:
     from django.db.models.expressions import CombinedExpression
 
     from devices.models import EventQuerySet
+    from provisioning.doors.client_certificates import Shown
     from tenants.models import Organisation
 
     Make = Callable[[Device], credentials.Issued]
 
 HOURS, LONGEST_HOURS = 48, 24 * 365
-TOKEN, PASSWORD = "token", "password"
+TOKEN, PASSWORD, CERTIFICATE = "token", "password", "certificate"
 MOST_DOORS = 20  # of an organisation, the newest of those
 SHORTEST_PASSWORD = 20  # bytes
 
@@ -47,6 +51,8 @@ class Asked(NamedTuple):
     password: str | None = None
     vendor: str = ""
     model: str = ""
+    certificate: Shown | None = None
+    by_certificate_alone: bool = False  # it can be told no token
 
 
 def activate(*, asked: Asked, address: str | None, organisation: Organisation | None) -> credentials.Issued:
@@ -59,11 +65,16 @@ def activate(*, asked: Asked, address: str | None, organisation: Organisation | 
         if not asked.identity:
             raise Refusal(refusals.DOOR_NO_IDENTITY)
         check_policy(door, asked.identity, address=address, makes=False)
-        make = _choose_credential(door, asked.password)
-        with transaction.atomic():
-            if device and _is_opened_again(door, device):
-                return _renew(door, device, make)
-            return _register(door, asked.identity, address, make)
+        make = _choose_credential(door, asked)
+        try:
+            with transaction.atomic():
+                if device and _is_opened_again(door, device):
+                    return _renew(door, device, make)
+                return _register(door, asked.identity, address, make)
+        except IntegrityError:
+            if asked.certificate and Credential.objects.filter(access_key=asked.certificate.fingerprint).exists():
+                raise Refusal(refusals.CERTIFICATE_USED) from None  # meanwhile, at another organisation's door
+            raise
 
 
 def find_doors(asked: Asked, organisation: Organisation | None) -> list[Door]:
@@ -90,16 +101,32 @@ def _choose_door(doors: Sequence[Door], identity: str, device: Device | None) ->
     return next(makers, doors[0])
 
 
-def _choose_credential(door: Door, password: str | None) -> Make:
+def _choose_credential(door: Door, asked: Asked) -> Make:
     """Return what makes the credential, as the door wants it. Raises Refusal."""
-    wanted = door.settings.get("authentication")
-    if (wanted == PASSWORD) is not (password is not None):
+    wanted, password = door.settings.get("authentication"), asked.password
+    if wanted == CERTIFICATE and asked.certificate:
+        return _take_certificate(door, asked.identity, asked.certificate)
+    if wanted == CERTIFICATE or asked.by_certificate_alone or (wanted == PASSWORD) is not (password is not None):
         raise Refusal(refusals.DOOR_AUTHENTICATION, wanted=wanted)
     if password is None:
         return make_token
     if len(password.encode()) < SHORTEST_PASSWORD:
         raise Refusal(refusals.DOOR_PASSWORD_SHORT, least=SHORTEST_PASSWORD)
     return lambda device: credentials.Issued(secrets.token_hex(16), password)
+
+
+def _take_certificate(door: Door, identity: str, shown: Shown) -> Make:
+    """Return what makes the certificate the credential. Raises Refusal."""
+    judge(shown)
+    if serials.fold(shown.identity) != serials.fold(identity):
+        raise Refusal(refusals.CERTIFICATE_OTHER)
+    authorities = door.settings.get("authorities")
+    if authorities and not is_signed_by(shown, authorities):
+        raise Refusal(refusals.CERTIFICATE_AUTHORITY)
+    used = Credential.objects.filter(access_key=shown.fingerprint)
+    if used.exists():
+        raise Refusal(refusals.DOOR_REGISTERED if used.live().exists() else refusals.CERTIFICATE_USED)
+    return lambda device: make_certified(shown.certificate)
 
 
 def _register(door: Door, identity: str, address: str | None, make: Make) -> credentials.Issued:
@@ -145,7 +172,9 @@ def _renew(door: Door, device: Device, make: Make) -> credentials.Issued:
     """Make a new credential; those of before work until it is used first."""
     if not Device.objects.filter(Device.may_connect(), pk=device.pk).exists():
         raise Refusal(refusals.DOOR_DEVICE_BARRED)
-    issued = credentials.rotate_credentials_of([device], by=None, make=make, door=door.name).get_issued(device)
+    kinds = Credential.Kind.values
+    rotated = credentials.rotate_credentials_of([device], by=None, make=make, instead_of=kinds, door=door.name)
+    issued = rotated.get_issued(device)
     activation.activate_devices([device.pk])
     return issued
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db
-SETTINGS = {"hours": 48, "authentication": "token", "vendor": "", "model": ""}
+SETTINGS = {"hours": 48, "authentication": "token", "authorities": "", "vendor": "", "model": ""}
 
 
 def fill(world: World, **fields: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def test_an_admin_opens_a_door_on_its_pages(client: Client, world: World) -> Non
     assert 'name="own-hours" value="48"' in form
     client.post("/doors/new/activate/create/", fill(world))
     door = Door.objects.get()
-    assert door.settings == {"hours": 24, "authentication": "token", "vendor": "acme", "model": "gateway"}
+    assert door.settings == SETTINGS | {"hours": 24, "vendor": "acme", "model": "gateway"}
     page = client.get(door.get_absolute_url()).content.decode()
     assert "/o/kanarra/provision/activate" in page
     assert "24 h from when a device was added" in page
@@ -49,7 +49,7 @@ def test_an_admin_opens_a_door_on_its_pages(client: Client, world: World) -> Non
         ({"own-hours": ""}, "Write a whole number from 1 to"),
         ({"own-hours": "0"}, "Write a whole number from 1 to"),
         ({"own-hours": "x"}, "Write a whole number from 1 to"),
-        ({"own-authentication": "certificate"}, "Choose token or password."),
+        ({"own-authentication": "key"}, "Choose token, password or certificate."),
         ({"own-vendor": "a\u202eb"}, "Leave control characters out"),
     ],
 )
