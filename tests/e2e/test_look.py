@@ -27,6 +27,7 @@ TECHNICIAN = "technician@sadler.example"
 DOOR = ["/accounts/login/", "/accounts/password/reset/", "/accounts/password/reset/key/1-x/", "/offline/", "/none/"]
 OWN = [
     "/",
+    "/approve/",
     "/?waiting=1",
     "/?q=no-such-device",
     "/account/",
@@ -83,6 +84,7 @@ LINKED = {
 # On which page the first match of this leads to one more.
 FURTHER = {
     "/imports/": "tbody a",
+    "/doors/": "tbody a",
     "/recipes/": "tbody a:has-text('Fuel tank sensor')",
     "/actions/": "tbody a",
     "/models/": "main a[href^='/models/']",
