@@ -61,8 +61,6 @@ class Broker:
 @pytest.fixture(autouse=True)
 def _settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.BROKER_AUTH_SECRET, settings.MQTT_URL = SECRET, "mqtt://site:site-secret@127.0.0.1"
-    monkeypatch.setattr(gate, "HOLD", 0.4)
-    monkeypatch.setattr(lookup, "HOLD", 0.4)
     monkeypatch.setattr(lookup, "RETRY", 0.05)
 
 
@@ -94,6 +92,8 @@ def database_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise OperationalError("away")
 
     with monkeypatch.context() as patch:
+        patch.setattr(gate, "HOLD", 0.4)
+        patch.setattr(lookup, "HOLD", 0.4)
         patch.setattr(authorization, "connect_many", fail)
         patch.setattr(authorization, "identify_many", fail)
         yield
