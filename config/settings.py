@@ -458,6 +458,8 @@ SPECTACULAR_SETTINGS = {
         "HookEvent": "provisioning.models.HookRun.Kind",
         "HookRunState": "provisioning.models.HookRun.State",
         "HookCallState": "provisioning.hooks.listing.CALL_STATES",
+        "LabelRuleKind": "devices.models.LabelRule.Kind",
+        "LabelFact": "devices.recipes.label_rules.FACT_CHOICES",
         "LabelContent": "tenants.models.Organisation.LabelContent",
     },
     "POSTPROCESSING_HOOKS": [

@@ -381,3 +381,14 @@ NOT_UNDOABLE = declare(
     "This can't be undone any more: it was undone already, or is too long ago.",
     "Change the devices by a new action.",
 )
+LABEL_RULE_TAKEN = declare(
+    "label-rule-taken",
+    "It is said already which model such a label means.",
+    "Remove that first, if it is wrong.",
+)
+LABEL_NAME_TAKEN = declare(
+    "label-name-taken", "It is said already what fields of this name hold.", "Remove that first, if it is wrong."
+)
+LABEL_RULES_TOO_MANY = declare(
+    "label-rules-too-many", "{most} of them are kept, and no more.", "Remove those that no label needs any more."
+)

@@ -32,6 +32,7 @@ from tests.access.doors import waiting_operation
 from tests.access.hooks import call, hook
 from tests.access.imports import importing
 from tests.access.people import invite
+from tests.access.recipes import label_name, label_rule
 from tests.devices.doing import act
 from tests.provisioning.conftest import pressed_window
 from tests.provisioning.doors.makers import make_jwt_door
@@ -76,6 +77,8 @@ def real(world: World) -> dict[str, dict[str, Any]]:
             "/api/v1/actions": {"key": str(locking.key)},
             "/api/v1/windows": {"key": str(window.key)},
             "/api/v1/approvals": {"key": str(waiting_operation(world)["key"])},
+            "/api/v1/label-rules": {"id": label_rule(world)["pk"]},
+            "/api/v1/label-names": {"id": label_name(world)["pk"]},
             "/api/v1/hooks": {"key": str(hook(world)["key"])},
             "/api/v1/hook-runs": {name: str(value) for name, value in call(world).items()},
             "/api/v1/doors": {"key": str(door.key), "pk": door.keys.get().pk},

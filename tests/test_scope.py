@@ -23,9 +23,6 @@ ELSEWHERE = {
         "return IdempotencyRecord.objects.filter(created_at__lte=Now() - KEPT).delete()[0]": "beat's, by age alone",
     },
     "tenants/access.py": {"return get_row(Organisation.objects.filter(users=user), slug=slug)": OWN},
-    "provisioning/windows/views.py": {
-        "device = Device.objects.with_status().get(pk=window.device_id)": "the window's gate",
-    },
 }
 # Operations that take a request, of the account that asks or that somebody asks for: no row of them is a tenant's.
 ACCOUNTS = {f"tenants/accounts/{name}.py" for name in ("adapters", "events", "reset_form", "second_factor", "sessions")}

@@ -14,12 +14,11 @@ GS, RS, EOT = "\x1d", "\x1e", "\x04"
 Tiers = list[list[str]]
 
 _TR005 = re.compile(
-    r"(?:LW:D0|URN:LW:DP|URN:DEV:LW)[:_][0-9A-F]{16}[:_](?P<dev_eui>[0-9A-F]{16})[:_][0-9A-F]{8}"
+    r"(?:LW:D0|URN:LW:DP|URN:DEV:LW)[:_](?P<join_eui>[0-9A-F]{16})[:_](?P<dev_eui>[0-9A-F]{16})[:_](?P<profile>[0-9A-F]{8})"
     r"(?P<fields>(?:[:_]%?[^:_]+)*)[:_]?\Z",
     re.IGNORECASE,
 )
 _LORAWAN = re.compile(r"(LW:D|URN:LW:|URN:DEV:LW:)", re.IGNORECASE)
-_TOKENS = {"ownertoken", "claimcode"}
 _CHECKSUM = re.compile(r":C([0-9A-F]{4})\Z", re.IGNORECASE)
 
 
@@ -44,7 +43,7 @@ def read_tr005(text: str) -> Tiers | None:
     covered = text[: checksum.start()] if checksum else ""
     if checksum and int(checksum[1], 16) not in {compute_crc16(part) for part in (covered, covered.upper())}:
         raise Misread("a LoRaWAN code that was misread (its checksum is wrong)")
-    return [_find_fields(text, match["fields"], "S"), _write_addresses(match["dev_eui"])]
+    return [_find_fields(text, match["fields"], "S"), write_addresses(match["dev_eui"])]
 
 
 def _find_fields(text: str, fields: str, letter: str) -> list[str]:
@@ -54,22 +53,13 @@ def _find_fields(text: str, fields: str, letter: str) -> list[str]:
     return [part[1:] for part in plain if part[:1].upper() == letter]
 
 
-def read_owner_token(text: str) -> str:
-    """Return what a label holds to prove who has it: TR005's field O, or that of a JSON object or of an address's query
-    by one of its usual names; "" where there is none."""
-    if match := _TR005.match(text):
-        return next(iter(_find_fields(text, match["fields"], "O")), "")
-    if text.startswith(("{", "[")):
-        with suppress(ValueError, RecursionError):
-            return _find_token(_find_pairs(json.loads(text, object_pairs_hook=list, parse_float=str, parse_int=str)))
-    with suppress(ValueError):
-        return _find_token(parse_qsl(urlsplit(text).query))
-    return ""
-
-
-def _find_token(pairs: list[tuple[str, str]]) -> str:
-    named = (value for name, value in pairs if re.sub("[^a-z]", "", name.lower()) in _TOKENS)
-    return next(named, "")
+def split_tr005(text: str) -> dict[str, str] | None:
+    """Return each field of a label of TR005, by its name in devices.identity.label_facts; None for another text."""
+    if (match := _TR005.match(text)) is None:
+        return None
+    letters = {"serial": "S", "owner_token": "O", "proprietary": "P"}
+    found = {name: next(iter(_find_fields(text, match["fields"], letter)), "") for name, letter in letters.items()}
+    return found | {name: match[name].upper() for name in ("join_eui", "dev_eui", "profile")}
 
 
 def compute_crc16(text: str) -> int:
@@ -175,23 +165,41 @@ def read_record(text: str) -> Tiers | None:
     if not text.startswith(("{", "[")):
         return None
     try:
-        pairs = list(_find_pairs(json.loads(text, object_pairs_hook=list, parse_float=str, parse_int=str)))
+        pairs = find_pairs(load_record(text))
     except (ValueError, RecursionError):
         raise Misread("a data record that is broken") from None
-    tiers = [[value for name, value in pairs if rank.match(name.strip())] for rank in _RANKS]
-    if not any(tiers):
+    if (tiers := _rank_pairs(pairs)) is None:
         raise Misread("a data record without a serial")
-    return [tiers[0], _write_all_addresses(tiers[1]), tiers[2]]
+    return tiers
 
 
-def _find_pairs(data: object) -> list[tuple[str, str]]:
+def read_query(text: str) -> Tiers | None:
+    """Read a web address of any site whose query names a serial or an address of the device: by the usual names."""
+    if not re.match("https?://", text, re.IGNORECASE):
+        return None
+    with suppress(ValueError):
+        return _rank_pairs(parse_qsl(urlsplit(text).query))
+    return None
+
+
+def _rank_pairs(pairs: list[tuple[str, str]]) -> Tiers | None:
+    tiers = [[value for name, value in pairs if rank.match(name.strip())] for rank in _RANKS]
+    return [tiers[0], _write_all_addresses(tiers[1]), tiers[2]] if any(tiers) else None
+
+
+def load_record(text: str) -> object:
+    """Return JSON with objects as lists of pairs and numbers as texts. Raises ValueError and RecursionError."""
+    return json.loads(text, object_pairs_hook=list, parse_float=str, parse_int=str)
+
+
+def find_pairs(data: object) -> list[tuple[str, str]]:
     """Return the names and texts in `data`, whose objects are lists of pairs."""
     pairs: list[tuple[str, str]] = []
     for item in data if isinstance(data, list) else []:
         if isinstance(item, tuple) and isinstance(item[1], str):
             pairs.append((item[0], item[1]))
         else:
-            pairs += _find_pairs(item[1] if isinstance(item, tuple) else item)
+            pairs += find_pairs(item[1] if isinstance(item, tuple) else item)
     return pairs
 
 
@@ -216,10 +224,10 @@ def _find_named(part: str) -> list[tuple[str, str]]:
 
 
 def _write_all_addresses(texts: list[str]) -> list[str]:
-    return [form for text in texts for form in _write_addresses(text) or [text]]
+    return [form for text in texts for form in write_addresses(text) or [text]]
 
 
-def _write_addresses(text: str) -> list[str]:
+def write_addresses(text: str) -> list[str]:
     """Return a MAC or EUI as the registry may have it: bare, in pairs by colons or dots, in fours; else nothing."""
     digits = re.sub(r"[\s:.\-_]", "", text).upper()
     if not re.fullmatch(r"[0-9A-F]{12}|[0-9A-F]{16}", digits.replace("O", "0")):
@@ -231,5 +239,5 @@ def _write_addresses(text: str) -> list[str]:
 
 def read_address(text: str) -> Tiers | None:
     """Read a MAC-48 or EUI-64 in any writing."""
-    forms = _write_addresses(text)
+    forms = write_addresses(text)
     return [forms] if forms else None

@@ -10,6 +10,7 @@ from devices.models.event import Event, EventQuerySet
 from devices.models.file import File, Part
 from devices.models.import_job import Change, Import, ImportQuerySet, Problem
 from devices.models.job import Job
+from devices.models.label_rule import LabelName, LabelNameQuerySet, LabelRule, LabelRuleQuerySet
 from devices.models.presence_secret import PresenceSecret
 from devices.models.print_job import LabelPrintJob, LabelPrintJobQuerySet
 from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
@@ -39,8 +40,12 @@ __all__ = [
     "Import",
     "ImportQuerySet",
     "Job",
+    "LabelName",
+    "LabelNameQuerySet",
     "LabelPrintJob",
     "LabelPrintJobQuerySet",
+    "LabelRule",
+    "LabelRuleQuerySet",
     "Part",
     "PresenceSecret",
     "Problem",

@@ -1,6 +1,14 @@
 from django.urls import path
 
-from devices.recipes import api, device_model_api, device_model_views, format_views, views
+from devices.recipes import (
+    api,
+    device_model_api,
+    device_model_views,
+    format_views,
+    label_rule_api,
+    label_rule_views,
+    views,
+)
 
 urlpatterns = [
     path("recipes/", views.recipe_list, name="recipes"),
@@ -16,6 +24,11 @@ urlpatterns = [
     path("settings/serials/save/", format_views.save, name="identity-save"),
     path("models/", device_model_views.model_list, name="models"),
     path("models/add/", device_model_views.add, name="model-add"),
+    path("models/labels/", label_rule_views.rules, name="label-rules"),
+    path("models/labels/rules/add/", label_rule_views.add_rule, name="label-rule-add"),
+    path("models/labels/rules/<int:pk>/remove/", label_rule_views.remove_rule, name="label-rule-remove"),
+    path("models/labels/names/add/", label_rule_views.add_name, name="label-name-add"),
+    path("models/labels/names/<int:pk>/remove/", label_rule_views.remove_name, name="label-name-remove"),
     path("models/<int:pk>/", device_model_views.model, name="model"),
     path("models/<int:pk>/rename/", device_model_views.rename, name="model-rename"),
     path("models/<int:pk>/retire/", device_model_views.retire, name="model-retire"),
@@ -25,6 +38,10 @@ urlpatterns = [
     path("api/v1/models/<int:pk>/", device_model_api.OneModel.as_view(), name="api-model"),
     path("api/v1/models/<int:pk>/retire/", device_model_api.ModelRetire.as_view(), name="api-model-retire"),
     path("api/v1/models/<int:pk>/restore/", device_model_api.ModelRestore.as_view(), name="api-model-restore"),
+    path("api/v1/label-rules/", label_rule_api.LabelRules.as_view(), name="api-label-rules"),
+    path("api/v1/label-rules/<int:pk>/", label_rule_api.OneLabelRule.as_view(), name="api-label-rule"),
+    path("api/v1/label-names/", label_rule_api.LabelNames.as_view(), name="api-label-names"),
+    path("api/v1/label-names/<int:pk>/", label_rule_api.OneLabelName.as_view(), name="api-label-name"),
     path("api/v1/recipes/", api.Recipes.as_view(), name="api-recipes"),
     path("api/v1/recipes/<int:pk>/", api.OneRecipe.as_view(), name="api-recipe"),
     path("api/v1/recipes/<int:pk>/versions/", api.RecipeVersions.as_view(), name="api-recipe-versions"),

@@ -15,7 +15,7 @@ from django.db.models import Case, Exists, F, OuterRef, Value, When
 from django.db.models.functions import Now
 
 from devices.models import Device, Event
-from provisioning.models import Hook, HookCall, HookFeed, HookRun, is_free
+from provisioning.models import Hook, HookCall, HookFeed, HookRun, Window, is_free
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def _find_events(organisation: int, since: datetime) -> list[Event]:
 
 def _write_runs(events: Sequence[Event], hooks: Sequence[Hook]) -> None:
     paths = {group.pk: _name_path(group) for group in {event.group for event in events if event.group}}
-    runs = HookRun.objects.bulk_create([_make_run(event, paths) for event in events])
+    placed = [event.assignment_id for event in events if event.assignment_id]
+    windows = Window.objects.filter(assignment__in=placed)
+    labels = {window.assignment_id or 0: window.label for window in windows.only("assignment", "label")}
+    runs = HookRun.objects.bulk_create([_make_run(event, paths, labels) for event in events])
     at = {event.pk: event.at for event in events}
     HookCall.objects.bulk_create(
         HookCall(run=run, hook=hook, position=position)
@@ -80,9 +83,10 @@ def _name_path(group: Group) -> list[str]:
     return [*Group.objects.get_ancestors(group).values_list("name", flat=True), group.name]
 
 
-def _make_run(event: Event, paths: Mapping[int, list[str]]) -> HookRun:
+def _make_run(event: Event, paths: Mapping[int, list[str]], labels: Mapping[int, dict[str, str] | None]) -> HookRun:
     kind = KINDS[Event.Kind(event.kind)]
     payload = build_payload(event, kind, paths.get(event.group_id or 0, []))
+    payload["data"]["label"] = labels.get(event.assignment_id or 0) or {}
     told = {"organisation_id": event.organisation_id, "device_id": event.device_id, "event": event.pk}
     return HookRun(kind=kind, payload=payload, **told)
 

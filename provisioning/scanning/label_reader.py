@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from devices.identity import makers_labels, serials
+from devices.identity import label_facts, makers_labels, serials
 from devices.identity.label_text import MAX_TEXT, clean_text, normalise_host
 from lib.refusals import Refusal
 from provisioning.refusals import NOT_A_LABEL
 from provisioning.scanning import foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 
@@ -35,27 +35,49 @@ class Reading:
         return [serial for tier in self.tiers for serial in tier]
 
 
-def read_label(text: str, *, origins: Collection[str]) -> Reading:
+def read_label(text: str, *, origins: Collection[str], names: Mapping[str, str] | None = None) -> Reading:
     """Return what the text may stand for: itself before all that it may be read as.
 
     A bare serial, this site's address of one (`/d/<serial>` at one of `origins`, such as `https://devices.example`,
-    by whatever scheme or none), or a maker's label (devices.identity.makers_labels). Raises Refusal.
+    by whatever scheme or none), or a maker's label (devices.identity.makers_labels), whose fields may be called as an
+    organisation's `names` say (devices.identity.label_facts). Raises Refusal.
     """
     text = clean_text(text)
     if not text:
         raise refuse_text("an empty text")
     if len(text) > MAX_TEXT:
         raise refuse_text("a text far too long for a label")
-    text = _read_address(text, origins)
+    own = _read_own_names(text, names or {})
+    try:
+        text = _read_address(text, origins)
+    except Refusal as refusal:
+        return _read_query(text, own, refusal)
     what = foreign.name_foreign(text)
     try:
-        tiers = [[text], *([] if what else _read_makers_label(text))]
+        tiers = [[text], *own, *([] if what else _read_makers_label(text))]
     except makers_labels.Misread as misread:
-        tiers, what = [[text]], str(misread)
+        tiers, what = [[text], *own], None if own else str(misread)
     kept = tuple(filter(None, map(_keep_serials, tiers)))
     if not kept:
         raise refuse_text(what or _explain_none(text))
     return Reading(kept, what)
+
+
+def _read_own_names(text: str, names: Mapping[str, str]) -> makers_labels.Tiers:
+    """Return what the fields hold that an organisation has named: the serial, then the DevEUI."""
+    if not names:
+        return []
+    facts = label_facts.read_facts(text, names)
+    tiers = [[facts.serial] if facts.serial else [], makers_labels.write_addresses(facts.dev_eui)]
+    return [tier for tier in tiers if tier]
+
+
+def _read_query(text: str, own: makers_labels.Tiers, refusal: Refusal) -> Reading:
+    """Read the query of an address that is none of ours, which nobody is led to. Raises the refusal for any other."""
+    tiers = [*own, *(makers_labels.read_query(text) or [])] if re.match("https?://", text, re.IGNORECASE) else []
+    if kept := tuple(filter(None, map(_keep_serials, tiers))):
+        return Reading(kept, refusal.facts.get("what"))
+    raise refusal
 
 
 def refuse_text(what: str) -> Refusal:

@@ -6,8 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from devices.access import share_organisation
-from devices.identity import serials
+from devices.identity import label_text, serials
+from devices.identity.label_facts import LabelFacts, read_facts
 from devices.models import Device
+from devices.recipes.label_rules import find_names
 from devices.recipes.organisation_format import list_serial_lengths, makes_checked_serials
 from lib.refusals import Refusal
 from provisioning.models import Window
@@ -29,13 +31,18 @@ def find_scanned(user: User, text: str, *, origins: Collection[str]) -> tuple[De
 
     `origins` are the site's own (provisioning.scanning.label_reader). Raises Refusal where it is neither.
     """
-    reading = label_reader.read_label(text, origins=origins)
+    reading = label_reader.read_label(text, origins=origins, names=find_names(user.organisation_id))
     device, visible = _find_by_tiers(user, reading)
     if device or visible:
         return device, visible
     if reading.what:
         raise label_reader.refuse_text(reading.what)
     raise refuse_serial(user, reading.candidates[0])
+
+
+def read_scanned_facts(user: User, text: str) -> LabelFacts:
+    """Return what the label says beside its serial, its fields called as the user's organisation calls them."""
+    return read_facts(label_text.clean_text(text), find_names(user.organisation_id))
 
 
 def find_labelled(user: User, text: str, *, origins: Collection[str]) -> tuple[Device | None, Device | None]:

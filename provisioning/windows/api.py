@@ -10,15 +10,17 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.fields import empty
 from rest_framework.response import Response
 
+from devices.api.serializers import Named
 from devices.credentials.presence_secrets import LONGEST_CODE
 from devices.identity import label_text
 from devices.inventory import api_selection
+from devices.recipes.label_rules import find_model
 from lib import origins
 from lib.refusals import Refusal
 from provisioning.models import Window
 from provisioning.refusals import WINDOW_ENDED
 from provisioning.windows import operations
-from provisioning.windows.access import find_scanned, get_window, is_known, refuse_serial
+from provisioning.windows.access import find_scanned, get_window, is_known, read_scanned_facts, refuse_serial
 from provisioning.windows.forms import PlaceForm
 from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
@@ -49,7 +51,10 @@ class Scan(Serializer):
 class Place(Serializer):
     name = OneLine(max_length=120)
     group = serializers.IntegerField(help_text="A leaf into which you may register.")
-    model = serializers.IntegerField(help_text="A model of your organisation's table.")
+    model = serializers.IntegerField(
+        required=False,
+        help_text="A model of your organisation's table. May be left out where the window has a `told_model`.",
+    )
 
 
 class Proof(Serializer):
@@ -73,6 +78,11 @@ class WindowShown(Serializer):
     deadline = serializers.DateTimeField()
     pressed_at = serializers.DateTimeField(allow_null=True, help_text="When presence was proven.")
     now = serializers.DateTimeField(help_text="The clock by which the deadline counts.")
+    label_facts = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="What the scanned label says beside the serial: `dev_eui`, `join_eui`, `profile`, `proprietary`.",
+    )
+    told_model = Named(allow_null=True, help_text="The model that the label means, as your organisation has said.")
     refused = RefusedShown(many=True, help_text="What was refused of the device since it was heard last.")
 
 
@@ -91,8 +101,9 @@ class Windows(ApiView):
         device, _ = find_scanned(user, text, origins=origins.list_label_origins(request))
         if device is None:
             raise refuse_serial(user, text)
-        opened = operations.open_window(device=device, by=user, token=api_selection.get_narrow_token(request, user))
-        prove_by_label(window=opened, by=user, text=text)
+        facts, token = read_scanned_facts(user, text), api_selection.get_narrow_token(request, user)
+        opened = operations.open_window(device=device, by=user, token=token, label=facts.without_secrets())
+        prove_by_label(window=opened, by=user, token=facts.owner_token)
         location = reverse("provisioning:api-window", kwargs={"key": opened.key})
         return Response(_serialize_own_window(self, opened.key), status=201, headers={"Location": location})
 
@@ -122,7 +133,7 @@ class CompleteWindow(ApiView):
         if not isinstance(request.data, dict):
             raise ValidationError({"non_field_errors": ["Send an object with name, group and model."]})
         plain = {name: value for name, value in request.data.items() if isinstance(value, str | int)}
-        form = PlaceForm(plain, user=user, device=window.device)
+        form = PlaceForm(plain, user=user, device=window.device, label=window.label)
         if not form.is_valid():
             raise convert_form_errors(form)
         operations.finish_window(window=window, by=user, **form.cleaned_data)
@@ -146,9 +157,15 @@ def _serialize_own_window(view: ApiView, key: UUID) -> dict[str, object]:
     window = _get_own_window(view, key)
     plain = ("state", "method", "opened_at", "deadline", "pressed_at", "now")
     shown = {"key": str(window.key), "serial": window.device.serial} | {name: getattr(window, name) for name in plain}
+    shown |= {"label_facts": window.label or {}, "told_model": _serialize_told_model(window)}
     device = operations.load_device(window)
     attempts = operations.list_attempts(window, device, known=is_known(view.user, window.device))
     return shown | {"refused": [_serialize_attempt(attempt) for attempt in attempts]}
+
+
+def _serialize_told_model(window: Window) -> dict[str, object] | None:
+    model = find_model(window.device.organisation_id, window.label or {})
+    return {"id": model.pk, "name": model.name} if model else None
 
 
 def _serialize_attempt(attempt: RefusedAttempt) -> dict[str, object]:

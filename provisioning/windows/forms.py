@@ -9,6 +9,7 @@ from django import forms
 from devices.credentials.presence_secrets import LONGEST_CODE
 from devices.identity import label_text
 from devices.models import Device, DeviceModel
+from devices.recipes import label_rules
 from lib.fields import OneLineField
 from provisioning.presence.methods import CODES
 from provisioning.windows import operations as windows
@@ -16,6 +17,8 @@ from tenants.models import Role
 from tenants.picker import GroupField
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenants.models import User
 
 
@@ -72,7 +75,9 @@ class PlaceForm(forms.Form):
         },
     )
 
-    def __init__(self, *args: Any, user: User, device: Device, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, user: User, device: Device, label: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         groups: Any = self.fields["group"]
         recent = windows.list_recent_groups(user)
@@ -83,6 +88,14 @@ class PlaceForm(forms.Form):
         if group and len(choices) != 1:
             groups.help_text = LAST_GROUP
         self.initial = {"name": _choose_name(device, user), "model": device.model_id, "group": group}
+        self.told_model = label_rules.find_model(device.organisation_id, label or {})
+        if self.told_model:
+            models.required, models.empty_label = False, f"{self.told_model}, as the label says"
+            self.initial["model"] = None
+
+    def clean_model(self) -> DeviceModel | None:
+        """Return what was chosen, else what the label says."""
+        return self.cleaned_data["model"] or self.told_model
 
 
 def _choose_name(device: Device, user: User) -> str:

@@ -29,6 +29,8 @@ from provisioning.models import Window, build_topic
 from tenants.models import Group, Presence, Role, User
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lib.refusals import Kind
     from provisioning.models import WindowQuerySet
     from tenants.models import ApiToken
@@ -50,15 +52,18 @@ WHY_NOT: dict[str, Kind] = {
 }
 
 
-def open_window(*, device: Device, by: User, token: ApiToken | None = None) -> Window:
+def open_window(
+    *, device: Device, by: User, token: ApiToken | None = None, label: Mapping[str, str] | None = None
+) -> Window:
     """Open a fresh window; the same technician's earlier one is superseded.
 
-    With a `token` that may less than its person, the one opened with it. Raises Refusal for any other, and where the
-    device is locked or expired.
+    `label` is what its label says beside the serial (devices.identity.label_facts), without secrets. With a `token`
+    that may less than its person, the one opened with it. Raises Refusal for any other, and where the device is locked
+    or expired.
     """
     for _ in range(3):  # two scans of one technician at once: the later one supersedes
         try:
-            return _open(device, by, token)
+            return _open(device, by, token, label)
         except IntegrityError:
             open_ones = Window.objects.open().filter(device=device)
             if theirs := open_ones.exclude(pk__in=open_ones.opened_by(by, token).values("pk")).first():
@@ -73,7 +78,7 @@ def _refuse_busy(window: Window, by: User | None) -> Refusal:
 
 
 @transaction.atomic
-def _open(device: Device, by: User, token: ApiToken | None) -> Window:
+def _open(device: Device, by: User, token: ApiToken | None, label: Mapping[str, str] | None) -> Window:
     refuse_barred(device)
     unclosed = Window.objects.filter(device=device, closed_at=None)
     unclosed.filter(deadline__lte=Now()).update(closed_at=F("deadline"), outcome=Window.State.EXPIRED)
@@ -89,6 +94,7 @@ def _open(device: Device, by: User, token: ApiToken | None) -> Window:
         technician=by,
         token=token,
         method=method,
+        label=dict(label or {}) or None,
         deadline=Now() + seconds,
         pressed_at=Now() if method == Presence.NONE else None,
     )

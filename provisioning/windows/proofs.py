@@ -16,7 +16,6 @@ from django.db.models.functions import Now
 
 from devices import events
 from devices.credentials.presence_secrets import LONGEST_CODE
-from devices.identity import label_text, makers_labels
 from devices.models import Event
 from lib import live
 from lib.refusals import Refusal
@@ -52,16 +51,15 @@ def prove_presence(*, window: Window, by: User, code: str) -> None:
     _refuse_unless_proven(window)
 
 
-def prove_by_label(*, window: Window, by: User, text: str) -> Refusal | None:
-    """Take the claim code that the scanned label holds, where the window asks for one; return why it is not taken.
+def prove_by_label(*, window: Window, by: User, token: str) -> Refusal | None:
+    """Take the `token` of the scanned label as claim code, where the window asks for one; return why it is not taken.
 
     The window is open then as before: the code may be typed.
     """
-    token = makers_labels.read_owner_token(label_text.clean_text(text))[:LONGEST_CODE]
     if not token or window.method != Presence.CLAIM_CODE:
         return None
     try:
-        prove_presence(window=window, by=by, code=token)
+        prove_presence(window=window, by=by, code=token[:LONGEST_CODE])
     except Refusal as refusal:
         return refusal
     return None

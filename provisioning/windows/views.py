@@ -27,7 +27,7 @@ from lib.refusal_pages import show_in_form
 from provisioning.models import Window, build_topic
 from provisioning.presence.methods import CODES
 from provisioning.windows import operations as windows
-from provisioning.windows.access import find_labelled, find_scanned, get_window, is_known
+from provisioning.windows.access import find_labelled, find_scanned, get_window, is_known, read_scanned_facts
 from provisioning.windows.forms import PlaceForm, ProofForm, ScanForm
 from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
@@ -70,11 +70,12 @@ def scan(request: SignedIn) -> HttpResponse:
         device, visible = find_scanned(user, text, origins=here)
         if device is None:
             return _render_scanner(request, form, status=409, visible=visible)
-        window = windows.open_window(device=device, by=user)
+        facts = read_scanned_facts(user, text)
+        window = windows.open_window(device=device, by=user, label=facts.without_secrets())
     if refused:
         barred = windows.find_barred(device, user) if device else None
         return _render_scanner(request, form, status=refused.status, barred=barred)
-    if refusal := prove_by_label(window=window, by=user, text=text):
+    if refusal := prove_by_label(window=window, by=user, token=facts.owner_token):
         messages.error(request, f"The label's claim code was not taken. {refusal}")
     return redirect("provisioning:window", key=window.key)
 
@@ -113,7 +114,7 @@ def _render_window(
 ) -> HttpResponse:
     device = windows.load_device(window)
     if form is None and window.state == Window.State.PRESSED:
-        form = PlaceForm(user=request.user, device=window.device)
+        form = PlaceForm(user=request.user, device=window.device, label=window.label)
     known = is_known(request.user, window.device)
     seconds = max(0, ceil((window.deadline - window.now).total_seconds()))
     context = {
@@ -189,7 +190,7 @@ def prove(request: SignedIn, key: UUID) -> HttpResponse:
 def place(request: SignedIn, key: UUID) -> HttpResponse:
     user = require_technician(request.user)
     window = get_window(user, key)
-    form = PlaceForm(request.POST, user=user, device=window.device)
+    form = PlaceForm(request.POST, user=user, device=window.device, label=window.label)
     if not form.is_valid():
         return _render_window(request, window, form, status=422)
     with show_in_form(form) as refused:

@@ -10,7 +10,7 @@ from tests.access.bulk import action, waiting
 from tests.access.credentials import one
 from tests.access.imports import importing
 from tests.access.labels import sheet
-from tests.access.recipes import model
+from tests.access.recipes import label_name, label_rule, model
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -61,6 +61,14 @@ ROWS: dict[str, Row] = {
     "devices:api-model delete": Row((401, 404, 404, 404, 204, 404, 404), "delete", kwargs=spare),
     "devices:api-model-retire": Row(OWNER, "post", kwargs=model),
     "devices:api-model-restore": Row(OWNER, "post", kwargs=model),
+    "devices:api-label-rules": Row(OWNERS),
+    "devices:api-label-rules post": Row(TOLD_OWN, "post"),
+    "devices:api-label-rule": Row(OWNER, kwargs=label_rule),
+    "devices:api-label-rule delete": Row((401, 404, 404, 404, 204, 404, 404), "delete", kwargs=label_rule),
+    "devices:api-label-names": Row(OWNERS),
+    "devices:api-label-names post": Row(TOLD_OWN, "post"),
+    "devices:api-label-name": Row(OWNER, kwargs=label_name),
+    "devices:api-label-name delete": Row((401, 404, 404, 404, 204, 404, 404), "delete", kwargs=label_name),
     "devices:api-recipes post": Row(TOLD_OWN, "post"),
     "devices:api-recipe patch": Row(TOLD, "patch", kwargs=recipe),
     "devices:api-recipe-retire": Row(OWNER, "post", kwargs=recipe),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from devices.models import LabelName, LabelRule
 from tests.access import OWNER, OWNERS, Row
 
 if TYPE_CHECKING:
@@ -22,6 +23,17 @@ def model(world: World) -> dict[str, object]:
     return {"pk": world.version.model_id}
 
 
+def label_rule(world: World) -> dict[str, object]:
+    made, _ = LabelRule.objects.get_or_create(
+        organisation=world.kanarra, kind="profile", value="AABB1122", model_id=world.version.model_id
+    )
+    return {"pk": made.pk}
+
+
+def label_name(world: World) -> dict[str, object]:
+    return {"pk": LabelName.objects.get_or_create(organisation=world.kanarra, name="devid", fact="dev_eui")[0].pk}
+
+
 ROWS: dict[str, Row] = {
     "devices:recipes": Row(OWNERS),
     "devices:recipe-new": Row(OWNERS),
@@ -35,6 +47,11 @@ ROWS: dict[str, Row] = {
     "devices:identity": Row(OWNERS),
     "devices:identity-save": Row(INVALID_OWN, "post", data=lambda world: {"identity-kind": "what"}),
     "devices:models": Row(OWNERS),
+    "devices:label-rules": Row(OWNERS),
+    "devices:label-rule-add": Row(INVALID_OWN, "post"),
+    "devices:label-name-add": Row(INVALID_OWN, "post"),
+    "devices:label-rule-remove": Row(DONE, "post", kwargs=label_rule),
+    "devices:label-name-remove": Row(DONE, "post", kwargs=label_name),
     "devices:model": Row(OWNER, kwargs=model),
     "devices:model-add": Row(INVALID_OWN, "post"),
     "devices:model-rename": Row(INVALID, "post", kwargs=model),

@@ -69,6 +69,7 @@ OWNERS = [
     "/hooks/",
     "/hooks/new/",
     "/models/",
+    "/models/labels/",
     "/settings/",
     "/log/accounts/",
     "/log/accounts/?who=none",
@@ -79,6 +80,7 @@ LINKED = {
     "/recipes/new/",
     "/doors/new/jwt/",
     "/hooks/new/",
+    "/models/labels/",
     "/journal/day/",
 }  # from one of these pages
 # On which page the first match of this leads to one more.
@@ -87,7 +89,7 @@ FURTHER = {
     "/doors/": "tbody a",
     "/recipes/": "tbody a:has-text('Fuel tank sensor')",
     "/actions/": "tbody a",
-    "/models/": "main a[href^='/models/']",
+    "/models/": "tbody a[href^='/models/']",
     "/groups/": ".tree a[href^='/groups/']",
     "/people/": "tbody a",
     "/people/invite/": ".pick",

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from devices.credentials import presence_secrets
 from devices.identity import makers_labels
+from devices.identity.label_facts import read_facts
 from devices.lifecycle import assignments, locks
 from devices.models import Device, DeviceModel, Event, PresenceSecret, RecipeVersion
 from lib.refusals import Kind, Refusal
@@ -168,7 +169,7 @@ def test_a_code_in_a_label_is_left_alone_where_a_press_is_asked(client: Client, 
     ],
 )
 def test_owner_tokens_of_labels(text: str, token: str) -> None:
-    assert makers_labels.read_owner_token(text) == token
+    assert read_facts(text).owner_token == token
 
 
 def test_an_owner_token_is_never_read_as_the_serial() -> None:

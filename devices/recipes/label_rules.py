@@ -1,0 +1,107 @@
+"""What an organisation says of its makers' labels, so that technicians are asked only what a label can't tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from devices import events
+from devices.identity.label_facts import FACTS, clean_eui, clean_profile, fold_name
+from devices.models import DeviceModel, Event, LabelName, LabelRule
+from devices.refusals import LABEL_NAME_TAKEN, LABEL_RULE_TAKEN, LABEL_RULES_TOO_MANY
+from lib.refusals import Refusal
+from tenants.audit import log as audit_log
+from tenants.models import AuditEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenants.models import Organisation, User
+
+FACT_CHOICES = list(FACTS.items())
+MOST = 500  # rules, and names, of an organisation
+
+
+def add_rule(*, organisation: Organisation, kind: str, value: str, model: DeviceModel, by: User) -> LabelRule:
+    """Say which model labels with this value mean. Raises Refusal and ValidationError."""
+    is_profile = kind == LabelRule.Kind.PROFILE
+    cleaned = clean_profile(value) if is_profile else clean_eui(value)
+    if not cleaned:
+        words = "Write the profile as it stands on the label." if is_profile else "An AppEUI has 16 hex digits."
+        raise ValidationError({"value": [words]})
+    _refuse_beyond(LabelRule.objects.filter(organisation=organisation).count())
+    rule = LabelRule(organisation=organisation, kind=kind, value=cleaned, model=model)
+    try:
+        with transaction.atomic():
+            rule.save()
+            _record(rule, by, f"labels with {rule} mean it")
+    except IntegrityError:
+        raise Refusal(LABEL_RULE_TAKEN, field="value") from None
+    return rule
+
+
+def remove_rule(*, rule: LabelRule, by: User) -> bool:
+    """Take back what was said; return whether this call did."""
+    with transaction.atomic():
+        if not LabelRule.objects.filter(pk=rule.pk).delete()[0]:
+            return False
+        _record(rule, by, f"labels with {rule} mean it no more")
+    return True
+
+
+def add_name(*, organisation: Organisation, name: str, fact: str, by: User) -> LabelName:
+    """Say what fields of this name hold, one of `FACTS`. Raises Refusal and ValidationError."""
+    folded = fold_name(name)
+    if not folded or len(folded) > 64:
+        raise ValidationError({"name": ["Write the field's name as it stands in the label, such as devId."]})
+    _refuse_beyond(LabelName.objects.filter(organisation=organisation).count())
+    kept = LabelName(organisation=organisation, name=folded, fact=fact)
+    try:
+        with transaction.atomic():
+            kept.save()
+            _log(organisation, by, f"Fields “{folded}” of labels hold: {FACTS[fact]}")
+    except IntegrityError:
+        raise Refusal(LABEL_NAME_TAKEN, field="name") from None
+    return kept
+
+
+def remove_name(*, name: LabelName, by: User) -> bool:
+    """Take back what was said; return whether this call did."""
+    with transaction.atomic():
+        if not LabelName.objects.filter(pk=name.pk).delete()[0]:
+            return False
+        _log(name.organisation, by, f"Fields “{name.name}” of labels hold nothing any more")
+    return True
+
+
+def find_names(organisation: int | None) -> dict[str, str]:
+    """Return what the organisation's names of fields mean, for `devices.identity.label_facts.read_facts`."""
+    return dict(LabelName.objects.filter(organisation=organisation).values_list("name", "fact"))
+
+
+def find_model(organisation: int, facts: Mapping[str, str]) -> DeviceModel | None:
+    """Return the model that a label means, by its profile before its AppEUI; None where nothing is said of either, or
+    the model is retired."""
+    said = Q(kind=LabelRule.Kind.PROFILE, value=facts.get("profile", ""))
+    said |= Q(kind=LabelRule.Kind.JOIN_EUI, value=facts.get("join_eui", ""))
+    rules = LabelRule.objects.filter(said, organisation=organisation, model__retired_at=None).select_related("model")
+    ranked = sorted(rules, key=lambda rule: rule.kind != LabelRule.Kind.PROFILE)
+    return ranked[0].model if ranked else None
+
+
+def _refuse_beyond(count: int) -> None:
+    if count >= MOST:
+        raise Refusal(LABEL_RULES_TOO_MANY, most=MOST)
+
+
+def _record(rule: LabelRule, by: User, act: str) -> None:
+    model = rule.model
+    kind = Event.Kind.MODEL_CHANGED
+    events.record(kind, organisation=rule.organisation_id, by=by, model=model.pk, name=model.name, act=act)
+
+
+def _log(organisation: Organisation, by: User, what: str) -> None:
+    audit_log.record(AuditEntry.Kind.SETTING, group=organisation.root, by=by, what=what)
