@@ -15,6 +15,7 @@ from devices.imports.row_parser import clean_pattern
 from devices.lifecycle import registration
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import DeviceModel, Recipe, RecipeVersion
+from devices.recipes import label_rules
 from devices.recipes.operations import find_available_recipes
 from devices.recipes.organisation_format import format_of
 from devices.tags import TEXT_LENGTH, describe_problem, judge, parse
@@ -88,8 +89,17 @@ class OneForm(PlacingForm, _Adding):
         self.offer_groups(user)
         models: Any = self.fields["model"]
         models.queryset = DeviceModel.objects.manageable_by(user).available()
+        self.organisation = user.organisation_id
         self.initial.setdefault("spare", secrets.token_hex(32))
         self.fields["serial"].help_text = self._serial_help()
+        self.fields["recipe"].required = False  # where the label tells it
+
+    def clean_recipe(self) -> Recipe:
+        """Return what was chosen, else what the label in the serial's field means."""
+        chosen: Recipe | None = self.cleaned_data["recipe"]
+        if chosen := chosen or label_rules.find_recipe(self.organisation, self["serial"].value() or ""):
+            return chosen
+        raise forms.ValidationError(self.fields["recipe"].error_messages["required"], code="required")
 
     def clean_spare(self) -> bytes:
         try:

@@ -19,6 +19,7 @@ from devices.inventory import listing as device_listing
 from devices.inventory.filters import DeviceFilter
 from devices.lifecycle import register_with_credential
 from devices.models import Device, Event
+from devices.recipes import label_rules
 from devices.recipes.operations import find_available_recipes
 from lib import parsing
 from lib.paging import BY_ID, NEWEST_FIRST
@@ -60,7 +61,11 @@ ORDER = OpenApiParameter("order", str, enum=list(ORDERS), description="`id` for 
 
 
 class DeviceNew(Serializer):
-    recipe = Choice(find_available_recipes)
+    recipe = Choice(
+        find_available_recipes,
+        required=False,
+        help_text="May be left out where `serial` is the text of a label whose recipe your `label-rules/` say.",
+    )
     serial = serializers.CharField(
         required=False,
         max_length=MAX_TEXT,
@@ -87,9 +92,10 @@ class Devices(ApiView):
         """Make a device from a recipe, for admins of the whole organisation. Its secret is in this answer only."""
         user = require_owner(self.user)
         given = self.read(DeviceNew)
-        device, issued = register_with_credential.add_device(
-            version=given.pop("recipe").current, by=user, **{"serial": "", **given}
-        )
+        recipe = given.pop("recipe", None) or label_rules.find_recipe(user.organisation_id, given.get("serial", ""))
+        if recipe is None:
+            raise serializers.ValidationError({"recipe": ["Choose what kind of device it is."]})
+        device, issued = register_with_credential.add_device(version=recipe.current, by=user, **{"serial": "", **given})
         secret = {"access_key": issued.access_key, "access_secret": issued.access_secret} if issued else None
         location = reverse("devices:api-device", kwargs={"serial": device.serial})
         body = device_serializers.serialize_device(get_device(user, device.serial)) | {"credential": secret}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
-from devices.models.recipe import DeviceModel
+from devices.models.recipe import DeviceModel, Recipe
 from tenants.models import Organisation, User
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ class LabelRuleQuerySet(models.QuerySet["LabelRule"]):
 
 
 class LabelRule(models.Model):
-    """Say which model a device is whose label has this profile, or this AppEUI (JoinEUI)."""
+    """Say which model a device is whose label has this profile, or this AppEUI (JoinEUI), and from which recipe it is
+    made when it is added."""
 
     class Kind(models.TextChoices):
         PROFILE = "profile", "Profile"
@@ -32,6 +33,7 @@ class LabelRule(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     value = models.CharField(max_length=64)  # as devices.identity.label_facts cleans it
     model = models.ForeignKey(DeviceModel, models.CASCADE, related_name="label_rules")
+    recipe = models.ForeignKey(Recipe, models.SET_NULL, null=True, blank=True, related_name="label_rules")
 
     objects = LabelRuleQuerySet.as_manager()
 

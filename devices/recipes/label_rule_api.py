@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from devices.api.serializers import Named
 from devices.models import DeviceModel, LabelName, LabelRule
 from devices.recipes import label_rules
+from devices.recipes.operations import find_available_recipes
 from tenants.access import get_row, require_owner
 from tenants.api.base import ApiView, Serializer
 from tenants.api.fields import OneLine
@@ -35,6 +36,12 @@ class RuleNew(Serializer):
     kind = serializers.ChoiceField(LabelRule.Kind.choices)
     value = OneLine(max_length=64, help_text="The profile (of TR005: the ProfileID), or the AppEUI: 16 hex digits.")
     model = Choice(find_models, help_text="The model that it means.")
+    recipe = Choice(
+        find_available_recipes,
+        required=False,
+        allow_null=True,
+        help_text="From which such a device is made when added.",
+    )
 
 
 class RuleShown(Serializer):
@@ -42,6 +49,7 @@ class RuleShown(Serializer):
     kind = serializers.ChoiceField(LabelRule.Kind.choices)
     value = serializers.CharField()
     model = Named()
+    recipe = Named(allow_null=True)
 
 
 class NameNew(Serializer):
@@ -59,7 +67,7 @@ class LabelRules(ApiView):
     @describe_list(TAG, "List what labels mean", RuleShown)
     def get(self, request: Request) -> Response:
         """Return which model a profile or an AppEUI on a label means."""
-        rows = LabelRule.objects.manageable_by(require_owner(self.user)).select_related("model")
+        rows = LabelRule.objects.manageable_by(require_owner(self.user)).select_related("model", "recipe")
         return page(request, rows).answer(_show_rule)
 
     @describe_operation(TAG, "Say what a label means", request=RuleNew, responses={201: RuleShown})
@@ -113,7 +121,7 @@ class OneLabelName(ApiView):
 
 
 def _get_rule(user: User, pk: int) -> LabelRule:
-    return get_row(LabelRule.objects.manageable_by(require_owner(user)).select_related("model"), pk=pk)
+    return get_row(LabelRule.objects.manageable_by(require_owner(user)).select_related("model", "recipe"), pk=pk)
 
 
 def _get_name(user: User, pk: int) -> LabelName:
@@ -122,7 +130,8 @@ def _get_name(user: User, pk: int) -> LabelName:
 
 def _show_rule(rule: LabelRule) -> dict[str, Any]:
     model = {"id": rule.model.pk, "name": rule.model.name}
-    return {"id": rule.pk, "kind": rule.kind, "value": rule.value, "model": model}
+    recipe = {"id": rule.recipe.pk, "name": rule.recipe.name} if rule.recipe else None
+    return {"id": rule.pk, "kind": rule.kind, "value": rule.value, "model": model, "recipe": recipe}
 
 
 def _show_name(name: LabelName) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from devices.models import DeviceModel, LabelRule
+from devices.models import DeviceModel, LabelRule, Recipe
 from devices.recipes.label_rules import FACT_CHOICES
+from devices.recipes.operations import find_available_recipes
 from lib.fields import OneLineField
 
 if TYPE_CHECKING:
@@ -32,10 +33,20 @@ class RuleForm(forms.Form):
         },
     )
 
+    recipe = forms.ModelChoiceField(
+        Recipe.objects.none(),
+        required=False,
+        empty_label="It is chosen when the device is added",
+        help_text="From which its device is made.",
+        error_messages={"invalid_choice": "This recipe is not offered (any more). Choose another one."},
+    )
+
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         models: Any = self.fields["model"]
         models.queryset = DeviceModel.objects.manageable_by(user).available()
+        recipes: Any = self.fields["recipe"]
+        recipes.queryset = find_available_recipes(user)
 
 
 class NameForm(forms.Form):

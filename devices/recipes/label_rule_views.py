@@ -83,7 +83,7 @@ def _page(
 ) -> HttpResponse:
     names = LabelName.objects.manageable_by(request.user)
     context = {
-        "rules": LabelRule.objects.manageable_by(request.user).select_related("model"),
+        "rules": LabelRule.objects.manageable_by(request.user).select_related("model", "recipe"),
         "names": [(each, FACTS.get(each.fact, each.fact)) for each in names],
         "rule_form": rule or RuleForm(user=request.user),
         "name_form": name or NameForm(),

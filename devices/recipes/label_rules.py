@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from devices import events
-from devices.identity.label_facts import FACTS, clean_eui, clean_profile, fold_name
+from devices.identity.label_facts import FACTS, clean_eui, clean_profile, fold_name, read_facts
+from devices.identity.label_text import clean_text
 from devices.models import DeviceModel, Event, LabelName, LabelRule
 from devices.refusals import LABEL_NAME_TAKEN, LABEL_RULE_TAKEN, LABEL_RULES_TOO_MANY
 from lib.refusals import Refusal
@@ -19,21 +20,33 @@ from tenants.models import AuditEntry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from devices.models import LabelRuleQuerySet, Recipe
     from tenants.models import Organisation, User
 
 FACT_CHOICES = list(FACTS.items())
 MOST = 500  # rules, and names, of an organisation
 
 
-def add_rule(*, organisation: Organisation, kind: str, value: str, model: DeviceModel, by: User) -> LabelRule:
-    """Say which model labels with this value mean. Raises Refusal and ValidationError."""
+def add_rule(
+    *,
+    organisation: Organisation,
+    kind: str,
+    value: str,
+    model: DeviceModel,
+    by: User,
+    recipe: Recipe | None = None,
+) -> LabelRule:
+    """Say which model labels with this value mean, and from which recipe their devices are made.
+
+    Raises Refusal and ValidationError.
+    """
     is_profile = kind == LabelRule.Kind.PROFILE
     cleaned = clean_profile(value) if is_profile else clean_eui(value)
     if not cleaned:
         words = "Write the profile as it stands on the label." if is_profile else "An AppEUI has 16 hex digits."
         raise ValidationError({"value": [words]})
     _refuse_beyond(LabelRule.objects.filter(organisation=organisation).count())
-    rule = LabelRule(organisation=organisation, kind=kind, value=cleaned, model=model)
+    rule = LabelRule(organisation=organisation, kind=kind, value=cleaned, model=model, recipe=recipe)
     try:
         with transaction.atomic():
             rule.save()
@@ -85,11 +98,27 @@ def find_names(organisation: int | None) -> dict[str, str]:
 def find_model(organisation: int, facts: Mapping[str, str]) -> DeviceModel | None:
     """Return the model that a label means, by its profile before its AppEUI; None where nothing is said of either, or
     the model is retired."""
+    rules = _find_rules(organisation, facts).filter(model__retired_at=None).select_related("model")
+    ranked = sorted(rules, key=_rank)
+    return ranked[0].model if ranked else None
+
+
+def find_recipe(organisation: int | None, text: str) -> Recipe | None:
+    """Return the recipe from which the device is made that has this label, in the same way."""
+    facts = read_facts(clean_text(text), find_names(organisation)).without_secrets() if organisation else {}
+    rules = _find_rules(organisation or 0, facts).filter(recipe__isnull=False, recipe__retired_at=None)
+    ranked = sorted(rules.select_related("recipe"), key=_rank)
+    return ranked[0].recipe if ranked else None
+
+
+def _find_rules(organisation: int, facts: Mapping[str, str]) -> LabelRuleQuerySet:
     said = Q(kind=LabelRule.Kind.PROFILE, value=facts.get("profile", ""))
     said |= Q(kind=LabelRule.Kind.JOIN_EUI, value=facts.get("join_eui", ""))
-    rules = LabelRule.objects.filter(said, organisation=organisation, model__retired_at=None).select_related("model")
-    ranked = sorted(rules, key=lambda rule: rule.kind != LabelRule.Kind.PROFILE)
-    return ranked[0].model if ranked else None
+    return LabelRule.objects.filter(said, organisation=organisation)
+
+
+def _rank(rule: LabelRule) -> bool:
+    return rule.kind != LabelRule.Kind.PROFILE
 
 
 def _refuse_beyond(count: int) -> None:

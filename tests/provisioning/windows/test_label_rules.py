@@ -14,6 +14,7 @@ from devices.recipes import label_rules
 from provisioning.hooks import operations as hooks
 from provisioning.hooks import planning
 from provisioning.models import HookRun, Window
+from tests import builders
 from tests.devices.api import Program, kind, places
 from tests.provisioning.conftest import report_press
 
@@ -141,6 +142,28 @@ def test_an_address_of_another_site_is_still_none_of_ours(world: World) -> None:
     for text in ("https://maker.example/p?sn=UNKNOWN1", "https://maker.example/p?x=1", "https://maker.example/"):
         answer = program.post("windows/", {"text": text})
         assert "the address of another site (maker.example)" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("how", ["page", "api"])
+def test_the_recipe_is_not_asked_where_the_label_tells_it(
+    owner: Client, world: World, special: DeviceModel, how: str
+) -> None:
+    made = builders.make_recipe(world.kanarra, "LoRa", identity={"kind": "opaque"})
+    text = f"LW:D0:{JOIN_EUI}:{DEV_EUI}:{PROFILE}:SLORA0001"
+    form = {"serial": text, "recipe": "", "spare": "", "name": "", "group": "", "model": "", "tags": ""}
+
+    def add() -> int:
+        program = Program(world.owner)
+        answer = owner.post("/devices/new/one/", form) if how == "page" else program.post("devices/", {"serial": text})
+        return int(answer.status_code)
+
+    assert add() == (422 if how == "page" else 400)
+    assert not Device.objects.filter(serial="LORA0001").exists()
+    label_rules.add_rule(
+        organisation=world.kanarra, kind="profile", value=PROFILE, model=special, by=world.owner, recipe=made.recipe
+    )
+    assert add() < 400
+    assert Device.objects.get(serial="LORA0001").version == made
 
 
 @pytest.mark.parametrize(
