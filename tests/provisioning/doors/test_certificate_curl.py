@@ -3,11 +3,14 @@ the demo's TLS end to the site. And what somebody does who has the certificate w
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from django.conf import settings
 
 from config.certificates import AUTHORITY, renew_certificate
 from config.demo.processes import DOMAIN
@@ -21,12 +24,15 @@ from tests.provisioning.doors.test_activate import make_door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from devices.models import Device
     from tests.conftest import World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres, pytest.mark.slow]
+
+
+STRANGER = "127.0.0.2"
+"""Where somebody comes from who is not the proxy."""
 
 
 class Site(NamedTuple):
@@ -44,27 +50,32 @@ class Site(NamedTuple):
         return self.run(f"curl -s --cacert {AUTHORITY} -w %{{http_code}} {line}", *more)
 
 
-@pytest.fixture
-def site(world: World, tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(params=["demo", "haproxy"])
+def site(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Iterator[Site]:
+    """Behind the demo's TLS end, which alone can open the site's socket; and behind HAProxy, known by its address."""
     version = builders.make_recipe(world.kanarra, "Meter", identity={"kind": "base10", "length": 8})
     make_door(version, settings={"authentication": "certificate"})
     device = builders.make_device(version, serial="00000002")
     server = renew_certificate(tmp_path, [f"*.{DOMAIN}", "localhost"])
-    port, tls, path = parts.free_port(), parts.free_port(), "site.socket"
-    web = python(
-        "-m",
-        "config.demo.web",
-        "127.0.0.1",
-        str(port),
-        str(tmp_path / path),
-        port=port,
-        DEVICE_DOMAINS=DOMAIN,
-        TRUSTED_PROXIES="unix",
-    )
-    command = [sys.executable, "-m", "config.demo.tls_front", "--certificate", str(server)]
-    command += ["--https", f"127.0.0.1:{tls}", "--site", str(tmp_path / path)]
-    with running(web), running(Process(command, tls)):
+    port, tls, path = parts.free_port(), parts.free_port(), str(tmp_path / "site.socket")
+    proxies = "unix" if request.param == "demo" else "127.0.0.1"
+    names = {"DEVICE_DOMAINS": DOMAIN, "TRUSTED_PROXIES": proxies}
+    web = python("-m", "config.demo.web", "127.0.0.1", str(port), path, port=port, **names)
+    end = serve_tls_by_demo(tls, server, path) if request.param == "demo" else serve_tls_by_haproxy(tls, server, port)
+    with running(web), running(end):
         yield Site(f"http://kanarra.{DOMAIN}:{port}", f"https://kanarra.{DOMAIN}:{tls}", tmp_path, device)
+
+
+def serve_tls_by_demo(port: int, certificate: Path, socket: str) -> Process:
+    command = [sys.executable, "-m", "config.demo.tls_front", "--certificate", str(certificate)]
+    return Process([*command, "--https", f"127.0.0.1:{port}", "--site", socket], port)
+
+
+def serve_tls_by_haproxy(port: int, certificate: Path, web: int) -> Process:
+    bound = {"BIND_HTTP": f"127.0.0.1:{parts.free_port()}", "BIND_HTTPS": f"127.0.0.1:{port}"}
+    bound |= {"WEB": f"127.0.0.1:{web}", "TLS_CERTIFICATE": str(certificate)}
+    file = Path(settings.BASE_DIR) / "docker/haproxy/haproxy.cfg"
+    return Process([parts.needs("haproxy"), "-f", str(file)], port, {**os.environ, **bound})
 
 
 def test_the_sources_lines(site: Site) -> None:
@@ -89,7 +100,8 @@ def test_a_certificate_is_nothing_without_its_key(site: Site) -> None:
     own, stolen = made.write(site.folder), certificates.write_without_its_key(made, site.folder)
     write = "/api:v1/stack/alias -d rpm=55"
     unproved = "It came with a certificate of which nobody proved to have the key."
-    for address, answer in ((site.http, unproved), (site.https, "")):
+    direct = f"--interface {STRANGER} {site.http}"
+    for address, answer in ((direct, unproved), (site.https, "")):
         assert site.curl(f"{address}{write}", "-H", f"Client-Cert: {made.header}") == f"{answer}401"
     for spelling in ("client-cert", "Client_Cert"):
         said = site.curl(f"{site.https}{write}", "-H", f"{spelling}: {made.header}")
@@ -98,4 +110,4 @@ def test_a_certificate_is_nothing_without_its_key(site: Site) -> None:
     assert not Event.objects.filter(kind="activated", device=site.device).exists()
     eventually(lambda: set(DoorRefusal.objects.values_list("reason", flat=True)) == {"certificate-unproved"})
     assert site.curl(f"{site.https}{write} --cert {own}") == "204"
-    assert site.curl(f"{site.http}{write}", "-H", f"Client-Cert: {made.header}") == f"{unproved}401"
+    assert site.curl(f"{direct}{write}", "-H", f"Client-Cert: {made.header}") == f"{unproved}401"
