@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.db.models.functions import Now
 
 from devices.identity.certificates import read_certificate
+from lib.db.clock import read_now
 from lib.refusals import Refusal
 from lib.trusted_proxies import came_by_proxy
 from provisioning.doors import refusals
-from tenants.models import Organisation
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -66,7 +64,7 @@ def judge(shown: Shown) -> None:
     """Raise Refusal unless its key was proved and now is its time, by the database's clock."""
     if not shown.is_proved:
         raise Refusal(refusals.CERTIFICATE_UNPROVED)
-    now, certificate = _read_now(), shown.certificate
+    now, certificate = read_now(), shown.certificate
     if now < certificate.begins_at:
         raise Refusal(refusals.CERTIFICATE_EARLY, at=f"{certificate.begins_at:%Y-%m-%d %H:%M:%S}")
     if now >= certificate.expires_at:
@@ -94,8 +92,3 @@ def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) ->
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
-
-
-def _read_now() -> datetime:
-    now: Any = Organisation.objects.annotate(now=Now()).values_list("now", flat=True).order_by().first()
-    return now or datetime.now(UTC)

@@ -194,10 +194,7 @@ CERTIFICATE_UNPROVED = declare(
     401,
 )
 CERTIFICATE_UNREADABLE = declare(
-    "certificate-unreadable",
-    "It came with a certificate that can't be read: {what}.",
-    "Make it anew; a common name is best a UTF8String.",
-    401,
+    "certificate-unreadable", "It came with a certificate that can't be read: {what}.", "Let openssl make one.", 401
 )
 CERTIFICATE_EARLY = declare(
     "certificate-not-yet-valid",
@@ -224,9 +221,7 @@ CERTIFICATE_AUTHORITY = declare(
     403,
 )
 CERTIFICATE_USED = declare(
-    "certificate-used",
-    "It came with a certificate that was a device's credential before.",
-    "Let it come with a new one, of a new key.",
+    "certificate-used", "It came with a certificate that was a credential before.", "Let it come with a new one."
 )
 DATA_NO_CREDENTIAL = declare(
     "data-credential-missing",

@@ -83,11 +83,16 @@ class End(NamedTuple):
         return http.client.HTTPSConnection("127.0.0.1", self.https, timeout=20, context=context)
 
     def ask(self, certificate: Path | None = None, path: str = "/", **headers: str) -> dict[str, list[str]]:
-        client = self.connect(certificate)
-        client.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-        told: dict[str, list[str]] = json.load(client.getresponse())["headers"]
-        client.close()
-        return told
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return read(self.connect(certificate), path, named)
+
+
+def read(client: http.client.HTTPSConnection, path: str = "/", headers: Any = None) -> dict[str, list[str]]:
+    """What the site was told."""
+    client.request("GET", path, headers=headers or {})
+    told: dict[str, list[str]] = json.load(client.getresponse())["headers"]
+    client.close()
+    return told
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +183,8 @@ def test_a_certificate_without_its_key_ends_the_handshake(end: End, tmp_path: Pa
     assert end.ask(made.write(tmp_path))["client-cert"]
     heard = len(end.site.heard)
     client = end.connect(certificates.write_without_its_key(made, tmp_path))  # which the client takes for the key
-    with pytest.raises((ssl.SSLError, ConnectionError), match="decrypt error|closed|reset"):
-        client.request("GET", "/")
-        client.getresponse()
+    with pytest.raises((ssl.SSLError, ConnectionError), match=r"decrypt error|closed|reset"):
+        read(client)
     assert len(end.site.heard) == heard
 
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from config.certificates import AUTHORITY, renew_certificate
 from config.demo.processes import DOMAIN
 from devices.models import Event
-from provisioning.doors import client_certificates
+from lib.db.clock import read_now
 from provisioning.models import DoorRefusal
 from telemetry.models import Latest
 from tests import builders, certificates, parts
@@ -92,7 +92,7 @@ def test_the_sources_lines(site: Site) -> None:
     assert Latest.objects.get(device=site.device).data["rpm"][0] == 55
     assert site.curl(f"{write}6 {proof} --tls-max 1.2") == "204"
     assert site.curl(f"{site.https}/api:v1/stack/alias?rpm {proof}") == "rpm=556200"
-    assert abs(int(site.curl(f"{site.https}/timestamp")[:-3]) - client_certificates._read_now().timestamp()) < 30
+    assert abs(int(site.curl(f"{site.https}/timestamp")[:-3]) - read_now().timestamp()) < 30
 
 
 def test_a_certificate_is_nothing_without_its_key(site: Site) -> None:
