@@ -214,9 +214,9 @@ def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
         entry = entering.read_entry(options, env)
         parse_broker(options, entry.mqtt_url)  # bad ones are told before a door is asked
         kept = entering.enter(entry, quiet=options.quiet)
-        identities, mqtt_url = [kept.identity], entry.mqtt_url or kept.mqtt_url
+        identities, mqtt_url, label = [kept.identity], entry.mqtt_url or kept.mqtt_url, kept.label
     else:
-        identities, mqtt_url = read_identities(options, env), options.mqtt_url or ""
+        identities, mqtt_url, label = read_identities(options, env), options.mqtt_url or "", ""
     return Plan(
         identities=identities,
         broker=parse_broker(options, mqtt_url),
@@ -227,6 +227,7 @@ def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
         press_after=options.press_after,
         panel=None if options.panel is None else (options.panel_host, options.panel),
         label_url=options.label_url,
+        label=label,
         most_refusals=entering.MOST_REFUSALS if options.door else None,
     )
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 TOKEN = re.compile("[0-9a-f]{40}")
-SECRETS = ("token", "accessSecret", "password")
+SECRETS = ("token", "accessSecret", "password", "registrationToken", "access_token", "refresh_token", "device_code")
 SHOWN = 6  # characters of a secret
 
 
@@ -30,15 +31,35 @@ class Given:
     serial: str
     token: str = field(default="", repr=False)
     device_id: str = ""
+    access_key: str = ""
+    access_secret: str = field(default="", repr=False)
 
 
 class Asked(NamedTuple):
-    """Hold what is sent: `shown` is the body with its secrets shortened."""
+    """Hold what is sent: `shown` is the body with its secrets shortened; a `token` goes into the header, after its
+    scheme."""
 
     path: str
     content_type: str
     body: str
     shown: str
+    method: str = "POST"
+    scheme: str = ""
+    token: str = ""
+
+
+class Shown(NamedTuple):
+    """Hold what the gateway shows on its display: a code, and what the QR code beside it says."""
+
+    code: str
+    qr: str
+    words: str
+
+
+class Wait(NamedTuple):
+    """Say that the gateway waits before it asks again."""
+
+    seconds: float
 
 
 class Answer(NamedTuple):
@@ -52,15 +73,43 @@ class Unexpected(Exception):
     """Say what is wrong with an answer that lets in."""
 
 
+class Denied(Exception):
+    """Say that a door refused by this answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.text)
+        self.answer = answer
+
+
+Step = Asked | Shown | Wait
+Walk = Generator[Step, Answer | None, Kept]
+"""What a gateway does one after the other; it is sent the answer to what it asked."""
+
+
 class Door(NamedTuple):
     """Describe a kind of door; `refusals` are (status, the text that the answer has, what it means and what to do)."""
 
     words: str
     needs: tuple[str, ...]
-    ask: Callable[[Given], Asked]
-    read: Callable[[Given, str], Kept]
+    walk: Callable[[Given], Walk]
     show: Callable[[str], str]
     refusals: tuple[tuple[int, str, str], ...]
+    asks: bool = True
+
+
+def require(answer: Answer | None, *also: int) -> Answer:
+    """Return an answer that lets in, or has one of the other statuses. Raises Denied."""
+    assert answer is not None
+    if answer.status not in (200, 204, *also):
+        raise Denied(answer)
+    return answer
+
+
+def _ask_once(ask: Callable[[Given], Asked], read: Callable[[Given, str], Kept]) -> Callable[[Given], Walk]:
+    def walk(given: Given) -> Walk:
+        return read(given, require((yield ask(given))).text)
+
+    return walk
 
 
 def shorten(secret: str) -> str:
@@ -92,20 +141,20 @@ def describe_token(token: str) -> str:
 
 
 def _ask_in_json(path: str, sent: Mapping[str, str]) -> Asked:
-    return Asked(path, JSON, json.dumps(sent), _show_json(sent))
+    return Asked(path, JSON, json.dumps(sent), show_json(sent))
 
 
-def _show_json(values: Mapping[str, Any]) -> str:
+def show_json(values: Mapping[str, Any]) -> str:
     shown = {name: shorten(str(value)) if name in SECRETS else value for name, value in values.items()}
     return json.dumps(shown, ensure_ascii=False)
 
 
-def _show_json_text(text: str) -> str:
-    values = _read_object(text)
-    return _show_json(values) if values else text
+def show_json_text(text: str) -> str:
+    values = read_object(text)
+    return show_json(values) if values else text
 
 
-def _read_object(text: str) -> dict[str, Any]:
+def read_object(text: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
@@ -113,9 +162,9 @@ def _read_object(text: str) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _read_fields(text: str, *names: str) -> list[str]:
+def read_fields(text: str, *names: str) -> list[str]:
     """Return the texts of these names. Raises Unexpected."""
-    values = _read_object(text)
+    values = read_object(text)
     if lacking := [name for name in names if not isinstance(values.get(name), str) or not values[name]]:
         raise Unexpected(f"it lacks {', '.join(lacking)}")
     return [values[name] for name in names]
@@ -126,7 +175,7 @@ def _ask_jwt(given: Given) -> Asked:
 
 
 def _read_jwt(given: Given, text: str) -> Kept:
-    return Kept(given.serial, *_read_fields(text, "deviceId", "accessKey", "accessSecret"))
+    return Kept(given.serial, *read_fields(text, "deviceId", "accessKey", "accessSecret"))
 
 
 def _ask_ztp(given: Given) -> Asked:
@@ -135,8 +184,8 @@ def _ask_ztp(given: Given) -> Asked:
 
 def _read_ztp(given: Given, text: str) -> Kept:
     """Read the credential, and where the broker is: `hostname` and `port`."""
-    host, device_id, user_name, password = _read_fields(text, "hostname", "clientId", "username", "password")
-    port = _read_object(text).get("port")
+    host, device_id, user_name, password = read_fields(text, "hostname", "clientId", "username", "password")
+    port = read_object(text).get("port")
     if not isinstance(port, int):
         raise Unexpected("it lacks port")
     at = f"[{host}]" if ":" in host else host
@@ -165,9 +214,8 @@ DOORS = {
     "jwt": Door(
         "a token that its maker signed",
         ("token",),
-        _ask_jwt,
-        _read_jwt,
-        _show_json_text,
+        _ask_once(_ask_jwt, _read_jwt),
+        show_json_text,
         (
             (403, "Missing manufacturerId", "The serial is missing. Give it with --serial."),
             (403, "already registered", f"{CAME_BEFORE}, and gives it another credential."),
@@ -177,9 +225,8 @@ DOORS = {
     "ztp": Door(
         "the token that all devices of its profile share",
         ("token",),
-        _ask_ztp,
-        _read_ztp,
-        _show_json_text,
+        _ask_once(_ask_ztp, _read_ztp),
+        show_json_text,
         (
             (403, "not whitelisted", "The door takes other serials. Check --serial against the door's page."),
             (403, "already registered", f"{CAME_BEFORE}. Where the door renews, ask again in 30 s."),
@@ -190,8 +237,7 @@ DOORS = {
     "activate": Door(
         "its identity, which an admin added",
         ("device_id",),
-        _ask_activate,
-        _read_activate,
+        _ask_once(_ask_activate, _read_activate),
         shorten,
         (
             (404, "", "The door does not know this serial. An admin adds the device first, of the door's recipe."),

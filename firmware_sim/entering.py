@@ -12,7 +12,10 @@ from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from .doors import DOORS, Answer, Given, Unexpected, describe_token, find_meaning, shorten
+from . import approval, doors, owner_token
+from .approval import is_waiting
+from .display import Display
+from .doors import Answer, Asked, Denied, Given, Shown, Unexpected, Wait, describe_token, find_meaning, shorten
 from .flash import Draft, Kept, read_kept
 from .identity import BadInput, normalise_serial, require_serial
 
@@ -20,11 +23,12 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Mapping
 
-    from .doors import Asked, Door
+    from .doors import Door
 
 SITE = "http://127.0.0.1:8000"
-NAMES = ("site", "organisation", "serial", "token", "device_id", "mqtt_url")
+NAMES = ("site", "organisation", "serial", "token", "device_id", "access_key", "access_secret", "mqtt_url")
 """What a maker gives: as an option, as a variable of the environment in capitals, or in the maker's file."""
+DOORS = {**doors.DOORS, **approval.DOORS, **owner_token.DOORS}
 TIMEOUT = 20.0  # seconds
 LARGEST = 64 << 10  # bytes of an answer
 LONGEST_TEXT = 300  # characters of an answer that are shown
@@ -53,6 +57,7 @@ class Entry:
     flash: Path
     mqtt_url: str = ""
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    panel: tuple[str, int] | None = None
 
 
 def add_options(top: ArgumentParser) -> None:
@@ -62,7 +67,7 @@ def add_options(top: ArgumentParser) -> None:
     group.add_argument("--organisation", metavar="NAME", help="as in addresses, where no host name says it")
     group.add_argument(
         "--token",
-        help="of the maker, for jwt and ztp; other users of this machine see it: prefer env TOKEN or --given",
+        help="of the maker, unless for activate; other users of this machine see it: prefer env TOKEN or --given",
     )
     group.add_argument(
         "--given",
@@ -80,7 +85,8 @@ def add_options(top: ArgumentParser) -> None:
 
 def read_entry(options: Namespace, env: Mapping[str, str]) -> Entry:
     """Return what options, environment and the maker's file say. Raises BadInput."""
-    if options.devices or options.fleet or options.only or options.excluded or options.access_key:
+    many = options.devices or options.fleet or options.only or options.excluded
+    if many or (options.access_key and DOORS[options.door].asks):
         raise BadInput("--door is for one gateway that has no credential yet. Leave out what names others, or --door.")
     file = _read_file(options.given) if options.given else {}
     values = {name: getattr(options, name) or env.get(name.upper()) or file.get(name) or "" for name in NAMES}
@@ -95,10 +101,11 @@ def read_entry(options: Namespace, env: Mapping[str, str]) -> Entry:
     return Entry(
         door=options.door,
         site=_read_site(values["site"] or SITE, values["organisation"]),
-        given=Given(serial, values["token"], values["device_id"]),
+        given=Given(serial, values["token"], values["device_id"], values["access_key"], values["access_secret"]),
         flash=options.flash or _choose_flash(options.given, serial),
         mqtt_url=values["mqtt_url"],
         tls=_make_tls(options.ca_file),
+        panel=None if options.panel is None else (options.panel_host, options.panel),
     )
 
 
@@ -114,24 +121,56 @@ def enter(entry: Entry, *, quiet: bool = False) -> Kept:
         where = "It stands on the device's page" if "--device-id" in lacking else "Its maker gives it"
         raise BadInput(f"Missing {', '.join(lacking)}. {where}; a variable or --given FILE can hold it, too.")
     with Draft(entry.flash) as draft:
-        tell(f"Gateway {serial} comes from the shelf with {door.words}, and no credential. It asks the door:")
+        asks = ", and no credential. It asks the door:" if door.asks else ": it asks nobody."
+        tell(f"Gateway {serial} comes from the shelf with {door.words}{asks}")
         if said := describe_token(entry.given.token):
             tell(f"  (its token is {said})")
-        kept = _ask_until_heard(entry, door, tell)
+        try:
+            kept = _walk(entry, door, tell)
+        except Denied as denied:
+            raise Refused(_explain(entry, door, denied.answer)) from denied
+        except (Unexpected, ValueError) as error:
+            raise Refused(f"The answer of {entry.site} is not a door's: {error}. Check --site and --door.") from error
         draft.keep(kept)
+    if kept.label:
+        tell(f"Its label says {kept.label.replace(entry.given.token, shorten(entry.given.token))}")
     tell(f"It is in the registry. It keeps its credential in {entry.flash}, which only you can read, and connects:")
     tell(f"  client id {kept.device_id}, user name {kept.access_key}, password {shorten(kept.access_secret)}")
     return kept
 
 
-def _ask_until_heard(entry: Entry, door: Door, tell: Callable[[str], None]) -> Kept:
+def _walk(entry: Entry, door: Door, tell: Callable[[str], None]) -> Kept:
+    """Go through the door, step by step. Raises Refused."""
+    walk, answer, said = door.walk(entry.given), None, ""
+    with Display(entry.given.serial, entry.panel) as display:
+        try:
+            while True:
+                match walk.send(answer):
+                    case Asked() as asked:
+                        answer = _ask_until_heard(entry, door, asked, _hush if said == asked.path else tell)
+                        said = asked.path if is_waiting(answer) else ""
+                    case Shown() as shown:
+                        answer = None
+                        where = f", and {display.show(shown)}" if entry.panel else ""
+                        tell(f"  It shows the code {shown.code}{where}. {shown.words}")
+                    case Wait(seconds):
+                        answer = None
+                        sleep(seconds)
+        except StopIteration as done:
+            kept: Kept = done.value
+            _ = kept.identity
+            return kept
+
+
+def _ask_until_heard(entry: Entry, door: Door, asked: Asked, tell: Callable[[str], None]) -> Answer:
     """Ask, and ask again while the site is away or busy."""
-    asked = door.ask(entry.given)
     for tried in range(1, MOST_TRIES + 1):
-        tell(f"  > POST {entry.site}{asked.path}")
+        tell(f"  > {asked.method} {entry.site}{asked.path}")
+        if asked.token:
+            tell(f"  > Authorization: {asked.scheme} {shorten(asked.token)}")
         tell(f"  > {asked.content_type}: {asked.shown}")
         try:
-            answer = _post(entry, asked)
+            answer = _send(entry, asked)
         except ssl.SSLCertVerificationError as error:
             raise Refused(
                 f"{entry.site} is not trusted: {error.verify_message}. Give its CA with --ca-file."
@@ -141,7 +180,7 @@ def _ask_until_heard(entry: Entry, door: Door, tell: Callable[[str], None]) -> K
         else:
             tell(f"  < {answer.status} {answer.reason}: {_show(door, answer)}")
             if answer.status not in BUSY:
-                return _judge(entry, door, answer)
+                return answer
             failure, wait = f"{entry.site} is busy: {_clean(answer.text)}", answer.retry_seconds or 2**tried
         if tried < MOST_TRIES:
             tell(f"  {failure}. The gateway asks again in {min(wait, LONGEST_WAIT)} s.")
@@ -149,20 +188,12 @@ def _ask_until_heard(entry: Entry, door: Door, tell: Callable[[str], None]) -> K
     raise Refused(f"{failure}. Asked {MOST_TRIES} times. Check --site, or start again later.")
 
 
-def _judge(entry: Entry, door: Door, answer: Answer) -> Kept:
-    """Return what the door gave. Raises Refused."""
-    if answer.status not in (200, 204):
-        said = _clean(answer.text) if answer.text else answer.reason
-        raise Refused(f'The door refused {entry.given.serial}: {answer.status} "{said}". {find_meaning(door, answer)}')
-    try:
-        kept = door.read(entry.given, answer.text)
-        _ = kept.identity
-    except (Unexpected, ValueError) as error:
-        raise Refused(f"The answer of {entry.site} is not a door's: {error}. Check --site and --door.") from error
-    return kept
+def _explain(entry: Entry, door: Door, answer: Answer) -> str:
+    said = _clean(answer.text) if answer.text else answer.reason
+    return f'The door refused {entry.given.serial}: {answer.status} "{said}". {find_meaning(door, answer)}'
 
 
-def _post(entry: Entry, asked: Asked) -> Answer:
+def _send(entry: Entry, asked: Asked) -> Answer:
     """Send the one request. Raises OSError or HTTPException."""
     url = urlsplit(entry.site)
     host, port = url.hostname or "", url.port
@@ -172,7 +203,10 @@ def _post(entry: Entry, asked: Asked) -> Answer:
     else:
         line = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
-        line.request("POST", url.path + asked.path, asked.body.encode(), {"Content-Type": asked.content_type})
+        headers = {"Content-Type": asked.content_type}
+        if asked.token:
+            headers["Authorization"] = f"{asked.scheme} {asked.token}"
+        line.request(asked.method, url.path + asked.path, asked.body.encode(), headers)
         answer = line.getresponse()
         text = answer.read(LARGEST).decode("utf-8", "replace")
         after = answer.getheader("Retry-After", "")

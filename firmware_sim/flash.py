@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kept:
-    """Hold what a gateway connects with; `mqtt_url` where its door told it, too."""
+    """Hold what a gateway connects with; `mqtt_url` where its door told it, `label` where that is more than its
+    serial."""
 
     serial: str
     device_id: str
     access_key: str
     access_secret: str = field(repr=False)
     mqtt_url: str = ""
+    label: str = field(default="", repr=False)
 
     @property
     def identity(self) -> Identity:

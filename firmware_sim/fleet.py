@@ -44,6 +44,7 @@ class Plan:
     press_after: float | None = None
     panel: tuple[str, int] | None = None
     label_url: str = ""
+    label: str = ""  # of the one gateway, if that is more than its serial
     most_refusals: int | None = None
 
     @property
@@ -119,7 +120,7 @@ class Fleet:
         if self._plan.panel is None:
             return nullcontext()
         loop = asyncio.get_running_loop()
-        return Panel(gateways, loop, self._plan.panel, label_url=self._plan.label_url)
+        return Panel(gateways, loop, self._plan.panel, label_url=self._plan.label_url, label=self._plan.label)
 
     def _start(self, gateways: Sequence[Gateway]) -> list[asyncio.Task[None]]:
         """Start them with their reports spread over the interval, so that a fleet is an even load."""

@@ -14,7 +14,7 @@ def make_qr(content: str) -> segno.QRCode:
     return segno.make(content, error="q", micro=False, boost_error=False)
 
 
-def draw_svg(content: str) -> str:
+def draw_svg(content: str, title: str = "QR code of the serial") -> str:
     """Return inline SVG without styles of its own."""
     out = io.BytesIO()
     make_qr(content).save(
@@ -27,7 +27,7 @@ def draw_svg(content: str) -> str:
         omitsize=True,
         dark="#000",
         light="#fff",
-        title="QR code of the serial",
+        title=title,
     )
     return out.getvalue().decode()
 

@@ -37,12 +37,14 @@ WHOLE = (
     "tests/faults/test_rabbitmq.py",
     "tests/faults/test_tls_end.py",
     "tests/devices/broker/embedded/test_broker.py",
+    "tests/devices/broker/embedded/test_interpreted.py",
     "tests/test_static.py",
 )
 BROWSERS = "tests/e2e/"
 # Their tests wait for processes, connections and moments more than they compute.
 WAITING = (
     "tests/faults/",
+    "tests/provisioning/doors/test_spotflow_device.py",
     "tests/firmware_sim/",
     "tests/config/",
     "tests/devices/broker/",

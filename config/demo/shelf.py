@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.db import transaction
 
+from config.demo import owned
 from config.demo.door_commands import DoorCommand, keep_commands
 from devices.identity import serials
 from devices.lifecycle import registration
@@ -26,16 +27,17 @@ from lib.private_file import open_private
 from lib.refusals import Refusal
 from provisioning.doors import operations as doors
 from provisioning.doors.activate.operations import LONGEST_HOURS, TOKEN
+from provisioning.doors.approval import operations as approval
 from provisioning.doors.jwt import issuing, keys, tokens
 from provisioning.doors.jwt import operations as jwt_doors
 from provisioning.doors.jwt.tokens import AtDoor
 from provisioning.doors.kinds import get_kind
 from provisioning.doors.profile import operations as profile
-from provisioning.models import Door
+from provisioning.models import Door, DoorKey
 from tenants.models import User
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from devices.models import Recipe
     from tenants.models import Organisation
@@ -54,6 +56,7 @@ class Shelf(NamedTuple):
     name: str
     settings: Mapping[str, object]
     number: int
+    panel: int = 0  # the port on which it shows what it waits for
 
     @property
     def serial(self) -> str:
@@ -61,6 +64,9 @@ class Shelf(NamedTuple):
         return payload + serials.compute_check_characters(payload)
 
 
+OWNERS_PANEL = 8004
+APPROVAL = "Approval in the field"
+APPROVAL_SETTINGS = {"waits": 60, "token_days": 90, "credential_days": 30}
 SHELVES = (
     Shelf(
         Door.Kind.JWT,
@@ -86,14 +92,34 @@ SHELVES = (
         {"hours": LONGEST_HOURS, "authentication": TOKEN, "vendor": "", "model": ""},
         3,
     ),
+    Shelf(
+        Door.Kind.APPROVAL,
+        "approve",
+        "a provisioning token; you approve it",
+        APPROVAL,
+        APPROVAL_SETTINGS,
+        4,
+        8002,
+    ),
+    Shelf(
+        Door.Kind.APPROVAL,
+        "oauth",
+        "the same as an OAuth client, and a QR code",
+        APPROVAL,
+        APPROVAL_SETTINGS,
+        5,
+        8003,
+    ),
 )
 
 
 def make_doors(organisation: Organisation, recipe: Recipe, *, by: User) -> None:
     """Make a door of each kind of which there is none: what a visitor changed or ended stays so."""
+    owned.make_device(recipe, by=by)
     there = set(Door.objects.filter(organisation=organisation).values_list("kind", flat=True))
     for shelf in SHELVES:
         if shelf.kind not in there:
+            there.add(shelf.kind)
             with suppress(Refusal), transaction.atomic():  # a visitor has that name, or retired the recipe
                 _make_door(shelf, organisation, recipe, by)
 
@@ -123,7 +149,14 @@ def renew_files(folder: Path, slug: str, *, site: str, mqtt_url: str) -> None:
             given["mqtt_url"] = mqtt_url
         with open_private(file) as out:
             json.dump(given, out, indent=2)
-        commands.append(DoorCommand(str(door.key), shelf.words, _write_command(shelf, file)))
+        commands.append(DoorCommand(str(door.key), shelf.words, _write_command(shelf.option, file, shelf.panel)))
+    file = folder / f"{owned.OPTION}.json"
+    if given := owned.give(file, slug):  # it has no door
+        with open_private(file) as out:
+            json.dump({**given, "serial": owned.SERIAL, "mqtt_url": mqtt_url}, out, indent=2)
+        commands.append(DoorCommand("", owned.WORDS, _write_command(owned.OPTION, file, OWNERS_PANEL)))
+    else:
+        file.unlink(missing_ok=True)
     keep_commands(folder, commands)
 
 
@@ -135,7 +168,11 @@ def _give(shelf: Shelf, door: Door, file: Path) -> dict[str, str] | None:
     token = _read_token(file)
     if shelf.kind == Door.Kind.JWT:
         return {"token": token if _is_signed_for(door, token) else _sign(door)}
-    return {"token": token if _is_token_of(door, token) else profile.make_token(door=door, by=_find_admin(door))[1]}
+    if shelf.kind == Door.Kind.APPROVAL:
+        counts = _is_token_of(door, lambda: approval.find_key(token, door.organisation))
+        return {"token": token if counts else approval.make_token(door=door, by=_find_admin(door))[1]}
+    counts = _is_token_of(door, lambda: profile.find_key(token, door.organisation))
+    return {"token": token if counts else profile.make_token(door=door, by=_find_admin(door))[1]}
 
 
 def _read_token(file: Path) -> str:
@@ -162,9 +199,9 @@ def _sign(door: Door) -> str:
     return jwt.encode({"iss": ISSUER, "exp": datetime.now(UTC) + TOKEN_LASTS}, key, "ES256")
 
 
-def _is_token_of(door: Door, token: str) -> bool:
+def _is_token_of(door: Door, find: Callable[[], DoorKey]) -> bool:
     try:
-        key = profile.find_key(token, door.organisation)
+        key = find()
     except Refusal:
         return False
     return key.door_id == door.pk and key.ended_at is None
@@ -174,9 +211,9 @@ def _find_admin(door: Door) -> User:
     return User.objects.filter(organisation=door.organisation).earliest("pk")
 
 
-def _write_command(shelf: Shelf, file: Path) -> str:
-    program = [_shorten(Path(sys.executable)), "-m", "firmware_sim", "--door", shelf.option, "--given", _shorten(file)]
-    return shlex.join(program)
+def _write_command(option: str, file: Path, panel: int) -> str:
+    program = [_shorten(Path(sys.executable)), "-m", "firmware_sim", "--door", option, "--given", _shorten(file)]
+    return shlex.join([*program, "--panel", str(panel)] if panel else program)
 
 
 def _shorten(path: Path) -> str:

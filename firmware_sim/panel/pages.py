@@ -116,6 +116,12 @@ def _render_row(gateway: Gateway) -> str:
     return _read_template("row.html").substitute(now)
 
 
+def render_waiting(serial: str, code: str, words: str, qr: str) -> str:
+    """Return what a gateway shows that waits to be let in; `qr` is markup."""
+    texts = {"serial": escape(serial), "code": escape(code), "words": escape(words)}
+    return _render_page(f"Gateway {serial}", _read_template("waiting.html").substitute(texts, qr=qr))
+
+
 def render_failure(title: str, text: str) -> str:
     return _render_page(
         title,

@@ -59,9 +59,11 @@ class Panel:
         address: tuple[str, int],
         *,
         label_url: str = "",
+        label: str = "",
     ) -> None:
         self.gateways = {gateway.serial: gateway for gateway in gateways}
         self.label_url = label_url
+        self._label = label
         self._loop = loop
         host, port = address
         try:
@@ -87,7 +89,7 @@ class Panel:
         self._server.server_close()
 
     def label(self, gateway: Gateway) -> str:
-        return self.label_url + gateway.serial
+        return self._label or self.label_url + gateway.serial
 
     def run_on_loop(self, call: Callable[[], Awaitable[T]]) -> T:
         """Run on the gateways' event loop and wait for the answer."""

@@ -11,11 +11,13 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from config.demo import door_commands, shelf
-from devices.models import Device
+from devices.credentials import operations as credentials
+from devices.credentials import presence_secrets
+from devices.models import Device, PresenceSecret
 from provisioning.doors import operations as doors
 from provisioning.models import Door, DoorKey, JwtIssuer
 from tenants.models import Organisation, User
-from tests.provisioning.doors.makers import call
+from tests.provisioning.doors.makers import Sdk, call
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
 
 pytestmark = pytest.mark.django_db
-KINDS = ["jwt", "profile", "activate"]
+KINDS = ["jwt", "profile", "activate", "approval"]
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def folder(tmp_path: Path, settings: Settings) -> Path:
 def renew(folder: Path) -> dict[str, dict[str, str]]:
     """What the makers' files say once they are renewed."""
     shelf.renew_files(folder, "kanarra", site="http://127.0.0.1:8000", mqtt_url="mqtt://127.0.0.1:1883")
-    files = [folder / f"{each.option}.json" for each in shelf.SHELVES]
+    files = [folder / f"{option}.json" for option in (*(each.option for each in shelf.SHELVES), "owner-token")]
     return {file.stem: json.loads(file.read_text()) for file in files if file.exists()}
 
 
@@ -60,6 +62,9 @@ def test_one_door_of_each_kind_with_what_its_device_needs(folder: Path) -> None:
     assert register(given["jwt"]).status_code == 200
     asked = {"token": given["ztp"]["token"], "hardwareId": given["ztp"]["serial"]}
     assert call(asked, "/ztp/cloudlocate/credentials").status_code == 200
+    for name in ("approve", "oauth"):
+        assert set(given[name]) == {"token", "site", "serial", "mqtt_url"}
+        assert Sdk(given[name]["token"]).init(given[name]["serial"]).status_code == 200
     for file in folder.glob("*.json"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -68,7 +73,7 @@ def test_a_second_start_changes_nothing(folder: Path) -> None:
     before = renew(folder)
     call_command("demo_data")
     assert renew(folder) == before
-    assert (Door.objects.count(), DoorKey.objects.count()) == (3, 2)
+    assert (Door.objects.count(), DoorKey.objects.count()) == (4, 4)
 
 
 def test_a_token_that_is_lost_or_ended_is_made_again(folder: Path) -> None:
@@ -87,24 +92,42 @@ def test_a_door_that_a_visitor_ended_stays_so(folder: Path) -> None:
     renew(folder)
     doors.end_door(door=Door.objects.get(kind="profile"), by=admin())
     call_command("demo_data")
-    assert set(renew(folder)) == {"jwt", "activate"}
-    assert [each.line.split()[4] for each in door_commands.read_commands(folder)] == ["jwt", "activate"]
-    assert Door.objects.count() == 3
+    left = ["jwt", "activate", "approve", "oauth", "owner-token"]
+    assert list(renew(folder)) == left
+    assert [each.line.split()[4] for each in door_commands.read_commands(folder)] == left
+    assert Door.objects.count() == 4
 
 
 def test_what_a_visitor_has_in_the_way_keeps_no_demo_from_starting(folder: Path) -> None:
     Door.objects.all().delete()
     JwtIssuer.objects.update(organisation=Organisation.objects.get(slug="northlight"))
     call_command("demo_data")  # the device of the door of activation is there already, too
-    assert [door.kind for door in Door.objects.all()] == ["profile"]
+    assert [door.kind for door in Door.objects.order_by("pk")] == ["profile", "approval"]
 
 
 def test_a_doors_page_names_its_command(folder: Path, client: Client) -> None:
     renew(folder)
     client.force_login(admin())
-    for door, command in zip(Door.objects.order_by("pk"), door_commands.read_commands(folder), strict=True):
+    commands = door_commands.read_commands(folder)[:-2]  # two have one door, and the last one none
+    for door, command in zip(Door.objects.order_by("pk"), commands, strict=True):
         page = client.get(door.get_absolute_url()).content.decode()
         assert f">{command.line}<" in page
     assert "door-try" not in client.get(reverse("provisioning:doors")).content.decode()
     (folder / "doors.json").unlink()
     assert "door-try" not in client.get(door.get_absolute_url()).content.decode()
+
+
+def test_a_device_whose_label_has_an_owner_token(folder: Path) -> None:
+    given = renew(folder)["owner-token"]
+    device = Device.objects.get(serial=given["serial"])
+    assert device.version.presence == "claim-code"
+    found = credentials.find_credential(access_key=given["access_key"], access_secret=given["access_secret"])
+    assert found is not None
+    assert (found.device, given["device_id"]) == (device, device.device_id)
+    digests = presence_secrets.list_code_digests(given["token"])
+    assert PresenceSecret.objects.filter(device=device, digest__in=digests).exists()
+    credentials.revoke_all_credentials([device], by=admin())
+    after = renew(folder)["owner-token"]
+    assert after["access_key"] != given["access_key"]
+    (folder / "owner-token.json").write_text("[]")
+    assert renew(folder)["owner-token"]["token"] != after["token"]
