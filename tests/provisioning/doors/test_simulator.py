@@ -13,7 +13,7 @@ from django.test import Client
 from devices.broker import authorization
 from devices.credentials import operations as credentials
 from devices.credentials import presence_secrets
-from devices.identity import makers_labels, serials
+from devices.identity import label_facts, makers_labels, serials
 from devices.models import Device
 from firmware_sim import cli
 from firmware_sim.doors import Answer
@@ -188,7 +188,7 @@ def test_by_an_owner_token(world: World, capsys: pytest.CaptureFixture[str]) -> 
     assert is_let_in(plan.identities[0])
     assert makers_labels.read_tr005(plan.label) is not None  # whose checksum is right
     assert f":S{serials.fold(device.serial)}:" in plan.label
-    assert makers_labels.read_owner_token(plan.label) == made.secret
+    assert label_facts.read_facts(plan.label).owner_token == made.secret
     assert cli.build_plan(options, {"SERIAL": device.serial}).label == plan.label  # by what it kept
     said = capsys.readouterr().out
     assert made.secret not in said
