@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
@@ -63,7 +64,7 @@ class PersonClock:
 
     def describe(self, at: datetime) -> str:
         """Return the moment to the second, with its zone: 2026-11-26 19:59:37 PST."""
-        local = at.astimezone(self.zone_info)
+        local = self._localise(at)
         name = local.tzname() or ""
         zone = f"UTC{name}" if name[:1] in "+-" else name
         if self.hours == Clock.HOURS_12:
@@ -72,4 +73,11 @@ class PersonClock:
 
     def write_cell(self, at: datetime, timespec: str = "seconds") -> str:
         """Return the local time as spreadsheets read it: 2026-11-26 19:59:37."""
-        return at.astimezone(self.zone_info).replace(tzinfo=None).isoformat(" ", timespec)
+        return self._localise(at).replace(tzinfo=None).isoformat(" ", timespec)
+
+    def _localise(self, at: datetime) -> datetime:
+        """Return the local time; UTC's for the last and first hours that there are, as of certificates without an end."""
+        try:
+            return at.astimezone(self.zone_info)
+        except OverflowError:
+            return at.astimezone(UTC)

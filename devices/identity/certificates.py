@@ -26,6 +26,6 @@ def read_certificate(der: bytes) -> Certificate:
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         common = str(names[0].value) if names else ""
         spans = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise ValueError(str(error)) from None
     return Certificate(hashlib.sha256(der).hexdigest(), common, *spans)

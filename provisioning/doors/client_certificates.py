@@ -11,7 +11,7 @@ import binascii
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from devices.identity.certificates import read_certificate
@@ -79,7 +79,10 @@ def is_signed_by(shown: Shown, authorities: str) -> bool:
 
 def read_authorities(text: str) -> list[x509.Certificate]:
     """Return the certificates in a text of PEM. Raises ValueError where it has none, or one that can't be read."""
-    return x509.load_pem_x509_certificates(text.encode())
+    try:
+        return x509.load_pem_x509_certificates(text.encode())
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
 
 
 def write_pem(certificate: x509.Certificate) -> str:
@@ -89,6 +92,6 @@ def write_pem(certificate: x509.Certificate) -> str:
 def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True

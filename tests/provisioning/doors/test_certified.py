@@ -3,20 +3,25 @@ whose key was proved, in its time, and every refusal is told with its cause."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import base64
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
 from django.test import Client
 
 from devices.credentials import operations as credentials
+from devices.identity.certificates import read_certificate
 from devices.lifecycle import locks
 from devices.models import Credential, Device, Event, RefusedAttempt
 from lib.trusted_proxies import BY_PROXY
 from provisioning.doors import refused_attempts
 from provisioning.doors.activate import data, reopening, values
+from provisioning.doors.client_certificates import Shown, is_signed_by, write_pem
 from provisioning.models import Door, DoorRegistration
 from telemetry.models import Latest
+from tenants.models import User
 from tests import certificates
 from tests.provisioning.doors.test_activate import FORM, count_reasons, make_door, move_back
 
@@ -276,3 +281,41 @@ def test_an_admin_gives_the_door_its_authorities(client: Client, world: World, d
     wrong = client.post(f"/doors/{door.key}/change/", fields | {"own-authorities": "-----BEGIN CERTIFICATE-----"})
     assert wrong.status_code == 422
     assert "Give certificates in PEM" in wrong.content.decode()
+
+
+def test_a_certificate_of_no_known_version_is_refused_as_unreadable(client: Client, world: World, door: Door) -> None:
+    """Anybody can send one: no proof of its key is needed for that."""
+    made = of(world.waiting)
+    der = made.der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020109"), 1)
+    strange = base64.b64encode(der).decode()
+    for answer in (send(f":{strange}:"), send(f":{strange}:", path=ACTIVATE, body="", **BARE)):
+        assert answer.status_code in (400, 401)
+        assert b"can't be read" in answer.content
+    client.force_login(world.owner)
+    fields = {"name": door.name, "recipe": door.recipe_id, "admits": "listed", "own-hours": "48"}
+    pem = f"-----BEGIN CERTIFICATE-----\n{strange}\n-----END CERTIFICATE-----\n"
+    fields |= {"own-authentication": "certificate", "own-authorities": pem}
+    answer = client.post(f"/doors/{door.key}/change/", fields)
+    assert answer.status_code == 422
+    assert "Give certificates in PEM" in answer.content.decode()
+
+
+def test_an_authority_whose_key_is_of_no_known_kind_signed_nothing() -> None:
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    odd = certificates.make("Kanarra's authority", authority=True).der.replace(curve, curve[:-1] + b"\x63", 1)
+    authority = x509.load_der_x509_certificate(odd)
+    made = certificates.make("00000002", by=certificates.make("Kanarra's authority", authority=True))
+    shown = Shown(read_certificate(made.der), made.der, is_proved=True)
+    assert not is_signed_by(shown, write_pem(authority))
+
+
+def test_a_certificate_without_an_end_is_shown_by_every_clock(client: Client, world: World, door: Door) -> None:
+    """RFC 5280, 4.1.2.5: 9999-12-31 23:59:59Z says that there is none, as devices' own identities do."""
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    made = of(world.waiting, until=end - datetime.now(UTC).replace(microsecond=0))
+    assert send(made).status_code == 204
+    User.objects.filter(pk=world.owner.pk).update(time_zone="Europe/Berlin")
+    client.force_login(world.owner)
+    page = client.get(f"/devices/{world.waiting.serial}/credentials/")
+    assert page.status_code == 200
+    assert "9999-12-31" in page.content.decode()
