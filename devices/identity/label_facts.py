@@ -81,7 +81,9 @@ def clean_profile(text: str) -> str:
 def _clean(fact: str, value: str) -> str:
     if fact in ("dev_eui", "join_eui"):
         return clean_eui(value)
-    return clean_profile(value) if fact == "profile" else value.strip()
+    if fact == "profile":
+        return clean_profile(value)
+    return value.strip() if value.isprintable() else ""  # no escaped NUL, which no database takes
 
 
 def _find_pairs(text: str) -> list[tuple[str, str]]:

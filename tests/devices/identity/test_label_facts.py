@@ -50,3 +50,8 @@ def test_the_owner_token_is_not_kept() -> None:
         "join_eui": "1122334455667788",
         "profile": "AABB1122",
     }
+
+
+@pytest.mark.parametrize("text", ['{"no": "A\\u0000"}', '{"no": "A\\ud800"}', "https://maker.example/d?no=A%00"])
+def test_what_no_database_takes_is_no_fact(text: str) -> None:
+    assert read_facts(text, {"no": "serial"}) == LabelFacts()
