@@ -36,6 +36,7 @@ AT_ONCE = 200
 SLICE_SECONDS = 20.0  # of a worker's thread, until it goes back to the queue
 ROUND_SECONDS = 1.0  # between two looks at all organisations
 LEASE_SECONDS = 15
+CHUNK = 1_000  # old runs that are deleted at once
 RESOLVERS = 200  # threads: a name server that never answers holds some for half a minute
 
 
@@ -126,6 +127,7 @@ class _Sending:
     def __init__(self, post: Post, token: UUID, until: float) -> None:
         self._post, self._token, self._until = post, token, until
         self._going: Counter[int] = Counter()  # calls by organisation
+        self._due: dict[int, None] = {}  # organisations that may have more, who had its turn last at the end
         self._more, self._looked_at = False, 0.0
 
     def run(self) -> bool:
@@ -137,7 +139,8 @@ class _Sending:
             for job, answer in self._post.collect(ROUND_SECONDS):
                 queue.record(job, answer)
                 self._going[job.run.organisation_id] -= 1
-                self._fill(job.run.organisation_id)
+                self._due.setdefault(job.run.organisation_id)
+            self._fill()
 
     def _look(self) -> None:
         """Look for what is new, now and then; the slice over, only whether there is something."""
@@ -148,16 +151,23 @@ class _Sending:
             self._until = 0.0  # another process has taken over
         self._more = planning.plan_all() if self._may_begin() else self._more
         for organisation in queue.find_organisations():
-            self._fill(organisation)
+            self._due.setdefault(organisation)
+        self._fill()
         self._looked_at = time.monotonic()
 
-    def _fill(self, organisation: int) -> None:
-        while self._going[organisation] < settings.HOOKS_ORGANISATION and self._going.total() < AT_ONCE:
+    def _fill(self) -> None:
+        """Begin calls, always of the organisation with the fewest under way: however many wait, each has its turn."""
+        while self._due and self._going.total() < AT_ONCE:
+            organisation = min(self._due, key=self._going.__getitem__)
+            if self._going[organisation] >= settings.HOOKS_ORGANISATION:
+                return
             if not self._may_begin():
                 self._more = True
                 return
+            del self._due[organisation]
             if (job := queue.claim(organisation)) is None:
-                return
+                continue
+            self._due[organisation] = None
             self._going[organisation] += 1
             self._post.send(job)
 
@@ -180,5 +190,8 @@ def _hold_sender() -> Iterator[UUID | None]:
 
 def clear_old() -> int:
     """Delete what was told so long ago that nobody asks any more; return how many runs."""
-    old = HookRun.objects.filter(finished_at__lt=Now() - timedelta(days=settings.HOOK_KEEP_DAYS))
-    return old.delete()[1].get("provisioning.HookRun", 0)
+    kept = max(timedelta(days=settings.HOOK_KEEP_DAYS), 2 * planning.LATE)  # what is planned anew is told twice
+    old, cleared = HookRun.objects.filter(finished_at__lt=Now() - kept), 0
+    while runs := list(old.values_list("pk", flat=True)[:CHUNK]):
+        cleared += HookRun.objects.filter(pk__in=runs).delete()[1].get("provisioning.HookRun", 0)
+    return cleared

@@ -22,6 +22,8 @@ from provisioning.models import HookCall, HookFeed, HookRun, HookSender
 from tests.provisioning.hooks.receivers import Got
 
 if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
+
     from tests.provisioning.hooks.conftest import BackEnds
 
 pytestmark = pytest.mark.django_db
@@ -287,9 +289,41 @@ def test_a_slow_receiver_delays_no_other_organisation(back_ends: BackEnds) -> No
     assert time.monotonic() - began < 4.0, "side by side"
 
 
-def test_old_runs_are_cleared(back_ends: BackEnds) -> None:
+def test_of_more_organisations_than_calls_each_has_its_turn(
+    back_ends: BackEnds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has much to tell a slow receiver does not go on before the others have begun."""
+    world, slow, quick = back_ends.world, back_ends.receivers[0], back_ends.receivers[1]
+    monkeypatch.setattr(delivery, "AT_ONCE", 1)
+    for hook in back_ends.hooks[1:]:
+        operations.end_hook(hook=hook, by=world.owner)
+    operations.create_hook(organisation=world.other, name="Theirs", url=quick.url, by=world.stranger)
+    slow.sleep(0.3)
+    for device in (world.waiting, world.placed, world.foreign):
+        back_ends.place(device, world.anaheim)
+    alien = Device.objects.get(pk=world.alien.pk)
+    assignments.assign(device=alien, group=world.other_site, name="X", model=None, by=world.stranger)
+
+    back_ends.tell()
+
+    assert len(slow.got) == 3
+    assert quick.got[0].at < slow.got[2].at
+
+
+def test_a_run_that_is_cleared_at_once_is_not_told_again(back_ends: BackEnds, settings: Settings) -> None:
+    settings.HOOK_KEEP_DAYS = 0
     back_ends.place(back_ends.world.waiting)
+    back_ends.tell()
+    delivery.clear_old()
+    back_ends.tell()
+    assert back_ends.heard() == [1, 1, 1]
+
+
+def test_old_runs_are_cleared(back_ends: BackEnds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "CHUNK", 1)
+    for device in (back_ends.world.waiting, back_ends.world.placed):
+        back_ends.place(device)
     back_ends.tell()
     assert delivery.clear_old() == 0
     HookRun.objects.update(finished_at=Now() - timedelta(days=91))
-    assert delivery.clear_old() == 1
+    assert delivery.clear_old() == 2
