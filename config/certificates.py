@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-AUTHORITY, SERVER = "authority.pem", "server.pem"
+AUTHORITY, AUTHORITY_KEY, SERVER = "authority.pem", "authority.key", "server.pem"
 AUTHORITY_LASTS, SERVER_LASTS = timedelta(days=3650), timedelta(days=397)
 EARLIER = timedelta(hours=1)
 """By how much a certificate is valid before it was made: devices' clocks are behind."""
@@ -34,7 +34,8 @@ Key = ec.EllipticCurvePrivateKey
 
 def renew_certificate(folder: Path, names: Sequence[str]) -> Path:
     """Return a PEM file in the folder of a certificate for these host names and addresses, with its key; made anew, by
-    the folder's authority, which is made where there is none. Raises ValueError where a name can't be one."""
+    the folder's authority, which is made where there is none. Raises ValueError where a name can't be one, or the
+    authority can't sign."""
     authority, key = _load_authority(folder) or _make_authority(folder)
     own = ec.generate_private_key(ec.SECP256R1())
     builder = _begin(names[0], own, SERVER_LASTS).issuer_name(authority.subject)
@@ -59,7 +60,7 @@ def _make_authority(folder: Path) -> tuple[x509.Certificate, Key]:
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     builder = builder.add_extension(identifier, critical=False)
     authority = builder.issuer_name(_make_name("Handover's own authority")).sign(key, hashes.SHA256())
-    with open_private(folder / "authority.key") as out:
+    with open_private(folder / AUTHORITY_KEY) as out:
         out.write(_write_key(key))
     with open_private(folder / AUTHORITY) as out:
         out.write(_write(authority))
@@ -67,13 +68,26 @@ def _make_authority(folder: Path) -> tuple[x509.Certificate, Key]:
 
 
 def _load_authority(folder: Path) -> tuple[x509.Certificate, Key] | None:
+    """Return the folder's authority; None where there is none. Raises ValueError for one that can't sign: it is never
+    replaced unasked, since devices trust it."""
+    if not any((folder / name).exists() for name in (AUTHORITY, AUTHORITY_KEY)):
+        return None
     try:
-        authority = x509.load_pem_x509_certificate((folder / AUTHORITY).read_bytes())
-        key = load_pem_private_key((folder / "authority.key").read_bytes(), None)
-    except FileNotFoundError:
-        return None
-    if not isinstance(key, Key) or authority.not_valid_after_utc < datetime.now(UTC) + SERVER_LASTS:
-        return None
+        return _read_authority(folder)
+    except (FileNotFoundError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the authority of {AUTHORITY} and {AUTHORITY_KEY} in {folder} can't be used ({error}). "
+            "Keep both elsewhere for a new one, which devices then have to be given"
+        ) from None
+
+
+def _read_authority(folder: Path) -> tuple[x509.Certificate, Key]:
+    authority = x509.load_pem_x509_certificate((folder / AUTHORITY).read_bytes())
+    key = load_pem_private_key((folder / AUTHORITY_KEY).read_bytes(), None)
+    if not isinstance(key, Key) or authority.public_key() != key.public_key():
+        raise ValueError("there is no EC key of that certificate")
+    if authority.not_valid_after_utc < datetime.now(UTC) + SERVER_LASTS:
+        raise ValueError(f"it ends on {authority.not_valid_after_utc:%Y-%m-%d}")
     return authority, key
 
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import CommandError, call_command
 from django.test import Client, RequestFactory
 from PIL import Image
 
-from config import views
+from config import certificates, views
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -190,3 +192,21 @@ def test_messages_that_nobody_looks_at_do_not_pile_up(client: Client, world: Wor
     assert len(client.session["_messages"]) < 1_000 * 4
     page = client.get("/").content.decode()
     assert page.count("was not locked") == 20
+
+
+@pytest.mark.parametrize("lacks", ["authority.pem", "authority.key", "its own key", "an EC key", "time"])
+def test_an_authority_that_devices_trust_is_never_replaced_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    if lacks == "time":
+        monkeypatch.setattr(certificates, "AUTHORITY_LASTS", certificates.SERVER_LASTS)
+    call_command("tls_certificate", "localhost", folder=tmp_path, stdout=StringIO())
+    key = tmp_path / "authority.key"
+    own = ec.generate_private_key(ec.SECP256R1()) if lacks == "its own key" else rsa.generate_private_key(65537, 2048)
+    if lacks.endswith(" key"):
+        key.write_bytes(own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / lacks).unlink(missing_ok=True)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(CommandError, match="can't be used"):
+        call_command("tls_certificate", "localhost", folder=tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
