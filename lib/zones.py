@@ -76,7 +76,7 @@ class PersonClock:
         return self._localise(at).replace(tzinfo=None).isoformat(" ", timespec)
 
     def _localise(self, at: datetime) -> datetime:
-        """Return the local time; UTC's for the last and first hours that there are, as of certificates without an end."""
+        """Return the local time; UTC's for the last hours that there are, as of certificates without an end."""
         try:
             return at.astimezone(self.zone_info)
         except OverflowError:

@@ -43,6 +43,8 @@ def find_credential(shown: Shown, *, address: str | None, organisation: Organisa
     try:
         activate(asked=asked, address=address, organisation=organisation)
     except Refusal as refusal:  # is counted, and told to nobody who may be a stranger
+        if found := find_by_certificate(fingerprint):  # meanwhile, by another request of the device's
+            return found
         raise Refusal(refusals.DATA_CREDENTIAL) if refusal.status in STRANGE else refusal from None
     if found := find_by_certificate(fingerprint):
         return found

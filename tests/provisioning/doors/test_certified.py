@@ -17,7 +17,7 @@ from devices.lifecycle import locks
 from devices.models import Credential, Device, Event, RefusedAttempt
 from lib.trusted_proxies import BY_PROXY
 from provisioning.doors import refused_attempts
-from provisioning.doors.activate import data, reopening, values
+from provisioning.doors.activate import certified, data, reopening, values
 from provisioning.doors.client_certificates import Shown, is_signed_by, write_pem
 from provisioning.models import Door, DoorRegistration
 from telemetry.models import Latest
@@ -319,3 +319,17 @@ def test_a_certificate_without_an_end_is_shown_by_every_clock(client: Client, wo
     page = client.get(f"/devices/{world.waiting.serial}/credentials/")
     assert page.status_code == 200
     assert "9999-12-31" in page.content.decode()
+
+
+def test_of_a_devices_first_requests_at_once_each_is_heard(
+    world: World, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = certified.activate
+
+    def activate(**asked: Any) -> Any:
+        real(**asked)  # by the other request, in the moment before
+        return real(**asked)
+
+    monkeypatch.setattr(certified, "activate", activate)
+    assert send(of(world.waiting)).status_code == 204
+    assert kinds(world.waiting).count("activated") == 1
