@@ -173,7 +173,10 @@ class Parts:
         return Process("web", command, self._env, lambda: listens(self._ports.reachable_host, self._ports.web))
 
     def _tls(self) -> Process:
-        file = certificates.renew_certificate(self._folder / "tls", self._ports.certified_names)
+        try:
+            file = certificates.renew_certificate(self._folder / "tls", self._ports.certified_names)
+        except ValueError as error:
+            raise Failed(f"No certificate for the TLS end: {error}.") from None
         command = [sys.executable, "-m", "config.demo.tls_front", "--certificate", str(file), "--site", self._socket]
         command += ["--https", f"{self._ports.host}:{self._ports.https}"]
         broker = urlsplit(self._env["MQTT_URL"])
