@@ -81,9 +81,11 @@ def end_hook(*, hook: Hook, by: User) -> bool:
     with transaction.atomic():
         if Hook.objects.filter(pk=hook.pk, ended_at=None).update(ended_at=Now()) != 1:
             return False
-        waiting = HookCall.objects.filter(hook=hook, state__in=OPEN_CALLS)
+        waiting = HookCall.objects.filter(hook=hook, state__in=OPEN_CALLS, run__state__in=HookRun.OPEN)
         runs = list(waiting.filter(state=HookCall.State.FAILED).values_list("run", flat=True))
-        HookRun.objects.filter(pk__in=waiting.values("run"), state=HookRun.State.WAITING).update(due_at=Now())
+        before = HookCall.objects.filter(run=OuterRef("run"), position__lt=OuterRef("position"), state__in=OPEN_CALLS)
+        its_turn = waiting.filter(~Exists(before))  # where another hook's is it, that one waits as long as it asked for
+        HookRun.objects.filter(pk__in=its_turn.values("run"), state=HookRun.State.WAITING).update(due_at=Now())
         waiting.update(state=HookCall.State.SKIPPED, result=results.ENDED, status=None, finished_at=Now())
         _go_on(runs)
         _record(hook, by, "ended")

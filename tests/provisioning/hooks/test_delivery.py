@@ -230,6 +230,16 @@ def test_an_ended_hook_is_passed_over(back_ends: BackEnds) -> None:
     assert back_ends.heard() == [2, 1, 2]
 
 
+def test_the_end_of_one_hook_lets_no_other_be_called_before_its_time(back_ends: BackEnds) -> None:
+    back_ends.receivers[0].refuse(503, Retry_After="600")
+    back_ends.place(back_ends.world.waiting)
+    back_ends.tell()
+    operations.end_hook(hook=back_ends.hooks[1], by=back_ends.world.owner)
+    back_ends.tell()
+    assert back_ends.heard() == [1, 0, 0]
+    assert back_ends.states() == ["waiting", "skipped", "waiting"]
+
+
 def test_all_that_failed_at_one_is_repeated_at_once(back_ends: BackEnds) -> None:
     back_ends.receivers[0].refuse(410)
     for device in (back_ends.world.waiting, back_ends.world.placed):
