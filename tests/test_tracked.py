@@ -45,3 +45,12 @@ def test_no_registry_and_no_machine_is_named() -> None:
 @pytest.mark.parametrize("text", ["https://pypi" + ".org/simple", "file:///" + "opt/wheels", "/" + "home/me/handover"])
 def test_the_search_finds_them(text: str) -> None:
     assert named(text)
+
+
+def test_nothing_is_tracked_that_is_ignored_or_leads_out_of_it() -> None:
+    """A link in the place of an environment would take that of whoever checks it out."""
+    ignored = subprocess.run(
+        ["git", "ls-files", "-ci", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    assert ignored.stdout == b""
+    assert [path for path in tracked() if path.is_symlink()] == []

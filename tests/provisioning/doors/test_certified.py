@@ -17,7 +17,7 @@ from devices.lifecycle import locks
 from devices.models import Credential, Device, Event, RefusedAttempt
 from lib.trusted_proxies import BY_PROXY
 from provisioning.doors import refused_attempts
-from provisioning.doors.activate import certified, data, reopening, values
+from provisioning.doors.activate import certified, data, operations, reopening, values
 from provisioning.doors.client_certificates import Shown, is_signed_by, write_pem
 from provisioning.models import Door, DoorRegistration
 from telemetry.models import Latest
@@ -324,7 +324,7 @@ def test_a_certificate_without_an_end_is_shown_by_every_clock(client: Client, wo
 def test_of_a_devices_first_requests_at_once_each_is_heard(
     world: World, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = certified.activate
+    real = operations.activate
 
     def activate(**asked: Any) -> Any:
         real(**asked)  # by the other request, in the moment before
