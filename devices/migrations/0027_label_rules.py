@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('profile', 'Profile'), ('join_eui', 'AppEUI or JoinEUI')], max_length=8)),
                 ('value', models.CharField(max_length=64)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='label_rules', to='devices.devicemodel')),
+                ('model', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='label_rules', to='devices.devicemodel')),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='label_rules', to='tenants.organisation')),
                 ('recipe', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='label_rules', to='devices.recipe')),
             ],

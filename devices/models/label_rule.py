@@ -32,7 +32,8 @@ class LabelRule(models.Model):
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="label_rules")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     value = models.CharField(max_length=64)  # as devices.identity.label_facts cleans it
-    model = models.ForeignKey(DeviceModel, models.CASCADE, related_name="label_rules")
+    # Without a constraint: the former release, which runs on during an upgrade, deletes models and knows of no rule.
+    model = models.ForeignKey(DeviceModel, models.CASCADE, related_name="label_rules", db_constraint=False)
     recipe = models.ForeignKey(Recipe, models.SET_NULL, null=True, blank=True, related_name="label_rules")
 
     objects = LabelRuleQuerySet.as_manager()
