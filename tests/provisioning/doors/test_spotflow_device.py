@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from devices.mqtt.messages import Message
     from tests.conftest import World
 
-pytest.importorskip("spotflow_device", reason="there is a wheel of it for Linux on x86-64 alone")
+pytest.importorskip(
+    "spotflow_device",
+    reason="the vendor builds it for few machines (requirements/vendors.in): Linux on x86-64 with glibc 2.34 is one",
+)
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres, pytest.mark.slow]
 SECRET = "site-secret"
 PROGRAM = """
