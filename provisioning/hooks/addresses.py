@@ -61,6 +61,14 @@ def read_networks(texts: Sequence[str]) -> list[Network]:
     return [ipaddress.ip_network(text.strip()) for text in texts if text.strip()]
 
 
+def is_reachable(host: str, networks: Sequence[Network]) -> bool:
+    """Decide whether what a web address names may be connected to, as far as that is known without a look-up."""
+    try:
+        return is_allowed(host, networks)
+    except ValueError:
+        return True  # a name
+
+
 def is_allowed(text: str, networks: Sequence[Network]) -> bool:
     """Decide whether it may be connected to: what IPv6 wraps around an address of IPv4 counts as that."""
     address = _unwrap(ipaddress.ip_address(text.partition("%")[0]))

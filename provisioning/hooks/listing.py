@@ -29,10 +29,19 @@ class CallShown(NamedTuple):
 
 
 def count_failed(hooks: HookQuerySet) -> HookQuerySet:
-    """Add `failed`: how many messages wait for an admin at each."""
+    """Add `failed`: how many messages wait for an admin at each; and `retried`: how many it did not take so far, which
+    are sent again by themselves."""
     failed = Q(calls__state=HookCall.State.FAILED, calls__run__state=HookRun.State.FAILED)
-    counts: dict[str, Any] = {"failed": Count("calls", filter=failed)}
+    retried = Q(calls__state=HookCall.State.WAITING, calls__run__state=HookRun.State.WAITING, calls__result__gt="")
+    counts: dict[str, Any] = {"failed": Count("calls", filter=failed), "retried": Count("calls", filter=retried)}
     return hooks.annotate(**counts)
+
+
+def find_last_retried(hook: Hook) -> CallShown | None:
+    """Return the last call that the hook did not take so far, and when it is made again."""
+    waiting = HookCall.objects.filter(hook=hook, state=HookCall.State.WAITING, run__state=HookRun.State.WAITING)
+    call = waiting.filter(result__gt="").select_related("run").order_by("-attempted_at").first()
+    return show_calls(call.run, [call])[0] if call else None
 
 
 def find_failed_runs(hook: Hook) -> Any:

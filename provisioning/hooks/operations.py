@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Max, OuterRef
@@ -15,7 +16,7 @@ from devices.models import Event
 from lib import names
 from lib.refusals import Refusal
 from provisioning.hooks import messages, refusals, results
-from provisioning.hooks.addresses import read_target
+from provisioning.hooks.addresses import is_reachable, read_networks, read_target
 from provisioning.models import Hook, HookCall, HookFeed, HookRun, is_free
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 FIELDS = ("name", "url", "position")
 MOST_HOOKS = 20
 MOST_POSITION = 99
+UNREACHABLE = (
+    "This address is private or reserved, and hooks go to the Internet. Name another host, or ask the operator of this "
+    "site to list its network (HOOK_NETWORKS)."
+)
 FORMER_KEPT = timedelta(hours=24)
 """How long messages are signed with the former secret, too."""
 OPEN_CALLS = (HookCall.State.WAITING, HookCall.State.FAILED)
@@ -156,9 +161,11 @@ def _save(hook: Hook, **how: Any) -> None:
     if not 1 <= hook.position <= MOST_POSITION:
         raise ValidationError({"position": [f"Write a number from 1 to {MOST_POSITION}."]})
     try:
-        read_target(hook.url)
+        target = read_target(hook.url)
     except ValidationError as error:
         raise ValidationError({"url": error.messages}) from None
+    if not is_reachable(target.host, read_networks(settings.HOOK_NETWORKS)):
+        raise ValidationError({"url": [UNREACHABLE]})
     try:
         with transaction.atomic():
             hook.save(**how)

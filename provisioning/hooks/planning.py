@@ -7,10 +7,11 @@ round looks back by `LATE`.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Value, When
 from django.db.models.functions import Now
 
@@ -21,6 +22,8 @@ from tenants.models import Group
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+log = logging.getLogger(__name__)
 
 LATE = timedelta(hours=1)
 """Longer than any transaction here."""
@@ -33,10 +36,18 @@ KINDS = {
 
 
 def plan_all() -> bool:
-    """Make runs of a chunk of each organisation's events; return whether some organisation has more."""
+    """Make runs of a chunk of each organisation's events; return whether some organisation has more. What fails at one
+    is logged, and tried again the next time: the others are not held up."""
     feeds = HookFeed.objects.filter(Exists(Hook.objects.filter(organisation=OuterRef("pk"), ended_at=None)))
-    has_more = [plan_organisation(pk) for pk in feeds.values_list("pk", flat=True)]
-    return any(has_more)
+    has_more = False
+    for pk in feeds.values_list("pk", flat=True):
+        try:
+            has_more |= plan_organisation(pk)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away, for all of them
+        except Exception:
+            log.exception("what back ends of organisation %s are to be told could not be planned", pk)
+    return has_more
 
 
 @transaction.atomic

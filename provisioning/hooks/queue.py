@@ -64,7 +64,12 @@ def claim(organisation: int) -> Job | None:
 
 @transaction.atomic
 def record(job: Job, answer: Answer) -> None:
-    """Write the answer, and what is next: the following hook, another attempt later, or nothing until an admin acts."""
+    """Write the answer, and what is next: the following hook, another attempt later, or nothing until an admin acts.
+
+    Nothing is written where another process took the run meanwhile: what that is told counts.
+    """
+    if HookRun.objects.filter(pk=job.run.pk, worker=job.token).update(worker=job.token) != 1:
+        return
     call, told = job.call, answer.result == results.DONE
     gave_up = not told and (answer.result == results.GONE or call.attempts > len(RETRIES))
     state = HookCall.State.DONE if told else HookCall.State.FAILED if gave_up else HookCall.State.WAITING

@@ -52,7 +52,8 @@ def hook(request: SignedIn, key: UUID) -> HttpResponse:
     failed = HookRun.objects.manageable_by(request.user).filter(listing.find_failed_runs(chosen))
     waiting = failed.filter(state=HookRun.State.FAILED).select_related("device")
     page = paging.find_asked_page(waiting, paging.NEWEST_FIRST, SIZE, request.GET.dict())
-    return render(request, "provisioning/hooks/hook.html", {"hook": chosen, "page": page})
+    context = {"hook": chosen, "page": page, "retried": listing.find_last_retried(chosen)}
+    return render(request, "provisioning/hooks/hook.html", context)
 
 
 @require_safe

@@ -186,6 +186,41 @@ def test_what_is_overtaken_while_it_is_sent_ends_with_that_call(back_ends: BackE
     assert back_ends.heard() == [1, 1, 1], "the first call was made by nobody here"
 
 
+def test_who_was_overtaken_as_sender_writes_nothing_any_more(back_ends: BackEnds) -> None:
+    world = back_ends.world
+    back_ends.place(world.waiting)
+    planning.plan_all()
+    former = queue.claim(world.kanarra.pk)
+    assert former is not None
+    HookRun.objects.update(held_until=Now() - timedelta(seconds=1))
+    latter = queue.claim(world.kanarra.pk)
+    assert latter is not None
+    queue.record(former, results.Answer(results.GONE, 410))
+    assert back_ends.states() == ["waiting", "waiting", "waiting"]
+    queue.record(latter, results.Answer(results.DONE, 204))
+    assert back_ends.states() == ["done", "waiting", "waiting"]
+
+
+def test_what_can_not_be_planned_for_one_organisation_holds_up_no_other(
+    back_ends: BackEnds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world, plan = back_ends.world, planning.plan_organisation
+    operations.create_hook(organisation=world.other, name="First", url=back_ends.receivers[0].url, by=world.stranger)
+    broken = min(world.kanarra.pk, world.other.pk)
+
+    def fail(organisation: int) -> bool:
+        if organisation == broken:
+            raise ValueError("a row that nothing can be made of")
+        planned.append(organisation)
+        return plan(organisation)
+
+    planned: list[int] = []
+    monkeypatch.setattr(planning, "plan_organisation", fail)
+    planning.plan_all()
+    assert planned == [max(world.kanarra.pk, world.other.pk)]
+    assert f"organisation {broken}" in caplog.text
+
+
 def test_a_released_device_is_told_too(back_ends: BackEnds) -> None:
     placed = Device.objects.get(pk=back_ends.world.placed.pk)
     assignments.release(device=placed, by=back_ends.world.owner)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core import serializers
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Now
 from django.test import Client
 
 from devices.models import Event
@@ -17,6 +19,8 @@ from tests.access.hooks import URL, make_hook, make_run
 from tests.devices.api import Program, kind, places
 
 if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
+
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db
@@ -176,3 +180,36 @@ def test_a_secret_that_the_site_can_read_no_more_is_told(world: World) -> None:
     assert key_wrapping.unseal(hook.sealed) is None
     assert messages.unseal_keys(hook, with_former=True) == []
     assert "Make a new one" in results.describe(results.NO_SECRET, None)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "10.0.0.7:8443", "169.254.169.254", "[::1]", "[fd00::7]", "[::ffff:10.0.0.7]"]
+)
+def test_an_address_that_is_surely_private_is_refused_at_once(host: str, owner: Client, world: World) -> None:
+    answer = owner.post("/hooks/new/create/", sent(url=f"https://{host}/hooks"))
+    assert answer.status_code == 422
+    assert "This address is private or reserved" in answer.content.decode()
+    assert not Hook.objects.exists()
+    hook = make_hook(world)
+    with pytest.raises(ValidationError, match="private or reserved"):
+        operations.change_hook(hook=hook, fields={"url": f"https://{host}/hooks"}, by=world.owner)
+
+
+def test_one_that_the_operator_lists_is_taken(owner: Client, settings: Settings) -> None:
+    settings.HOOK_NETWORKS = ["10.0.0.0/8"]
+    assert owner.post("/hooks/new/create/", sent(url="https://10.0.0.7/hooks")).status_code == 200
+
+
+def test_what_is_tried_again_shows_at_the_hook(owner: Client, world: World) -> None:
+    run = make_run(world)
+    call = HookCall.objects.of(run)[0]
+    assert "did not take" not in read(owner, call.hook.get_absolute_url())
+    HookCall.objects.filter(pk=call.pk).update(result=results.STATUS, status=503, attempts=1, attempted_at=Now())
+    assert '<td data-label="Tried again" class="num">1</td>' in read(owner, "/hooks/")
+    page = read(owner, call.hook.get_absolute_url())
+    assert "It did not take its last message" in page
+    assert run.get_absolute_url() in page
+
+
+def read(client: Client, address: str) -> str:
+    return client.get(address).content.decode()
