@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devices.models import DeviceModelQuerySet
     from tenants.models import Organisation, User
 
+NAMED = 5  # rules of labels, in what is told of a model's end
 TAKEN = "There is a model with this name already. Choose another name."
 
 
@@ -75,10 +76,17 @@ def delete(*, model: DeviceModel, by: User) -> None:
     """Delete the model. Raises Refusal if a device or a recipe has it."""
     try:
         with transaction.atomic():
-            _record(model, by, act="deleted")
+            rules = [str(rule) for rule in model.label_rules.all()[: NAMED + 1]]
+            _record(model, by, act=f"deleted{_tell_rules(rules)}")
             model.delete()
     except (ProtectedError, IntegrityError):  # the database tells of one that came meanwhile
         raise Refusal(MODEL_IN_USE, model=model) from None
+
+
+def _tell_rules(rules: list[str]) -> str:
+    """Say which labels meant the model, for these rules go with it."""
+    named = ", ".join(rules[:NAMED]) + (" and others" if len(rules) > NAMED else "")
+    return f"; labels with {named} mean nothing any more" if rules else ""
 
 
 def _set_retired(model: DeviceModel, by: User, *, retired: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -15,13 +16,13 @@ from devices.models import DeviceModel, Event, LabelName, LabelRule
 from devices.refusals import LABEL_NAME_TAKEN, LABEL_RULE_TAKEN, LABEL_RULES_TOO_MANY
 from lib.refusals import Refusal
 from tenants.audit import log as audit_log
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, Organisation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from devices.models import LabelRuleQuerySet, Recipe
-    from tenants.models import Organisation, User
+    from tenants.models import User
 
 FACT_CHOICES = list(FACTS.items())
 MOST = 500  # rules, and names, of an organisation
@@ -45,14 +46,9 @@ def add_rule(
     if not cleaned:
         words = "Write the profile as it stands on the label." if is_profile else "An AppEUI has 16 hex digits."
         raise ValidationError({"value": [words]})
-    _refuse_beyond(LabelRule.objects.filter(organisation=organisation).count())
     rule = LabelRule(organisation=organisation, kind=kind, value=cleaned, model=model, recipe=recipe)
-    try:
-        with transaction.atomic():
-            rule.save()
-            _record(rule, by, f"labels with {rule} mean it")
-    except IntegrityError:
-        raise Refusal(LABEL_RULE_TAKEN, field="value") from None
+    with _keeping(rule, Refusal(LABEL_RULE_TAKEN, field="value")):
+        _record(rule, by, f"labels with {rule} mean it")
     return rule
 
 
@@ -70,14 +66,9 @@ def add_name(*, organisation: Organisation, name: str, fact: str, by: User) -> L
     folded = fold_name(name)
     if not folded or len(folded) > 64:
         raise ValidationError({"name": ["Write the field's name as it stands in the label, such as devId."]})
-    _refuse_beyond(LabelName.objects.filter(organisation=organisation).count())
     kept = LabelName(organisation=organisation, name=folded, fact=fact)
-    try:
-        with transaction.atomic():
-            kept.save()
-            _log(organisation, by, f"Fields “{folded}” of labels hold: {FACTS[fact]}")
-    except IntegrityError:
-        raise Refusal(LABEL_NAME_TAKEN, field="name") from None
+    with _keeping(kept, Refusal(LABEL_NAME_TAKEN, field="name")):
+        _log(organisation, by, f"Fields “{folded}” of labels hold: {FACTS[fact]}")
     return kept
 
 
@@ -121,9 +112,19 @@ def _rank(rule: LabelRule) -> bool:
     return rule.kind != LabelRule.Kind.PROFILE
 
 
-def _refuse_beyond(count: int) -> None:
-    if count >= MOST:
-        raise Refusal(LABEL_RULES_TOO_MANY, most=MOST)
+@contextmanager
+def _keeping(row: LabelRule | LabelName, taken: Refusal) -> Iterator[None]:
+    """Save the row, and what is done within, in one transaction. Raises `taken` where there is one of its value, and
+    Refusal beyond MOST: of many at once, each counts those before it."""
+    try:
+        with transaction.atomic():
+            Organisation.objects.select_for_update(no_key=True).get(pk=row.organisation_id)
+            if type(row).objects.filter(organisation=row.organisation_id).count() >= MOST:
+                raise Refusal(LABEL_RULES_TOO_MANY, most=MOST)
+            row.save()
+            yield
+    except IntegrityError:
+        raise taken from None
 
 
 def _record(rule: LabelRule, by: User, act: str) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.exceptions import ValidationError
 
-from devices.models import DeviceModel, Event, Recipe
-from devices.recipes import device_models
+from devices.models import DeviceModel, Event, LabelName, Recipe
+from devices.recipes import device_models, label_rules
 from devices.recipes import operations as recipes
 from devices.recipes.operations import Contents
-from devices.refusals import RECIPE_CHANGED
+from devices.refusals import LABEL_RULES_TOO_MANY, RECIPE_CHANGED
 from tests.provisioning.windows.test_races import at_once
 from tests.refused import is_refusal
 
@@ -50,3 +50,15 @@ def test_of_many_retirements_one_counts(world: World) -> None:
     model = DeviceModel.objects.get(organisation=world.kanarra)
     assert sorted(at_once(AT_ONCE, lambda _: device_models.retire(model=model, by=world.owner))) == [False] * 9 + [True]
     assert Event.objects.filter(kind=Event.Kind.MODEL_CHANGED).count() == 1
+
+
+def test_of_many_names_at_once_no_more_are_kept_than_may_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_rules, "MOST", 3)
+
+    def add(number: int) -> object:
+        name = f"field{number}"
+        return label_rules.add_name(organisation=world.kanarra, name=name, fact="serial", by=world.owner)
+
+    done = at_once(AT_ONCE, add)
+    assert sum(is_refusal(each, LABEL_RULES_TOO_MANY) for each in done) == AT_ONCE - 3
+    assert LabelName.objects.count() == 3

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from devices.models import Device, DeviceModel, Event, LabelName, LabelRule
-from devices.recipes import label_rules
+from devices.recipes import device_models, label_rules
 from provisioning.hooks import operations as hooks
 from provisioning.hooks import planning
 from provisioning.models import HookRun, Window
@@ -217,3 +217,11 @@ def test_programs_say_it_too(world: World, special: DeviceModel) -> None:
         assert program.get(path).status_code == 200
         assert program.delete(path).status_code == 204
         assert program.get(path).status_code == 404
+
+
+def test_the_end_of_a_model_tells_which_labels_meant_it(world: World, special: DeviceModel) -> None:
+    say(world, special)
+    device_models.delete(model=special, by=world.owner)
+    assert not LabelRule.objects.exists()
+    told = Event.objects.filter(kind=Event.Kind.MODEL_CHANGED).latest("pk").data
+    assert told["act"] == f"deleted; labels with Profile {PROFILE} mean nothing any more"
