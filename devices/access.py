@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devices.identity import serials
 from devices.models import BulkAction, Device, Import, LabelPrintJob
-from devices.models.refused_attempt import select_last_attempt
+from devices.models.refused_attempt import with_last_attempt
 from tenants.access import get_row, require_admin
 from tenants.models import Role, User
 
@@ -22,9 +22,8 @@ SHOWN = ("group", "model", "version__recipe", "assignment")
 
 def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER, related: Collection[str] = SHOWN) -> Device:
     """Return it with its status, and what is `related` to it: who shows less of it often loads less."""
-    scope = Device.objects.visible_to(user, role).with_status()
-    annotations: dict[str, Any] = {"attempted_at": select_last_attempt()}
-    loaded = scope.annotate(**annotations).select_related(*related) if related else scope.annotate(**annotations)
+    scope = with_last_attempt(Device.objects.visible_to(user, role).with_status())
+    loaded = scope.select_related(*related) if related else scope  # without a name Django would load everything
     return share_organisation(user, get_row(loaded, serial_key=serials.fold(serial)))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import F, Max, OuterRef, Q, Subquery
@@ -8,6 +9,9 @@ from django.db.models.functions import Now
 
 from devices.models.device import Assignment, Device
 from lib.refusals import KeptRefusal
+
+if TYPE_CHECKING:
+    from devices.models.device import DeviceQuerySet
 
 
 def compute_mark(last: datetime | str | None) -> int:
@@ -21,6 +25,12 @@ def select_last_attempt() -> Subquery:
     """Return, for a query of devices, when each was refused last; None where it never was."""
     own = RefusedAttempt.objects.filter(device=OuterRef("pk")).order_by("-last_at")
     return Subquery(own.values("last_at")[:1])
+
+
+def with_last_attempt(devices: DeviceQuerySet) -> DeviceQuerySet:
+    """Add `attempted_at`: when each was refused last, None where it never was."""
+    annotations: dict[str, Any] = {"attempted_at": select_last_attempt()}
+    return devices.annotate(**annotations)
 
 
 class RefusedAttemptQuerySet(models.QuerySet["RefusedAttempt"]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
@@ -19,7 +19,7 @@ from devices import events
 from devices.credentials import presence_secrets
 from devices.lifecycle import assignments
 from devices.models import Device, DeviceModel, Event, RefusedAttempt
-from devices.models.refused_attempt import select_last_attempt
+from devices.models.refused_attempt import with_last_attempt
 from devices.refusals import DEVICE_MOVED
 from lib import live, names
 from lib.db import deadlocks
@@ -196,8 +196,7 @@ def find_barred(device: Device, user: User) -> Device | None:
 
 def load_device(window: Window) -> Device:
     """Return the window's device as it is now: with its status, and `attempted_at`, when it was refused last."""
-    annotations: dict[str, Any] = {"attempted_at": select_last_attempt()}
-    return Device.objects.with_status().annotate(**annotations).get(pk=window.device_id)
+    return with_last_attempt(Device.objects.with_status()).get(pk=window.device_id)
 
 
 def list_attempts(window: Window, device: Device, *, known: bool) -> list[RefusedAttempt]:
