@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from devices import refusals as devices
+from devices.imports import refusals as imports
 from lib.refusals import Kind
 from provisioning import refusals as provisioning
 from provisioning.doors import refusals as doors
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 ROOMS = {
     "The site, groups and people": tenants,
     "Devices": devices,
+    "Imports": imports,
     "Registration": provisioning,
     "Doors": doors,
     "Hooks": hooks,

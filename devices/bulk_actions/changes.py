@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from devices import refusals
 from devices.bulk_actions import runner
 from devices.bulk_actions.eligibility import Params
+from devices.imports.refusals import IMPORT_NOT_STARTABLE
 from devices.jobs import leases
 from devices.models import BulkAction, Change, Import
 from lib.refusals import Refusal
@@ -25,7 +25,7 @@ def start_changes(*, importing: Import, by: User) -> BulkAction:
     rows = Import.objects.filter(whole, pk=importing.pk, act=Import.Act.CHANGE, state=Import.State.CHECKED)
     with transaction.atomic():
         if rows.filter(changing__gt=0).update(state=Import.State.DONE, by=by, finished_at=Now()) != 1:
-            raise Refusal(refusals.IMPORT_NOT_STARTABLE)
+            raise Refusal(IMPORT_NOT_STARTABLE)
         action = BulkAction.objects.create(
             organisation=importing.organisation,
             by=by,

@@ -16,6 +16,7 @@ from devices.credentials import deliveries
 from devices.imports import doubles
 from devices.imports import serializers as shown
 from devices.imports import status as import_status
+from devices.imports.refusals import IMPORT_NOT_MATCHABLE, IMPORT_NOT_STARTABLE
 from devices.imports.views import download
 from devices.models import Delivery, Import
 from lib.paging import NEWEST_FIRST
@@ -91,7 +92,7 @@ class ImportMatching(ApiView):
         importing = get_import(require_owner(self.user), key)
         sent = self.read(shown.ImportMatch)
         if not imports.match(importing=importing, by=self.user, **_complete_match(importing, sent)):
-            raise Refusal(refusals.IMPORT_NOT_MATCHABLE)
+            raise Refusal(IMPORT_NOT_MATCHABLE)
         return _answer(self.user, key)
 
 
@@ -113,7 +114,7 @@ class ImportStart(ApiView):
     def post(self, request: Request, key: UUID) -> Response:
         """Make the devices of a checked import."""
         if not imports.start(importing=get_import(require_owner(self.user), key), by=self.user):
-            raise Refusal(refusals.IMPORT_NOT_STARTABLE)
+            raise Refusal(IMPORT_NOT_STARTABLE)
         return _answer(self.user, key)
 
 

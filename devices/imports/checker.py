@@ -16,11 +16,11 @@ from devices.imports.doubles import DoubleCounter
 from devices.imports.first_seen import FirstSeen
 from devices.imports.odd_serials import OddSerials, can_differ
 from devices.imports.problem_groups import ProblemGroups
+from devices.imports.refusals import SERIALS_ROUNDED, TOO_FEW_SERIALS, TOO_MANY_ROWS
 from devices.imports.row_parser import ParsedRow, RowError, Rules
 from devices.jobs import leases
 from devices.models import Change, Device, Import, Problem
 from devices.recipes.organisation_format import format_of
-from devices.refusals import SERIALS_ROUNDED, TOO_FEW_SERIALS, TOO_MANY_ROWS
 from lib import live
 from lib.parsing import remove_nul
 from lib.refusals import Refusal

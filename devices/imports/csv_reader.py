@@ -8,7 +8,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple
 
-from devices import refusals
+from devices.imports import refusals
 from devices.imports.encodings import ENCODINGS, find_codec, is_by_bytes
 from devices.jobs import files
 from lib.refusals import Refusal

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from devices import refusals
-from devices.imports import sheet_reader
+from devices.imports import refusals, sheet_reader
 from devices.imports.columns import HIDDEN, find_spelling, normalise_heading
 from devices.imports.csv_reader import MAX_COLUMNS, Bad
 from devices.imports.table import read_beginning, read_first

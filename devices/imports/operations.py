@@ -12,10 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q
 
-from devices import events, refusals
+from devices import events
 from devices.credentials import deliveries
 from devices.imports import columns as matching
-from devices.imports import doubles, sheet_reader, worker
+from devices.imports import doubles, refusals, sheet_reader, worker
 from devices.imports.csv_reader import DELIMITERS, Preview
 from devices.imports.encodings import ENCODINGS
 from devices.imports.header import detect_header, read_header

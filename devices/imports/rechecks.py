@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from devices import refusals
+from devices.imports import refusals
 from devices.imports.corrections import Corrections
 from devices.imports.operations import start_check
 from devices.imports.problem_groups import find_format

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from devices import refusals
+from devices.imports import refusals
 from devices.imports.corrections import Corrections
 from devices.imports.csv_reader import Bad
 from devices.imports.table import open_table, read_records

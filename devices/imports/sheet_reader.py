@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from devices import refusals
+from devices.imports import refusals
 from devices.imports.cell_formats import GENERAL, mark, show_number, show_text
 from devices.imports.csv_reader import MAX_CELLS, MAX_COLUMNS, ROW, Bad
 from devices.imports.workbook import CHUNK, LOOK, Handler, Workbook, is_true, parse_stream, tell_damage, unescape

@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from devices import refusals
+from devices.imports import refusals
 from devices.imports.encodings import Guess, guess_encodings, is_sure_utf8
 from lib.refusals import Refusal
 

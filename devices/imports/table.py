@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from devices import refusals
-from devices.imports import csv_reader, sheet_reader
+from devices.imports import csv_reader, refusals, sheet_reader
 from devices.imports.csv_reader import DELIMITERS, LOOK, LOOK_ROWS
 from lib.refusals import Refusal
 

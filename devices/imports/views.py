@@ -15,6 +15,7 @@ from devices.access import get_import
 from devices.credentials import deliveries
 from devices.imports import status as import_status
 from devices.imports.forms import MatchForm, ReadingForm, read_corrections
+from devices.imports.refusals import IMPORT_NOT_STARTABLE
 from devices.jobs import progress
 from devices.models import Delivery, Import
 from lib import paging, streaming
@@ -122,7 +123,7 @@ def start(request: SignedIn, key: UUID) -> HttpResponse:
     if not imports.start(importing=importing, by=request.user):
         importing.refresh_from_db()
         if importing.state == State.CHECKED:
-            raise Refusal(refusals.IMPORT_NOT_STARTABLE)
+            raise Refusal(IMPORT_NOT_STARTABLE)
     return redirect(importing)
 
 

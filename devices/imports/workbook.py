@@ -16,8 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.parsers import expat
 
-from devices import refusals
-from devices.imports import cell_formats
+from devices.imports import cell_formats, refusals
 from devices.jobs import files
 from lib import parsing
 from lib.refusals import Refusal

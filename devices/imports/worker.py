@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce, Now
 from devices import events, refusals
 from devices.credentials import deliveries
 from devices.imports import checker, locks, row_source
+from devices.imports.refusals import ROWS_REFUSED, ROWS_TAKEN
 from devices.imports.writer import RowWriter
 from devices.jobs import leases
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem, Recipe
@@ -109,7 +110,7 @@ def _make_all(writer: RowWriter, batch: list[row_source.Row]) -> int:
         made, wrong = writer.make(batch, ())
     except IntegrityError:
         # Somebody added one of them a moment ago: after the rollback the check can name it.
-        raise Refusal(refusals.ROWS_TAKEN) from None
+        raise Refusal(ROWS_TAKEN) from None
     if wrong:
         raise _refuse_rows(wrong)
     return made
@@ -172,7 +173,7 @@ def _await_turns(lease: Lease[Import]) -> Iterator[None]:
 def _refuse_rows(wrong: list[RowError]) -> Refusal:
     """Return the refusal of an import that is all or nothing, for rows that the check had let pass."""
     row, _, cause = wrong[0]
-    return Refusal(refusals.ROWS_REFUSED, wrong=wrong, count=len({error.row for error in wrong}), row=row, cause=cause)
+    return Refusal(ROWS_REFUSED, wrong=wrong, count=len({error.row for error in wrong}), row=row, cause=cause)
 
 
 def _end(importing: Import, lease: Lease[Import], state: str, cause: str = "", wrong: Sequence[RowError] = ()) -> None:
