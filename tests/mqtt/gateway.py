@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from tests.mqtt.processes import eventually
 
@@ -47,10 +47,11 @@ class Gateway:
         return self.told()
 
     def knock(self) -> None:
+        self.client.loop_stop()  # paho's thread may not have ended when it says that the connection went
         self.answer = ""
         self.lost.clear()
         self.client.connect("127.0.0.1", self._port, 30)
-        self.client.loop_start()
+        assert self.client.loop_start() == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def told(self, seconds: float = PATIENCE) -> str:
         """What the broker answered since `knock`; "" if it hung up."""
