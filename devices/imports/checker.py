@@ -108,7 +108,7 @@ class Checked:
                 wrong += found
                 if bare := self._rules.read_serial_alone(row, cells):
                     wrong += self._find_repeats(bare)
-        for parsed in wanted:
+        for parsed in wanted if self.rounded >= 0 else ():
             if len(parsed.serial) > spreadsheets.DIGITS and self.rounded >= 0:
                 zeros = spreadsheets.count_rounded(parsed.serial)
                 self.rounded = zeros if zeros < 0 else self.rounded + zeros
@@ -180,8 +180,10 @@ class CheckedChanges(Checked):
 
 def find_taken(organisation: int, rules: Rules, wanted: Sequence[ParsedRow]) -> list[RowError]:
     """Return the errors of those whose serial or certificate another device has."""
-    others = {parsed.key: other for parsed in wanted if (other := serials.write_otherwise(parsed.key))}
-    taken = locks.find_taken_serials(organisation, [parsed.key for parsed in wanted if parsed.key] + [*others.values()])
+    keys = [parsed.key for parsed in wanted if parsed.key]
+    addresses = [key for key in keys if len(key) in serials.ADDRESS_LENGTHS]
+    others = {key: other for key in addresses if (other := serials.write_otherwise(key))}
+    taken = locks.find_taken_serials(organisation, [*keys, *others.values()])
     fingerprints = [parsed.certificate.fingerprint for parsed in wanted if parsed.certificate]
     certificates = locks.find_taken_credentials(fingerprints)
     if not taken and not certificates:

@@ -18,7 +18,7 @@ LEAST = 3  # serials, of which it can be said what most look like
 MOST = 100  # shapes that are told apart by what serials begin with; others by their length
 NAMED = 20  # rows of a shape
 SHOWN = 20  # shapes
-_DIGITS = dict.fromkeys(map(ord, "123456789"), "0")
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
 @dataclass
@@ -39,19 +39,19 @@ class OddSerials:
 
     def __init__(self) -> None:
         self._shapes: dict[str, Shape] = {}
-        self._outlines: dict[str, Shape] = {}
+        self._outlines: dict[bytes, Shape] = {}
 
     def add(self, serials: Iterable[tuple[int, str]]) -> None:
         """Count more of them, each with its row."""
         outlines = self._outlines
         for row, serial in serials:
-            outline = serial.translate(_DIGITS)  # which most serials of a file have in common
+            outline = serial.encode().translate(_DIGITS)  # which most serials of a file have in common
             shape = outlines.get(outline) or self._find_shape(outline, serial)
             shape.rows += 1
             if shape.rows <= NAMED:
                 shape.first_rows.append(row)
 
-    def _find_shape(self, outline: str, serial: str) -> Shape:
+    def _find_shape(self, outline: bytes, serial: str) -> Shape:
         *fine, coarse = _list_shapes(serial)
         name = fine[0] if fine and len(self._shapes) < MOST else coarse
         found = self._shapes.setdefault(name, Shape(name, serial))

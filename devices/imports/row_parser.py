@@ -192,7 +192,7 @@ class Rules:
             if is_doubtful and (cause := self._explain_serial(text, problem)):
                 wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{cause}"))
         serial = serials.canonical(text)
-        return serial, serial.translate(serials.LOOK_ALIKES)
+        return serial, serials.join_look_alikes(serial)
 
     def _explain_serial(self, text: str, problem: str | None) -> str | None:
         if damage := spreadsheets.explain_damage(text):
