@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
-HANGS_SECONDS = 300
+HANGS_SECONDS = 600
 # Their tests share a system that takes long to start.
 WHOLE = (
     "tests/e2e/",
@@ -58,6 +58,16 @@ WAITING = (
     "tests/test_bounds.py",
     "tests/test_slow_downloads.py",
     "tests/test_static.py",
+)
+# They ask every page or every field for what no database decides: once is enough.
+ONCE = (
+    "tests/test_access.py",
+    "tests/test_api_schema.py",
+    "tests/test_api_strict.py",
+    "tests/test_forms.py",
+    "tests/test_heads.py",
+    "tests/test_snapshots.py",
+    "tests/tenants/accounts/",
 )
 COMPUTES = "gw0"
 started: list[parts.Server] = []
@@ -168,7 +178,7 @@ def _without_postgresql(config: pytest.Config, items: list[pytest.Item]) -> None
     """By choice, what needs it is left out; for want of it, it is skipped, and said so."""
     theirs = [item for item in items if item.get_closest_marker("postgres")]
     if config.option.sqlite:
-        alike = [item for item in items if not _asks_database(item)] if config.option.again else []
+        alike = [item for item in items if not _has_to_run_again(item)] if config.option.again else []
         left = {*theirs, *alike}
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
@@ -176,7 +186,9 @@ def _without_postgresql(config: pytest.Config, items: list[pytest.Item]) -> None
         item.add_marker(pytest.mark.skip(reason="PostgreSQL is not installed (on Debian: apt-get install postgresql)"))
 
 
-def _asks_database(item: pytest.Item) -> bool:
+def _has_to_run_again(item: pytest.Item) -> bool:
+    if item.nodeid.startswith(ONCE):
+        return False
     fixtures = getattr(item, "fixturenames", ())
     return bool(item.get_closest_marker("django_db")) or not {"db", "transactional_db"}.isdisjoint(fixtures)
 

@@ -65,7 +65,9 @@ def _find_present(model: type[Model], column: str, values: Sequence[str], also: 
             # One by one along the index: LIMIT keeps the planner from reading the whole table for them. As one text,
             # since each element of an array takes psycopg as long as three rows' rules; neither has a line end.
             one = f"SELECT 1 FROM {table} WHERE {column} = wanted {also} LIMIT 1"  # noqa: S608
-            every = f"SELECT wanted FROM unnest(string_to_array(%s, chr(10))) AS wanted CROSS JOIN LATERAL ({one}) AS found"  # noqa: S608
+            every = (
+                f"SELECT wanted FROM unnest(string_to_array(%s, chr(10))) AS wanted CROSS JOIN LATERAL ({one}) AS found"  # noqa: S608
+            )
             cursor.execute(every, ["\n".join(values), *params])
         else:
             marks = ",".join(repeat("%s", len(values)))

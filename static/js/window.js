@@ -50,8 +50,12 @@
     if (left || over) return;
     over = true; // ask once; the server's clock has the last word
     say("The time is up.");
-    if (unsent) handoverTell("The time is up, and no answer came. When the signal is back, this page says what became of it. What you filled in is kept.", "signal");
+    if (unsent) tellOver();
     setTimeout(handoverLive.refresh, 300);
+  }
+
+  function tellOver() {
+    handoverTell("The time is up, and no answer came. When the signal is back, this page says what became of it. What you filled in is kept.", "signal");
   }
 
   function arrived() {
@@ -97,7 +101,11 @@
     [idle[0].innerHTML, idle] = [idle[1], null];
   });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.body.addEventListener(name, ({ detail }) => { if (detail.elt === form()) wait(true); });
+    document.addEventListener(name, ({ detail }) => {
+      if (detail.elt !== form()) return;
+      wait(true);
+      if (over) tellOver(); // instead of what app.js says, who comes first: that it is sent by itself
+    });
   }
   for (const name of ["live:answered", "live:heard"]) {
     document.addEventListener(name, () => { if (unsent) sendSoon ||= setTimeout(sendAgain, REFLECT_MS); });

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 from django.conf import settings
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from devices.mqtt import heartbeat
 from provisioning.windows import operations as windows
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from provisioning.models import Window
     from tests.conftest import World
     from tests.mqtt.processes import Process
+
+expect.set_options(timeout=20_000)  # milliseconds: a busy machine is slow, not wrong
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 90
+READY_SECONDS = 180
 NAMES = ("PORT", "MQTT_PORT", "PANEL_PORT", "HTTPS_PORT", "MQTTS_PORT")
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-def eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
+def eventually(check: Callable[[], object], seconds: float = 30.0) -> None:
     """Waits until `check` is true; fails with what it last said."""
     deadline = time.monotonic() + seconds
     while not (said := check()):
