@@ -81,6 +81,8 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     Kind.CREDENTIAL_ROTATED: _describe_rotated,
     Kind.PRESENCE_PROVEN: _name_method,
     Kind.PRESENCE_SECRET_MADE: _name_method,
+    Kind.TIED: lambda data: str(data["gateway"]),
+    Kind.UNTIED: lambda data: data["gateway"] + (f", {data['reason']}" if "reason" in data else ""),
     Kind.LIMITED: lambda data: f"for {data['seconds']:.0f} s",
     Kind.RECIPE_CHANGED: _describe_recipe,
     Kind.MODEL_CHANGED: _describe_model,

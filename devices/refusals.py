@@ -58,6 +58,31 @@ ACTIVATION_NOT_NEEDED = declare(
     "Leave it as it is.",
 )
 
+# Gateways that speak for devices ---------------------------------------------------------------
+
+TIE_UNKNOWN_GATEWAY = declare(
+    "tie-unknown-gateway",
+    "You manage no device with this serial. Nothing was tied.",
+    "Check the serial. You have to be an admin of both devices.",
+    400,
+)
+TIE_TO_ITSELF = declare(
+    "tie-to-itself",
+    "This is the device itself, which speaks for itself anyway. Nothing was tied.",
+    "Give the serial of its gateway.",
+    400,
+)
+TIE_ACROSS_GROUPS = declare(
+    "tie-across-groups",
+    "The two are not in the same group, so that neither may speak for the other. Nothing was tied.",
+    "Move both into one group, or release both, then tie them.",
+)
+TIES_TOO_MANY = declare(
+    "ties-too-many",
+    "A gateway speaks for {most} devices at most, and a device through {gateways} gateways. Nothing was tied.",
+    "End a tie that is not needed, or use another gateway.",
+)
+
 # Credentials ----------------------------------------------------------------------------------
 
 DEVICE_HANDED_OVER = declare(

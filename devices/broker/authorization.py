@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -10,7 +10,7 @@ from django.conf import settings
 
 from devices.broker import refused_connects
 from devices.credentials import operations as credentials
-from devices.models import Credential, Device
+from devices.models import Credential, Device, Tie
 from devices.mqtt import client, topics
 from lib.parsing import remove_nul
 
@@ -51,6 +51,7 @@ class Caller:
     username: str
     device_id: str | None = None
     limited: bool = False  # it sent too much, and is to say nothing for a time
+    speaks_for: frozenset[str] = frozenset()  # device IDs, beside its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Identity:
     device: Device | None = None
     credential: Credential | None = None  # only of a connect
     limited: bool = False  # it sent too much, and is to say nothing for a time
+    speaks_for: frozenset[str] = frozenset()  # device IDs, beside its own
 
     @property
     def device_id(self) -> str | None:
@@ -70,10 +72,18 @@ class Identity:
 def answer_question(question: Question) -> bool:
     """Answer the question from the database."""
     if question.password is None:
-        identity = identify(question.username)
+        identity = _with_ties(identify(question.username), question)
     else:
         identity = admit(question.username, question.password, question.client_id or "")
     return is_permitted(question, identity)
+
+
+def _with_ties(identity: Identity | None, question: Question) -> Identity | None:
+    """Add for whom it speaks, where the topic is not its own."""
+    named = topics.parse_topic(question.topic)
+    if identity is None or identity.device is None or named is None or named.device_id == identity.device_id:
+        return identity
+    return replace(identity, speaks_for=find_spoken_for([identity.device.pk]).get(identity.device.pk, frozenset()))
 
 
 def is_permitted(question: Question, caller: Caller | Identity | None) -> bool:
@@ -124,7 +134,8 @@ def identify(username: str) -> Identity | None:
 
 
 def may_use_topic(caller: Caller | Identity, action: Action, topic: str, *, retain: bool = False) -> bool:
-    """Decide whether a client may do that: a device sends its state and hears its commands, as exact topics.
+    """Decide whether a client may do that: a device sends its state and hears its commands, as exact topics, and those
+    of the devices for which it speaks.
 
     The site's own account does the reverse, for all devices, and fences. Nobody retains.
     """
@@ -133,7 +144,19 @@ def may_use_topic(caller: Caller | Identity, action: Action, topic: str, *, reta
     if caller.device_id is None:
         return _service_may(action, topic)
     channel: topics.Channel = "state" if action == "publish" else "command"
-    return topics.parse_topic(topic) == (caller.device_id, channel)
+    named = topics.parse_topic(topic)
+    if named is None or named.channel != channel:
+        return False
+    return named.device_id == caller.device_id or named.device_id in caller.speaks_for
+
+
+def find_spoken_for(devices: Iterable[int]) -> dict[int, frozenset[str]]:
+    """Return, by primary key of those of the devices that speak for others, the device IDs of these; in one query."""
+    found: dict[int, set[str]] = {}
+    ties = Tie.objects.standing().filter(gateway__among=set(devices))
+    for gateway, device_id in ties.values_list("gateway_id", "device__device_id"):
+        found.setdefault(gateway, set()).add(device_id)
+    return {gateway: frozenset(spoken_for) for gateway, spoken_for in found.items()}
 
 
 def find_live_keys(access_keys: Iterable[str]) -> set[str]:
@@ -155,12 +178,16 @@ def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:
 
 
 def identify_many(usernames: Collection[str]) -> dict[str, Caller]:
-    """Return, by access key, whose they are with which a device may connect now, in one query."""
+    """Return, by access key, whose they are with which a device may connect now, in two queries."""
     keys = [remove_nul(username) for username in usernames]
     live = Credential.objects.live().filter(access_key__in=keys).with_limited().select_related("device")
+    found = list(live.only("access_key", "device__device_id"))
+    ties = find_spoken_for(credential.device_id for credential in found) if found else {}
     return {
-        credential.access_key: Caller(credential.access_key, credential.device.device_id, credential.limited)
-        for credential in live.only("access_key", "device__device_id")
+        each.access_key: Caller(
+            each.access_key, each.device.device_id, each.limited, ties.get(each.device_id, frozenset())
+        )
+        for each in found
     }
 
 

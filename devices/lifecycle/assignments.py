@@ -14,6 +14,7 @@ from devices.credentials import presence_secrets
 from devices.events import Fact
 from devices.models import Assignment, Device, DeviceModel, Event, RecipeVersion
 from devices.refusals import DEVICE_IN_NO_GROUP, DEVICE_MOVED, GROUP_TAKES_NO_DEVICES
+from devices.ties import operations as ties
 from lib import names
 from lib.db import bulk_sql
 from lib.refusals import Refusal
@@ -139,6 +140,7 @@ def lock_leaves(groups: Collection[int]) -> set[int]:
 
 
 def _close_all(devices: Sequence[Device], by: User | None, facts: Mapping[str, object]) -> None:
+    ties.end_ties([device.pk for device in devices], by=by, why=ties.PLACED, **facts)
     current = {device.assignment_id: device.pk for device in devices if device.assignment_id}
     if current:
         credentials.end_issued_credentials(devices=current.values(), by=by, **facts)

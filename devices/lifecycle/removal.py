@@ -30,6 +30,7 @@ from devices.models import (
     Touched,
 )
 from devices.models.bulk_action import UNDO_HOURS
+from devices.ties import operations as ties
 from lib.db import deadlocks
 from lib.refusals import Refusal
 
@@ -102,6 +103,7 @@ def remove_devices(devices: Collection[Device], *, by: User | None, **facts: obj
         keys = [device.pk for device in going]
         reissues = list(_find_reissues(keys))
         events.record_each([_tell_removed(device, facts) for device in going], by=by)
+        ties.end_ties(keys, by=by, why=ties.REMOVED, **{name: facts[name] for name in facts if name == "action"})
         assignments.detach_devices(keys)
         Device.objects.filter(pk__among=keys).delete()
         _count_removed(going)

@@ -12,6 +12,7 @@ from devices import batches, refusals
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments
 from devices.models import Credential, Device, Event
+from devices.ties import operations as ties
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ MARK = "~"
 def retire_devices(devices: Collection[Device], *, by: User | None, **facts: object) -> list[int]:
     """Retire those that are not; return the primary keys of those that this call did. The facts go into their events.
 
-    They stay in their groups, in no list; their credentials end, and with them their connections.
+    They stay in their groups, in no list; their credentials end, and with them their connections; and their ties.
     """
     active, now = Q(retired_at=None), {"retired_at": Now()}
     with transaction.atomic():
@@ -35,6 +36,7 @@ def retire_devices(devices: Collection[Device], *, by: User | None, **facts: obj
             devices, only_if=active, to=now, kind=Event.Kind.RETIRED, by=by, facts=facts, of_retired=True
         )
         credentials.revoke_credentials(Credential.objects.filter(device__among=retired), by, REASON, **facts)
+        ties.end_ties(retired, by=by, why=ties.RETIRED, **facts)
     return retired
 
 

@@ -15,6 +15,7 @@ from devices.models.presence_secret import PresenceSecret
 from devices.models.print_job import LabelPrintJob, LabelPrintJobQuerySet
 from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
 from devices.models.refused_attempt import RefusedAttempt, RefusedAttemptQuerySet
+from devices.models.tie import Tie, TieQuerySet
 
 __all__ = [
     "Assignment",
@@ -54,6 +55,8 @@ __all__ = [
     "RecipeVersion",
     "RefusedAttempt",
     "RefusedAttemptQuerySet",
+    "Tie",
+    "TieQuerySet",
     "Touched",
     "TouchedQuerySet",
     "new_device_id",

@@ -57,6 +57,8 @@ class Event(models.Model):
         CREDENTIAL_REVOKED = "credential-revoked", "Credential revoked"
         CREDENTIAL_ROTATED = "credential-rotated", "Credential rotated"
         PRESENCE_SECRET_MADE = "presence-secret-made", "Code of presence made"
+        TIED = "tied", "Tied to a gateway, which may speak for it"
+        UNTIED = "untied", "No longer tied to a gateway"
         CONNECTED = "connected", "Connected"
         DISCONNECTED = "disconnected", "Disconnected"
         LIMITED = "limited", "Shut out for a time: it sent too much"

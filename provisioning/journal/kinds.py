@@ -33,6 +33,7 @@ CATEGORIES: dict[str, Category] = {
     ),
     "placements": Category("Hand-overs", Kinds((Of.PROVISIONED, Of.MOVED, Of.RELEASED))),
     "changes": Category("Changes of devices", Kinds((Of.CHANGED, Of.LOCKED, Of.UNLOCKED, Of.LIMITED))),
+    "ties": Category("Ties to gateways", Kinds((Of.TIED, Of.UNTIED))),
     "credentials": Category(
         "Credentials",
         Kinds((Of.CREDENTIAL_ISSUED, Of.CREDENTIAL_REVOKED, Of.CREDENTIAL_ROTATED, Of.PRESENCE_SECRET_MADE)),

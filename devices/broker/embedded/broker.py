@@ -13,6 +13,7 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from amqtt.broker import Broker
@@ -25,7 +26,7 @@ from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from devices.broker import authorization, refused_connects
-from devices.broker.embedded import greeting
+from devices.broker.embedded import greeting, spoken_for
 from devices.broker.embedded.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
 from devices.broker.interpreter.relay import Line, Relay, find_interpreter
 from devices.connections.presence import PresenceTracker
@@ -127,7 +128,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _admit(self, session: Session) -> tuple[int, Identity | None]:
         username, password, session.password = session.username or "", session.password or "", None
         try:
-            identity = await run_in_thread(authorization.connect, username, password, session.client_id or "")
+            identity = await run_in_thread(spoken_for.connect, username, password, session.client_id or "")
         except Error as error:
             log.warning("nobody can be let in: %s", error)
             return SERVER_UNAVAILABLE, None
@@ -168,6 +169,10 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             await self._delete_session(new.client_id or "")
         old = self._sessions.get(new.client_id or "", (None, None))[0]
         if old is not None:
+            if connection.identity.device:  # the site's own may hear what it ever subscribed to
+                for topic in spoken_for.list_lost(connection.identity, self._subscriptions, old):
+                    self._del_subscription(topic, old)
+                spoken_for.drop_waiting(connection.identity, old)
             for name in ("will_flag", "will_topic", "will_message", "will_qos", "keep_alive"):
                 setattr(old, name, getattr(new, name))
             connection.session = old
@@ -253,7 +258,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 if connection.identity.device
             }
             try:
-                valid = await run_in_thread(
+                valid, ties = await run_in_thread(
                     _track_presence, tracker, [connection.identity for connection in present.values()]
                 )
             except Error as error:
@@ -267,23 +272,26 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                     "%r disconnected: it may be here no longer, or not for now", present[username].session.client_id
                 )
                 await present[username].end()
+            for username in present.keys() & valid:
+                await spoken_for.follow(present[username], ties)
 
 
-def _track_presence(tracker: PresenceTracker, identities: list[Identity]) -> set[str]:
-    """Return the access keys of those that may go on. Nobody else is present: a device that was removed as it connected
+def _track_presence(
+    tracker: PresenceTracker, identities: list[Identity]
+) -> tuple[set[str], dict[int, frozenset[str]]]:
+    """Return the access keys of those that may go on, and for whom each speaks. Nobody else is present: a device that was removed as it connected
     has no row that could say so."""
     valid = authorization.find_live_keys([identity.username for identity in identities])
     devices = (identity.device for identity in identities if identity.device and identity.username in valid)
     present = {device.pk: device.device_id for device in devices}
     live.announce(f"device:{device_id}" for device_id in tracker.update(present, timezone.now()))
-    return valid
+    return valid, authorization.find_spoken_for(present)
 
 
 def _may_leave_will(session: Session, identity: Identity) -> bool:
-    retain = bool(session.will_retain)
-    return not session.will_flag or authorization.may_use_topic(
-        identity, "publish", session.will_topic or "", retain=retain
-    )
+    """Decide of its will, on its own topic alone: a tie may have ended when that is sent."""
+    topic, retain, alone = session.will_topic or "", bool(session.will_retain), replace(identity, speaks_for=frozenset())
+    return not session.will_flag or authorization.may_use_topic(alone, "publish", topic, retain=retain)
 
 
 async def _refuse(writer: WriterAdapter, answer: bytes = b"") -> None:

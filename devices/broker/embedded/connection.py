@@ -135,6 +135,8 @@ class Connection:
         if qos > 1 or not authorization.may_use_topic(self.identity, "publish", topic, retain=packet.retain_flag):
             raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
         await self._keep_pace(topic, settings.MQTT_TOPIC_LIMIT)
+        if self.identity.speaks_for:  # a topic each, and one connection: what all of them send is the gateway's
+            await self._keep_pace(f"all of {self.session.client_id}", settings.MQTT_CONNECTION_LIMIT)
         answer = partial(self._acknowledge, packet.packet_id) if qos else None
         self._unanswered += qos
         self._broker.deliver(topic, packet.data or b"", qos, repeated=packet.dup_flag, acknowledged=answer)
