@@ -211,7 +211,9 @@ def _is_service(username: str, password: str) -> bool:
 def _service_may(action: Action, topic: str) -> bool:
     if topic == topics.FENCE:
         return True
-    if action == "subscribe":
-        return topic in topics.ALL_STATES
     own = topics.parse_topic(topic)
+    if (
+        action == "subscribe"
+    ):  # to commands for a moment, so as to end a gateway's subscription (mqtt.client.take_place)
+        return topic in topics.ALL_STATES or (own is not None and own.channel == "command")
     return own is not None and own.channel == ("command" if action == "publish" else "state")

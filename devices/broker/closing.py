@@ -3,7 +3,8 @@
 RabbitMQ keeps in mind what a connection may do until it has been idle for some seconds (3.10.8: a device that publishes
 five times a second goes on for ever with a credential that was revoked), and asks nothing of one that only listens. So
 the site connects under the device's client id, which makes the broker end the former connection (MQTT 3.1.1,
-[MQTT-3.1.4-2]), and leaves again; the session, and what waits in it, stay the device's.
+[MQTT-3.1.4-2]), and leaves again; the session, and what waits in it, stay the device's. A gateway that speaks for a device no longer is ended so, too, and
+its session's subscriptions to the device's commands with it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,8 +23,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from devices.credentials.operations import NOTED_EVERY
-from devices.models import Connection, Credential, CredentialUse, Device
-from devices.mqtt import client
+from devices.models import Connection, Credential, CredentialUse, Device, Tie
+from devices.mqtt import client, topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,11 +45,15 @@ WITHIN = 5.0
 
 
 class Ending(NamedTuple):
-    """Record that a device's credential, or its leave to connect, ended. `is_over`: it connected with a later one."""
+    """Record that a device's credential, or its leave to connect, ended. `is_over`: it connected with a later one.
+
+    Or that it speaks no longer for another one: `spoke_for` is the device ID of that.
+    """
 
     device_id: str
     at: datetime
     is_over: bool
+    spoke_for: str = ""
 
 
 def find_endings(since: datetime, now: datetime) -> set[Ending]:
@@ -70,6 +75,9 @@ def find_endings(since: datetime, now: datetime) -> set[Ending]:
     used = CredentialUse.objects.filter(credential__device=OuterRef("pk"))
     locked = Device.objects.filter(Exists(used), locked_at__gt=since).values_list("device_id", "locked_at")
     shut_out = Connection.objects.filter(limited_until__gt=Now()).values_list("device__device_id", "limited_until")
+    ties = Tie.objects.filter(Exists(CredentialUse.objects.filter(credential__device=OuterRef("gateway"))))
+    untied = ties.filter(ended_at__gt=since).values_list("gateway__device_id", "ended_at", "device__device_id")
+    endings |= {Ending(gateway, at, False, device) for gateway, at, device in untied if at}
     return endings | {Ending(device, at, False) for rows in (locked, shut_out) for device, at in rows if at}
 
 
@@ -87,6 +95,7 @@ class Closer:
         self._known: set[Ending] = set()
         self._at_once: list[str] = []
         self._again: deque[tuple[float, str]] = deque()
+        self._spoke_for: defaultdict[str, set[str]] = defaultdict(set)  # by device ID, until it was ended twice
         self._stopping = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="closer", daemon=True)
@@ -115,10 +124,14 @@ class Closer:
     def _look(self) -> None:
         now = self._clock()
         endings = find_endings((self._looked_at or now - AWAY) - UNSEEN, now)
-        for ending in endings - self._known:
-            self._again.append((time.monotonic() + BELIEVED, ending.device_id))
-            if not ending.is_over:
-                self._at_once.append(ending.device_id)
+        new = endings - self._known
+        for device_id, is_over in {ending.device_id: ending.is_over for ending in new}.items():
+            self._again.append((time.monotonic() + BELIEVED, device_id))
+            if not is_over:
+                self._at_once.append(device_id)
+        for ending in new:
+            if ending.spoke_for:
+                self._spoke_for[ending.device_id].add(ending.spoke_for)
         self._known, self._looked_at = endings, now
 
     def _work(self) -> None:
@@ -129,13 +142,21 @@ class Closer:
                 self._end(self._at_once[-1])
                 self._at_once.pop()
             elif self._again and self._again[0][0] <= time.monotonic():
-                self._end(self._again[0][1])
+                _, device_id = self._again[0]
+                self._end(device_id)
                 self._again.popleft()
+                if device_id not in {waiting for _, waiting in self._again}:
+                    self._spoke_for.pop(device_id, None)
             else:
                 return
 
     def _end(self, device_id: str) -> None:
         try:
-            client.take_place(device_id, url=self._url, within=WITHIN)
+            commands = [
+                topics.build_topic(each, "command", root)
+                for each in sorted(self._spoke_for.get(device_id, ()))
+                for root in topics.ROOTS
+            ]
+            client.take_place(device_id, url=self._url, within=WITHIN, unsubscribe=commands)
         except PermissionError as refusal:  # again it would be the same
             log.warning("a connection goes on that should end: %s", refusal)

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from devices import events
 from devices.connections import presence
-from devices.models import Connection, Device, Event
+from devices.models import Connection, CredentialUse, Device, Event, Tie
 from lib import live
 
 if TYPE_CHECKING:
@@ -25,17 +25,26 @@ def record_limits(
 ) -> None:
     """Record, by device ID, the seconds of a ban that began (None: it goes on) and the messages dropped since.
 
-    `record_dropped` tells each of these devices of them, in the same transaction.
+    `record_dropped` tells each of these devices of them, in the same transaction. Where a device never connected by
+    itself, the gateways that speak for it sent it: they are shut out as long.
     """
     devices = Device.objects.filter(device_id__in=limited).order_by("pk")
     with transaction.atomic():  # told again, it is told in whole
         for device in devices:
             seconds, dropped = limited[device.device_id]
             if seconds is not None:
-                _begin_limit(device, seconds)
+                for sender in (device, *_find_senders(device)):
+                    _begin_limit(sender, seconds)
             Connection.objects.filter(device=device).update(dropped=F("dropped") + dropped)
         record_dropped()
     live.announce(presence.list_topics(devices))
+
+
+def _find_senders(device: Device) -> list[Device]:
+    if CredentialUse.objects.filter(credential__device=device).exists():
+        return []
+    through = Tie.objects.standing().filter(device=device).select_related("gateway").order_by("gateway")
+    return [tie.gateway for tie in through]
 
 
 def _begin_limit(device: Device, seconds: float) -> None:

@@ -276,9 +276,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 await spoken_for.follow(present[username], ties)
 
 
-def _track_presence(
-    tracker: PresenceTracker, identities: list[Identity]
-) -> tuple[set[str], dict[int, frozenset[str]]]:
+def _track_presence(tracker: PresenceTracker, identities: list[Identity]) -> tuple[set[str], dict[int, frozenset[str]]]:
     """Return the access keys of those that may go on, and for whom each speaks. Nobody else is present: a device that was removed as it connected
     has no row that could say so."""
     valid = authorization.find_live_keys([identity.username for identity in identities])
@@ -290,7 +288,11 @@ def _track_presence(
 
 def _may_leave_will(session: Session, identity: Identity) -> bool:
     """Decide of its will, on its own topic alone: a tie may have ended when that is sent."""
-    topic, retain, alone = session.will_topic or "", bool(session.will_retain), replace(identity, speaks_for=frozenset())
+    topic, retain, alone = (
+        session.will_topic or "",
+        bool(session.will_retain),
+        replace(identity, speaks_for=frozenset()),
+    )
     return not session.will_flag or authorization.may_use_topic(alone, "publish", topic, retain=retain)
 
 

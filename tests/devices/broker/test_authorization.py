@@ -7,6 +7,8 @@ import pytest
 from devices.broker import authorization
 from devices.credentials import operations as credentials
 from devices.models import Credential
+from devices.ties import operations as ties
+from tests.builders import make_device
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries, Settings
@@ -79,10 +81,10 @@ TABLE = [
     ("handover/fence", False, False, True, True),
     (f"devices/{OWN}/state", True, False, False, False),
     (f"losant/{OWN}/state", True, False, False, False),
-    (f"devices/{OWN}/command", False, True, True, False),
-    (f"losant/{OWN}/command", False, True, True, False),
+    (f"devices/{OWN}/command", False, True, True, True),
+    (f"losant/{OWN}/command", False, True, True, True),
     (f"devices/{OTHER}/state", False, False, False, False),
-    (f"devices/{OTHER}/command", False, False, True, False),
+    (f"devices/{OTHER}/command", False, False, True, True),
     ("devices/+/state", False, False, False, True),
     ("losant/+/state", False, False, False, True),
     ("devices/+/command", False, False, False, False),
@@ -111,3 +113,33 @@ def test_who_may_what(world: World, topic: str, out: bool, into: bool, site_out:
     assert authorization.may_use_topic(site, "subscribe", topic) is site_into
     for identity in (device, site):
         assert not authorization.may_use_topic(identity, "publish", topic, retain=True)
+
+
+@pytest.mark.parametrize(("topic", "out", "into", "_", "__"), TABLE)
+def test_a_gateway_may_for_another_what_that_may(
+    world: World, topic: str, out: bool, into: bool, _: bool, __: bool
+) -> None:
+    gateway = authorization.Identity("key", world.placed, speaks_for=frozenset({OWN}))
+    caller = authorization.Caller("key", world.placed.device_id, speaks_for=frozenset({OWN}))
+    for each in (gateway, caller):
+        assert authorization.may_use_topic(each, "publish", topic) is out
+        assert authorization.may_use_topic(each, "subscribe", topic) is into
+        assert not authorization.may_use_topic(each, "publish", topic, retain=True)
+
+
+def test_brokers_are_told_for_whom_a_gateway_speaks(
+    world: World, issued: Issued, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    device = make_device(world.version, group=world.anaheim, by=world.owner)
+    topic = f"losant/{device.device_id}/state"
+    question = authorization.Question(issued.access_key, action="publish", topic=topic)
+    assert not authorization.answer_question(question)
+    ties.tie(device=device, gateway=world.placed, by=world.owner)
+    with django_assert_num_queries(2):
+        assert authorization.answer_question(question)
+    with django_assert_num_queries(2):
+        callers = authorization.identify_many([issued.access_key])
+    assert authorization.is_permitted(question, callers[issued.access_key])
+    ties.untie(device=device, gateway=world.placed, by=world.owner)
+    assert not authorization.answer_question(question)
+    assert not authorization.identify_many([issued.access_key])[issued.access_key].speaks_for

@@ -17,6 +17,7 @@ from devices.credentials import operations as credentials
 from devices.lifecycle import locks
 from devices.models import Credential, CredentialUse
 from devices.mqtt import client
+from devices.ties import operations as ties
 from tests import builders
 
 if TYPE_CHECKING:
@@ -97,10 +98,12 @@ def test_who_connected_with_what_stands_since_is_left_alone(world: World) -> Non
 class Broker:
     def __init__(self) -> None:
         self.thrown_off: list[str] = []
+        self.unsubscribed: list[list[str]] = []
         self.error: OSError | None = None
 
-    def take_place(self, client_id: str, **_: object) -> None:
+    def take_place(self, client_id: str, *, unsubscribe: list[str], **_: object) -> None:
         self.thrown_off.append(client_id)
+        self.unsubscribed.append(unsubscribe)
         if self.error:
             raise self.error
 
@@ -199,3 +202,32 @@ def test_one_whom_the_broker_refuses_holds_up_nobody(
     look(closer)
     assert set(broker.thrown_off) == {world.placed.device_id, world.foreign.device_id}
     assert "a connection goes on that should end: refused" in caplog.text
+
+
+def test_a_gateway_that_speaks_for_fewer_hears_no_more_of_them(world: World, broker: Broker, closer: Closer) -> None:
+    """Once for all that ended together, and again when nobody believes it any more."""
+    devices = [builders.make_device(world.version, group=world.anaheim, by=world.owner) for _ in range(3)]
+    connected(world.placed)
+    for device in devices:
+        ties.tie(device=device, gateway=world.placed, by=world.owner)
+    look(closer)
+    assert broker.thrown_off == []
+    for device in devices[:2]:
+        ties.untie(device=device, gateway=world.placed, by=world.owner)
+    look(closer)
+    later(closer)
+    for _ in range(2):
+        look(closer)
+    assert broker.thrown_off == [world.placed.device_id] * 2
+    commands = {f"{root}/{device.device_id}/command" for device in devices[:2] for root in ("devices", "losant")}
+    assert [set(each) for each in broker.unsubscribed] == [commands] * 2
+    credentials.revoke_all_credentials([world.placed], by=world.owner)
+    look(closer)
+    assert broker.unsubscribed[-1] == []
+
+
+def test_of_a_gateway_that_never_connected_nothing_is_to_be_ended(world: World) -> None:
+    device = builders.make_device(world.version, group=world.anaheim, by=world.owner)
+    ties.tie(device=device, gateway=world.placed, by=world.owner)
+    ties.untie(device=device, gateway=world.placed, by=world.owner)
+    assert ended() == set()

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from devices import refusals
 from devices.broker import authorization
+from devices.connections import limited
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments, locks, removal, retirement
 from devices.models import BulkAction, Device, Event, Tie
@@ -179,3 +180,19 @@ def test_a_lock_and_a_revocation_leave_it(world: World, tied: Device) -> None:
     credentials.revoke_all_credentials([world.placed, tied], by=world.owner)
     locks.unlock_devices([world.placed, tied], by=world.owner)
     assert spoken_for(tied) == {world.placed.device_id}
+
+
+def test_who_sends_too_much_for_another_is_shut_out_itself(world: World, tied: Device) -> None:
+    limited.record_limits({world.placed.device_id: (60.0, 1)})
+    shut_out = Device.objects.filter(Device.is_shut_out())
+    assert set(shut_out) == {world.placed, tied}
+    assert Event.objects.filter(device=tied, kind="limited").count() == 1
+
+
+def test_who_connects_by_itself_shuts_out_no_gateway(world: World, tied: Device) -> None:
+    issued = credentials.issue_credential(device=world.placed, by=None)
+    used = credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret)
+    assert used is not None
+    credentials.note_use(used)
+    limited.record_limits({world.placed.device_id: (60.0, 1)})
+    assert list(Device.objects.filter(Device.is_shut_out())) == [world.placed]
