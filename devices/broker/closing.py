@@ -3,8 +3,8 @@
 RabbitMQ keeps in mind what a connection may do until it has been idle for some seconds (3.10.8: a device that publishes
 five times a second goes on for ever with a credential that was revoked), and asks nothing of one that only listens. So
 the site connects under the device's client id, which makes the broker end the former connection (MQTT 3.1.1,
-[MQTT-3.1.4-2]), and leaves again; the session, and what waits in it, stay the device's. A gateway that speaks for a device no longer is ended so, too, and
-its session's subscriptions to the device's commands with it.
+[MQTT-3.1.4-2]), and leaves again; the session, and what waits in it, stay the device's. A gateway
+that speaks for a device no longer is ended so, too, and its session's subscriptions to the device's commands with it.
 """
 
 from __future__ import annotations

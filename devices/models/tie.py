@@ -11,8 +11,17 @@ from devices.models.device import Assignment, Device
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from django.contrib.auth.models import AnonymousUser
+
+    from tenants.models import User
+
 
 class TieQuerySet(models.QuerySet["Tie"]):
+    def visible_to(self, user: User | AnonymousUser) -> TieQuerySet:
+        """Return those of which the user sees both ends."""
+        seen = Device.objects.visible_to(user)
+        return self.filter(device__in=seen, gateway__in=seen)
+
     def open(self) -> TieQuerySet:
         return self.filter(ended_at=None)
 
@@ -30,7 +39,7 @@ class TieQuerySet(models.QuerySet["Tie"]):
 
 
 class Tie(models.Model):
-    """Record that a gateway may speak for a device: docs/decisions/0039. One that ended stays, so that brokers are told.
+    """Record that a gateway may speak for a device: docs/decisions/0039. One that ended stays: brokers have to be told.
 
     The assignments are those of both ends when it was made; both in one group, or both in none.
     """

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from devices.models import TieQuerySet
     from tenants.models import User
 
+    Told = dict[int, tuple[User | None, dict[str, object]]]
+    """Who did it, and what is told of it, by the primary key of the device."""
+
 MOST_DEVICES, MOST_GATEWAYS = 500, 10
 """For which a gateway speaks, and through which a device does."""
 
@@ -90,14 +93,14 @@ def end_ties(devices: Collection[int], *, by: User | None, why: Ends, **facts: o
         found = dict(Tie.objects.open().touching(keys).values_list("pk", "device_id"))
         if not found:
             return 0
-        told = {
+        told: Told = {
             device: (by, {"reason": of_device, **facts}) if device in keys else (None, {"reason": of_gateway})
             for device in found.values()
         }
         return _end(Tie.objects.open().filter(pk__in=found), told)
 
 
-def _end(ties: TieQuerySet, told: dict[int, tuple[User | None, dict[str, object]]]) -> int:
+def _end(ties: TieQuerySet, told: Told) -> int:
     """End them, each told of its device (by primary key) once, by whoever ends it."""
     rows = list(ties.select_for_update(of=("self",), no_key=True).order_by("pk"))
     Tie.objects.filter(pk__in=[row.pk for row in rows]).update(ended_at=Now())

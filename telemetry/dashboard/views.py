@@ -14,6 +14,7 @@ from devices.access import get_device, manages
 from devices.connections.refused_attempts import list_attempts
 from devices.lifecycle import removal
 from devices.models import Event
+from devices.ties.listing import list_ties
 from lib import paging
 from lib.streaming import make_csv_response
 from telemetry.dashboard import readings
@@ -55,6 +56,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         "manages": manages(request.user, device),
         "removable": isinstance(request.user, User) and removal.is_removable(device, request.user),
         "attempts": list_attempts(request.user, device),
+        "ties": list_ties(request.user, device),
         "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
         "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
         "ranges": list(time_range.RANGES),

@@ -277,8 +277,8 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
 
 def _track_presence(tracker: PresenceTracker, identities: list[Identity]) -> tuple[set[str], dict[int, frozenset[str]]]:
-    """Return the access keys of those that may go on, and for whom each speaks. Nobody else is present: a device that was removed as it connected
-    has no row that could say so."""
+    """Return the access keys of those that may go on, and for whom each speaks. Nobody else is present: a device that
+    was removed as it connected has no row that could say so."""
     valid = authorization.find_live_keys([identity.username for identity in identities])
     devices = (identity.device for identity in identities if identity.device and identity.username in valid)
     present = {device.pk: device.device_id for device in devices}

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devices.credentials import operations as credentials
 from devices.lifecycle import assignments, retirement
 from devices.ties import operations as ties
 from tests.builders import make_device
 from tests.devices.broker.embedded.topics import commands, states
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
 from tests.mqtt.processes import eventually
-from devices.credentials import operations as credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,9 +59,9 @@ def test_nothing_beside_that(world: World, device: Device, join: Join, port: int
     speaker = join(world.placed)
     for topic in (states(device), f"devices/{device.device_id}/#", "devices/+/command", commands(world.foreign)):
         assert speaker.subscribe(topic) == "Unspecified error", topic
-    for topic, options in ((commands(device), {}), (states(world.foreign), {}), (states(device), {"retain": True})):
+    for topic, retain in ((commands(device), False), (states(world.foreign), False), (states(device), True)):
         attacker = join(world.placed)
-        assert not attacker.publish(topic, **options), topic
+        assert not attacker.publish(topic, retain=retain), topic
         assert attacker.lost.wait(5)
     spoken_for = join(device)
     assert not spoken_for.publish(states(world.placed))  # a tie has one direction
