@@ -182,7 +182,12 @@ CONNECT_TOO_LATE = declare(
     "Have an admin open its activation again.",
     403,
 )
-
+TOPIC_OF_ANOTHER = declare(
+    "topic-of-another",
+    "It published to, or subscribed to, a topic that is not its own. That was refused.",
+    "Let it use its own topics alone; or tie it to the devices for which it is to speak, on their pages.",
+    403,
+)
 
 # Recipes and models ---------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from config import health
 from devices import streams
-from devices.broker import refused_connects
+from devices.broker import refused_connects, refused_topics
 from lib import background, late_counts
 from lib.db import deadlocks
 from lib.places import Places
@@ -111,6 +111,7 @@ def _nothing_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
 def _refusals_are_counted_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(late_counts, "start_timer", lambda *_: None)
     monkeypatch.setattr(refused_connects, "refused_connects", refused_connects.make_counts())
+    monkeypatch.setattr(refused_topics, "refused_topics", refused_topics.make_counts())
     monkeypatch.setattr(refused_attempts, "refused_attempts", refused_attempts.make_counts())
 
 

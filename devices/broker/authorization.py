@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from django.conf import settings
 
-from devices.broker import refused_connects
+from devices.broker import refused_connects, refused_topics
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device, Tie
 from devices.mqtt import client, topics
@@ -92,7 +92,17 @@ def is_permitted(question: Question, caller: Caller | Identity | None) -> bool:
         return False
     if question.queue is not None:
         return caller.device_id is None or question.queue.startswith(caller.device_id)
-    return question.action is None or may_use_topic(caller, question.action, question.topic, retain=question.retain)
+    if question.action is None or may_use_topic(caller, question.action, question.topic, retain=question.retain):
+        return True
+    note_refused_topic(caller, question.action, question.topic)
+    return False
+
+
+def note_refused_topic(caller: Caller | Identity, action: Action, topic: str) -> None:
+    """Note that a device was refused, if that is since the topic is not its own: not since it sends too much, or for
+    a flag."""
+    if caller.device_id and action != "receive" and not caller.limited and not may_use_topic(caller, action, topic):
+        refused_topics.note_refusal(caller.device_id)
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:

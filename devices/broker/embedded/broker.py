@@ -197,6 +197,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
     async def subscribe(self, connection: Connection, topic: str, qos: int) -> int:
         if not authorization.may_use_topic(connection.identity, "subscribe", topic):
+            authorization.note_refused_topic(connection.identity, "subscribe", topic)
             self._note_refusal(connection.session.client_id or "", topic)
             return REFUSED_SUBSCRIPTION
         granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)

@@ -133,6 +133,7 @@ class Connection:
     async def _handle_publish(self, packet: PublishPacket) -> None:
         topic, qos = packet.topic_name or "", packet.qos or 0
         if qos > 1 or not authorization.may_use_topic(self.identity, "publish", topic, retain=packet.retain_flag):
+            authorization.note_refused_topic(self.identity, "publish", topic)
             raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
         await self._keep_pace(topic, settings.MQTT_TOPIC_LIMIT)
         if self.identity.speaks_for:  # a topic each, and one connection: what all of them send is the gateway's

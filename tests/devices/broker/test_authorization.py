@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices.broker import authorization
+from devices.broker import authorization, refused_topics
+from devices.connections import limited
 from devices.credentials import operations as credentials
-from devices.models import Credential
+from devices.models import Credential, RefusedAttempt
 from devices.ties import operations as ties
 from tests.builders import make_device
 
@@ -143,3 +144,25 @@ def test_brokers_are_told_for_whom_a_gateway_speaks(
     ties.untie(device=device, gateway=world.placed, by=world.owner)
     assert not authorization.answer_question(question)
     assert not authorization.identify_many([issued.access_key])[issued.access_key].speaks_for
+
+
+def test_a_foreign_topic_is_counted_at_whoever_wanted_it(world: World, issued: Issued) -> None:
+    """Until it is tied. What it may with its own, and what is its own but for a flag, is none."""
+    device = make_device(world.version, group=world.anaheim, by=world.owner)
+    asked = [("publish", f"devices/{device.device_id}/state"), ("subscribe", "devices/+/command"), ("receive", "x/y")]
+
+    def ask(retain: bool = False) -> list[tuple[object, ...]]:
+        for action, topic in asked:
+            authorization.answer_question(
+                authorization.Question(issued.access_key, action=action, topic=topic, retain=retain)  # type: ignore[arg-type]
+            )
+        refused_topics.refused_topics.count()
+        return list(RefusedAttempt.objects.values_list("device", "reason", "count"))
+
+    assert ask() == [(world.placed.pk, "topic-of-another", 2)]
+    ties.tie(device=device, gateway=world.placed, by=world.owner)
+    assert ask(retain=True) == [(world.placed.pk, "topic-of-another", 3)]
+    ties.untie(device=device, gateway=world.placed, by=world.owner)
+    assert ask() == [(world.placed.pk, "topic-of-another", 5)]
+    limited.record_limits({world.placed.device_id: (60.0, 1)})
+    assert ask() == [(world.placed.pk, "topic-of-another", 5)]

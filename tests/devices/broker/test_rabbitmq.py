@@ -129,9 +129,9 @@ TOPICS = [
     # routing key, a device writes, a device reads, the site writes, the site reads
     ("devices.{own}.state", "allow", "deny", "deny", "deny"),
     ("losant.{own}.state", "allow", "deny", "deny", "deny"),
-    ("devices.{own}.command", "deny", "allow", "allow", "deny"),
+    ("devices.{own}.command", "deny", "allow", "allow", "allow"),
     ("devices.{other}.state", "deny", "deny", "deny", "deny"),
-    ("devices.{other}.command", "deny", "deny", "allow", "deny"),
+    ("devices.{other}.command", "deny", "deny", "allow", "allow"),
     ("devices.*.state", "deny", "deny", "deny", "allow"),
     ("devices.#", "deny", "deny", "deny", "deny"),
     ("devices/{own}/state", "deny", "deny", "deny", "deny"),

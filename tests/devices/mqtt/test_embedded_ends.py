@@ -115,7 +115,7 @@ def test_whatever_stops_the_broker_from_looking_who_is_there_it_looks_again(
 ) -> None:
     look, failed = embedded._track_presence, threading.Event()
 
-    def fail_first(*args: Any) -> set[str]:
+    def fail_first(*args: Any) -> Any:
         if not failed.is_set():
             failed.set()
             raise ZeroDivisionError

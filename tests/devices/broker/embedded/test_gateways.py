@@ -10,6 +10,7 @@ import pytest
 
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments, retirement
+from devices.models import RefusedAttempt
 from devices.ties import operations as ties
 from tests.builders import make_device
 from tests.devices.broker.embedded.topics import commands, states
@@ -108,6 +109,7 @@ def test_whatever_ends_a_tie_takes_effect_within_five_seconds(
     assert speaker.publish(states(world.placed))
     assert [(topic, payload) for topic, payload, _ in speaker.received] == [(commands(world.placed), COMMAND)]
     assert not speaker.publish(states(device))
+    eventually(lambda: RefusedAttempt.objects.filter(device=world.placed, reason="topic-of-another").exists())
     assert not other.lost.is_set()
 
 
