@@ -33,6 +33,7 @@ from tests.access.hooks import call, hook
 from tests.access.imports import importing
 from tests.access.people import invite
 from tests.access.recipes import label_name, label_rule
+from tests.access.ties import tied
 from tests.devices.doing import act
 from tests.provisioning.conftest import pressed_window
 from tests.provisioning.doors.makers import make_jwt_door
@@ -72,6 +73,7 @@ def real(world: World) -> dict[str, dict[str, Any]]:
             "/api/v1/models": {"id": world.version.model_id},
             "/api/v1/devices": {"serial": world.placed.serial},
             "/api/v1/devices/{serial}/credentials/{id}": {"id": one(world)["pk"]},
+            "/api/v1/devices/{serial}/gateways/{gateway}": {"gateway": tied(world)["gateway"]},
             "/api/v1/imports": {"key": str(importing(world)["key"])},
             "/api/v1/labels": {"key": str(sheet.key)},
             "/api/v1/actions": {"key": str(locking.key)},

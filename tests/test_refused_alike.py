@@ -191,11 +191,18 @@ def no_file(doors: Doors) -> Pair:
     return Pair("devices-departed", 410, page, program.get(f"labels/{made['key']}/file/"))
 
 
+def gateway_elsewhere(doors: Doors) -> Pair:
+    client, program = doors.ask("owner")
+    serial, sent = doors.world.placed.serial, {"gateway": doors.world.foreign.serial}
+    page = client.post(reverse("devices:gateways", kwargs={"serial": serial}), sent)
+    return Pair("tie-across-groups", 409, page, program.post(f"devices/{serial}/gateways/", sent))
+
+
 PAIRS: list[Callable[..., Pair]] = [
     foreign_code, unknown_serial, mistyped_serial, busy, locked, not_pressed, cancelled, taken_serial, activated,
     wrong_code,
     model_in_use, parent_of_devices, group_in_use, own_group, last_admin, ended_action, undone_action, no_range,
-    empty_file, no_file,
+    empty_file, no_file, gateway_elsewhere,
 ]  # fmt: skip
 
 

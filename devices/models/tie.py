@@ -39,7 +39,7 @@ class TieQuerySet(models.QuerySet["Tie"]):
 
 
 class Tie(models.Model):
-    """Record that a gateway may speak for a device: docs/decisions/0039. One that ended stays: brokers have to be told.
+    """Record that a gateway may speak for a device: docs/decisions/0040. One that ended stays: brokers have to be told.
 
     The assignments are those of both ends when it was made; both in one group, or both in none.
     """

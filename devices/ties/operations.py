@@ -1,4 +1,4 @@
-"""Which gateways may speak for which devices: docs/decisions/0039.
+"""Which gateways may speak for which devices: docs/decisions/0040.
 
 Whoever has a tie made or ended is an admin of both. Both are held first, in one order; the tie's row is locked last.
 """
