@@ -35,8 +35,10 @@ WHOLE = (
     "tests/faults/test_demo.py",
     "tests/faults/test_proxy.py",
     "tests/faults/test_rabbitmq.py",
+    "tests/faults/test_rabbitmq_gateways.py",
     "tests/faults/test_tls_end.py",
     "tests/devices/broker/embedded/test_broker.py",
+    "tests/devices/broker/embedded/test_gateways.py",
     "tests/devices/broker/embedded/test_interpreted.py",
     "tests/test_static.py",
 )

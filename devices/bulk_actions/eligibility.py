@@ -12,7 +12,7 @@ from django.db.models import BigIntegerField, Case, CharField, Count, Exists, F,
 from devices import tags
 from devices.credentials.operations import MAX_AN_HOUR, MAX_LIVE
 from devices.lifecycle import removal
-from devices.models import BulkAction, Credential, Device, RecipeVersion
+from devices.models import BulkAction, Credential, Device, RecipeVersion, Tie
 from devices.recipes.operations import Line
 from tenants.models import Group
 
@@ -74,6 +74,10 @@ class Share(NamedTuple):
     number: int
 
 
+UNTYING = {BulkAction.Kind.MOVE, BulkAction.Kind.RELEASE, BulkAction.Kind.RETIRE}
+"""Kinds of actions that end ties."""
+
+
 @dataclass(frozen=True)
 class Preview:
     """Tell what an action would do.
@@ -121,8 +125,23 @@ def preview(devices: DeviceQuerySet, kind: str, params: Params) -> Preview:
         losing=_list_losing(rows) if hands_over else [],
         ending=_count_ending(annotate_verdicts(devices, kind, params)) if hands_over else 0,
         digest=hashlib.sha256(text.encode()).hexdigest()[:32],
-        effects=_compare_versions(annotate_verdicts(devices, kind, params), params.version) if params.version else [],
+        effects=_list_effects(annotate_verdicts(devices, kind, params), kind, params),
     )
+
+
+def _list_effects(devices: DeviceQuerySet, kind: str, params: Params) -> list[str]:
+    versions = _compare_versions(devices, params.version) if params.version else []
+    return [*versions, *(_tell_ties(devices) if kind in UNTYING else [])]
+
+
+def _tell_ties(devices: DeviceQuerySet) -> list[str]:
+    """Say how many ties between gateways and devices would end."""
+    changing = devices.filter(verdict=CHANGE).order_by().values("pk")  # type: ignore[misc]
+    ending = Tie.objects.standing().filter(Q(device__in=changing) | Q(gateway__in=changing)).count()
+    if not ending:
+        return []
+    ties = "1 tie to a gateway ends" if ending == 1 else f"{ending:,} ties to gateways end"
+    return [f"{ties}, also if it is undone: who was spoken for is silent until tied again."]
 
 
 def _compare_versions(devices: DeviceQuerySet, new: int) -> list[str]:

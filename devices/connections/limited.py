@@ -30,14 +30,17 @@ def record_limits(
     """
     devices = Device.objects.filter(device_id__in=limited).order_by("pk")
     with transaction.atomic():  # told again, it is told in whole
+        gateways: list[Device] = []
         for device in devices:
             seconds, dropped = limited[device.device_id]
             if seconds is not None:
-                for sender in (device, *_find_senders(device)):
+                senders = _find_senders(device)
+                gateways += senders
+                for sender in (device, *senders):
                     _begin_limit(sender, seconds)
             Connection.objects.filter(device=device).update(dropped=F("dropped") + dropped)
         record_dropped()
-    live.announce(presence.list_topics(devices))
+    live.announce(presence.list_topics([*devices, *gateways]))
 
 
 def _find_senders(device: Device) -> list[Device]:

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from devices import refusals
 from devices.broker import authorization
+from devices.bulk_actions import eligibility
 from devices.connections import limited
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments, locks, removal, retirement
@@ -196,3 +197,18 @@ def test_who_connects_by_itself_shuts_out_no_gateway(world: World, tied: Device)
     credentials.note_use(used)
     limited.record_limits({world.placed.device_id: (60.0, 1)})
     assert list(Device.objects.filter(Device.is_shut_out())) == [world.placed]
+
+
+@pytest.mark.parametrize("kind", BulkAction.Kind.values)
+def test_a_preview_says_how_many_would_end(world: World, tied: Device, kind: str) -> None:
+    """And says nothing where none does; what is said is what then happens."""
+    ties.tie(device=make_device(world.version, group=world.anaheim, by=world.owner), gateway=tied, by=world.owner)
+    chosen, params = Device.objects.filter(pk=tied.pk), eligibility.Params(group=world.boise.pk)
+    said = eligibility.preview(chosen, kind, params).effects
+    ends = kind in {"move", "release", "retire"}
+    assert [each.split(",")[0] for each in said] == ["2 ties to gateways end"] * ends
+    none = eligibility.preview(Device.objects.filter(pk=world.foreign.pk), kind, params).effects
+    assert none == []
+    if ends:
+        act(kind, world.owner, chosen, group=world.boise.pk if kind == "move" else None)
+        assert spoken_for(tied) == frozenset()
