@@ -100,7 +100,7 @@ class PreviewShown(Serializer):
     outside = serializers.IntegerField(help_text="Devices meant besides that you don't manage, or that don't exist.")
     effects = serializers.ListField(
         child=serializers.CharField(),
-        help_text="`recipe`: for each version that devices have, what changes.",
+        help_text="`recipe`: for each version that devices have, what changes. Else: how many ties to gateways end.",
     )
     digest = serializers.CharField()
 
