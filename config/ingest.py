@@ -8,7 +8,7 @@ from django.db import transaction
 
 from devices.connections import activation, limited, presence
 from lib import live
-from provisioning.presence import press
+from provisioning.presence import challenge, press
 from telemetry.ingest import decoder, drops, writer
 from telemetry.models import Drop
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 def ingest(messages: Sequence[Message]) -> None:
-    """Store, count presses, activate, note presence; committed when it returns. Repeating it changes nothing."""
+    """Store, count presses and answers, activate, note presence; committed when it returns. Repeating it changes
+    nothing."""
     with transaction.atomic():
         batch = decoder.read_batch(messages)
         stored = writer.save_reports(batch.reports, batch.drops)
-        topics = press.count_presses(stored)
+        topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
         activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
         presence.record_seen({device.pk: at for device, at in batch.heard.items()})
         batch.drops.save()

@@ -72,6 +72,56 @@ PRESENCE_NOT_PROVEN = declare(
     "No right code was entered in this window yet.",
     "Enter it, then finish.",
 )
+CHALLENGE_UNANSWERED = declare(
+    "challenge-unanswered",
+    "The device has not answered in this window yet.",
+    "Enter the digits at the device, and finish when the page says that it has answered.",
+)
+ANSWER_UNREADABLE = declare(
+    "answer-unreadable",
+    "It answered with what is no signature: {what}.",
+    "Enter the digits once more. If it answers like this again, its firmware has to be corrected by its maker.",
+    400,
+)
+ANSWER_NO_KEY = declare(
+    "answer-without-key",
+    "It answered, but the site has no secret of it with which to check that.",
+    "Ask an admin of your organisation to make one on the device's credentials page, and to put it into the device.",
+    401,
+)
+ANSWER_CERTIFICATE = declare(
+    "answer-certificate-unknown",
+    "It answered with a certificate that is not its own, or does not count any more.",
+    "Have it sign with the certificate that it connects with, or ask an admin of your organisation to let it in again.",
+    401,
+)
+ANSWER_WRONG = declare(
+    "answer-wrong",
+    "It answered, and its signature does not fit: other digits were entered, or it has another secret.",
+    "Enter the digits that this page shows. If they were right, ask an admin of your organisation for a new secret.",
+    401,
+)
+ANSWER_EARLIER = declare(
+    "answer-of-earlier-window",
+    "It answered for an earlier window.",
+    "Enter the digits that this page shows now.",
+    401,
+)
+ANSWER_LATE = declare(
+    "answer-late", "It answered when the window was over.", "Scan its label again, and enter the new digits.", 401
+)
+ANSWER_UNASKED = declare(
+    "answer-unasked",
+    "It sent a signed answer, and no window waited for it.",
+    "Scan its label, and enter the digits that the page shows then.",
+    401,
+)
+ANSWERS_TOO_MANY = declare(
+    "answers-too-many",
+    "It sent too many wrong answers within an hour: no more of them are looked at.",
+    "Wait, or ask an admin of your organisation to place the device.",
+    429,
+)
 NO_CODE_ASKED = declare(
     "no-code-asked", "This window asks for no code.", "Look at the window: it says what it waits for."
 )

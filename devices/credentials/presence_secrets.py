@@ -1,8 +1,8 @@
 """What proves that somebody is at a device: making it, and ending it. A new one takes the former's place.
 
 A claim code stands on the label and is typed by hand, so it is short: at rest there is its digest under the site's
-secret, and wrong ones are limited (provisioning.windows.proofs). Rotating codes are computed here and in the device, so
-their secret is sealed.
+secret, and wrong ones are limited (provisioning.windows.proofs). Rotating codes and signed answers are computed
+here and in the device, so their secrets are sealed.
 """
 
 from __future__ import annotations
@@ -88,6 +88,12 @@ def _make_claim_code() -> tuple[str, dict[str, object]]:
     return "-".join(code[at : at + 4] for at in range(0, CODE_LENGTH, 4)), {"digest": list_code_digests(code)[0]}
 
 
+def _make_challenge_secret() -> tuple[str, dict[str, object]]:
+    """Make one of 256 bits, as long as what SHA-256 gives (RFC 2104, section 3)."""
+    secret = secrets.token_bytes(32)
+    return secret.hex(), {"sealed": key_wrapping.seal(secret)}
+
+
 def _make_rotating_secret() -> tuple[str, dict[str, object]]:
     """Make one of 160 bits, as long as what SHA-1 gives (RFC 4226, section 4)."""
     secret = secrets.token_bytes(20)
@@ -97,11 +103,13 @@ def _make_rotating_secret() -> tuple[str, dict[str, object]]:
 MAKERS: dict[str, Callable[[], tuple[str, dict[str, object]]]] = {
     Presence.CLAIM_CODE.value: _make_claim_code,
     Presence.ROTATING_CODE.value: _make_rotating_secret,
+    Presence.CHALLENGE.value: _make_challenge_secret,
 }
 """By method: what makes a secret, as it is shown once, with the columns in which it is kept."""
 LABELS: dict[str, str] = {
     Presence.CLAIM_CODE.value: "Claim code",
     Presence.ROTATING_CODE.value: "Secret of its rotating code",
+    Presence.CHALLENGE.value: "Secret with which it signs digits",
 }
 CHOICES = list(LABELS.items())
 

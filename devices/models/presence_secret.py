@@ -9,7 +9,7 @@ from tenants.models import Presence
 
 class PresenceSecret(models.Model):
     """Record what proves that somebody is at the device, by method: of a claim code its keyed digest, of rotating codes
-    the sealed secret from which the device makes them.
+    the sealed secret from which the device makes them, of challenges the one with which it signs them.
 
     A device has one of a method at most; a new one takes the place of the former, spent or not.
     """

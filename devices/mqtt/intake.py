@@ -1,7 +1,8 @@
 """What the consumer has taken from the broker and not stored yet, in the order in which it is to be stored.
 
 Messages of devices that keep their pace come first. Of those that work off a backlog each batch takes a few, from one
-device after the other, so that nobody waits for one that sends too much. Presses are put first, while they are few.
+device after the other, so that nobody waits for one that sends too much. Presses and signed answers are put first,
+while they are few.
 Each of the two has room of its own, so that nobody's message is left out for want of what others take up.
 """
 
@@ -29,7 +30,7 @@ FLOOD, MEASURED_SECONDS = 2_000, 0.05  # so many late ones a second are a flood
 FEWEST_PUT_OFF, MOST_PUT_OFF = 1_000, 16_000  # in which late ones wait, if so many do
 PUT_OFF_SECONDS = 0.25
 MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20  # of either
-PRESS = re.compile(rb'"registerButton"\s*:\s*(?:true|[1-9])')
+PRESS = re.compile(rb'"(?:registerButton"\s*:\s*(?:true|[1-9])|presenceAnswer"\s*:)')
 
 
 class Arrival(NamedTuple):

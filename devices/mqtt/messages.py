@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from devices.models import Device
+
+ANSWER = "presenceAnswer"
+"""The name beside a report's attributes under which a device sends a signed answer: it is none of them."""
 
 Value = float | str | bool
 
@@ -49,3 +52,10 @@ class Report:
     retained: bool
     repeated: bool
     came_after: datetime | None
+
+
+class Answer(NamedTuple):
+    """Hold what a known device sent as a signed answer; empty where that was no text."""
+
+    device: Device
+    text: str

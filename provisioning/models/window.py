@@ -85,6 +85,8 @@ class Window(models.Model):
     # What it asks for, as it was said when it was opened; and when that was had: pressed, or proved in another way.
     method = models.CharField(max_length=16, choices=Presence.choices, default="press", db_default="press")
     pressed_at = models.DateTimeField(null=True, blank=True)
+    # Digits that its page shows and somebody enters at the device, where a signed answer is asked for.
+    challenge = models.CharField(max_length=8, blank=True, default="", db_default="")
     label = models.JSONField(null=True, blank=True)  # what its label says beside the serial, without secrets
     wrong_codes = models.PositiveIntegerField(default=0, db_default=0)
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -64,6 +64,10 @@ class Proof(Serializer):
 class RefusedShown(Serializer):
     reason = serializers.CharField(help_text="A code of the list of refusals.")
     detail = serializers.CharField(help_text="What happened, and what to do next.")
+    count = serializers.IntegerField(
+        allow_null=True, help_text="How often since `first_at`; null where the device is another tenant's still."
+    )
+    first_at = serializers.DateTimeField(allow_null=True)
     last_at = serializers.DateTimeField()
 
 
@@ -73,6 +77,9 @@ class WindowShown(Serializer):
     state = serializers.ChoiceField(Window.State.choices)
     method = serializers.ChoiceField(
         Presence.choices, help_text="What proves presence: after that, its `state` is `pressed` with any of them."
+    )
+    challenge = serializers.CharField(
+        allow_blank=True, help_text="The digits to enter at the device, where its `method` is `challenge`; else empty."
     )
     opened_at = serializers.DateTimeField()
     deadline = serializers.DateTimeField()
@@ -155,12 +162,13 @@ def _get_own_window(view: ApiView, key: UUID) -> Window:
 
 def _serialize_own_window(view: ApiView, key: UUID) -> dict[str, object]:
     window = _get_own_window(view, key)
-    plain = ("state", "method", "opened_at", "deadline", "pressed_at", "now")
+    plain = ("state", "method", "challenge", "opened_at", "deadline", "pressed_at", "now")
     shown = {"key": str(window.key), "serial": window.device.serial} | {name: getattr(window, name) for name in plain}
     shown |= {"label_facts": window.label or {}, "told_model": _serialize_told_model(window)}
     device = operations.load_device(window)
-    attempts = operations.list_attempts(window, device, known=is_known(view.user, window.device))
-    return shown | {"refused": [_serialize_attempt(attempt) for attempt in attempts]}
+    known = is_known(view.user, window.device)
+    attempts = operations.list_attempts(window, device, known=known)
+    return shown | {"refused": [_serialize_attempt(attempt, counted=known) for attempt in attempts]}
 
 
 def _serialize_told_model(window: Window) -> dict[str, object] | None:
@@ -168,6 +176,13 @@ def _serialize_told_model(window: Window) -> dict[str, object] | None:
     return {"id": model.pk, "name": model.name} if model else None
 
 
-def _serialize_attempt(attempt: RefusedAttempt) -> dict[str, object]:
+def _serialize_attempt(attempt: RefusedAttempt, *, counted: bool) -> dict[str, object]:
+    count, first_at = (attempt.count, attempt.first_at) if counted else (None, None)
     detail = f"{attempt.message} {attempt.next_step}"
-    return {"reason": attempt.reason, "detail": detail, "last_at": attempt.last_at}
+    return {
+        "reason": attempt.reason,
+        "detail": detail,
+        "count": count,
+        "first_at": first_at,
+        "last_at": attempt.last_at,
+    }

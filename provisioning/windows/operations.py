@@ -26,6 +26,7 @@ from lib.db import deadlocks
 from lib.refusals import Refusal
 from provisioning import refusals
 from provisioning.models import Window, build_topic
+from provisioning.presence import challenge
 from tenants.models import Group, Presence, Role, User
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ BARRED = {
     Device.Status.LOCKED: refusals.DEVICE_LOCKED,
     Device.Status.EXPIRED: refusals.DEVICE_EXPIRED,
 }
+UNPROVEN: dict[str, Kind] = {
+    Presence.PRESS: refusals.NOT_PRESSED,
+    Presence.CHALLENGE: refusals.CHALLENGE_UNANSWERED,
+}
 WHY_NOT: dict[str, Kind] = {
-    Window.State.WAITING: refusals.NOT_PRESSED,
     Window.State.COMPLETED: refusals.WINDOW_COMPLETED,
     Window.State.CANCELLED: refusals.WINDOW_CANCELLED,
     Window.State.SUPERSEDED: refusals.WINDOW_SUPERSEDED,
@@ -94,6 +98,7 @@ def _open(device: Device, by: User, token: ApiToken | None, label: Mapping[str, 
         technician=by,
         token=token,
         method=method,
+        challenge=challenge.make_challenge(device) if method == Presence.CHALLENGE else "",
         label=dict(label or {}) or None,
         deadline=Now() + seconds,
         pressed_at=Now() if method == Presence.NONE else None,
@@ -149,8 +154,8 @@ def _finish(window: Window, by: User, name: str, group: Group, model: DeviceMode
 
 
 def _refuse_finish(now: Window | None) -> Refusal:
-    if now and now.state == Window.State.WAITING and now.method != Presence.PRESS:
-        return Refusal(refusals.PRESENCE_NOT_PROVEN)
+    if now and now.state == Window.State.WAITING:
+        return Refusal(UNPROVEN.get(now.method, refusals.PRESENCE_NOT_PROVEN))
     return Refusal(WHY_NOT.get(now.state if now else "", DEVICE_MOVED))
 
 

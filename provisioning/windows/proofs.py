@@ -76,7 +76,7 @@ def _refuse_unless_proven(window: Window) -> None:
 
 def _refuse_beyond_limits(window: Window) -> None:
     """Raise Refusal beyond the wrong codes of an hour: of the person at all devices, of all people at the device."""
-    lately = Window.objects.filter(opened_at__gt=Now() - SPAN)
+    lately = Window.objects.filter(opened_at__gt=Now() - SPAN, method__in=CODES)  # a device may send wrong answers
     of_person, of_device = Q(technician=window.technician_id), Q(device=window.device_id)
     counted = lately.filter(of_person | of_device).aggregate(
         person=Sum("wrong_codes", filter=of_person), device=Sum("wrong_codes", filter=of_device)

@@ -25,6 +25,7 @@ from lib import origins
 from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
 from provisioning.models import Window, build_topic
+from provisioning.presence.challenge import draw_symbol
 from provisioning.presence.methods import CODES
 from provisioning.windows import operations as windows
 from provisioning.windows.access import find_labelled, find_scanned, get_window, is_known, read_scanned_facts
@@ -122,6 +123,7 @@ def _render_window(
         "device": device,
         "form": form,
         "proof": (proof or ProofForm(method=window.method)) if window.method in CODES else None,
+        "symbol": draw_symbol(window.challenge) if window.challenge else "",
         "seconds": seconds,
         "time_left": f"{seconds // 60}:{seconds % 60:02}",
         "version": build_version(window, device),

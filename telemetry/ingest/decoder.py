@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.models import Attribute, Device
-from devices.mqtt.messages import MAX_BYTES, Report, counts
+from devices.mqtt.messages import ANSWER, MAX_BYTES, Answer, Report, counts
 from lib.parsing import is_storable
 from lib.rarely import Rarely
 from telemetry.ingest import gps, numbers
@@ -55,6 +55,7 @@ class Batch(NamedTuple):
     reports: list[Report]
     heard: dict[Device, datetime]  # every admitted device that said anything at all, and when last
     drops: Drops
+    answers: list[Answer]  # that somebody stands at their devices: no values of theirs
 
 
 def read_batch(messages: Sequence[Message]) -> Batch:
@@ -65,14 +66,14 @@ def read_batch(messages: Sequence[Message]) -> Batch:
     """
     devices = _find_devices({message.device_id for message in messages})
     _load_declared(device.version_id for device in devices.values())
-    batch = Batch([], {}, Drops())
+    batch = Batch([], {}, Drops(), [])
     for message in messages:
         device = devices.get(message.device_id)
         if device is None or message.retained or not device.admitted:
             _drop_unread(device, message, batch.drops)
         else:
             batch.heard[device] = message.received_at
-            batch.reports.extend(_build_report(device, message, batch.drops))
+            batch.reports.extend(_build_report(device, message, batch))
     return batch
 
 
@@ -95,10 +96,13 @@ def _load_declared(versions: Iterable[int]) -> None:
             declared.setdefault(version, {})[name] = TEXT_NUMBER if reads_text else kind
 
 
-def _build_report(device: Device, message: Message, drops: Drops) -> list[Report]:
-    """Return one report, or none if there is nothing in it to keep."""
+def _build_report(device: Device, message: Message, batch: Batch) -> list[Report]:
+    """Return one report, or none if there is nothing in it to keep. An answer beside it counts whatever its time is."""
+    drops = batch.drops
     try:
         body = _parse_body(message.payload)
+        if (answer := body["data"].pop(ANSWER, None)) is not None:
+            batch.answers.append(Answer(device, answer if isinstance(answer, str) else ""))
         at = _read_time(body.get("time"), message.received_at, device.organisation_id)
     except Refused as refusal:
         counts[str(refusal)] += 1

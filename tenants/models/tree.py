@@ -93,6 +93,7 @@ class Presence(models.TextChoices):
     PRESS = "press", "Press of the device's button"
     CLAIM_CODE = "claim-code", "Claim code from the label"
     ROTATING_CODE = "rotating-code", "Rotating code on the device's display"
+    CHALLENGE = "challenge", "Digits entered at the device, which signs them"
     NONE = "none", "Nothing"
 
 
