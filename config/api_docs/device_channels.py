@@ -32,7 +32,8 @@ SCHEMAS: dict[str, Any] = {
         "properties": {
             "data": {
                 "type": "object",
-                "description": "Attribute names to values. `registerButton`: true at the moment when it is pressed.",
+                "description": "Attribute names to values. `registerButton`: true at the moment when it is pressed. "
+                "`presenceAnswer`: the signature of digits that were entered at the device; it is no attribute.",
                 "additionalProperties": {"anyOf": list(VALUES.values())},
             },
             "time": {

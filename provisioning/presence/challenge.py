@@ -47,9 +47,9 @@ def make_challenge(device: Device) -> str:
     return digits
 
 
-def write_message(device_id: str, challenge: str) -> bytes:
-    """Return what a device signs."""
-    return f"presence:{device_id}:{challenge}".encode()
+def write_messages(device: Device, challenge: str) -> list[bytes]:
+    """Return what a device may sign: it knows its device ID, or else the serial as it stands on its label."""
+    return [f"presence:{name}:{challenge}".encode() for name in (device.device_id, device.serial)]
 
 
 def draw_symbol(challenge: str) -> str:
@@ -185,8 +185,9 @@ def _fits(asked: Asked, window: Window, text: str) -> bool:
         answer = signatures.read_answer(text)
     except ValueError:
         return False
-    message = write_message(asked.device.device_id, window.challenge)
+    messages, signature = write_messages(asked.device, window.challenge), answer.signature
     if answer.certificate:
-        is_own = _is_own(asked.device, answer.certificate)
-        return is_own and signatures.is_signed_by(answer.certificate, message, answer.signature)
-    return asked.secret is not None and signatures.is_made_with(asked.secret, message, answer.signature)
+        own = _is_own(asked.device, answer.certificate)
+        return own and any(signatures.is_signed_by(answer.certificate, each, signature) for each in messages)
+    secret = asked.secret
+    return secret is not None and any(signatures.is_made_with(secret, each, signature) for each in messages)

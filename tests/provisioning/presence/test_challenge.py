@@ -7,6 +7,7 @@ import hmac
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db.models.functions import Now
@@ -20,14 +21,15 @@ from devices.models import Device, DeviceModel, Event, PresenceSecret, RefusedAt
 from devices.mqtt.messages import Message
 from lib import key_wrapping
 from provisioning import refusals
+from provisioning.doors.activate import data, values
 from provisioning.models import Window
-from provisioning.presence.signatures import is_made_with
 from provisioning.windows import operations as windows
 from provisioning.windows.proofs import prove_presence
 from telemetry.models import Drop, Report
 from tests.builders import make_device
 from tests.devices.api import Program
 from tests.provisioning.conftest import ask_for, end_in, form_data, report_press
+from tests.provisioning.doors.test_data import ALIAS, ask, make_token
 from tests.provisioning.windows.test_races import at_once
 from tests.refused import refused
 
@@ -37,23 +39,6 @@ if TYPE_CHECKING:
     from django.test import Client
 
     from tests.conftest import World
-
-RFC_4231 = [  # sections 4.2, 4.3, 4.4, 4.7
-    (b"\x0b" * 20, b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
-    (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
-    (b"\xaa" * 20, b"\xdd" * 50, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
-    (
-        b"\xaa" * 131,
-        b"Test Using Larger Than Block-Size Key - Hash Key First",
-        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
-    ),
-]
-
-
-@pytest.mark.parametrize(("key", "message", "mac"), RFC_4231)
-def test_the_vectors_of_the_rfc(key: bytes, message: bytes, mac: str) -> None:
-    assert is_made_with(key, message, bytes.fromhex(mac))
-    assert not is_made_with(key, message + b".", bytes.fromhex(mac))
 
 
 def make_secret(device: Device) -> bytes:
@@ -72,10 +57,10 @@ def sign(secret: bytes, device: Device, digits: str) -> str:
     return base64.b64encode(hmac.digest(secret, message.encode(), "sha256")).decode()
 
 
-def report_answers(device: Device, answers: Sequence[object], **how: Any) -> None:
-    """Have them arrive by MQTT."""
-    bodies = [{"data": {"presenceAnswer": answer}} for answer in answers]
-    ingest([Message(device.device_id, json.dumps(body).encode(), timezone.now(), **how) for body in bodies])
+def report_answers(device: Device, answers: Sequence[object], *, body: str = "", **how: Any) -> None:
+    """Have them arrive by MQTT, or the one `body` as it is."""
+    bodies = [body] if body else [json.dumps({"data": {"presenceAnswer": answer}}) for answer in answers]
+    ingest([Message(device.device_id, each.encode(), timezone.now(), **how) for each in bodies])
 
 
 def read_state(window: Window) -> str:
@@ -115,6 +100,17 @@ def test_an_answer_is_no_value_and_stands_beside_values(world: World) -> None:
     report_answers(world.waiting, [answer])
     assert not Report.objects.filter(device=world.waiting).exists()
     assert Drop.objects.count() == 1
+
+
+def test_a_device_may_answer_over_http(world: World) -> None:
+    values._declared.clear()
+    data.debts._until.clear()
+    secret, token = make_secret(world.waiting), make_token(world)
+    window = open_window(world)
+    answer = sign(secret, world.waiting, window.challenge)
+    assert ask(token, ALIAS, urlencode({"presenceAnswer": answer})).status_code == 204
+    assert read_state(window) == "pressed"
+    assert not Drop.objects.exists()
 
 
 def test_a_press_or_a_typed_code_counts_for_nothing(world: World) -> None:
