@@ -58,6 +58,7 @@ class Topic(NamedTuple):
 
     name: str
     check: Callable[[], Seen | None]
+    also: tuple[str, ...] = ()  # names of others that wake it
 
 
 def long_lived(view: View) -> View:
@@ -114,7 +115,7 @@ class End:
 async def events(topic: Topic, last: str, spacing: float = 0.0, end: End | None = None) -> AsyncIterator[bytes]:
     """Yield the stream's events until nothing more can come."""
     end = end or End()
-    with live.get_hub().waiter(topic.name) as woken:
+    with live.get_hub().waiter(topic.name, *topic.also) as woken:
         end.woken = woken
         while True:
             hurried = woken.is_set()

@@ -57,17 +57,20 @@ class Hub:
         self._listening: asyncio.Task[None] | None = None
 
     @contextmanager
-    def waiter(self, topic: str) -> Iterator[asyncio.Event]:
+    def waiter(self, *topics: str) -> Iterator[asyncio.Event]:
+        """Yield what is set when one of the topics is announced."""
         if self._listening is None or self._listening.done():
             self._listening = asyncio.create_task(self._listen())
         event = asyncio.Event()
-        self._waiters[topic].add(event)
+        for topic in topics:
+            self._waiters[topic].add(event)
         try:
             yield event
         finally:
-            self._waiters[topic].discard(event)
-            if not self._waiters[topic]:
-                del self._waiters[topic]
+            for topic in topics:
+                self._waiters[topic].discard(event)
+                if not self._waiters[topic]:
+                    del self._waiters[topic]
 
     def wake(self, topics: Iterable[str]) -> None:
         for topic in topics:

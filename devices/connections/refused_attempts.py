@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from devices.access import manages
 from devices.models import Device, RefusedAttempt
+from lib import live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,12 +32,18 @@ class Counted(NamedTuple):
     times: int
 
 
+def build_topic(device: int) -> str:
+    """Return the live topic of what is refused of the device with this primary key."""
+    return f"refused:{device}"
+
+
 def record_attempts(attempts: Sequence[Counted]) -> None:
     """Add to what is counted, by the database's clock: one statement for hundreds. Of a device and a reason there is
-    one among them. In another assignment than the last time counting begins anew."""
+    one among them. In another assignment than the last time counting begins anew. Announced after the commit."""
     ordered = sorted(attempts, key=lambda each: (each.device, each.kind.code))  # two processes wait for no circle
     for start in range(0, len(ordered), AT_ONCE):
         _upsert(ordered[start : start + AT_ONCE])
+    transaction.on_commit(lambda: live.announce(build_topic(each.device) for each in ordered))
 
 
 def _upsert(rows: Sequence[Counted]) -> None:

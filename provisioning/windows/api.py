@@ -90,7 +90,10 @@ class WindowShown(Serializer):
         help_text="What the scanned label says beside the serial: `dev_eui`, `join_eui`, `profile`, `proprietary`.",
     )
     told_model = Named(allow_null=True, help_text="The model that the label means, as your organisation has said.")
-    refused = RefusedShown(many=True, help_text="What was refused of the device since it was heard last.")
+    refused = RefusedShown(
+        many=True,
+        help_text="What was refused of the device, by whichever door, since the window opened or it was heard last.",
+    )
 
 
 class Windows(ApiView):

@@ -205,12 +205,13 @@ def load_device(window: Window) -> Device:
 
 
 def list_attempts(window: Window, device: Device, *, known: bool) -> list[RefusedAttempt]:
-    """Return what was refused of the device (of `load_device`) since it was heard last; of one that is still somebody
-    else's (not `known`) since the window opened alone."""
+    """Return what was refused of the device (of `load_device`), by whichever door, since the window opened, and since
+    it was heard last; of one that is still somebody else's (not `known`) since the window opened alone."""
     if window.state != Window.State.WAITING or device.attempted_at is None:
         return []
-    attempts = RefusedAttempt.objects.of(device).unresolved()
-    return list(attempts if known else attempts.since(window.opened_at))
+    attempts = RefusedAttempt.objects.of(device)
+    here = attempts.since(window.opened_at)
+    return list(here | attempts.unresolved() if known else here)
 
 
 def cancel_window(*, window: Window, by: User) -> bool:

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from devices import streams
+from devices.connections import refused_attempts
 from devices.identity import serials
 from devices.models import Device, RefusedAttempt
 from lib import origins
@@ -136,14 +137,18 @@ def _render_window(
 
 
 def build_version(window: Window, device: Device) -> str:
-    """Return what the page shows; while a form is being filled in, only the window's own state counts, and a bar."""
+    """Return what the page shows; while a form is being filled in, only the window's own state counts, and while a code
+    is typed that, a bar, and what is refused meanwhile."""
     if window.state != Window.State.WAITING:
         return window.state
-    if window.method in CODES:
-        return f"{window.state}-{device.status}" if device.status in windows.BARRED else window.state
+    shown = [str(window.state)]
+    if window.method not in CODES or device.status in windows.BARRED:
+        shown.append(str(device.status))
     refused_since = device.attempted_at is not None and device.attempted_at >= window.opened_at
-    attempted = refused_since and RefusedAttempt.objects.of(device).since(window.opened_at).mark_last()
-    return f"{window.state}-{device.status}" + (f"-{attempted}" if attempted else "")
+    attempts = RefusedAttempt.objects.of(device).since(window.opened_at)
+    if refused_since and (attempted := attempts.mark_last()):
+        shown += [str(attempted), str(attempts.count())]
+    return "-".join(shown)
 
 
 @streams.long_lived
@@ -153,8 +158,8 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """Stream this window's progress, and nothing of the device's telemetry."""
 
     def look(user: User, standing: QuerySet[User]) -> streams.Topic:
-        get_window(user, key)
-        return streams.Topic(build_topic(key), partial(check_progress, standing, key))
+        refused = refused_attempts.build_topic(get_window(user, key).device_id)
+        return streams.Topic(build_topic(key), partial(check_progress, standing, key), also=(refused,))
 
     return await streams.serve(request, look)
 

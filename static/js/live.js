@@ -130,7 +130,10 @@ window.handoverLive = (() => {
   function answered(asked, html, shown) {
     if (asked.since < at.answered) return; // a later one was faster
     if (!shown && html.includes(`data-version="${version()}"`)) tell("same", html);
-    else htmx.swap(part(), html, { swapStyle: part().dataset.liveSwap ?? "outerHTML", swapDelay: 0, settleDelay: 20 });
+    else {
+      tell("swapping");
+      htmx.swap(part(), html, { swapStyle: part().dataset.liveSwap ?? "outerHTML", swapDelay: 0, settleDelay: 20 });
+    }
     at.answered = asked.since;
     state.late = 0;
     tell("answered");

@@ -58,7 +58,30 @@
     handoverTell("The time is up, and no answer came. When the signal is back, this page says what became of it. What you filled in is kept.", "signal");
   }
 
+  // A code that is being typed, and a QR code that was opened, stay as they are when something else on the page changes.
+  const code = () => panel().querySelector(".proof-form input[name=code]");
+  const more = () => panel().querySelector(".challenge details");
+  let held = null;
+  document.addEventListener("live:swapping", () => {
+    const field = code();
+    const focused = field !== null && field === document.activeElement;
+    held = { value: field?.value, at: focused ? [field.selectionStart, field.selectionEnd] : null, open: more()?.open };
+  });
+
+  function restore() {
+    const { value, at, open } = held ?? {};
+    held = null;
+    if (more() && open) more().open = true;
+    const field = code();
+    if (!field || !value && !at) return;
+    field.value = value;
+    if (!at) return;
+    field.focus();
+    field.setSelectionRange(...at);
+  }
+
   function arrived() {
+    restore();
     start();
     spoken = Infinity;
     resume(fill());

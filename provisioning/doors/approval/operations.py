@@ -138,7 +138,8 @@ def complete_operation(*, key: DoorKey, operation: str, address: str | None) -> 
             return None
         return registration_tokens.issue_first(found)
     except Refusal as refusal:
-        identity, device = (found.identity, found.device) if found else ("", None)
+        identity = found.identity if found else key.identity
+        device = found.device if found else own_ids.find_own(door.organisation_id, identity)
         note_refusal(refusal, door=door, identity=identity, device=device)
         raise
 

@@ -11,7 +11,7 @@ from provisioning.doors import refusals
 from provisioning.doors.jwt import tokens
 from provisioning.doors.jwt.tokens import AtDoor
 from provisioning.doors.refused_attempts import note_refusal
-from provisioning.doors.registration import counted_at, register_by_door
+from provisioning.doors.registration import counted_at, find_device, register_by_door
 from provisioning.models import Door, DoorKey, JwtIssuer
 
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ def register(*, token: object, identity: str, address: str | None, organisation:
     try:
         door, key, claims = tokens.check_token(read, doors)
     except AtDoor as refused:
-        note_refusal(refused.refusal, door=refused.door, identity=identity)
+        about = find_device(refused.door, identity)
+        note_refusal(refused.refusal, door=refused.door, identity=identity, device=about)
         raise refused.refusal from None
     except Refusal as refusal:
-        note_refusal(refusal, door=doors[0], identity=identity)
+        note_refusal(refusal, door=doors[0], identity=identity, device=find_device(doors[0], identity))
         raise
     once = claims["jti"] if door.settings.get("once") else ""
     with counted_at(door, identity=identity):

@@ -199,6 +199,11 @@ def test_the_open_window_tells(world: World, issued: Issued) -> None:
         answer = open_page(other, address)
         assert (answer.status_code, answer.content) == (404, missing)
     Connection.objects.create(device=world.waiting, last_seen_at=Now())
+    page = open_page(world.technician, address).content.decode()
+    assert SAID in page  # still: it was in this window
+    assert "It tries to connect, and is refused" not in page
+    RefusedAttempt.objects.update(last_at=Now() - timedelta(minutes=1))
+    Connection.objects.update(last_seen_at=Now())
     assert SAID not in open_page(world.technician, address).content.decode()
 
 
