@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
-from . import entering
+from . import entering, presence
 from .entering import Refused
 from .fleet import Fleet, Plan
 from .identity import BadInput, Identity, normalise_serial, read_factory_file
@@ -41,7 +41,7 @@ examples:
   # one gateway from the shelf: it asks a door for its credential, keeps it, and connects
   TOKEN=... python -m firmware_sim --door jwt --serial 7K3MQ2XW9TBC --site https://handover.example
 
-environment: MQTT_URL, PANEL_PORT and ACCESS_SECRET stand in for the options of these names; with
+environment: MQTT_URL, PANEL_PORT, ACCESS_SECRET and PRESENCE_SECRET stand in for the options of these names; with
 --door also SITE, ORGANISATION, SERIAL, TOKEN and DEVICE_ID.
 exit codes: 0 stopped by SIGINT, SIGTERM or q; 1 a fault of this program; 2 bad input; 3 refused by the
 door, or by the broker what the door gave.
@@ -95,6 +95,7 @@ def build_parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     _add_broker(top, env)
     _add_one(top)
     _add_many(top)
+    _add_keys(top)
     entering.add_options(top)
     _add_behaviour(top)
     _add_panel(top, env)
@@ -123,6 +124,14 @@ def _add_one(top: argparse.ArgumentParser) -> None:
         "--access-secret",
         metavar="SECRET",
         help="the MQTT password; other users of this machine can see arguments: prefer env ACCESS_SECRET",
+    )
+
+
+def _add_keys(top: argparse.ArgumentParser) -> None:
+    top.add_argument_group("keys").add_argument(
+        "--presence-secret",
+        metavar="HEX",
+        help="with which it signs digits that are entered on its panel; env PRESENCE_SECRET",
     )
 
 
@@ -219,6 +228,7 @@ def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
         identities, mqtt_url, label = read_identities(options, env), options.mqtt_url or "", ""
     return Plan(
         identities=identities,
+        presence_secret=_read_presence_secret(options, env, len(identities)),
         broker=parse_broker(options, mqtt_url),
         interval=options.interval,
         speed=options.speed,
@@ -230,6 +240,13 @@ def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
         label=label,
         most_refusals=entering.MOST_REFUSALS if options.door else None,
     )
+
+
+def _read_presence_secret(options: argparse.Namespace, env: Mapping[str, str], gateways: int) -> bytes | None:
+    text = options.presence_secret or env.get("PRESENCE_SECRET", "")
+    if text and gateways != 1:
+        raise BadInput(f"--presence-secret is one gateway's, and there are {gateways}. Choose one with --only.")
+    return presence.read_secret(text.strip()) if text else None
 
 
 def parse_broker(options: argparse.Namespace, mqtt_url: str) -> Broker:

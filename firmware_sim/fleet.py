@@ -7,7 +7,7 @@ import logging
 import resource
 import signal
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class Plan:
     label_url: str = ""
     label: str = ""  # of the one gateway, if that is more than its serial
     most_refusals: int | None = None
+    presence_secret: bytes | None = field(default=None, repr=False)  # of the one gateway
 
     @property
     def many(self) -> bool:
@@ -55,7 +56,13 @@ class Plan:
     def options(self) -> Options:
         """Share one bound on memory in a fleet; a gateway keeps a day of reports every 5 s."""
         share = max(60, min(17_280, FLEET_BUFFER // len(self.identities)))
-        return Options(self.interval, self.buffer or share, chatty=not self.many, most_refusals=self.most_refusals)
+        return Options(
+            self.interval,
+            self.buffer or share,
+            chatty=not self.many,
+            most_refusals=self.most_refusals,
+            presence_secret=self.presence_secret,
+        )
 
 
 class Fleet:

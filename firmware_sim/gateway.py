@@ -6,10 +6,11 @@ import asyncio
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from . import presence
 from .link import Dialer, Link, Status
 from .modbus import ModbusUnavailable
 from .outbox import Outbox, Pacer
@@ -67,6 +68,7 @@ class Options:
     buffer: int = 17_280
     chatty: bool = True
     most_refusals: int | None = None
+    presence_secret: bytes | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -191,7 +193,7 @@ class Gateway:
     async def press(self) -> None:
         """Press the button; return when the broker has acknowledged. Raises PressRefused."""
         try:
-            await self._send_press()
+            await self._send_now({"registerButton": True})
         except PressRefused as refusal:
             self.press_result.note(f"Press refused: {refusal}", sent=False)
             log.warning("%s: press refused: %s", self.serial, refusal)
@@ -199,13 +201,36 @@ class Gateway:
         self.press_result.note("Press received by the broker.", sent=True)
         log.info("%s: press sent and acknowledged", self.serial)
 
-    async def _send_press(self) -> None:
+    @property
+    def has_keys(self) -> bool:
+        return self._options.presence_secret is not None
+
+    async def enter(self, text: str) -> None:
+        """Sign the digits that were entered; return when the broker has acknowledged. Raises PressRefused."""
+        try:
+            await self._send_now({"presenceAnswer": self._sign(presence.read_digits(text))})
+        except PressRefused as refusal:
+            self.press_result.note(f"Digits not sent: {refusal}", sent=False)
+            log.warning("%s: digits not sent: %s", self.serial, refusal)
+            raise
+        self.press_result.note("Digits signed; the broker has the answer.", sent=True)
+        log.info("%s: digits signed, answer sent and acknowledged", self.serial)
+
+    def _sign(self, digits: str) -> str:
+        secret = self._options.presence_secret
+        if secret is None:
+            raise PressRefused("it has no secret to sign with. Give it with --presence-secret.")
+        if not digits:
+            raise PressRefused(f"these are not {presence.DIGITS} digits. Enter those that the phone shows.")
+        return presence.sign(secret, self.identity.device_id, digits)
+
+    async def _send_now(self, data: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()
         if not self.online:
             raise PressRefused(f"the gateway is {self.status.value}. Press again when it is online.")
         if delay := self._pacer.press_delay(loop.time()):
             raise PressRefused(f"pressed too often. Press again in {delay:.0f} s.")
-        mid = self._link.publish(self._build_message({"registerButton": True}))
+        mid = self._link.publish(self._build_message(data))
         if mid is None:
             raise PressRefused("the connection was just lost. Press again when it is online.")
         self._pacer.note_press(loop.time())

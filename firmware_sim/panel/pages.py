@@ -92,6 +92,7 @@ def render_gateway(gateway: Gateway, now: dict[str, Any], *, qr: str, alone: boo
         plug_action="unplug" if now["pluggedIn"] else "plug-in",
         plug_text="Unplug network" if now["pluggedIn"] else "Plug network in",
         device_id=escape(gateway.identity.device_id),
+        keys=_read_template("keys.html").substitute(serial=serial) if gateway.has_keys else "",
     )
     return _render_page(f"Gateway {serial}", body)
 

@@ -67,7 +67,7 @@ const poll = async () => {
 };
 
 const post = async (form) => {
-  const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" } });
+  const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(new FormData(form)) });
   return answer.json();
 };
 

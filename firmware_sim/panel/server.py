@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from concurrent.futures import CancelledError
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -149,13 +150,13 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Nothing needs to be sent here.")
             return
-        self.rfile.read(int(length))
+        sent = parse_qs(self.rfile.read(int(length)).decode(errors="replace"))
         if not self._is_host_allowed() or not self._is_same_origin():
             self._fail(HTTPStatus.FORBIDDEN, "Press the button on the panel's own page.")
             return
         match self._split_path(urlsplit(self.path).path):
             case ["gateways", serial, action] if gateway := self._find_gateway(serial):
-                self._act(gateway, action)
+                self._act(gateway, action, sent.get("digits", [""])[0])
             case _:
                 self._fail(HTTPStatus.NOT_FOUND, "There is no such gateway.")
 
@@ -227,18 +228,22 @@ class Handler(BaseHTTPRequestHandler):
             }
         )
 
-    def _act(self, gateway: Gateway, action: str) -> None:
+    def _act(self, gateway: Gateway, action: str, digits: str) -> None:
         match action:
             case "press":
-                self._press(gateway)
+                self._press(gateway, gateway.press)
+            case "enter" if gateway.has_keys:
+                self._press(gateway, partial(gateway.enter, digits))
             case "unplug" | "plug-in":
                 self._plug(gateway, inserted=action == "plug-in")
             case _:
-                self._fail(HTTPStatus.NOT_FOUND, "A gateway has press, unplug and plug-in.")
+                self._fail(
+                    HTTPStatus.NOT_FOUND, "A gateway has press, unplug and plug-in, and enter where it has a secret."
+                )
 
-    def _press(self, gateway: Gateway) -> None:
+    def _press(self, gateway: Gateway, press: Callable[[], Awaitable[None]]) -> None:
         try:
-            self.panel.run_on_loop(gateway.press)
+            self.panel.run_on_loop(press)
         except PressRefused as refusal:
             answer = {"pressed": False, "reason": str(refusal)}
             self._answer(gateway, answer, HTTPStatus.CONFLICT)

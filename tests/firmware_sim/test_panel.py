@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hmac
 import http.client
 import json
 import re
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .conftest import BrokerProcess, simulate, until
+from .conftest import BrokerProcess, Listener, simulate, until
 
 if TYPE_CHECKING:
     import subprocess
@@ -38,9 +40,9 @@ class Answer:
 class Site:
     port: int
 
-    def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: str | None = None) -> Answer:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
-        connection.request(method, path, headers=headers or {})
+        connection.request(method, path, body, headers=headers or {})
         answer = connection.getresponse()
         found = Answer(answer.status, answer.headers, answer.read())
         connection.close()
@@ -128,6 +130,32 @@ def test_press_is_acknowledged(site: Site) -> None:
     answer = site.post(f"/gateways/{ONE}/press")
     assert (answer.status, answer.json) == (200, {"pressed": True})
     assert site.state()["led"] == "pressed"
+
+
+def test_digits_are_signed_as_the_protocol_says(steady_broker: BrokerProcess, factory_file: Path) -> None:
+    env = {"MQTT_URL": steady_broker.url, "PRESENCE_SECRET": "0b" * 32}
+    process = simulate("--devices", factory_file, "--only", "7K3MQ2XW9TB4", "--panel", 0, "--interval", 60, **env)
+    listener = Listener(steady_broker.port)
+    try:
+        keys, path = open_site(process), "/gateways/7K3MQ2XW9TB4/enter"
+        until(lambda: keys.state("7K3MQ2XW9TB4")["connection"] == "Online")
+        assert "Digits from the phone" in keys.get("/").text
+        for wrong in ("", "digits=1234567", "digits=1234567a", "digits=123456789"):
+            answer = keys.ask("POST", path, body=wrong)
+            assert (answer.status, "not 8 digits" in answer.json["reason"]) == (409, True)
+        assert keys.ask("POST", path, body="digits=4071+8623").json == {"pressed": True}
+        signed = hmac.digest(b"\x0b" * 32, b"presence:66f0c0ffee66f0c0ffee0004:40718623", "sha256")
+        sent = {"presenceAnswer": base64.b64encode(signed).decode()}
+        until(lambda: sent in [report["data"] for _, report in listener.reports])
+    finally:
+        listener.stop()
+        process.terminate()
+        process.communicate(timeout=5)
+
+
+def test_a_gateway_without_a_secret_has_no_keys(site: Site) -> None:
+    assert "Digits from the phone" not in site.get("/").text
+    assert site.ask("POST", f"/gateways/{ONE}/enter", body="digits=12345678").status == 404
 
 
 def test_plain_form_comes_back_to_the_page(site: Site) -> None:

@@ -96,7 +96,7 @@ def follow(user: User, window: Window, change: Callable[[], object]) -> str:
 
         acting = asyncio.create_task(act())
         async with asyncio.timeout(10):
-            async for chunk in answer.streaming_content:  # type: ignore[union-attr]
+            async for chunk in answer.streaming_content:
                 if chunk.startswith(b"event: changed"):
                     await acting
                     return str(chunk.decode().partition("data: ")[2].strip())
