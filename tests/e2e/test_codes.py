@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from devices.connections.refused_attempts import Counted, record_attempts
 from devices.credentials import presence_secrets
+from devices.refusals import CONNECT_WRONG_SECRET
 from lib import live
 from provisioning.models import Window
 from provisioning.presence.rotating_code import compute_code
@@ -45,10 +47,16 @@ def test_a_code_leads_to_the_form_and_the_device(
     field.press("Enter")
     expect(page.get_by_text("This code does not fit.")).to_be_visible(timeout=SOON)
     expect(field).to_be_focused()
-    field.fill(secret if method == "claim-code" else read_display(secret))
+    field.fill("half of")
     live.announce([window.topic])  # somewhere else something happened: what is typed stays
     page.wait_for_timeout(500)
-    expect(field).not_to_have_value("")
+    record_attempts([Counted(world.waiting.pk, None, "mqtt", CONNECT_WRONG_SECRET, {"hint": ""}, 1)])
+    expect(page.get_by_text("It connects with a wrong secret.")).to_be_visible(timeout=SOON)
+    expect(field).to_have_value("half of")
+    expect(field).to_be_focused()
+    page.keyboard.type(" it")
+    expect(field).to_have_value("half of it")
+    field.fill(secret if method == "claim-code" else read_display(secret))
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_role("button", name="Go on").click()
     has_form(page)
