@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import reverse
@@ -80,6 +81,12 @@ SOURCES: dict[str, tuple[Callable[[World], object], str]] = {
 def follow(user: User, window: Window, change: Callable[[], object]) -> str:
     """The version that the stream tells first after the change; heartbeats are too far apart to find it."""
 
+    def apply() -> None:
+        try:
+            change()
+        finally:
+            connection.close()  # this thread's
+
     async def watch() -> str:
         client = AsyncClient()
         await client.aforce_login(user)
@@ -92,7 +99,7 @@ def follow(user: User, window: Window, change: Callable[[], object]) -> str:
 
         async def act() -> None:
             await asyncio.sleep(0.7)  # the process has its subscription, and the stream waits
-            await sync_to_async(change, thread_sensitive=False)()
+            await sync_to_async(apply, thread_sensitive=False)()
 
         acting = asyncio.create_task(act())
         async with asyncio.timeout(10):
