@@ -43,6 +43,11 @@ def find_own(organisation: int, own_id: str) -> Device | None:
     return found
 
 
+def find_claimed(door: Door, own_id: str) -> Device | None:
+    """Return the device that is meant by an ID, whether it goes by it already or was added under it."""
+    return find_own(door.organisation_id, own_id) or (find_listed(door, own_id) if own_id else None)
+
+
 def find_listed(door: Door, own_id: str) -> Device | None:
     """Return the device that was added before under this serial, as far as no other one goes by it already."""
     key = serials.fold(own_id)

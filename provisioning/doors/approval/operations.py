@@ -82,7 +82,7 @@ def start_operation(*, key: DoorKey, told: Told, address: str | None) -> Provisi
         _check_room(door, address)
         return _start(key, own_id, told, address)
     except Refusal as refusal:
-        note_refusal(refusal, door=door, identity=own_id, device=own_ids.find_own(door.organisation_id, own_id))
+        note_refusal(refusal, door=door, identity=own_id, device=own_ids.find_claimed(door, own_id))
         raise
 
 
@@ -139,7 +139,7 @@ def complete_operation(*, key: DoorKey, operation: str, address: str | None) -> 
         return registration_tokens.issue_first(found)
     except Refusal as refusal:
         identity = found.identity if found else key.identity
-        device = found.device if found else own_ids.find_own(door.organisation_id, identity)
+        device = found.device if found else own_ids.find_claimed(door, identity)
         note_refusal(refusal, door=door, identity=identity, device=device)
         raise
 

@@ -10,13 +10,16 @@ import pytest
 from django.db.models.functions import Now
 
 from devices.models import Device, Event
+from provisioning.doors import refused_attempts
 from provisioning.doors.approval import codes, decisions, operations
 from provisioning.models import (
     Door,
     DoorRegistration,
     ProvisioningOperation,
 )
+from provisioning.windows import operations as windows
 from tests import builders
+from tests.devices.api import Program
 from tests.provisioning.doors.approval_answers import (
     CANCELLED,
     EXPIRED,
@@ -261,6 +264,19 @@ def test_what_the_policy_refuses(world: World, fields: dict[str, Any], status: i
     problem(Sdk(token).init("dev-0001"), status)
     assert reasons(door) == {reason}
     assert not ProvisioningOperation.objects.exists()
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_known_device_that_is_refused_is_told_in_its_open_window(world: World, held: bool) -> None:
+    """Whether it says who it is, or its token does."""
+    door, token = make_approval_door(world.version, identity=world.waiting.serial if held else "")
+    Door.objects.filter(pk=door.pk).update(networks=["192.0.2.0/24"])
+    window = windows.open_window(device=world.waiting, by=world.technician)
+    sdk = Sdk(token)
+    problem(sdk.complete(UNKNOWN_ID) if held else sdk.init(world.waiting.serial), 403)
+    refused_attempts.refused_attempts.count()
+    (told,) = Program(world.technician).get(f"windows/{window.key}/").json()["refused"]
+    assert (told["reason"], told["count"]) == ("door-address", 1)
 
 
 def test_a_door_that_filled_up_meanwhile_makes_no_more(world: World) -> None:

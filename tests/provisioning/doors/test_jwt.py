@@ -14,7 +14,9 @@ from devices.identity import serials
 from devices.models import Device, Event, RefusedAttempt
 from provisioning.doors import refused_attempts
 from provisioning.models import Door, DoorRefusal, DoorRegistration
+from provisioning.windows import operations as windows
 from tests import builders
+from tests.devices.api import Program
 from tests.provisioning.doors.makers import call, make_jwt_door, register, sign
 
 if TYPE_CHECKING:
@@ -94,6 +96,19 @@ def test_a_refusal_is_told_at_the_door_and_at_the_device(world: World) -> None:
     assert row.first_at <= row.last_at
     attempt = RefusedAttempt.objects.get()
     assert (attempt.device.serial, attempt.reason, attempt.door, attempt.count) == (SERIAL, row.reason, "jwt", 3)
+
+
+@pytest.mark.parametrize("reason", ["door-token-signature", "door-token-expired"])
+def test_a_wrong_token_of_a_known_device_is_told_in_its_open_window(world: World, reason: str) -> None:
+    make_jwt_door(world.version)
+    window = windows.open_window(device=world.waiting, by=world.technician)
+    strange = sign(key="another secret, which nobody here ever had")
+    token = strange if reason == "door-token-signature" else sign({"exp": 1})
+    register(world.waiting.serial, token)
+    register("a\0b", token)
+    refused_attempts.refused_attempts.count()
+    (told,) = Program(world.technician).get(f"windows/{window.key}/").json()["refused"]
+    assert (told["reason"], told["count"]) == (reason, 1)
 
 
 POLICIES: list[tuple[dict[str, Any], str]] = [
