@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0027_label_rules'),
+        ('devices', '0028_ties'),
     ]
 
     operations = [
