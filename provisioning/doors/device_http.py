@@ -85,14 +85,14 @@ def device_view(
             if request.method not in methods:
                 raise Refusal(refusals.DOOR_METHOD, methods=" or ".join(methods))
             address = address_of(request)
-            _require_unlimited(address)
+            require_unlimited(address)
             _require_small(request, largest)
             asked = find_organisation(get_requested_host(request), organisation)
             return view(request, Caller(address, asked), **kwargs)
 
         def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
             if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in guesses:
-                count_request(_name_count(address_of(request)), SPAN * 2)
+                count_guess(address_of(request))
             return say_refusal(refusal, render)
 
         return wrapper
@@ -137,10 +137,15 @@ def read_text(sent: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) and "\0" not in value and value.isprintable() else ""
 
 
-def _require_unlimited(address: str | None) -> None:
+def require_unlimited(address: str | None) -> None:
     """Raise Refusal for an address that was refused as a stranger too often of late."""
     if (cache.get(_name_count(address)) or 0) >= settings.DOOR_REFUSALS_ADDRESS:
         raise Refusal(refusals.DOOR_LIMITED, retry_seconds=SPAN)
+
+
+def count_guess(address: str | None) -> None:
+    """Count a refusal that a stranger may have guessed at."""
+    count_request(_name_count(address), SPAN * 2)
 
 
 def _name_count(address: str | None) -> str:

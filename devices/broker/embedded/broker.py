@@ -28,6 +28,7 @@ from django.utils import timezone
 from devices.broker import authorization, refused_connects
 from devices.broker.embedded import greeting, spoken_for
 from devices.broker.embedded.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
+from devices.broker.interpreter.callers import Caller
 from devices.broker.interpreter.relay import Line, Relay, find_interpreter
 from devices.connections.presence import PresenceTracker
 from devices.mqtt import topics
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from amqtt.adapters import ReaderAdapter, WriterAdapter
 
     from devices.broker.authorization import Identity
+    from devices.broker.interpreter.callers import Doors
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +57,11 @@ EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
 class EmbeddedBroker(Broker):  # type: ignore[misc]
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, doors: Doors) -> None:
         listener = ListenerConfig(bind=f"{host}:{port}")
         super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
         self.debts = Debts()
-        self._relay = Relay("127.0.0.1" if host in EVERYWHERE else host, port)
+        self._relay = Relay("127.0.0.1" if host in EVERYWHERE else host, port, doors)
         self._told = Rarely()
         self._connections: dict[str | None, Connection] = {}
         self._tracker: PresenceTracker | None = None
@@ -115,7 +117,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             return
         if found is not None:  # speaking its vendor's MQTT: it comes once more, by an interpreter
             device = Line(reader.read, writer.write, writer.drain, writer.close)
-            await self._relay.serve(device, found)
+            await self._relay.serve(device, found, Caller((writer.get_peer_info() or ("", 0))[0]))
             return
         if identity is None:
             client_id = (session.client_id or "")[:40]

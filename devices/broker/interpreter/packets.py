@@ -18,6 +18,7 @@ REFUSED = 0x80  # in a SUBACK
 
 class Type(IntEnum):
     CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK = 1, 2, 3, 4, 8, 9, 10, 11
+    PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
 
 
 class Malformed(Exception):

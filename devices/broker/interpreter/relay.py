@@ -6,14 +6,19 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from django.conf import settings
+from django.db import Error
 
+from devices.broker.interpreter.activation import SESSION_SECONDS, Anonymous
+from devices.broker.interpreter.callers import Caller, Doors, ask
 from devices.broker.interpreter.iot_hub import IotHub, Said
-from devices.broker.interpreter.packets import Connect, Malformed, Packet, read_packet
+from devices.broker.interpreter.murano import Murano, TokenHolder
+from devices.broker.interpreter.packets import Connect, Malformed, Packet, build_connack, read_packet
 from devices.mqtt.limits import Debts, Pace
 from devices.mqtt.messages import MAX_BYTES
+from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,12 +32,22 @@ LARGEST = MAX_BYTES + 1024  # a payload, its topic and its headers
 REACHED_SECONDS, CLOSE_SECONDS = 5.0, 2.0
 HELD_SECONDS = 4.0
 """For which a device is held that may not connect for now: it would come back at once."""
-MOST_HELD = 1_000
+MOST_HELD = MOST_ANONYMOUS = 1_000
+ACCEPTED = 0  # code of a CONNACK
 ENDED = (OSError, EOFError, TimeoutError, Malformed)
 
 
 class Held(Exception):
     """Say that the device may not connect for now."""
+
+
+class Interpreter(Protocol):
+    """Speak to one device in its words, and to the broker in ours."""
+
+    connect: Packet
+
+    def hear_device(self, packet: Packet) -> Said: ...
+    def hear_broker(self, packet: Packet) -> Said: ...
 
 
 class Line(NamedTuple):
@@ -75,28 +90,43 @@ class Plain:
         return Said(to_device=(packet,))
 
 
-def find_interpreter(packet: Packet) -> IotHub | Packet | None:
+Found = IotHub | TokenHolder | Anonymous | Plain | Packet
+
+
+def find_interpreter(packet: Packet) -> Found | None:
     """Return who interprets for the client that sent this first, or what it is answered if nobody does; None where it
     needs none."""
     try:
         connect = Connect.read(packet)
     except Malformed:
         return None
-    return IotHub.greet(connect) if connect else None
+    if connect is None:
+        return None
+    return IotHub.greet(connect) or TokenHolder.greet(connect) or Anonymous.greet(connect)
 
 
 class Relay:
     """Serve any number of devices, which share the bounds."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, doors: Doors) -> None:
         self._broker = host, port
-        self._held = 0
+        self._doors = doors
+        self._held = self._anonymous = 0
 
-    async def serve(self, device: Line, found: IotHub | Plain | Packet) -> None:
+    async def serve(self, device: Line, found: Found, caller: Caller) -> None:
         """Interpret until one of the two ends hangs up; then hang up on the other."""
-        if isinstance(found, Packet):
+        if isinstance(found, Anonymous):
+            await self._activate(device, found, caller)
+            return
+        try:
+            interpreter = await ask(found.find) if isinstance(found, TokenHolder) else found
+        except Error as error:
+            log.warning("nobody can be looked up: %s", error)
+            await self._hold(device)
+            return
+        if isinstance(interpreter, Packet):
             with suppress(*ENDED):
-                await device.send(found)
+                await device.send(interpreter)
             await device.end()
             return
         try:
@@ -106,9 +136,34 @@ class Relay:
             log.warning("the broker is not reached: %s", error)
             await self._hold(device)
             return
-        await self._interpret(device, broker, found)
+        await self._interpret(device, broker, interpreter)
 
-    async def _interpret(self, device: Line, broker: Line, interpreter: IotHub | Plain) -> None:
+    async def _activate(self, device: Line, anonymous: Anonymous, caller: Caller) -> None:
+        """Tell a device its token; one that is refused is held, and hung up on without an acknowledgement."""
+        if self._anonymous >= MOST_ANONYMOUS:
+            await device.end()
+            return
+        self._anonymous += 1
+        try:
+            async with asyncio.timeout(SESSION_SECONDS):
+                await device.send(build_connack(ACCEPTED))
+                while (
+                    answer := await anonymous.hear(
+                        await read_packet(device.read, LARGEST_CONNECT), self._doors.activate, caller
+                    )
+                ) is not None:
+                    await device.send(*answer)
+        except (Refusal, Error) as error:
+            log.info("a device was told no token: %s", error)
+            await self._hold(device)
+            return
+        except ENDED as error:
+            log.debug("an anonymous session ended: %r", error)
+        finally:
+            self._anonymous -= 1
+        await device.end()
+
+    async def _interpret(self, device: Line, broker: Line, interpreter: Interpreter) -> None:
         both = [
             asyncio.create_task(self._pass(device, interpreter.hear_device, device, broker)),
             asyncio.create_task(self._pass(broker, interpreter.hear_broker, device, broker)),

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
+from devices.broker.interpreter.callers import Caller
 from devices.broker.interpreter.packets import read_packet
 from devices.broker.interpreter.relay import ENDED, LARGEST_CONNECT, Line, Plain, Relay, find_interpreter
+
+if TYPE_CHECKING:
+    from devices.broker.interpreter.callers import Doors
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 
 
-async def serve(host: str, port: int, broker_host: str, broker_port: int, stopping: asyncio.Event) -> None:
+async def serve(
+    host: str, port: int, broker_host: str, broker_port: int, stopping: asyncio.Event, *, doors: Doors
+) -> None:
     """Serve until told to stop; connections end with it, and devices come back. Raises OSError."""
-    relay = Relay(broker_host, broker_port)
+    relay = Relay(broker_host, broker_port, doors)
     connections: set[asyncio.Task[None]] = set()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_host(relay, Line.of(reader, writer)))
+        peer = writer.get_extra_info("peername")
+        task = asyncio.create_task(_host(relay, Line.of(reader, writer), Caller(peer[0] if peer else "")))
         connections.add(task)
         task.add_done_callback(connections.discard)
 
@@ -32,7 +40,7 @@ async def serve(host: str, port: int, broker_host: str, broker_port: int, stoppi
     await asyncio.gather(*connections, return_exceptions=True)
 
 
-async def _host(relay: Relay, device: Line) -> None:
+async def _host(relay: Relay, device: Line, caller: Caller) -> None:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             greeting = await read_packet(device.read, LARGEST_CONNECT)
@@ -40,4 +48,4 @@ async def _host(relay: Relay, device: Line) -> None:
         log.debug("no client: %r", error)  # a health probe, say
         await device.end()
         return
-    await relay.serve(device, find_interpreter(greeting) or Plain(greeting))
+    await relay.serve(device, find_interpreter(greeting) or Plain(greeting), caller)

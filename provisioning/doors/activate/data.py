@@ -26,7 +26,7 @@ from lib.parsing import is_storable
 from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.activate import certified
-from provisioning.doors.activate.values import read_types, read_value, write_value
+from devices.mqtt.text_values import read_types, read_value, write_value
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorRegistration
 

@@ -28,6 +28,7 @@ STATUSES = {
     refusals.CERTIFICATE_OTHER: NOT_OURS,
     refusals.CERTIFICATE_AUTHORITY: NOT_OURS,
 }
+GUESSES = tuple(kind for kind, status in STATUSES.items() if status == NOT_FOUND)
 AS_IT_IS = {400, 401, 405, 413, 415, 429, 500, 503}
 TEXT = "text/plain; charset=utf-8"
 
@@ -38,7 +39,7 @@ def render(refusal: Refusal) -> HttpResponse:
     return HttpResponse(content_type=TEXT, status=STATUSES.get(refusal.kind, NOT_ENABLED))
 
 
-@device_view("POST", render=render, guesses=tuple(kind for kind, status in STATUSES.items() if status == NOT_FOUND))
+@device_view("POST", render=render, guesses=GUESSES)
 def activate(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Activate a device: `id=…`, of old firmware `vendor=…&model=…&sn=…`; with `password=…` where the door wants one,
     or by a TLS client certificate, which says the identity, too.

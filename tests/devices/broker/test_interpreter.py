@@ -66,7 +66,6 @@ def test_its_will_is_a_report_too() -> None:
     "other",
     [
         {"username": KEY, "client_id": DEVICE, "password": SECRET},
-        {"username": "", "password": "0" * 40, "client_id": ""},
         {"username": None, "password": None},
         {"username": "mqtt.example/dev-0001/?api-version=2021-04-12"},  # of a hub without organisations
     ],

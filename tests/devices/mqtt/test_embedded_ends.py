@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from devices.broker.embedded import broker as embedded
 from devices.broker.embedded import connection
+from config.mqtt_doors import DOORS
 from devices.broker.embedded.broker import EmbeddedBroker
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
@@ -59,7 +60,7 @@ def inside(db: None, settings: Settings) -> Iterator[int]:
     began, ends = threading.Event(), threading.Event()
 
     async def run() -> None:
-        broker = EmbeddedBroker("127.0.0.1", port)
+        broker = EmbeddedBroker("127.0.0.1", port, DOORS)
         await broker.start()
         began.set()
         while not ends.is_set():

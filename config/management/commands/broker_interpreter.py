@@ -8,6 +8,7 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config.mqtt_doors import DOORS
 from devices.broker.interpreter.server import serve
 from devices.mqtt import client
 
@@ -34,4 +35,4 @@ async def _serve(host: str, port: int, broker_host: str, broker_port: int) -> No
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await serve(host, port, broker_host, broker_port, stopping)
+    await serve(host, port, broker_host, broker_port, stopping, doors=DOORS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 from django.core.management.base import BaseCommand
 
+from config.mqtt_doors import DOORS
 from devices.broker.embedded.broker import EmbeddedBroker
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def _serve(host: str, port: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    broker = EmbeddedBroker(host, port)
+    broker = EmbeddedBroker(host, port, DOORS)
     await broker.start()
     await stopping.wait()
     await broker.shutdown()

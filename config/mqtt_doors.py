@@ -1,0 +1,8 @@
+"""What doors do for devices that speak their vendor's MQTT: handed to the interpreters."""
+
+from __future__ import annotations
+
+from devices.broker.interpreter.callers import Doors
+from provisioning.doors.activate.over_mqtt import activate
+
+DOORS = Doors(activate=activate)

@@ -1,0 +1,38 @@
+"""The door of activation over MQTT: the same operation, for a device that publishes its identity alone."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from lib.refusals import Refusal
+from provisioning.doors import refusals
+from provisioning.doors.activate import operations
+from provisioning.doors.activate.device_views import GUESSES
+from provisioning.doors.device_http import count_guess, require_unlimited
+from provisioning.doors.organisations import find_organisation
+
+if TYPE_CHECKING:
+    from devices.broker.interpreter.callers import Caller
+
+
+def activate(identity: str, caller: Caller) -> str:
+    """Return the token of the device that is let in. Raises Refusal, counted at the door; guesses are counted of the
+    address, as over HTTP.
+
+    The organisation is the one that the host name of its TLS connection says, else `MQTT_ORGANISATION`.
+    """
+    require_unlimited(caller.address or None)
+    try:
+        organisation = find_organisation(caller.host) or find_organisation("", settings.MQTT_ORGANISATION)
+        if organisation is None:  # nothing else could say whose it is
+            raise Refusal(refusals.DOOR_UNKNOWN)
+        asked = operations.Asked(identity.strip())
+        issued = operations.activate(asked=asked, address=caller.address or None, organisation=organisation)
+    except Refusal as refusal:
+        if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in GUESSES:
+            count_guess(caller.address or None)
+        raise
+    return issued.access_secret
