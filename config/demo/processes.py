@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+ORGANISATION = "kanarra"
+"""That devices mean which say none over MQTT."""
 DOMAIN = "handover.localhost"
 """Below it each organisation has a host name: what ends in `.localhost` is this machine."""
 DEFAULTS = {"PORT": 8000, "MQTT_PORT": 1883, "PANEL_PORT": 8001, "HTTPS_PORT": 8443, "MQTTS_PORT": 8883}
@@ -120,6 +122,7 @@ class Parts:
             "REDIS_URL": f"redis://:{self._redis_password}@{LOOPBACK}:{self._redis_port}/0",
             "MQTT_URL": f"mqtt://handover:{kept['MQTT_PASSWORD']}@{LOOPBACK}:{ports.mqtt}",
             "DEVICE_DOMAINS": DOMAIN,
+            "MQTT_ORGANISATION": ORGANISATION,
             "TRUSTED_PROXIES": trusted_proxies.UNIX,
         }
         set_by_user = {name: value for name, value in os.environ.items() if value}

@@ -22,13 +22,14 @@ from devices.lifecycle import locks
 from devices.models import Credential, CredentialUse, Event
 from devices.mqtt.client import take_place
 from devices.mqtt.consumer import Consumer
-from tests.builders import make_device
+from tests.builders import make_device, make_recipe
 from tests.mqtt import fleet as fleets
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.fleet import ready
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
 from tests.mqtt.reporters import Busy, Faithful, Restless, heard
+from tests.provisioning.doors.test_activate import make_door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,6 +109,28 @@ def test_a_device_that_speaks_its_vendors_mqtt(world: World, fleet: Fleet, port:
     assert device.lost.wait(5)
     other.leave()
     assert Gateway(port, "ws1:dev-0001", user, f"{secret}x").connect() == "Not authorized"
+
+
+def test_a_device_of_exosites_dialect(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
+    """The front knows it by saying neither a client id nor a user name, and tells the interpreter where it comes from."""
+    version = make_recipe(world.kanarra, "Meter", identity={"kind": "base10", "length": 8})
+    make_door(version, networks=["127.0.0.0/8"])
+    device = make_device(version, serial="00000001")
+    stranger = Gateway(port, "", "", "")
+    stranger.client.username_pw_set("")
+    assert stranger.connect() == ACCEPTED
+    assert stranger.publish("$provision/00000001", "")
+    eventually(lambda: stranger.received)
+    [(topic, token, _)] = stranger.received
+    assert topic == "$provision/00000001"
+    stranger.leave()
+    own = Gateway(port, "", "", token.decode())
+    assert own.connect() == ACCEPTED
+    assert own.publish("$resource/rpm", "1800.5")
+    eventually(lambda: stored)
+    assert (stored[0].device_id, stored[0].payload) == (device.device_id, b'{"data": {"rpm": 1800.5}}')
+    own.leave()
+    assert Gateway(port, "", "", "0" * 40).connect() == "Not authorized"
 
 
 def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:

@@ -95,7 +95,7 @@ def _relay(haproxy: str, folder: Path) -> Process:
 def _interpreter(broker: int) -> Process:
     port = parts.free_port()
     command = "manage.py", "broker_interpreter", "--port", str(port), "--broker", f"mqtt://127.0.0.1:{broker}"
-    return python(*command, port=port)
+    return python(*command, "--proxied", port=port, MQTT_ORGANISATION="kanarra")
 
 
 def _gate(database: int, broker: int, amqp: int) -> Process:

@@ -24,15 +24,18 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=1884)
         parser.add_argument("--broker", default="", help="mqtt://host:port (default: MQTT_URL's)")
 
-    def handle(self, *args: Any, host: str, port: int, broker: str, **options: Any) -> None:
+        help_text = "the front says who connects (PROXY protocol, version 2); nobody else may reach the port"
+        parser.add_argument("--proxied", action="store_true", help=help_text)
+
+    def handle(self, *args: Any, host: str, port: int, broker: str, proxied: bool, **options: Any) -> None:
         to = client.parse_address(broker or settings.MQTT_URL)
         if to.tls:
             raise CommandError("It reaches the broker without TLS, inside your net. Give mqtt://host:port by --broker.")
-        uvloop.run(_serve(host, port, to.host, to.port))
+        uvloop.run(_serve(host, port, to.host, to.port, proxied=proxied))
 
 
-async def _serve(host: str, port: int, broker_host: str, broker_port: int) -> None:
+async def _serve(host: str, port: int, broker_host: str, broker_port: int, *, proxied: bool) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await serve(host, port, broker_host, broker_port, stopping, doors=DOORS)
+    await serve(host, port, broker_host, broker_port, stopping, doors=DOORS, proxied=proxied)

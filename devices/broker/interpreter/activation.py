@@ -4,8 +4,9 @@ and is told its token, without having subscribed to anything. Nothing else is he
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from devices.broker.interpreter import packets
 from devices.broker.interpreter.callers import ask
@@ -22,7 +23,8 @@ LONGEST = 120  # characters of an identity
 SESSION_SECONDS = 60.0
 
 
-class Anonymous(NamedTuple):
+@dataclass(frozen=True)
+class Anonymous:
     """Hear one device that has no credential yet."""
 
     @classmethod

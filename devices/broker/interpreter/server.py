@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from devices.broker.interpreter.callers import Caller
 from devices.broker.interpreter.packets import read_packet
+from devices.broker.interpreter.proxied import read_header
 from devices.broker.interpreter.relay import ENDED, LARGEST_CONNECT, Line, Plain, Relay, find_interpreter
 
 if TYPE_CHECKING:
@@ -19,15 +20,17 @@ CONNECT_SECONDS = 10.0
 
 
 async def serve(
-    host: str, port: int, broker_host: str, broker_port: int, stopping: asyncio.Event, *, doors: Doors
+    host: str, port: int, broker_host: str, broker_port: int, stopping: asyncio.Event, *, doors: Doors, proxied: bool = False
 ) -> None:
-    """Serve until told to stop; connections end with it, and devices come back. Raises OSError."""
+    """Serve until told to stop; connections end with it, and devices come back. Where they are `proxied`, each begins
+    with who it comes from. Raises OSError."""
     relay = Relay(broker_host, broker_port, doors)
     connections: set[asyncio.Task[None]] = set()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
-        task = asyncio.create_task(_host(relay, Line.of(reader, writer), Caller(peer[0] if peer else "")))
+        caller = None if proxied else Caller(peer[0] if peer else "")
+        task = asyncio.create_task(_host(relay, Line.of(reader, writer), caller))
         connections.add(task)
         task.add_done_callback(connections.discard)
 
@@ -40,9 +43,10 @@ async def serve(
     await asyncio.gather(*connections, return_exceptions=True)
 
 
-async def _host(relay: Relay, device: Line, caller: Caller) -> None:
+async def _host(relay: Relay, device: Line, caller: Caller | None) -> None:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
+            caller = caller or await read_header(device.read)
             greeting = await read_packet(device.read, LARGEST_CONNECT)
     except ENDED as error:
         log.debug("no client: %r", error)  # a health probe, say

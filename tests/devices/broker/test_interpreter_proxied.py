@@ -1,0 +1,51 @@
+"""What the front says of a connection before its first byte, as HAProxy 2.6 writes it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from devices.broker.interpreter.callers import Caller
+from devices.broker.interpreter.packets import Malformed
+from devices.broker.interpreter.proxied import SIGNATURE, read_header
+
+TCP4 = bytes([192, 0, 2, 7, 127, 0, 0, 1, 0x30, 0x39, 0x22, 0xB3])
+HOST = b"\x02\x00\x0fkanarra.example"
+
+
+def read(sent: bytes) -> Caller:
+    async def feed() -> Caller:
+        reader = asyncio.StreamReader()
+        reader.feed_data(sent)
+        reader.feed_eof()
+        return await read_header(reader.readexactly)
+
+    return asyncio.run(feed())
+
+
+def say(command: int, family: int, body: bytes) -> bytes:
+    return SIGNATURE + bytes([command, family]) + len(body).to_bytes(2) + body
+
+
+def test_it_says_address_and_host_name() -> None:
+    assert read(say(0x21, 0x11, TCP4)) == Caller("192.0.2.7")
+    assert read(say(0x21, 0x11, TCP4 + b"\x04\x00\x01\x00" + HOST)) == Caller("192.0.2.7", "kanarra.example")
+    six = b"\x20\x01\x0d\xb8" + bytes(11) + b"\x01" + bytes(15) + b"\x01" + b"\x30\x39\x22\xb3"
+    assert read(say(0x21, 0x21, six + HOST)) == Caller("2001:db8::1", "kanarra.example")
+    assert read(say(0x20, 0x00, b"")) == read(say(0x21, 0x31, bytes(216))) == Caller()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x10\x16\x00\x04MQTT\x04\x82\x01,\x00\x00\x00\x00 and more",
+        say(0x11, 0x11, TCP4),
+        say(0x21, 0x11, TCP4[:-1]),
+        say(0x21, 0x11, TCP4 + b"\x02\x00\x10" + HOST[3:]),
+        say(0x21, 0x11, bytes(4000)),
+    ],
+)
+def test_who_says_it_otherwise_is_not_heard(sent: bytes) -> None:
+    with pytest.raises(Malformed):
+        read(sent)
