@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning.models import Door, DoorKey
+from provisioning.models import Door, DoorContent, DoorKey
 from tenants.access import get_row, require_owner
 
 if TYPE_CHECKING:
@@ -22,3 +22,8 @@ def get_door(user: Viewer, key: UUID, *, kind: str = "") -> Door:
 
 def get_door_key(user: Viewer, door: UUID, pk: int) -> DoorKey:
     return get_row(DoorKey.objects.of(get_door(user, door)).select_related("door"), pk=pk)
+
+
+def get_content(user: Viewer, door: UUID, pk: int) -> DoorContent:
+    contents = DoorContent.objects.of(get_door(user, door, kind=Door.Kind.ACTIVATE))
+    return get_row(contents.select_related("door"), pk=pk)

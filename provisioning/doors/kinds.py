@@ -9,14 +9,14 @@ from django.conf import settings
 from django.http import Http404
 
 from provisioning.doors.activate import reopening
-from provisioning.doors.activate.forms import ActivateForm, SerialsForm
+from provisioning.doors.activate.forms import ActivateForm, ContentForm, SerialsForm
 from provisioning.doors.approval import operations as approval
 from provisioning.doors.approval.forms import ApprovalForm, TokenForm
 from provisioning.doors.jwt import issuing
 from provisioning.doors.jwt.forms import JwtForm, KeyForm
 from provisioning.doors.profile import operations as profile
 from provisioning.doors.profile.forms import ProfileForm
-from provisioning.models import Door, DoorKey
+from provisioning.models import Door, DoorContent, DoorKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,15 @@ class DoorKind(NamedTuple):
     describe: Callable[[Door], dict[str, Any]] = lambda door: {}
     admits: str = Door.Admits.NEW  # unless its admin says otherwise
     make_token: Callable[..., tuple[DoorKey, str]] | None = None
+
+
+def describe_activate(door: Door) -> dict[str, Any]:
+    return {
+        "serials_form": SerialsForm(),
+        "content_form": ContentForm(),
+        "contents": DoorContent.objects.of(door),
+        "has_authority": Path(settings.TLS_AUTHORITY).is_file(),
+    }
 
 
 KINDS: dict[str, DoorKind] = {
@@ -68,7 +77,7 @@ KINDS: dict[str, DoorKind] = {
         ActivateForm,
         "provisioning/doors/_activate.html",
         reopening.claim_vendor,
-        lambda door: {"serials_form": SerialsForm(), "has_authority": Path(settings.TLS_AUTHORITY).is_file()},
+        describe_activate,
         Door.Admits.LISTED,
     ),
 }

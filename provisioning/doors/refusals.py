@@ -244,6 +244,24 @@ DATA_TOO_MANY = declare(
 DATA_CONFLICT = declare(
     "data-conflict", "It sent two values of an alias for one moment.", "Send one. Nothing of the request was kept."
 )
+CONTENT_UNKNOWN = declare(
+    "content-unknown", "It asked for content that its door does not have.", "Upload it on the door's page.", 404
+)
+CONTENT_OTHER_VENDOR = declare(
+    "content-of-another-vendor",
+    "It asked for content as another vendor or model than its door's.",
+    "Compare them with what the door's page shows.",
+    403,
+)
+CONTENT_RANGE = declare(
+    "content-range",
+    "It asked for a part that lies behind the {size} bytes of the content.",
+    "Let the firmware ask for its size first: `info=true`.",
+    416,
+)
+CONTENT_TOO_MANY = declare(
+    "content-too-many", "This door has {most} files already.", "Delete one that no device needs any more."
+)
 DOOR_NAME_TAKEN = declare("door-name-taken", "There is a door with this name already.", "Choose another one.")
 DOOR_ISSUER_TAKEN = declare(
     "door-issuer-taken",

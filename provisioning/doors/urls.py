@@ -4,6 +4,7 @@ from django.urls import path
 
 from provisioning.doors import api, views
 from provisioning.doors.activate import api as activate_api
+from provisioning.doors.activate import content_views as content
 from provisioning.doors.activate import views as activate
 from provisioning.doors.approval import operator_api, operator_views
 from provisioning.doors.approval import views as approval
@@ -33,6 +34,8 @@ urlpatterns = [
     path("doors/<uuid:key>/jwt/secret/", jwt.make_secret, name="door-jwt-secret"),
     path("doors/<uuid:key>/profile/token/", profile.make_token, name="door-profile-token"),
     path("doors/<uuid:key>/activate/again/", activate.open_again, name="door-activate-again"),
+    path("doors/<uuid:key>/activate/content/", content.upload, name="door-content"),
+    path("doors/<uuid:key>/activate/content/<int:pk>/delete/", content.delete, name="door-content-delete"),
     path("doors/<uuid:key>/approval/token/", approval.make_token, name="door-approval-token"),
     path("doors/<uuid:key>/approval/revoke/", approval.revoke, name="door-approval-revoke"),
     path("api/v1/doors/", api.Doors.as_view(), name="api-doors"),
@@ -43,6 +46,8 @@ urlpatterns = [
     path("api/v1/doors/<uuid:key>/keys/", api.DoorKeys.as_view(), name="api-door-keys"),
     path("api/v1/doors/<uuid:key>/tokens/", api.DoorTokens.as_view(), name="api-door-tokens"),
     path("api/v1/doors/<uuid:key>/open-again/", activate_api.OpenAgain.as_view(), name="api-door-open-again"),
+    path("api/v1/doors/<uuid:key>/content/", activate_api.Contents.as_view(), name="api-door-content"),
+    path("api/v1/doors/<uuid:key>/content/<int:pk>/", activate_api.OneContent.as_view(), name="api-door-content-one"),
     path("api/v1/doors/<uuid:key>/revoke/", api.RevokeAtDoor.as_view(), name="api-door-revoke"),
     path("api/v1/doors/<uuid:key>/keys/<int:pk>/end/", api.EndDoorKey.as_view(), name="api-door-key-end"),
 ]

@@ -1,6 +1,7 @@
 """How: the windows in which devices are provisioned, the doors by which they come into the registry, and the hooks that
 tell back ends."""
 
+from provisioning.models.content import DoorContent, DoorContentQuerySet
 from provisioning.models.door import (
     Door,
     DoorKey,
@@ -36,6 +37,8 @@ from provisioning.models.window import Window, WindowQuerySet, build_topic
 
 __all__ = [
     "Door",
+    "DoorContent",
+    "DoorContentQuerySet",
     "DoorKey",
     "DoorKeyQuerySet",
     "DoorQuerySet",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning.models import Door
+from provisioning.models import Door, DoorContent
 from tests.access import OWNER, OWNERS, Row, everybody
 from tests.access import api as of_api
 from tests.provisioning.doors.makers import Sdk, make_jwt_door, make_provisioning_token
@@ -41,6 +41,13 @@ def activate_door(world: World) -> dict[str, object]:
     return {"key": made.key}
 
 
+def door_content(world: World) -> dict[str, object]:
+    shown = activate_door(world)
+    door = Door.objects.get(kind=Door.Kind.ACTIVATE, organisation=world.kanarra)
+    made, _ = DoorContent.objects.get_or_create(door=door, name="fw.bin", content_type="text/plain", size=1, data=b"x")
+    return {**shown, "pk": made.pk}
+
+
 def approval_door(world: World) -> dict[str, object]:
     made, _ = Door.objects.get_or_create(
         organisation=world.kanarra, kind=Door.Kind.APPROVAL, name="Field", recipe=world.version.recipe
@@ -72,6 +79,7 @@ ROWS: dict[str, Row] = {
     "provisioning:door-jwt": Row(everybody(403), "post"),
     "provisioning:door-profile": Row(everybody(400), "post"),
     "provisioning:door-activate": Row(everybody(403), "post"),
+    "device-download": Row(everybody(401)),
     "device-timestamp": Row(everybody(200)),
     "device-alias": Row(everybody(401)),
     "device-alias-api": Row(everybody(401), "post"),
@@ -96,6 +104,12 @@ ROWS: dict[str, Row] = {
     "provisioning:door-profile-token": Row(OWNER, "post", kwargs=profile_door),
     "provisioning:door-activate-again": Row(WRONG, "post", kwargs=activate_door),
     "provisioning:api-door-open-again": Row((401, 404, 404, 404, 400, 404, 404), "post", kwargs=activate_door),
+    "provisioning:door-content": Row(WRONG, "post", kwargs=activate_door),
+    "provisioning:door-content-delete": Row(POSTED, "post", kwargs=door_content),
+    "provisioning:api-door-content": Row(of_api.OWNER, kwargs=activate_door),
+    "provisioning:api-door-content post": Row((401, 404, 404, 404, 400, 404, 404), "post", kwargs=activate_door),
+    "provisioning:api-door-content-one": Row(of_api.OWNER, kwargs=door_content),
+    "provisioning:api-door-content-one delete": Row(of_api.OWNER_DONE, "delete", kwargs=door_content),
     "provisioning:door-approval-token": Row(OWNER, "post", kwargs=approval_door),
     "provisioning:door-approval-revoke": Row(POSTED, "post", kwargs=approval_door, data=waiting_device),
     "provisioning:approvals": Row((302, 404, 200, 200, 200, 200, 200)),

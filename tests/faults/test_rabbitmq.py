@@ -112,7 +112,7 @@ def test_a_device_that_speaks_its_vendors_mqtt(world: World, fleet: Fleet, port:
 
 
 def test_a_device_of_exosites_dialect(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
-    """The front knows it by saying neither a client id nor a user name, and tells the interpreter where it comes from."""
+    """The front knows it by its CONNECT, which names nobody, and tells the interpreter where it comes from."""
     version = make_recipe(world.kanarra, "Meter", identity={"kind": "base10", "length": 8})
     make_door(version, networks=["127.0.0.0/8"])
     device = make_device(version, serial="00000001")

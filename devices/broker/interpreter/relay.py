@@ -14,7 +14,7 @@ from django.db import Error
 from devices.broker.interpreter.activation import SESSION_SECONDS, Anonymous
 from devices.broker.interpreter.callers import Caller, Doors, ask
 from devices.broker.interpreter.iot_hub import IotHub, Said
-from devices.broker.interpreter.murano import Murano, TokenHolder
+from devices.broker.interpreter.murano import TokenHolder
 from devices.broker.interpreter.packets import Connect, Malformed, Packet, build_connack, read_packet
 from devices.mqtt.limits import Debts, Pace
 from devices.mqtt.messages import MAX_BYTES

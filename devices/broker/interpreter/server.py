@@ -20,7 +20,14 @@ CONNECT_SECONDS = 10.0
 
 
 async def serve(
-    host: str, port: int, broker_host: str, broker_port: int, stopping: asyncio.Event, *, doors: Doors, proxied: bool = False
+    host: str,
+    port: int,
+    broker_host: str,
+    broker_port: int,
+    stopping: asyncio.Event,
+    *,
+    doors: Doors,
+    proxied: bool = False,
 ) -> None:
     """Serve until told to stop; connections end with it, and devices come back. Where they are `proxied`, each begins
     with who it comes from. Raises OSError."""

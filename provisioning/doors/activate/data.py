@@ -22,11 +22,11 @@ from devices.identity import serials
 from devices.models import Credential, Device
 from devices.mqtt.limits import Debts, Pace
 from devices.mqtt.messages import Message
+from devices.mqtt.text_values import read_types, read_value, write_value
 from lib.parsing import is_storable
 from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.activate import certified
-from devices.mqtt.text_values import read_types, read_value, write_value
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorRegistration
 

@@ -15,6 +15,7 @@ from lib.addresses import normalise_address
 from lib.turns import out_of_turn_if
 from provisioning.doors import refusals
 from provisioning.doors.activate import data, polling
+from provisioning.doors.activate.content_views import answer_download
 from provisioning.doors.activate.form_body import parse_form, parse_names, write_form
 from provisioning.doors.client_certificates import read_shown
 from provisioning.doors.device_http import device_view, waiting_view
@@ -56,6 +57,9 @@ def render(refusal: Refusal) -> HttpResponse:
         return HttpResponse(told, content_type=FORM, status=409)
     if refusal.kind in CERTIFICATE:  # whoever has it knows that much
         return HttpResponse(refusal.message, content_type=TEXT, status=401)
+    if refusal.kind is refusals.CONTENT_RANGE:
+        size = {"Content-Range": f"bytes */{refusal.facts['size']}"}
+        return HttpResponse(refusal.message, content_type=TEXT, status=416, headers=size)
     if refusal.status == 401 or refusal.kind is refusals.DOOR_UNKNOWN:
         return HttpResponse(content_type=TEXT, status=401, headers={"WWW-Authenticate": "Token"})
     return HttpResponse(refusal.message, content_type=TEXT, status=refusal.status)
@@ -93,7 +97,13 @@ def list_urls(site: data.Site) -> list[URLPattern | URLResolver]:
         data.record(site, _authenticate(request, caller).device, parse_form(request.body))
         return HttpResponse(status=204)
 
+    @device_view("GET", render=render)
+    def download(request: HttpRequest, caller: Caller) -> HttpResponse:
+        """Tell which content there is for the device, or send it."""
+        return answer_download(request, _authenticate(request, caller).device)
+
     addresses = [
+        path("provision/download", download, name="device-download"),
         path("timestamp", timestamp, name="device-timestamp"),
         path("onep:v1/stack/alias", alias, name="device-alias"),
         path("api:v1/stack/alias", alias, name="device-alias-api"),

@@ -8,6 +8,7 @@ from django import forms
 
 from devices.identity import serials
 from lib.fields import OneLineField
+from provisioning.doors.activate import content
 from provisioning.doors.activate.operations import CERTIFICATE, HOURS, LONGEST_HOURS, PASSWORD, TOKEN
 from provisioning.doors.client_certificates import read_authorities, write_pem
 
@@ -93,3 +94,56 @@ class SerialsForm(forms.Form):
         if len(listed) > MOST_SERIALS:
             raise forms.ValidationError(f"At most {MOST_SERIALS} serials at once.")
         return listed
+
+
+class ContentForm(forms.Form):
+    """Ask for a file that the door's devices may download."""
+
+    file = forms.FileField(
+        help_text=f"{content.LARGEST:,} bytes at most.",
+        error_messages={
+            "required": "Choose a file.",
+            "invalid": "Choose a file.",
+            "missing": "Choose a file.",
+            "empty": "This file is empty. Choose another one.",
+        },
+    )
+    name = OneLineField(
+        required=False,
+        max_length=120,
+        help_text="As devices ask for it; empty: the file's own. One with the same name is replaced.",
+    )
+    content_type = OneLineField(label="Type", required=False, max_length=80, help_text=f"Empty: {content.USUAL_TYPE}.")
+    meta = OneLineField(
+        label="Note for devices",
+        required=False,
+        max_length=200,
+        help_text="They read it before they download: a version.",
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > content.LARGEST:
+            raise forms.ValidationError(f"A file has {content.LARGEST:,} bytes at most, this one {file.size:,}.")
+        return file
+
+    def clean_content_type(self) -> str:
+        text = self.cleaned_data["content_type"] or content.USUAL_TYPE
+        if not content.TYPE.fullmatch(text):
+            raise forms.ValidationError(f"Write a media type, such as {content.USUAL_TYPE}.")
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        name = cleaned.get("name") or (cleaned["file"].name if "file" in cleaned else "x")
+        if "name" in cleaned and not content.NAME.fullmatch(name):
+            self.add_error(
+                "name", "A name has letters and digits of ASCII, dashes, underscores and dots, and begins with no dot."
+            )
+        return {**cleaned, "name": name}
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return what is uploaded."""
+        told = {name: self.cleaned_data[name] for name in ("name", "content_type", "meta")}
+        return {**told, "data": self.cleaned_data["file"].read()}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
+from config.mqtt_doors import DOORS
 from devices.broker.embedded import broker as embedded
 from devices.broker.embedded import connection
-from config.mqtt_doors import DOORS
 from devices.broker.embedded.broker import EmbeddedBroker
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks

@@ -15,9 +15,10 @@ from devices.credentials import operations as credentials
 from devices.identity.certificates import read_certificate
 from devices.lifecycle import locks
 from devices.models import Credential, Device, Event, RefusedAttempt
+from devices.mqtt import text_values
 from lib.trusted_proxies import BY_PROXY
 from provisioning.doors import refused_attempts
-from provisioning.doors.activate import certified, data, operations, reopening, values
+from provisioning.doors.activate import certified, data, operations, reopening
 from provisioning.doors.client_certificates import Shown, is_signed_by, write_pem
 from provisioning.models import Door, DoorRegistration
 from telemetry.models import Latest
@@ -37,7 +38,7 @@ BARE: Any = {BY_PROXY: False}
 
 @pytest.fixture(autouse=True)
 def _remembers_nothing() -> None:
-    values._declared.clear()
+    text_values._declared.clear()
     data.debts._until.clear()
 
 

@@ -13,8 +13,9 @@ from django.utils import timezone
 from devices.credentials import operations as credentials
 from devices.lifecycle import assignments, locks, retirement
 from devices.models import Attribute, Credential, Device, Event, RefusedAttempt
+from devices.mqtt import text_values
 from provisioning.doors import refused_attempts
-from provisioning.doors.activate import data, values
+from provisioning.doors.activate import data
 from provisioning.models import Window
 from provisioning.windows import operations as windows
 from telemetry.models import Drop, Latest, Report
@@ -32,7 +33,7 @@ ALIAS, API, RECORD = "/onep:v1/stack/alias", "/api:v1/stack/alias", "/onep:v1/st
 
 @pytest.fixture(autouse=True)
 def _remembers_nothing() -> None:
-    values._declared.clear()
+    text_values._declared.clear()
     data.debts._until.clear()
 
 

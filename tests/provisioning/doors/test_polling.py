@@ -17,8 +17,9 @@ from django.utils.http import http_date
 
 from devices.lifecycle import assignments, locks
 from devices.models import Device
+from devices.mqtt import text_values
 from lib import live
-from provisioning.doors.activate import data, polling, values
+from provisioning.doors.activate import data, polling
 from telemetry.models import Latest
 from tests.provisioning.doors.test_activate import activate, make_door, read_token
 
@@ -35,7 +36,7 @@ ALIAS = "/onep:v1/stack/alias"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    values._declared.clear()
+    text_values._declared.clear()
     data.debts._until.clear()
     monkeypatch.setattr(polling, "SPACING", 0.01)
     monkeypatch.setattr(polling, "HEARTBEAT", 0.1)

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from config.ingest import ingest
 from devices.credentials import operations as credentials
-from devices.models import Credential, Device
-from devices.mqtt.messages import Message
-from provisioning.doors.activate import over_mqtt
+from devices.models import Credential
 from provisioning.models import DoorRefusal
-from telemetry.models import Latest
 from tests import builders
 from tests.devices.broker.embedded.conftest import SECRET
 from tests.devices.broker.embedded.topics import commands, states
