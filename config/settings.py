@@ -263,7 +263,7 @@ TLS_AUTHORITY = env.str("TLS_AUTHORITY", default=str(VAR_DIR / "tls" / "authorit
 DEVICE_DOMAINS = env.list("DEVICE_DOMAINS", default=[])
 """Domains below which each organisation has a host name for its devices, e.g. `devices.example`."""
 MQTT_ORGANISATION = env.str("MQTT_ORGANISATION", default="")
-"""The organisation, by its name in addresses, that devices mean which ask over MQTT for their token at a host name of none."""
+"""The organisation, by its name in addresses, that devices mean which ask over MQTT for their token and name none."""
 DOOR_REFUSALS_ADDRESS = env.int("DOOR_REFUSALS_ADDRESS", default=120)
 """How often within a minute doors refuse strangers of one address before they hear them no more."""
 

@@ -1,5 +1,6 @@
-"""The first, anonymous session of devices of the Exosite dialect (`murano-client`): it publishes `$provision/<identity>`
-and is told its token, without having subscribed to anything. Nothing else is heard, and the broker never hears of it.
+"""The first, anonymous session of devices of the Exosite dialect (`murano-client`): one publishes
+`$provision/<identity>` and is told its token, without having subscribed to anything. Nothing else is heard, and the
+broker never hears of it.
 """
 
 from __future__ import annotations

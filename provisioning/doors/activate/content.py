@@ -1,5 +1,5 @@
-"""Content: files at a door of activation. An admin leaves them there; devices that came by the door download them, whole
-or by ranges, under the names that they have."""
+"""Content: files at a door of activation. An admin leaves them there; devices that came by the door download them,
+whole or by ranges, under the names that they have."""
 
 from __future__ import annotations
 

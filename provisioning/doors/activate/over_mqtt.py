@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from lib.refusals import Refusal
-from provisioning.doors import refusals
 from provisioning.doors.activate import operations
 from provisioning.doors.activate.device_views import GUESSES
 from provisioning.doors.device_http import count_guess, require_unlimited
@@ -27,9 +26,7 @@ def activate(identity: str, caller: Caller) -> str:
     require_unlimited(caller.address or None)
     try:
         organisation = find_organisation(caller.host) or find_organisation("", settings.MQTT_ORGANISATION)
-        if organisation is None:  # nothing else could say whose it is
-            raise Refusal(refusals.DOOR_UNKNOWN)
-        asked = operations.Asked(identity.strip())
+        asked = operations.Asked(identity.strip())  # without a vendor: of no organisation there is no door
         issued = operations.activate(asked=asked, address=caller.address or None, organisation=organisation)
     except Refusal as refusal:
         if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in GUESSES:

@@ -1,4 +1,4 @@
-"""What an interpreter makes of the packets of devices that speak Exosite's MQTT, byte for byte as murano-client sends."""
+"""What an interpreter makes of the packets of devices that speak Exosite's MQTT, byte for byte as seen."""
 
 from __future__ import annotations
 
