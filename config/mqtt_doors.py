@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from devices.broker.interpreter.callers import Doors
 from provisioning.doors.activate.over_mqtt import activate
+from provisioning.doors.profile.over_mqtt import provision
 
-DOORS = Doors(activate=activate)
+DOORS = Doors(activate=activate, provision=provision)

@@ -101,12 +101,14 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 refusal, reader = await greeting.read_greeting(reader)
-                if refusal:
+                connect, again = None, reader
+                if refusal in (b"", greeting.NOT_SPOKEN_NEXT):
+                    connect, again = await greeting.read_connect(reader)
+                found = find_interpreter(connect) if connect else None
+                if refusal and found is None:
                     log.info("refused a client of another version of MQTT")
                     await _refuse(writer, refusal)
                     return
-                connect, again = await greeting.read_connect(reader)
-                found = find_interpreter(connect) if connect else None
                 if found is None:
                     reader = again
                     _, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)

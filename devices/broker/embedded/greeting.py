@@ -45,9 +45,10 @@ async def read_greeting(reader: ReaderAdapter) -> tuple[bytes, ReaderAdapter]:
         return b"", ReplayingReader(reader, seen)
     seen += await reader.read(length + 1)
     name, level = seen[-length - 1 : -1], seen[-1]
+    again = ReplayingReader(reader, seen)
     if name not in NAMES or level == SPOKEN:
-        return b"", ReplayingReader(reader, seen)
-    return NOT_SPOKEN_NEXT if level >= NEXT else NOT_SPOKEN, reader
+        return b"", again
+    return NOT_SPOKEN_NEXT if level >= NEXT else NOT_SPOKEN, again
 
 
 async def read_connect(reader: ReaderAdapter) -> tuple[Packet | None, ReaderAdapter]:

@@ -14,9 +14,7 @@ from devices.broker.interpreter.callers import ask
 from devices.broker.interpreter.packets import Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from devices.broker.interpreter.callers import Caller
+    from devices.broker.interpreter.callers import Caller, Doors
     from devices.broker.interpreter.packets import Connect
 
 TOPIC = "$provision/"
@@ -33,11 +31,11 @@ class Anonymous:
         """Return who hears this client: its user name is there and empty, and no password is."""
         return cls() if connect.username == "" and connect.password is None and not connect.will_topic else None
 
-    async def hear(self, packet: Packet, activate: Callable[[str, Caller], str], caller: Caller) -> list[Packet] | None:
+    async def hear(self, packet: Packet, doors: Doors, caller: Caller) -> list[Packet] | None:
         """Return what a packet is answered; None where the device says that it goes. Raises Malformed, and Refusal."""
         match packet.type:
             case Type.PUBLISH:
-                return await _hear_message(Publish.read(packet), activate, caller)
+                return await _hear_message(Publish.read(packet), doors, caller)
             case Type.SUBSCRIBE:
                 packet_id, filters = packets.read_filters(packet, with_qos=True)
                 return [packets.build_suback(packet_id, [packets.REFUSED] * len(filters))]
@@ -50,11 +48,11 @@ class Anonymous:
         raise Malformed("an anonymous session only asks for its token")
 
 
-async def _hear_message(message: Publish, activate: Callable[[str, Caller], str], caller: Caller) -> list[Packet]:
+async def _hear_message(message: Publish, doors: Doors, caller: Caller) -> list[Packet]:
     identity = message.topic.removeprefix(TOPIC)
     is_fit = 0 < len(identity) <= LONGEST and identity.isprintable() and not message.payload.strip()
     if not message.topic.startswith(TOPIC) or not is_fit or message.qos > 1:
         raise Malformed("an anonymous session only asks for its token")
-    token = await ask(partial(activate, identity, caller))
+    token = await ask(partial(doors.activate, identity, caller))
     taken = [packets.build_answer(Type.PUBACK, message.packet_id)] if message.qos else []
     return [*taken, Publish(0, message.topic, 0, token.encode()).build()]

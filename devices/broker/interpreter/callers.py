@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.db import close_old_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ class Doors(NamedTuple):
 
     activate: Callable[[str, Caller], str]
     """Takes an identity, and returns the device's token."""
+    provision: Callable[[Mapping[str, Any], Caller], str]
+    """Takes ThingsBoard's request, and returns the device's token."""
 
 
 async def ask(call: Callable[[], T]) -> T:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from django.conf import settings
 from django.db import Error
 
+from devices.broker.interpreter import version5
 from devices.broker.interpreter.activation import SESSION_SECONDS, Anonymous
 from devices.broker.interpreter.callers import Caller, Doors, ask
 from devices.broker.interpreter.iot_hub import IotHub, Said
-from devices.broker.interpreter.murano import TokenHolder
 from devices.broker.interpreter.packets import Connect, Malformed, Packet, build_connack, read_packet
+from devices.broker.interpreter.thingsboard import Newcomer
+from devices.broker.interpreter.token_holders import TokenHolder
 from devices.mqtt.limits import Debts, Pace
 from devices.mqtt.messages import MAX_BYTES
 from lib.refusals import Refusal
@@ -90,19 +92,21 @@ class Plain:
         return Said(to_device=(packet,))
 
 
-Found = IotHub | TokenHolder | Anonymous | Plain | Packet
+Found = IotHub | TokenHolder | Anonymous | Newcomer | Plain | Packet
 
 
 def find_interpreter(packet: Packet) -> Found | None:
     """Return who interprets for the client that sent this first, or what it is answered if nobody does; None where it
     needs none."""
     try:
+        if connect := version5.read_connect(packet):
+            return TokenHolder.greet(connect, is_next=True)
         connect = Connect.read(packet)
     except Malformed:
         return None
     if connect is None:
         return None
-    return IotHub.greet(connect) or TokenHolder.greet(connect) or Anonymous.greet(connect)
+    return IotHub.greet(connect) or TokenHolder.greet(connect) or Anonymous.greet(connect) or Newcomer.greet(connect)
 
 
 class Relay:
@@ -115,7 +119,7 @@ class Relay:
 
     async def serve(self, device: Line, found: Found, caller: Caller) -> None:
         """Interpret until one of the two ends hangs up; then hang up on the other."""
-        if isinstance(found, Anonymous):
+        if isinstance(found, Anonymous | Newcomer):
             await self._activate(device, found, caller)
             return
         try:
@@ -138,7 +142,7 @@ class Relay:
             return
         await self._interpret(device, broker, interpreter)
 
-    async def _activate(self, device: Line, anonymous: Anonymous, caller: Caller) -> None:
+    async def _activate(self, device: Line, anonymous: Anonymous | Newcomer, caller: Caller) -> None:
         """Tell a device its token; one that is refused is held, and hung up on without an acknowledgement."""
         if self._anonymous >= MOST_ANONYMOUS:
             await device.end()
@@ -148,9 +152,7 @@ class Relay:
             async with asyncio.timeout(SESSION_SECONDS):
                 await device.send(build_connack(ACCEPTED))
                 while (
-                    answer := await anonymous.hear(
-                        await read_packet(device.read, LARGEST_CONNECT), self._doors.activate, caller
-                    )
+                    answer := await anonymous.hear(await read_packet(device.read, LARGEST_CONNECT), self._doors, caller)
                 ) is not None:
                     await device.send(*answer)
         except (Refusal, Error) as error:

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from devices import tags
 from devices.credentials import operations as credentials
+from devices.credentials.tokens import make_token as make_device_token
 from devices.lifecycle import locks
 from devices.models import Device
 from devices.recipes.organisation_format import format_of
@@ -23,9 +24,11 @@ from provisioning.doors.renewal import renew_credential
 from provisioning.models import Door, DoorKey, DoorRegistration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tenants.models import Organisation, User
+
+    Make = Callable[[Device], credentials.Issued]
 
 NAME_LENGTH, SHOWN = 50, 8  # characters
 
@@ -72,12 +75,30 @@ def hand_out(
     return device, issued
 
 
-def _register(door: Door, key: DoorKey, asked: Asked, address: str | None) -> Registered:
+def hand_out_token(
+    *, token: str, hardware_id: str, chooses: bool, address: str | None, organisation: Organisation | None
+) -> str:
+    """Let a device in by a token of its own, once; one that `chooses` its credential is refused. Raises Refusal,
+    counted at the door."""
+    key = find_key(token, organisation)
+    with counted_at(key.door, identity=hardware_id):
+        if chooses:
+            raise Refusal(refusals.DOOR_AUTHENTICATION, wanted="token that the site makes")
+        _, issued = _register(key.door, key, Asked(hardware_id), address, make=make_device_token)
+    assert issued is not None
+    return issued.access_secret
+
+
+def _register(
+    door: Door, key: DoorKey, asked: Asked, address: str | None, make: Make = credentials.make_random
+) -> Registered:
     check_policy(door, key=key, address=address)
     identity = asked.hardware_id or _make_serial(door)
     name, own = _read_name(asked.name), _read_tags(door, asked.tags)
     with transaction.atomic():
-        registered = register_by_door(door=door, identity=identity, key=key, address=address, name=name, tags=own)
+        registered = register_by_door(
+            door=door, identity=identity, key=key, address=address, name=name, tags=own, make=make
+        )
         if not door.settings.get("activates", True):
             locks.lock_devices([registered.device], by=None, door=door.name)
     return registered

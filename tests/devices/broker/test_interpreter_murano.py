@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from devices.broker.interpreter import murano, packets
+from devices.broker.interpreter import by_token, packets
 from devices.broker.interpreter.activation import Anonymous
-from devices.broker.interpreter.callers import Caller
+from devices.broker.interpreter.callers import Caller, Doors
 from devices.broker.interpreter.iot_hub import Said
-from devices.broker.interpreter.murano import Murano, TokenHolder
+from devices.broker.interpreter.murano import Murano
 from devices.broker.interpreter.packets import Connect, Malformed, Packet, Publish, Type
 from devices.broker.interpreter.relay import find_interpreter
+from devices.broker.interpreter.token_holders import TokenHolder
 from devices.credentials.tokens import derive_access_key
 
 DEVICE, TOKEN = "0123456789abcdef01234567", "b" * 40
@@ -42,7 +43,7 @@ def read_reports(said: Said) -> list[Any]:
 
 
 def hear(packet: Packet, tells: Any = lambda identity, caller: TOKEN) -> list[Packet] | None:
-    return asyncio.run(Anonymous().hear(packet, tells, Caller("192.0.2.1", "kanarra.example")))
+    return asyncio.run(Anonymous().hear(packet, Doors(tells, tells), Caller("192.0.2.1", "kanarra.example")))
 
 
 def test_an_anonymous_session_is_pushed_its_token() -> None:
@@ -148,7 +149,7 @@ def test_flags_of_a_message_are_kept_and_others_topics_are_for_the_broker_to_ref
 
 def test_who_waits_for_too_many_acknowledgements_is_hung_up_on() -> None:
     interpreter = greet()
-    for _ in range(murano.MOST_WAITING + murano.MOST_MOMENTS):
+    for _ in range(by_token.MOST_WAITING + by_token.MOST_MOMENTS):
         interpreter.hear_device(publish("$resource/rpm", b"1"))
     with pytest.raises(Malformed):
         interpreter.hear_device(publish("$resource/rpm", b"1"))
