@@ -50,6 +50,10 @@ def provision(at: int, secret: str, name: str, **more: str) -> dict[str, Any]:
     return answer
 
 
+def listen(client: Gateway, heard: list[tuple[str, bytes]]) -> None:
+    client.client.on_message = lambda _, __, message: heard.append((message.topic, bytes(message.payload)))
+
+
 def test_it_provisions_reports_and_is_called(world: World, at: int, site: Gateway, secret: str) -> None:
     answer = provision(at, secret, "00000001")
     assert (answer["status"], answer["credentialsType"]) == ("SUCCESS", "ACCESS_TOKEN")
@@ -61,7 +65,7 @@ def test_it_provisions_reports_and_is_called(world: World, at: int, site: Gatewa
         client.client.username_pw_set(answer["credentialsValue"])
         client.client.on_connect = client._connected
         heard: list[tuple[str, bytes]] = client.received  # type: ignore[assignment]
-        client.client.on_message = lambda _, __, message, heard=heard: heard.append((message.topic, message.payload))
+        listen(client, heard)
         assert client.connect() == ACCEPTED
         site.received.clear()
         assert client.publish("v1/devices/me/telemetry", '[{"ts":1700000000000,"values":{"rpm":42}}]')
