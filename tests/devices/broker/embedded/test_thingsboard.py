@@ -54,6 +54,10 @@ def listen(client: Gateway, heard: list[tuple[str, bytes]]) -> None:
     client.client.on_message = lambda _, __, message: heard.append((message.topic, bytes(message.payload)))
 
 
+def wait_for(heard: list[tuple[str, bytes]]) -> None:
+    eventually(lambda: heard)
+
+
 def test_it_provisions_reports_and_is_called(world: World, at: int, site: Gateway, secret: str) -> None:
     answer = provision(at, secret, "00000001")
     assert (answer["status"], answer["credentialsType"]) == ("SUCCESS", "ACCESS_TOKEN")
@@ -74,7 +78,7 @@ def test_it_provisions_reports_and_is_called(world: World, at: int, site: Gatewa
         assert json.loads(site.received[0][1]) == {"data": {"rpm": 42}, "time": 1700000000000}
         sent = {"name": "restart", "payload": None, "time": {"$date": "2026-01-01T00:00:00.000Z"}}
         assert site.publish(commands(device), json.dumps(sent))
-        eventually(lambda heard=heard: heard)
+        wait_for(heard)
         assert heard == [("v1/devices/me/rpc/request/1", b'{"method": "restart", "params": {}}')]
         client.leave()
 
