@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioning', '0012_window_label'),
+        ('provisioning', '0013_challenge'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
