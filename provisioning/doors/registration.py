@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from contextlib import contextmanager
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,7 @@ from provisioning.models import Door, DoorKey, DoorRegistration, State, UsedToke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from devices.credentials.operations import Issued
     from devices.models import RecipeVersion
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 LONGEST = 120
 """Characters of an identity."""
+OVERDUE = timedelta(days=1)
+"""Beyond a token's end, in which a door's leeway (600 s at most) may still have it count."""
 CLOSED = {
     State.ENDED: refusals.DOOR_ENDED,
     State.EXPIRED: refusals.DOOR_EXPIRED,
@@ -45,6 +49,13 @@ KEY_CLOSED = {
     State.EXPIRED: refusals.DOOR_KEY_EXPIRED,
     State.FULL: refusals.DOOR_KEY_FULL,
 }
+
+
+class Once(NamedTuple):
+    """Hold what names a token that may be used once, and until when the token itself counts; None: it has no end."""
+
+    name: str
+    expires_at: datetime | None
 
 
 class Registered(NamedTuple):
@@ -70,7 +81,7 @@ def register_by_door(
     identity: str,
     key: DoorKey | None = None,
     address: str | None = None,
-    once: str = "",
+    once: Once | None = None,
     name: str = "",
     tags: Mapping[str, str] | None = None,
     make: Callable[[Device], Issued] | None = credentials.make_random,
@@ -82,7 +93,7 @@ def register_by_door(
     them, as one that was added before. It gets the credential that `make` makes; None makes none yet.
 
     All of it is one transaction: of many calls for one identity, or for the last place of a door, one succeeds. `once`
-    names a token that may be used once. A device that `goes_by_id` keeps its identity as it is written, beside a serial
+    is a token that may be used once. A device that `goes_by_id` keeps its identity as it is written, beside a serial
     (provisioning.doors.own_ids). Somebody who let it in (`by`) may have chosen its `group`; else the door's counts.
     Raises Refusal; the caller does it in `counted_at`.
     """
@@ -239,10 +250,16 @@ def _write_lineage(door: Door, key: DoorKey | None, device: Device, is_new: bool
         raise Refusal(refusals.DOOR_REGISTERED) from None
 
 
-def _use_token(door: Door, once: str) -> None:
+def clear_used_tokens() -> int:
+    """Delete what is known of used tokens that are refused for their age by now; return how many."""
+    return UsedToken.objects.filter(expires_at__lt=Now() - OVERDUE).delete()[0]
+
+
+def _use_token(door: Door, once: Once) -> None:
     try:
         with transaction.atomic():
-            UsedToken.objects.create(door=door, digest=hashlib.sha256(once.encode()).digest())
+            digest = hashlib.sha256(once.name.encode()).digest()
+            UsedToken.objects.create(door=door, digest=digest, expires_at=once.expires_at)
     except IntegrityError:
         raise Refusal(refusals.DOOR_TOKEN_USED) from None
 

@@ -182,14 +182,16 @@ class DoorRegistration(models.Model):
 
 
 class UsedToken(models.Model):
-    """Record a token that may be used once, by what names it (a JWT's `jti`)."""
+    """Record a token that may be used once, by what names it (a JWT's `jti`), until it would be refused for its age."""
 
     door = models.ForeignKey(Door, models.CASCADE, related_name="+", db_index=False)
     digest = models.BinaryField(max_length=32)
     at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["door", "digest"], name="token_used_once")]
+        indexes = [models.Index(fields=["expires_at"], name="token_expires", condition=Q(expires_at__isnull=False))]
 
     def __str__(self) -> str:
         return bytes(self.digest).hex()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Prefetch
 
@@ -11,7 +12,7 @@ from provisioning.doors import refusals
 from provisioning.doors.jwt import tokens
 from provisioning.doors.jwt.tokens import AtDoor
 from provisioning.doors.refused_attempts import note_refusal
-from provisioning.doors.registration import counted_at, find_device, register_by_door
+from provisioning.doors.registration import Once, counted_at, find_device, register_by_door
 from provisioning.models import Door, DoorKey, JwtIssuer
 
 if TYPE_CHECKING:
@@ -37,9 +38,17 @@ def register(*, token: object, identity: str, address: str | None, organisation:
     except Refusal as refusal:
         note_refusal(refusal, door=doors[0], identity=identity, device=find_device(doors[0], identity))
         raise
-    once = claims["jti"] if door.settings.get("once") else ""
+    once = Once(claims["jti"], _read_end(claims)) if door.settings.get("once") else None
     with counted_at(door, identity=identity):
         return register_by_door(door=door, key=key, identity=identity, address=address, once=once)
+
+
+def _read_end(claims: dict[str, Any]) -> datetime | None:
+    """Return when the token expires, of claims that were checked; None for never, and for beyond the calendar."""
+    try:
+        return datetime.fromtimestamp(int(claims["exp"]), UTC) if "exp" in claims else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def find_doors(issuer: str, organisation: Organisation | None) -> DoorQuerySet:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from devices.identity import serials
 from devices.models import Credential, Device, Event
 from lib.refusals import Refusal
+from provisioning.doors import registration
 from provisioning.doors.approval import decisions
-from provisioning.models import Door, DoorKey, DoorRegistration, RegistrationToken
+from provisioning.models import Door, DoorKey, DoorRegistration, RegistrationToken, UsedToken
 from tenants.models import User
 from tests import builders
 from tests.provisioning.doors.makers import Sdk, get_operation, make_approval_door, make_jwt_door, register, sign
@@ -80,6 +84,21 @@ def test_a_token_for_one_use_lets_one_in(version: RecipeVersion) -> None:
     make_jwt_door(version, settings={"once": True})
     answers = register_at_once([serials.generate() for _ in range(30)], sign({"jti": "only"}))
     assert answers["made"] == Device.objects.count() == 1
+
+
+def test_a_used_token_is_known_until_it_is_refused_for_its_age(version: RecipeVersion) -> None:
+    make_jwt_door(version, settings={"once": True})
+    now = int(time.time())
+    claims = {"endless": {}, "lasting": {"exp": now + 3600}, "beyond the calendar": {"exp": 10**15}}
+    for name, given in claims.items():
+        assert register_at_once([serials.generate()], sign({"jti": name, **given}))["made"] == 1
+    assert registration.clear_used_tokens() == 0
+    lasting = UsedToken.objects.exclude(expires_at=None)
+    assert lasting.get().expires_at == datetime.fromtimestamp(now + 3600, UTC)
+    lasting.update(expires_at=Now() - registration.OVERDUE - timedelta(seconds=1))
+    assert registration.clear_used_tokens() == 1
+    for name in ("endless", "beyond the calendar"):
+        assert register_at_once([serials.generate()], sign({"jti": name, **claims[name]}))["made"] == 0
 
 
 def send_at_once(sends: Sequence[Callable[[], Any]]) -> Counter[int]:
