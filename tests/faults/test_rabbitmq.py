@@ -131,6 +131,18 @@ def test_a_device_of_exosites_dialect(world: World, fleet: Fleet, port: int, sto
     assert (stored[0].device_id, stored[0].payload) == (device.device_id, b'{"data": {"rpm": 1800.5}}')
     own.leave()
     assert Gateway(port, "", "", "0" * 40).connect() == "Not authorized"
+    thingsboards = Gateway(port, "", "", "")
+    thingsboards.client.username_pw_set(token.decode())  # the same token, in another vendor's words
+    assert thingsboards.connect() == ACCEPTED
+    assert thingsboards.publish("v1/devices/me/telemetry", '{"rpm": 7}')
+    eventually(lambda: len(stored) == 2)
+    assert stored[1].payload == b'{"data": {"rpm": 7}}'
+    thingsboards.leave()
+    newcomer = Gateway(port, "", "", "")
+    newcomer.client.username_pw_set("provision")
+    assert newcomer.connect() == ACCEPTED
+    assert newcomer.subscribe("/provision/response") == "Granted QoS 0"
+    newcomer.leave()
 
 
 def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
