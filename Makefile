@@ -39,6 +39,8 @@ soak: .venv/test.stamp
 	SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/test_sequences.py tests/tenants/groups/test_tree.py
 	$(BIN)/python -m bench.stops
 
+# Vendors' clients that would take the place of what the tests need: an environment each.
+APART := murano thingsboard
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
 	--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: .venv/test.stamp
@@ -46,6 +48,7 @@ lock: .venv/test.stamp
 	$(COMPILE) -c requirements/base.txt --extra demo -o requirements/demo.txt pyproject.toml
 	$(COMPILE) -c requirements/demo.txt --extra demo --extra test -o requirements/test.txt pyproject.toml
 	$(COMPILE) -c requirements/test.txt -o requirements/vendors.txt requirements/vendors.in
+	for each in $(APART); do $(COMPILE) -o requirements/$$each.txt requirements/$$each.in; done
 
 vendor: .venv/demo.stamp
 	$(BIN)/python static/vendor/update.py
@@ -66,8 +69,12 @@ clean:
 	@touch $@
 
 # Vendors' own SDKs are built for few machines: elsewhere all other tests run, and those with them say what is missing.
-.venv/test.stamp: requirements/test.txt requirements/vendors.txt | .venv/demo.stamp
+.venv/test.stamp: requirements/test.txt requirements/vendors.txt $(APART:%=requirements/%.txt) | .venv/demo.stamp
 	@echo "Installing the locked requirements of the tests"
 	@$(INSTALL) $<
 	@$(INSTALL) requirements/vendors.txt || echo "SKIPPED: no vendor's SDK could be installed on this machine (requirements/vendors.txt)." >&2
+	@for each in $(APART); do \
+		{ $(BIN)/python -m venv --clear .venv/$$each && \
+		.venv/$$each/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$$each.txt; } || \
+		echo "SKIPPED: requirements/$$each.txt could not be installed on this machine." >&2; done
 	@touch $@

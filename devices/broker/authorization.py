@@ -222,8 +222,7 @@ def _service_may(action: Action, topic: str) -> bool:
     if topic == topics.FENCE:
         return True
     own = topics.parse_topic(topic)
-    if (
-        action == "subscribe"
-    ):  # to commands for a moment, so as to end a gateway's subscription (mqtt.client.take_place)
+    if action == "subscribe":
+        # To commands for a moment, so as to end a gateway's subscription (mqtt.client.take_place).
         return topic in topics.ALL_STATES or (own is not None and own.channel == "command")
     return own is not None and own.channel == ("command" if action == "publish" else "state")

@@ -18,10 +18,11 @@ from config.ingest import ingest
 from devices.credentials import presence_secrets
 from devices.lifecycle import locks
 from devices.models import Device, DeviceModel, Event, PresenceSecret, RefusedAttempt
+from devices.mqtt import text_values
 from devices.mqtt.messages import Message
 from lib import key_wrapping
 from provisioning import refusals
-from provisioning.doors.activate import data, values
+from provisioning.doors.activate import data
 from provisioning.models import Window
 from provisioning.presence import challenge
 from provisioning.windows import operations as windows
@@ -104,7 +105,7 @@ def test_an_answer_is_no_value_and_stands_beside_values(world: World) -> None:
 
 
 def test_a_device_may_answer_over_http(world: World) -> None:
-    values._declared.clear()
+    text_values._declared.clear()
     data.debts._until.clear()
     secret, token = make_secret(world.waiting), make_token(world)
     window = open_window(world)

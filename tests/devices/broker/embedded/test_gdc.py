@@ -1,10 +1,11 @@
-"""Exosite's own client (`gdc`), unmodified, through TLS. It needs paho 1, so it lives in an environment of its own:
-`python -m venv V; V/bin/pip install murano-client==21.12.22 "paho-mqtt<2"`, and GDC=V/bin/gdc."""
+"""Exosite's own client (`gdc`), unmodified, through TLS. It needs paho 1, so `make` gives it an environment of its
+own."""
 
 from __future__ import annotations
 
-import os
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,17 +18,17 @@ from tests.mqtt.processes import eventually, python, running
 from tests.parts import free_port
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from provisioning.models import Door
     from tests.mqtt.gateway import Gateway
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow]
 __all__ = ["door", "port"]
-GDC = os.environ.get("GDC", "")
+GDC = Path(sys.prefix) / "murano" / "bin" / "gdc"
 
 
-@pytest.mark.skipif(not GDC, reason="GDC names no program of murano-client")
+@pytest.mark.skipif(
+    not GDC.exists(), reason="requirements/murano.txt could not be installed: run make .venv/test.stamp"
+)
 def test_gdc_activates_and_publishes(port: int, site: Gateway, door: Door, tmp_path: Path) -> None:
     device = builders.make_device(door.recipe.current, serial="00000001")
     certificate, at = renew_certificate(tmp_path, ["localhost"]), free_port()
