@@ -35,6 +35,7 @@ PARTS = {
     "rabbitmq": ("rabbitmq-server", "/usr/sbin", "rabbitmq-server"),
     "haproxy": ("haproxy", "/usr/sbin", "haproxy"),
     "chromium": ("chromium", "/usr/bin", "chromium"),
+    "cc": ("cc", "/usr/bin", "gcc libc6-dev"),
 }
 PATIENCE = 30.0
 PORTS = (12_000, 20_000)

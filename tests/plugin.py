@@ -40,6 +40,7 @@ WHOLE = (
     "tests/devices/broker/embedded/test_broker.py",
     "tests/devices/broker/embedded/test_gateways.py",
     "tests/devices/broker/embedded/test_interpreted.py",
+    "tests/provisioning/doors/test_doors_snippets.py",
     "tests/test_static.py",
 )
 BROWSERS = "tests/e2e/"
@@ -55,6 +56,7 @@ WAITING = (
     "tests/devices/mqtt/",
     "tests/lib/test_live.py",
     "tests/provisioning/doors/test_certificate_curl.py",
+    "tests/provisioning/doors/test_doors_snippets.py",
     "tests/provisioning/windows/test_stream.py",
     "tests/telemetry/dashboard/test_stream.py",
     "tests/test_bounds.py",
