@@ -123,7 +123,7 @@ class ByToken:
                 return self._hear_puback(int.from_bytes(packet.body[:2]))
             case Type.PUBLISH:
                 message = Publish.read(packet)
-                topic, payload = self.tell(read_command(message.payload))
+                topic, payload = self._hear_command(message.payload)
                 return Said(to_device=(message._replace(topic=topic, payload=payload).build(),))
         return Said(to_device=(packet,))
 
@@ -137,6 +137,12 @@ class ByToken:
         self._subscribing = self._choose_id()
         asked = packets.build_subscribe(self._subscribing, [(self._command, 1)])
         return Said(to_broker=(asked,), to_device=(packet,))
+
+    def _hear_command(self, payload: bytes) -> tuple[str, bytes]:
+        try:
+            return self.tell(read_command(payload))
+        except (ValueError, OverflowError, RecursionError):
+            raise Malformed("a command that can't be told") from None
 
     def _hear_puback(self, packet_id: int) -> Said:
         waiting = self._waiting.pop(packet_id, None)
@@ -158,7 +164,7 @@ def read_command(payload: bytes) -> Command:
     try:
         command = json.loads(payload)
         return Command(str(command["name"]), command.get("payload"), datetime.fromisoformat(command["time"]["$date"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Malformed("a command that can't be read") from None
 
 

@@ -45,11 +45,13 @@ class Murano(ByToken):
 
     def tell(self, command: Command) -> tuple[str, bytes]:
         """Return a command as a write to the resource of its name: `$resource/<name>/<microseconds of the epoch>`, and
-        its payload, a text as it is and anything else as JSON."""
+        its payload, a text as it is and anything else as JSON. Half of a surrogate pair, which no text in UTF-8 has, is a
+        question mark."""
         payload = command.payload
         text = "" if payload is None else payload if isinstance(payload, str) else json.dumps(payload)
         moment = round(command.at.timestamp() * 1000) * 1000
-        return f"{RESOURCE}{quote(command.name, safe='')}/{moment}", text.encode()
+        name = quote(command.name, safe="", errors="replace")
+        return f"{RESOURCE}{name}/{moment}", text.encode(errors="replace")
 
 
 def decode(payload: bytes) -> str:

@@ -102,7 +102,8 @@ def say_next(packet: Packet, unsubscribed: dict[int, int] | None = None) -> Pack
     """Return a packet for the device in MQTT 5. Raises Malformed."""
     match packet.type:
         case Type.CONNACK:
-            return Packet(packet.head, bytes([packet.body[0] & 1, CODES.get(packet.body[1], 0x80)]) + NO_PROPERTIES)
+            flags, code = Fields(packet.body).take(2)
+            return Packet(packet.head, bytes([flags & 1, CODES.get(code, 0x80)]) + NO_PROPERTIES)
         case Type.SUBACK:
             return Packet(packet.head, packet.body[:2] + NO_PROPERTIES + packet.body[2:])
         case Type.UNSUBACK:
