@@ -258,7 +258,7 @@ def clear_used_tokens() -> int:
 def _use_token(door: Door, once: Once) -> None:
     try:
         with transaction.atomic():
-            digest = hashlib.sha256(once.name.encode()).digest()
+            digest = hashlib.sha256(once.name.encode(errors="surrogatepass")).digest()
             UsedToken.objects.create(door=door, digest=digest, expires_at=once.expires_at)
     except IntegrityError:
         raise Refusal(refusals.DOOR_TOKEN_USED) from None

@@ -45,7 +45,7 @@ class Murano(ByToken):
 
     def tell(self, command: Command) -> tuple[str, bytes]:
         """Return a command as a write to the resource of its name: `$resource/<name>/<microseconds of the epoch>`, and
-        its payload, a text as it is and anything else as JSON. Half of a surrogate pair, which no text in UTF-8 has, is a
+        its payload, a text as it is and anything else as JSON. Half of a surrogate pair, which UTF-8 lacks, is a
         question mark."""
         payload = command.payload
         text = "" if payload is None else payload if isinstance(payload, str) else json.dumps(payload)

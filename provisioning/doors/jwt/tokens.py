@@ -22,6 +22,7 @@ from jwt.exceptions import (
     PyJWTError,
 )
 
+from lib.parsing import is_storable
 from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.jwt import keys
@@ -70,7 +71,7 @@ def read_token(text: object) -> Read:
     algorithm, name, issuer = header.get("alg"), header.get("kid", ""), claims.get("iss")
     if not isinstance(algorithm, str) or not isinstance(name, str) or len(name) > LONGEST_NAME:
         raise _unreadable("its header names no algorithm, or no key, in text")
-    if not isinstance(issuer, str) or not 0 < len(issuer) <= LONGEST_NAME or "\0" in issuer:
+    if not isinstance(issuer, str) or not 0 < len(issuer) <= LONGEST_NAME or not is_storable(issuer):
         raise _unreadable("it names no issuer")
     return Read(text, algorithm, name, issuer)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as some
 
-from devices.broker.interpreter import by_token, packets
+from devices.broker.interpreter import packets
 from devices.broker.interpreter.activation import Anonymous
 from devices.broker.interpreter.callers import Caller, Doors
 from devices.broker.interpreter.packets import Connect, Malformed, Packet, Publish, Type
