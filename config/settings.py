@@ -469,6 +469,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "tenants.api.schema.add_problems",
         "config.api_docs.device_channels.add_device_channels",
+        "config.api_docs.device_addresses.add_device_addresses",
     ],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,  # scripts/check validates the document itself
 }

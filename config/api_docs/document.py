@@ -66,7 +66,9 @@ class Operation:
     answer: list[Field]
     sent: str  # the example's body
     form: dict[str, Any]  # the same, where a file is sent
+    fields: dict[str, Any]  # the same, where a form is sent
     answered: str
+    is_open: bool  # to callers without a token of a person
 
     @property
     def prose(self) -> SafeString:
@@ -74,11 +76,12 @@ class Operation:
 
     @property
     def curl(self) -> str:
-        lines = [f"curl $HANDOVER{self.path}", '-H "Authorization: Bearer $TOKEN"']
+        lines = [f"curl $HANDOVER{self.path}", *([] if self.is_open else ['-H "Authorization: Bearer $TOKEN"'])]
         lines[0] = lines[0] if self.method == "GET" else f"curl -X {self.method} $HANDOVER{self.path}"
         if any(field.name == "Idempotency-Key" for field, _ in self.parameters):
             lines.append('-H "Idempotency-Key: $(uuidgen)"')
         lines += [f"-F {name}={value}" for name, value in self.form.items()]
+        lines += [f"-d {name}={value}" for name, value in self.fields.items()]
         if self.sent:
             lines += ['-H "Content-Type: application/json"', f"-d '{self.sent}'"]
         return " \\\n  ".join(lines)
@@ -114,7 +117,8 @@ def list_sections(document: dict[str, Any]) -> list[Section]:
 def _build_operation(document: dict[str, Any], path: str, method: str) -> Operation:
     described = document["paths"][path][method]
     form = _find_schema(described.get("requestBody", {}), "multipart/form-data")
-    body = form or _find_schema(described.get("requestBody", {}))
+    fields = _find_schema(described.get("requestBody", {}), "application/x-www-form-urlencoded")
+    body = form or fields or _find_schema(described.get("requestBody", {}))
     example_body = _make_example(document, body, required_only=True) if body else None
     example_body = _choose_example(described.get("requestBody", {}), example_body)
     status, answer = next((code, answer) for code, answer in described["responses"].items() if code.startswith("2"))
@@ -130,9 +134,11 @@ def _build_operation(document: dict[str, Any], path: str, method: str) -> Operat
         body=list(_list_fields(document, body)),
         status=status,
         answer=list(_list_fields(document, answered)),
-        sent=json.dumps(example_body) if body and not form else "",
+        sent=json.dumps(example_body) if body and not form and not fields else "",
         form=example_body if form else {},
+        fields=example_body if fields and not form else {},
         answered=example,
+        is_open=described.get("security") == [],
     )
 
 
