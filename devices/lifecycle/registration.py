@@ -99,13 +99,14 @@ def read_serial(text: str, fitting: Format) -> str:
 def _make(own: Mapping[str, Any], serial: str) -> Device | None:
     """Return the new device, or None where its organisation has one with this serial."""
     version, serial = own["version"], serials.canonical(serial)
-    with transaction.atomic():
-        device = Device(**own, serial=serial, expires_at=compute_expiry(version))
-        device.name = device.name or serial
-        device.full_clean(exclude=["registered_at", "serial_key", "expires_at"])
-        if _is_there_otherwise(device) or not _save(device):
-            return None
-        device.refresh_from_db(fields=["expires_at"])
+    device = Device(**own, serial=serial, expires_at=compute_expiry(version))
+    device.name = device.name or serial
+    # What may be there once the database keeps so, without being asked.
+    excluded = ["registered_at", "serial_key", "expires_at", "organisation", "version"]
+    device.full_clean(exclude=excluded, validate_unique=False, validate_constraints=False)
+    if _is_there_otherwise(device) or not _save(device):
+        return None
+    device.refresh_from_db(fields=["expires_at"])
     return device
 
 

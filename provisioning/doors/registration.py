@@ -243,9 +243,9 @@ def _take_over(door: Door, device: Device) -> None:
 
 
 def _write_lineage(door: Door, key: DoorKey | None, device: Device, is_new: bool) -> None:
+    """Raise Refusal where the device has one: then the transaction, and all of it, is over."""
     try:
-        with transaction.atomic():
-            DoorRegistration.objects.create(door=door, key=key, device=device, is_new=is_new)
+        DoorRegistration.objects.create(door=door, key=key, device=device, is_new=is_new)
     except IntegrityError:
         raise Refusal(refusals.DOOR_REGISTERED) from None
 
