@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db
-MOST = 26
+MOST = 22
 
 
 def test_a_registration_asks_little(world: World) -> None:
