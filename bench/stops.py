@@ -67,7 +67,7 @@ def run(rounds: int, devices: int, seconds: float) -> tuple[int, int]:
         clean = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
         environment = clean | own | {"PORT": web, "MQTT_PORT": broker, "PANEL_PORT": panel}
-        environment |= {name: str(free_port()) for name in ("HTTPS_PORT", "MQTTS_PORT")}
+        environment |= {name: str(free_port()) for name in ("HTTPS_PORT", "MQTTS_PORT", "HOOKS_PORT")}
         process = start(folder, environment)
         senders: list[Sender] = []
         try:

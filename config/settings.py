@@ -116,7 +116,15 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "tenants.organisations.context.organisation",
-                *(["config.demo.sign_in.offer_accounts", "config.demo.door_commands.offer_command"] if DEMO else []),
+                *(
+                    [
+                        "config.demo.sign_in.offer_accounts",
+                        "config.demo.door_commands.offer_command",
+                        "config.demo.hooks.explain_receivers",
+                    ]
+                    if DEMO
+                    else []
+                ),
             ],
         },
     },

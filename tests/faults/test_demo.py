@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 180
-NAMES = ("PORT", "MQTT_PORT", "PANEL_PORT", "HTTPS_PORT", "MQTTS_PORT")
+NAMES = ("PORT", "MQTT_PORT", "PANEL_PORT", "HTTPS_PORT", "MQTTS_PORT", "HOOKS_PORT")
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
@@ -102,7 +102,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 def test_it_starts_again_from_what_it_kept_and_leaves_nothing_running(demo: Demo) -> None:
     family = demo.start()
-    assert len(family) == 7
+    assert len(family) == 8
     kept = demo.kept
     second = subprocess.run(
         [sys.executable, "manage.py", "demo"], cwd=ROOT, env=demo.environment, capture_output=True, text=True

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, connections
 
-from config.demo import credentials_file, door_commands, organisations, shelf
-from config.demo.processes import LOOPBACK, Parts, Ports, strip_account
+from config.demo import credentials_file, door_commands, hooks, organisations, shelf
+from config.demo.processes import LOOPBACK, Parts, Ports, load_secrets, strip_account
 from config.demo.supervisor import Failed, Supervisor, stop_with_parent
 from devices.identity import serials
 from lib.db.migration_history import HALF_WAY, is_half_way
@@ -37,6 +37,8 @@ BANNER = """
 
   To play a device yourself, use a spare one: {spares}.
   Its credentials are in {file}; docs/protocol.md says what it speaks.
+
+  Two back ends are told of each device that is placed: {site}/hooks/ (as {owner}); lines of “hooks” say what came.
 
 {shelf}  MQTT broker: {mqtt}. Over TLS: https://localhost:{https} and mqtts://localhost:{mqtts};
   {authority} is the authority that clients are to trust.
@@ -85,9 +87,12 @@ class Command(BaseCommand):
                 raise Failed(f"{HALF_WAY} {_tell_how_to_begin_anew()}")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("collectstatic", verbosity=0, interactive=False)
+            # What is sealed here the processes are to read.
+            settings.SECRET_KEY = os.environ.get("SECRET_KEY") or load_secrets(settings.VAR_DIR)["SECRET_KEY"]
             credentials_file.renew_file(file, self._make_data(fleet))
             mqtt_url = strip_account(os.environ.get("MQTT_URL") or f"mqtt://{LOOPBACK}:{ports.mqtt}")
             shelf.renew_files(file.parent, organisations.KANARRA.slug, site=ports.site, mqtt_url=mqtt_url)
+            hooks.renew_hooks(file.parent, organisations.KANARRA.slug, port=ports.hooks)
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
         except OSError as error:
@@ -150,6 +155,7 @@ def _format_banner(ports: Ports, file: Path, seconds: float) -> str:
     return BANNER.format(
         seconds=seconds,
         site=ports.site,
+        owner=organisations.ACCOUNTS[0][0],
         panel=ports.panel,
         password=organisations.read_password(),
         accounts=accounts,
