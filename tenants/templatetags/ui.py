@@ -80,6 +80,15 @@ def when(context: Context, value: datetime | None, absent: str = "–") -> str:
     return _render_time(context, value, "", "when") if value else absent
 
 
+@register.filter
+def in_hours(hours: int) -> str:
+    """Return so many hours in words: beyond two days as days."""
+    days, rest = divmod(hours, 24)
+    if hours <= 48:
+        return f"{hours} h"
+    return f"{days:,} days" + (f" and {rest} h" if rest else "")
+
+
 SEVERAL = forms.RadioSelect, forms.CheckboxSelectMultiple
 
 

@@ -84,17 +84,19 @@ LINKED = {
     "/journal/day/",
 }  # from one of these pages
 # On which page the first match of this leads to one more.
-FURTHER = {
-    "/imports/": "tbody a",
-    "/doors/": "tbody a",
-    "/recipes/": "tbody a:has-text('Fuel tank sensor')",
-    "/actions/": "tbody a",
-    "/models/": "tbody a[href^='/models/']",
-    "/groups/": ".tree a[href^='/groups/']",
-    "/people/": "tbody a",
-    "/people/invite/": ".pick",
-    "/": ".device-link",
-}
+FURTHER = [
+    ("/imports/", "tbody a"),
+    ("/doors/", "tbody a:has-text('Factory')"),
+    ("/doors/", "tbody a:has-text('Activation')"),  # which has content for devices
+    ("/hooks/", "tbody a"),
+    ("/recipes/", "tbody a:has-text('Fuel tank sensor')"),
+    ("/actions/", "tbody a"),
+    ("/models/", "tbody a[href^='/models/']"),
+    ("/groups/", ".tree a[href^='/groups/']"),
+    ("/people/", "tbody a"),
+    ("/people/invite/", ".pick"),
+    ("/", ".device-link"),
+]
 # What lies below such a page.
 BELOW = {
     "/recipes/": ["", "edit/", "?version=1"],
@@ -157,7 +159,7 @@ def test_every_page(stack: Stack, browser: Browser) -> None:
 def further(page: Page, stack: Stack) -> list[str]:
     """One page of each thing that there is, and what lies below it."""
     found = []
-    for url, link in FURTHER.items():
+    for url, link in FURTHER:
         page.goto(stack.url + url)
         if page.locator(link).count():
             first = page.locator(link).first.get_attribute("href") or ""

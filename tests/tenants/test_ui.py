@@ -29,6 +29,13 @@ def test_ago(seconds: int, words: str) -> None:
     assert 'datetime="' in html
 
 
+@pytest.mark.parametrize(
+    ("hours", "words"), [(1, "1 h"), (48, "48 h"), (49, "2 days and 1 h"), (72, "3 days"), (87_600, "3,650 days")]
+)
+def test_hours(hours: int, words: str) -> None:
+    assert render("{{ hours|in_hours }}", hours=hours) == words
+
+
 def test_no_time_at_all() -> None:
     assert render("{% ago value %}{% when value 'never' %}", value=None) == "–never"
 
