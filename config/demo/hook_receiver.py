@@ -28,7 +28,7 @@ HOST, FILE = "127.0.0.1", "hooks.json"
 SPAN_SECONDS = 5 * 60  # by which a message may be old: Standard Webhooks 1.0
 MOST_BYTES = 64 << 10
 MOST_KEPT = 1_000  # messages that are known to have come
-LATER_SECONDS = 30
+LATER_SECONDS = 60  # so that one can look at it meanwhile, and send it by hand
 PREFIX = "whsec_"
 
 

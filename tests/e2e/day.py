@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import sqlite3
@@ -58,6 +59,8 @@ class Day:
     def __init__(self, stack: Stack, outbox: Path, database_url: str) -> None:
         self.stack, self.outbox = stack, outbox
         self.secrets: set[str] = {device.access_secret for device in stack.devices}
+        hooks = json.loads((stack.var / "demo" / "hooks.json").read_text()).values()
+        self.secrets |= {each["secret"].removeprefix("whsec_") for each in hooks}
         self._database_url = database_url
         config = dict(line.split(" ", 1) for line in (stack.var / "redis" / "redis.conf").read_text().splitlines())
         self.redis_url = f"redis://:{config['requirepass']}@127.0.0.1:{config['port']}/0"
@@ -75,9 +78,9 @@ class Day:
             return leaks.database(sqlite.cursor(), "sqlite")
 
     def files(self) -> list[Path]:
-        """All that the demo keeps, but what it hands to its simulated factory."""
+        """All that the demo keeps, but what it hands to its simulated factory and back ends."""
         kept = [file for file in self.stack.var.rglob("*") if file.is_file()]
-        return [file for file in kept if file.name != "devices.csv" and "static" not in file.parts]
+        return [file for file in kept if file.name not in {"devices.csv", "hooks.json"} and "static" not in file.parts]
 
     def invitation(self, email: str) -> str:
         (text,) = [text for file in self.outbox.iterdir() if f"To: {email}" in (text := file.read_text())]
