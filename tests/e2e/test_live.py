@@ -35,6 +35,8 @@ def test_a_refresh_that_fails_is_tried_again(page: Page, window: Window) -> None
     def fail(route: Route) -> None:
         answers.pop()(route) if answers else route.continue_()
 
+    with page.expect_response(f"**/register/{window.key}/"):  # one that was asked for before is over
+        page.evaluate("handoverLive.refresh()")
     page.route(f"**/register/{window.key}/", fail)
     press(window)
     has_form(page)
