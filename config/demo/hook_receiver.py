@@ -23,6 +23,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from config.demo.client_certificates import make_context
+from lib.parsing import is_whole_number
 
 HOST, FILE = "127.0.0.1", "hooks.json"
 SPAN_SECONDS = 5 * 60  # by which a message may be old: Standard Webhooks 1.0
@@ -42,7 +43,7 @@ class Told(NamedTuple):
     def is_signed(self, headers: Any, body: bytes, now: float) -> bool:
         """Decide whether whoever has the secret sent this, and lately."""
         sent, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 12 and abs(now - int(stamp)) <= SPAN_SECONDS):
+        if not (is_whole_number(stamp) and len(stamp) < 12 and abs(now - int(stamp)) <= SPAN_SECONDS):
             return False
         key = base64.b64decode(self.secret.removeprefix(PREFIX))
         right = base64.b64encode(hmac.digest(key, f"{sent}.{stamp}.".encode() + body, "sha256"))
@@ -89,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         told = self.server.hooks.get(self.path)
         if told is None:
             self._answer(404, f"{self.path}: nobody is told here, or the demo was not started again since")
-        elif not (length.isascii() and length.isdecimal() and len(length) < 8 and int(length) <= MOST_BYTES):
+        elif not (is_whole_number(length) and len(length) < 8 and int(length) <= MOST_BYTES):
             self._answer(413, f"{told.name} did not read a message of {length or 'unknown'} bytes")
         else:
             self._take(told, self.rfile.read(int(length)))

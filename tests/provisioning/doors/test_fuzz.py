@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db
-SECONDS = 2.0
+SECONDS = 10.0
 JSON, FORM, PROBLEM = "application/json", "application/x-www-form-urlencoded", "application/problem+json"
 
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices.models import Device
+from devices.models import Device, Tie
 from provisioning.models import ProvisioningOperation
+from tenants.models import Role
+from tenants.tokens import operations as tokens
+from tests import builders
 from tests.provisioning.doors.makers import make_approval_door, make_jwt_door, sign
 from tests.provisioning.doors.test_activate import make_door as make_activate_door
 from tests.provisioning.doors.test_profile import SERIAL, make_profile_door
@@ -45,8 +48,12 @@ def follow(page: str, site: LiveServer, **env: str) -> str:
 
 def test_losant(world: World, live_server: LiveServer) -> None:
     make_jwt_door(world.version)
-    told = json.loads(follow("losant.md", live_server, JWT=sign(), SERIAL=SERIAL))
+    peripheral = builders.make_device(world.version, group=world.anaheim, by=world.owner)
+    token = tokens.create(by=world.owner, name="Ties", group=world.kanarra.root, role=Role.ADMIN).secret
+    named = {"GATEWAY": world.placed.serial, "PERIPHERAL": peripheral.serial, "TOKEN": token}
+    told, _ = json.JSONDecoder().raw_decode(follow("losant.md", live_server, JWT=sign(), SERIAL=SERIAL, **named))
     assert told["deviceId"] == Device.objects.get(serial=SERIAL).device_id
+    assert Tie.objects.standing().get().device == peripheral
 
 
 def test_spotflow(world: World, live_server: LiveServer) -> None:
