@@ -34,7 +34,9 @@ class Snapshot(Generic[Made]):
 
     def __init__(self, make: Callable[[], Made]) -> None:
         before = rows()
-        with transaction.atomic():
+        block = transaction.atomic()
+        block._from_testcase = True  # type: ignore[attr-defined]  # what has to be the outermost may be within
+        with block:
             made, self._at = make(), timezone.now()
             self.rows = {table: (names, _added(before[table][1], now)) for table, (names, now) in rows().items()}
             transaction.set_rollback(True)

@@ -34,9 +34,11 @@ from tests.access.imports import importing
 from tests.access.people import invite
 from tests.access.recipes import label_name, label_rule
 from tests.access.ties import tied
+from tests.conftest import make_world
 from tests.devices.doing import act
 from tests.provisioning.conftest import pressed_window
 from tests.provisioning.doors.makers import make_jwt_door
+from tests.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from schemathesis import Case
 
     from tests.conftest import World
+
+    Real = dict[str, dict[str, Any]]
 
 EXAMPLES = {"owner": 5, "technician": 1}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -57,8 +61,18 @@ OPERATIONS = sorted(
 )
 
 
+@cache
+def kept() -> Snapshot[tuple[World, Real]]:
+    """Made once, since it takes longer than what is then asked of it."""
+    return Snapshot(lambda: (world := make_world(), make_real(world)))
+
+
 @pytest.fixture
-def real(world: World) -> dict[str, dict[str, Any]]:
+def known(db: None) -> tuple[World, Real]:
+    return kept().write()
+
+
+def make_real(world: World) -> Real:
     """Rows that the paths and bodies may name: else nothing would be found."""
     sheet = LabelPrintJob.objects.create(organisation=world.kanarra, by=world.owner, words="all devices", total=1000)
     locking = act("lock", world.owner, Device.objects.filter(pk=world.placed.pk))
@@ -100,8 +114,8 @@ def real(world: World) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def _one_connection(real: object) -> Iterator[None]:
-    """The requests run in the test's transaction; Django's own client, in `real`, connects these again after each."""
+def _one_connection(known: object) -> Iterator[None]:
+    """The requests run in the test's transaction; Django's own client, in `make_real`, connects these again."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -109,7 +123,7 @@ def _one_connection(real: object) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-def settle(case: Case[Any], real: dict[str, dict[str, Any]]) -> None:
+def settle(case: Case[Any], real: Real) -> None:
     """Ids that exist, instead of those that were made up."""
     for prefix, values in real["paths"].items():
         if case.path.startswith(prefix) and case.path_parameters:
@@ -128,9 +142,8 @@ def schema() -> Any:
 
 @pytest.mark.usefixtures("_one_connection")
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_document_is_true(
-    operation: str, world: World, real: dict[str, dict[str, Any]], settings: Settings
-) -> None:
+def test_the_document_is_true(operation: str, known: tuple[World, Real], settings: Settings) -> None:
+    world, real = known
     settings.API_TOKEN_LIMIT = settings.API_PERSON_LIMIT = settings.API_TENANT_LIMIT = (
         settings.API_ORGANISATION_LIMIT
     ) = 10**6
@@ -146,9 +159,7 @@ def test_the_document_is_true(
             fuzz(strategy, real, headers, examples, positive=mode is GenerationMode.POSITIVE)
 
 
-def fuzz(
-    strategy: Any, real: dict[str, dict[str, Any]], headers: dict[str, str], examples: int, *, positive: bool
-) -> None:
+def fuzz(strategy: Any, real: Real, headers: dict[str, str], examples: int, *, positive: bool) -> None:
     @seed(7)
     @bounds(
         max_examples=examples,
