@@ -75,7 +75,7 @@ def press(stack: Stack, serial: str) -> None:
 def test_scan_press_place_watch(stack: Stack) -> None:
     assert "postgresql" in stack.log
     family = [" ".join(each.cmdline()) for each in psutil.Process(stack.process.pid).children(recursive=True)]
-    assert len(family) == 5  # site, TLS end, worker, beat and simulator: what the environment names is not started
+    assert len(family) == 6  # site, TLS end, hooks, worker, beat, simulator; not what the environment names
     assert not [each for each in family if "valkey" in each or "manage.py broker" in each]
     serial = re.findall(r"/gateways/(\w{12}):", stack.log)[0]
     browser = Browser(stack.url)
