@@ -47,7 +47,9 @@ class Gateway:
         return self.told()
 
     def knock(self) -> None:
-        self.client.loop_stop()  # paho's thread may not have ended when it says that the connection went
+        # paho's thread may not have ended when it says that the connection went; and it never does while there is one,
+        # and a message without its acknowledgement.
+        self.vanish()
         self.answer = ""
         self.lost.clear()
         self.client.connect("127.0.0.1", self._port, 30)
