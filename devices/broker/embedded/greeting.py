@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from amqtt.adapters import ReaderAdapter
 
-from devices.broker.interpreter.packets import Malformed, Packet, read_packet
 from devices.broker.interpreter.relay import LARGEST_CONNECT
+from devices.mqtt.packets import Malformed, Packet, read_packet
 
 CONNECT = 0x10
 SPOKEN, NEXT = 4, 5  # the levels of MQTT 3.1.1 and 5

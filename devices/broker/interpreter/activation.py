@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from devices.broker.interpreter import packets
 from devices.broker.interpreter.callers import ask
-from devices.broker.interpreter.packets import Malformed, Packet, Publish, Type
+from devices.mqtt import packets
+from devices.mqtt.packets import Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
     from devices.broker.interpreter.callers import Caller, Doors
-    from devices.broker.interpreter.packets import Connect
+    from devices.mqtt.packets import Connect
 
 TOPIC = "$provision/"
 LONGEST = 120  # characters of an identity

@@ -8,16 +8,15 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from devices.broker.interpreter import packets
 from devices.broker.interpreter.iot_hub import AWAY, NOT_AUTHORISED, REFUSALS, Said
-from devices.broker.interpreter.packets import Malformed, Packet, Publish, Type
 from devices.credentials.tokens import derive_access_key
-from devices.mqtt import topics
+from devices.mqtt import packets, topics
+from devices.mqtt.packets import Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from devices.broker.interpreter.packets import Connect
+    from devices.mqtt.packets import Connect
 
 MOST_MOMENTS = 2_000  # of a message
 MOST_WAITING = 2_000

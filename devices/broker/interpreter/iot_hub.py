@@ -11,9 +11,8 @@ import json
 import re
 from typing import NamedTuple, Self
 
-from devices.broker.interpreter import packets
-from devices.broker.interpreter.packets import Connect, Packet, Publish, Type
-from devices.mqtt import topics
+from devices.mqtt import packets, topics
+from devices.mqtt.packets import Connect, Packet, Publish, Type
 
 USERNAME = re.compile(r"[^/]*/(?P<id>[^/]+:[^/]+)/\?api-version=.*", re.ASCII | re.DOTALL)
 CREDENTIAL = re.compile(r"(?P<device>[0-9a-f]{24})\.(?P<key>[0-9a-f]{32})\.(?P<secret>[0-9A-Za-z_-]{1,100})", re.ASCII)

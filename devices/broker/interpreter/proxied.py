@@ -9,10 +9,10 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from devices.broker.interpreter.callers import Caller
-from devices.broker.interpreter.packets import Fields, Malformed
+from devices.mqtt.packets import Fields, Malformed
 
 if TYPE_CHECKING:
-    from devices.broker.interpreter.packets import Read
+    from devices.mqtt.packets import Read
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 VERSION, PROXIED = 0x20, 0x01

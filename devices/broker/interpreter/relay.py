@@ -15,17 +15,17 @@ from devices.broker.interpreter import version5
 from devices.broker.interpreter.activation import SESSION_SECONDS, Anonymous
 from devices.broker.interpreter.callers import Caller, Doors, ask
 from devices.broker.interpreter.iot_hub import IotHub, Said
-from devices.broker.interpreter.packets import Connect, Malformed, Packet, build_connack, read_packet
 from devices.broker.interpreter.thingsboard import Newcomer
 from devices.broker.interpreter.token_holders import TokenHolder
 from devices.mqtt.limits import Debts, Pace
 from devices.mqtt.messages import MAX_BYTES
+from devices.mqtt.packets import Connect, Malformed, Packet, build_connack, read_packet
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from devices.broker.interpreter.packets import Read
+    from devices.mqtt.packets import Read
 
 log = logging.getLogger(__name__)
 

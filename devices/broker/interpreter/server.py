@@ -7,9 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from devices.broker.interpreter.callers import Caller
-from devices.broker.interpreter.packets import read_packet
 from devices.broker.interpreter.proxied import read_header
 from devices.broker.interpreter.relay import ENDED, LARGEST_CONNECT, Line, Plain, Relay, find_interpreter
+from devices.mqtt.packets import read_packet
 
 if TYPE_CHECKING:
     from devices.broker.interpreter.callers import Doors

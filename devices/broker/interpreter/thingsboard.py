@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 
-from devices.broker.interpreter import packets
 from devices.broker.interpreter.by_token import ByToken, read_moments
 from devices.broker.interpreter.callers import ask
-from devices.broker.interpreter.packets import Malformed, Packet, Publish, Type
+from devices.mqtt import packets
 from devices.mqtt.messages import MAX_BYTES
+from devices.mqtt.packets import Malformed, Packet, Publish, Type
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from devices.broker.interpreter.by_token import Command
     from devices.broker.interpreter.callers import Caller, Doors
-    from devices.broker.interpreter.packets import Connect
+    from devices.mqtt.packets import Connect
 
 REQUEST, RESPONSE = "/provision/request", "/provision/response"
 OWN = "v1/devices/me/"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from devices.broker.interpreter import packets, version5
+from devices.broker.interpreter import version5
 from devices.broker.interpreter.iot_hub import NOT_AUTHORISED
 from devices.broker.interpreter.murano import Murano
 from devices.broker.interpreter.thingsboard import ThingsBoard
 from devices.credentials.tokens import TOKEN, derive_access_key
 from devices.models import Credential
+from devices.mqtt import packets
 from devices.mqtt.text_values import read_types
 
 if TYPE_CHECKING:
     from devices.broker.interpreter.by_token import ByToken
-    from devices.broker.interpreter.packets import Connect, Packet
     from devices.broker.interpreter.version5 import Version5
+    from devices.mqtt.packets import Connect, Packet
 
 
 class TokenHolder(NamedTuple):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices.broker.interpreter import packets
 from devices.broker.interpreter.iot_hub import Said
-from devices.broker.interpreter.packets import NAME, Connect, Fields, Malformed, Packet, Publish, Type
+from devices.mqtt import packets
+from devices.mqtt.packets import NAME, Connect, Fields, Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
     from devices.broker.interpreter.by_token import ByToken

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devices.broker.interpreter import iot_hub, packets
+from devices.broker.interpreter import iot_hub
 from devices.broker.interpreter.iot_hub import IotHub, Said
-from devices.broker.interpreter.packets import Connect, Malformed, Packet, Publish, Type, read_packet
 from devices.broker.interpreter.relay import find_interpreter
+from devices.mqtt import packets
+from devices.mqtt.packets import Connect, Malformed, Packet, Publish, Type, read_packet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as some
 
-from devices.broker.interpreter import packets
 from devices.broker.interpreter.activation import Anonymous
 from devices.broker.interpreter.callers import Caller, Doors
-from devices.broker.interpreter.packets import Connect, Malformed, Packet, Publish, Type
 from devices.broker.interpreter.proxied import read_header
 from devices.broker.interpreter.relay import find_interpreter
 from devices.broker.interpreter.thingsboard import Newcomer, ThingsBoard
 from devices.broker.interpreter.token_holders import TokenHolder
 from devices.broker.interpreter.version5 import Version5
+from devices.mqtt import packets
+from devices.mqtt.packets import Connect, Malformed, Packet, Publish, Type
 from tests.devices.broker import test_interpreter as iot_hub
 from tests.devices.broker import test_interpreter_murano as murano
 from tests.devices.broker import test_interpreter_thingsboard as thingsboard

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from devices.broker.interpreter import by_token, packets
+from devices.broker.interpreter import by_token
 from devices.broker.interpreter.activation import Anonymous
 from devices.broker.interpreter.callers import Caller, Doors
 from devices.broker.interpreter.iot_hub import Said
 from devices.broker.interpreter.murano import Murano
-from devices.broker.interpreter.packets import Connect, Malformed, Packet, Publish, Type
 from devices.broker.interpreter.relay import find_interpreter
 from devices.broker.interpreter.token_holders import TokenHolder
 from devices.credentials.tokens import derive_access_key
+from devices.mqtt import packets
+from devices.mqtt.packets import Connect, Malformed, Packet, Publish, Type
 
 DEVICE, TOKEN = "0123456789abcdef01234567", "b" * 40
 STATE, COMMAND = f"devices/{DEVICE}/state", f"devices/{DEVICE}/command"

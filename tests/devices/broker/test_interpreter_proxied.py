@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from devices.broker.interpreter.callers import Caller
-from devices.broker.interpreter.packets import Malformed
 from devices.broker.interpreter.proxied import SIGNATURE, read_header
+from devices.mqtt.packets import Malformed
 
 TCP4 = bytes([192, 0, 2, 7, 127, 0, 0, 1, 0x30, 0x39, 0x22, 0xB3])
 HOST = b"\x02\x00\x0fkanarra.example"

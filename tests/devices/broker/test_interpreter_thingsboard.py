@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from devices.broker.interpreter import packets
 from devices.broker.interpreter.callers import Caller, Doors
 from devices.broker.interpreter.iot_hub import Said
-from devices.broker.interpreter.packets import Connect, Malformed, Packet, Publish
 from devices.broker.interpreter.relay import find_interpreter
 from devices.broker.interpreter.thingsboard import Newcomer, ThingsBoard
 from devices.broker.interpreter.token_holders import TokenHolder
 from devices.broker.interpreter.version5 import Version5, read_connect
 from devices.credentials.tokens import derive_access_key
+from devices.mqtt import packets
+from devices.mqtt.packets import Connect, Malformed, Packet, Publish
 from lib.refusals import Refusal
 from provisioning.doors.refusals import DOOR_REGISTERED, DOOR_UNKNOWN
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devices.broker.interpreter import packets
 from devices.broker.interpreter.iot_hub import TWIN
 from devices.connections import limited
 from devices.credentials import operations as credentials
+from devices.mqtt import packets
 from tests.devices.broker.embedded.conftest import SECRET
 from tests.devices.broker.embedded.topics import commands, states
 from tests.mqtt.gateway import ACCEPTED, REFUSED, Gateway, gateway
