@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
-from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, transaction
 from django.urls import URLPattern, get_resolver
-from hypothesis import HealthCheck, Phase, given, seed
-from hypothesis import settings as bounds
+from hypothesis import given
 from schemathesis.generation.modes import GenerationMode
 
 from config.api_docs.device_addresses import ADDRESSES
@@ -22,11 +19,10 @@ from devices.identity import serials
 from devices.mqtt import text_values
 from provisioning.doors.activate import content, data
 from provisioning.models import DoorVendor
-from tests import builders
+from tests import builders, schema_fuzz
 from tests.provisioning.doors.makers import Sdk, approve, make_approval_door, make_jwt_door, sign
 from tests.provisioning.doors.test_activate import activate, make_door, read_token
 from tests.provisioning.doors.test_profile import make_profile_door
-from tests.test_api_schema import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,12 +81,8 @@ def doors(world: World, settings: Settings) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def _one_connection(doors: object) -> Iterator[None]:
-    """The requests run in the test's transaction; Django's own client, in `doors`, connects these again after each."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
+    with schema_fuzz.one_connection():
+        yield
 
 
 @cache
@@ -123,14 +115,7 @@ def ask(strategy: Any, counts: dict[str, Any]) -> set[int]:
     """Return with which statuses it was answered."""
     statuses = set()
 
-    @seed(7)
-    @bounds(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @schema_fuzz.fuzzed(EXAMPLES)
     @given(case=strategy)
     def run(case: Case[Any]) -> None:
         if isinstance(case.body, dict):
@@ -138,15 +123,10 @@ def ask(strategy: Any, counts: dict[str, Any]) -> set[int]:
             case.body = {name: value for name, value in told.items() if value is not None}
         if counts.get("asked"):
             case.query = counts["asked"]
-        # Its transport in the process asks for compressed answers and does not unpack them.
-        headers = {"Accept-Encoding": "identity"} | counts.get("shown", {})
-        for name in ("Request-Timeout", *headers):  # nobody waits here
+        headers = counts.get("shown", {})
+        for name in ("Accept-Encoding", "Request-Timeout", *headers):  # nobody waits here
             case.headers.pop(name, None)
-        with transaction.atomic():
-            answer = case.call(headers=headers)
-            case.validate_response(answer, checks=CHECKS)
-            transaction.set_rollback(True)
-        statuses.add(answer.status_code)
+        statuses.add(schema_fuzz.ask(case, headers))
 
     run()
     return statuses

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 ATTRIBUTE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}\Z"
+RESERVED_NAMES = {"presenceAnswer"}
+"""What a device says beside its values, which are never kept: docs/decisions/0039."""
 ATTRIBUTE_NAME_CAUSE = "Begin with a letter; then letters, digits, and . _ - fit."
 
 

@@ -12,6 +12,8 @@ from django.conf import settings
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from devices.mqtt import packets
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -69,7 +71,7 @@ def take_place(client_id: str, *, url: str, within: float, unsubscribe: Sequence
 
     Raises OSError where the broker doesn't answer `within` so many seconds, PermissionError where it refuses.
     """
-    answer = _knock(parse_address(url), client_id, False, within, _encode_unsubscribe(unsubscribe))
+    answer = _knock(parse_address(url), client_id, False, within, _build_unsubscribes(unsubscribe))
     if answer[:1] != b"\x20" or answer[3:4] != b"\x00":
         raise PermissionError(f"the broker refuses the site the client id {client_id}: {answer.hex() or 'no answer'}")
 
@@ -79,39 +81,21 @@ def _knock(to: Address, client_id: str, clean_session: bool, within: float, said
     with socket.create_connection((to.host, to.port), timeout=within) as plain:
         context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
         with context.wrap_socket(plain, server_hostname=to.host) if context else plain as connection:
-            connection.sendall(_encode_connect(to, client_id, clean_session))
+            connection.sendall(_build_connect(to, client_id, clean_session).encode())
             answer = connection.recv(4)
-            connection.sendall(said + b"\xe0\x00")  # DISCONNECT
+            connection.sendall(said + packets.Packet(packets.Type.DISCONNECT << 4, b"").encode())
             while said and connection.recv(4096):  # until the broker hangs up, once it has dealt with it
                 pass
     return answer
 
 
-def _encode_unsubscribe(filters: Sequence[str]) -> bytes:
-    """Return what ends subscriptions of a session: for each a SUBSCRIBE and an UNSUBSCRIBE of MQTT 3.1.1 (its sections
-    3.8 and 3.10), since RabbitMQ 3 ends only those that were made on this very connection."""
-    packets = b""
-    for topic in filters:
-        field = b"\x00\x01" + _encode_field(topic)  # behind a packet identifier
-        for kind, rest in ((b"\x82", field + b"\x01"), (b"\xa2", field)):
-            packets += kind + _encode_length(len(rest)) + rest
-    return packets
+def _build_unsubscribes(filters: Sequence[str]) -> bytes:
+    """Return what ends subscriptions of a session: for each a SUBSCRIBE and an UNSUBSCRIBE, since RabbitMQ 3 ends only
+    those that were made on this very connection."""
+    made = ((packets.build_subscribe(1, [(each, 1)]), packets.build_unsubscribe(1, [each])) for each in filters)
+    return b"".join(packet.encode() for pair in made for packet in pair)
 
 
-def _encode_connect(to: Address, client_id: str, clean_session: bool) -> bytes:
-    """Return a CONNECT of MQTT 3.1.1 (its section 3.1)."""
-    account = [to.username, to.password] if to.username else []
-    flags = (0x02 if clean_session else 0) | (0xC0 if account else 0)
-    payload = b"".join(_encode_field(text) for text in (client_id, *account))
-    rest = _encode_field("MQTT") + bytes([4, flags, 0, 10]) + payload
-    return b"\x10" + _encode_length(len(rest)) + rest
-
-
-def _encode_length(length: int) -> bytes:
-    """Return a length below 16,384 (MQTT 3.1.1, section 2.2.3)."""
-    return bytes([length]) if length < 128 else bytes([length % 128 | 128, length // 128])
-
-
-def _encode_field(text: str) -> bytes:
-    data = text.encode()
-    return len(data).to_bytes(2, "big") + data
+def _build_connect(to: Address, client_id: str, clean_session: bool) -> packets.Packet:
+    username, password = (to.username, to.password) if to.username else (None, None)
+    return packets.Connect(packets.CLEAN if clean_session else 0, 10, client_id, "", b"", username, password).build()

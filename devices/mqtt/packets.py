@@ -1,4 +1,4 @@
-"""MQTT 3.1.1's packets, as far as an interpreter takes them apart: all others pass as they came."""
+"""MQTT 3.1.1's packets, as far as we make them or take them apart: all others pass as they came."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     Read = Callable[[int], Awaitable[bytes]]
     """Returns exactly so many bytes; raises where the connection ends before."""
 
-WILL, WILL_QOS, WILL_RETAINED, PASSWORD, USERNAME = 0x04, 0x18, 0x20, 0x40, 0x80  # flags of a CONNECT
+CLEAN, WILL, WILL_QOS, WILL_RETAINED, PASSWORD, USERNAME = 0x02, 0x04, 0x18, 0x20, 0x40, 0x80  # flags of a CONNECT
 NAME, LEVEL = b"\x00\x04MQTT", 4
 REFUSED = 0x80  # in a SUBACK
+TOO_LONG = "a length of more than four bytes"
 
 
 class Type(IntEnum):
@@ -50,7 +51,7 @@ async def read_packet(read: Read, most: int) -> Packet:
         if not byte & 0x80:
             break
         if shift > 21:
-            raise Malformed("a length of more than four bytes")
+            raise Malformed(TOO_LONG)
     if length > most:
         raise Malformed(f"a packet of {length} bytes")
     return Packet(head, await read(length) if length else b"")
@@ -80,6 +81,18 @@ class Fields:
 
     def take_number(self, size: int) -> int:
         return int.from_bytes(self.take(size))
+
+    def take_length(self) -> int:
+        """Return a length as packets and MQTT 5's properties have it: seven bits a byte, four bytes at most."""
+        length = shift = 0
+        while True:
+            byte = self.take_number(1)
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                return length
+            if shift > 21:
+                raise Malformed(TOO_LONG)
 
     def take_data(self) -> bytes:
         return self.take(self.take_number(2))

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 
 from devices import events, tags
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
-from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
+from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE, RESERVED_NAMES
 from devices.refusals import RECIPE_CHANGED, RECIPE_OUTDATED, RECIPE_RETIRED
 from lib import names
 from lib.refusals import Refusal
@@ -193,6 +193,10 @@ def _clean_attribute(line: Line) -> Line:
     name = names.clean_one_line(line.name, "attributes")
     if not re.match(ATTRIBUTE_NAME, name):
         raise ValidationError({"attributes": f"{ATTRIBUTE_NAME_CAUSE} “{name[:40]}” doesn't."})
+    if name in RESERVED_NAMES:
+        raise ValidationError(
+            {"attributes": f"{name} is a device's proof that somebody is there, and no value. Choose another name."}
+        )
     label, unit = names.clean_one_line(line.label, "attributes"), names.clean_one_line(line.unit, "attributes")
     if len(label) > LABEL_LENGTH or len(unit) > UNIT_LENGTH:
         most = f"A label has at most {LABEL_LENGTH} characters, a unit {UNIT_LENGTH}."

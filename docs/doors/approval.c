@@ -1,5 +1,5 @@
 /* Door: provisioning token and approval. TOKEN is the provisioning token; somebody approves the code that is shown. */
-#include "device.h"
+#include "approved.h"
 
 static int ask_door(const char *method, const char *path, const char *body, char text[TEXT]) {
     static const int again[] = {403, 409, 423, 0}; /* an admin may mend it */
@@ -36,23 +36,7 @@ static void get_approved(char kept[TEXT]) {
     }
 }
 
-/* The next credential; the registration token that was kept does for it, until somebody revokes it. */
-static void enter(char kept[TEXT]) {
-    char token[TEXT];
-    for (;;) {
-        if (!read_text(kept, "registrationToken", token)) get_approved(kept);
-        need_text(kept, "registrationToken", token);
-        if (fetch_credential(token, kept)) return;
-        put(kept, "{}");
-        keep(kept);
-    }
-}
-
 int main(void) {
-    char kept[TEXT];
-    begin();
-    read_kept(kept);
-    if (!strstr(kept, "\"accessKey\"")) enter(kept);
-    report(kept, "{\"rpm\": 1800, \"load\": 120.5}", enter);
+    report_approved("{\"rpm\": 1800, \"load\": 120.5}");
     return 0;
 }

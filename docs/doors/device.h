@@ -325,27 +325,3 @@ static inline void begin(void) {
     signal(SIGPIPE, SIG_IGN);
     srand((unsigned)time(NULL) ^ (unsigned)getpid());
 }
-
-/* The two doors at which somebody approves ----------------------------------------------------------------------- */
-
-/* Keep what an approved device connects with. 0 if the token is void: then it has to be approved again. */
-static inline int fetch_credential(const char *token, char kept[TEXT]) {
-    static const int again[] = {403, 409, 423, 0};
-    char authorization[TEXT], text[TEXT], connection[TEXT], host[TEXT], id[128], key[128], secret[128];
-    put(authorization, "DeviceToken %s", token);
-    int status = ask("PUT", "/devices/register", authorization, JSON,
-                     "{\"connectionStringType\": \"SharedAccessSignature\"}", again, text);
-    if (status == 401) return 0;
-    if (status != 200) refuse(status, text, "An admin looks at the door's page, under Refused.");
-    need_text(text, "connectionString", connection);
-    need_text(text, "iotHubHostName", host);
-    const char *at = strstr(connection, "SharedAccessSignature=");
-    if (!at || sscanf(at, "SharedAccessSignature=%127[^.].%127[^.].%127[^.;]", id, key, secret) != 3)
-        stop("the answer lacks something: that is no door");
-    put(kept,
-        "{\"registrationToken\": \"%s\", \"deviceId\": \"%s\", \"accessKey\": \"%s\", \"accessSecret\": \"%s\", "
-        "\"broker\": \"mqtts://%s:8883\"}",
-        token, id, key, secret, host);
-    keep(kept);
-    return 1;
-}

@@ -117,6 +117,21 @@ def fetch_credential(registration_token: str) -> dict[str, str]:
     return keep({"registrationToken": registration_token, "broker": broker, **credential})
 
 
+def report_approved(get_approved: Callable[[], str], data: dict[str, Any]) -> None:
+    """Send one report, as a device that somebody approved: `get_approved` returns the registration token that it got
+    then, kept, which does for the next credential until somebody revokes it."""
+
+    def enter() -> dict[str, str]:
+        while True:
+            token = read_kept().get("registrationToken") or get_approved()
+            if credential := fetch_credential(token):
+                return credential
+            keep({})
+
+    kept = read_kept()
+    report(kept if "accessKey" in kept else enter(), data, renew=enter)
+
+
 # The report -----------------------------------------------------------------------------------------
 
 

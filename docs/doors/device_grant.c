@@ -1,5 +1,5 @@
 /* Door: device authorization grant (RFC 8628). TOKEN is the provisioning token, which is the client_id. */
-#include "device.h"
+#include "approved.h"
 
 static int ask_door(const char *path, const char *more, char text[TEXT]) {
     static const int again[] = {423, 0};
@@ -43,23 +43,7 @@ static void get_approved(char kept[TEXT]) {
     }
 }
 
-/* The next credential; the registration token that was kept does for it, until somebody revokes it. */
-static void enter(char kept[TEXT]) {
-    char token[TEXT];
-    for (;;) {
-        if (!read_text(kept, "registrationToken", token)) get_approved(kept);
-        need_text(kept, "registrationToken", token);
-        if (fetch_credential(token, kept)) return;
-        put(kept, "{}");
-        keep(kept);
-    }
-}
-
 int main(void) {
-    char kept[TEXT];
-    begin();
-    read_kept(kept);
-    if (!strstr(kept, "\"accessKey\"")) enter(kept);
-    report(kept, "{\"rpm\": 1800, \"load\": 120.5}", enter);
+    report_approved("{\"rpm\": 1800, \"load\": 120.5}");
     return 0;
 }

@@ -38,14 +38,4 @@ def get_approved() -> str:
             device.refuse(status, text, "Somebody turned it away, or the token works no more.")
 
 
-def enter() -> dict[str, str]:
-    """Return the next credential; the registration token that was kept does for it, until somebody revokes it."""
-    while True:
-        token = device.read_kept().get("registrationToken") or get_approved()
-        if credential := device.fetch_credential(token):
-            return credential
-        device.keep({})
-
-
-kept = device.read_kept()
-device.report(kept if "accessKey" in kept else enter(), {"rpm": 1800, "load": 120.5}, renew=enter)
+device.report_approved(get_approved, {"rpm": 1800, "load": 120.5})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +32,7 @@ from tenants.accounts.events import address_of
 from tenants.api.throttles import count_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Callable, Collection, Coroutine, Iterator
 
     from django.http import HttpRequest, HttpResponse
 
@@ -71,29 +72,22 @@ def device_view(
             try:
                 return _hear(request, organisation, kwargs)
             except Refusal as refusal:
-                return _refuse(request, refusal)
-            except DisallowedHost:
-                return _refuse(request, Refusal(refusals.DOOR_UNKNOWN))
+                return say_refusal(refusal, render)
             except AWAY as error:
                 log.warning("503 %s: %s", view.__name__, " ".join(str(error).split()))
-                return _refuse(request, Refusal(site_refusals.UNAVAILABLE, retry_seconds=5))
+                return say_refusal(Refusal(site_refusals.UNAVAILABLE, retry_seconds=5), render)
             except Exception:
                 log.exception("a door's view failed: %s", view.__name__)
-                return _refuse(request, Refusal(site_refusals.SERVER_ERROR))
+                return say_refusal(Refusal(site_refusals.SERVER_ERROR), render)
 
         def _hear(request: HttpRequest, organisation: str, kwargs: dict[str, Any]) -> HttpResponse:
             if request.method not in methods:
                 raise Refusal(refusals.DOOR_METHOD, methods=" or ".join(methods))
             address = address_of(request)
-            require_unlimited(address)
-            _require_small(request, largest)
-            asked = find_organisation(get_requested_host(request), organisation)
-            return view(request, Caller(address, asked), **kwargs)
-
-        def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-            if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in guesses:
-                count_guess(address_of(request))
-            return say_refusal(refusal, render)
+            with guesses_counted(address, guesses):
+                _require_small(request, largest)
+                asked = find_organisation(_find_host(request), organisation)
+                return view(request, Caller(address, asked), **kwargs)
 
         return wrapper
 
@@ -137,15 +131,25 @@ def read_text(sent: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) and "\0" not in value and value.isprintable() else ""
 
 
-def require_unlimited(address: str | None) -> None:
-    """Raise Refusal for an address that was refused as a stranger too often of late."""
+@contextmanager
+def guesses_counted(address: str | None, guesses: Collection[Kind] = ()) -> Iterator[None]:
+    """Count at the address who is refused within as a stranger, or for one of the `guesses`. Raises Refusal at once for
+    one that was too often of late."""
     if (cache.get(_name_count(address)) or 0) >= settings.DOOR_REFUSALS_ADDRESS:
         raise Refusal(refusals.DOOR_LIMITED, retry_seconds=SPAN)
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in guesses:
+            count_request(_name_count(address), SPAN * 2)
+        raise
 
 
-def count_guess(address: str | None) -> None:
-    """Count a refusal that a stranger may have guessed at."""
-    count_request(_name_count(address), SPAN * 2)
+def _find_host(request: HttpRequest) -> str:
+    try:
+        return get_requested_host(request)
+    except DisallowedHost:
+        raise Refusal(refusals.DOOR_UNKNOWN) from None
 
 
 def _name_count(address: str | None) -> str:

@@ -10,6 +10,7 @@ from django.http import Http404
 
 from provisioning.doors.activate import reopening
 from provisioning.doors.activate.forms import ActivateForm, ContentForm, SerialsForm
+from provisioning.doors.activate.operations import HOURS
 from provisioning.doors.approval import operations as approval
 from provisioning.doors.approval.forms import ApprovalForm, TokenForm
 from provisioning.doors.jwt import issuing
@@ -39,6 +40,7 @@ class DoorKind(NamedTuple):
 
 def describe_activate(door: Door) -> dict[str, Any]:
     return {
+        "hours": door.settings.get("hours", HOURS),
         "serials_form": SerialsForm(),
         "content_form": ContentForm(),
         "contents": DoorContent.objects.of(door),

@@ -5,6 +5,7 @@ key that follows from the token, and the token. What a vendor says otherwise is 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,7 +32,7 @@ class Command(NamedTuple):
     at: datetime
 
 
-class ByToken:
+class ByToken(ABC):
     """Speak to one device in its words, and to the broker in ours. No state outlives the connection."""
 
     def __init__(self, connect: Connect, token: str, *, device_id: str, types: Mapping[str, str]) -> None:
@@ -47,17 +48,17 @@ class ByToken:
 
     # What a vendor says ---------------------------------------------------------------------------
 
+    @abstractmethod
     def translate(self, topic: str, payload: bytes) -> list[bytes] | None:
         """Return the reports that a message is, at least one; None where its topic is none of the vendor's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tell(self, command: Command) -> tuple[str, bytes]:
         """Return the topic and the payload by which the device hears a command."""
-        raise NotImplementedError
 
+    @abstractmethod
     def may_subscribe(self, name: str) -> bool:
         """Decide what is granted; it is told its commands anyway."""
-        raise NotImplementedError
 
     def answer(self, message: Publish) -> list[Publish] | None:
         """Return what is answered here to a message that the broker is not to hear of; None where it is."""

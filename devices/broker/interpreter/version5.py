@@ -38,16 +38,7 @@ def read_connect(packet: Packet) -> Connect | None:
 
 
 def skip_properties(fields: Fields) -> None:
-    length = shift = 0
-    while True:
-        byte = fields.take_number(1)
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            break
-        if shift > 21:
-            raise Malformed("a length of more than four bytes")
-    fields.take(length)
+    fields.take(fields.take_length())
 
 
 class Version5:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from lib.refusals import Refusal
 from provisioning.doors.activate import operations
 from provisioning.doors.activate.device_views import GUESSES
-from provisioning.doors.device_http import count_guess, require_unlimited
+from provisioning.doors.device_http import guesses_counted
 from provisioning.doors.organisations import find_organisation
 
 if TYPE_CHECKING:
@@ -23,13 +21,8 @@ def activate(identity: str, caller: Caller) -> str:
 
     The organisation is the one that the host name of its TLS connection says, else `MQTT_ORGANISATION`.
     """
-    require_unlimited(caller.address or None)
-    try:
+    with guesses_counted(caller.address or None, GUESSES):
         organisation = find_organisation(caller.host) or find_organisation("", settings.MQTT_ORGANISATION)
         asked = operations.Asked(identity.strip())  # without a vendor: of no organisation there is no door
         issued = operations.activate(asked=asked, address=caller.address or None, organisation=organisation)
-    except Refusal as refusal:
-        if refusal.status == HTTPStatus.UNAUTHORIZED or refusal.kind in GUESSES:
-            count_guess(caller.address or None)
-        raise
     return issued.access_secret

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from lib.refusals import Refusal
-from provisioning.doors.device_http import count_guess, read_text, require_unlimited
+from provisioning.doors.device_http import guesses_counted, read_text
 from provisioning.doors.organisations import find_organisation
 from provisioning.doors.profile import operations
 
@@ -22,9 +20,8 @@ def provision(sent: Mapping[str, Any], caller: Caller) -> str:
     """Return the token of a new device: `{"provisionDeviceSecret": <the door's token>, "deviceName"?: <its identity>}`.
     Raises Refusal, counted at the door. Tokens that are none are counted of the address, as over HTTP."""
     address, told = caller.address or None, dict(sent)
-    require_unlimited(address)
     chooses = sent.get("credentialsType") not in (None, "", OWN) or bool(sent.get("token"))
-    try:
+    with guesses_counted(address):
         return operations.hand_out_token(
             token=read_text(told, "provisionDeviceSecret"),
             hardware_id=read_text(told, "deviceName").strip(),
@@ -32,7 +29,3 @@ def provision(sent: Mapping[str, Any], caller: Caller) -> str:
             address=address,
             organisation=find_organisation(caller.host),
         )
-    except Refusal as refusal:
-        if refusal.status == HTTPStatus.UNAUTHORIZED:
-            count_guess(address)
-        raise

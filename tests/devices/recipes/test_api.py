@@ -68,6 +68,7 @@ def test_a_recipe_is_made_changed_and_retired(owner: Program, world: World) -> N
         ({"identity": {"kind": "base10", "prefix": "é"}}, "#/identity"),
         ({"identity": {"kind": "base10", "prefix": "x" * 30, "length": 64}}, "#/identity"),
         ({"attributes": [{"name": "1st"}]}, "#/attributes/0/name"),
+        ({"attributes": [{"name": "presenceAnswer"}]}, "#/attributes"),
         ({"attributes": [{"name": "a"}, {"name": "a"}]}, "#/attributes"),
         ({"attributes": [{"name": "a", "minimum": 2, "maximum": 1}]}, "#/attributes/0/maximum"),
         ({"attributes": [{"name": "a", "type": "string", "minimum": 2}]}, "#/attributes/0/minimum"),
