@@ -63,15 +63,26 @@ WAITING = (
     "tests/test_slow_downloads.py",
     "tests/test_static.py",
 )
-# They ask every page or every field for what no database decides: once is enough.
+# They ask every page, every field or every file for what no database decides: once is enough.
 ONCE = (
+    "tests/devices/imports/test_encodings.py",
+    "tests/devices/imports/test_header.py",
+    "tests/provisioning/doors/test_fuzz.py",
+    "tests/tenants/accounts/",
+    "tests/tenants/test_parity.py",
     "tests/test_access.py",
     "tests/test_api_schema.py",
     "tests/test_api_strict.py",
+    "tests/test_device_api_schema.py",
     "tests/test_forms.py",
     "tests/test_heads.py",
+    "tests/test_names.py",
+    "tests/test_refused_alike.py",
+    "tests/test_rules_once.py",
+    "tests/test_rules_serials.py",
+    "tests/test_rules_tags.py",
     "tests/test_snapshots.py",
-    "tests/tenants/accounts/",
+    "tests/test_spreadsheets.py",
 )
 COMPUTES = "gw0"
 started: list[parts.Server] = []
