@@ -39,6 +39,12 @@ def activate_devices(devices: Collection[int]) -> int:
     return len(new)
 
 
+def activate_held(device: Device) -> None:
+    """Activate a device that the caller's transaction holds or made, unless it is."""
+    if Device.objects.filter(pk=device.pk, activated_at=None).update(activated_at=Now()):
+        events.record(Event.Kind.ACTIVATED, device=device)
+
+
 def reopen_activation(devices: Sequence[Device], *, by: User | None, **facts: object) -> list[int]:
     """Give a new activation window to those that never connected and can expire; return their primary keys.
 

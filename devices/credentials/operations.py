@@ -172,6 +172,14 @@ def make_credentials(
     return outcome
 
 
+def make_first(device: Device, make: Callable[[Device], Issued] = make_random) -> Issued:
+    """Make the credential of a device that has none, which the caller's transaction made, or holds since it saw that.
+    The caller records it."""
+    issued = make(device)
+    _write({device: issued})
+    return issued
+
+
 def _write(issued: Mapping[Device, Issued]) -> None:
     columns = ["device_id", "assignment_id", "kind", "access_key", "secret_hash", "expires_at"]
     copy.write(Credential, columns, ((device.pk, device.assignment_id, *new.row) for device, new in issued.items()))

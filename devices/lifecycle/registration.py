@@ -57,14 +57,19 @@ def make_device(
     name: str = "",
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
+    was_current: bool = False,
 ) -> Device:
     """Return a new device of a recipe, whose model and tags it gets beside its own.
 
     Its serial fits the recipe's format; without one it gets one that does, and that is free. Raises Refusal where
     it is taken, even where another committed it this very moment, and where the recipe is retired or has a later
-    version; ValidationError. The caller records it, in the same transaction.
+    version, unless the caller read it only just as the one that `was_current`; ValidationError. The caller records it,
+    in the same transaction.
     """
-    recipes.require_offered(version)
+    if was_current:
+        recipes.require_not_retired(version.recipe)
+    else:
+        recipes.require_offered(version)
     own = {
         "version": version,
         "organisation": version.recipe.organisation,
@@ -102,11 +107,12 @@ def _make(own: Mapping[str, Any], serial: str) -> Device | None:
     device = Device(**own, serial=serial, expires_at=compute_expiry(version))
     device.name = device.name or serial
     # What may be there once the database keeps so, without being asked.
-    excluded = ["registered_at", "serial_key", "expires_at", "organisation", "version"]
+    excluded = ["registered_at", "serial_key", "expires_at", "organisation", "version", "model"]
     device.full_clean(exclude=excluded, validate_unique=False, validate_constraints=False)
     if _is_there_otherwise(device) or not _save(device):
         return None
-    device.refresh_from_db(fields=["expires_at"])
+    if version.expires:
+        device.refresh_from_db(fields=["expires_at"])
     return device
 
 

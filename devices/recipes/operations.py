@@ -126,11 +126,16 @@ def restore(*, recipe: Recipe, by: User) -> bool:
 def require_offered(version: RecipeVersion) -> None:
     """Raise Refusal where no new devices are made from the version (any more)."""
     rows = Recipe.objects.filter(pk=version.recipe_id).annotate(last=Max("versions__number"))
-    name, retired_at, last = rows.values_list("name", "retired_at", "last").get()
-    if retired_at:
-        raise Refusal(RECIPE_RETIRED, recipe=name)
-    if last != version.number:
-        raise Refusal(RECIPE_OUTDATED, recipe=name, last=last, number=version.number)
+    recipe: Any = rows.only("name", "retired_at").get()
+    require_not_retired(recipe)
+    if recipe.last != version.number:
+        raise Refusal(RECIPE_OUTDATED, recipe=recipe.name, last=recipe.last, number=version.number)
+
+
+def require_not_retired(recipe: Recipe) -> None:
+    """Raise Refusal where the recipe, as it was read, makes no new devices."""
+    if recipe.retired_at:
+        raise Refusal(RECIPE_RETIRED, recipe=recipe.name)
 
 
 def list_recipes(scope: RecipeQuerySet) -> list[Recipe]:

@@ -52,9 +52,8 @@ def find_listed(door: Door, own_id: str) -> Device | None:
     """Return the device that was added before under this serial, as far as no other one goes by it already."""
     key = serials.fold(own_id)
     keys = [each for each in (key, serials.write_otherwise(key)) if each]
-    found: Device | None = Device.objects.filter(
-        organisation=door.organisation_id, own_id="", serial_key__in=keys
-    ).first()
+    own = Device.objects.filter(organisation=door.organisation_id, own_id="", serial_key__in=keys)
+    found: Device | None = own.select_related("version").first()
     return found
 
 

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
 from devices import batches, events
+from devices.connections import activation
 from devices.credentials import operations as credentials
+from devices.events import Fact
 from devices.identity import serials
 from devices.lifecycle import assignments, registration
 from devices.models import Credential, Device, Event
 from devices.recipes.organisation_format import format_of
-from devices.refusals import DEVICE_RETIRED, GROUP_TAKES_NO_DEVICES, SERIAL_TAKEN
+from devices.refusals import GROUP_TAKES_NO_DEVICES, SERIAL_TAKEN
 from lib.refusals import Refusal
 from provisioning.doors import own_ids, refusals
 from provisioning.doors.refused_attempts import note_refusal
@@ -86,30 +88,40 @@ def register_by_door(
     tags: Mapping[str, str] | None = None,
     make: Callable[[Device], Issued] | None = credentials.make_random,
     goes_by_id: bool = False,
+    activates: Callable[[Device], bool] | None = None,
+    known: Device | None = None,
     group: int | None = None,
     by: User | None = None,
 ) -> Registered:
     """Let a device in whose caller was authenticated: as a new device of the door's recipe or, where the door admits
-    them, as one that was added before. It gets the credential that `make` makes; None makes none yet.
+    them, as one that was added before, which the caller may have found (`known`). It gets the credential that `make`
+    makes; None makes none yet.
 
     All of it is one transaction: of many calls for one identity, or for the last place of a door, one succeeds. `once`
     is a token that may be used once. A device that `goes_by_id` keeps its identity as it is written, beside a serial
-    (provisioning.doors.own_ids). Somebody who let it in (`by`) may have chosen its `group`; else the door's counts.
-    Raises Refusal; the caller does it in `counted_at`.
+    (provisioning.doors.own_ids). At a door that `activates` it counts as connected, unless that says that its time is
+    over. Somebody who let it in (`by`) may have chosen its `group`; else the door's counts. Raises Refusal; the caller
+    does it in `counted_at`.
     """
     check_policy(door, identity, key=key, address=address)
-    version = door.recipe.current
     with transaction.atomic():
-        if goes_by_id:
-            device, is_new = _find_or_make_own(door, version, identity, name, tags)
+        if known:
+            _take_over(door, known)
+            device, is_new = known, False
+        elif goes_by_id:
+            device, is_new = _find_or_make_own(door, identity, name, tags)
         else:
-            device, is_new = _find_or_make(door, version, identity, name, tags)
+            device, is_new = _find_or_make(door, identity, name, tags)
         _write_lineage(door, key, device, is_new)
         if once:
             _use_token(door, once)
-        issued = credentials.make_credentials([device], make=make).get_issued(device) if make else None
-        _record(door, device, issued, is_new, by)
+        issued = credentials.make_first(device, make) if make else None
+        if activates and not activates(device):
+            raise Refusal(refusals.DOOR_WINDOW_OVER)
+        events.record_each(_tell_made(door, device, issued, is_new), by=by)
         place(device, group or door.group_id, by)
+        if activates:
+            activation.activate_held(device)
         _take_place(door, key)  # last: until the commit everybody else at this door waits
     return Registered(device, issued)
 
@@ -117,11 +129,11 @@ def register_by_door(
 def check_policy(
     door: Door, identity: str = "", *, key: DoorKey | None = None, address: str | None = None, makes: bool = True
 ) -> None:
-    """Raise Refusal where the door is shut for this caller, as the database has it now. Without an identity only the
-    rest is asked; a full door is open to who `makes` no device more."""
-    _refuse_closed(read_state(Door.objects.all(), door.pk), CLOSED, makes=makes)
+    """Raise Refusal where the door is shut for this caller, as it was read for this call (`with_state`). Without an
+    identity only the rest is asked; a full door is open to who `makes` no device more."""
+    _refuse_closed(read_state(door), CLOSED, makes=makes)
     if key is not None:
-        _refuse_closed(read_state(DoorKey.objects.of(door), key.pk), KEY_CLOSED, makes=makes)
+        _refuse_closed(read_state(key), KEY_CLOSED, makes=makes)
     check_address(door, address)
     if not identity:
         return
@@ -167,7 +179,8 @@ def find_device(door: Door, identity: str) -> Device | None:
     """Return the device of the door's organisation that has the identity as its serial."""
     key = serials.fold(identity) if 0 < len(identity) <= LONGEST else ""
     keys = [each for each in (key, serials.write_otherwise(key)) if each]
-    found: Device | None = Device.objects.filter(organisation=door.organisation_id, serial_key__in=keys).first()
+    own = Device.objects.filter(organisation=door.organisation_id, serial_key__in=keys)
+    found: Device | None = own.select_related("version").first()
     return found
 
 
@@ -176,10 +189,9 @@ def _refuse_closed(state: State, kinds: Mapping[State, Kind], *, makes: bool) ->
         raise Refusal(kind)
 
 
-def _find_or_make(
-    door: Door, version: RecipeVersion, identity: str, name: str, tags: Mapping[str, str] | None
-) -> tuple[Device, bool]:
+def _find_or_make(door: Door, identity: str, name: str, tags: Mapping[str, str] | None) -> tuple[Device, bool]:
     """Return the device, and whether it is new."""
+    version = door.recipe.current
     serial = _read_serial(identity, version)
     if (device := find_device(door, serial)) is not None:
         _take_over(door, device)
@@ -187,9 +199,7 @@ def _find_or_make(
     return _make(door, version, serial, name, tags), True
 
 
-def _find_or_make_own(
-    door: Door, version: RecipeVersion, own_id: str, name: str, tags: Mapping[str, str] | None
-) -> tuple[Device, bool]:
+def _find_or_make_own(door: Door, own_id: str, name: str, tags: Mapping[str, str] | None) -> tuple[Device, bool]:
     """Return the device that goes by the ID from now on, and whether it is new. A serial that folds as the ID does is
     another device's, unless it waits for this door."""
     listed = own_ids.find_listed(door, own_id) if door.admits != Door.Admits.NEW else None
@@ -197,6 +207,7 @@ def _find_or_make_own(
         _take_over(door, listed)
         own_ids.write_own_id(listed, own_id)
         return listed, False
+    version = door.recipe.current
     device = _make(door, version, own_ids.write_serial(door, version, own_id), name or own_id, tags)
     own_ids.write_own_id(device, own_id)
     return device, True
@@ -210,7 +221,7 @@ def _make(door: Door, version: RecipeVersion, serial: str, name: str, tags: Mapp
     if door.admits == Door.Admits.LISTED:
         raise Refusal(refusals.DOOR_NOT_LISTED)
     try:
-        return registration.make_device(version=version, serial=serial, name=name, tags=tags)
+        return registration.make_device(version=version, serial=serial, name=name, tags=tags, was_current=True)
     except ValidationError:
         raise Refusal(refusals.DOOR_IDENTITY_UNFIT) from None
     except Refusal as refusal:
@@ -230,13 +241,14 @@ def _read_serial(identity: str, version: RecipeVersion) -> str:
 
 def _take_over(door: Door, device: Device) -> None:
     """Hold a device that was added before. Raises Refusal unless it waits for this door: it has no credential yet."""
-    try:
-        is_as_read = bool(batches.hold_as_read([device]))
-    except Refusal as refusal:
-        raise Refusal(refusals.DOOR_DEVICE_BARRED) if refusal.kind is DEVICE_RETIRED else refusal from None
-    if not Device.objects.filter(Device.may_connect(), pk=device.pk).exists():
+    held = batches.hold([device.pk])
+    # After that: what a statement asks beside the row that it locks stays as it was before it waited.
+    now = Device.objects.filter(Device.may_connect(), pk=device.pk)
+    has_one = Exists(Credential.objects.standing().filter(device=OuterRef("pk")))
+    found = now.values_list("activated_at", has_one).first()
+    if found is None:
         raise Refusal(refusals.DOOR_DEVICE_BARRED)
-    if not is_as_read or device.activated_at or Credential.objects.of(device).standing().exists():
+    if held[device.pk] != device.assignment_id or any(found):
         raise Refusal(refusals.DOOR_REGISTERED)
     if door.admits == Door.Admits.NEW or device.version.recipe_id != door.recipe_id:
         raise Refusal(refusals.DOOR_NOT_LISTED if door.admits == Door.Admits.LISTED else refusals.DOOR_REGISTERED)
@@ -264,13 +276,12 @@ def _use_token(door: Door, once: Once) -> None:
         raise Refusal(refusals.DOOR_TOKEN_USED) from None
 
 
-def _record(door: Door, device: Device, issued: Issued | None, is_new: bool, by: User | None) -> None:
-    """Write the one event: that it was added, or that one that was there got its credential."""
+def _tell_made(door: Door, device: Device, issued: Issued | None, is_new: bool) -> Iterator[Fact]:
+    """Tell the one fact: that it was added, or that one that was there got its credential."""
     made: dict[str, Any] = {"access_key": issued.access_key} if issued else {}
-    if is_new:
-        events.record(Event.Kind.REGISTERED, device=device, by=by, door=door.name, **made)
-    elif made:
-        events.record(Event.Kind.CREDENTIAL_ISSUED, device=device, by=by, door=door.name, **made)
+    if is_new or made:
+        kind = Event.Kind.REGISTERED if is_new else Event.Kind.CREDENTIAL_ISSUED
+        yield Fact.about(device, kind, {**made, "door": door.name})
 
 
 def place(device: Device, group: int | None, by: User | None = None) -> None:
@@ -289,6 +300,6 @@ def _take_place(door: Door, key: DoorKey | None) -> None:
     counted = {"made": F("made") + 1, "last_used_at": Now()}
     if Door.objects.filter(is_open(), pk=door.pk).update(**counted) != 1:
         # It may have been opened again meanwhile; then it was full.
-        raise Refusal(CLOSED.get(read_state(Door.objects.all(), door.pk), refusals.DOOR_FULL))
+        raise Refusal(CLOSED.get(read_state(door, again=True), refusals.DOOR_FULL))
     if key is not None and DoorKey.objects.filter(is_open(), pk=key.pk).update(**counted) != 1:
-        raise Refusal(KEY_CLOSED.get(read_state(DoorKey.objects.all(), key.pk), refusals.DOOR_KEY_FULL))
+        raise Refusal(KEY_CLOSED.get(read_state(key, again=True), refusals.DOOR_KEY_FULL))

@@ -13,6 +13,7 @@ from provisioning.models.door import (
     JwtIssuer,
     State,
     UsedToken,
+    express_state,
     is_open,
     read_state,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "WindowQuerySet",
     "build_operations_topic",
     "build_topic",
+    "express_state",
     "is_free",
     "is_open",
     "read_state",

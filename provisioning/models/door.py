@@ -34,18 +34,24 @@ class State(models.TextChoices):
     ENDED = "ended", "Ended"
 
 
-def express_state() -> Case:
-    whens = [
-        When(ended_at__isnull=False, then=Value(State.ENDED)),
-        When(expires_at__lte=Now(), then=Value(State.EXPIRED)),
-        When(cap__isnull=False, made__gte=F("cap"), then=Value(State.FULL)),
-    ]
-    return Case(*whens, default=Value(State.OPEN), output_field=models.CharField())
+def express_state(prefix: str = "") -> Case:
+    ended, expired = Q(**{f"{prefix}ended_at__isnull": False}), Q(**{f"{prefix}expires_at__lte": Now()})
+    full = Q(**{f"{prefix}cap__isnull": False, f"{prefix}made__gte": F(f"{prefix}cap")})
+    whens = [(ended, State.ENDED), (expired, State.EXPIRED), (full, State.FULL)]
+    return Case(
+        *(When(each, then=Value(state)) for each, state in whens),
+        default=Value(State.OPEN),
+        output_field=models.CharField(),
+    )
 
 
-def read_state(rows: models.QuerySet[Any], pk: int) -> State:
-    """Return how one of the rows stands now; what is gone has ended."""
-    return State(rows.filter(pk=pk).values_list(express_state(), flat=True).first() or State.ENDED)
+def read_state(row: Door | DoorKey, *, again: bool = False) -> State:
+    """Return how it stood when it was read `with_state`, else (and `again`) how it stands now; what is gone has
+    ended."""
+    if not again and (known := getattr(row, "state", None)):
+        return State(known)
+    rows: models.QuerySet[Any] = type(row).objects.filter(pk=row.pk)
+    return State(rows.values_list(express_state(), flat=True).first() or State.ENDED)
 
 
 class DoorQuerySet(models.QuerySet["Door"]):
@@ -117,6 +123,11 @@ class DoorKeyQuerySet(models.QuerySet["DoorKey"]):
     def of(self, door: Door) -> DoorKeyQuerySet:
         return self.filter(door=door)
 
+    def at_door(self) -> DoorKeyQuerySet:
+        """Read with each key its door, and the states of both: `get_door`."""
+        annotations: dict[str, Any] = {"state": express_state(), "door_state": express_state("door__")}
+        return self.select_related("door__recipe__organisation").annotate(**annotations)
+
     def with_state(self) -> DoorKeyQuerySet:
         """Add `state` (one of `State`), by the database's clock."""
         annotations: dict[str, Any] = {"state": express_state()}
@@ -130,8 +141,9 @@ class DoorKey(models.Model):
     key, or a shared secret sealed by lib.key_wrapping.
     """
 
-    if TYPE_CHECKING:  # annotated by `with_state`
+    if TYPE_CHECKING:  # annotated by `with_state`, and by `at_door`
         state: str
+        door_state: str
 
     door = models.ForeignKey(Door, models.CASCADE, related_name="keys")
     name = models.CharField(max_length=200, blank=True)  # of a signing key: its `kid`
@@ -155,6 +167,11 @@ class DoorKey(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"{self.algorithm} {self.pk}".strip()
+
+    def get_door(self) -> Door:
+        """Return the door of a key that was read `at_door`, with its `state`."""
+        self.door.state = self.door_state
+        return self.door
 
 
 class DoorRegistrationQuerySet(models.QuerySet["DoorRegistration"]):

@@ -134,6 +134,8 @@ class RegistrationToken(models.Model):
     if TYPE_CHECKING:  # annotated by `with_state`
         over: bool
         now: datetime
+        door_state: str  # annotated where it registers
+        token_state: str
 
     operation = models.ForeignKey(ProvisioningOperation, models.CASCADE, related_name="registration_tokens")
     token_hash = models.BinaryField(max_length=32, unique=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import IntegrityError, transaction
@@ -20,7 +21,6 @@ from devices.credentials.certificates import make_certified
 from devices.credentials.tokens import make_token
 from devices.identity import serials
 from devices.models import Credential, Device, Event
-from devices.refusals import DEVICE_RETIRED
 from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.client_certificates import is_signed_by, judge
@@ -67,10 +67,9 @@ def activate(*, asked: Asked, address: str | None, organisation: Organisation | 
         check_policy(door, asked.identity, address=address, makes=False)
         make = _choose_credential(door, asked)
         try:
-            with transaction.atomic():
-                if device and _is_opened_again(door, device):
-                    return _renew(door, device, make)
-                return _register(door, asked.identity, address, make)
+            if device and _may_have_another(door, device) and (renewed := _renew(door, device, make)):
+                return renewed
+            return _register(door, asked.identity, device, address, make)
         except IntegrityError:
             if asked.certificate and Credential.objects.filter(access_key=asked.certificate.fingerprint).exists():
                 raise Refusal(refusals.CERTIFICATE_USED) from None  # meanwhile, at another organisation's door
@@ -129,12 +128,12 @@ def _take_certificate(door: Door, identity: str, shown: Shown) -> Make:
     return lambda device: make_certified(shown.certificate)
 
 
-def _register(door: Door, identity: str, address: str | None, make: Make) -> credentials.Issued:
-    device, issued = register_by_door(door=door, identity=identity, address=address, make=make)
+def _register(door: Door, identity: str, known: Device | None, address: str | None, make: Make) -> credentials.Issued:
+    in_time = partial(_has_open_window, door)
+    _, issued = register_by_door(
+        door=door, identity=identity, known=known, address=address, make=make, activates=in_time
+    )
     assert issued is not None
-    if not _has_open_window(door, device):
-        raise Refusal(refusals.DOOR_WINDOW_OVER)
-    activation.activate_devices([device.pk])
     return issued
 
 
@@ -145,22 +144,12 @@ def _has_open_window(door: Door, device: Device) -> bool:
     return added.exists() or _list_openings(device).filter(at__gt=since).exists()
 
 
-def _is_opened_again(door: Door, device: Device) -> bool:
-    """Decide whether a device that came to a credential may have another one; if so it is held until the commit.
+def _may_have_another(door: Door, device: Device) -> bool:
+    """Decide whether a device that came to a credential may have another one.
 
     An admin opened it again at a door of activation since it had its last one: somebody who gives more time to a device
     that waits with the factory's credential lets nobody else have one.
     """
-    if not _may_have_another(door, device):
-        return False
-    try:
-        held = batches.hold_as_read([device])
-    except Refusal as refusal:
-        raise Refusal(refusals.DOOR_DEVICE_BARRED) if refusal.kind is DEVICE_RETIRED else refusal from None
-    return bool(held) and _may_have_another(door, device)
-
-
-def _may_have_another(door: Door, device: Device) -> bool:
     if device.version.recipe_id != door.recipe_id:
         return False
     last = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("created_at")[:1]
@@ -168,10 +157,15 @@ def _may_have_another(door: Door, device: Device) -> bool:
     return opened.alias(last=Subquery(last)).filter(Q(at__gt=Subquery(last))).exists()
 
 
-def _renew(door: Door, device: Device, make: Make) -> credentials.Issued:
-    """Make a new credential; those of before work until it is used first."""
+@transaction.atomic
+def _renew(door: Door, device: Device, make: Make) -> credentials.Issued | None:
+    """Make a new credential, of which those of before work until it is used first; return None for a device that may
+    not have another any more."""
+    held = batches.hold([device.pk])
     if not Device.objects.filter(Device.may_connect(), pk=device.pk).exists():
         raise Refusal(refusals.DOOR_DEVICE_BARRED)
+    if held[device.pk] != device.assignment_id or not _may_have_another(door, device):
+        return None
     kinds = Credential.Kind.values
     rotated = credentials.rotate_credentials_of([device], by=None, make=make, instead_of=kinds, door=door.name)
     issued = rotated.get_issued(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.cache import cache
 from django.db import transaction
@@ -17,7 +17,7 @@ from provisioning.doors.approval import registration_tokens
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_address, place, register_by_door
 from provisioning.doors.renewal import renew_credential
-from provisioning.models import ProvisioningOperation, RegistrationToken
+from provisioning.models import ProvisioningOperation, RegistrationToken, express_state
 
 if TYPE_CHECKING:
     from devices.credentials.operations import Issued
@@ -81,7 +81,7 @@ def _register(found: RegistrationToken, door: Door, address: str | None) -> tupl
     rows.update(device=device, registered_at=Now())
     transaction.on_commit(lambda: live.announce([held.topic]))
     registration_tokens.note_use(found, device)
-    return device, issued, _limit(door, issued)
+    return device, issued, _limit(door, issued, found.now)
 
 
 def _say_too_soon(wait: timedelta) -> Refusal:
@@ -93,9 +93,15 @@ def _hold(found: RegistrationToken) -> ProvisioningOperation:
     rows = ProvisioningOperation.objects.filter(pk=found.operation_id)
     list(rows.select_for_update(no_key=True).values_list("pk"))
     # After that: what a statement joins stays as it was before it waited.
-    held = rows.select_related("device", "token", "by").get()
-    found.refresh_from_db(fields=["ended_at", "successor"])
+    joined = (f"operation__{each}" for each in ("device__version", "token", "by"))
+    states = {f"{each}_state": express_state(f"operation__{each}__") for each in ("door", "token")}
+    now = RegistrationToken.objects.select_related(*joined).annotate(**states).get(pk=found.pk)
+    held: ProvisioningOperation = now.operation
+    found.ended_at, found.successor_id = now.ended_at, now.successor_id
     found.operation.device, found.operation.outcome = held.device, held.outcome
+    found.operation.door.state = now.door_state
+    if held.token:
+        held.token.state = now.token_state
     return held
 
 
@@ -114,11 +120,8 @@ def _make(held: ProvisioningOperation, door: Door, address: str | None) -> tuple
     return device, issued
 
 
-def _limit(door: Door, issued: Issued) -> datetime:
-    """Let the credential end by itself; return when its device is told that it does."""
-    lasts = timedelta(days=door.settings.get("credential_days") or DAYS)
-    made = Credential.objects.filter(access_key=issued.access_key)
-    made.update(expires_at=Now() + lasts + LONGER)
-    ends: Any = made.values_list("expires_at", flat=True).get()
-    at: datetime = ends - LONGER
+def _limit(door: Door, issued: Issued, now: datetime) -> datetime:
+    """Let the credential end by itself; return when its device is told that it does. It is `now` by the database."""
+    at = now + timedelta(days=door.settings.get("credential_days") or DAYS)
+    Credential.objects.filter(access_key=issued.access_key).update(expires_at=at + LONGER)
     return at

@@ -57,6 +57,6 @@ def find_doors(issuer: str, organisation: Organisation | None) -> DoorQuerySet:
     owner = JwtIssuer.objects.filter(name=issuer)
     if organisation is not None:
         owner = owner.filter(organisation=organisation)
-    keys = Prefetch("keys", DoorKey.objects.order_by("-ended_at", "-pk"))
-    doors = Door.objects.filter(organisation__in=owner.values("organisation"), kind=Door.Kind.JWT)
+    keys = Prefetch("keys", DoorKey.objects.with_state().order_by("-ended_at", "-pk"))
+    doors = Door.objects.with_state().filter(organisation__in=owner.values("organisation"), kind=Door.Kind.JWT)
     return doors.filter(settings__issuer=issuer).select_related("recipe").order_by("-pk").prefetch_related(keys)

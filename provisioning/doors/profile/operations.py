@@ -52,7 +52,7 @@ def make_token(*, door: Door, by: User) -> tuple[DoorKey, str]:
 
 def find_key(token: str, organisation: Organisation | None) -> DoorKey:
     """Return the key that the token is. Raises Refusal."""
-    keys = DoorKey.objects.filter(door__kind=Door.Kind.PROFILE).select_related("door__recipe__organisation")
+    keys = DoorKey.objects.at_door().filter(door__kind=Door.Kind.PROFILE)
     if organisation is not None:
         keys = keys.filter(door__organisation=organisation)
     if not _is_token(token) or (key := keys.filter(secret_hash=_hash_token(token)).first()) is None:
@@ -65,7 +65,7 @@ def hand_out(
 ) -> tuple[Device, credentials.Issued]:
     """Let the device in, or renew the credential of one that came by this door. Raises Refusal, counted at the door."""
     key = find_key(token, organisation)
-    door = key.door
+    door = key.get_door()
     with counted_at(door, identity=asked.hardware_id):
         if device := _find_own(door, asked.hardware_id):
             check_policy(door, asked.hardware_id, key=key, address=address, makes=False)
@@ -81,10 +81,11 @@ def hand_out_token(
     """Let a device in by a token of its own, once; one that `chooses` its credential is refused. Raises Refusal,
     counted at the door."""
     key = find_key(token, organisation)
-    with counted_at(key.door, identity=hardware_id):
+    door = key.get_door()
+    with counted_at(door, identity=hardware_id):
         if chooses:
             raise Refusal(refusals.DOOR_AUTHENTICATION, wanted="token that the site makes")
-        _, issued = _register(key.door, key, Asked(hardware_id), address, make=make_device_token)
+        _, issued = _register(door, key, Asked(hardware_id), address, make=make_device_token)
     assert issued is not None
     return issued.access_secret
 
