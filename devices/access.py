@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tenants.access import Viewer
 
 
-SHOWN = ("group", "model", "version__recipe", "assignment")
+SHOWN = ("group", "person", "model", "version__recipe", "assignment")
 
 
 def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER, related: Collection[str] = SHOWN) -> Device:
@@ -49,6 +49,14 @@ def manages(user: Viewer, device: Device) -> bool:
     if not isinstance(user, User) or user.organisation_id != device.organisation_id:
         return False
     return user.owns_organisation or (device.group is not None and user.may(Role.ADMIN, device.group.path))
+
+
+def sees(user: User, device: Device) -> bool:
+    """Return whether the user is among those who see it, without asking; its group is loaded."""
+    if device.group is None:
+        return user.owns_organisation and user.organisation_id == device.organisation_id
+    role = Role.VIEWER if device.person_id in (None, user.pk) else Role.ADMIN
+    return user.may(role, device.group.path)
 
 
 def get_action(user: Viewer, key: UUID) -> BulkAction:

@@ -76,6 +76,7 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     Kind.OPENED_AGAIN: lambda data: f"at the door {data['door']}" if "door" in data else "",
     Kind.CHANGED: lambda data: _join(data["fields"]) + (f" {data['version']}" if "version" in data else ""),
     Kind.DEVICE_REMOVED: lambda data: f"{data['serial']}, {data['name']}",
+    Kind.UNASSIGNED: lambda data: str(data.get("reason", "")),
     Kind.CREDENTIAL_ISSUED: _tell_key,
     Kind.CREDENTIAL_REVOKED: lambda data: f"{data['access_key']}, {data['reason']}",
     Kind.CREDENTIAL_ROTATED: _describe_rotated,

@@ -62,9 +62,11 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.PRESSED: Keys(optional=OF_WINDOW),
     Kind.PRESENCE_PROVEN: Keys({"method": str}, OF_WINDOW),
     Kind.WINDOW_CANCELLED: Keys(optional=OF_WINDOW),
-    Kind.PROVISIONED: Keys(optional=IN_BULK),
+    Kind.PROVISIONED: Keys(optional={"person": int, **IN_BULK}),  # whose it is within the group
     Kind.RELEASED: Keys(optional=IN_BULK),
-    Kind.MOVED: Keys({"from": int, "to": int}, IN_BULK),  # groups
+    Kind.MOVED: Keys({"from": int, "to": int}, {"person": int, **IN_BULK}),  # groups, and whose it is there
+    Kind.ASSIGNED: Keys({"person": int}, IN_BULK),  # within the group in which it was
+    Kind.UNASSIGNED: Keys({"person": int}, {"reason": str, **IN_BULK}),  # whose it was
     Kind.CHANGED: Keys({"fields": list}, {"version": int, **IN_BULK}),  # the number of the recipe's version
     Kind.LOCKED: Keys(optional={**IN_BULK, "door": str}),  # where each device of it is activated by hand
     Kind.UNLOCKED: Keys(optional=IN_BULK),

@@ -58,6 +58,21 @@ ACTIVATION_NOT_NEEDED = declare(
     "Leave it as it is.",
 )
 
+# Devices of one person --------------------------------------------------------------------------
+
+PERSON_NOT_ALLOWED = declare(
+    "person-not-allowed",
+    "In this organisation a device belongs to a whole group, and not to one person. Nothing was changed.",
+    "Leave the person out, or let an admin of the organisation allow it in its settings.",
+    400,
+)
+PERSON_NOT_THERE = declare(
+    "person-not-there",
+    "Nobody whom you see has this e-mail address and a role in the group. Nothing was changed.",
+    "Check the address and the group, or ask an admin of the group to invite them first.",
+    400,
+)
+
 # Gateways that speak for devices ---------------------------------------------------------------
 
 TIE_UNKNOWN_GATEWAY = declare(

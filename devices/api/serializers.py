@@ -47,6 +47,7 @@ class DeviceShown(Serializer):
     status = serializers.ChoiceField(Device.Status.choices)
     last_seen_at = serializers.DateTimeField(allow_null=True)
     group = Named(allow_null=True, help_text="Null while it waits for one.")
+    person = Named(allow_null=True, help_text="Whose it is within the group; null where it is the whole group's.")
     model = Named(allow_null=True)
     tags = serializers.DictField(child=serializers.JSONField())
     registered_at = serializers.DateTimeField()
@@ -145,6 +146,7 @@ def serialize_device(row: Device) -> dict[str, Any]:
         "status": row.status,
         "last_seen_at": row.last_seen_at,
         "group": serialize_reference(row.group),
+        "person": {"id": row.person.pk, "name": str(row.person)} if row.person else None,
         "model": serialize_reference(row.model),
         "tags": row.tags,
         "registered_at": row.registered_at,

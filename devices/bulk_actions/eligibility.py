@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from devices.models import Attribute, DeviceQuerySet
 
 CHANGE, NOT_YOURS, SINCE, NO_LEAF, FULL, ENOUGH = "change", "not-yours", "since", "no-leaf", "full", "enough"
-RETIRED = "retired"
+RETIRED, NOBODY = "retired", "nobody"
 OF_RETIRED = {BulkAction.Kind.RESTORE, BulkAction.Kind.FREE, BulkAction.Kind.REMOVE}
 WORDS = {
     CHANGE: "changed",
     NOT_YOURS: "not yours to manage any more",
     SINCE: "changed by somebody since",
+    NOBODY: "whose it was has no role in that group any more",
     NO_LEAF: "the former group can't take devices any more",
     "there": "in this group already",
     "free": "in no group already",

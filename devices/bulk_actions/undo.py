@@ -8,9 +8,9 @@ from django.db.models import F, Max, OuterRef, Subquery
 from django.db.models.fields.json import KT, KeyTransform
 
 from devices.bulk_actions import file_changes
-from devices.bulk_actions.eligibility import CHANGE, FULL, NO_LEAF, NOT_YOURS, SINCE
+from devices.bulk_actions.eligibility import CHANGE, FULL, NO_LEAF, NOBODY, NOT_YOURS, SINCE
 from devices.bulk_actions.handlers import Batch
-from devices.lifecycle import assignments, edits, locks, retirement, versions
+from devices.lifecycle import assignments, edits, locks, persons, retirement, versions
 from devices.models import Assignment, BulkAction, Device, RecipeVersion, Touched
 from devices.tags import MOST, Patched
 from tenants.models import Group, Role
@@ -35,7 +35,9 @@ def find_undoable(action: BulkAction, user: User) -> DeviceQuerySet:
 
 
 def lock_places(originals: Originals) -> set[int]:
-    """Lock the former groups that can hold devices again: before the devices, as `assign` does. Return their keys."""
+    """Lock whose devices they were, and the former groups that can hold devices again: before the devices, as `assign`
+    does. Return the groups' keys."""
+    persons.hold_people(set(_find_people(originals).values()))
     return assignments.lock_leaves(
         {original.before["group"] for original in originals.values() if original.before.get("group")}
     )
@@ -44,6 +46,8 @@ def lock_places(originals: Originals) -> set[int]:
 def judge(action: BulkAction, devices: list[Device], originals: Originals, leaves: set[int], user: User) -> None:
     """Set `verdict` of each device."""
     paths = dict(Group.objects.filter(pk__in=leaves).values_list("pk", "path"))
+    whose = _find_people(originals)
+    reached = persons.find_paths(set(whose.values()))
     latest = _find_latest(devices) if action.kind == BulkAction.Kind.RELEASE else {}
     for device in devices:
         original = originals[device.pk]
@@ -57,6 +61,15 @@ def judge(action: BulkAction, devices: list[Device], originals: Originals, leave
             device.verdict = NO_LEAF
         elif group and not user.may(Role.ADMIN, paths[group]):
             device.verdict = NOT_YOURS
+        elif group and device.pk in whose and not persons.reaches(reached.get(whose[device.pk], ()), paths[group]):
+            device.verdict = NOBODY
+
+
+def _find_people(originals: Originals) -> dict[int, int]:
+    """Return device -> whose it was, of those that would be a person's again."""
+    former = {original.before.get("assignment") for original in originals.values()} - {None}
+    rows = Assignment.objects.filter(pk__among=former, person__isnull=False)
+    return dict(rows.values_list("device", "person"))
 
 
 def _is_full(device: Device, original: Touched) -> bool:

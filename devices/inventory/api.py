@@ -80,7 +80,7 @@ class Devices(ApiView):
     def get(self, request: Request) -> Response:
         """List the devices that you reach, narrowed as the list on the site is: in the order in which they were made,
         so that a walk meets each once, whatever is renamed meanwhile; or by name."""
-        rows = self._find_devices().with_status().select_related("group", "model", "assignment", "version")
+        rows = self._find_devices().with_status().select_related("group", "person", "model", "assignment", "version")
         order = ORDERS.get(request.query_params.get("order", "id"))
         if order is None:
             raise BadQuery({"order": [f"There is no such order. There are: {', '.join(ORDERS)}."]})

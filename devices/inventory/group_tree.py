@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Case, CharField, Q, Sum, Value, When
+from django.db.models import Case, CharField, Count, Q, Sum, Value, When
 from django.db.models.functions import Substr
 
-from tenants.models import Group, under
+from devices.models import Device
+from tenants.models import Group, Role, under
 from tenants.tree import ancestry, topmost
 
 if TYPE_CHECKING:
@@ -92,20 +93,30 @@ def _count_devices(user: User, tops: list[str], opened: set[str]) -> Counter[str
     """Count the devices in the subtree of each shown group, by its path.
 
     Every leaf counts for the topmost group above it that is shown without children: the database adds up those, and the
-    few that come back are added up along their paths.
+    few that come back are added up along their paths. Other people's devices are taken off, but for admins.
     """
-    shown = [
-        When(path__startswith=path, then=Substr("path", 1, len(path) + Group.steplen))
-        for path in _sort_deepest_first(opened)
-    ]
-    closed = [When(path__startswith=path, then=Value(path)) for path in tops]
-    bucket = Case(*shown, *closed, output_field=CharField())
     leaves = Group.objects.visible_to(user).filter(under(tops), device_count__isnull=False).order_by()
+    bucket = _choose_bucket("path", tops, opened)
+    numbers = list(leaves.values_list(bucket).annotate(number=Sum("device_count__devices")))
+    if not set(tops) <= set(user.reach(Role.ADMIN)):
+        hidden = Device.objects.hidden_from(user).filter(under(tops, "group__path"), retired_at=None).order_by()
+        bucket = _choose_bucket("group__path", tops, opened)
+        numbers += [(path, -number) for path, number in hidden.values_list(bucket).annotate(number=Count("pk"))]
     counts: Counter[str] = Counter()
-    for path, number in leaves.values_list(bucket).annotate(number=Sum("device_count__devices")):
+    for path, number in numbers:
         for above in ancestry(path):
             counts[above] += number
     return counts
+
+
+def _choose_bucket(field: str, tops: list[str], opened: set[str]) -> Case:
+    """Return the path of the shown group for which the row with this path counts, as a column."""
+    shown = [
+        When(**{f"{field}__startswith": path}, then=Substr(field, 1, len(path) + Group.steplen))
+        for path in _sort_deepest_first(opened)
+    ]
+    closed = [When(**{f"{field}__startswith": path}, then=Value(path)) for path in tops]
+    return Case(*shown, *closed, output_field=CharField())
 
 
 def _sort_deepest_first(paths: Iterable[str]) -> list[str]:

@@ -26,7 +26,7 @@ BY_NAME = Order((("name", str), ("pk", int)))
 
 def page_devices(rows: DeviceQuerySet, query: Mapping[str, str]) -> Page:
     """Return the page of devices that the query asks for, by name. Raises Refusal where there is no such page."""
-    devices = rows.with_status().select_related("group", "model", "assignment")
+    devices = rows.with_status().select_related("group", "person", "model", "assignment")
     return paging.find_asked_page(devices, BY_NAME, SIZE, query)
 
 

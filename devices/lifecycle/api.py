@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rest_framework import serializers
 from rest_framework.response import Response
 
 from devices.access import get_device
 from devices.api import serializers as device_serializers
-from devices.lifecycle import assignments, edits, removal
+from devices.lifecycle import assignments, edits, persons, removal
 from devices.models import Device, DeviceModel
 from lib.refusals import Refusal
 from tenants.access import require_owner
@@ -51,6 +52,12 @@ class DeviceChange(Serializer):
 
 class DevicePlace(Serializer):
     group = Choice(managed_leaves, help_text="A leaf that you manage.")
+    person = serializers.EmailField(
+        required=False,
+        allow_null=True,
+        help_text="The e-mail address of whose it is within the group, if your organisation allows that. They need a "
+        "role there. Nobody else of the group but its admins sees the device then.",
+    )
     name = OneLine(required=False, max_length=120)
     model = Choice(offered_models, required=False, allow_null=True)
 
@@ -92,12 +99,13 @@ class DeviceAssign(ApiView):
     def post(self, request: Request, serial: str) -> Response:
         """Place a device that you manage in a leaf that you manage; one that was elsewhere is released from there.
 
-        What was reported and written in the former group is not seen from the new one, its name neither: without `name`
-        it is called by its serial there.
+        What was reported and written in the former group, or with the former person, is not seen from the new one, its
+        name neither: without `name` it is called by its serial there.
         """
         device = get_device(self.user, serial, role=Role.ADMIN)
         body = self.read(DevicePlace)
         to: dict[str, Any] = {"name": body.get("name"), "model": body.get("model", device.model)}
+        to["person"] = persons.find_person(self.user, body["person"]) if body.get("person") else None
         assignments.assign(device=device, group=body["group"], by=self.user, **to)
         return _answer(get_device(self.user, serial))
 

@@ -1,9 +1,10 @@
 from django.urls import path
 
-from devices.lifecycle import api, lock_api, lock_views, retirement_api, views
+from devices.lifecycle import api, lock_api, lock_views, person_views, retirement_api, views
 
 urlpatterns = [
     path("devices/<str:serial>/edit/", views.edit, name="edit"),
+    path("devices/<str:serial>/person/", person_views.person, name="person"),
     path("devices/<str:serial>/lock/", lock_views.lock, name="lock"),
     path("devices/<str:serial>/unlock/", lock_views.unlock, name="unlock"),
     path("devices/<str:serial>/open-again/", lock_views.open_again, name="open-again"),

@@ -35,7 +35,19 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         if owned := [path for path in user.reach(Role.ADMIN) if len(path) == Group.steplen]:
             whole = Organisation.objects.filter(root__path__in=owned).values("pk")
             return self.filter(organisation=whole[:1])  # one value, not a join: the index of names stays usable
-        return self.filter(group__in=Group.objects.filter(under(user.reach(role))))
+        return self.filter(self._is_open_to(user), group__in=Group.objects.filter(under(user.reach(role))))
+
+    def hidden_from(self, user: User) -> DeviceQuerySet:
+        """Return other people's, in groups that the user sees without being an admin there."""
+        mine = Q(person=user.pk) | Q(group__in=Group.objects.filter(under(user.reach(Role.ADMIN))))
+        return self.filter(person__isnull=False, group__in=Group.objects.filter(under(user.reach()))).exclude(mine)
+
+    @staticmethod
+    def _is_open_to(user: User) -> Q:
+        """Match those of nobody, the user's own, and those in groups that they manage: docs/decisions/0044."""
+        if set(user.reach()) == set(managed := user.reach(Role.ADMIN)):
+            return Q()
+        return Q(person=None) | Q(person=user.pk) | Q(group__in=Group.objects.filter(under(managed)))
 
     def within_groups(self, user: User, groups: GroupQuerySet) -> DeviceQuerySet:
         """Return the user's devices in these groups, asked for so that the database goes along the names.
@@ -44,7 +56,8 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         inside CASE can't be turned into a join, on either database.
         """
         within = Case(When(group__in=groups, then=True), default=False)
-        return self.filter(organisation=user.organisation_id).alias(within=within).filter(within=True)
+        own = self.filter(self._is_open_to(user), organisation=user.organisation_id)
+        return own.alias(within=within).filter(within=True)
 
     def manageable_by(self, user: User | AnonymousUser) -> DeviceQuerySet:
         return self.visible_to(user, Role.ADMIN)
@@ -78,7 +91,8 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
 
 class Device(models.Model):
-    """Record a device of the registry. Only `devices.lifecycle.assignments` sets `group` and, with it, `assignment`."""
+    """Record a device of the registry. Only `devices.lifecycle.assignments` sets `group` and, with it, `assignment` and
+    `person`."""
 
     class Status(models.TextChoices):
         ONLINE = "online", "Online"
@@ -112,6 +126,8 @@ class Device(models.Model):
     assignment = models.ForeignKey(
         "Assignment", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
+    # Whose it is within the group, as its assignment has it: of the group's other people, only admins see it then.
+    person = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="devices", db_index=False)
     registered_at = models.DateTimeField(db_default=Now())
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)  # when it connected first
     expires_at = models.DateTimeField(null=True, blank=True)  # if it has not connected until then
@@ -148,6 +164,8 @@ class Device(models.Model):
             models.Index(fields=["organisation", "id"], name="device_by_id"),
             models.Index(fields=["source", "row"]),
             # Few of many: a filter that finds them reads these alone.
+            models.Index(fields=["group", "person"], name="device_personal", condition=Q(person__isnull=False)),
+            models.Index(fields=["person"], name="device_of_person", condition=Q(person__isnull=False)),
             models.Index(fields=["organisation", "name"], name="device_locked", condition=Q(locked_at__isnull=False)),
             models.Index(fields=["organisation", "name"], name="device_retired", condition=Q(retired_at__isnull=False)),
             models.Index(
@@ -234,10 +252,11 @@ class Device(models.Model):
 
 
 class Assignment(models.Model):
-    """Record the period in which a device belongs to one group."""
+    """Record the period in which a device belongs to one group, or within it to one person."""
 
     device = models.ForeignKey(Device, models.CASCADE, related_name="assignments")
     group = models.ForeignKey(Group, models.PROTECT, related_name="assignments")
+    person = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False)
     opened_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
     with_device = models.BooleanField(default=False, db_default=False)  # opened as the device was made, by the same act

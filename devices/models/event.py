@@ -46,6 +46,8 @@ class Event(models.Model):
         PROVISIONED = "provisioned", "Placed in a group"
         RELEASED = "released", "Released"
         MOVED = "moved", "Moved to another group"
+        ASSIGNED = "assigned", "Given to a person"
+        UNASSIGNED = "unassigned", "No longer a person's"
         CHANGED = "changed", "Changed"
         LOCKED = "locked", "Locked"
         UNLOCKED = "unlocked", "Unlocked"

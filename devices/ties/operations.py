@@ -47,7 +47,8 @@ def tie(*, device: Device, gateway: Device, by: User) -> bool:
     """
     if device.pk == gateway.pk:
         raise Refusal(refusals.TIE_TO_ITSELF, field="gateway")
-    if device.organisation_id != gateway.organisation_id or device.group_id != gateway.group_id:
+    places = [(each.organisation_id, each.group_id, each.person_id) for each in (device, gateway)]
+    if places[0] != places[1]:
         raise Refusal(refusals.TIE_ACROSS_GROUPS, field="gateway")
     with transaction.atomic():
         if len(batches.hold_as_read([device, gateway])) < 2:

@@ -31,6 +31,8 @@ CHUNK = 500  # events
 KINDS = {
     Event.Kind.PROVISIONED: HookRun.Kind.PLACED,
     Event.Kind.MOVED: HookRun.Kind.PLACED,
+    Event.Kind.ASSIGNED: HookRun.Kind.PLACED,
+    Event.Kind.UNASSIGNED: HookRun.Kind.PLACED,
     Event.Kind.RELEASED: HookRun.Kind.RELEASED,
 }
 

@@ -31,7 +31,7 @@ CATEGORIES: dict[str, Category] = {
     "windows": Category(
         "Windows and presses", Kinds((Of.WINDOW_OPENED, Of.PRESSED, Of.PRESENCE_PROVEN, Of.WINDOW_CANCELLED))
     ),
-    "placements": Category("Hand-overs", Kinds((Of.PROVISIONED, Of.MOVED, Of.RELEASED))),
+    "placements": Category("Hand-overs", Kinds((Of.PROVISIONED, Of.MOVED, Of.RELEASED, Of.ASSIGNED, Of.UNASSIGNED))),
     "changes": Category("Changes of devices", Kinds((Of.CHANGED, Of.LOCKED, Of.UNLOCKED, Of.LIMITED))),
     "ties": Category("Ties to gateways", Kinds((Of.TIED, Of.UNTIED))),
     "credentials": Category(

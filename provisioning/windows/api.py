@@ -51,6 +51,12 @@ class Scan(Serializer):
 class Place(Serializer):
     name = OneLine(max_length=120)
     group = serializers.IntegerField(help_text="A leaf into which you may register.")
+    person = serializers.EmailField(
+        required=False,
+        allow_blank=True,
+        help_text="The e-mail address of whose it is within the group, where your organisation allows that: yours, or "
+        "that of somebody whom you see and who has a role there. Nobody else of the group but its admins sees it then.",
+    )
     model = serializers.IntegerField(
         required=False,
         help_text="A model of your organisation's table. May be left out where the window has a `told_model`.",

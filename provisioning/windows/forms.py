@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
+from devices.access import sees
 from devices.credentials.presence_secrets import LONGEST_CODE
 from devices.identity import label_text
+from devices.lifecycle.person_field import PersonField
 from devices.models import Device, DeviceModel
 from devices.recipes import label_rules
 from lib.fields import OneLineField
 from provisioning.presence.methods import CODES
 from provisioning.windows import operations as windows
-from tenants.models import Role
 from tenants.picker import GroupField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenants.models import User
+    from tenants.models import Organisation, User
 
 
 LAST_GROUP = "As with the last device that you registered."
@@ -66,6 +67,7 @@ class PlaceForm(forms.Form):
             "invalid_choice": "This group can't take the device (any more). Choose another one.",
         },
     )
+    person = PersonField()
     model = forms.ModelChoiceField(
         DeviceModel.objects.none(),
         empty_label="Choose a model…",
@@ -82,6 +84,7 @@ class PlaceForm(forms.Form):
         groups: Any = self.fields["group"]
         recent = windows.list_recent_groups(user)
         choices = groups.offer(user, "place", recent=recent)
+        self._offer_people(user, device.organisation)
         models: Any = self.fields["model"]
         models.queryset = DeviceModel.objects.visible_to(user).available(keep=device.model_id)
         group = choices[0] if len(choices) == 1 else recent[0].pk if recent else None
@@ -93,12 +96,19 @@ class PlaceForm(forms.Form):
             models.required, models.empty_label = False, f"{self.told_model}, as the label says"
             self.initial["model"] = None
 
+    def _offer_people(self, user: User, organisation: Organisation) -> None:
+        """Ask whose it is where the organisation wants that; what is sent unasked is refused by the operation."""
+        if not organisation.personal_devices and not self.data.get("person"):
+            del self.fields["person"]
+            return
+        people: Any = self.fields["person"]
+        people.offer(user)
+
     def clean_model(self) -> DeviceModel | None:
         """Return what was chosen, else what the label says."""
         return self.cleaned_data["model"] or self.told_model
 
 
 def _choose_name(device: Device, user: User) -> str:
-    """Return the name, unless another tenant's: that is not for the technician who takes the device over."""
-    known = device.group is None or user.may(Role.VIEWER, device.group.path)
-    return device.name if known else ""
+    """Return the name, unless another tenant's or person's: that is not for the technician who takes it over."""
+    return device.name if device.group is None or sees(user, device) else ""

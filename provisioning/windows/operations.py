@@ -125,16 +125,18 @@ def _end_idle(windows: WindowQuerySet, device: Device, by: User) -> None:
             events.record(Event.Kind.WINDOW_CANCELLED, device=device, by=by, window=str(window.key))
 
 
-def finish_window(*, window: Window, by: User, name: str, group: Group, model: DeviceModel) -> Device:
-    """Hand the device over to `group`; exactly one caller wins.
+def finish_window(
+    *, window: Window, by: User, name: str, group: Group, model: DeviceModel, person: User | None = None
+) -> Device:
+    """Hand the device over to `group`, or within it to the `person`; exactly one caller wins.
 
     Raises Refusal, also if the device was locked meanwhile, and then nothing has changed. A removal holds the device
     first and its windows then, the other way round.
     """
-    return deadlocks.try_again(partial(_finish, window, by, name, group, model))
+    return deadlocks.try_again(partial(_finish, window, by, name, group, model, person))
 
 
-def _finish(window: Window, by: User, name: str, group: Group, model: DeviceModel) -> Device:
+def _finish(window: Window, by: User, name: str, group: Group, model: DeviceModel, person: User | None) -> Device:
     pressed_by_me = Q(technician=by, pressed_at__isnull=False)
     with transaction.atomic():
         if not window.close(Window.State.COMPLETED, only_if=pressed_by_me):
@@ -146,7 +148,7 @@ def _finish(window: Window, by: User, name: str, group: Group, model: DeviceMode
         if leaf is None or device is None:
             raise Refusal(DEVICE_MOVED)
         _settle_proof(window, device, leaf, taker)
-        assignments.assign(device=device, group=leaf, name=name, model=model, by=by)
+        assignments.assign(device=device, group=leaf, name=name, model=model, by=by, person=person)
         Window.objects.filter(pk=window.pk).update(assignment=device.assignment_id)
         refuse_barred(device)  # its row is held now: a lock is either seen here, or waits for us
         _announce(window, device)
@@ -169,9 +171,12 @@ def _settle_proof(window: Window, device: Device, leaf: Group, taker: User) -> N
         raise Refusal(refusals.CLAIM_CODE_GONE)
 
 
-def find_finished(window: Window, *, name: str, group: Group, model: DeviceModel) -> Device | None:
+def find_finished(
+    window: Window, *, name: str, group: Group, model: DeviceModel, person: User | None = None
+) -> Device | None:
     """Return the window's device, if the window was finished in just this way, and it still is so."""
-    as_asked = Device.objects.filter(pk=window.device_id, name=names.clean_name(name), group=group, model=model)
+    place = {"group": group, "person": person}
+    as_asked = Device.objects.filter(pk=window.device_id, name=names.clean_name(name), model=model, **place)
     finished = Window.objects.filter(pk=window.pk, outcome=Window.State.COMPLETED)
     return as_asked.select_related("group").first() if finished.exists() else None
 

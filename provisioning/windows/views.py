@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from devices import streams
+from devices.access import sees
 from devices.connections import refused_attempts
 from devices.identity import serials
 from devices.models import Device, RefusedAttempt
@@ -102,7 +103,7 @@ def _render_scanner(
 def window(request: SignedIn, key: UUID) -> HttpResponse:
     """Show the whole page, or for htmx the part that changes."""
     window = get_window(request.user, key)
-    if window.state == Window.State.COMPLETED and not request.htmx:
+    if window.state == Window.State.COMPLETED and not request.htmx and sees(request.user, window.device):
         return redirect("telemetry:dashboard", serial=window.device.serial)
     return _render_window(request, window)
 
@@ -209,9 +210,12 @@ def place(request: SignedIn, key: UUID) -> HttpResponse:
         device = done
     else:
         link = format_html('<a href="{}">Another one here</a>', reverse("provisioning:register"))
-        messages.success(request, format_html("{} is placed in {}. {}", device.name, device.group, link))
-    dashboard = reverse("telemetry:dashboard", kwargs={"serial": device.serial})
-    return HttpResponseClientRedirect(dashboard) if request.htmx else redirect(dashboard)
+        place = f"{device.group}, for {device.person} alone" if device.person else device.group
+        messages.success(request, format_html("{} is placed in {}. {}", device.name, place, link))
+    after = reverse("provisioning:register")  # of another person's, there is nothing to see
+    if sees(user, device):
+        after = reverse("telemetry:dashboard", kwargs={"serial": device.serial})
+    return HttpResponseClientRedirect(after) if request.htmx else redirect(after)
 
 
 @login_required

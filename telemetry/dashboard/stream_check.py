@@ -63,7 +63,7 @@ class Watch:
         """Take as `users` the one who looks, while their sign-in stands."""
         self._device_id = device_id
         memberships = Membership.objects.in_force().filter(user__in=users).order_by("pk")
-        self._memberships = Statement(memberships.values_list("role", "group__path"))
+        self._memberships = Statement(memberships.values_list("role", "group__path", "user"))
         self._grants: list[Row] = []
         self._visible: Statement | None = None
 
@@ -80,8 +80,8 @@ class Watch:
         return None
 
     def _build_gate(self, grants: list[Row]) -> Statement:
-        user = User(is_active=True)
-        user.grants = list(grants)
+        user = User(pk=grants[0][2], is_active=True)
+        user.grants = [(role, path) for role, path, _ in grants]
         device = Device.objects.visible_to(user).with_status().filter(pk=self._device_id)
         counted = device.annotate(lost=count_lost(), attempted=select_last_attempt())
         return Statement(counted.values_list(*LATEST))

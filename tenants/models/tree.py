@@ -116,6 +116,8 @@ class Organisation(models.Model):
     presence = models.CharField(max_length=16, choices=Presence.choices, default="press", db_default="press")
     # Whether technicians may register what asks for no proof; else admins alone may.
     skip_presence = models.BooleanField(default=False, db_default=False)
+    # Whether a device may be one person's, below its group (docs/decisions/0044).
+    personal_devices = models.BooleanField(default=False, db_default=False)
     # Devices that never connect expire after it, where their recipe says so.
     activation_hours = models.PositiveIntegerField(default=48, validators=[MinValueValidator(1)])
     result_hours = models.PositiveIntegerField(

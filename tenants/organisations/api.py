@@ -38,6 +38,7 @@ class SettingsShown(Serializer):
         Presence.choices, help_text="What proves that somebody is at the device, unless its recipe says otherwise."
     )
     skip_presence = Flag(help_text=str(FORM["skip_presence"].label))
+    personal_devices = Flag(help_text=str(FORM["personal_devices"].label))
     require_two_factor = Flag(help_text=str(FORM["require_two_factor"].label))
     label_content = serializers.ChoiceField(Organisation.LabelContent.choices, help_text="What a label's QR code says.")
     label_symbology = serializers.ChoiceField(

@@ -45,6 +45,12 @@ class SettingsForm(forms.Form):
         label="Technicians too may register devices for which nothing is asked",
         help_text="Otherwise admins alone may, into the groups that they manage.",
     )
+    personal_devices = forms.BooleanField(
+        required=False,
+        label="A device may be one person's",
+        help_text="Of its group then only that person sees it, and the admins. Turned off, no further one is given to "
+        "anybody; whose one is keeps it.",
+    )
     require_two_factor = forms.BooleanField(
         required=False,
         label="Everybody signs in with two factors",

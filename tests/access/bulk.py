@@ -41,4 +41,5 @@ ROWS: dict[str, Row] = {
     "devices:action-undo": Row(POSTED, "post", kwargs=action),
     "devices:action-result": Row((302, 404, 404, 404, 404, 404, 404), "post", kwargs=action),
     "devices:edit": Row(ADMINS, kwargs=placed),
+    "devices:person": Row(ADMINS, kwargs=placed),
 }

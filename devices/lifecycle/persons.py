@@ -1,0 +1,63 @@
+"""Whose a device is within its group: docs/decisions/0044.
+
+Whoever loses a right has the person's row changed first, and their devices returned then. So who gives a device to
+somebody holds that row, before the group and the device: the two never miss each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from devices.refusals import PERSON_NOT_ALLOWED, PERSON_NOT_THERE
+from lib.refusals import Refusal
+from tenants.models import Membership, Organisation, User
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+OFFERED = 100
+"""People in a list to choose from; of more, their addresses are typed."""
+
+
+def list_known(user: User) -> QuerySet[User]:
+    """Return the people of the organisation to whom the user could give a device, as far as they know them."""
+    own = {"organisation": user.organisation_id, "organisation__isnull": False, "is_active": True}
+    return User.objects.known_to(user).filter(**own).order_by("name", "email")
+
+
+def find_person(user: User, email: str) -> User:
+    """Return whom the user knows by this address. Raises Refusal."""
+    person = list_known(user).filter(email=email.strip().lower()).first()
+    if person is None:
+        raise Refusal(PERSON_NOT_THERE, field="person")
+    return person
+
+
+def hold_people(keys: Collection[int]) -> None:
+    """Keep their rights as they are until the transaction ends: before groups and devices are locked."""
+    if keys:
+        list(User.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
+
+
+def refuse_outsider(person: User, *, organisation: int, path: str) -> None:
+    """Raise Refusal unless the person, whose row is held, may have devices of the group with this path."""
+    if not Organisation.objects.filter(pk=organisation, personal_devices=True).exists():
+        raise Refusal(PERSON_NOT_ALLOWED, field="person")
+    is_there = User.objects.filter(pk=person.pk, organisation=organisation, is_active=True).exists()
+    if not is_there or not reaches(find_paths([person.pk]).get(person.pk, ()), path):
+        raise Refusal(PERSON_NOT_THERE, field="person")
+
+
+def find_paths(people: Collection[int]) -> dict[int, list[str]]:
+    """Return person -> the paths of the groups in which they have a role."""
+    found: dict[int, list[str]] = {}
+    for person, path in Membership.objects.filter(user__in=people).values_list("user", "group__path"):
+        found.setdefault(person, []).append(path)
+    return found
+
+
+def reaches(paths: Collection[str], path: str) -> bool:
+    """Decide whether one of a person's groups is the one with this path, or lies above it."""
+    return any(path.startswith(top) for top in paths)
