@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,7 @@ class Plan:
     clock: str = "24"
     locked: str = ""
     expired: str = ""
+    personal: Mapping[str, str] = field(default_factory=dict)  # a placed device -> of whom it is
 
     @property
     def serials(self) -> list[str]:
@@ -120,6 +121,7 @@ KANARRA = Plan(
     clock="12",
     locked="Returned, under suspicion",
     expired="Left in the warehouse",
+    personal={"Valley View roof": "viewer@sadler.example"},
 )
 NORTHLIGHT = Plan(
     name="Northlight Pumps",
@@ -179,6 +181,7 @@ def find_waiting_serial() -> str:
 def _make(plan: Plan) -> None:
     logo = plan.logo.read_bytes() if plan.logo else None
     settings = {"colour": plan.colour, "logo": logo, "time_zone": plan.time_zone, "clock": plan.clock}
+    settings["personal_devices"] = bool(plan.personal)
     organisation = groups.create_organisation(name=plan.name, slug=plan.slug, **settings)
     places = {plan.name: organisation.root} | dict(_make_groups(organisation.root, plan.tree))
     models = {name: DeviceModel.objects.create(organisation=organisation, name=name) for name in plan.models}
@@ -189,7 +192,8 @@ def _make(plan: Plan) -> None:
     names = [(name, place, model) for name, place, model in plan.placed]
     for serial, (name, place, model) in zip(plan.serials, names, strict=False):
         device = registration.register_device(version=version, by=admin, serial=serial, name=name)
-        assignments.assign(device=device, group=places[place], name=name, model=models[model], by=admin)
+        person = User.objects.filter(email=plan.personal.get(name)).first()
+        assignments.assign(device=device, group=places[place], name=name, model=models[model], by=admin, person=person)
     for serial, name in zip(plan.serials[len(plan.placed) :], plan.waiting, strict=True):
         registration.register_device(version=version, by=admin, serial=serial, name=name)
     _make_barred(plan, version, admin)

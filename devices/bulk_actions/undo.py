@@ -69,7 +69,8 @@ def _find_people(originals: Originals) -> dict[int, int]:
     """Return device -> whose it was, of those that would be a person's again."""
     former = {original.before.get("assignment") for original in originals.values()} - {None}
     rows = Assignment.objects.filter(pk__among=former, person__isnull=False)
-    return dict(rows.values_list("device", "person"))
+    whose: dict[Any, Any] = dict(rows.values_list("device", "person"))
+    return whose
 
 
 def _is_full(device: Device, original: Touched) -> bool:

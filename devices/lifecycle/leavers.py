@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devices.lifecycle import assignments, persons
 from devices.models import Device
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LOST = "their role in the group ended"
 
 
-def on_reach_lost(*, by: User | None, user: User | None = None, path: str = "", **_: Any) -> None:
+def return_out_of_reach(*, by: User | None, user: User | None = None, path: str = "") -> None:
     """Return what the user has no right to any more, and what lies below this path and is somebody's who has none.
     Called in the transaction of what took the right away (tenants.people.reach)."""
     theirs = Device.objects.filter(person__isnull=False)

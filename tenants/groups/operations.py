@@ -15,7 +15,7 @@ from tenants.audit import log as audit_log
 from tenants.groups import move_preview
 from tenants.models import AuditEntry, Group, Organisation, Role
 from tenants.people import operations as people
-from tenants.people.reach import reach_lost
+from tenants.people import reach
 from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def move(*, group: Group, to: Group, by: User | None = None, seen: str | None = 
             audit_log.record(group=left, about=moving.name, by=by, what=what, moved=moving.pk)
         tokens.revoke_out_of_reach(moved=moving, left=left, by=by)
         people.withdraw_out_of_reach(moving.path, by=by)
-        reach_lost.send(Group, by=by, path=moving.path)
+        reach.settle_lost(by=by, path=moving.path)
 
 
 def archive(*, group: Group, by: User | None = None) -> None:

@@ -13,7 +13,7 @@ from tenants import refusals
 from tenants.accounts import events
 from tenants.audit import log as audit_log
 from tenants.models import AccountEvent, AuditEntry, Group, Invitation, Membership, Organisation, Role, User
-from tenants.people.reach import reach_lost
+from tenants.people import reach
 from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _settle_lost_right(user: User, group: Group, *, lost: bool, by: User, left: 
     to_them = Invitation.objects.waiting().filter(email=user.email, role__gt=left, group__path__startswith=path)
     _withdraw(to_them.select_related("group"), by)
     withdraw_out_of_reach(path, by=by, sender=user)
-    reach_lost.send(User, by=by, user=user)
+    reach.settle_lost(by=by, user=user)
 
 
 def withdraw_out_of_reach(path: str, *, by: User | None, sender: User | None = None) -> None:
