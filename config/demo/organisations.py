@@ -180,8 +180,8 @@ def find_waiting_serial() -> str:
 @transaction.atomic
 def _make(plan: Plan) -> None:
     logo = plan.logo.read_bytes() if plan.logo else None
-    settings = {"colour": plan.colour, "logo": logo, "time_zone": plan.time_zone, "clock": plan.clock}
-    settings["personal_devices"] = bool(plan.personal)
+    settings: dict[str, object] = {"colour": plan.colour, "logo": logo}
+    settings |= {"time_zone": plan.time_zone, "clock": plan.clock, "personal_devices": bool(plan.personal)}
     organisation = groups.create_organisation(name=plan.name, slug=plan.slug, **settings)
     places = {plan.name: organisation.root} | dict(_make_groups(organisation.root, plan.tree))
     models = {name: DeviceModel.objects.create(organisation=organisation, name=name) for name in plan.models}
