@@ -32,7 +32,7 @@ class Site:
 
     def __init__(self, random: Random) -> None:
         self.random, self.number = random, 0
-        organisation = builders.make_organisation("Kanarra")
+        organisation = builders.make_organisation("Kanarra", personal_devices=True)
         self.site = organisation
         version = builders.make_recipe(organisation, identity={"kind": "opaque"})
         self.model, self.recipe = version.model_id, version.recipe_id

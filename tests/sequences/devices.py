@@ -18,9 +18,12 @@ from tests.telemetry.reports import now, save, timed
 class Devices(Site):
     def assign(self) -> None:
         serial, key, name = self.machine(), self.group(), f"Machine {self.number:03}"
-        answer = self.owner.post(f"devices/{serial}/assign/", {"group": self.pks[key], "name": name})
-        if self.agreed(answer, self.naive.takes_devices(key) and not self.naive.machines[serial].retired):
-            self.naive.hand_over(serial, key, name)
+        person = self.other() if self.random.random() < 0.5 else None
+        whose = {"person": self.users[person].email} if person else {}
+        answer = self.owner.post(f"devices/{serial}/assign/", {"group": self.pks[key], "name": name, **whose})
+        fits = person is None or (self.naive.people[person].active and self.naive.has_role(person, key))
+        if self.agreed(answer, fits and self.naive.takes_devices(key) and not self.naive.machines[serial].retired):
+            self.naive.hand_over(serial, key, name, person)
 
     def release(self) -> None:
         serial = self.machine()

@@ -32,6 +32,7 @@ class Machine:
     """A device; what a tenant wrote and what was reported belongs to the assignment, or to the time in no group."""
 
     group: str | None = None
+    person: str | None = None  # whose it is within the group
     name: str = ""
     marks: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)  # reported in no group
@@ -76,7 +77,12 @@ class Told:
     former: str | None = None
 
 
-Grants = list[tuple[Role, str]]
+class Grants(list[tuple[Role, str]]):
+    """Whose they are, as a person or through a token."""
+
+    def __init__(self, person: str, held: list[tuple[Role, str]]) -> None:
+        super().__init__(held)
+        self.person = person
 
 
 @dataclass
@@ -126,12 +132,13 @@ class Naive:
 
     def grants(self, name: str) -> Grants:
         person = self.people[name]
-        return [(role, key) for key, role in person.roles.items()] if person.active and person.member else []
+        held = [(role, key) for key, role in person.roles.items()] if person.active and person.member else []
+        return Grants(name, held)
 
     def grants_of_token(self, name: str) -> Grants:
         """The lower role in the deeper group, of each role of the person that meets the token's."""
         token = self.tokens[name]
-        left: Grants = []
+        left = Grants(token.person, [])
         for role, key in [] if token.ended else self.grants(token.person):
             if key in self.line(token.group):
                 left.append((min(role, token.role), token.group))
@@ -146,7 +153,13 @@ class Naive:
     def machines_of(self, grants: Grants, role: Role = Role.VIEWER) -> set[str]:
         reached = self.reached(grants, role)
         owns = (Role.ADMIN, ROOT) in grants
-        return {serial for serial, each in self.machines.items() if each.group in reached or (owns and not each.group)}
+        managed = self.reached(grants, Role.ADMIN)
+        return {
+            serial
+            for serial, each in self.machines.items()
+            if (each.group in reached and (each.group in managed or each.person in {None, grants.person}))
+            or (owns and not each.group)
+        }
 
     def listed(self, grants: Grants, role: Role = Role.VIEWER) -> set[str]:
         """Those seen, less the retired."""
@@ -186,22 +199,37 @@ class Naive:
         for token in self.tokens.values():
             token.ended |= token.person == name
 
-    def hand_over(self, serial: str, group: str | None, name: str) -> None:
+    def hand_over(self, serial: str, group: str | None, name: str, person: str | None = None) -> None:
         self.revoke(serial, within=True)
         machine = self.machines[serial]
-        self.note_placement(serial, machine.group, group)
+        self.note_placement(serial, machine, group, person)
         former = [*machine.former, *machine.marks, *([machine.name] if machine.group else [])]
-        self.machines[serial] = Machine(group, name, loose=machine.loose, former=former)
+        self.machines[serial] = Machine(
+            group, person, name, loose=machine.loose, former=former, retired=machine.retired
+        )
         if group:
             self.lived.add(group)
 
-    def note_placement(self, serial: str, left: str | None, group: str | None) -> None:
+    def note_placement(self, serial: str, was: Machine, group: str | None, person: str | None) -> None:
         if group is None:
-            assert left
-            self.placed.append(Told("released", serial, left))
+            assert was.group
+            self.placed.append(Told("released", serial, was.group))
+        elif was.group not in {None, group}:
+            self.placed.append(Told("moved", serial, group, was.group))
+        elif was.group is None or was.person == person:
+            self.placed.append(Told("provisioned", serial, group))
         else:
-            moved = left not in {None, group}
-            self.placed.append(Told("moved" if moved else "provisioned", serial, group, left if moved else None))
+            self.placed.append(Told("assigned" if person else "unassigned", serial, group))
+
+    def has_role(self, name: str, key: str) -> bool:
+        """Whether they have any there, be they disabled or not."""
+        return bool(self.people[name].roles.keys() & set(self.line(key)))
+
+    def settle(self) -> None:
+        """Who has no role in the group any more has no device there."""
+        for serial, machine in sorted(self.machines.items()):
+            if machine.person and machine.group and not self.has_role(machine.person, machine.group):
+                self.hand_over(serial, machine.group, serial)
 
     def note_end(self, kind: str, serial: str) -> None:
         self.ended.append(Told(kind, serial, self.machines[serial].group))

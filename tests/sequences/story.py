@@ -19,3 +19,4 @@ class Story(Groups, People, Devices):
     def step(self, act: str) -> None:
         self.number += 1
         getattr(self, act)()
+        self.naive.settle()
