@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Case, CharField, Count, Q, Sum, Value, When
 from django.db.models.functions import Substr
@@ -97,11 +97,12 @@ def _count_devices(user: User, tops: list[str], opened: set[str]) -> Counter[str
     """
     leaves = Group.objects.visible_to(user).filter(under(tops), device_count__isnull=False).order_by()
     bucket = _choose_bucket("path", tops, opened)
-    numbers = list(leaves.values_list(bucket).annotate(number=Sum("device_count__devices")))
+    numbers: Any = leaves.values_list(bucket).annotate(number=Sum("device_count__devices"))
     if not set(tops) <= set(user.reach(Role.ADMIN)):
         hidden = Device.objects.hidden_from(user).filter(under(tops, "group__path"), retired_at=None).order_by()
         bucket = _choose_bucket("group__path", tops, opened)
-        numbers += [(path, -number) for path, number in hidden.values_list(bucket).annotate(number=Count("pk"))]
+        taken_off = hidden.values_list(bucket).annotate(number=0 - Count("pk"))
+        numbers = numbers.union(taken_off, all=True)  # in the same question
     counts: Counter[str] = Counter()
     for path, number in numbers:
         for above in ancestry(path):

@@ -18,6 +18,8 @@ class People(Site):
     def invite(self) -> None:
         """Asked for and accepted; the mail's link has tests of its own."""
         name, key, role = self.other(), self.group(), self.random.choice(ROLES)
+        if key in self.naive.archived:
+            return
         person, user = self.naive.people[name], self.users[name]
         group = Group.objects.get(pk=self.pks[key])
         made = invitations.prepare(email=user.email, group=group, role=role, by=self.users["owner"])

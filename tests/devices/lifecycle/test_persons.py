@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from devices.access import sees
 from devices.inventory import group_tree
-from devices.lifecycle import assignments
+from devices.lifecycle import assignments, persons
 from devices.models import Device, Event, Tie
 from devices.refusals import PERSON_NOT_ALLOWED, PERSON_NOT_THERE, TIE_ACROSS_GROUPS
 from devices.ties import operations as ties
@@ -106,7 +106,8 @@ def test_to_others_of_the_group_it_is_missing_at_every_address(world: World, per
     )
     told = client.get(reverse("devices:api-device", kwargs={"serial": personal.serial})).json()["person"]
     assert told == {"id": world.viewer.pk, "name": str(world.viewer)}
-    assert str(world.viewer) in client.get(reverse("provisioning:journal")).content.decode()
+    newest = client.get(reverse("provisioning:api-journal"), {"kind": "placements"}).json()["results"][0]
+    assert (newest["kind"], newest["details"]) == ("assigned", f"for {world.viewer}")
 
 
 def test_what_a_person_had_stays_with_them(world: World, personal: Device) -> None:
@@ -189,6 +190,20 @@ def test_an_admin_chooses_on_its_page_and_by_the_api(world: World, personal: Dev
     assert client.post(api, sent, "application/json").json()["person"]["id"] == world.viewer.pk
     wrong = client.post(api, sent | {"person": world.stranger.email}, "application/json")
     assert (wrong.status_code, wrong.json()["code"]) == (400, PERSON_NOT_THERE.code)
+
+
+def test_of_more_people_than_a_list_takes_the_address_is_typed(
+    world: World, personal: Device, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persons, "OFFERED", 1)
+    client.force_login(world.admin)
+    url = reverse("devices:person", kwargs={"serial": personal.serial})
+    page = client.get(url).content.decode()
+    assert f'type="email" name="person" value="{world.viewer.email}"' in page
+    assert world.technician.email not in page
+    assert client.post(url, {"name": "Typed", "person": f" {world.technician.email.upper()} "}).status_code == 302
+    personal.refresh_from_db()
+    assert personal.person == world.technician
 
 
 def test_an_action_that_is_undone_gives_it_back_while_they_may_have_it(world: World, personal: Device) -> None:
