@@ -1,4 +1,4 @@
-"""Sending commands, and their end: docs/decisions/0041. What devices answer: `answers`; who publishes them: `sender`."""
+"""Sending commands, and their end: docs/decisions/0041. Devices' answers: `answers`; who publishes them: `sender`."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def expire(limit: int = CHUNK) -> int:
 
 
 def record_ends(commands: Iterable[Command]) -> None:
-    """Record their ends, in the assignments that they were sent in, and wake whoever looks. Theirs is the transaction."""
+    """Record their ends, in the assignments that they were sent in, and wake whoever looks; within a transaction."""
     told = [command for command in commands if not command.window]
     events.record_each(build_end(command) for command in told)
     topics = {f"device:{command.device.device_id}" for command in told}

@@ -86,7 +86,7 @@ def _end_without_leave(command: Command) -> None:
 
 
 def record_sent(job: Job) -> bool:
-    """Write down that the broker has it; one that nobody answers is over with that. Return whether it was still ours."""
+    """Write down that the broker has it; one that nobody answers is over then. Return whether it was still ours."""
     mine = Command.objects.filter(pk=job.command.pk, worker=job.token, ended_at=None)
     state = Case(When(state=State.QUEUED, then=Value(State.SENT.value)), default=F("state"))
     over = None if job.command.answers else Now()

@@ -34,7 +34,8 @@ class Sender:
 
     def stop(self, timeout: float = 6.0) -> None:
         self._stopping.set()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stopping.wait(PAUSE if self._failing else EVERY):
