@@ -134,7 +134,6 @@ def identify(*, device: Device, by: User, window: str, until: datetime) -> Comma
         return None
     ends = Least(Now() + timedelta(seconds=IDENTIFY_SECONDS), until)
     with transaction.atomic():
-        batches.hold([device.pk])
         if Command.objects.open().filter(device=device, window=window, state=State.QUEUED).exists():
             return None
         payload = {"seconds": IDENTIFY_SECONDS} if "seconds" in declared.properties else None
@@ -144,9 +143,11 @@ def identify(*, device: Device, by: User, window: str, until: datetime) -> Comma
     return command
 
 
-def end_window(window: str) -> None:
-    """End what a window sent: nothing is told to its device any more."""
-    Command.objects.filter(window=window, ended_at=None).update(state=State.EXPIRED, ended_at=Now(), changed_at=Now())
+def end_windows(windows: Collection[str]) -> None:
+    """End what these windows sent: nothing is told to their devices any more."""
+    Command.objects.filter(window__in=windows, ended_at=None).update(
+        state=State.EXPIRED, ended_at=Now(), changed_at=Now()
+    )
 
 
 def expire(limit: int = CHUNK) -> int:
