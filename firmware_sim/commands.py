@@ -69,7 +69,10 @@ class Obedience:
     def _do(self, command: Command) -> dict[str, Any]:
         about = {"id": command.id}
         try:
-            result = self._blink(command.payload) if command.name == "identify" else self._pass_on(command)
+            if command.name == "identify":
+                self._blink(command.payload)
+                return {**about, "status": "done"}
+            result = self._pass_on(command)
         except Unwilling as error:
             return {**about, "status": "refused", "reason": str(error)}
         return {**about, "status": "done", **({"result": result} if result else {})}

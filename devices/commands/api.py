@@ -31,7 +31,7 @@ TAG = "Commands"
 
 class CommandSent(Serializer):
     name = serializers.CharField(max_length=64, help_text="One of those that the device takes from you.")
-    payload = serializers.JSONField(  # type: ignore[assignment]
+    payload = serializers.JSONField(
         required=False, allow_null=True, help_text="What the command's schema asks for; null where it asks for nothing."
     )
     seconds = serializers.IntegerField(

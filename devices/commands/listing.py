@@ -12,6 +12,7 @@ from devices.models import Command
 from devices.models.command import State
 from tenants.access import get_row
 from tenants.audit import actors
+from tenants.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from devices.models import CommandQuerySet, Device
     from devices.recipes.command_lines import Declared
     from tenants.access import Viewer
-    from tenants.models import User
 
 RECENT = 5
 LOOKS = {
@@ -62,8 +62,8 @@ def find_recent(device: Device) -> tuple[list[Command], int]:
     return sorted(here, key=lambda row: -row.pk), compute_mark(rows[0].changed_at if rows else None)
 
 
-def describe(reader: User, rows: Sequence[Command]) -> list[Shown]:
-    known = actors.find_known(reader, (row.by_id for row in rows))
+def describe(reader: Viewer, rows: Sequence[Command]) -> list[Shown]:
+    known = actors.find_known(reader, (row.by_id for row in rows)) if isinstance(reader, User) else frozenset[int]()
     return [_describe(row, known) for row in rows]
 
 
@@ -91,7 +91,7 @@ def _say(value: object) -> str:
 
 def list_offered(user: Viewer, device: Device) -> list[Declared]:
     """Return what a page offers the user to send."""
-    return [] if device.retired_at or not user.is_authenticated else operations.list_offered(device, user)  # type: ignore[arg-type]
+    return [] if device.retired_at or not user.is_authenticated else operations.list_offered(device, user)
 
 
 def select_last_change() -> Subquery:

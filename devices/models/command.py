@@ -27,8 +27,9 @@ class CommandQuerySet(models.QuerySet["Command"]):
 
     def with_state(self) -> CommandQuerySet:
         """Add `stage` (`Command.State`) by the database's clock: what is over is, before anybody wrote it down."""
-        over: Any = Case(When(Command.is_over(), then=Value(Command.State.EXPIRED.value)), default=F("state"))
-        return self.annotate(stage=over)
+        over = Case(When(Command.is_over(), then=Value(Command.State.EXPIRED.value)), default=F("state"))
+        annotations: dict[str, Any] = {"stage": over}
+        return self.annotate(**annotations)
 
     def open(self) -> CommandQuerySet:
         """Return those that a device may still be told, and may answer."""

@@ -6,7 +6,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from devices.commands.listing import find_recent
 from devices.models import Attribute, Device
@@ -67,7 +67,7 @@ def list_attributes(device: Device) -> list[Attribute]:
     return list(Attribute.objects.filter(version=device.version_id))
 
 
-def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, object]:
+def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, Any]:
     """Return the context of `_live.html`."""
     values, ahead = _read_values(device)
     readings = _build_readings(values, ahead, declared)

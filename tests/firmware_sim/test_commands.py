@@ -49,20 +49,18 @@ def test_without_an_id_it_is_done_and_nobody_is_answered() -> None:
 
 def test_the_generator_starts_stops_and_takes_a_load() -> None:
     generator = Generator(1, fault_rate=0.0)
-    generator.obey("stop", {})
-    assert generator.state is Engine.COOLDOWN
+    assert generator.obey("stop", {}) == {"engineState": "cooldown"}
     generator.step(40)
-    assert generator.state is Engine.STOPPED
+    assert generator.reading()["engineState"] == "stopped"
     generator.obey("start", {})
     generator.step(10)
-    assert generator.state is Engine.RUNNING
+    assert generator.reading()["engineState"] == "running"
     generator.obey("setLoad", {"load": 100})
     for _ in range(120):
         generator.step(1)
     assert generator.reading()["load"] == pytest.approx(100, abs=1)
     generator.obey("stop", {})
-    generator.obey("start", {})
-    assert generator.state is Engine.RUNNING
+    assert generator.obey("start", {}) == {"engineState": "running"}
 
 
 @pytest.mark.parametrize("load", [None, True, "1", -1, 10**9])
