@@ -63,4 +63,9 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['device', 'assignment', '-id'], name='command_of_device'), models.Index(fields=['device', '-changed_at'], name='command_changed'), models.Index(condition=models.Q(('ended_at', None)), fields=['expires_at'], name='command_open'), models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['ended_at'], name='command_ended')],
             },
         ),
+        migrations.AlterField(
+            model_name='bulkaction',
+            name='kind',
+            field=models.CharField(choices=[('move', 'Move to a group'), ('release', 'Release'), ('tag', 'Add a tag'), ('untag', 'Remove a tag'), ('model', 'Set the model'), ('lock', 'Lock'), ('unlock', 'Unlock'), ('reopen', 'Open again for activation'), ('reissue', 'Reissue credentials'), ('revoke', 'Revoke credentials'), ('retire', 'Retire'), ('restore', 'Bring back'), ('free', 'Give the serial free'), ('remove', 'Remove'), ('recipe', "Bring to the recipe's last version"), ('change', 'Change by a file'), ('command', 'Send a command')], max_length=8),
+        ),
     ]
