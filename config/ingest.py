@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from devices.commands.answers import take_answers
 from devices.connections import activation, limited, presence
 from lib import live
 from provisioning.presence import challenge, press
@@ -26,6 +27,8 @@ def ingest(messages: Sequence[Message]) -> None:
         batch = decoder.read_batch(messages)
         stored = writer.save_reports(batch.reports, batch.drops)
         topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
+        for answer in take_answers(batch.command_answers):
+            batch.drops.add(answer.device, Drop.Cause.ANSWER, answer.at)
         activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
         presence.record_seen({device.pk: at for device, at in batch.heard.items()})
         batch.drops.save()

@@ -26,6 +26,7 @@ from config.ingest import ingest, record_failed, record_limits
 from devices.broker import sessions
 from devices.broker.closing import Closer
 from devices.broker.unrouted import UnroutedReports
+from devices.commands.sender import Sender
 from devices.mqtt.consumer import Consumer
 
 if TYPE_CHECKING:
@@ -99,18 +100,21 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
         self._consumer: Consumer | None = None
         self._unrouted: UnroutedReports | None = None
         self._closer: Closer | None = None
+        self._sender: Sender | None = None
 
     def start(self, worker: Any) -> None:
         self._consumer = make_consumer()
         self._consumer.start()
         self._unrouted = UnroutedReports(self._consumer)
         self._unrouted.start()
+        self._sender = Sender()
+        self._sender.start()
         if settings.BROKER_AUTH_SECRET:  # the demo's broker asks nobody, and looks by itself
             self._closer = Closer(database_now)
             self._closer.start()
 
     def stop(self, worker: Any) -> None:
-        for part in (self._closer, self._unrouted, self._consumer):
+        for part in (self._sender, self._closer, self._unrouted, self._consumer):
             if part is not None:
                 part.stop()
 

@@ -84,6 +84,10 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     Kind.PRESENCE_SECRET_MADE: _name_method,
     Kind.TIED: lambda data: str(data["gateway"]),
     Kind.UNTIED: lambda data: data["gateway"] + (f", {data['reason']}" if "reason" in data else ""),
+    Kind.COMMAND_SENT: lambda data: str(data["name"]),
+    Kind.COMMAND_ENDED: lambda data: (
+        f"{data['name']}: {data['state']}" + (f", {data['reason']}" if data.get("reason") else "")
+    ),
     Kind.LIMITED: lambda data: f"for {data['seconds']:.0f} s",
     Kind.RECIPE_CHANGED: _describe_recipe,
     Kind.MODEL_CHANGED: _describe_model,

@@ -82,6 +82,9 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.UNTIED: Keys({"gateway": str}, {"reason": str, **IN_BULK}),
     Kind.CONNECTED: Keys(),
     Kind.DISCONNECTED: Keys(),
+    Kind.COMMAND_SENT: Keys({"command": str, "name": str}, IN_BULK),  # its key
+    Kind.COMMAND_ENDED: Keys({"command": str, "name": str, "state": str}, {"reason": str}),
+    Kind.IDENTIFIED: Keys(OF_WINDOW),
     Kind.LIMITED: Keys({"seconds": float}),
     Kind.RECIPE_CHANGED: Keys({"recipe": int, "name": str}, {"version": int, "changed": list, "from": str, "act": str}),
     Kind.MODEL_CHANGED: Keys({"model": int, "name": str, "act": str}, {"to": str}),
@@ -102,7 +105,10 @@ DATA: dict[Event.Kind, Keys] = {
 OF_NO_DEVICE = frozenset(list(Kind)[list(Kind).index(Kind.RECIPE_CHANGED) :])
 
 # Neither the tenant that may lose the device nor the next one sees that somebody was about to register it.
-OF_NO_TENANT = {Kind.REGISTERED, Kind.WINDOW_OPENED, Kind.PRESSED, Kind.PRESENCE_PROVEN, Kind.WINDOW_CANCELLED}
+OF_NO_TENANT = {
+    *(Kind.REGISTERED, Kind.WINDOW_OPENED, Kind.PRESSED, Kind.PRESENCE_PROVEN, Kind.WINDOW_CANCELLED),
+    Kind.IDENTIFIED,
+}
 
 _COLUMNS = (
     *("organisation_id", "device_id", "assignment_id", "group_id", "former_group_id"),

@@ -73,6 +73,31 @@ PERSON_NOT_THERE = declare(
     400,
 )
 
+# Commands -------------------------------------------------------------------------------------
+
+COMMAND_UNKNOWN = declare(
+    "command-unknown",
+    "This device takes no command “{name}” from you. Nothing was sent.",
+    "Choose one of those that its page offers you.",
+    400,
+)
+COMMAND_PAYLOAD = declare(
+    "command-payload",
+    "The command can't be sent so: {cause} Nothing was sent.",
+    "Send what its recipe declares.",
+    400,
+)
+COMMAND_BARRED = declare(
+    "command-barred",
+    "This device can't connect: it is locked, or its activation is over. Nothing was sent.",
+    "Unlock it, or open its activation again, then send it.",
+)
+COMMANDS_TOO_MANY = declare(
+    "commands-too-many",
+    "{most} commands wait for this device already. Nothing was sent.",
+    "Wait until some have ended.",
+)
+
 # Gateways that speak for devices ---------------------------------------------------------------
 
 TIE_UNKNOWN_GATEWAY = declare(

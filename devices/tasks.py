@@ -4,6 +4,7 @@ from celery import shared_task
 
 from devices import imports
 from devices.bulk_actions import runner
+from devices.commands import operations as commands
 from devices.credentials import deliveries
 from devices.jobs import files, leases
 from devices.labels import printing
@@ -17,6 +18,7 @@ def clear_expired() -> None:
     deliveries.clear_expired_deliveries()
     files.clear_expired()
     runner.clear_old()
+    commands.clear_old()
 
 
 @shared_task  # type: ignore[untyped-decorator]

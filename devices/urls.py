@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("devices.lifecycle.urls")),
     path("", include("devices.credentials.urls")),
     path("", include("devices.ties.urls")),
+    path("", include("devices.commands.urls")),
     path("", include("devices.connections.urls")),
     path("", include("devices.recipes.urls")),
     path("", include("devices.imports.urls")),

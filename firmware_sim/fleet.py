@@ -81,9 +81,10 @@ class Fleet:
             loop.add_signal_handler(number, self._stop.set)
         allow_open_files()
         quiet_pymodbus()
-        buses = await start_buses([self._make_controller(identity) for identity in self._plan.identities])
+        controllers = [self._make_controller(identity) for identity in self._plan.identities]
+        buses = await start_buses(controllers)
         try:
-            await self._run_gateways(self._make_gateways(buses))
+            await self._run_gateways(self._make_gateways(buses, controllers))
         finally:
             for bus in buses:
                 await bus.stop()
@@ -97,7 +98,7 @@ class Fleet:
         seed = f"{self._plan.seed} {identity.serial}"
         return Controller(Generator(seed, second_of_day=second_of_day), speed=self._plan.speed)
 
-    def _make_gateways(self, buses: Sequence[Bus]) -> list[Gateway]:
+    def _make_gateways(self, buses: Sequence[Bus], controllers: Sequence[Controller]) -> list[Gateway]:
         dialer = Dialer(self._plan.broker)
         return [
             Gateway(
@@ -105,6 +106,7 @@ class Fleet:
                 partial(buses[place // MAX_UNITS].read, place % MAX_UNITS + 1),
                 dialer,
                 self._plan.options,
+                controllers[place].obey,
             )
             for place, identity in enumerate(self._plan.identities)
         ]

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from . import presence
+from .commands import Obedience
 from .link import Dialer, Link, Status
 from .modbus import ModbusUnavailable
 from .outbox import Outbox, Pacer
@@ -18,6 +19,7 @@ from .outbox import Outbox, Pacer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .commands import Obey
     from .generator import Reading, Value
     from .identity import Identity
 
@@ -34,6 +36,7 @@ class Led(StrEnum):
     ONLINE = "online"
     PRESSED = "pressed"
     REFUSED = "refused"
+    IDENTIFIES = "identifies"
 
 
 class PressRefused(Exception):
@@ -89,6 +92,7 @@ class Gateway:
         read: Callable[[], Awaitable[Reading]],
         dialer: Dialer,
         options: Options,
+        obey: Obey | None = None,
     ) -> None:
         self.identity = identity
         self.outbox = Outbox(options.buffer)
@@ -102,6 +106,7 @@ class Gateway:
         self._link = Link(identity, dialer, self, most_refusals=options.most_refusals)
         self._pacer = Pacer()
         self._clock = Clock()
+        self._obedience = Obedience(obey)
         self._read_at = float("-inf")
         self._acknowledged_at = 0.0
         self._presses: dict[int, asyncio.Future[None]] = {}
@@ -123,6 +128,8 @@ class Gateway:
     def led(self) -> Led:
         if self.press_result.recent:
             return Led.PRESSED if self.press_result.sent else Led.REFUSED
+        if self._obedience.blinks:
+            return Led.IDENTIFIES
         return {
             Status.ONLINE: Led.ONLINE,
             Status.CONNECTING: Led.CONNECTING,
@@ -278,6 +285,10 @@ class Gateway:
         text = payload[:200].decode("utf-8", "replace")
         self.last_command = text
         log.info("%s: command %r", self.serial, text)
+        if answer := self._obedience.hear(payload):
+            log.info("%s: answered %s", self.serial, answer["status"])
+            self.outbox.add(self._build_message({"commandAnswer": answer}))
+            self._pump()
 
     def _say(self, level: int, text: str, *arguments: object) -> None:
         """Log a line; in a large fleet only warnings are worth one each."""

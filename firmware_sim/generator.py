@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
+from typing import Any
+
+from .commands import Unwilling
 
 Value = float | str
 Reading = dict[str, Value]
@@ -82,6 +85,7 @@ class Generator:
         self._wear = Fault.NONE
         self._swell = 0.0
         self._exercise = self._refuelling = False
+        self._told_load: float | None = None  # kW, by a command; None: what the hospital wants
         self.fuel = random.uniform(35.0, 96.0)
         self.run_hours = random.uniform(120.0, 9000.0)
         self.manifold_temperature = self.rating.ambient
@@ -206,6 +210,8 @@ class Generator:
         self.excitation = lag(self.excitation, float(excited), dt, 0.8)
 
     def _wanted_load(self) -> float:
+        if self._told_load is not None:
+            return self._told_load
         share = 0.3 if self._exercise else hospital_demand(self.clock)
         return self.rating.power * min(1.0, max(0.05, share * (1 + self._swell)))
 
@@ -255,6 +261,28 @@ class Generator:
             self._trip(Fault.LOW_OIL_PRESSURE)
         elif self.coolant_temperature > HIGH_COOLANT_TEMPERATURE:
             self._trip(Fault.OVER_TEMPERATURE)
+
+    def obey(self, name: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Do what a command says. Raises Unwilling."""
+        if name not in ("start", "stop", "setLoad"):
+            raise Unwilling(f"it knows no {name}")
+        if self.state is Engine.FAULT and name != "stop":
+            raise Unwilling(f"it has a fault: {self.fault.value}")
+        if name == "setLoad":
+            return self._tell_load(payload.get("load"))
+        if name == "start" and self.state in (Engine.STOPPED, Engine.COOLDOWN):
+            self._enter(Engine.CRANKING, 4.0) if self.state is Engine.STOPPED else self._start()
+        elif name == "stop" and self.state is Engine.RUNNING:
+            self._enter(Engine.COOLDOWN, 30.0)
+        elif name == "stop" and self.state is Engine.CRANKING:
+            self._enter(Engine.STOPPED, HOUR)
+        return {"engineState": self.state.value}
+
+    def _tell_load(self, load: object) -> dict[str, Any]:
+        if isinstance(load, bool) or not isinstance(load, int | float) or not 0 <= load <= self.rating.power:
+            raise Unwilling(f"its load is from 0 to {self.rating.power:g} kW")
+        self._told_load = float(load)
+        return {"load": load}
 
     def reading(self) -> Reading:
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusTcpClient
@@ -35,6 +35,10 @@ class Controller:
         self._generator = generator
         self._speed = speed
         self._at = time.monotonic()
+
+    def obey(self, name: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Pass a command to the generator, by the controller's own wire. Raises Unwilling."""
+        return self._generator.obey(name, payload)
 
     def make_device(self, unit: int) -> SimDevice:
         block = SimData(0, values=[0] * COUNT, datatype=DataType.REGISTERS, readonly=True)

@@ -159,3 +159,8 @@ WINDOW_SUPERSEDED = declare(
 )
 WINDOW_EXPIRED = declare("window-expired", "The time is up, and nothing was changed.", "Scan the label again.")
 WINDOW_ENDED = declare("window-ended", "The window is no longer open.", "Scan the label again, if you still need to.")
+CANNOT_IDENTIFY = declare(
+    "cannot-identify",
+    "This device knows no way to show which one it is. Nothing was sent.",
+    "Compare the serial on its label.",
+)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("register/<uuid:key>/stream/", views.stream, name="stream"),
     path("register/<uuid:key>/proof/", views.prove, name="prove"),
     path("register/<uuid:key>/place/", views.place, name="place"),
+    path("register/<uuid:key>/identify/", views.identify, name="identify"),
     path("register/<uuid:key>/cancel/", views.cancel, name="cancel"),
     re_path(r"^d/(?P<serial>[^/]+)/?\Z", views.label, name="label"),
     re_path(r"^D/(?P<serial>[^/]+)/?\Z", views.label, name="label-upper"),  # labels in upper case need fewer QR modules
@@ -27,5 +28,6 @@ urlpatterns = [
     path("api/v1/windows/<uuid:key>/", api.OneWindow.as_view(), name="api-window"),
     path("api/v1/windows/<uuid:key>/proof/", api.ProveWindow.as_view(), name="api-prove"),
     path("api/v1/windows/<uuid:key>/complete/", api.CompleteWindow.as_view(), name="api-complete"),
+    path("api/v1/windows/<uuid:key>/identify/", api.IdentifyWindow.as_view(), name="api-identify"),
     path("api/v1/windows/<uuid:key>/cancel/", api.CancelWindow.as_view(), name="api-cancel"),
 ]

@@ -91,6 +91,7 @@ class Drop(models.Model):
         OVERLOAD = "overload", "More came than the site could take"
         RETAINED = "retained", "A copy that the broker kept"
         FAILED = "failed", "It could not be stored"
+        ANSWER = "command-answer", "An answer to no open command"
         BEFORE = "before-handover", "Dated before the device was handed over"
 
     pk = models.CompositePrimaryKey("device_id", "cause")

@@ -124,12 +124,13 @@ def recipe_api(world: World, name: str) -> None:
 
 
 def recipe(world: World, name: str) -> None:
-    rows = {f"{kind}-{form}_FORMS": 0 for kind in ("attributes", "tags") for form in ("TOTAL", "INITIAL")}
+    rows = {f"{kind}-{form}_FORMS": 0 for kind in ("attributes", "tags", "commands") for form in ("TOTAL", "INITIAL")}
     page(world, "/recipes/create/", {"name": name, "credential_kind": "access-key"} | rows)
 
 
 def label(world: World, name: str) -> None:
     rows = {"attributes-TOTAL_FORMS": 1, "attributes-INITIAL_FORMS": 0, "tags-TOTAL_FORMS": 0, "tags-INITIAL_FORMS": 0}
+    rows |= {"commands-TOTAL_FORMS": 0, "commands-INITIAL_FORMS": 0}
     row = {"attributes-0-name": "a", "attributes-0-label": name, "attributes-0-type": "number"}
     page(world, "/recipes/create/", {"name": "Pumps", "credential_kind": "access-key"} | rows | row)
 

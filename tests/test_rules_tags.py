@@ -136,6 +136,7 @@ def bulk(world: World, name: str, value: str) -> None:
 
 def recipe(world: World, name: str, value: str) -> None:
     rows = {"attributes-TOTAL_FORMS": 0, "attributes-INITIAL_FORMS": 0, "tags-TOTAL_FORMS": 1, "tags-INITIAL_FORMS": 0}
+    rows |= {"commands-TOTAL_FORMS": 0, "commands-INITIAL_FORMS": 0}
     sent = {"name": "Pumps", "credential_kind": "access-key", "tags-0-key": name, "tags-0-value": value}
     page(world, "/recipes/create/", rows | sent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -14,6 +14,7 @@ from config.demo import activity, shelf, tank_sensors
 from devices.identity import serials
 from devices.lifecycle import assignments, locks, registration
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
+from devices.recipes.command_lines import clean_lines
 from tenants.groups import operations as groups
 from tenants.models import Group, Membership, Organisation, Role, User
 
@@ -47,6 +48,15 @@ RANGES = {
     "oilPressure": (None, 700),
     "fuelLevel": (15, 100),
 }
+
+
+LOAD = {"type": "number", "title": "Load", "unit": "kW", "minimum": 0, "maximum": 1000}
+COMMANDS: tuple[dict[str, Any], ...] = (
+    {"name": "start", "label": "Start"},
+    {"name": "stop", "label": "Stop"},
+    {"name": "setLoad", "label": "Set the load", "schema": {"properties": {"load": LOAD}, "required": ["load"]}},
+    {"name": "identify", "label": "Blink", "role": "viewer", "seconds": 60},
+)
 
 
 @dataclass(frozen=True)
@@ -223,7 +233,7 @@ def _make_groups(root: Group, tree: Mapping[str, Mapping[str, Sequence[str]]]) -
 
 def _make_recipe(name: str, model: DeviceModel) -> RecipeVersion:
     recipe = Recipe.objects.create(organisation=model.organisation, name=name)
-    version = RecipeVersion.objects.create(recipe=recipe, model=model)
+    version = RecipeVersion.objects.create(recipe=recipe, model=model, commands=clean_lines(COMMANDS))
     Attribute.objects.bulk_create(
         _build_attribute(version, position, *declared) for position, declared in enumerate(ATTRIBUTES)
     )

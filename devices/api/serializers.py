@@ -107,6 +107,17 @@ class Identity(Serializer):
     )
 
 
+class CommandLine(Serializer):
+    name = serializers.CharField(max_length=64, help_text="By which devices know it.")
+    label = serializers.CharField(required=False, max_length=120, allow_blank=True)  # type: ignore[assignment]
+    role = serializers.ChoiceField(["viewer", "technician", "admin"], required=False, help_text="Who may send it.")
+    answers = serializers.BooleanField(required=False, help_text="Whether devices answer it, and know it by its id.")
+    seconds = serializers.IntegerField(required=False, min_value=5, max_value=7 * 24 * 3600, help_text="It waits.")
+    schema = serializers.DictField(
+        child=serializers.JSONField(), required=False, help_text="JSON Schema of its payload: docs/api.md, Commands."
+    )
+
+
 class VersionShown(Serializer):
     number = serializers.IntegerField()
     model = Named(allow_null=True)
@@ -119,6 +130,7 @@ class VersionShown(Serializer):
     identity = Identity(allow_null=True, help_text="The format of serials; null: the organisation's.")
     created_at = serializers.DateTimeField()
     attributes = AttributeShown(many=True)
+    commands = CommandLine(many=True)
 
 
 class RecipeShown(Named):
@@ -174,7 +186,7 @@ def serialize_event(row: Event, known: frozenset[int]) -> dict[str, Any]:
 
 
 def serialize_version(row: RecipeVersion) -> dict[str, Any]:
-    plain = ("number", "default_tags", "credential_kind", "expires", "presence", "created_at")
+    plain = ("number", "default_tags", "credential_kind", "expires", "presence", "created_at", "commands")
     declared = [
         {name: getattr(attribute, name) for name in map(str, AttributeShown().fields)}
         for attribute in row.attributes.all()

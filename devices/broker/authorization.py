@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from django.conf import settings
 
 from devices.broker import refused_connects, refused_topics
+from devices.commands import subscriptions
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device, Tie
 from devices.mqtt import client, topics
@@ -93,6 +94,7 @@ def is_permitted(question: Question, caller: Caller | Identity | None) -> bool:
     if question.queue is not None:
         return caller.device_id is None or question.queue.startswith(caller.device_id)
     if question.action is None or may_use_topic(caller, question.action, question.topic, retain=question.retain):
+        note_subscription(caller, question.action, question.topic)
         return True
     note_refused_topic(caller, question.action, question.topic)
     return False
@@ -103,6 +105,13 @@ def note_refused_topic(caller: Caller | Identity, action: Action, topic: str) ->
     a flag."""
     if caller.device_id and action != "receive" and not caller.limited and not may_use_topic(caller, action, topic):
         refused_topics.note_refusal(caller.device_id)
+
+
+def note_subscription(caller: Caller | Identity, action: Action | None, topic: str) -> None:
+    """Note that a device, or its gateway, subscribes to its commands: what waits is sent then."""
+    named = topics.parse_topic(topic) if action == "subscribe" and caller.device_id else None
+    if named is not None:
+        subscriptions.note_subscription(named.device_id)
 
 
 def connect(username: str, password: str, client_id: str) -> Identity | None:

@@ -57,6 +57,8 @@ class ParamsNew(Serializer):
     )
     model = Key(required=False, help_text="`model`: its id.")
     recipe = Key(required=False, help_text="`recipe`: its id; devices made from it get its last version.")
+    command = serializers.CharField(required=False, max_length=64, help_text="`command`: its name.")
+    payload = serializers.JSONField(required=False, allow_null=True, help_text="`command`: what goes with it.")
     old = serializers.ChoiceField(
         ["use", "now"], required=False, help_text="`reissue`: the former credentials end with the new one's first use."
     )
@@ -280,7 +282,7 @@ class ActionResult(FileView, ActionView):
 def _serialize_action(action: BulkAction) -> dict[str, object]:
     plain = ("key", "kind", "state", "total", "done", "changed", "cause", "created_at", "finished_at")
     return {name: getattr(action, name) for name in plain} | {
-        "params": {name: value for name, value in action.params.items() if value},
+        "params": {name: value for name, value in action.params.items() if value and name != "versions"},
         "by": str(action.by) if action.by else None,
         "undo_of": action.undo_of.key if action.undo_of else None,
     }

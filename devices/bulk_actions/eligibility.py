@@ -17,12 +17,12 @@ from devices.recipes.operations import Line
 from tenants.models import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from devices.models import Attribute, DeviceQuerySet
 
 CHANGE, NOT_YOURS, SINCE, NO_LEAF, FULL, ENOUGH = "change", "not-yours", "since", "no-leaf", "full", "enough"
-RETIRED, NOBODY = "retired", "nobody"
+RETIRED, NOBODY, WAITING = "retired", "nobody", "waiting"
 OF_RETIRED = {BulkAction.Kind.RESTORE, BulkAction.Kind.FREE, BulkAction.Kind.REMOVE}
 WORDS = {
     CHANGE: "changed",
@@ -49,6 +49,8 @@ WORDS = {
     "freed": "its serial was given free",
     "other": "made from another recipe",
     "current": "of this version already",
+    "unable": "takes no such command, or not with this payload",
+    WAITING: "has too many commands that wait",
     **{cause: f"{words}: retire it instead" for cause, words in removal.WORDS.items()},
     ENOUGH: f"has {MAX_LIVE} working credentials already, or got {MAX_AN_HOUR} within an hour",
 }
@@ -64,6 +66,9 @@ class Params:
     value: str = ""
     model: int = 0
     version: int = 0  # of a recipe
+    command: str = ""
+    payload: Any = None
+    versions: Sequence[int] = ()  # of recipes, whose devices take the command with this payload
     at_once: bool = False  # whether the credentials so far die now, or when the new one is used first
 
     def as_json(self) -> dict[str, object]:
@@ -205,6 +210,11 @@ def _list_obstacles(kind: str, params: Params) -> list[tuple[str, Q]]:
             ("elsewise", ~Q(version__credential_kind=kinds.ACCESS_KEY)),
         ],
         BulkAction.Kind.RETIRE: [],
+        BulkAction.Kind.COMMAND: [
+            ("shut", locked),
+            ("expired", Device.has_expired()),
+            ("unable", ~Q(version__in=params.versions)),
+        ],
         BulkAction.Kind.RESTORE: [
             ("active", active),
             ("freed", freed),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.db.models import Exists, OuterRef
 
 from devices import tags
 from devices.bulk_actions.eligibility import Params
-from devices.models import BulkAction, DeviceModel, Recipe
+from devices.models import BulkAction, Device, DeviceModel, Recipe, RecipeVersion
+from devices.recipes.command_lines import find_declared, find_problem, read_declared
 from tenants.picker import GroupField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenants.models import User
+
+
+UNDECLARED = "It is not declared."
 
 
 class ParamsForm(forms.Form):
@@ -128,6 +133,51 @@ class ReissueForm(ParamsForm):
         return Params(at_once=self.cleaned_data["old"] == "now")
 
 
+class CommandForm(ParamsForm):
+    """Ask for a command that some device of the user's takes, and what goes with it."""
+
+    command = forms.ChoiceField(
+        label="Command",
+        error_messages={"required": "Choose a command.", "invalid_choice": "No device of yours takes this command."},
+    )
+    payload = forms.JSONField(
+        label="Payload",
+        required=False,
+        widget=forms.Textarea({"rows": 3, "spellcheck": "false"}),
+        help_text='JSON, such as {"load": 200}; empty where the command takes none.',
+        error_messages={"invalid": "This is no JSON."},
+    )
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
+        super().__init__(data, user=user)
+        mine = Exists(Device.objects.manageable_by(user).filter(version=OuterRef("pk")))
+        versions = RecipeVersion.objects.filter(mine, recipe__organisation=user.organisation_id)
+        self._versions = list(versions.exclude(commands=[]).order_by("-pk"))
+        labels = {each.name: each.label for version in self._versions for each in read_declared(version)}
+        choices = [("", "Choose a command"), *sorted(labels.items(), key=lambda pair: pair[1].casefold())]
+        self.fields["command"].choices = choices  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        if not self.errors:
+            problems = [self._find_problem(version) for version in self._versions]
+            if problems and all(problems):
+                self.add_error("payload", next(filter(None, filter(lambda each: each != UNDECLARED, problems))))
+        return cleaned
+
+    def _find_problem(self, version: RecipeVersion) -> str:
+        """Return why devices of the version don't take it; empty where they do."""
+        declared = find_declared(version, self.cleaned_data["command"])
+        if declared is None:
+            return UNDECLARED
+        problem = find_problem(declared, self.cleaned_data["payload"])
+        return problem[1] if problem else ""
+
+    def params(self) -> Params:
+        fit = tuple(sorted(version.pk for version in self._versions if not self._find_problem(version)))
+        return Params(command=self.cleaned_data["command"], payload=self.cleaned_data["payload"], versions=fit)
+
+
 FORMS: dict[str, type[ParamsForm]] = {
     BulkAction.Kind.MOVE: MoveForm,
     BulkAction.Kind.TAG: TagForm,
@@ -135,6 +185,7 @@ FORMS: dict[str, type[ParamsForm]] = {
     BulkAction.Kind.MODEL: ModelForm,
     BulkAction.Kind.RECIPE: RecipeForm,
     BulkAction.Kind.REISSUE: ReissueForm,
+    BulkAction.Kind.COMMAND: CommandForm,
 }
 
 

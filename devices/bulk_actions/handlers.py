@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import F, JSONField, Value
 
 from devices.bulk_actions import file_changes
-from devices.bulk_actions.eligibility import CHANGE, ENOUGH, NO_LEAF, SINCE, Params
+from devices.bulk_actions.eligibility import CHANGE, ENOUGH, NO_LEAF, SINCE, WAITING, Params
+from devices.commands import operations as commands
 from devices.connections import activation
 from devices.credentials import deliveries
 from devices.credentials import operations as credentials
 from devices.credentials.operations import Issued
 from devices.lifecycle import assignments, edits, locks, removal, retirement, versions
 from devices.models import BulkAction, Device, RecipeVersion, Touched
+from devices.recipes import command_lines
 from devices.refusals import JOB_KEY_GONE
 from devices.tags import Patched
 from lib import key_wrapping
@@ -157,6 +159,20 @@ def reissue(batch: Batch) -> list[Touched]:
     ]
 
 
+def command(batch: Batch) -> list[Touched]:
+    """Send it to each, as its own version of the recipe declares it."""
+    params, sent = batch.params, set()
+    by_version: dict[int, list[Device]] = {}
+    for device in batch.devices:
+        by_version.setdefault(device.version_id, []).append(device)
+    for version in RecipeVersion.objects.filter(pk__in=by_version):
+        if declared := command_lines.find_declared(version, params.command):
+            devices = by_version[version.pk]
+            made = commands.send_many(devices, declared=declared, payload=params.payload, **batch.told)
+            sent |= {each.device_id for each in made}
+    return [batch.build_touched(device, verdict=CHANGE if device.pk in sent else WAITING) for device in batch.devices]
+
+
 def lock_targets(action: BulkAction, keys: list[int]) -> None:
     """Lock the groups into which a file puts these devices, before the devices."""
     assignments.lock_leaves(_find_targets(action, keys))
@@ -210,4 +226,5 @@ HANDLERS: dict[str, Handler] = {
     BulkAction.Kind.REMOVE: remove,
     BulkAction.Kind.RECIPE: give_version,
     BulkAction.Kind.CHANGE: change,
+    BulkAction.Kind.COMMAND: command,
 }

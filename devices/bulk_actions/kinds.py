@@ -89,6 +89,14 @@ ACTS = {
             "What they may report is as the recipe says now.",
             besides="Their model, tags and credentials stay as they are.",
         ),
+        Act(
+            Kind.COMMAND,
+            "Send a command",
+            "send",
+            "Each gets it when it is there, or when it is back, until the command expires.",
+            True,
+            done="sent it",
+        ),
         Act(Kind.CHANGE, "Change by a file", "filetype-csv", "Sets what a file says of each.", is_offered=False),
     )
 }

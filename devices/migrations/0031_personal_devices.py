@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0029_challenge'),
+        ("devices", "0030_commands"),
         ('tenants', '0012_personal_devices'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

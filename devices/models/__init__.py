@@ -2,6 +2,7 @@
 
 from devices.models.broker_session import BrokerSession
 from devices.models.bulk_action import BulkAction, BulkActionQuerySet, Touched, TouchedQuerySet
+from devices.models.command import Command, CommandQuerySet, Listening
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
@@ -24,6 +25,8 @@ __all__ = [
     "BulkAction",
     "BulkActionQuerySet",
     "Change",
+    "Command",
+    "CommandQuerySet",
     "Connection",
     "Credential",
     "CredentialQuerySet",
@@ -47,6 +50,7 @@ __all__ = [
     "LabelPrintJobQuerySet",
     "LabelRule",
     "LabelRuleQuerySet",
+    "Listening",
     "Part",
     "PresenceSecret",
     "Problem",

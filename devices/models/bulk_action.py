@@ -56,6 +56,7 @@ class BulkAction(Job):
         REMOVE = "remove", "Remove"
         RECIPE = "recipe", "Bring to the recipe's last version"
         CHANGE = "change", "Change by a file"
+        COMMAND = "command", "Send a command"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting for a worker"
@@ -99,6 +100,8 @@ class BulkAction(Job):
 
     def __str__(self) -> str:
         text = str(self.get_kind_display())
+        if command := self.params.get("command"):
+            text += f": {command}"
         if tag := self.params.get("tag"):
             text += f": {tag}: {self.params.get('value', '')}" if self.kind == self.Kind.TAG else f": {tag}"
         return f"Undo: {text}" if self.undo_of_id else text

@@ -196,18 +196,28 @@ class Device(models.Model):
             raise ValidationError({"model": "This model belongs to another organisation."})
 
     @staticmethod
+    def online_for() -> timedelta:
+        """Return for how long a device counts as online since it was heard."""
+        return timedelta(seconds=settings.ONLINE_SECONDS)
+
+    @staticmethod
+    def is_online(prefix: str = "") -> Q:
+        """Match who was heard of late, and was not seen to leave since, by the database's clock."""
+        seen, left = f"{prefix}connection__last_seen_at", f"{prefix}connection__disconnected_at"
+        stayed = Q(**{left: None}) | Q(**{f"{left}__lt": F(seen)})
+        return Q(**{f"{seen}__gt": Now() - Device.online_for()}) & stayed
+
+    @staticmethod
     def statuses() -> dict[str, Q]:
         """Return the condition of each status, by the database's clock; the first that holds is the device's."""
-        alive = Q(connection__last_seen_at__gt=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
         gone = Q(connection__disconnected_at__gte=F("connection__last_seen_at"))
-        stayed = Q(connection__disconnected_at=None) | Q(connection__disconnected_at__lt=F("connection__last_seen_at"))
         silent = Q(connection__last_seen_at__lte=Now() - timedelta(seconds=settings.ONLINE_SECONDS))
         waits = Q(expires_at=None) | Q(expires_at__gt=Now()) | Q(activated_at__isnull=False)
         return {
             Device.Status.RETIRED: Q(retired_at__isnull=False),
             Device.Status.LOCKED: Q(locked_at__isnull=False),
             Device.Status.EXPIRED: Device.has_expired(),
-            Device.Status.ONLINE: alive & stayed,
+            Device.Status.ONLINE: Device.is_online(),
             Device.Status.OFFLINE: silent | gone,
             Device.Status.NEVER: Q(connection=None) & waits,
         }

@@ -63,6 +63,9 @@ class Event(models.Model):
         UNTIED = "untied", "No longer tied to a gateway"
         CONNECTED = "connected", "Connected"
         DISCONNECTED = "disconnected", "Disconnected"
+        COMMAND_SENT = "command-sent", "Command sent"
+        COMMAND_ENDED = "command-ended", "Command ended"
+        IDENTIFIED = "identified", "Asked to show which one it is"
         LIMITED = "limited", "Shut out for a time: it sent too much"
         # Of the organisation, without a device.
         RECIPE_CHANGED = "recipe-changed", "Recipe changed"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 ATTRIBUTE_NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}\Z"
-RESERVED_NAMES = {"presenceAnswer"}
-"""What a device says beside its values, which are never kept: docs/decisions/0039."""
+RESERVED_NAMES = {"presenceAnswer", "commandAnswer"}
+"""What a device says beside its values, which are never kept: docs/decisions/0039 and 0041."""
 ATTRIBUTE_NAME_CAUSE = "Begin with a letter; then letters, digits, and . _ - fit."
 
 
@@ -103,6 +103,7 @@ class RecipeVersion(models.Model):
     credential_kind = models.CharField(max_length=12, choices=CredentialKind.choices, default=CredentialKind.ACCESS_KEY)
     # Whether devices that never connect expire after the organisation's activation window.
     expires = models.BooleanField(default=False)
+    commands = models.JSONField(default=list, blank=True, db_default=[])  # devices.recipes.command_lines
     identity = models.JSONField(default=dict, blank=True)  # devices.identity.formats; empty: the organisation's format
     # Empty: as the organisation says.
     presence = models.CharField(max_length=16, choices=Presence.choices, blank=True, default="", db_default="")

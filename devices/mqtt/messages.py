@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ANSWER = "presenceAnswer"
 """The name beside a report's attributes under which a device sends a signed answer: it is none of them."""
 
+COMMAND_ANSWER = "commandAnswer"
+"""The name, likewise, under which a device answers a command: `{"id", "status", "reason"?, "result"?}`."""
+
 Value = float | str | bool
 
 MAX_BYTES = 256 * 1024  # of a payload
@@ -59,3 +62,11 @@ class Answer(NamedTuple):
 
     device: Device
     text: str
+
+
+class CommandAnswer(NamedTuple):
+    """Hold what a known device sent as the answer to a command, as it came."""
+
+    device: Device
+    sent: object
+    at: datetime

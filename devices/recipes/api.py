@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -14,6 +15,7 @@ from devices.api import serializers as device_serializers
 from devices.identity import formats, serials
 from devices.identity.label_text import MAX_TEXT, read_serial
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
+from devices.recipes import command_lines
 from devices.recipes import operations as recipes
 from devices.recipes.forms import USUALLY_EXPIRE, AttributeRow, make_line
 from devices.recipes.organisation_format import format_of
@@ -79,6 +81,16 @@ class RecipeContents(Serializer):
         required=False, allow_null=True, help_text="Null: as the organisation's serials."
     )
     attributes = serializers.ListField(child=AttributeNew(), required=False, max_length=recipes.MAX_ATTRIBUTES)
+
+    commands = serializers.ListField(
+        child=device_serializers.CommandLine(), required=False, max_length=command_lines.MOST
+    )
+
+    def validate_commands(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        try:
+            return command_lines.clean_lines(lines)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.message_dict["commands"]) from None
 
     def validate_identity(self, identity: dict[str, Any] | None) -> dict[str, Any]:
         try:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.forms.formsets import BaseFormSet, formset_factory
 
@@ -13,12 +14,13 @@ from devices import tags
 from devices.identity import formats
 from devices.models import Attribute, DeviceModel, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE
+from devices.recipes import command_lines
 from devices.recipes import operations as recipes
 from devices.recipes.format_form import IdentityForm
 from devices.recipes.operations import MAX_ATTRIBUTES, MOST_DECIMALS, Contents, Line
 from lib import parsing
 from lib.fields import OneLineField
-from tenants.models import Presence
+from tenants.models import Presence, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -140,6 +142,53 @@ class AttributeRow(Row):
         return cleaned
 
 
+class CommandRow(Row):
+    telling = ("name", "label", "schema")
+    name = forms.CharField(
+        label="Name",
+        max_length=64,
+        validators=[RegexValidator(ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE)],
+        error_messages={"required": "Give the command the name by which devices know it."},
+    )
+    label = OneLineField(label="Label", max_length=120, required=False)
+    role = forms.ChoiceField(
+        label="Sent by",
+        choices=[(each.name.lower(), f"{each.label}s".capitalize()) for each in Role],
+        initial="technician",
+        help_text="And whoever may more.",
+    )
+    answers = forms.ChoiceField(
+        label="Its devices",
+        choices=[("yes", "Answer it, and know it by its id"), ("no", "Answer nothing")],
+        initial="yes",
+    )
+    seconds = forms.IntegerField(
+        label="Waits, in seconds",
+        required=False,
+        min_value=command_lines.SHORTEST,
+        max_value=command_lines.LONGEST,
+        widget=forms.TextInput({"inputmode": "numeric"}),
+    )
+    schema = forms.JSONField(
+        label="Payload",
+        required=False,
+        widget=forms.Textarea({"rows": 3, "spellcheck": "false"}),
+        help_text='JSON Schema, such as {"properties": {"load": {"type": "number", "maximum": 500}}}. Empty: none.',
+        error_messages={"invalid": "This is no JSON."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors:
+            try:
+                self.line = command_lines.clean_lines([self._read()])[0]
+            except ValidationError as error:
+                self.add_error("schema", error.message_dict["commands"])
+        return self.cleaned_data
+
+    def _read(self) -> dict[str, Any]:
+        return self.cleaned_data | {"answers": self.cleaned_data["answers"] == "yes"}
+
+
 class Rows(BaseFormSet):  # type: ignore[type-arg]
     """Take rows, of which removed and blank ones do not count; `find_kept_rows` returns the others, in their order."""
 
@@ -179,6 +228,11 @@ class TagRows(Rows):
             rows[name].add_error("key", cause)
 
 
+class CommandRows(Rows):
+    most = command_lines.MOST
+    twice = "This name stands here twice. Remove one of them."
+
+
 class AttributeRows(Rows):
     most = MAX_ATTRIBUTES
     twice = "This name stands here twice. Remove one of them."
@@ -198,6 +252,7 @@ def _make_formset(row: type[Row], rows: type[Rows]) -> type[Rows]:
 
 
 TagFormSet = _make_formset(TagRow, TagRows)
+CommandFormSet = _make_formset(CommandRow, CommandRows)
 AttributeFormSet = _make_formset(AttributeRow, AttributeRows)
 MESSAGES = {
     "too_many_forms": "These are too many rows. Remove some.",
@@ -223,10 +278,16 @@ class RecipeForms:
             initial=[vars(line) for line in contents.attributes] if data is None else None,
             error_messages=MESSAGES,
         )
+        self.commands = CommandFormSet(
+            data,
+            prefix="commands",
+            initial=[_show_command(line) for line in contents.commands] if data is None else None,
+            error_messages=MESSAGES,
+        )
         self.identity = make_identity_form(user, data, contents.identity)
 
     def is_valid(self) -> bool:
-        parts = (self.details, self.tags, self.attributes, self.identity)
+        parts = (self.details, self.tags, self.attributes, self.commands, self.identity)
         return min(part.is_valid() for part in parts)  # each is asked, so that all errors are told at once
 
     @property
@@ -242,6 +303,7 @@ class RecipeForms:
             expires=self.details.is_expiring,
             presence=cleaned["presence"],
             default_tags={row.cleaned_data["key"]: row.cleaned_data["value"] for row in self.tags.find_kept_rows()},
+            commands=[row.line for row in self.commands.find_kept_rows() if isinstance(row, CommandRow)],
             identity=self.identity.stored_json,
             attributes=tuple(make_line(row.cleaned_data) for row in self.attributes.find_kept_rows()),
         )
@@ -249,6 +311,10 @@ class RecipeForms:
     def rebase(self, recipe: Recipe) -> None:
         """Start from what is last now: sent again, it replaces what somebody else saved meanwhile."""
         self.base = recipe.current.number
+
+
+def _show_command(line: dict[str, Any]) -> dict[str, Any]:
+    return line | {"answers": "yes" if line["answers"] else "no", "schema": line["schema"] or None}
 
 
 def _read_number(data: QueryDict | None) -> int:

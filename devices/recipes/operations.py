@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Now
 from devices import events, tags
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
 from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE, RESERVED_NAMES
+from devices.recipes.command_lines import clean_lines
 from devices.refusals import RECIPE_CHANGED, RECIPE_OUTDATED, RECIPE_RETIRED
 from lib import names
 from lib.refusals import Refusal
@@ -62,6 +63,7 @@ class Contents:
     expires: bool = False
     presence: str = ""  # of tenants.models.Presence; empty: as the organisation says
     default_tags: dict[str, str] = field(default_factory=dict)
+    commands: list[dict[str, Any]] = field(default_factory=list)  # devices.recipes.command_lines
     identity: dict[str, Any] = field(default_factory=dict)
     attributes: tuple[Line, ...] = ()
 
@@ -190,7 +192,8 @@ def _check_contents(organisation: Organisation, contents: Contents, last: Conten
         default_tags = tags.check(contents.default_tags, last.default_tags)
     except ValidationError as error:
         raise ValidationError({"default_tags": error.messages}) from None
-    return replace(contents, default_tags=default_tags, attributes=lines)
+    commands = contents.commands if contents.commands == last.commands else clean_lines(contents.commands)
+    return replace(contents, default_tags=default_tags, attributes=lines, commands=commands)
 
 
 def _clean_attribute(line: Line) -> Line:
@@ -200,7 +203,7 @@ def _clean_attribute(line: Line) -> Line:
         raise ValidationError({"attributes": f"{ATTRIBUTE_NAME_CAUSE} “{name[:40]}” doesn't."})
     if name in RESERVED_NAMES:
         raise ValidationError(
-            {"attributes": f"{name} is a device's proof that somebody is there, and no value. Choose another name."}
+            {"attributes": f"{name} is what a device answers beside its values, and none of them. Choose another name."}
         )
     label, unit = names.clean_one_line(line.label, "attributes"), names.clean_one_line(line.unit, "attributes")
     if len(label) > LABEL_LENGTH or len(unit) > UNIT_LENGTH:

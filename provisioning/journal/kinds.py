@@ -29,10 +29,12 @@ CATEGORIES: dict[str, Category] = {
         "Devices retired or removed", Kinds((Of.RETIRED, Of.BROUGHT_BACK, Of.SERIAL_FREED, Of.DEVICE_REMOVED))
     ),
     "windows": Category(
-        "Windows and presses", Kinds((Of.WINDOW_OPENED, Of.PRESSED, Of.PRESENCE_PROVEN, Of.WINDOW_CANCELLED))
+        "Windows and presses",
+        Kinds((Of.WINDOW_OPENED, Of.PRESSED, Of.PRESENCE_PROVEN, Of.WINDOW_CANCELLED, Of.IDENTIFIED)),
     ),
     "placements": Category("Hand-overs", Kinds((Of.PROVISIONED, Of.MOVED, Of.RELEASED, Of.ASSIGNED, Of.UNASSIGNED))),
     "changes": Category("Changes of devices", Kinds((Of.CHANGED, Of.LOCKED, Of.UNLOCKED, Of.LIMITED))),
+    "commands": Category("Commands", Kinds((Of.COMMAND_SENT, Of.COMMAND_ENDED))),
     "ties": Category("Ties to gateways", Kinds((Of.TIED, Of.UNTIED))),
     "credentials": Category(
         "Credentials",

@@ -90,6 +90,6 @@ def is_known(user: Viewer, device: Device) -> bool:
 
 def get_window(user: Viewer, key: UUID, token: ApiToken | None = None) -> Window:
     scope = Window.objects.visible_to(user, token).with_state()
-    window = get_row(scope.select_related("device__group", "device__model"), key=key)
+    window = get_row(scope.select_related("device__group", "device__model", "device__version"), key=key)
     share_organisation(user, window.device)
     return window

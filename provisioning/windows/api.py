@@ -19,7 +19,7 @@ from lib import origins
 from lib.refusals import Refusal
 from provisioning.models import Window
 from provisioning.refusals import WINDOW_ENDED
-from provisioning.windows import operations
+from provisioning.windows import identify, operations
 from provisioning.windows.access import find_scanned, get_window, is_known, read_scanned_facts, refuse_serial
 from provisioning.windows.forms import PlaceForm
 from provisioning.windows.proofs import prove_by_label, prove_presence
@@ -154,6 +154,16 @@ class CompleteWindow(ApiView):
             raise convert_form_errors(form)
         operations.finish_window(window=window, by=user, **form.cleaned_data)
         return Response(_serialize_own_window(self, key))
+
+
+class IdentifyWindow(ApiView):
+    @describe_operation("Windows", "Have the device show which one it is", request=None, responses={204: None})
+    def post(self, request: Request, key: UUID) -> Response:
+        """Have it blink, say, for some seconds, as its recipe's command `identify` does. A window that opens asks for
+        it by itself."""
+        user = require_technician(self.user)
+        identify.identify(window=_get_own_window(self, key), by=user)
+        return Response(status=204)
 
 
 class CancelWindow(ApiView):

@@ -27,6 +27,7 @@ from lib.refusals import Refusal
 from provisioning import refusals
 from provisioning.models import Window, build_topic
 from provisioning.presence import challenge
+from provisioning.windows import identify
 from tenants.models import Group, Presence, Role, User
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ def _open(device: Device, by: User, token: ApiToken | None, label: Mapping[str, 
     )
     window.refresh_from_db()
     events.record(Event.Kind.WINDOW_OPENED, device=device, by=by, window=str(window.key))
+    identify.end(superseded)
+    if identify.can_identify(device):
+        identify.identify(window=window, by=by)
     transaction.on_commit(lambda: live.announce(build_topic(key) for key in superseded))
     return window
 
@@ -123,6 +127,7 @@ def _end_idle(windows: WindowQuerySet, device: Device, by: User) -> None:
             continue
         if windows.filter(pk=window.pk).update(closed_at=Now(), outcome=Window.State.CANCELLED):
             events.record(Event.Kind.WINDOW_CANCELLED, device=device, by=by, window=str(window.key))
+            identify.end([window.key])
 
 
 def finish_window(
@@ -151,6 +156,7 @@ def _finish(window: Window, by: User, name: str, group: Group, model: DeviceMode
         assignments.assign(device=device, group=leaf, name=name, model=model, by=by, person=person)
         Window.objects.filter(pk=window.pk).update(assignment=device.assignment_id)
         refuse_barred(device)  # its row is held now: a lock is either seen here, or waits for us
+        identify.end([window.key])
         _announce(window, device)
     return device
 
@@ -225,6 +231,7 @@ def cancel_window(*, window: Window, by: User) -> bool:
         if not window.close(Window.State.CANCELLED, only_if=Q(technician=by)):
             return False
         events.record(Event.Kind.WINDOW_CANCELLED, device=window.device, by=by, window=str(window.key))
+        identify.end([window.key])
         _announce(window, window.device)
     return True
 

@@ -29,6 +29,7 @@ from lib.refusal_pages import show_in_form
 from provisioning.models import Window, build_topic
 from provisioning.presence.challenge import draw_symbol
 from provisioning.presence.methods import CODES
+from provisioning.windows import identify as blinking
 from provisioning.windows import operations as windows
 from provisioning.windows.access import find_labelled, find_scanned, get_window, is_known, read_scanned_facts
 from provisioning.windows.forms import PlaceForm, ProofForm, ScanForm
@@ -131,6 +132,7 @@ def _render_window(
         "version": build_version(window, device),
         "mine": window.device if known and window.device.group_id else None,
         "known": known,
+        "blinks": blinking.can_identify(window.device),
         "attempts": windows.list_attempts(window, device, known=known),
     }
     template = "provisioning/windows/_window.html" if request.htmx else "provisioning/windows/window.html"
@@ -216,6 +218,15 @@ def place(request: SignedIn, key: UUID) -> HttpResponse:
     if sees(user, device):
         after = reverse("telemetry:dashboard", kwargs={"serial": device.serial})
     return HttpResponseClientRedirect(after) if request.htmx else redirect(after)
+
+
+@login_required
+@redirect_unless_posted(back="provisioning:window")
+def identify(request: SignedIn, key: UUID) -> HttpResponse:
+    """Have the device show once more which one it is."""
+    user = require_technician(request.user)
+    blinking.identify(window=get_window(user, key), by=user)
+    return _render_window(request, get_window(user, key)) if request.htmx else redirect("provisioning:window", key=key)
 
 
 @login_required

@@ -31,9 +31,10 @@ NEXT_STEPS = {
     Cause.RETAINED: "It is no new report, so nothing of it is used. Let it publish without the retain flag.",
     Cause.BEFORE: "What it reported for the time before belongs to nobody here, and is not shown. If this goes on, the "
     "device's clock is behind: set it, or let it leave the time out.",
+    Cause.ANSWER: "Let it answer before the command expires, with its id and a status: docs/protocol.md, Commands.",
     Cause.FAILED: "The site's log says why. Tell whoever runs the site.",
 }
-VALUES = {Cause.MISTYPED, Cause.UNKEPT, Cause.AS_TEXT, Cause.UNDECLARED}
+VALUES = {Cause.MISTYPED, Cause.UNKEPT, Cause.AS_TEXT, Cause.UNDECLARED, Cause.ANSWER}
 """Causes that are counted by values, the rest of whose message is kept."""
 TIMES = {Cause.TOO_OLD, Cause.AHEAD, Cause.BAD_TIME}
 """Causes whose samples are times: one is enough."""

@@ -6,8 +6,9 @@ import json
 import zlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from devices.commands.listing import find_recent
 from devices.models import Attribute, Device
 from devices.models.refused_attempt import compute_mark
 from lib.refusals import Refusal
@@ -66,12 +67,13 @@ def list_attributes(device: Device) -> list[Attribute]:
     return list(Attribute.objects.filter(version=device.version_id))
 
 
-def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, object]:
+def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, Any]:
     """Return the context of `_live.html`."""
     values, ahead = _read_values(device)
     readings = _build_readings(values, ahead, declared)
     last = max(readings, key=lambda reading: reading.arrived_at, default=None)
     dropped, lost = list_dropped(device)
+    sent, commanded = find_recent(device)
     return {
         "device": device,
         "numbers": [reading for reading in readings if reading.is_number],
@@ -81,11 +83,12 @@ def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, o
         "ahead": last if last and last.lead else None,
         "limited": device.connection if device.shut_out else None,
         "dropped": dropped,
+        "sent": sent,
         "version": build_version(
             device.assignment_id,
             device.status,
             values,
-            [_count_dropped(device), lost, compute_mark(device.attempted_at)],
+            [_count_dropped(device), lost, compute_mark(device.attempted_at), commanded],
         ),
     }
 
@@ -145,7 +148,7 @@ def build_version(assignment: int | None, status: str, values: Values, dropped: 
     """Name what the fragment shows: another name as soon as it would show something else.
 
     `dropped` are the messages of a device that is shut out, None for one that is not; all that was not kept; and
-    the mark of when it was refused last (devices.models.refused_attempt.compute_mark).
+    the marks of when it was refused last (devices.models.refused_attempt.compute_mark) and commanded.
     """
     content = zlib.crc32(json.dumps([values, *dropped], sort_keys=True).encode())
     return f"{assignment or 0}-{status}-{content:08x}"

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from devices import streams
 from devices.access import get_device, manages
+from devices.commands.listing import describe, list_offered
 from devices.connections.refused_attempts import list_attempts
 from devices.lifecycle import removal
 from devices.models import Event
@@ -56,6 +57,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         "manages": manages(request.user, device),
         "removable": isinstance(request.user, User) and removal.is_removable(device, request.user),
         "attempts": list_attempts(request.user, device),
+        "offered": list_offered(request.user, device),
         "ties": list_ties(request.user, device),
         "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
         "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
@@ -63,6 +65,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         "range": span,
         "recent": readings.list_recent_reports(device, declared, RECENT),
     }
+    context["commands"] = describe(request.user, context["sent"])
     return render(request, "telemetry/dashboard/dashboard.html", context)
 
 
@@ -73,6 +76,7 @@ def live(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial, related=())
     context = readings.build_live_context(device, readings.list_attributes(device))
     context["attempts"] = list_attempts(request.user, device)
+    context["commands"] = describe(request.user, context["sent"])
     return render(request, "telemetry/dashboard/_live.html", context)
 
 

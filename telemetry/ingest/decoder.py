@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.models import Attribute, Device
-from devices.mqtt.messages import ANSWER, MAX_BYTES, Answer, Report, counts
+from devices.mqtt.messages import ANSWER, COMMAND_ANSWER, MAX_BYTES, Answer, CommandAnswer, Report, counts
 from lib.parsing import is_storable
 from lib.rarely import Rarely
 from telemetry.ingest import gps, numbers
@@ -56,6 +56,7 @@ class Batch(NamedTuple):
     heard: dict[Device, datetime]  # every admitted device that said anything at all, and when last
     drops: Drops
     answers: list[Answer]  # that somebody stands at their devices: no values of theirs
+    command_answers: list[CommandAnswer]
 
 
 def read_batch(messages: Sequence[Message]) -> Batch:
@@ -66,7 +67,7 @@ def read_batch(messages: Sequence[Message]) -> Batch:
     """
     devices = _find_devices({message.device_id for message in messages})
     _load_declared(device.version_id for device in devices.values())
-    batch = Batch([], {}, Drops(), [])
+    batch = Batch([], {}, Drops(), [], [])
     for message in messages:
         device = devices.get(message.device_id)
         if device is None or message.retained or not device.admitted:
@@ -103,6 +104,8 @@ def _build_report(device: Device, message: Message, batch: Batch) -> list[Report
         body = _parse_body(message.payload)
         if (answer := body["data"].pop(ANSWER, None)) is not None:
             batch.answers.append(Answer(device, answer if isinstance(answer, str) else ""))
+        if (answer := body["data"].pop(COMMAND_ANSWER, None)) is not None:
+            batch.command_answers.append(CommandAnswer(device, answer, message.received_at))
         at = _read_time(body.get("time"), message.received_at, device.organisation_id)
     except Refused as refusal:
         counts[str(refusal)] += 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tenants.models import Role
 from tenants.tokens import operations as tokens
 from tests.access import OPEN, SIGNED_IN, Row, everybody, placed
-from tests.access.main import window
+from tests.access.main import blinking, window
 from tests.access.people import invite
 
 if TYPE_CHECKING:
@@ -114,5 +114,6 @@ ROWS: dict[str, Row] = {
     "provisioning:api-window": Row(MY_WINDOW, kwargs=window),
     "provisioning:api-prove": Row((401, 404, 400, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:api-complete": Row((401, 404, 400, 404, 404, 404, 404), "post", kwargs=window),
+    "provisioning:api-identify": Row((401, 404, 204, 404, 404, 404, 404), "post", kwargs=blinking),
     "provisioning:api-cancel": Row(MY_WINDOW, "post", kwargs=window),
 }

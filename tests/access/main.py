@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from devices.models import RecipeVersion
+from devices.recipes import command_lines
 from provisioning.windows import operations as windows
 from tests.access import ANY_ADMIN, ELSEWHERE, MEMBERS, OPEN, SIGNED_IN, Row, everybody, placed
 from tests.provisioning.conftest import report_press
@@ -11,6 +13,12 @@ from tests.tenants.organisations.test_theme import PNG
 
 if TYPE_CHECKING:
     from tests.conftest import World
+
+
+def blinking(world: World) -> dict[str, object]:
+    lines = command_lines.clean_lines([{"name": "identify"}])
+    RecipeVersion.objects.filter(pk=world.waiting.version_id).update(commands=lines)
+    return window(world)
 
 
 def window(world: World) -> dict[str, object]:
@@ -86,6 +94,7 @@ ROWS: dict[str, Row] = {
     "provisioning:stream": Row((302, 404, 200, 404, 404, 404, 404), kwargs=window),
     "provisioning:prove": Row((302, 404, 422, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:place": Row((302, 404, 422, 404, 404, 404, 404), "post", kwargs=window),
+    "provisioning:identify": Row((302, 404, 302, 404, 404, 404, 404), "post", kwargs=blinking),
     "provisioning:cancel": Row((302, 404, 302, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:label": Row((302, 302, 302, 302, 302, 404, 404), kwargs=placed),
     "provisioning:label-upper": Row((302, 302, 302, 302, 302, 404, 404), kwargs=placed),

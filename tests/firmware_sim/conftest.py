@@ -197,7 +197,7 @@ async def running(broker: Broker | Dialer, **options: Any) -> AsyncIterator[Gate
         return generator.reading()
 
     dialer = Dialer(broker) if isinstance(broker, Broker) else broker
-    gateway = Gateway(IDENTITY, read, dialer, Options(**{"interval": 5.0, **options}))
+    gateway = Gateway(IDENTITY, read, dialer, Options(**{"interval": 5.0, **options}), generator.obey)
     task = asyncio.create_task(gateway.run())
     try:
         yield gateway

@@ -256,18 +256,29 @@ def test_unplugged_buffers_and_plugged_in_delivers() -> None:
     scripted(act)
 
 
-def test_command_is_logged(broker: BrokerProcess, listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_command_is_done_and_answered_once(
+    broker: BrokerProcess, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
+    stop = {"id": "c1", "name": "stop", "payload": None, "expires": {"$date": "2999-01-01T00:00:00.000Z"}}
+
+    def answers() -> list[dict[str, object]]:
+        return [report["data"]["commandAnswer"] for _, report in listener.reports if "commandAnswer" in report["data"]]
 
     async def main() -> None:
-        async with running(at(broker)) as gateway:
+        async with running(at(broker), interval=60) as gateway:
             await soon(lambda: listener.reports)
             topic = f"devices/{IDENTITY.device_id}/command"
-            listener.client.publish(topic, '{"name": "restart", "payload": null}', qos=1)
-            await soon(lambda: "restart" in gateway.last_command)
+            for sent in (stop, stop, stop | {"id": "c2", "name": "explode"}, stop | {"id": "c3", "name": "identify"}):
+                listener.client.publish(topic, json.dumps(sent), qos=1)
+            await soon(lambda: len(answers()) == 4)
+            assert gateway.led is Led.IDENTIFIES
 
     asyncio.run(main())
-    assert "restart" in caplog.text
+    done = {"id": "c1", "status": "done", "result": {"engineState": "cooldown"}}
+    refused = {"id": "c2", "status": "refused", "reason": "it knows no explode"}
+    assert answers() == [done, done, refused, {"id": "c3", "status": "done"}]
+    assert "explode" in caplog.text
 
 
 def test_backoff_grows_to_a_minute_and_is_spread() -> None:

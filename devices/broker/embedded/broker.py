@@ -205,6 +205,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             self._note_refusal(connection.session.client_id or "", topic)
             return REFUSED_SUBSCRIPTION
         granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)
+        authorization.note_subscription(connection.identity, "subscribe", topic)
         return granted
 
     def _note_refusal(self, client_id: str, topic: str) -> None:

@@ -30,6 +30,7 @@ class Command(NamedTuple):
     name: str
     payload: Any
     at: datetime
+    id: str = ""
 
 
 class ByToken(ABC):
@@ -163,7 +164,12 @@ def read_command(payload: bytes) -> Command:
     """Take a command of the broker's apart. Raises Malformed."""
     try:
         command = json.loads(payload)
-        return Command(str(command["name"]), command.get("payload"), datetime.fromisoformat(command["time"]["$date"]))
+        return Command(
+            str(command["name"]),
+            command.get("payload"),
+            datetime.fromisoformat(command["time"]["$date"]),
+            str(command.get("id", "")),
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Malformed("a command that can't be read") from None
 

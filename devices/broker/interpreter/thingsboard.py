@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -40,10 +41,13 @@ class ThingsBoard(ByToken):
     def __init__(self, connect: Connect, token: str, *, device_id: str, types: Mapping[str, str]) -> None:
         super().__init__(connect, token, device_id=device_id, types=types)
         self._commands = 0
+        self._asked: dict[str, str] = {}  # the number of a call -> the id of its command, the oldest first
 
     def translate(self, topic: str, payload: bytes) -> list[bytes] | None:
         """Return a report for each moment: an object of values, or `{"ts", "values"}`, or a list of these. What is
         neither passes as it is, so that it is dropped, and counted, for what it is."""
+        if (asked := _ASKED.fullmatch(topic)) and asked["id"] in self._asked:
+            return [build_answer(self._asked[asked["id"]], payload)]
         if topic not in (TELEMETRY, ATTRIBUTES):
             return None
         moments = read_moments(payload) or read_moments(b"[" + payload + b"]") or []
@@ -53,12 +57,12 @@ class ThingsBoard(ByToken):
 
     def answer(self, message: Publish) -> list[Publish] | None:
         """Answer what it asks of the platform: the limits of its session; that there are no shared attributes; that
-        there is no other procedure. What it answers to a command is heard, and not kept."""
+        there is no other procedure. What it answers to a command is a report, of one without an id it is not kept."""
         asked = _ASKED.fullmatch(message.topic)
         if asked is None:
             return None
         if asked["way"] == "response":
-            return []
+            return None if asked["of"] == "rpc" and asked["id"] in self._asked else []
         answer = {} if asked["of"] == "attributes" else answer_call(message.payload)
         return [Publish(0, f"{OWN}{asked['of']}/response/{asked['id']}", 0, json.dumps(answer).encode())]
 
@@ -68,8 +72,20 @@ class ThingsBoard(ByToken):
     def tell(self, command: Command) -> tuple[str, bytes]:
         """Return a command as a call of the procedure of its name."""
         self._commands += 1
+        if command.id:
+            self._asked[str(self._commands)] = command.id
+        if len(self._asked) > IN_FLIGHT:
+            del self._asked[next(iter(self._asked))]
         call = {"method": command.name, "params": {} if command.payload is None else command.payload}
         return f"{OWN}rpc/request/{self._commands}", json.dumps(call).encode()
+
+
+def build_answer(command: str, payload: bytes) -> bytes:
+    """Return the report that says that a command is done, with what the device says of it."""
+    answer: dict[str, Any] = {"id": command, "status": "done"}
+    with suppress(ValueError, RecursionError):
+        answer["result"] = json.loads(payload)
+    return json.dumps({"data": {"commandAnswer": answer}}).encode()
 
 
 def read_moment(moment: Mapping[str, Any]) -> dict[str, Any]:

@@ -192,6 +192,19 @@ def test_a_command_is_a_call_and_its_answer_is_heard() -> None:
     assert answered == Said(to_device=(Packet(0x40, b"\x00\x05"),))
 
 
+def test_the_answer_to_a_command_of_ours_is_its_end() -> None:
+    interpreter = greet()
+    sent = b'{"id": "c1", "name": "restart", "payload": null, "time": {"$date": "2026-01-01T00:00:00.000Z"}}'
+    interpreter.hear_broker(Publish(2, COMMAND, 9, sent).build())
+    for payload, result in ((b'{"ok":true}', {"result": {"ok": True}}), (b"x", {})):
+        [report] = read_reports(interpreter.hear_device(publish("v1/devices/me/rpc/response/1", payload)))
+        assert report == {"data": {"commandAnswer": {"id": "c1", "status": "done"} | result}}
+    foreign = interpreter.hear_device(publish("v1/devices/me/rpc/response/2", b"{}"))
+    assert foreign == Said(to_device=(Packet(0x40, b"\x00\x05"),))
+    [asked] = interpreter.hear_device(publish("v1/devices/me/rpc/request/1", b"{}")).to_device[1:]
+    assert "error" in json.loads(Publish.read(asked).payload.removeprefix(b"\x00"))
+
+
 def test_the_next_version_is_spoken_to_the_device_alone() -> None:
     said = greet().hear_broker(Packet(0x20, b"\x00\x00"))
     assert said.to_device == (Packet(0x20, b"\x00\x00\x00"),)

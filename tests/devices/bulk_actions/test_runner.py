@@ -27,6 +27,7 @@ from devices.models import (
     RecipeVersion,
     Touched,
 )
+from devices.recipes.command_lines import clean_lines
 from devices.refusals import NOT_UNDOABLE, SELECTION_CHANGED
 from lib import key_wrapping
 from tenants.groups import operations as groups
@@ -72,12 +73,15 @@ def later(world: World) -> RecipeVersion:
 def any_kind(
     request: pytest.FixtureRequest, world: World, second: DeviceModel, later: RecipeVersion
 ) -> tuple[str, dict[str, Any]]:
+    if request.param == Kind.COMMAND:
+        RecipeVersion.objects.filter(pk=world.version.pk).update(commands=clean_lines([{"name": "start"}]))
     params: dict[str, dict[str, Any]] = {
         Kind.MOVE: {"group": world.boise.pk},
         Kind.TAG: {"tag": "site", "value": "roof"},
         Kind.UNTAG: {"tag": "batch"},
         Kind.MODEL: {"model": second.pk},
         Kind.RECIPE: {"version": later.pk},
+        Kind.COMMAND: {"command": "start", "versions": [world.version.pk]},
     }
     return request.param, params.get(request.param, {})
 
@@ -118,6 +122,7 @@ def test_every_action_changes_a_device_once_and_says_so(world: World, any_kind: 
             Kind.MODEL: ["changed"],
             Kind.LOCK: ["locked"],
             Kind.UNLOCK: ["unlocked"],
+            Kind.COMMAND: ["command-sent"],
             Kind.REOPEN: ["opened-again"],
             Kind.REVOKE: ["credential-revoked"],
             Kind.REISSUE: ["credential-rotated"],
@@ -130,7 +135,7 @@ def test_every_action_changes_a_device_once_and_says_so(world: World, any_kind: 
     ran(action)
     assert kinds(world.placed)[before:] == said
     again = act(kind, world.owner, only(world.placed), **params)
-    repeats = kind in {Kind.REOPEN, Kind.REISSUE}
+    repeats = kind in {Kind.REOPEN, Kind.REISSUE, Kind.COMMAND}
     assert again.changed == repeats
     ended = Event.objects.filter(device=None, kind__startswith="action-").order_by("pk")
     assert [event.kind for event in ended] == ["action-started", "action-ended"] * 2

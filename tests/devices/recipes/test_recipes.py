@@ -42,12 +42,13 @@ RPM: Given = {"name": "rpm", "label": "Speed", "type": "number", "unit": "rpm", 
 WHERE: Given = {"name": "position", "label": "", "type": "gps"}
 
 
-def filled(*attributes: Given, tags: tuple[Given, ...] = (), **more: object) -> Given:
+def filled(*attributes: Given, tags: tuple[Given, ...] = (), commands: tuple[Given, ...] = (), **more: object) -> Given:
     return {
         "name": "Pump gateway",
         "credential_kind": "access-key",
         **rows("attributes", *(attributes or (RPM, WHERE))),
         **rows("tags", *tags),
+        **rows("commands", *commands),
         **more,
     }
 
@@ -333,3 +334,26 @@ def test_without_any_it_leads_on(client: Client, world: World) -> None:
     Recipe.objects.filter(organisation=world.other).update(organisation=world.kanarra, name="Moved")
     client.force_login(world.stranger)
     assert "Make the first recipe" in client.get(reverse("devices:recipes")).content.decode()
+
+
+START: Given = {"name": "start", "label": "Start", "role": "admin", "answers": "no", "seconds": "60"}
+LOAD: Given = {"name": "setLoad", "role": "technician", "answers": "yes"}
+SCHEMA = '{"properties": {"load": {"type": "number", "maximum": 500}}, "required": ["load"]}'
+
+
+def test_commands_are_declared_and_kept(owner: Client) -> None:
+    version = create(owner, commands=(START, LOAD | {"schema": SCHEMA}))
+    start, load = version.commands
+    assert (start["role"], start["answers"], start["seconds"], start["schema"]) == ("admin", False, 60, {})
+    assert (load["label"], load["seconds"]) == ("setLoad", 300)
+    assert load["schema"]["required"] == ["load"]
+    page = owner.get(reverse("devices:recipe-edit", kwargs={"pk": version.recipe_id})).content.decode()
+    assert "setLoad" in page
+    assert "maximum" in page  # its schema, to be changed
+
+
+@pytest.mark.parametrize("schema", ["{", "[1]", '{"properties": {"x": {"type": "blob"}}}'])
+def test_commands_that_can_not_be_declared_are_told(owner: Client, schema: str) -> None:
+    answer = post(owner, "recipe-create", filled(commands=(LOAD | {"schema": schema},)))
+    assert answer.status_code == 422
+    assert not RecipeVersion.objects.filter(recipe__name="Pump gateway").exists()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 PAGES = ["telemetry:dashboard", "telemetry:live", "telemetry:events"]
-QUERIES = {"telemetry:dashboard": 10, "telemetry:live": 7, "telemetry:events": 6}
+QUERIES = {"telemetry:dashboard": 11, "telemetry:live": 8, "telemetry:events": 6}
 
 
 def address(name: str, device: Device) -> str:
