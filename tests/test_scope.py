@@ -23,7 +23,7 @@ ELSEWHERE = {
         "return IdempotencyRecord.objects.filter(created_at__lte=Now() - KEPT).delete()[0]": "beat's, by age alone",
     },
     "devices/bulk_actions/forms.py": {
-        "versions = RecipeVersion.objects.filter(mine, recipe__organisation=user.organisation_id)": "of devices of theirs",
+        "versions = RecipeVersion.objects.filter(mine, recipe__organisation=user.organisation_id)": "of theirs",
     },
     "tenants/access.py": {"return get_row(Organisation.objects.filter(users=user), slug=slug)": OWN},
 }
