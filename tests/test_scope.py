@@ -22,6 +22,9 @@ ELSEWHERE = {
         "IdempotencyRecord.objects.filter(user=user, key=key, created_at__lte=Now() - KEPT).delete()": "theirs",
         "return IdempotencyRecord.objects.filter(created_at__lte=Now() - KEPT).delete()[0]": "beat's, by age alone",
     },
+    "devices/bulk_actions/forms.py": {
+        "versions = RecipeVersion.objects.filter(mine, recipe__organisation=user.organisation_id)": "of theirs",
+    },
     "tenants/access.py": {"return get_row(Organisation.objects.filter(users=user), slug=slug)": OWN},
 }
 # Operations that take a request, of the account that asks or that somebody asks for: no row of them is a tenant's.

@@ -8,6 +8,7 @@ from devices.commands import operations as commands
 from devices.models import Device, RecipeVersion
 from devices.recipes import command_lines
 from tests.access import MEMBERS, Row, placed
+from tests.builders import make_device
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -24,9 +25,13 @@ def named(world: World) -> dict[str, object]:
 
 
 def sent(world: World) -> dict[str, object]:
-    kwargs = declared(world)
-    device = Device.objects.select_related("version", "group").get(pk=world.placed.pk)
-    return kwargs | {"key": commands.send(device=device, name="start", payload=None, by=world.owner).key}
+    declared(world)
+    made = make_device(world.version, group=world.anaheim, by=world.owner)
+    device = Device.objects.select_related("version", "group").get(pk=made.pk)
+    return {
+        "serial": device.serial,
+        "key": commands.send(device=device, name="start", payload=None, by=world.owner).key,
+    }
 
 
 READ = (401, 200, 200, 200, 200, 404, 404)

@@ -37,7 +37,7 @@ def test_each_that_takes_it_gets_it_once(world: World) -> None:
     params = {name: value for name, value in form.params().as_json().items() if value}
     action = act(BulkAction.Kind.COMMAND, world.admin, chosen, **params)
     assert (action.total, action.changed) == (3, 1)
-    verdicts = dict(Touched.objects.filter(action=action).values_list("device", "verdict"))
+    verdicts = dict(Touched.objects.filter(action=action).values_list("device_id", "verdict"))
     assert verdicts == {world.placed.pk: "change", other.pk: "unable", busy.pk: "waiting"}
     (sent,) = Command.objects.filter(device=world.placed)
     assert (sent.name, sent.payload, sent.by) == ("setLoad", {"load": 5}, world.admin)
