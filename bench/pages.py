@@ -1,11 +1,12 @@
 """What pages cost with a large fleet, beside the same pages with a small one.
 
-    python -m bench.pages [--devices 100000] [--groups 10000] [--rounds 40] [--only group]
+    python -m bench.pages [--devices 100000] [--groups 10000] [--rounds 40] [--only group] [--beside COMMIT]
 
 Two databases on one PostgreSQL: 100 devices in 20 groups, and 100,000 in 10,000 at depth 8. Each is asked by a process
 of its own, in turns, as the whole organisation's admin and as a customer's, and cold of nothing: the page itself, from
 the view to the last byte. Prints queries and milliseconds (p50, p95) and their ratio; the bar is no more queries, and
-a p95 within twice.
+a p95 within twice. With `--beside`, home, list, device page and its live part are then asked of both builds
+(`bench/pages_beside.py`): the bar is 0.6 times the processor time. `--only none` leaves the first part out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from urllib.parse import parse_qsl
 
 ROOT = Path(__file__).resolve().parent.parent
 
+from bench.pages_beside import compare
 from bench.servers import run_servers
 from tests import parts
 
@@ -323,6 +325,8 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--only", default="", help="pages whose names match this regular expression")
+    parser.add_argument("--beside", default="", metavar="COMMIT", help="another build, to compare with")
+    parser.add_argument("--beside-rounds", type=int, default=9)
     parser.add_argument("--make", nargs=2, type=int, help=argparse.SUPPRESS)
     parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -333,8 +337,12 @@ def main() -> None:
         django.setup()
         make(*given.make) if given.make else answer()
         return
-    with run_servers() as (server, folder):
-        report(server, folder, given)
+    if given.only != "none":
+        with run_servers() as (server, folder):
+            report(server, folder, given)
+    if given.beside:
+        fleets = [(100, 20), (given.devices, given.groups)]
+        raise SystemExit(0 if compare(given.beside, fleets, given.beside_rounds) else 1)
 
 
 def report(server: parts.PostgreSQL, folder: Path, given: argparse.Namespace) -> None:

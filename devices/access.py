@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.http import Http404
+
 from devices.identity import serials
 from devices.models import BulkAction, Device, Import, LabelPrintJob
 from devices.models.refused_attempt import with_last_attempt
+from lib.prepared import prepared
 from tenants.access import get_row, require_admin
 from tenants.models import Role, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenants.access import Viewer
 
@@ -22,9 +27,18 @@ SHOWN = ("group", "person", "model", "version__recipe", "assignment")
 
 def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER, related: Collection[str] = SHOWN) -> Device:
     """Return it with its status, and what is `related` to it: who shows less of it often loads less."""
+    try:
+        (device,) = _select_device(user, role, serials.fold(serial), frozenset(related))
+    except ValueError:  # none, or a text that the database refuses
+        raise Http404 from None
+    return share_organisation(user, device)
+
+
+@prepared
+def _select_device(user: Viewer, role: Role, key: str, related: frozenset[str]) -> QuerySet[Device]:
     scope = with_last_attempt(Device.objects.visible_to(user, role).with_status())
-    loaded = scope.select_related(*related) if related else scope  # without a name Django would load everything
-    return share_organisation(user, get_row(loaded, serial_key=serials.fold(serial)))
+    loaded = scope.select_related(*sorted(related)) if related else scope  # without a name Django would load everything
+    return loaded.filter(serial_key=key)
 
 
 def share_organisation(user: Viewer, device: Device) -> Device:

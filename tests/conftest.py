@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from config import health
 from devices import streams
 from devices.broker import refused_connects, refused_topics
-from lib import background, late_counts
+from lib import background, late_counts, prepared
 from lib.db import deadlocks
 from lib.places import Places
 from lib.rarely import Rarely
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # A machine with much else to do is slow, not wrong.
 settings.register_profile("handover", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("handover")
+prepared.checked = True
 
 
 @pytest.fixture(autouse=True)

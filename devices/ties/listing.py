@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.db.models import Q
+
 from devices.access import get_device
 from devices.identity import serials
 from devices.models import Device, Tie
 from devices.refusals import TIE_UNKNOWN_GATEWAY
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from tenants.access import get_row
 from tenants.models import Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
+    from django.db.models import QuerySet
 
     from tenants.models import User
 
@@ -29,12 +33,17 @@ class Ties(NamedTuple):
 
 def list_ties(user: User | AnonymousUser, device: Device) -> Ties:
     """Return the device's ties that hold, in one query."""
-    standing = Tie.objects.visible_to(user).standing().select_related("device", "gateway")
-    rows = list(standing.touching([device.pk]).order_by("gateway__name", "device__name", "pk"))
+    rows = _select_ties(user, device.pk)
     return Ties(
         [row.gateway for row in rows if row.device_id == device.pk],
         [row.device for row in rows if row.gateway_id == device.pk],
     )
+
+
+@prepared
+def _select_ties(user: User | AnonymousUser, device: int) -> QuerySet[Tie]:
+    standing = Tie.objects.visible_to(user).standing().select_related("device", "gateway")
+    return standing.filter(Q(device=device) | Q(gateway=device)).order_by("gateway__name", "device__name", "pk")
 
 
 def get_gateway(user: User, device: Device, serial: str, *, role: Role = Role.VIEWER) -> Device:

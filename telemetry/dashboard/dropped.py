@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lib.prepared import prepared
 from telemetry.models import SAMPLES_LENGTH, Drop
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from devices.models import Device
 
@@ -58,9 +61,14 @@ class Dropped:
 def list_dropped(device: Device) -> tuple[list[Dropped], int]:
     """Return what was dropped in the current assignment, by cause, the last first; and the number of all, for the
     version of a page."""
-    rows = list(Drop.objects.filter(device=device).order_by("-last_at", "cause"))
+    rows = _select_drops(device.pk)
     shown = [_describe_drop(row) for row in rows if row.assignment_id == device.assignment_id]
     return shown, sum(row.count for row in rows)
+
+
+@prepared
+def _select_drops(device: int) -> QuerySet[Drop]:
+    return Drop.objects.filter(device=device).order_by("-last_at", "cause")
 
 
 def _describe_drop(row: Drop) -> Dropped:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from devices.commands.listing import find_recent
 from devices.models import Attribute, Device
 from devices.models.refused_attempt import compute_mark
+from lib.prepared import Limit, prepared
 from lib.refusals import Refusal
 from telemetry.dashboard.dropped import list_dropped
 from telemetry.ingest import gps
@@ -24,6 +25,8 @@ from tenants.tree import ancestry
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from devices.mqtt.messages import Value
     from tenants.access import Viewer
@@ -64,7 +67,12 @@ class Reading:
 
 
 def list_attributes(device: Device) -> list[Attribute]:
-    return list(Attribute.objects.filter(version=device.version_id))
+    return _select_attributes(device.version_id)
+
+
+@prepared
+def _select_attributes(version: int) -> QuerySet[Attribute]:
+    return Attribute.objects.filter(version=version)
 
 
 def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, Any]:
@@ -128,20 +136,37 @@ def list_states(declared: list[Attribute]) -> list[Attribute]:
 def list_recent_reports(device: Device, declared: list[Attribute], size: int) -> list[tuple[datetime, list[str]]]:
     """Return the newest reports, for those who can't see charts: times, and values in the order of `declared`, in
     words."""
-    rows = Report.objects.of(device).order_by("-at").values_list("at", "data")[:size]
+    rows = _select_recent_reports(device.pk, device.assignment_id, Limit(size))
     return [(at, [words(data.get(attribute.name), attribute) for attribute in declared]) for at, data in rows]
+
+
+@prepared
+def _select_recent_reports(
+    device: int, assignment: int | None, size: Limit
+) -> QuerySet[Report, tuple[datetime, dict[str, Value]]]:
+    return Report.objects.of(Device(pk=device, assignment_id=assignment)).order_by("-at").values_list("at", "data")[:size]
 
 
 def list_path(user: Viewer, device: Device) -> list[Group]:
     """Return the device's group and those above it, as far as the user can see."""
     if device.group is None:
         return []
-    return list(Group.objects.visible_to(user).filter(path__in=ancestry(device.group.path)))
+    return _select_groups(user, tuple(ancestry(device.group.path)))
+
+
+@prepared
+def _select_groups(user: Viewer, paths: tuple[str, ...]) -> QuerySet[Group]:
+    return Group.objects.visible_to(user).filter(path__in=paths)
 
 
 def _read_values(device: Device) -> tuple[Values, Ahead]:
-    data, ahead = Latest.objects.of(device).values_list("data", "ahead").first() or ({}, None)
+    data, ahead = next(iter(_select_latest(device.pk, device.assignment_id)), ({}, None))
     return data, ahead or {}
+
+
+@prepared
+def _select_latest(device: int, assignment: int | None) -> QuerySet[Latest, tuple[Values, Ahead | None]]:
+    return Latest.objects.of(Device(pk=device, assignment_id=assignment)).values_list("data", "ahead")
 
 
 def build_version(assignment: int | None, status: str, values: Values, dropped: Sequence[int | None]) -> str:

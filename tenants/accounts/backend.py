@@ -6,6 +6,7 @@ from allauth.account.auth_backends import AuthenticationBackend
 from django.core.exceptions import PermissionDenied
 
 from tenants.models import User
+from tenants.models.people import select_person
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]
@@ -19,5 +20,5 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]
         return user
 
     def get_user(self, user_id: int) -> User | None:
-        user = User.objects.with_organisation().filter(pk=user_id).first()
+        user = next(iter(select_person(user_id)), None)
         return user if user and self.user_can_authenticate(user) else None

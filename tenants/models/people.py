@@ -13,10 +13,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.crypto import salted_hmac
 
 from lib import zones
+from lib.prepared import prepared
 from tenants.models.tree import Group, Organisation, Role, under
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
+    from django.db.models import QuerySet
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -110,6 +112,16 @@ class User(AbstractBaseUser):
             self.time_zone or (own.time_zone if own else "UTC"), self.clock or (own.clock if own else "24")
         )
 
+    def list_values(self) -> tuple[Any, ...]:
+        """Return what scopes of rows take from a person (lib.prepared)."""
+        return self.pk, self.organisation_id, tuple((Role(role), path) for role, path in self.grants)
+
+    def make_stand_in(self, values: tuple[Any, ...]) -> User:
+        pk, organisation, grants = values
+        stand_in = User(pk=pk, organisation_id=organisation)
+        stand_in.grants = list(grants)
+        return stand_in
+
     @cached_property
     def grants(self) -> list[tuple[int, str]]:
         """Return (role, path of the group) of every membership: one query per user object.
@@ -120,8 +132,7 @@ class User(AbstractBaseUser):
             return []
         loaded: Organisation | None = self._state.fields_cache.get("organisation")
         may_lack = loaded is None or loaded.require_two_factor
-        memberships = self.memberships.in_force() if may_lack else self.memberships.all()
-        return list(memberships.values_list("role", "group__path"))
+        return _select_grants(self.pk, may_lack)
 
     @property
     def lacks_second_factor(self) -> bool:
@@ -157,6 +168,18 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         if not isinstance(user, User):
             return self.none()
         return self.filter(under(user.reach(Role.ADMIN), "group__path"))
+
+
+@prepared
+def _select_grants(person: int, may_lack: bool) -> QuerySet[Membership, tuple[int, str]]:
+    of_person = Membership.objects.filter(user=person)
+    return (of_person.in_force() if may_lack else of_person).values_list("role", "group__path")
+
+
+@prepared
+def select_person(pk: int) -> QuerySet[User]:
+    """Return the person with the organisation, in a list."""
+    return User.objects.with_organisation().filter(pk=pk)
 
 
 class Membership(models.Model):

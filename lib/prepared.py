@@ -1,0 +1,198 @@
+"""Queries that are built and written down as SQL once, and then only asked: most of what a small look-up costs is that.
+
+    @prepared
+    def select_attributes(version: int) -> QuerySet[Attribute]:
+        return Attribute.objects.filter(version=version)
+
+    attributes = select_attributes(device.version_id)  # a list
+
+What is kept goes by the *shape* of what is given: a whole number (`int`), the length of a text, and a tuple of such; for
+a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations, types) by its value.
+For a new shape the function is called with made-up values, and where these stand among the parameters, the given ones
+stand from then on. So the function may not look at numbers and texts, only hand them on to the query, as they are or as
+a text's beginning (`startswith`): a made-up value that is found in another form raises `Unpreparable`. While `checked` is
+true, as in all tests, each query is built anyway and has to be the same: SQL and parameters.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+    from django.db.models.sql.compiler import SQLCompiler
+
+P = ParamSpec("P")
+Row = TypeVar("Row")
+
+checked = False
+MOST = 500  # shapes of one function
+MADE_UP, LETTER = 9_100_000_000_000_000_000, 0xE000  # a number that no row has; a letter for private use
+
+
+class Limit(int):
+    """A number of rows, which stands in the SQL itself: a plan is of one."""
+
+
+class Unpreparable(TypeError):
+    """Say that a function does more with a value than to hand it on."""
+
+
+@runtime_checkable
+class Stand(Protocol):
+    """What is more than a value, and can be stood in for by one of its kind with other values."""
+
+    def list_values(self) -> tuple[Any, ...]:
+        """Return all that queries may take from it."""
+
+    def make_stand_in(self, values: tuple[Any, ...]) -> Any:
+        """Return one that differs in these values alone."""
+
+
+class Plan(NamedTuple):
+    """Hold a query as it was written down, and for its parameters which of the given values they are."""
+
+    rows: QuerySet[Any]
+    compiler: SQLCompiler
+    sql: str
+    parameters: tuple[Any, ...]
+    places: list[tuple[int, int, bool]]  # of a parameter, of a value, and whether it is that one's beginning
+
+    def fill(self, values: list[Any]) -> tuple[Any, ...]:
+        """Return the parameters for these values."""
+        filled = list(self.parameters)
+        for place, number, begins in self.places:
+            value = values[number]
+            given = _write_beginning(self.compiler, value) if begins else value
+            filled[place] = type(filled[place])(given)
+        return tuple(filled)
+
+    def ask(self, parameters: tuple[Any, ...]) -> list[Any]:
+        rows, query, compiler = _twin(self.rows), _twin(self.rows.query), _twin(self.compiler)
+        compiler.connection = connections[rows.db]
+        compiler.as_sql = lambda *_, **__: (self.sql, parameters)
+        query.get_compiler = lambda *_, **__: compiler
+        rows._query = query
+        return list(rows._iterable_class(rows))
+
+
+def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
+    """Decorate a function that returns a query by what is given in order: it returns the rows."""
+    plans: dict[Any, Plan | None] = {}
+
+    @wraps(build)
+    def ask(*args: P.args, **kwargs: P.kwargs) -> list[Row]:
+        assert not kwargs
+        values: list[Any] = []
+        shape = _read_shape(args, values)
+        plan = plans[shape] if shape in plans else _keep(plans, shape, _make_plan(build, args))
+        if plan is None:
+            return list(build(*args, **kwargs))
+        parameters = plan.fill(values)
+        if checked:
+            plan, parameters = _compare(build, args, plan, values)
+        return plan.ask(parameters)
+
+    return ask
+
+
+def _keep(plans: dict[Any, Plan | None], shape: Any, plan: Plan | None) -> Plan | None:
+    if len(plans) >= MOST:
+        plans.clear()
+    plans[shape] = plan
+    return plan
+
+
+def _read_shape(given: Any, values: list[Any]) -> Any:
+    """Return what of it a plan goes by, and add the rest to the values."""
+    kind = type(given)
+    if kind is int:
+        values.append(given)
+        return int
+    if kind is str:
+        values.append(given)
+        return str, len(given)
+    if kind is tuple:
+        return tuple([_read_shape(each, values) for each in given])
+    if isinstance(given, Stand):
+        return kind, _read_shape(given.list_values(), values)
+    return given
+
+
+def _make_up(given: Any, made: list[Any]) -> Any:
+    """Return something of the same shape, and add the values of which it is made, in the same order."""
+    kind = type(given)
+    if kind is int:
+        made.append(MADE_UP + len(made))
+        return made[-1]
+    if kind is str:
+        made.append(chr(LETTER + len(made)) * len(given))
+        return made[-1]
+    if kind is tuple:
+        return tuple([_make_up(each, made) for each in given])
+    if isinstance(given, Stand):
+        return given.make_stand_in(_make_up(given.list_values(), made))
+    return given
+
+
+def _make_plan(build: Callable[..., QuerySet[Any]], args: tuple[Any, ...]) -> Plan | None:
+    """Return the plan for all of this shape; None where there is nothing to ask for, or a text is empty."""
+    made: list[Any] = []
+    rows = build(*_make_up(args, made))
+    if "" in made:
+        return None
+    compiler = rows.query.get_compiler(rows.db)
+    try:
+        sql, parameters = compiler.as_sql()
+    except EmptyResultSet:
+        return None
+    if _has_made_up(sql):
+        raise Unpreparable(f"{build.__qualname__}: a value stands in the SQL itself: {sql}")
+    found = [_find(compiler, place, parameter, made) for place, parameter in enumerate(parameters)]
+    return Plan(rows, compiler, sql, tuple(parameters), [each for each in found if each])
+
+
+def _find(compiler: SQLCompiler, place: int, parameter: Any, made: list[Any]) -> tuple[int, int, bool] | None:
+    for number, value in enumerate(made):
+        if parameter == value:
+            return place, number, False
+        if isinstance(value, str) and parameter == _write_beginning(compiler, value):
+            return place, number, True
+    if _has_made_up(str(parameter)):
+        raise Unpreparable(f"A value is handed on in another form: {parameter!r}")
+    return None
+
+
+def _has_made_up(text: str) -> bool:
+    return str(MADE_UP)[:12] in text or any(LETTER <= ord(letter) < LETTER + 0x1000 for letter in text)
+
+
+def _write_beginning(compiler: SQLCompiler, text: str) -> str:
+    return f"{compiler.connection.ops.prep_for_like_query(text)}%"
+
+
+def _compare(
+    build: Callable[..., QuerySet[Any]], args: tuple[Any, ...], plan: Plan, values: list[Any]
+) -> tuple[Plan, tuple[Any, ...]]:
+    """Return the plan, made anew if a setting is another one since; raise Unpreparable where it is not the query."""
+    rows = build(*args)
+    sql, parameters = rows.query.get_compiler(rows.db).as_sql()
+    if (plan.sql, plan.fill(values)) != (sql, tuple(parameters)):
+        anew = _make_plan(build, args)
+        if anew is None or (anew.sql, anew.fill(values)) != (sql, tuple(parameters)):
+            raise Unpreparable(f"{build.__qualname__} is another query for these values: {sql} {parameters}")
+        plan = anew
+    return plan, tuple(parameters)
+
+
+def _twin(of: Any) -> Any:
+    """Return a shallow copy; `copy.copy` of a query would ask it first."""
+    twin = object.__new__(type(of))
+    twin.__dict__.update(of.__dict__)
+    return twin
