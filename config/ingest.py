@@ -9,6 +9,7 @@ from django.db import transaction
 from devices.connections import activation, limited, presence
 from lib import live
 from provisioning.presence import challenge, press
+from telemetry.attention import judging
 from telemetry.ingest import decoder, drops, writer
 from telemetry.models import Drop
 
@@ -27,7 +28,8 @@ def ingest(messages: Sequence[Message]) -> None:
         stored = writer.save_reports(batch.reports, batch.drops)
         topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
         activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
-        presence.record_seen({device.pk: at for device, at in batch.heard.items()})
+        presence.record_seen({device.pk: at for device, at in batch.heard.items()}, reported=True)
+        judging.judge(stored, batch.heard)
         batch.drops.save()
     live.announce([*presence.list_topics(batch.heard), *topics])
 

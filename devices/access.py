@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices.identity import serials
-from devices.models import BulkAction, Device, Import, LabelPrintJob
+from devices.models import Attention, BulkAction, Device, Import, LabelPrintJob
 from devices.models.refused_attempt import with_last_attempt
 from tenants.access import get_row, require_admin
 from tenants.models import Role, User
@@ -32,6 +32,13 @@ def share_organisation(user: Viewer, device: Device) -> Device:
     if isinstance(user, User) and user.organisation and user.organisation_id == device.organisation_id:
         device.organisation = user.organisation
     return device
+
+
+def get_attention(user: Viewer, serial: str, pk: int) -> tuple[Device, Attention]:
+    """Return what is, or was, to be looked at of a device of which the user is a technician, in its assignment."""
+    device = get_device(user, serial, role=Role.TECHNICIAN)
+    scope = Attention.objects.filter(device=device, assignment=device.assignment_id, assignment__isnull=False)
+    return device, get_row(scope, pk=pk)
 
 
 def get_import(user: Viewer, key: UUID) -> Import:

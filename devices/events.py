@@ -54,6 +54,9 @@ OF_WINDOW = {"window": str}
 OF_OPERATION = {"door": str, "name": str, "operation": str, "identity": str}
 """The door's key and name, the operation's key, and the ID by which the device goes."""
 
+OF_ATTENTION = {"cause": str, "attribute": str}
+"""One of `Attention.Cause`, and the attribute's name; empty where the device is silent."""
+
 DATA: dict[Event.Kind, Keys] = {
     Kind.REGISTERED: Keys(optional={"access_key": str, "door": str}),  # made together with it; by which it came
     Kind.ACTIVATED: Keys(),
@@ -81,6 +84,9 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.CONNECTED: Keys(),
     Kind.DISCONNECTED: Keys(),
     Kind.LIMITED: Keys({"seconds": float}),
+    Kind.NEEDS_ATTENTION: Keys(OF_ATTENTION),
+    Kind.FINE_AGAIN: Keys(OF_ATTENTION),
+    Kind.ACKNOWLEDGED: Keys(OF_ATTENTION),
     Kind.RECIPE_CHANGED: Keys({"recipe": int, "name": str}, {"version": int, "changed": list, "from": str, "act": str}),
     Kind.MODEL_CHANGED: Keys({"model": int, "name": str, "act": str}, {"to": str}),
     Kind.IMPORT_STARTED: Keys({"import": str}),

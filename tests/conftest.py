@@ -20,6 +20,7 @@ from lib.db import deadlocks
 from lib.places import Places
 from lib.rarely import Rarely
 from provisioning.doors import refused_attempts
+from telemetry.attention import judging
 from telemetry.ingest import decoder
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
@@ -43,6 +44,7 @@ settings.load_profile("handover")
 def _fresh_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process never sees their ids, and those of recipes' versions, again, but the next test does."""
     decoder.declared.clear()
+    judging.watched.clear()
     monkeypatch.setattr(decoder, "told", Rarely())
 
 

@@ -62,6 +62,9 @@ class Event(models.Model):
         CONNECTED = "connected", "Connected"
         DISCONNECTED = "disconnected", "Disconnected"
         LIMITED = "limited", "Shut out for a time: it sent too much"
+        NEEDS_ATTENTION = "needs-attention", "Needs attention"
+        FINE_AGAIN = "fine-again", "Fine again"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
         # Of the organisation, without a device.
         RECIPE_CHANGED = "recipe-changed", "Recipe changed"
         MODEL_CHANGED = "model-changed", "Model changed"
