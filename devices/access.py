@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from devices.identity import serials
 from devices.models import Attention, BulkAction, Device, Import, LabelPrintJob
+from devices.models.attention import with_attention
 from devices.models.refused_attempt import with_last_attempt
 from tenants.access import get_row, require_admin
 from tenants.models import Role, User
@@ -22,7 +23,7 @@ SHOWN = ("group", "model", "version__recipe", "assignment")
 
 def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER, related: Collection[str] = SHOWN) -> Device:
     """Return it with its status, and what is `related` to it: who shows less of it often loads less."""
-    scope = with_last_attempt(Device.objects.visible_to(user, role).with_status())
+    scope = with_attention(with_last_attempt(Device.objects.visible_to(user, role).with_status()))
     loaded = scope.select_related(*related) if related else scope  # without a name Django would load everything
     return share_organisation(user, get_row(loaded, serial_key=serials.fold(serial)))
 
@@ -37,8 +38,7 @@ def share_organisation(user: Viewer, device: Device) -> Device:
 def get_attention(user: Viewer, serial: str, pk: int) -> tuple[Device, Attention]:
     """Return what is, or was, to be looked at of a device of which the user is a technician, in its assignment."""
     device = get_device(user, serial, role=Role.TECHNICIAN)
-    scope = Attention.objects.filter(device=device, assignment=device.assignment_id, assignment__isnull=False)
-    return device, get_row(scope, pk=pk)
+    return device, get_row(Attention.objects.of(device), pk=pk)
 
 
 def get_import(user: Viewer, key: UUID) -> Import:

@@ -89,11 +89,12 @@ def _read_known(findings: Sequence[Finding]) -> dict[tuple[int | None, str, str]
 
 
 def _build_row(finding: Finding) -> Attention:
-    device = finding.device
+    device, assignment = finding.device, finding.device.assignment_id
+    assert assignment is not None
     return Attention(
         organisation_id=device.organisation_id,
         device=device,
-        assignment_id=device.assignment_id,
+        assignment_id=assignment,
         cause=finding.cause,
         attribute=finding.attribute,
         value=finding.value,

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Now
 
 from devices.models.device import Assignment, Device
 from tenants.models import Organisation, User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
+
+    from devices.models.device import DeviceQuerySet
+
+
+def select_mark() -> Coalesce:
+    """Return, for a query of devices, a number that is another one as soon as something else of each needs attention
+    or was acknowledged; 0 where nothing does."""
+    now = Attention.objects.current().filter(device=OuterRef("pk")).order_by().values("device")
+    seen = Case(When(acknowledged_at__isnull=False, then=1), default=0)
+    each = F("pk") * 100_000 + F("times") * 2 + seen
+    return Coalesce(Subquery(now.annotate(mark=Sum(each)).values("mark")), 0)
+
+
+def with_attention(devices: DeviceQuerySet) -> DeviceQuerySet:
+    """Add `attention_mark`: 0 where nothing needs attention."""
+    annotations: dict[str, Any] = {"attention_mark": select_mark()}
+    return devices.annotate(**annotations)
+
+
+def narrow_needing(devices: DeviceQuerySet, organisation: int | None) -> DeviceQuerySet:
+    """Return those of the organisation's devices that need attention."""
+    needing = Attention.objects.current().filter(organisation=organisation)
+    return devices.filter(pk__in=needing.values("device"))
 
 
 class AttentionQuerySet(models.QuerySet["Attention"]):
@@ -26,8 +49,9 @@ class AttentionQuerySet(models.QuerySet["Attention"]):
         return self.current().filter(device__in=Device.objects.visible_to(user))
 
     def of(self, device: Device) -> AttentionQuerySet:
-        """Return what is so now of the device, the first that began first."""
-        return self.current().filter(device=device).select_related("by").order_by("since", "pk")
+        """Return what is, or was, so in the device's current assignment, the first that began first."""
+        own = self.filter(device=device, assignment=device.assignment_id, assignment__isnull=False)
+        return own.select_related("by").order_by("since", "pk")
 
 
 class Attention(models.Model):

@@ -96,6 +96,7 @@ class Device(models.Model):
         admitted: bool
         verdict: str
         attempted_at: datetime | None
+        attention_mark: int
 
     device_id = models.CharField(max_length=24, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices", db_index=False)

@@ -1,4 +1,4 @@
-"""Whether what devices report needs attention: out of the recipe's range, or a fault. And who was silent no longer is."""
+"""Whether what devices report needs attention: out of the recipe's range, or a fault; and who is silent no more."""
 
 from __future__ import annotations
 

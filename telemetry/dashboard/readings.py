@@ -85,7 +85,7 @@ def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, o
             device.assignment_id,
             device.status,
             values,
-            [_count_dropped(device), lost, compute_mark(device.attempted_at)],
+            [_count_dropped(device), lost, compute_mark(device.attempted_at), device.attention_mark],
         ),
     }
 
@@ -144,8 +144,8 @@ def _read_values(device: Device) -> tuple[Values, Ahead]:
 def build_version(assignment: int | None, status: str, values: Values, dropped: Sequence[int | None]) -> str:
     """Name what the fragment shows: another name as soon as it would show something else.
 
-    `dropped` are the messages of a device that is shut out, None for one that is not; all that was not kept; and
-    the mark of when it was refused last (devices.models.refused_attempt.compute_mark).
+    `dropped` are the messages of a device that is shut out, None for one that is not; all that was not kept; the mark
+    of when it was refused last (devices.models.refused_attempt.compute_mark); and that of what needs attention.
     """
     content = zlib.crc32(json.dumps([values, *dropped], sort_keys=True).encode())
     return f"{assignment or 0}-{status}-{content:08x}"

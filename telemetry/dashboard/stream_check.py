@@ -14,6 +14,7 @@ from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from devices.models import Device
+from devices.models.attention import with_attention
 from devices.models.refused_attempt import compute_mark, select_last_attempt
 from devices.streams import Seen
 from telemetry.dashboard.readings import build_version
@@ -32,6 +33,7 @@ LATEST = (
     "connection__dropped",
     "lost",
     "attempted",
+    "attention_mark",
     "latest__assignment_id",
     "latest__data",
 )
@@ -73,9 +75,9 @@ class Watch:
             return None
         if self._visible is None or grants != self._grants:
             self._grants, self._visible = grants, self._build_gate(grants)
-        for assignment, status, shut_out, dropped, lost, attempted, of, data in self._visible.fetch_rows():
+        for assignment, status, shut_out, dropped, lost, attempted, attention, of, data in self._visible.fetch_rows():
             values = json.loads(data) if data and of == assignment else {}
-            counts = [dropped if shut_out else None, int(lost), compute_mark(attempted)]
+            counts = [dropped if shut_out else None, int(lost), compute_mark(attempted), int(attention)]
             return Seen(build_version(assignment, status, values, counts))
         return None
 
@@ -83,5 +85,5 @@ class Watch:
         user = User(is_active=True)
         user.grants = list(grants)
         device = Device.objects.visible_to(user).with_status().filter(pk=self._device_id)
-        counted = device.annotate(lost=count_lost(), attempted=select_last_attempt())
+        counted = with_attention(device).annotate(lost=count_lost(), attempted=select_last_attempt())
         return Statement(counted.values_list(*LATEST))

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from devices import streams
 from devices.access import get_device, manages
+from devices.attention.reading import list_attention
 from devices.connections.refused_attempts import list_attempts
 from devices.lifecycle import removal
 from devices.models import Event
@@ -56,6 +57,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         "manages": manages(request.user, device),
         "removable": isinstance(request.user, User) and removal.is_removable(device, request.user),
         "attempts": list_attempts(request.user, device),
+        **list_attention(request.user, device, declared),
         "ties": list_ties(request.user, device),
         "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
         "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
@@ -71,7 +73,8 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
 @require_safe
 def live(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial, related=())
-    context = readings.build_live_context(device, readings.list_attributes(device))
+    declared = readings.list_attributes(device)
+    context = readings.build_live_context(device, declared) | list_attention(request.user, device, declared)
     context["attempts"] = list_attempts(request.user, device)
     return render(request, "telemetry/dashboard/_live.html", context)
 

@@ -124,13 +124,15 @@ def test_a_recipe_that_no_longer_watches_it_ends_it(world: World) -> None:
         ("nan", 1, False),
     ],
 )
-def test_which_values_are_faults(faults: str, value: object, is_fault: bool) -> None:  # noqa: FBT001
+def test_which_values_are_faults(faults: str, value: object, is_fault: bool) -> None:
     assert Attribute(faults=faults).is_fault(value) is is_fault
 
 
 def test_a_fine_batch_costs_one_query_whatever_its_size(world: World) -> None:
     def count() -> int:
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             say(world.placed, rpm=1800)
         return sum("devices_attention" in query["sql"] for query in queries)
 

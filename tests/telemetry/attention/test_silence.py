@@ -32,7 +32,7 @@ SILENT = [("silent", "")]
     ],
 )
 def test_silent_for_three_of_its_own_intervals(
-    world: World, pause: timedelta, last: timedelta, is_silent: bool  # noqa: FBT001
+    world: World, pause: timedelta, last: timedelta, is_silent: bool
 ) -> None:
     report_every(world.placed, pause, last=last)
     silence.find_silent()
