@@ -39,11 +39,13 @@ def narrow_needing(devices: DeviceQuerySet, organisation: int | None) -> DeviceQ
 
 
 class AttentionQuerySet(models.QuerySet["Attention"]):
+    def in_use(self) -> AttentionQuerySet:
+        """Return what is of devices that are in use, in their assignment of now: never of another one."""
+        return self.filter(assignment=F("device__assignment"), device__retired_at=None, device__locked_at=None)
+
     def current(self) -> AttentionQuerySet:
-        """Return what is so now, of devices that are in use: never what was so in another assignment."""
-        return self.filter(
-            ended_at=None, assignment=F("device__assignment"), device__retired_at=None, device__locked_at=None
-        )
+        """Return what of it is so now."""
+        return self.in_use().filter(ended_at=None)
 
     def visible_to(self, user: User | AnonymousUser) -> AttentionQuerySet:
         return self.current().filter(device__in=Device.objects.visible_to(user))
@@ -93,6 +95,7 @@ class Attention(models.Model):
         indexes = [  # few of many
             models.Index(fields=["organisation", "device"], name="attention_now", condition=Q(ended_at=None)),
             models.Index(fields=["device"], name="attention_of_device", condition=Q(ended_at=None)),
+            models.Index(fields=["organisation"], name="attention_untold", condition=Q(told__lt=F("times"))),
         ]
 
     def __str__(self) -> str:
