@@ -103,5 +103,6 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     ),
     Kind.OPERATION_APPROVED: _describe_operation,
     Kind.OPERATION_CANCELLED: _describe_operation,
+    Kind.ATTENTION_TOLD: lambda data: _count(data["count"], "thing"),
     Kind.EXPORTED: lambda data: _count(data["devices"], "device"),
 }

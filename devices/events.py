@@ -100,6 +100,7 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.DOOR_CHANGED: Keys({"door": str, "name": str, "act": str}),
     Kind.OPERATION_APPROVED: Keys(OF_OPERATION),
     Kind.OPERATION_CANCELLED: Keys(OF_OPERATION),
+    Kind.ATTENTION_TOLD: Keys({"count": int, "rows": list}),  # keys of Attention, the first of them
     Kind.HOOK_CHANGED: Keys({"hook": str, "name": str, "act": str}, {"serial": str}),  # of whose call it is
 }
 

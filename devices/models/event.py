@@ -80,6 +80,7 @@ class Event(models.Model):
         OPERATION_APPROVED = "operation-approved", "Device approved at a door"
         OPERATION_CANCELLED = "operation-cancelled", "Device turned away at a door"
         HOOK_CHANGED = "hook-changed", "Hook changed"
+        ATTENTION_TOLD = "attention-told", "Told of what needs attention"
 
     # Written by the hundred thousand, and a log: the database need not check what an entry names.
     organisation = models.ForeignKey(

@@ -15,9 +15,10 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
+from devices import events
 from devices.attention import reading
 from devices.attention.operations import CALM, MOST_TOLD
-from devices.models import Attention, Device
+from devices.models import Attention, Device, Event
 from telemetry.models import AttentionMail
 from tenants.accounts.mails import FOR_GOOD, GIVES_UP_AFTER, get_refusal_code
 from tenants.models import Group, Membership
@@ -36,6 +37,7 @@ LONGEST = timedelta(minutes=5)
 FLAPS = 3  # beginnings after which it is told even though it never lasts
 AT_ONCE = 100
 NAMED = 20  # devices of a mail
+MOST_KEYS = 1_000  # of what hooks are told in one message
 KEPT = timedelta(days=7)
 Cause = Attention.Cause
 
@@ -96,6 +98,9 @@ def _tell_organisation(organisation: int) -> None:
     # Of what comes and goes nobody hears any more until it was calm.
     told = Case(When(times__gt=1, then=Value(MOST_TOLD)), default=Value(1))
     Attention.objects.filter(pk__in=[row.pk for row in rows]).update(told=told)
+    if rows:
+        keys = [row.pk for row in rows[:MOST_KEYS]]
+        events.record(Event.Kind.ATTENTION_TOLD, organisation=organisation, count=len(rows), rows=keys)
     AttentionMail.objects.bulk_create(
         AttentionMail(user_id=user, rows=keys) for user, keys in sorted(_find_readers(rows).items())
     )
