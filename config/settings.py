@@ -454,6 +454,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "SORT_OPERATION_PARAMETERS": False,
     "ENUM_NAME_OVERRIDES": {
+        "AttentionCause": "devices.models.Attention.Cause",
         "EventKind": "devices.models.Event.Kind",
         "ActionKind": "devices.models.BulkAction.Kind",
         "ActionAsked": "devices.bulk_actions.kinds.CHOICES",

@@ -39,6 +39,10 @@ class AttentionShown(Serializer):
     acknowledged_by = serializers.CharField(allow_null=True, help_text="As far as you may know who it was.")
 
 
+class AttentionOfDevice(AttentionShown):
+    pass
+
+
 class Everything(ApiView):
     @describe_list(TAG, "List what needs attention", AttentionShown)
     def get(self, request: Request) -> Response:
@@ -50,7 +54,7 @@ class Everything(ApiView):
 
 
 class OfDevice(ApiView):
-    @describe_list(TAG, "List what of a device needs attention", AttentionShown)
+    @describe_list(TAG, "List what of a device needs attention", AttentionOfDevice)
     def get(self, request: Request, serial: str) -> Response:
         device = get_device(self.user, serial)
         rows = Attention.objects.of(device).current().select_related("device", "by")
