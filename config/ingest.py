@@ -10,6 +10,7 @@ from devices.commands.answers import take_answers
 from devices.connections import activation, limited, presence
 from lib import live
 from provisioning.presence import challenge, press
+from telemetry.attention import judging
 from telemetry.ingest import decoder, drops, writer
 from telemetry.models import Drop
 
@@ -30,7 +31,8 @@ def ingest(messages: Sequence[Message]) -> None:
         for answer in take_answers(batch.command_answers):
             batch.drops.add(answer.device, Drop.Cause.ANSWER, answer.at)
         activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
-        presence.record_seen({device.pk: at for device, at in batch.heard.items()})
+        presence.record_seen({device.pk: at for device, at in batch.heard.items()}, reported=True)
+        judging.judge(stored, batch.heard)
         batch.drops.save()
     live.announce([*presence.list_topics(batch.heard), *topics])
 

@@ -218,6 +218,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-hooks": {"task": "provisioning.tasks.deliver_hooks", "schedule": 5.0},
     "clear-hooks": {"task": "provisioning.tasks.clear_hooks", "schedule": 3600.0},
     "clear-used-tokens": {"task": "provisioning.tasks.clear_used_tokens", "schedule": 3600.0},
+    "watch-devices": {"task": "telemetry.tasks.watch", "schedule": 20.0},
     "resume-jobs": {"task": "devices.tasks.resume_jobs", "schedule": 15.0},
 }
 
@@ -454,6 +455,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "SORT_OPERATION_PARAMETERS": False,
     "ENUM_NAME_OVERRIDES": {
+        "AttentionCause": "devices.models.Attention.Cause",
         "EventKind": "devices.models.Event.Kind",
         "ActionKind": "devices.models.BulkAction.Kind",
         "ActionAsked": "devices.bulk_actions.kinds.CHOICES",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from django.http import Http404
 
 from devices.identity import serials
-from devices.models import BulkAction, Device, Import, LabelPrintJob
+from devices.models import Attention, BulkAction, Device, Import, LabelPrintJob
+from devices.models.attention import with_attention
 from devices.models.refused_attempt import with_last_attempt
 from lib.prepared import prepared
 from tenants.access import get_row, require_admin
@@ -36,7 +37,7 @@ def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER, related: 
 
 @prepared
 def _select_device(user: Viewer, role: Role, key: str, related: frozenset[str]) -> QuerySet[Device]:
-    scope = with_last_attempt(Device.objects.visible_to(user, role).with_status())
+    scope = with_attention(with_last_attempt(Device.objects.visible_to(user, role).with_status()))
     loaded = scope.select_related(*sorted(related)) if related else scope  # without a name Django would load everything
     return loaded.filter(serial_key=key)
 
@@ -46,6 +47,12 @@ def share_organisation(user: Viewer, device: Device) -> Device:
     if isinstance(user, User) and user.organisation and user.organisation_id == device.organisation_id:
         device.organisation = user.organisation
     return device
+
+
+def get_attention(user: Viewer, serial: str, pk: int) -> tuple[Device, Attention]:
+    """Return what is, or was, to be looked at of a device of which the user is a technician, in its assignment."""
+    device = get_device(user, serial, role=Role.TECHNICIAN)
+    return device, get_row(Attention.objects.of(device), pk=pk)
 
 
 def get_import(user: Viewer, key: UUID) -> Import:

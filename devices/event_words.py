@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from devices.models import BulkAction, Event
+from devices.models import Attention, BulkAction, Event
 from tenants.models import Presence
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ def _describe_operation(data: Data) -> str:
     return f"{data['identity']}, by the door {data['name']}" if data["identity"] else f"by the door {data['name']}"
 
 
+def _describe_attention(data: Data) -> str:
+    return " ".join(filter(None, [str(Attention.Cause(data["cause"]).label).lower(), data["attribute"]]))
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -89,6 +93,9 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
         f"{data['name']}: {data['state']}" + (f", {data['reason']}" if data.get("reason") else "")
     ),
     Kind.LIMITED: lambda data: f"for {data['seconds']:.0f} s",
+    Kind.NEEDS_ATTENTION: _describe_attention,
+    Kind.FINE_AGAIN: _describe_attention,
+    Kind.ACKNOWLEDGED: _describe_attention,
     Kind.RECIPE_CHANGED: _describe_recipe,
     Kind.MODEL_CHANGED: _describe_model,
     Kind.IMPORT_ENDED: _describe_import,
@@ -101,5 +108,6 @@ WORDS: dict[Event.Kind, Callable[[Data], str]] = {
     ),
     Kind.OPERATION_APPROVED: _describe_operation,
     Kind.OPERATION_CANCELLED: _describe_operation,
+    Kind.ATTENTION_TOLD: lambda data: _count(data["count"], "thing"),
     Kind.EXPORTED: lambda data: _count(data["devices"], "device"),
 }

@@ -54,6 +54,9 @@ OF_WINDOW = {"window": str}
 OF_OPERATION = {"door": str, "name": str, "operation": str, "identity": str}
 """The door's key and name, the operation's key, and the ID by which the device goes."""
 
+OF_ATTENTION = {"cause": str, "attribute": str}
+"""One of `Attention.Cause`, and the attribute's name; empty where the device is silent."""
+
 DATA: dict[Event.Kind, Keys] = {
     Kind.REGISTERED: Keys(optional={"access_key": str, "door": str}),  # made together with it; by which it came
     Kind.ACTIVATED: Keys(),
@@ -86,6 +89,9 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.COMMAND_ENDED: Keys({"command": str, "name": str, "state": str}, {"reason": str}),
     Kind.IDENTIFIED: Keys(OF_WINDOW),
     Kind.LIMITED: Keys({"seconds": float}),
+    Kind.NEEDS_ATTENTION: Keys(OF_ATTENTION),
+    Kind.FINE_AGAIN: Keys(OF_ATTENTION),
+    Kind.ACKNOWLEDGED: Keys(OF_ATTENTION),
     Kind.RECIPE_CHANGED: Keys({"recipe": int, "name": str}, {"version": int, "changed": list, "from": str, "act": str}),
     Kind.MODEL_CHANGED: Keys({"model": int, "name": str, "act": str}, {"to": str}),
     Kind.IMPORT_STARTED: Keys({"import": str}),
@@ -99,6 +105,7 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.DOOR_CHANGED: Keys({"door": str, "name": str, "act": str}),
     Kind.OPERATION_APPROVED: Keys(OF_OPERATION),
     Kind.OPERATION_CANCELLED: Keys(OF_OPERATION),
+    Kind.ATTENTION_TOLD: Keys({"count": int, "rows": list}),  # keys of Attention, the first of them
     Kind.HOOK_CHANGED: Keys({"hook": str, "name": str, "act": str}, {"serial": str}),  # of whose call it is
 }
 

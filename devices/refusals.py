@@ -52,6 +52,11 @@ DEVICE_LIVED = declare(
     "This device {cause}. It was not removed.",
     "Retire it instead: its history stays.",
 )
+ATTENTION_OVER = declare(
+    "attention-over",
+    "What this was about is over, and nothing was acknowledged.",
+    "Look at the device again: it may need attention for something else.",
+)
 ACTIVATION_NOT_NEEDED = declare(
     "activation-not-needed",
     "The device needs no activation: it has connected before, or never expires.",

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("devices.ties.urls")),
     path("", include("devices.commands.urls")),
     path("", include("devices.connections.urls")),
+    path("", include("devices.attention.urls")),
     path("", include("devices.recipes.urls")),
     path("", include("devices.imports.urls")),
     path("", include("devices.labels.urls")),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Self, TypeVar
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from devices.models import Assignment, Device
+from tenants.models import User
 
 SAMPLES_LENGTH = 400
 
@@ -112,3 +115,18 @@ class Drop(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device_id}: {self.cause}"
+
+
+class AttentionMail(models.Model):
+    """Keep for one person what of `devices.models.Attention`, by primary keys, they are told in one mail."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    rows = models.JSONField()
+    made_at = models.DateTimeField(db_default=Now())
+    unsent = models.BooleanField(default=True, db_default=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=Q(unsent=True), name="attention_mail_unsent")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {len(self.rows)}"

@@ -19,6 +19,7 @@ app_name = "tenants"
 urlpatterns = [
     path("account/", accounts.account, name="account"),
     path("account/clock/", accounts.save_clock, name="clock"),
+    path("account/mails/", accounts.save_mails, name="mails"),
     path("account/sign-out/", accounts.sign_out_everywhere, name="sign-out-everywhere"),
     path("account/sessions/", session_views.sessions, name="sessions"),
     path("account/sessions/end/", session_views.end, name="session-end"),

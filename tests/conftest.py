@@ -20,6 +20,8 @@ from lib.db import deadlocks
 from lib.places import Places
 from lib.rarely import Rarely
 from provisioning.doors import refused_attempts
+from telemetry.attention import judging
+from telemetry.history import latest
 from telemetry.ingest import decoder
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
@@ -44,6 +46,8 @@ prepared.checked = True
 def _fresh_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process never sees their ids, and those of recipes' versions, again, but the next test does."""
     decoder.declared.clear()
+    judging.watched.clear()
+    latest._declared.clear()
     monkeypatch.setattr(decoder, "told", Rarely())
 
 

@@ -48,6 +48,7 @@ RANGES = {
     "oilPressure": (None, 700),
     "fuelLevel": (15, 100),
 }
+FAULTS = {"fault": "low oil pressure, over-temperature, fail to start"}
 
 
 LOAD = {"type": "number", "title": "Load", "unit": "kW", "minimum": 0, "maximum": 1000}
@@ -243,7 +244,7 @@ def _make_recipe(name: str, model: DeviceModel) -> RecipeVersion:
 def _build_attribute(version: RecipeVersion, position: int, name: str, label: str, kind: str, unit: str) -> Attribute:
     low, high = RANGES.get(name, (None, None))
     fields = {"name": name, "label": label, "type": kind, "unit": unit, "minimum": low, "maximum": high}
-    return Attribute(version=version, position=position, **fields)
+    return Attribute(version=version, position=position, faults=FAULTS.get(name, ""), **fields)
 
 
 def _make_account(email: str, organisation: Organisation, group: Group, role: Role) -> None:

@@ -45,6 +45,7 @@ class DeviceShown(Serializer):
     name = serializers.CharField()
     description = serializers.CharField()
     status = serializers.ChoiceField(Device.Status.choices)
+    needs_attention = serializers.BooleanField(help_text="Whether `attention/` of it lists something.")
     last_seen_at = serializers.DateTimeField(allow_null=True)
     group = Named(allow_null=True, help_text="Null while it waits for one.")
     person = Named(allow_null=True, help_text="Whose it is within the group; null where it is the whole group's.")
@@ -91,6 +92,7 @@ class AttributeShown(Serializer):
     maximum = serializers.FloatField(allow_null=True)
     decimals = serializers.IntegerField(allow_null=True, help_text="Shown of a number; null: as they come.")
     reads_text = serializers.BooleanField(help_text="Whether a number written as text is read.")
+    faults = serializers.CharField(help_text="Values that say that the device has a fault, with commas between them.")
 
 
 class Identity(Serializer):
@@ -156,6 +158,7 @@ def serialize_device(row: Device) -> dict[str, Any]:
         "name": row.name,
         "description": row.description,
         "status": row.status,
+        "needs_attention": row.attention_mark != 0,
         "last_seen_at": row.last_seen_at,
         "group": serialize_reference(row.group),
         "person": {"id": row.person.pk, "name": str(row.person)} if row.person else None,

@@ -19,11 +19,12 @@ GRACE = timedelta(seconds=10)
 CHANGES = (Event.Kind.CONNECTED, Event.Kind.DISCONNECTED)
 
 
-def record_seen(heard: Mapping[int, datetime]) -> None:
-    """Record when each device, by primary key, was heard last; one statement."""
-    rows = [Connection(device_id=pk, last_seen_at=at) for pk, at in sorted(heard.items())]
+def record_seen(heard: Mapping[int, datetime], *, reported: bool = False) -> None:
+    """Record when each device, by primary key, was heard last, and whether it `reported` then; one statement."""
+    said = {"reported_at"} if reported else set()
+    rows = [Connection(device_id=pk, last_seen_at=at, **dict.fromkeys(said, at)) for pk, at in sorted(heard.items())]
     Connection.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["device"], update_fields=["last_seen_at"]
+        rows, update_conflicts=True, unique_fields=["device"], update_fields=["last_seen_at", *said]
     )
 
 

@@ -16,9 +16,10 @@ from devices.api.file_responses import CSV, FileView, describe_file
 from devices.identity.label_text import MAX_TEXT
 from devices.inventory import export as device_export
 from devices.inventory import listing as device_listing
-from devices.inventory.filters import DeviceFilter
+from devices.inventory.filters import STATUSES, DeviceFilter
 from devices.lifecycle import register_with_credential
 from devices.models import Device, Event
+from devices.models.attention import with_attention
 from devices.recipes import label_rules
 from devices.recipes.operations import find_available_recipes
 from lib import parsing
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 FILTERS = [
     OpenApiParameter("q", str, description="Part of the name or the serial."),
-    OpenApiParameter("status", str, enum=Device.Status.values),
+    OpenApiParameter("status", str, enum=[value for value, _ in STATUSES]),
     OpenApiParameter("model", int, description="A model's id."),
     OpenApiParameter("tag", str, description="`name`, or `name: value`."),
     OpenApiParameter("recipe", int, description="A recipe's id, for admins of the whole organisation."),
@@ -80,7 +81,8 @@ class Devices(ApiView):
     def get(self, request: Request) -> Response:
         """List the devices that you reach, narrowed as the list on the site is: in the order in which they were made,
         so that a walk meets each once, whatever is renamed meanwhile; or by name."""
-        rows = self._find_devices().with_status().select_related("group", "person", "model", "assignment", "version")
+        related = "group", "person", "model", "assignment", "version"
+        rows = with_attention(self._find_devices().with_status()).select_related(*related)
         order = ORDERS.get(request.query_params.get("order", "id"))
         if order is None:
             raise BadQuery({"order": [f"There is no such order. There are: {', '.join(ORDERS)}."]})

@@ -11,6 +11,7 @@ from django.db.models import Q
 from devices import tags
 from devices.identity import serials
 from devices.models import Device, DeviceModel, Import, Recipe
+from devices.models.attention import narrow_needing
 from devices.recipes import device_models
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 SHORTEST = 3  # characters that an index of trigrams can find anywhere in a text
 
 
-NO_STATUS = f"There is no such status. There are: {', '.join(Device.Status.values)}."
+ATTENTION = "attention"
+"""Beside the statuses: those that need attention, whichever status they have."""
+STATUSES = [(ATTENTION, "Needs attention"), *Device.Status.choices]
+NO_STATUS = f"There is no such status. There are: {', '.join(value for value, _ in STATUSES)}."
 
 
 class DayField(forms.DateField):
@@ -94,13 +98,14 @@ class DeviceFilter(forms.Form):
     def __init__(self, data: Mapping[str, str], *, user: User) -> None:
         super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
         gone = {"invalid_choice": "There is no such import. Send its key."}
+        self._organisation = user.organisation_id
         self.fields["import"] = KeyedField(Import.objects.manageable_by(user), error_messages=gone)
         self.fields["recipe"].queryset = Recipe.objects.manageable_by(user)  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.required = False
         models = device_models.filter_current_or_used(DeviceModel.objects.visible_to(user))
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
-        self.fields["status"].choices = [("", "Any status"), *Device.Status.choices]  # type: ignore[attr-defined]
+        self.fields["status"].choices = [("", "Any status"), *STATUSES]  # type: ignore[attr-defined]
 
     @property
     def active(self) -> list[str]:
@@ -123,6 +128,8 @@ class DeviceFilter(forms.Form):
             devices.filter(registered_at__lte=_combine_utc(cleaned["until"], time.max)) if cleaned["until"] else devices
         )
         devices = devices.filter(group=None) if cleaned["waiting"] else devices
+        if cleaned["status"] == ATTENTION:
+            return narrow_needing(devices, self._organisation).filter(retired_at=None)
         return devices.in_status(cleaned["status"]) if cleaned["status"] else devices.filter(retired_at=None)
 
 

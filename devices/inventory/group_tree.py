@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import Case, CharField, Count, Q, Sum, Value, When
 from django.db.models.functions import Substr
 
-from devices.models import Device
+from devices.models import Attention, Device
 from tenants.models import Group, Role, under
 from tenants.tree import ancestry, topmost
 
@@ -25,6 +25,7 @@ SHOWN = 100  # children of one group at a time; the rest is fetched when asked f
 class Node:
     group: Group
     count: int
+    needing: int = 0  # of them need attention
     children: list[Node] = field(default_factory=list)
     current: bool = False
     open: bool = False
@@ -64,6 +65,7 @@ def build_outline(user: User, current: Group | None = None) -> list[Node]:
         wanted |= Q(path__startswith=path, depth=len(path) // Group.steplen + 1)
     groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted, archived_at=None)}
     nodes = _build_nodes(groups.values(), _count_devices(user, tops, opened), current, opened)
+    _add_needing(nodes, user, tops)
     return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
 
 
@@ -74,6 +76,7 @@ def fetch_children(user: User, parent: Group, *, skip: int = 0) -> Node:
     nodes = _build_nodes(
         [parent, *below], _count_devices(user, [parent.path], {parent.path}), None, {parent.path}, skip
     )
+    _add_needing(nodes, user, [parent.path])
     return nodes[parent.path]
 
 
@@ -118,6 +121,16 @@ def _choose_bucket(field: str, tops: list[str], opened: set[str]) -> Case:
     ]
     closed = [When(**{f"{field}__startswith": path}, then=Value(path)) for path in tops]
     return Case(*shown, *closed, output_field=CharField())
+
+
+def _add_needing(nodes: dict[str, Node], user: User, tops: list[str]) -> None:
+    """Count the devices below each node that need attention: few of many, so they are counted where they are."""
+    now = Attention.objects.visible_to(user).filter(under(tops, "device__group__path"))
+    leaves = now.order_by().values_list("device__group__path").annotate(number=Count("device", distinct=True))
+    for path, number in leaves:
+        for above in ancestry(path):
+            if above in nodes:
+                nodes[above].needing += number
 
 
 def _sort_deepest_first(paths: Iterable[str]) -> list[str]:

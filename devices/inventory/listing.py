@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices.models import Device
+from devices.models.attention import with_attention
 from lib import paging
 from lib.paging import Order
 from tenants.models import Group
@@ -26,7 +27,7 @@ BY_NAME = Order((("name", str), ("pk", int)))
 
 def page_devices(rows: DeviceQuerySet, query: Mapping[str, str]) -> Page:
     """Return the page of devices that the query asks for, by name. Raises Refusal where there is no such page."""
-    devices = rows.with_status().select_related("group", "person", "model", "assignment")
+    devices = with_attention(rows.with_status()).select_related("group", "person", "model", "assignment")
     return paging.find_asked_page(devices, BY_NAME, SIZE, query)
 
 

@@ -8,9 +8,11 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from devices.access import manages
+from devices.attention import reading
 from devices.inventory import group_tree
 from devices.inventory import listing as device_listing
 from devices.inventory.filters import DeviceFilter
+from devices.models import Device
 from lib import parsing
 from tenants.access import get_group
 from tenants.models import Role
@@ -18,8 +20,10 @@ from tenants.models import Role
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from devices.inventory.listing import Count
     from lib.paging import Page
     from tenants.access import SignedIn
+    from tenants.models import Group, User
 
 
 @require_safe
@@ -34,6 +38,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     groups = [device.group for device in page.rows if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": group_tree.list_trails(user, groups), "owner": user.owns_organisation}
+    context |= {"attention": reading.fetch(reading.pick(page.rows)), "summary": _summarise(user, form, group, count)}
     context |= _build_selecting(request, page)
     if request.htmx.target == "devices":
         return render(request, "devices/inventory/_list.html", context)
@@ -42,6 +47,15 @@ def device_list(request: SignedIn) -> HttpResponse:
         "devices/inventory/list.html",
         context | {"steps": group_tree.walk_steps(group_tree.build_outline(user, group))},
     )
+
+
+def _summarise(user: User, form: DeviceFilter, group: Group | None, count: Count) -> reading.Summary | None:
+    """Return the first line of home: of all that is listed where nothing narrows it, else None."""
+    if form.active or form.data.get("waiting"):
+        return None
+    visible = Device.objects.visible_to(user)
+    visible = visible.filter(group__path__startswith=group.path) if group else visible
+    return reading.summarise(visible, user, count.number)
 
 
 def _build_selecting(request: SignedIn, page: Page) -> dict[str, object]:

@@ -42,7 +42,7 @@ def managed_leaves(user: User) -> GroupQuerySet:
 
 
 class DeviceChange(Serializer):
-    VOLATILE = frozenset({"status", "last_seen_at", "activated_at", "expires_at"})
+    VOLATILE = frozenset({"status", "needs_attention", "last_seen_at", "activated_at", "expires_at"})
 
     name = OneLine(required=False, max_length=120)
     description = SeveralLines(required=False, max_length=500, allow_blank=True)

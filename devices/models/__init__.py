@@ -1,5 +1,6 @@
 """What: the registry of devices, what they are, whose they are, and what happened to them."""
 
+from devices.models.attention import Attention, AttentionQuerySet
 from devices.models.broker_session import BrokerSession
 from devices.models.bulk_action import BulkAction, BulkActionQuerySet, Touched, TouchedQuerySet
 from devices.models.command import Command, CommandQuerySet, Listening
@@ -20,6 +21,8 @@ from devices.models.tie import Tie, TieQuerySet
 
 __all__ = [
     "Assignment",
+    "Attention",
+    "AttentionQuerySet",
     "Attribute",
     "BrokerSession",
     "BulkAction",

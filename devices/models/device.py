@@ -110,6 +110,7 @@ class Device(models.Model):
         admitted: bool
         verdict: str
         attempted_at: datetime | None
+        attention_mark: int
 
     device_id = models.CharField(max_length=24, default=new_device_id, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="devices", db_index=False)
@@ -285,6 +286,10 @@ class Connection(models.Model):
 
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="connection")
     last_seen_at = models.DateTimeField()
+    reported_at = models.DateTimeField(null=True, blank=True)  # when it said something last, not merely stayed
+    # For how long it may say nothing, from how often it did by then (telemetry.attention.silence).
+    patience = models.DurationField(null=True, blank=True)
+    patience_at = models.DateTimeField(null=True, blank=True)
     disconnected_at = models.DateTimeField(null=True, blank=True)
     limited_until = models.DateTimeField(null=True, blank=True)  # shut out until then, for it sent too much
     dropped = models.BigIntegerField(db_default=0, default=0)  # of its messages, since that began

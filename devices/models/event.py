@@ -67,6 +67,9 @@ class Event(models.Model):
         COMMAND_ENDED = "command-ended", "Command ended"
         IDENTIFIED = "identified", "Asked to show which one it is"
         LIMITED = "limited", "Shut out for a time: it sent too much"
+        NEEDS_ATTENTION = "needs-attention", "Needs attention"
+        FINE_AGAIN = "fine-again", "Fine again"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
         # Of the organisation, without a device.
         RECIPE_CHANGED = "recipe-changed", "Recipe changed"
         MODEL_CHANGED = "model-changed", "Model changed"
@@ -82,6 +85,7 @@ class Event(models.Model):
         OPERATION_APPROVED = "operation-approved", "Device approved at a door"
         OPERATION_CANCELLED = "operation-cancelled", "Device turned away at a door"
         HOOK_CHANGED = "hook-changed", "Hook changed"
+        ATTENTION_TOLD = "attention-told", "Told of what needs attention"
 
     # Written by the hundred thousand, and a log: the database need not check what an entry names.
     organisation = models.ForeignKey(

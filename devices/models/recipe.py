@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from django.core.validators import RegexValidator
@@ -135,6 +136,7 @@ class Attribute(models.Model):
     maximum = models.FloatField(null=True, blank=True)
     decimals = models.PositiveSmallIntegerField(null=True, blank=True)  # shown of a number; null: as they come
     reads_text = models.BooleanField(default=False, db_default=False)  # a number written as text is read
+    faults = models.CharField(max_length=120, blank=True, default="", db_default="")  # values that are a fault: "a, b"
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -167,3 +169,27 @@ class Attribute(models.Model):
         return (self.minimum is not None and value < self.minimum) or (
             self.maximum is not None and value > self.maximum
         )
+
+    @property
+    def fault_values(self) -> list[str]:
+        """Return the values, as text, that say that the device has a fault."""
+        return list(filter(None, (text.strip() for text in self.faults.split(","))))
+
+    def is_fault(self, value: object) -> bool:
+        """Return whether the value says that the device has a fault."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return any(is_number(text) and float(text) == value for text in self.fault_values)
+        written = str(value).lower() if isinstance(value, bool) else value
+        return written in self.fault_values
+
+    @property
+    def is_watched(self) -> bool:
+        """Return whether some value of it would need attention."""
+        return bool(self.faults) or self.minimum is not None or self.maximum is not None
+
+
+def is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -59,6 +59,12 @@ class AttributeNew(Serializer):
         help_text="Shown; null: as they come.",
     )
     reads_text = serializers.BooleanField(required=False, help_text="Whether a number written as text is read.")
+    faults = OneLine(
+        required=False,
+        max_length=recipes.FAULTS_LENGTH,
+        allow_blank=True,
+        help_text="Values that say that the device has a fault, with commas between them: `true`, or `3, 4`.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> Line:
         row = AttributeRow({"type": Attribute.Type.NUMBER, **attrs})

@@ -104,7 +104,7 @@ class TagRow(Row):
 
 
 class AttributeRow(Row):
-    telling = ("name", "label", "unit", "minimum", "maximum", "decimals")
+    telling = ("name", "label", "unit", "minimum", "maximum", "decimals", "faults")
     name = forms.CharField(
         label="Name",
         max_length=64,
@@ -120,6 +120,7 @@ class AttributeRow(Row):
         label="Decimals", required=False, min_value=0, max_value=MOST_DECIMALS, widget=forms.TextInput
     )
     reads_text = forms.BooleanField(label="Read numbers written as text", required=False)
+    faults = OneLineField(label="Values that are a fault", max_length=recipes.FAULTS_LENGTH, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -139,6 +140,8 @@ class AttributeRow(Row):
                 self.add_error("decimals", "Only numbers have decimals. Leave it empty.")
             if cleaned.get("reads_text"):
                 self.add_error("reads_text", "Only numbers are read from text. Leave it off.")
+        if cause := recipes.find_cause_against_faults(cleaned.get("type", ""), cleaned.get("faults", "")):
+            self.add_error("faults", cause)
         return cleaned
 
 
@@ -343,5 +346,5 @@ def _build_details(recipe: Recipe, last: RecipeVersion) -> dict[str, Any]:
 
 
 def make_line(cleaned: dict[str, Any]) -> Line:
-    names = ("name", "type", "unit", "minimum", "maximum", "decimals", "reads_text")
+    names = ("name", "type", "unit", "minimum", "maximum", "decimals", "reads_text", "faults")
     return Line(label=cleaned["label"] or cleaned["name"], **{name: cleaned[name] for name in names})

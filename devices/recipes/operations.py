@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 
 from devices import events, tags
 from devices.models import Attribute, Device, DeviceModel, Event, Recipe, RecipeVersion
-from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE, RESERVED_NAMES
+from devices.models.recipe import ATTRIBUTE_NAME, ATTRIBUTE_NAME_CAUSE, RESERVED_NAMES, is_number
 from devices.recipes.command_lines import clean_lines
 from devices.refusals import RECIPE_CHANGED, RECIPE_OUTDATED, RECIPE_RETIRED
 from lib import names
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_ATTRIBUTES = 200
 NOT_ACCEPTED = "No device can connect with these credentials yet. Choose access key and secret."
-LABEL_LENGTH, UNIT_LENGTH = 120, 16
+LABEL_LENGTH, UNIT_LENGTH, FAULTS_LENGTH = 120, 16, 120
 MOST_DECIMALS = 9
 
 
@@ -43,6 +43,7 @@ class Line:
     maximum: float | None = None
     decimals: int | None = None
     reads_text: bool = False
+    faults: str = ""  # values that are a fault, with commas between them
 
 
 def find_available_recipes(user: User) -> RecipeQuerySet:
@@ -213,7 +214,22 @@ def _clean_attribute(line: Line) -> Line:
         raise ValidationError({"attributes": f"There is no type “{line.type[:40]}”: choose another one for {name}."})
     if line.type != Attribute.Type.NUMBER and (line.decimals is not None or line.reads_text):
         raise ValidationError({"attributes": f"Only numbers have decimals, or are read from text: {name} is none."})
-    return replace(line, name=name, label=label or name, unit=unit)
+    faults = names.clean_one_line(line.faults, "attributes")
+    if cause := find_cause_against_faults(line.type, faults):
+        raise ValidationError({"attributes": f"{name}: {cause}"})
+    return replace(line, name=name, label=label or name, unit=unit, faults=faults)
+
+
+def find_cause_against_faults(kind: str, faults: str) -> str:
+    """Return why values of this type can't be the ones that are a fault; empty where they can."""
+    values = Attribute(faults=faults).fault_values
+    if len(faults) > FAULTS_LENGTH:
+        return f"The values that are a fault have at most {FAULTS_LENGTH} characters. Shorten them."
+    if kind == Attribute.Type.NUMBER and not all(is_number(value) for value in values):
+        return "The faults of a number are numbers, with commas between them: 3, 4."
+    if kind == Attribute.Type.BOOLEAN and not {*values} <= {"true", "false"}:
+        return "Write true or false: which of them is the fault."
+    return "A position is no fault. Leave this empty." if kind == Attribute.Type.GPS and values else ""
 
 
 def _save_name(recipe: Recipe, name: str) -> Recipe:

@@ -30,3 +30,9 @@ def status(value: str) -> SafeString:
     """Return a device's status as pages show it. Lists have it on every row: each of the seven is rendered once."""
     words, picture = STATUSES[value]
     return render_to_string("devices/_status.html", {"value": value, "words": words, "picture": picture})
+
+
+@register.filter
+def of_row(found: dict[int, object], pk: int) -> object:
+    """Return what was found of the row with this key; None where nothing was."""
+    return found.get(pk)

@@ -31,6 +31,7 @@ TAG = "Hooks"
 class HookChange(Serializer):
     name = OneLine(required=False, max_length=120)
     url = serializers.CharField(required=False, max_length=LONGEST, help_text="To which messages are posted: https.")
+    tells = serializers.ChoiceField(Hook.Tells.choices, required=False, help_text="Of what it is told.")
     position = serializers.IntegerField(
         required=False,
         min_value=1,
@@ -48,6 +49,7 @@ class HookShown(Serializer):
     key = serializers.UUIDField()
     name = serializers.CharField()
     url = serializers.CharField()
+    tells = serializers.ChoiceField(Hook.Tells.choices)
     position = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -82,7 +84,7 @@ class CallShown(Serializer):
 class RunShown(Serializer):
     key = serializers.UUIDField()
     type = serializers.ChoiceField(HookRun.Kind.choices)
-    serial = serializers.CharField()
+    serial = serializers.CharField(help_text="Empty where it is about several devices.")
     state = serializers.ChoiceField(HookRun.State.choices)
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -153,7 +155,8 @@ class EndHook(ApiView):
 class HookRuns(ApiView):
     @describe_list(TAG, "List what hooks were told", RunShown)
     def get(self, request: Request) -> Response:
-        """Return a run for each device that was placed or released, and how it stands. Newest first."""
+        """Return a run for each message: of a device that was placed or released, or of what needs attention. Newest
+        first."""
         runs = HookRun.objects.manageable_by(require_owner(self.user)).select_related("device")
         return page(request, runs, NEWEST_FIRST).answer(_show_run)
 
@@ -182,12 +185,12 @@ class SkipCall(ApiView):
 
 
 def _show(hook: Hook) -> dict[str, Any]:
-    return {name: getattr(hook, name) for name in ("key", "name", "url", "position", "created_at", "ended_at")}
+    return {name: getattr(hook, name) for name in ("key", "name", "url", "tells", "position", "created_at", "ended_at")}
 
 
 def _show_run(run: HookRun) -> dict[str, Any]:
     same = {name: getattr(run, name) for name in ("key", "state", "created_at", "finished_at")}
-    return {**same, "type": run.kind, "serial": run.device.serial}
+    return {**same, "type": run.kind, "serial": run.serial}
 
 
 def _show_whole(run: HookRun) -> dict[str, Any]:

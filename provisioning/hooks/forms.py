@@ -7,6 +7,7 @@ from django import forms
 from lib.fields import OneLineField
 from provisioning.hooks.addresses import LONGEST
 from provisioning.hooks.operations import MOST_POSITION
+from provisioning.models import Hook
 
 
 class HookForm(forms.Form):
@@ -18,6 +19,7 @@ class HookForm(forms.Form):
         help_text="Messages are posted there by https.",
         error_messages={"required": "Write the address that is to be told."},
     )
+    tells = forms.ChoiceField(label="It is told of", choices=Hook.Tells.choices, required=False)
     position = forms.IntegerField(
         label="Place in the order",
         min_value=1,
@@ -30,3 +32,6 @@ class HookForm(forms.Form):
             "max_value": f"Write a number from 1 to {MOST_POSITION}.",
         },
     )
+
+    def clean_tells(self) -> str:
+        return self.cleaned_data["tells"] or Hook.Tells.PLACEMENTS

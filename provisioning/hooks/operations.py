@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tenants.models import Organisation, User
 
-FIELDS = ("name", "url", "position")
+FIELDS = ("name", "url", "position", "tells")
 MOST_HOOKS = 20
 MOST_POSITION = 99
 UNREACHABLE = (
@@ -37,7 +37,13 @@ OPEN_CALLS = (HookCall.State.WAITING, HookCall.State.FAILED)
 
 
 def create_hook(
-    *, organisation: Organisation, name: str, url: str, by: User, position: int | None = None
+    *,
+    organisation: Organisation,
+    name: str,
+    url: str,
+    by: User,
+    position: int | None = None,
+    tells: str = Hook.Tells.PLACEMENTS,
 ) -> tuple[Hook, str]:
     """Make a hook, after the others unless a `position` is given; return it with its secret, which is shown this once.
     It hears of what happens from now on. Raises Refusal and ValidationError."""
@@ -49,7 +55,7 @@ def create_hook(
         if working.count() >= MOST_HOOKS:
             raise Refusal(refusals.HOOKS_TOO_MANY, most=MOST_HOOKS)
         last = working.aggregate(last=Max("position"))["last"] or 0
-        hook = Hook(organisation=organisation, name=name, url=url, sealed=sealed, by=by)
+        hook = Hook(organisation=organisation, name=name, url=url, tells=tells, sealed=sealed, by=by)
         hook.position = min(last + 1, MOST_POSITION) if position is None else position
         _save(hook)
         _record(hook, by, "made")
@@ -65,7 +71,7 @@ def change_hook(*, hook: Hook, fields: Mapping[str, Any], by: User) -> bool:
             setattr(hook, name, fields[name])
         if changed:
             _save(hook, update_fields=changed)
-            words = {"url": "address", "position": "order"}
+            words = {"url": "address", "position": "order", "tells": "what it is told"}
             _record(hook, by, "changed: " + ", ".join(words.get(name, name) for name in changed))
     return bool(changed)
 
@@ -134,7 +140,7 @@ def _settle(call: HookCall, by: User, act: str, fields: Mapping[str, Any]) -> No
         raise Refusal(refusals.HOOK_NOT_ITS_TURN)
     if HookCall.objects.filter(pk=call.pk, state__in=OPEN_CALLS).update(**fields) != 1:
         raise Refusal(refusals.HOOK_CALL_OVER)
-    _record(call.hook, by, act, serial=call.run.device.serial)
+    _record(call.hook, by, act, serial=call.run.serial)
 
 
 def _refuse(call: HookCall) -> None:

@@ -12,10 +12,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Case, Exists, F, OuterRef, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
-from devices.models import Device, Event
+from devices.attention.reading import Shown, show
+from devices.models import Attention, Device, Event
 from provisioning.models import Hook, HookCall, HookFeed, HookRun, Window, is_free
 from tenants.models import Group
 
@@ -34,6 +35,7 @@ KINDS = {
     Event.Kind.ASSIGNED: HookRun.Kind.PLACED,
     Event.Kind.UNASSIGNED: HookRun.Kind.PLACED,
     Event.Kind.RELEASED: HookRun.Kind.RELEASED,
+    Event.Kind.ATTENTION_TOLD: HookRun.Kind.ATTENTION,
 }
 
 
@@ -60,7 +62,7 @@ def plan_organisation(organisation: int) -> bool:
     if not hooks:
         return False
     since = max(feed.read_until - LATE, min(hook.created_at for hook in hooks))
-    events = _find_events(organisation, since)
+    events = _find_events(organisation, since, [kind for kind in KINDS if any(_tells(hook, kind) for hook in hooks)])
     _write_runs(events, hooks)
     if len(events) == CHUNK:
         return True
@@ -68,10 +70,16 @@ def plan_organisation(organisation: int) -> bool:
     return False
 
 
-def _find_events(organisation: int, since: datetime) -> list[Event]:
+def _tells(hook: Hook, kind: str) -> bool:
+    other = Hook.Tells.PLACEMENTS if kind == Event.Kind.ATTENTION_TOLD else Hook.Tells.ATTENTION
+    return hook.tells != other
+
+
+def _find_events(organisation: int, since: datetime, kinds: Sequence[str]) -> list[Event]:
     told = HookRun.objects.filter(event=OuterRef("pk"))
     there = Device.objects.filter(pk=OuterRef("device"))  # of one that was removed nothing is left to tell
-    rows = Event.objects.filter(~Exists(told), Exists(there), organisation=organisation, kind__in=KINDS, at__gt=since)
+    of_some = Q(Exists(there)) | Q(device=None)
+    rows = Event.objects.filter(of_some, ~Exists(told), organisation=organisation, kind__in=kinds, at__gt=since)
     about = ("device__model", "device__version__recipe", "group", "organisation")
     return list(rows.select_related(*about).order_by("pk")[:CHUNK])
 
@@ -82,13 +90,17 @@ def _write_runs(events: Sequence[Event], hooks: Sequence[Hook]) -> None:
     windows = Window.objects.filter(assignment__in=placed)
     labels = {window.assignment_id or 0: window.label for window in windows.only("assignment", "label")}
     runs = HookRun.objects.bulk_create([_make_run(event, paths, labels) for event in events])
-    at = {event.pk: event.at for event in events}
+    about = {event.pk: event for event in events}
     HookCall.objects.bulk_create(
         HookCall(run=run, hook=hook, position=position)
         for run in runs
-        for position, hook in enumerate((hook for hook in hooks if hook.created_at < at[run.event]), start=1)
+        for position, hook in enumerate((hook for hook in hooks if _hears(hook, about[run.event])), start=1)
     )
-    _overtake([run.device_id for run in runs])
+    _overtake([run.device_id for run in runs if run.device_id])
+
+
+def _hears(hook: Hook, event: Event) -> bool:
+    return hook.created_at < event.at and _tells(hook, event.kind)
 
 
 def _name_path(group: Group) -> list[str]:
@@ -98,6 +110,9 @@ def _name_path(group: Group) -> list[str]:
 
 def _make_run(event: Event, paths: Mapping[int, list[str]], labels: Mapping[int, dict[str, str] | None]) -> HookRun:
     kind = KINDS[Event.Kind(event.kind)]
+    if kind == HookRun.Kind.ATTENTION:
+        payload = build_attention_payload(event)
+        return HookRun(organisation_id=event.organisation_id, event=event.pk, kind=kind, payload=payload)
     payload = build_payload(event, kind, paths.get(event.group_id or 0, []))
     payload["data"]["label"] = labels.get(event.assignment_id or 0) or {}
     told = {"organisation_id": event.organisation_id, "device_id": event.device_id, "event": event.pk}
@@ -110,7 +125,7 @@ def build_payload(event: Event, kind: HookRun.Kind, path: Sequence[str]) -> dict
     assert device is not None
     return {
         "type": kind.value,
-        "timestamp": event.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": _write_time(event.at),
         "data": {
             "event": event.pk,
             "organisation": event.organisation.slug,
@@ -122,6 +137,34 @@ def build_payload(event: Event, kind: HookRun.Kind, path: Sequence[str]) -> dict
             "group": {"id": group.pk, "name": group.name, "path": list(path)} if group else None,
         },
     }
+
+
+def build_attention_payload(event: Event) -> dict[str, Any]:
+    """Return what is sent of what people were told of: all of it in one message, up to a thousand things."""
+    rows = list(Attention.objects.filter(pk__in=event.data["rows"]).select_related("device__group").order_by("pk"))
+    shown = show(rows, {row.device_id: row.device for row in rows})
+    return {
+        "type": HookRun.Kind.ATTENTION.value,
+        "timestamp": _write_time(event.at),
+        "data": {
+            "event": event.pk,
+            "organisation": event.organisation.slug,
+            "count": event.data["count"],
+            "attention": [_describe(each) for each in shown],
+        },
+    }
+
+
+def _describe(shown: Shown) -> dict[str, Any]:
+    row, device = shown.row, shown.row.device
+    group = {"id": device.group.pk, "name": device.group.name} if device.group else None
+    named = {"serial": device.serial, "device_id": device.device_id, "name": device.name, "group": group}
+    plain = {name: getattr(row, name) for name in ("cause", "attribute", "value", "times")}
+    return {"id": row.pk, **named, **plain, "since": _write_time(row.since), "words": shown.words}
+
+
+def _write_time(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _overtake(devices: Sequence[int]) -> None:

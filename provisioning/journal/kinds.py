@@ -35,6 +35,7 @@ CATEGORIES: dict[str, Category] = {
     "placements": Category("Hand-overs", Kinds((Of.PROVISIONED, Of.MOVED, Of.RELEASED, Of.ASSIGNED, Of.UNASSIGNED))),
     "changes": Category("Changes of devices", Kinds((Of.CHANGED, Of.LOCKED, Of.UNLOCKED, Of.LIMITED))),
     "commands": Category("Commands", Kinds((Of.COMMAND_SENT, Of.COMMAND_ENDED))),
+    "attention": Category("Attention", Kinds((Of.NEEDS_ATTENTION, Of.FINE_AGAIN, Of.ACKNOWLEDGED, Of.ATTENTION_TOLD))),
     "ties": Category("Ties to gateways", Kinds((Of.TIED, Of.UNTIED))),
     "credentials": Category(
         "Credentials",

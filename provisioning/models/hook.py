@@ -32,16 +32,24 @@ class HookQuerySet(models.QuerySet["Hook"]):
 
 
 class Hook(models.Model):
-    """Name a back end that is told of placed and released devices. Its secret signs what it is sent.
+    """Name a back end that is told of what `tells` says. Its secret signs what it is sent.
 
     Of the working ones of an organisation, the lowest `position` is called first, of two equal ones the older.
     """
+
+    class Tells(models.TextChoices):
+        PLACEMENTS = "placements", "Devices that are placed or released"
+        ATTENTION = "attention", "What needs attention"
+        EVERYTHING = "everything", "Both"
 
     key = models.UUIDField(unique=True, default=uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="hooks")
     name = models.CharField(max_length=120)
     url = models.CharField(max_length=500)
     position = models.PositiveSmallIntegerField(default=1)
+    tells = models.CharField(
+        max_length=10, choices=Tells.choices, default=Tells.PLACEMENTS, db_default=Tells.PLACEMENTS.value
+    )
     sealed = models.BinaryField(editable=False)  # by lib.key_wrapping, since messages are signed with it
     # That it had before, which signs beside it for a while.
     former_sealed = models.BinaryField(null=True, blank=True, editable=False)
@@ -103,7 +111,7 @@ class HookRunQuerySet(models.QuerySet["HookRun"]):
 
 
 class HookRun(models.Model):
-    """Tell one event of a device to all hooks of that time, one after the other.
+    """Tell one event, of a device or of several, to all hooks of that time that are told of such, one after the other.
 
     `payload` is what each is sent, the same however often. `worker` has it until `held_until`.
     """
@@ -111,6 +119,7 @@ class HookRun(models.Model):
     class Kind(models.TextChoices):
         PLACED = "device.placed", "Placed"
         RELEASED = "device.released", "Released"
+        ATTENTION = "attention.begun", "Needs attention"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Under way"
@@ -122,7 +131,10 @@ class HookRun(models.Model):
 
     key = models.UUIDField(unique=True, default=uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="hook_runs", db_index=False)
-    device = models.ForeignKey(Device, models.CASCADE, related_name="hook_runs", db_constraint=False, db_index=False)
+    # None where it is about several: such a run waits for no other, and none overtakes it.
+    device = models.ForeignKey(
+        Device, models.CASCADE, null=True, related_name="hook_runs", db_constraint=False, db_index=False
+    )
     event = models.BigIntegerField(unique=True)  # its key
     kind = models.CharField(max_length=16, choices=Kind.choices)
     payload = models.JSONField()
@@ -147,10 +159,15 @@ class HookRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.device_id}"
+        return f"{self.kind} {self.device_id or ''}".strip()
 
     def get_absolute_url(self) -> str:
         return reverse("provisioning:hook-run", kwargs={"key": self.key})
+
+    @property
+    def serial(self) -> str:
+        """Return the device's; empty where it is about several."""
+        return self.device.serial if self.device else ""
 
 
 class HookCallQuerySet(models.QuerySet["HookCall"]):

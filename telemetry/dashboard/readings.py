@@ -96,7 +96,7 @@ def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, A
             device.assignment_id,
             device.status,
             values,
-            [_count_dropped(device), lost, compute_mark(device.attempted_at), commanded],
+            [_count_dropped(device), lost, compute_mark(device.attempted_at), device.attention_mark, commanded],
         ),
     }
 
@@ -144,7 +144,9 @@ def list_recent_reports(device: Device, declared: list[Attribute], size: int) ->
 def _select_recent_reports(
     device: int, assignment: int | None, size: Limit
 ) -> QuerySet[Report, tuple[datetime, dict[str, Value]]]:
-    return Report.objects.of(Device(pk=device, assignment_id=assignment)).order_by("-at").values_list("at", "data")[:size]
+    return (
+        Report.objects.of(Device(pk=device, assignment_id=assignment)).order_by("-at").values_list("at", "data")[:size]
+    )
 
 
 def list_path(user: Viewer, device: Device) -> list[Group]:
@@ -172,8 +174,9 @@ def _select_latest(device: int, assignment: int | None) -> QuerySet[Latest, tupl
 def build_version(assignment: int | None, status: str, values: Values, dropped: Sequence[int | None]) -> str:
     """Name what the fragment shows: another name as soon as it would show something else.
 
-    `dropped` are the messages of a device that is shut out, None for one that is not; all that was not kept; and
-    the marks of when it was refused last (devices.models.refused_attempt.compute_mark) and commanded.
+    `dropped` are the messages of a device that is shut out, None for one that is not; all that was not kept; and the
+    marks of when it was refused last (devices.models.refused_attempt.compute_mark), of what needs attention, and of
+    when it was commanded last.
     """
     content = zlib.crc32(json.dumps([values, *dropped], sort_keys=True).encode())
     return f"{assignment or 0}-{status}-{content:08x}"

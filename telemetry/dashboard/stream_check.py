@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 
 from devices.commands import listing as commands
 from devices.models import Device
+from devices.models.attention import with_attention
 from devices.models.refused_attempt import compute_mark, select_last_attempt
 from devices.streams import Seen
 from telemetry.dashboard.readings import build_version
@@ -33,6 +34,7 @@ LATEST = (
     "connection__dropped",
     "lost",
     "attempted",
+    "attention_mark",
     "commanded",
     "latest__assignment_id",
     "latest__data",
@@ -75,12 +77,14 @@ class Watch:
             return None
         if self._visible is None or grants != self._grants:
             self._grants, self._visible = grants, self._build_gate(grants)
-        for assignment, status, shut_out, dropped, lost, attempted, commanded, of, data in self._visible.fetch_rows():
+        for row in self._visible.fetch_rows():
+            assignment, status, shut_out, dropped, lost, attempted, attention, commanded, of, data = row
             values = json.loads(data) if data and of == assignment else {}
             counts = [
                 dropped if shut_out else None,
                 int(lost),
                 compute_mark(attempted),
+                int(attention),
                 commands.compute_mark(commanded),
             ]
             return Seen(build_version(assignment, status, values, counts))
@@ -90,7 +94,7 @@ class Watch:
         user = User(pk=grants[0][2], is_active=True)
         user.grants = [(role, path) for role, path, _ in grants]
         device = Device.objects.visible_to(user).with_status().filter(pk=self._device_id)
-        counted = device.annotate(
+        counted = with_attention(device).annotate(
             lost=count_lost(), attempted=select_last_attempt(), commanded=commands.select_last_change()
         )
         return Statement(counted.values_list(*LATEST))

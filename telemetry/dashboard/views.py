@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from devices import streams
 from devices.access import get_device, manages
+from devices.attention.reading import list_attention
 from devices.commands.listing import describe, list_offered
 from devices.connections.refused_attempts import list_attempts
 from devices.lifecycle import removal
@@ -58,6 +59,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         "removable": isinstance(request.user, User) and removal.is_removable(device, request.user),
         "attempts": list_attempts(request.user, device),
         "offered": list_offered(request.user, device),
+        **list_attention(request.user, device, declared),
         "ties": list_ties(request.user, device),
         "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
         "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
@@ -74,7 +76,8 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
 @require_safe
 def live(request: HttpRequest, serial: str) -> HttpResponse:
     device = get_device(request.user, serial, related=())
-    context = readings.build_live_context(device, readings.list_attributes(device))
+    declared = readings.list_attributes(device)
+    context = readings.build_live_context(device, declared) | list_attention(request.user, device, declared)
     context["attempts"] = list_attempts(request.user, device)
     context["commands"] = describe(request.user, context["sent"])
     return render(request, "telemetry/dashboard/_live.html", context)

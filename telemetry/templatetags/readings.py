@@ -9,12 +9,15 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
+from telemetry.history.latest import read_key_values
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import timedelta
 
     from django.utils.safestring import SafeString
 
-    from devices.models import Attribute
+    from devices.models import Attribute, Device
 
 register = template.Library()
 
@@ -87,3 +90,14 @@ def tone(value: object) -> str:
     """Return `good`, `busy`, `bad` or `plain`, for the colour beside the word."""
     word = value.strip().lower() if isinstance(value, str) else ""
     return next((name for name, known in TONES.items() if word in known), "plain")
+
+
+@register.simple_tag
+def key_values(devices: Iterable[Device]) -> dict[int, list[str]]:
+    """Return by primary key, in words, what a list shows of what these devices reported last."""
+    found = read_key_values(devices)
+    return {pk: [_say(attribute, value) for attribute, value in values] for pk, values in found.items()}
+
+
+def _say(attribute: Attribute, value: object) -> str:
+    return " ".join(filter(None, [attribute.label, words(value, attribute), attribute.unit]))

@@ -1,4 +1,4 @@
-"""A person's own time zone and hours."""
+"""A person's own time zone and hours, and what they are mailed of devices."""
 
 from __future__ import annotations
 
@@ -16,3 +16,11 @@ def choose_clock(*, user: User, time_zone: str, clock: str) -> None:
             user.time_zone, user.clock = time_zone, clock
             now = user.find_clock()
             events.record(AccountEvent.Kind.CLOCK_CHOSEN, user=user, clock=f"{now.zone}, {now.hours} hours")
+
+
+def choose_mails(*, user: User, attention: bool) -> None:
+    """Keep whether the person is mailed when devices that they see need attention."""
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk).exclude(attention_mails=attention).update(attention_mails=attention):
+            user.attention_mails = attention
+            events.record(AccountEvent.Kind.MAILS_CHOSEN, user=user, mails=f"attention {'on' if attention else 'off'}")

@@ -51,7 +51,7 @@ def send_due() -> int:
             sent += 1
         except (OSError, SMTPException, ValueError) as error:
             log.warning("account mail %s not sent: %s", event.pk, type(error).__name__)
-            code = _refusal_code(error)
+            code = get_refusal_code(error)
             if code is None or code < FOR_GOOD:
                 AccountEvent.objects.filter(pk=event.pk, at__gt=Now() - GIVES_UP_AFTER).update(unsent=True)
             if code is None:
@@ -59,7 +59,7 @@ def send_due() -> int:
     return sent
 
 
-def _refusal_code(error: Exception) -> int | None:
+def get_refusal_code(error: Exception) -> int | None:
     """Return the server's code for this one mail; None if the error is about the server itself."""
     if isinstance(error, SMTPRecipientsRefused):
         return int(next(iter(error.recipients.values()))[0])

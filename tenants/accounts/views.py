@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from lib import theme as colours
 from lib.decorators import redirect_unless_posted
 from tenants.access import get_organisation
-from tenants.accounts.clock import choose_clock
+from tenants.accounts.clock import choose_clock, choose_mails
 from tenants.accounts.clock_form import ClockForm
 from tenants.people import operations as people
 
@@ -40,6 +40,15 @@ def save_clock(request: SignedIn) -> HttpResponse:
         return render(request, "tenants/accounts/account.html", {"form": form}, status=422)
     choose_clock(user=request.user, **form.cleaned_data)
     messages.success(request, "Saved: times are shown so from now on.")
+    return redirect("tenants:account")
+
+
+@login_required
+@redirect_unless_posted(back="tenants:account")
+def save_mails(request: SignedIn) -> HttpResponse:
+    """Keep what the box says: a box that is not ticked is not sent."""
+    choose_mails(user=request.user, attention=request.POST.get("attention") == "on")
+    messages.success(request, "Saved.")
     return redirect("tenants:account")
 
 

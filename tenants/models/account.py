@@ -50,6 +50,7 @@ class AccountEvent(models.Model):
         TOKEN_MADE = "token-made", "API token made"
         TOKENS_REVOKED = "tokens-revoked", "API tokens revoked"
         CLOCK_CHOSEN = "clock-chosen", "Time zone or hours chosen"
+        MAILS_CHOSEN = "mails-chosen", "Mails chosen"
 
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="account_events")
     organisation = models.ForeignKey(Organisation, models.CASCADE, null=True, related_name="+")  # the user's, then
@@ -83,7 +84,7 @@ class AccountEvent(models.Model):
     def detail(self) -> str:
         """Say more than the kind, in words."""
         parts = [", ".join(self.data.get("tokens", ()))]
-        parts += [self.data.get("why", ""), self.data.get("clock", "")]
+        parts += [self.data.get("why", ""), self.data.get("clock", ""), self.data.get("mails", "")]
         parts += [f"by {self.data['by']}"] if self.data.get("by") else []
         parts += ["a browser that was not known"] if self.data.get("new") else []
         return "; ".join(filter(None, parts))

@@ -83,6 +83,7 @@ class User(AbstractBaseUser):
     # Their own; empty: the organisation's.
     time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", validators=[zones.validate_zone])
     clock = models.CharField(max_length=2, choices=zones.Clock.choices, blank=True, default="", db_default="")
+    attention_mails = models.BooleanField(default=True, db_default=True)  # of devices in reach that need attention
     label_looks = models.JSONField(null=True, blank=True, editable=False)  # how labels were printed last
     epoch = models.PositiveIntegerField(default=0, editable=False)  # a higher one ends every session before it
 

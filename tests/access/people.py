@@ -54,6 +54,7 @@ ROWS: dict[str, Row] = {
     "tenants:sessions-end-others": Row(everybody(302), "post"),
     "tenants:account-log": Row(OWNERS),
     "tenants:clock": Row(everybody(302), "post"),
+    "tenants:mails": Row(everybody(302), "post"),
     "tenants:sign-out-everywhere": Row(everybody(302), "post"),
     "tenants:leave": Row((302, 302, 302, 302, 422, 302, 422), "post"),
     "tenants:groups": Row(ANY_ADMIN),

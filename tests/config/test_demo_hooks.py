@@ -141,7 +141,7 @@ def test_both_are_told_in_order_and_the_second_once_more(folder: Path, capfd: py
         "Maintenance planning refuses once",
         "Maintenance planning was told",
     ]
-    serial = run.device.serial
+    serial = run.serial
     where = "Kanarra / Tekton Health / Pacific Northwest / Cascade General"
     assert lines[0].endswith(f": device.placed {serial} “Here” in {where} (204)")
 

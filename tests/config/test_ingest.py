@@ -59,7 +59,7 @@ def test_a_retained_press_is_nothing(world: World, announced: list[str]) -> None
 
 
 def test_all_or_nothing(world: World, announced: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(presence, "record_seen", fail)
