@@ -24,7 +24,7 @@ def ingest(messages: Sequence[Message]) -> None:
     nothing."""
     with transaction.atomic():
         batch = decoder.read_batch(messages)
-        stored = writer.save_reports(batch.reports, batch.drops)
+        stored = writer.save_reports(batch.reports, batch.drops, batch.tenures)
         topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
         activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
         presence.record_seen({device.pk: at for device, at in batch.heard.items()})

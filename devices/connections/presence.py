@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import OuterRef, Subquery
 
 from devices import events
 from devices.models import Connection, Device, Event
+from lib import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 GRACE = timedelta(seconds=10)
@@ -21,10 +23,30 @@ CHANGES = (Event.Kind.CONNECTED, Event.Kind.DISCONNECTED)
 
 def record_seen(heard: Mapping[int, datetime]) -> None:
     """Record when each device, by primary key, was heard last; one statement."""
-    rows = [Connection(device_id=pk, last_seen_at=at) for pk, at in sorted(heard.items())]
-    Connection.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["device"], update_fields=["last_seen_at"]
-    )
+    if not heard:
+        return
+    rows = sorted(heard.items())
+    if connection.vendor == "postgresql":
+        _upsert_seen(rows)
+    else:
+        made = [Connection(device_id=pk, last_seen_at=at) for pk, at in rows]
+        Connection.objects.bulk_create(
+            made, update_conflicts=True, unique_fields=["device"], update_fields=["last_seen_at"]
+        )
+
+
+def _upsert_seen(rows: Sequence[tuple[int, datetime]]) -> None:
+    """Write what `bulk_create` would, for a fraction of its work: this is done for every report."""
+    devices = columns.encode_numbers(pk for pk, _ in rows)
+    times = columns.encode_numbers(columns.count_microseconds(at) for _, at in rows)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO devices_connection (device_id, last_seen_at)"
+            " SELECT device_id, timestamptz 'epoch' + us * interval '1 microsecond'"
+            " FROM ROWS FROM (unnest(%s::bigint[]), unnest(%s::bigint[])) AS row (device_id, us)"
+            " ON CONFLICT (device_id) DO UPDATE SET last_seen_at = excluded.last_seen_at",
+            [devices, times],
+        )
 
 
 def record_left(devices: Iterable[int], at: datetime) -> None:
