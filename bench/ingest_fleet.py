@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path.cwd()))  # the tree that it is run in, not the one that it lies in
@@ -29,7 +30,7 @@ def main() -> None:
     group = make_group(organisation.root, "Fleet")
     Attribute.objects.bulk_create(Attribute(version=version, name=name, label=name) for name in ATTRIBUTES)
     Attribute.objects.create(version=version, name="note", label="Note", type="string")
-    now = timezone.now()
+    now = timezone.now() - timedelta(days=1)
     fleet = Device.objects.bulk_create(
         Device(
             organisation=organisation,

@@ -26,8 +26,8 @@ def ingest(messages: Sequence[Message]) -> None:
         batch = decoder.read_batch(messages)
         stored = writer.save_reports(batch.reports, batch.drops, batch.tenures)
         topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
-        activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
-        presence.record_seen({device.pk: at for device, at in batch.heard.items()})
+        activation.activate_devices(batch.new)
+        presence.record_seen({device.id: at for device, at in batch.heard.items()})
         batch.drops.save()
     live.announce([*presence.list_topics(batch.heard), *topics])
 

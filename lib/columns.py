@@ -40,3 +40,7 @@ def encode_flags(flags: Iterable[bool]) -> str:
 def count_microseconds(at: datetime) -> int:
     """Return how many have passed since the epoch: as a time is exact in a number."""
     return (at - _EPOCH) // _MICROSECOND
+
+
+def make_time(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)

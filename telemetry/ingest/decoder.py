@@ -61,6 +61,7 @@ class Batch(NamedTuple):
     drops: Drops
     answers: list[Answer]  # that somebody stands at their devices: no values of theirs
     tenures: dict[int, Tenure]  # of the devices that were found, by primary key
+    new: list[int]  # of those that were heard who never were activated
 
 
 def read_batch(messages: Sequence[Message]) -> Batch:
@@ -71,7 +72,7 @@ def read_batch(messages: Sequence[Message]) -> Batch:
     """
     found = senders.find_senders({message.device_id for message in messages})
     _load_declared(sender.device.version_id for sender in found.values())
-    batch = Batch([], {}, Drops(), [], {sender.device.pk: sender.tenure for sender in found.values()})
+    batch = Batch([], {}, Drops(), [], {sender.device.id: sender.tenure for sender in found.values()}, [])
     heard: dict[str, datetime] = {}
     for message in messages:
         sender = found.get(message.device_id)
@@ -83,6 +84,7 @@ def read_batch(messages: Sequence[Message]) -> Batch:
         if report is not None:
             batch.reports.append(report)
     batch.heard.update((found[device_id].device, at) for device_id, at in heard.items())
+    batch.new.extend(device.id for device in batch.heard if found[device.device_id].is_new)
     return batch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
-from django.db.models import BooleanField
+from django.db.models import BigIntegerField, BooleanField, F, Func, Q
 from django.db.models.expressions import RawSQL
 
 from devices.models import Device
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MOST_KEPT = 100_000
-FIELDS = ("id", "device_id", "organisation_id", "version_id", "assignment_id", "activated_at")
+FIELDS = ("id", "device_id", "organisation_id", "version_id", "assignment_id")
 """In the model's order."""
+
+FLAGS = ("admitted", "is_new")
 
 Row = tuple[Any, ...]
 
@@ -34,12 +36,17 @@ class Tenure(NamedTuple):
 
 class Sender(NamedTuple):
     device: Device
-    admitted: bool
     tenure: Tenure
+    admitted: bool
+    is_new: bool  # never activated
 
 
 _made: dict[str, tuple[Row, Device]] = {}
 """By device ID the row that was read last, and the device made of it: as long as the row is the same, so is it."""
+
+
+_tenures: dict[int, tuple[int, Tenure]] = {}
+NOBODYS = Tenure(None, None)
 
 
 def find_senders(ids: Collection[str]) -> dict[str, Sender]:
@@ -48,24 +55,46 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
     if not ids:
         return {}
     known = Device.objects.with_admitted().filter(_is_among("device_id", columns.encode_texts(ids)))
-    rows: Any = known.values_list(*FIELDS, "admitted", "assignment__opened_at")
+    rows: Any = known.annotate(is_new=Q(activated_at=None), since=_since()).values_list(*FIELDS, "since", *FLAGS)
     return {
-        row[1]: Sender(_make_device(row[:-2]), admitted, Tenure(row[4], since))
+        row[1]: Sender(_make_device(row[:-3]), _make_tenure(assignment, since), admitted, is_new)
         for row in rows
-        for admitted, since in (row[-2:],)
+        for assignment, since, admitted, is_new in (row[-4:],)
     }
 
 
 def read_tenures(devices: Collection[int]) -> dict[int, Tenure]:
     """Return the assignments of those of the devices, by primary key, that exist."""
     known = Device.objects.filter(_is_among("id", columns.encode_numbers(devices)))
-    rows = known.values_list("pk", "assignment_id", "assignment__opened_at")
-    return {pk: Tenure(assignment, since) for pk, assignment, since in rows}
+    rows: Any = known.annotate(since=_since()).values_list("pk", "assignment_id", "since")
+    return {pk: _make_tenure(assignment, since) for pk, assignment, since in rows}
 
 
 def make_fresh(device: Device) -> Device:
     """Return the device with nothing that was read of it earlier than for this batch."""
     return _build(tuple(getattr(device, name) for name in FIELDS))
+
+
+def _make_tenure(assignment: int | None, since: int | None) -> Tenure:
+    """Return the tenure that began so many microseconds after the epoch."""
+    if assignment is None or since is None:
+        return NOBODYS
+    known = _tenures.get(assignment)
+    if known is None or known[0] != since:
+        if len(_tenures) > MOST_KEPT:
+            _tenures.clear()
+        known = _tenures[assignment] = since, Tenure(assignment, columns.make_time(since))
+    return known[1]
+
+
+def _since() -> Any:
+    """Return when the current assignment began, in microseconds since the epoch: times are costly to read."""
+    began = F("assignment__opened_at")
+    if connection.vendor == "postgresql":
+        template = "(EXTRACT(EPOCH FROM %(expressions)s) * 1000000)::bigint"
+    else:
+        template = "CAST(STRFTIME('%%%%s', %(expressions)s) AS INTEGER) * 1000000 + CAST(SUBSTR(%(expressions)s || '000000', 21, 6) AS INTEGER)"
+    return Func(began, template=template, output_field=BigIntegerField())
 
 
 def _make_device(row: Row) -> Device:

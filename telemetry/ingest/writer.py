@@ -60,8 +60,8 @@ def save_reports(
         return []
     with transaction.atomic():
         if tenures is None:
-            tenures = read_tenures({report.device.pk for report in reports})
-        wanted = _drop_repeated([report for report in reports if report.data and report.device.pk in tenures])
+            tenures = read_tenures({report.device.id for report in reports})
+        wanted = _drop_repeated([report for report in reports if report.data and report.device.id in tenures])
         new = _insert(wanted, tenures)
         _write_latest(new, tenures)
     if drops is not None:
@@ -84,7 +84,7 @@ def _insert(reports: list[Report], tenures: Mapping[int, Tenure]) -> list[Report
 
 def _tell_of_before(reports: Sequence[Report], tenures: Mapping[int, Tenure], drops: Drops) -> None:
     for report in reports:
-        tenure = tenures[report.device.pk]
+        tenure = tenures[report.device.id]
         if tenure.of(report.received_at) is not None and tenure.of(report.at) is None:
             drops.add(report.device, Drop.Cause.BEFORE, report.received_at)
 
@@ -94,7 +94,7 @@ def count_milliseconds(at: datetime) -> int:
 
 
 def _build_key(report: Report) -> Key:
-    return report.device.pk, report.at
+    return report.device.id, report.at
 
 
 def _drop_repeated(reports: list[Report]) -> list[Report]:
@@ -105,7 +105,7 @@ def _drop_repeated(reports: list[Report]) -> list[Report]:
     kept = []
     for report in reports:
         if not report.timed:
-            known = recent[report.device.pk]
+            known = recent[report.device.id]
             if report.repeated and any(report.data.items() <= data.items() for data in known):
                 continue
             known.append(report.data)
@@ -116,7 +116,7 @@ def _drop_repeated(reports: list[Report]) -> list[Report]:
 def _recent_untimed(repeated: list[Report]) -> defaultdict[int, list[dict[str, Value]]]:
     recent: defaultdict[int, list[dict[str, Value]]] = defaultdict(list)
     rows = Stored.objects.filter(
-        device__in={report.device.pk for report in repeated},
+        device__in={report.device.id for report in repeated},
         at__gte=min(report.received_at for report in repeated) - REPEATED_WITHIN,
         timed=False,
     )
@@ -133,7 +133,7 @@ def _fold_reports(
     rows: dict[Key, Row] = {}
     changing = []
     for report in reports:
-        key = report.device.pk, report.at
+        key = report.device.id, report.at
         row, data = rows.get(key), report.data
         if row is not None or known:
             stored = {**known.get(key, {}), **(row.data if row else {})}
@@ -160,9 +160,9 @@ def _write_latest(reports: list[Report], tenures: Mapping[int, Tenure]) -> None:
     can what was stored while the clock itself was ahead, before it was put right.
     """
     current = [report for report in reports if _is_current(report, tenures)]
-    latest = _read_latest({report.device.pk for report in current}, tenures)
+    latest = _read_latest({report.device.id for report in current}, tenures)
     for report in sorted(current, key=attrgetter("at")):
-        _note(report, latest[report.device.pk])
+        _note(report, latest[report.device.id])
     upserts.write_latest(
         [
             (device, tenures[device].assignment, known.values, known.ahead or None)
@@ -186,7 +186,7 @@ def _note(report: Report, known: Known) -> None:
 
 
 def _is_current(report: Report, tenures: Mapping[int, Tenure]) -> bool:
-    tenure = tenures[report.device.pk]
+    tenure = tenures[report.device.id]
     return tenure.of(report.at) == tenure.assignment
 
 
