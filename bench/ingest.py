@@ -119,7 +119,7 @@ def drain(build: Build, messages: int, server: PostgreSQL, consumers: int = 1) -
     with psycopg.connect(build.env["DATABASE_URL"].replace("postgres://", "postgresql://"), autocommit=True) as db:
         db.execute("TRUNCATE telemetry_report")
         db.execute("CHECKPOINT")
-        processes = [subprocess.Popen(command(), cwd=build.tree, env=build.env) for _ in range(consumers)]
+        processes = [start(build) for _ in range(consumers)]
         try:
             return measure([psutil.Process(each.pid) for each in processes], db, messages, server)
         finally:
@@ -129,8 +129,10 @@ def drain(build: Build, messages: int, server: PostgreSQL, consumers: int = 1) -
                 each.wait(30)
 
 
-def command() -> list[str]:
-    return [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer", "-l", "ERROR"]
+def start(build: Build) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer", "-l", "ERROR"]
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=build.tree, env=build.env, stdout=silent, stderr=silent)
 
 
 def measure(consumers: list[psutil.Process], db: Any, messages: int, server: PostgreSQL) -> Drained:
