@@ -225,7 +225,7 @@ class Consumer:
             began = time.monotonic()
             if self._deal_with(batch):
                 with self._arrived:
-                    self._intake.adapt_share(time.monotonic() - began)
+                    self._intake.adapt(len(batch), time.monotonic() - began)
                 self._acknowledge(batch)
             self._redeliver_shed()
             self._beat()

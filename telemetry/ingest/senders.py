@@ -55,7 +55,7 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
     if not ids:
         return {}
     known = Device.objects.with_admitted().filter(_is_among("device_id", columns.encode_texts(ids)))
-    rows: Any = known.annotate(is_new=Q(activated_at=None), since=_since()).values_list(*FIELDS, "since", *FLAGS)
+    rows: Any = known.annotate(is_new=Q(activated_at=None), since=_since()).order_by().values_list(*FIELDS, "since", *FLAGS)
     return {
         row[1]: Sender(_make_device(row[:-3]), _make_tenure(assignment, since), admitted, is_new)
         for row in rows
@@ -66,7 +66,7 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
 def read_tenures(devices: Collection[int]) -> dict[int, Tenure]:
     """Return the assignments of those of the devices, by primary key, that exist."""
     known = Device.objects.filter(_is_among("id", columns.encode_numbers(devices)))
-    rows: Any = known.annotate(since=_since()).values_list("pk", "assignment_id", "since")
+    rows: Any = known.annotate(since=_since()).order_by().values_list("pk", "assignment_id", "since")
     return {pk: _make_tenure(assignment, since) for pk, assignment, since in rows}
 
 
