@@ -156,7 +156,7 @@ def measure(consumers: list[psutil.Process], db: Any, messages: int, server: Pos
 
 def used(postmaster: psutil.Process) -> float:
     """Return the seconds of processor time of PostgreSQL, closed backends too."""
-    total = sum(postmaster.cpu_times()[:4])
+    total = float(sum(postmaster.cpu_times()[:4]))
     for each in postmaster.children():
         try:
             total += sum(each.cpu_times()[:2])
@@ -249,7 +249,8 @@ def tell(case: tuple[int, int], found: dict[str, list[Drained]]) -> bool:
         print(said, flush=True)
     ratio, share = medians["here"].rate / medians[first].rate, medians["here"].rate / floor
     met = (first == "here" or ratio >= BARS.get(case, 0)) and share >= BAR_EMPTY
-    print(f"  bar: {BARS.get(case, 0)} times {first}, {BAR_EMPTY:.0%} of the empty callback: {'met' if met else 'MISSED'}")
+    bar = f"{BARS.get(case, 0)} times {first}, {BAR_EMPTY:.0%} of the empty callback"
+    print(f"  bar: {bar}: {'met' if met else 'MISSED'}", flush=True)
     return met
 
 

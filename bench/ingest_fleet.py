@@ -1,6 +1,6 @@
 """Make a fleet for `bench.ingest`; run in the tree whose database it is, this one or an older one.
 
-    python ingest_fleet.py COUNT < nothing      prints the device ids, one a line
+`python ingest_fleet.py COUNT` prints the device ids, one a line.
 """
 
 from __future__ import annotations

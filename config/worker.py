@@ -103,7 +103,7 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, worker: Any) -> None:
         gc.collect()
-        gc.freeze()  # what is loaded by now stays: to look through it again and again takes a third of the consumer's time
+        gc.freeze()  # what is loaded by now stays: looking through it again and again took a third of the time
         self._consumer = make_consumer()
         self._consumer.start()
         self._unrouted = UnroutedReports(self._consumer)

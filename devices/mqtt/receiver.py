@@ -134,10 +134,7 @@ class Receiver:
             connection = context.wrap_socket(plain, server_hostname=self._to.host) if context else plain
             connection.sendall(build_connect(self._to, self._client_id, KEEPALIVE).encode())
             answer = _receive(connection, 4)
-            if answer[0] >> 4 != packets.Type.CONNACK or answer[3]:
-                log.error("the broker refuses the consumer: %s", REFUSALS.get(answer[3], answer.hex()))
-                self._is_told = True
-                raise PermissionError("it refuses the consumer")
+            self._check(answer)
         except BaseException:
             plain.close()
             raise
@@ -146,6 +143,13 @@ class Receiver:
         self._is_dropped = False
         self._listener.on_connected(bool(answer[2] & 1))
         return connection
+
+    def _check(self, connack: bytes) -> None:
+        """Raise PermissionError if the broker refuses us."""
+        if connack[0] >> 4 != packets.Type.CONNACK or connack[3]:
+            log.error("the broker refuses the consumer: %s", REFUSALS.get(connack[3], connack.hex()))
+            self._is_told = True
+            raise PermissionError(connack.hex())
 
     def _serve(self, connection: socket.socket) -> None:
         """Read and write until the connection ends."""

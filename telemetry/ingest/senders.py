@@ -55,7 +55,8 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
     if not ids:
         return {}
     known = Device.objects.with_admitted().filter(_is_among("device_id", columns.encode_texts(ids)))
-    rows: Any = known.annotate(is_new=Q(activated_at=None), since=_since()).order_by().values_list(*FIELDS, "since", *FLAGS)
+    told = known.annotate(is_new=Q(activated_at=None), since=_since()).order_by()
+    rows: Any = told.values_list(*FIELDS, "since", *FLAGS)
     return {
         row[1]: Sender(_make_device(row[:-3]), _make_tenure(assignment, since), admitted, is_new)
         for row in rows
@@ -93,7 +94,8 @@ def _since() -> Any:
     if connection.vendor == "postgresql":
         template = "(EXTRACT(EPOCH FROM %(expressions)s) * 1000000)::bigint"
     else:
-        template = "CAST(STRFTIME('%%%%s', %(expressions)s) AS INTEGER) * 1000000 + CAST(SUBSTR(%(expressions)s || '000000', 21, 6) AS INTEGER)"
+        whole, rest = "STRFTIME('%%%%s', %(expressions)s)", "SUBSTR(%(expressions)s || '000000', 21, 6)"
+        template = f"CAST({whole} AS INTEGER) * 1000000 + CAST({rest} AS INTEGER)"
     return Func(began, template=template, output_field=BigIntegerField())
 
 

@@ -70,7 +70,7 @@ def save_reports(
 
 
 def _insert(reports: list[Report], tenures: Mapping[int, Tenure]) -> list[Report]:
-    """Insert what nothing stands for yet, nearly always all of it, and merge the rest; return what changed something."""
+    """Insert what nothing stands for yet, nearly always all, and merge the rest; return what changed something."""
     rows, changing = _fold_reports(reports, tenures, {})
     stood = upserts.insert_reports([(*key, row.assignment, row.timed, row.data) for key, row in _sort(rows)])
     if not stood:
