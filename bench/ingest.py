@@ -4,9 +4,10 @@
 
 On PostgreSQL with fsync, and Mosquitto. While the consumer is away its session fills; then it is drained, in turns in
 one run: by a paho subscriber with an empty callback, by the worker of another commit (with a tree and a database of its
-own), and by this one's. A case is a number of devices, and of bytes that a text adds to a report of 8 numbers.
+own), by this one's, and (fewer of them) with one Celery task a message.
+A case is a number of devices, and of bytes that a text adds to a report of 8 numbers.
 Prints, as medians of the rounds, messages a second, ratios, and microseconds of processor time a message: of the
-consumer's process, and of all of PostgreSQL's.
+consumer's process, and of all of PostgreSQL's. Where others use the machine, those are what can be compared.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ TODAYS = "5919501"
 BARS = {(1000, 0): 2.5, (5000, 0): 3.0, (1000, 1024): 3.0}
 BAR_EMPTY = 0.5
 LOOK = 0.1  # seconds between two looks at how many rows there are
+TASKS, TASKS_SHARE = "one task each", 40  # one in forty messages is enough to time the tasks
 FLIGHT = 2_000  # messages that are not acknowledged yet, while a session is filled
 ATTRIBUTES = ("speed", "power", "fuel", "oil", "heat", "volts", "amps", "hours")
 
@@ -113,29 +115,51 @@ def drain_empty(messages: int) -> Drained:
     return Drained((messages - first) / taken)
 
 
-def drain(build: Build, messages: int, server: PostgreSQL, consumers: int = 1) -> Drained:
+def drain(build: Build, messages: int, server: PostgreSQL) -> Drained:
+    with open_database(build) as db, run_worker(build, "config", "--consumer") as worker:
+        return measure(worker, db, messages, server)
+
+
+def drain_by_tasks(build: Build, messages: int, server: PostgreSQL) -> Drained:
+    """Drain it with one Celery task a message."""
+    from bench.one_task import app
+
+    def on_message(_: Any, __: Any, message: Any) -> None:
+        app.send_task("one", (message.topic.split("/")[1], message.payload.decode()))
+
+    with open_database(build) as db, run_worker(build, "bench.one_task") as worker:
+        paho = subscribe(on_message)
+        try:
+            return measure(worker, db, messages, server)
+        finally:
+            paho.disconnect()
+            paho.loop_stop()
+
+
+@contextmanager
+def open_database(build: Build) -> Iterator[Any]:
+    """Open it, with no report in it."""
     import psycopg
 
     with psycopg.connect(build.env["DATABASE_URL"].replace("postgres://", "postgresql://"), autocommit=True) as db:
         db.execute("TRUNCATE telemetry_report")
         db.execute("CHECKPOINT")
-        processes = [start(build) for _ in range(consumers)]
-        try:
-            return measure([psutil.Process(each.pid) for each in processes], db, messages, server)
-        finally:
-            for each in processes:
-                each.terminate()
-            for each in processes:
-                each.wait(30)
+        yield db
 
 
-def start(build: Build) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer", "-l", "ERROR"]
+@contextmanager
+def run_worker(build: Build, app: str, *options: str) -> Iterator[psutil.Process]:
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", "--pool", "solo", "-l", "ERROR", *options]
     silent = subprocess.DEVNULL
-    return subprocess.Popen(command, cwd=build.tree, env=build.env, stdout=silent, stderr=silent)
+    process = subprocess.Popen(command, cwd=build.tree, env=build.env, stdout=silent, stderr=silent)
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
-def measure(consumers: list[psutil.Process], db: Any, messages: int, server: PostgreSQL) -> Drained:
+def measure(worker: psutil.Process, db: Any, messages: int, server: PostgreSQL) -> Drained:
     """Measure from the first look that found rows to the last one that found some missing."""
     assert server.process is not None
     postmaster = psutil.Process(server.process.pid)
@@ -146,8 +170,7 @@ def measure(consumers: list[psutil.Process], db: Any, messages: int, server: Pos
         if count >= messages or time.monotonic() > deadline:
             break
         if count:
-            own = sum(sum(each.cpu_times()[:2]) for each in consumers)
-            seen.append((time.perf_counter(), count, own, used(postmaster)))
+            seen.append((time.perf_counter(), count, float(sum(worker.cpu_times()[:2])), used(postmaster)))
         time.sleep(LOOK)
     (began, first, own, database), (ended, last, own_then, database_then) = seen[0], seen[-1]
     rows = last - first
@@ -233,6 +256,8 @@ def compare(case: tuple[int, int], trees: dict[str, Path], options: argparse.Nam
             for build in builds:
                 publish(broker.port, build.fleet, options.messages, octets)
                 found.setdefault(build.name, []).append(drain(build, options.messages, server))
+            publish(broker.port, builds[-1].fleet, options.messages // TASKS_SHARE, octets)
+            found.setdefault(TASKS, []).append(drain_by_tasks(builds[-1], options.messages // TASKS_SHARE, server))
     return tell(case, found)
 
 

@@ -125,6 +125,8 @@ class Receiver:
                     self._serve(connection)
             self._stopping.wait(pause)
             pause = min(2 * pause, RETRY[1])
+        self._awake.close()
+        self._wake.close()
 
     def _connect(self) -> socket.socket:
         """Return a connection on which the broker knows us. Raises OSError."""
