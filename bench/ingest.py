@@ -219,6 +219,7 @@ def make_build(name: str, tree: Path, folder: str, url: str, devices: int) -> Bu
     import psycopg
 
     database = f"bench_{name.replace(' ', '_')}_{devices}"
+    wait_for(url)
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {database}")
     env = {**os.environ, "DATABASE_URL": f"{url.rpartition('/')[0]}/{database}", "VAR_DIR": f"{folder}/{database}"}
@@ -227,6 +228,19 @@ def make_build(name: str, tree: Path, folder: str, url: str, devices: int) -> Bu
     fleet = [sys.executable, str(ROOT / "bench" / "ingest_fleet.py"), str(devices)]
     made = subprocess.run(fleet, cwd=tree, env=env, check=True, stdout=subprocess.PIPE, text=True)
     return Build(name, tree, env, made.stdout.split())
+
+
+def wait_for(url: str) -> None:
+    """Wait until it takes connections: its port listens before."""
+    import psycopg
+
+    for _ in range(300):
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
 
 
 @contextmanager
