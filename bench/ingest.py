@@ -98,21 +98,22 @@ def subscribe(on_message: Any) -> Any:
 
 
 def drain_empty(messages: int) -> Drained:
-    received = [0]
+    received, times = [0], [0.0, 0.0]
+    done = threading.Event()
 
     def on_message(*_: Any) -> None:
         received[0] += 1
+        if received[0] == 1:
+            times[0] = time.perf_counter()
+        elif received[0] == messages:
+            times[1] = time.perf_counter()
+            done.set()
 
     paho = subscribe(on_message)
-    while not (first := received[0]):
-        time.sleep(0.001)
-    began = time.perf_counter()
-    while received[0] < messages:
-        time.sleep(0.001)
-    taken = time.perf_counter() - began
+    done.wait(120)
     paho.disconnect()
     paho.loop_stop()
-    return Drained((messages - first) / taken)
+    return Drained((messages - 1) / (times[1] - times[0]))
 
 
 def drain(build: Build, messages: int, server: PostgreSQL) -> Drained:
