@@ -54,6 +54,12 @@ class Drained(NamedTuple):
     database: float = 0.0
 
 
+class Parts(NamedTuple):
+    server: PostgreSQL
+    broker: Process
+    folder: str
+
+
 class Build(NamedTuple):
     """Hold a tree, and its database and fleet."""
 
@@ -190,7 +196,7 @@ def used(postmaster: psutil.Process) -> float:
 
 
 @contextmanager
-def run_parts() -> Iterator[tuple[PostgreSQL, Process, str]]:
+def run_parts() -> Iterator[Parts]:
     from tests import parts
     from tests.mqtt.mosquitto import mosquitto
     from tests.mqtt.processes import running
@@ -210,23 +216,26 @@ def run_parts() -> Iterator[tuple[PostgreSQL, Process, str]]:
 
             django.setup()
             with running(broker):
-                yield server, broker, folder
+                paho = subscribe(lambda *_: None)  # its session exists from now on
+                paho.disconnect()
+                paho.loop_stop()
+                yield Parts(server, broker, folder)
     finally:
         server.stop()
         redis.stop()
 
 
-def make_build(name: str, tree: Path, folder: str, url: str, devices: int) -> Build:
+def make_build(name: str, tree: Path, folder: str, url: str, case: tuple[int, int]) -> Build:
     import psycopg
 
-    database = f"bench_{name.replace(' ', '_')}_{devices}"
+    database = f"bench_{name.replace(' ', '_')}_{case[0]}_{case[1]}"
     wait_for(url)
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {database}")
     env = {**os.environ, "DATABASE_URL": f"{url.rpartition('/')[0]}/{database}", "VAR_DIR": f"{folder}/{database}"}
     Path(env["VAR_DIR"]).mkdir()
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=tree, env=env, check=True)
-    fleet = [sys.executable, str(ROOT / "bench" / "ingest_fleet.py"), str(devices)]
+    fleet = [sys.executable, str(ROOT / "bench" / "ingest_fleet.py"), str(case[0])]
     made = subprocess.run(fleet, cwd=tree, env=env, check=True, stdout=subprocess.PIPE, text=True)
     return Build(name, tree, env, made.stdout.split())
 
@@ -256,23 +265,19 @@ def check_out(commit: str) -> Iterator[Path]:
             subprocess.run([*git, "remove", "--force", str(tree)], check=True)
 
 
-def compare(case: tuple[int, int], trees: dict[str, Path], options: argparse.Namespace) -> bool:
+def compare(case: tuple[int, int], trees: dict[str, Path], parts: Parts, options: argparse.Namespace) -> bool:
     """Print a case; return whether it meets its bars."""
-    devices, octets = case
+    server, broker, folder = parts
     found: dict[str, list[Drained]] = {}
-    with run_parts() as (server, broker, folder):
-        builds = [make_build(name, tree, folder, server.url, devices) for name, tree in trees.items()]
-        paho = subscribe(lambda *_: None)  # its session exists from now on
-        paho.disconnect()
-        paho.loop_stop()
-        for _ in range(options.rounds):
-            publish(broker.port, builds[-1].fleet, options.messages, octets)
-            found.setdefault("empty callback", []).append(drain_empty(options.messages))
-            for build in builds:
-                publish(broker.port, build.fleet, options.messages, octets)
-                found.setdefault(build.name, []).append(drain(build, options.messages, server))
-            publish(broker.port, builds[-1].fleet, options.messages // TASKS_SHARE, octets)
-            found.setdefault(TASKS, []).append(drain_by_tasks(builds[-1], options.messages // TASKS_SHARE, server))
+    builds = [make_build(name, tree, folder, server.url, case) for name, tree in trees.items()]
+    for _ in range(options.rounds):
+        publish(broker.port, builds[-1].fleet, options.messages, case[1])
+        found.setdefault("empty callback", []).append(drain_empty(options.messages))
+        for build in builds:
+            publish(broker.port, build.fleet, options.messages, case[1])
+            found.setdefault(build.name, []).append(drain(build, options.messages, server))
+        publish(broker.port, builds[-1].fleet, options.messages // TASKS_SHARE, case[1])
+        found.setdefault(TASKS, []).append(drain_by_tasks(builds[-1], options.messages // TASKS_SHARE, server))
     return tell(case, found)
 
 
@@ -309,7 +314,8 @@ def main() -> int:
     with ExitStack() as stack:
         trees = {f"at {options.beside}": stack.enter_context(check_out(options.beside))} if options.beside else {}
         trees["here"] = ROOT
-        missed = [case for case in options.cases or list(BARS) if not compare(case, trees, options)]
+        parts = stack.enter_context(run_parts())
+        missed = [case for case in options.cases or list(BARS) if not compare(case, trees, parts, options)]
     return len(missed)
 
 
