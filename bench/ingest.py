@@ -1,10 +1,13 @@
 """Ingest: messages a second that are durable (acknowledged to the broker after their commit).
 
-    python -m bench.ingest [--messages 20000] [--rounds 3]     DATABASE_URL=... for another database than SQLite
+    python -m bench.ingest [--beside COMMIT] [--messages 60000] [--rounds 3] [--cases 1000,5000,1000:1024]
 
-While the consumer is away its session fills; then it is drained, in turns in one run, by an empty-callback paho
-subscriber of the same session, by the worker's consumer, and (fewer of them) with one Celery task a message.
-On the demo's broker, and on Mosquitto where there is one. Prints messages a second and ratios, medians of the rounds.
+On PostgreSQL with fsync, and Mosquitto. While the consumer is away its session fills; then it is drained, in turns in
+one run: by a paho subscriber with an empty callback, by the worker of another commit (with a tree and a database of its
+own), by this one's, and (fewer of them) with one Celery task a message.
+A case is a number of devices, and of bytes that a text adds to a report of 8 numbers.
+Prints, as medians of the rounds, messages a second, ratios, and microseconds of processor time a message: of the
+consumer's process, and of all of PostgreSQL's. Where others use the machine, those are what can be compared.
 """
 
 from __future__ import annotations
@@ -12,202 +15,309 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("DEMO", "1")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from devices.credentials.operations import Issued
-    from devices.models import Device
     from tests.mqtt.processes import Process
+    from tests.parts import PostgreSQL
 
-DEVICES, TASKS_SHARE = 10, 40  # one in forty messages is enough to time the tasks
-
-
-def rows() -> int:
-    from telemetry.models import Report
-
-    return Report.objects.count()
-
-
-def rate(count: Callable[[], int], messages: int) -> float:
-    """From the first one counted to the last."""
-    while not (first := count()):
-        time.sleep(0.002)
-    began = time.perf_counter()
-    while count() < messages:
-        time.sleep(0.002)
-    return (messages - first) / (time.perf_counter() - began)
+TODAYS = "5919501"
+BARS = {(1000, 0): 2.5, (5000, 0): 3.0, (1000, 1024): 3.0}
+BAR_EMPTY = 0.5
+LOOK = 0.1  # seconds between two looks at how many rows there are
+TASKS, TASKS_SHARE = "one task each", 40  # one in forty messages is enough to time the tasks
+FLIGHT = 2_000  # messages that are not acknowledged yet, while a session is filled
+ATTRIBUTES = ("speed", "power", "fuel", "oil", "heat", "volts", "amps", "hours")
 
 
-def fill(port: int, fleet: list[tuple[Device, Issued]], messages: int) -> None:
-    from paho.mqtt.client import Client
-    from paho.mqtt.enums import CallbackAPIVersion
-
-    for device, issued in fleet:
-        client = Client(CallbackAPIVersion.VERSION2, device.device_id)
-        client.username_pw_set(issued.access_key, issued.access_secret)
-        client.connect("127.0.0.1", port)
-        client.loop_start()
-        start = int(time.time() * 1000) - messages
-        for number in range(messages // DEVICES):
-            body = {"data": {"rpm": number, "load": 87.5, "engineState": "running"}, "time": start + number}
-            sent = client.publish(f"devices/{device.device_id}/state", json.dumps(body), qos=1)
-        sent.wait_for_publish(120)
-        while client._out_messages:
-            time.sleep(0.01)
-        client.disconnect()
-        client.loop_stop()
+class Drained(NamedTuple):
+    rate: float
+    own: float = 0.0
+    database: float = 0.0
 
 
-def subscriber(on_message: Callable[..., None], messages: int, count: Callable[[], int]) -> float:
-    from django.conf import settings
+class Parts(NamedTuple):
+    server: PostgreSQL
+    broker: Process
+    folder: str
 
+
+class Build(NamedTuple):
+    """Hold a tree, and its database and fleet."""
+
+    name: str
+    tree: Path
+    env: dict[str, str]
+    fleet: list[str]
+
+
+def publish(port: int, fleet: list[str], messages: int, octets: int) -> None:
+    """Fill the session: all devices in turns, each report with a time of its own."""
+    from devices.mqtt import packets
+
+    start, note = int(time.time() * 1000) - messages - 60_000, "x" * octets
+    with socket.create_connection(("127.0.0.1", port)) as broker:
+        broker.sendall(packets.Connect(packets.CLEAN, 600, "filler", "", b"", None, None).build().encode())
+        broker.recv(4)
+        answered = 0
+        for first in range(0, messages, FLIGHT):
+            said = bytearray()
+            for number in range(first, min(first + FLIGHT, messages)):
+                data: dict[str, Any] = {name: round(random.random() * 1000, 2) for name in ATTRIBUTES}
+                body = {"data": data | ({"note": note} if note else {}), "time": start + number}
+                topic = f"devices/{fleet[number % len(fleet)]}/state"
+                said += packets.Publish(2, topic, number % 65_535 + 1, json.dumps(body).encode()).build().encode()
+            broker.sendall(said)
+            while answered < 4 * min(first + FLIGHT, messages):
+                answered += len(broker.recv(65_536))
+
+
+def subscribe(on_message: Any) -> Any:
     from devices.mqtt import client, topics
 
-    paho = client.make_client(settings.MQTT_CLIENT_ID)
+    paho = client.make_client("handover-consumer", url=os.environ["MQTT_URL"])
     paho.on_message = on_message
     subscribed = threading.Event()
     paho.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics.ALL_STATES]) and None
     paho.on_subscribe = lambda *_: subscribed.set()
     paho.loop_start()
     subscribed.wait(10)
-    found = rate(count, messages) if messages else 0.0
-    paho.disconnect()
-    paho.loop_stop()
-    return found
+    return paho
 
 
-def empty(messages: int) -> float:
-    received = [0]
+def drain_empty(messages: int) -> Drained:
+    received, times = [0], [0.0, 0.0]
+    done = threading.Event()
 
     def on_message(*_: Any) -> None:
         received[0] += 1
+        if received[0] == 1:
+            times[0] = time.perf_counter()
+        elif received[0] == messages:
+            times[1] = time.perf_counter()
+            done.set()
 
-    return subscriber(on_message, messages, lambda: received[0])
+    paho = subscribe(on_message)
+    done.wait(120)
+    paho.disconnect()
+    paho.loop_stop()
+    return Drained((messages - 1) / (times[1] - times[0]))
 
 
-def worker(messages: int) -> float:
-    with celery("config", "--consumer"):
-        return rate(rows, messages)
+def drain(build: Build, messages: int, server: PostgreSQL) -> Drained:
+    with open_database(build) as db, run_worker(build, "config", "--consumer") as worker:
+        return measure(worker, db, messages, server)
 
 
-def one_task_each(messages: int) -> float:
+def drain_by_tasks(build: Build, messages: int, server: PostgreSQL) -> Drained:
+    """Drain it with one Celery task a message."""
     from bench.one_task import app
 
     def on_message(_: Any, __: Any, message: Any) -> None:
         app.send_task("one", (message.topic.split("/")[1], message.payload.decode()))
 
-    with celery("bench.one_task"):
-        return subscriber(on_message, messages, rows)
+    with open_database(build) as db, run_worker(build, "bench.one_task") as worker:
+        paho = subscribe(on_message)
+        try:
+            return measure(worker, db, messages, server)
+        finally:
+            paho.disconnect()
+            paho.loop_stop()
 
 
 @contextmanager
-def celery(app: str, *options: str) -> Iterator[None]:
-    from tests.mqtt.processes import Process, running
+def open_database(build: Build) -> Iterator[Any]:
+    """Open it, with no report in it."""
+    import psycopg
 
-    command = [sys.executable, "-m", "celery", "-A", app, "worker", "--pool", "solo", *options]
-    with running(Process(command)):
-        yield
+    with psycopg.connect(build.env["DATABASE_URL"].replace("postgres://", "postgresql://"), autocommit=True) as db:
+        db.execute("TRUNCATE telemetry_report")
+        db.execute("CHECKPOINT")
+        yield db
 
 
 @contextmanager
-def parts_of_the_demo() -> Iterator[None]:
-    import django
-
-    from tests.parts import Redis
-
-    redis = Redis()
-    redis.start()
-    with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
-        os.environ |= {"VAR_DIR": folder, "REDIS_URL": redis.url, "LOG_LEVEL": "ERROR", "MQTT_LIMITS": "0"}
-        os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder}/bench.sqlite3")
-        django.setup()
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True)
-        yield
-    redis.stop()
+def run_worker(build: Build, app: str, *options: str) -> Iterator[psutil.Process]:
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", "--pool", "solo", "-l", "ERROR", *options]
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=build.tree, env=build.env, stdout=silent, stderr=silent)
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
-def make_fleet() -> list[tuple[Device, Issued]]:
-    from devices.credentials import operations as credentials
-    from tests import builders
+def measure(worker: psutil.Process, db: Any, messages: int, server: PostgreSQL) -> Drained:
+    """Measure from the first look that found rows to the last one that found some missing."""
+    assert server.process is not None
+    postmaster = psutil.Process(server.process.pid)
+    seen: list[tuple[float, int, float, float]] = []
+    deadline = time.monotonic() + 180
+    while True:
+        count = db.execute("SELECT count(*) FROM telemetry_report").fetchone()[0]
+        if count >= messages or time.monotonic() > deadline:
+            break
+        if count:
+            seen.append((time.perf_counter(), count, float(sum(worker.cpu_times()[:2])), used(postmaster)))
+        time.sleep(LOOK)
+    (began, first, own, database), (ended, last, own_then, database_then) = seen[0], seen[-1]
+    rows = last - first
+    return Drained(rows / (ended - began), 1e6 * (own_then - own) / rows, 1e6 * (database_then - database) / rows)
 
-    version = builders.make_recipe(builders.make_organisation(f"Bench {time.time_ns()}"))
-    fleet = [builders.make_device(version) for _ in range(DEVICES)]
-    return [(device, credentials.issue_credential(device=device, by=None)) for device in fleet]
+
+def used(postmaster: psutil.Process) -> float:
+    """Return the seconds of processor time of PostgreSQL, closed backends too."""
+    total = float(sum(postmaster.cpu_times()[:4]))
+    for each in postmaster.children():
+        try:
+            total += sum(each.cpu_times()[:2])
+        except psutil.Error:
+            continue
+    return total
 
 
-def embedded() -> Process:
-    from tests.mqtt.processes import Process
-    from tests.parts import free_port
-
-    port = free_port()
-    os.environ["MQTT_URL"] = f"mqtt://site:secret@127.0.0.1:{port}"
-    return Process([sys.executable, "manage.py", "broker", "--port", str(port)], port)
-
-
-def mosquitto(folder: Path) -> Process:
+@contextmanager
+def run_parts() -> Iterator[Parts]:
+    from tests import parts
     from tests.mqtt.mosquitto import mosquitto
-
-    process = mosquitto(folder)
-    os.environ["MQTT_URL"] = f"mqtt://127.0.0.1:{process.port}"
-    return process
-
-
-def compare(name: str, broker: Process, messages: int, rounds: int) -> None:
-    from django.conf import settings
-
-    from telemetry.models import Report
     from tests.mqtt.processes import running
 
-    settings.MQTT_URL = os.environ["MQTT_URL"]
-    ways: dict[str, tuple[Callable[[int], float], int]] = {
-        "empty callback": (empty, messages),
-        "worker, durable": (worker, messages),
-        "one task each": (one_task_each, messages // TASKS_SHARE),
-    }
-    found: dict[str, list[float]] = {way: [] for way in ways}
-    fleet = make_fleet()
-    with running(broker):
-        subscriber(lambda *_: None, 0, int)  # its session exists from now on
-        for _ in range(rounds):
-            for way, (drain, number) in ways.items():
-                fill(broker.port, fleet, number)
-                found[way].append(drain(number))
-                Report.objects.all().delete()
-    floor = statistics.median(found["empty callback"])
-    for way, rates in found.items():
-        median = statistics.median(rates)
-        print(f"{name:10} {way:16} {median:8.0f} messages/s  {median / floor:6.1%} of the empty callback")
+    initdb = parts.find("postgresql")
+    if initdb is None or not parts.find("mosquitto"):
+        raise SystemExit("This needs PostgreSQL and Mosquitto (on Debian: apt-get install postgresql mosquitto).")
+    server, redis = parts.PostgreSQL(initdb, durable=True), parts.Redis()
+    try:
+        redis.start()
+        server.start()
+        with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
+            broker = mosquitto(Path(folder))
+            os.environ |= {"MQTT_URL": f"mqtt://127.0.0.1:{broker.port}", "REDIS_URL": redis.url, "VAR_DIR": folder}
+            os.environ |= {"DATABASE_URL": server.url, "MQTT_LIMITS": "0", "LOG_LEVEL": "ERROR"}
+            import django
+
+            django.setup()
+            with running(broker):
+                paho = subscribe(lambda *_: None)  # its session exists from now on
+                paho.disconnect()
+                paho.loop_stop()
+                yield Parts(server, broker, folder)
+    finally:
+        server.stop()
+        redis.stop()
 
 
-def main() -> None:
+def make_build(name: str, tree: Path, folder: str, url: str, case: tuple[int, int]) -> Build:
+    import psycopg
+
+    database = f"bench_{name.replace(' ', '_')}_{case[0]}_{case[1]}"
+    wait_for(url)
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {database}")
+    env = {**os.environ, "DATABASE_URL": f"{url.rpartition('/')[0]}/{database}", "VAR_DIR": f"{folder}/{database}"}
+    Path(env["VAR_DIR"]).mkdir()
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=tree, env=env, check=True)
+    fleet = [sys.executable, str(ROOT / "bench" / "ingest_fleet.py"), str(case[0])]
+    made = subprocess.run(fleet, cwd=tree, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    return Build(name, tree, env, made.stdout.split())
+
+
+def wait_for(url: str) -> None:
+    """Wait until it takes connections: its port listens before."""
+    import psycopg
+
+    for _ in range(300):
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+
+
+@contextmanager
+def check_out(commit: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
+        tree = Path(folder) / "tree"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
+
+
+def compare(case: tuple[int, int], trees: dict[str, Path], parts: Parts, options: argparse.Namespace) -> bool:
+    """Print a case; return whether it meets its bars."""
+    server, broker, folder = parts
+    found: dict[str, list[Drained]] = {}
+    builds = [make_build(name, tree, folder, server.url, case) for name, tree in trees.items()]
+    for _ in range(options.rounds):
+        publish(broker.port, builds[-1].fleet, options.messages, case[1])
+        found.setdefault("empty callback", []).append(drain_empty(options.messages))
+        for build in builds:
+            publish(broker.port, build.fleet, options.messages, case[1])
+            found.setdefault(build.name, []).append(drain(build, options.messages, server))
+        publish(broker.port, builds[-1].fleet, options.messages // TASKS_SHARE, case[1])
+        found.setdefault(TASKS, []).append(drain_by_tasks(builds[-1], options.messages // TASKS_SHARE, server))
+    return tell(case, found)
+
+
+def tell(case: tuple[int, int], found: dict[str, list[Drained]]) -> bool:
+    medians = {name: Drained(*map(statistics.median, zip(*all_, strict=True))) for name, all_ in found.items()}
+    floor = medians["empty callback"].rate
+    first = next(name for name in medians if name != "empty callback")
+    print(f"{case[0]} devices, 8 numbers" + (f" and {case[1]} bytes" if case[1] else ""))
+    for name, each in medians.items():
+        said = f"  {name:16} {each.rate:8.0f} messages/s  {each.rate / floor:6.1%} of the empty callback"
+        if each.own:
+            said += f"  {each.own:6.1f} us of the consumer, {each.database:6.1f} us of PostgreSQL"
+            said += f"  {each.rate / medians[first].rate:5.2f} times {first}"
+        print(said, flush=True)
+    ratio, share = medians["here"].rate / medians[first].rate, medians["here"].rate / floor
+    met = (first == "here" or ratio >= BARS.get(case, 0)) and share >= BAR_EMPTY
+    bar = f"{BARS.get(case, 0)} times {first}, {BAR_EMPTY:.0%} of the empty callback"
+    print(f"  bar: {bar}: {'met' if met else 'MISSED'}", flush=True)
+    return met
+
+
+def read_case(text: str) -> tuple[int, int]:
+    devices, _, octets = text.partition(":")
+    return int(devices), int(octets or 0)
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--messages", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--beside", default=TODAYS, help="a commit; empty: none")
+    parser.add_argument("--cases", type=lambda text: [read_case(each) for each in text.split(",")])
     options = parser.parse_args()
-    with parts_of_the_demo(), tempfile.TemporaryDirectory() as folder:
-        from django.db import connection
-
-        from tests.parts import find
-
-        print(f"{options.messages} messages of {DEVICES} devices, {connection.vendor}")
-        compare("embedded", embedded(), options.messages, options.rounds)
-        if find("mosquitto"):
-            compare("mosquitto", mosquitto(Path(folder)), options.messages, options.rounds)
+    with ExitStack() as stack:
+        trees = {f"at {options.beside}": stack.enter_context(check_out(options.beside))} if options.beside else {}
+        trees["here"] = ROOT
+        parts = stack.enter_context(run_parts())
+        missed = [case for case in options.cases or list(BARS) if not compare(case, trees, parts, options)]
+    return len(missed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -57,7 +57,7 @@ def choose_device() -> Any:
 
 def report(device: Any) -> None:
     moment, of = now(), {"device": device, "assignment_id": device.assignment_id}
-    data = {name: 1234.5 for name in NUMBERS} | {name: "running" for name in STATES}
+    data = dict.fromkeys(NUMBERS, 1234.5) | dict.fromkeys(STATES, "running")
     reports = find_model("telemetry", "Report")
     reports._base_manager.bulk_create(
         reports(**of, at=moment - timedelta(seconds=10 * number), data=data) for number in range(1, REPORTS)
@@ -84,7 +84,7 @@ def read_backend_seconds(pid: int) -> float:
 def main() -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
     client = Client()
-    client.force_login(get_user_model()._default_manager.order_by("pk").first())
+    client.force_login(get_user_model()._default_manager.order_by("pk")[0])
     pages, handler = list_pages(choose_device()), WSGIHandler()
     connection.settings_dict["CONN_MAX_AGE"] = None  # the same backend all along
     connection.close()
@@ -111,7 +111,8 @@ def main() -> None:
 def answer(handler: WSGIHandler, asked: dict[str, Any]) -> None:
     """Ask as a server does, to the last byte."""
     said: list[str] = []
-    response: Any = handler(asked | {"wsgi.input": BytesIO()}, lambda status, headers, *_: said.append(status))
+    start: Any = lambda status, *_: said.append(status)  # noqa: E731
+    response: Any = handler(asked | {"wsgi.input": BytesIO()}, start)
     for _ in response:
         pass
     response.close()

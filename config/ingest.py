@@ -26,12 +26,12 @@ def ingest(messages: Sequence[Message]) -> None:
     nothing."""
     with transaction.atomic():
         batch = decoder.read_batch(messages)
-        stored = writer.save_reports(batch.reports, batch.drops)
+        stored = writer.save_reports(batch.reports, batch.drops, batch.tenures)
         topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
         for answer in take_answers(batch.command_answers):
             batch.drops.add(answer.device, Drop.Cause.ANSWER, answer.at)
-        activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
-        presence.record_seen({device.pk: at for device, at in batch.heard.items()}, reported=True)
+        activation.activate_devices(batch.new)
+        presence.record_seen({device.id: at for device, at in batch.heard.items()}, reported=True)
         judging.judge(stored, batch.heard)
         batch.drops.save()
     live.announce([*presence.list_topics(batch.heard), *topics])

@@ -6,12 +6,12 @@
 
     attributes = select_attributes(device.version_id)  # a list
 
-What is kept goes by the *shape* of what is given: a whole number (`int`), the length of a text, and a tuple of such; for
-a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations, types) by its value.
-For a new shape the function is called with made-up values, and where these stand among the parameters, the given ones
-stand from then on. So the function may not look at numbers and texts, only hand them on to the query, as they are or as
-a text's beginning (`startswith`): a made-up value that is found in another form raises `Unpreparable`. While `checked` is
-true, as in all tests, each query is built anyway and has to be the same: SQL and parameters.
+What is kept goes by the *shape* of what is given: a whole number (`int`), the length of a text, and a tuple of such;
+for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations, types) by its
+value. For a new shape the function is called with made-up values, and where these stand among the parameters, the given
+ones stand from then on. So the function may not look at numbers and texts, only hand them on to the query, as they are
+or as a text's beginning (`startswith`): a made-up value that is found in another form raises `Unpreparable`. While
+`checked` is true, as in all tests, each query is built anyway and has to be the same: SQL and parameters.
 """
 
 from __future__ import annotations

@@ -157,10 +157,12 @@ class Redis(Server):
 
 
 class PostgreSQL(Server):
-    """A cluster of its own without fsync; as root it runs as the user `postgres`, for it refuses root."""
+    """A cluster of its own without fsync, unless it is to be `durable`; as root it runs as the user `postgres`, for it
+    refuses root."""
 
-    def __init__(self, initdb: str) -> None:
+    def __init__(self, initdb: str, *, durable: bool = False) -> None:
         super().__init__()
+        self._durable = "on" if durable else "off"
         self._bin = Path(initdb).resolve().parent
         self._password = secrets.token_hex(16)
         self._data = self.folder / "data"
@@ -189,9 +191,9 @@ class PostgreSQL(Server):
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
+            "fsync": self._durable,
+            "synchronous_commit": self._durable,
+            "full_page_writes": self._durable,
             "max_connections": "200",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import OuterRef, Subquery
 
 from devices import events
 from devices.models import Connection, Device, Event
+from lib import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 GRACE = timedelta(seconds=10)
@@ -21,11 +23,29 @@ CHANGES = (Event.Kind.CONNECTED, Event.Kind.DISCONNECTED)
 
 def record_seen(heard: Mapping[int, datetime], *, reported: bool = False) -> None:
     """Record when each device, by primary key, was heard last, and whether it `reported` then; one statement."""
-    said = {"reported_at"} if reported else set()
-    rows = [Connection(device_id=pk, last_seen_at=at, **dict.fromkeys(said, at)) for pk, at in sorted(heard.items())]
-    Connection.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["device"], update_fields=["last_seen_at", *said]
-    )
+    if not heard:
+        return
+    rows, fields = sorted(heard.items()), ["last_seen_at", *(["reported_at"] if reported else [])]
+    if connection.vendor == "postgresql":
+        _upsert_seen(rows, fields)
+    else:
+        made = [Connection(device_id=pk, **dict.fromkeys(fields, at)) for pk, at in rows]
+        Connection.objects.bulk_create(made, update_conflicts=True, unique_fields=["device"], update_fields=fields)
+
+
+def _upsert_seen(rows: Sequence[tuple[int, datetime]], fields: Sequence[str]) -> None:
+    """Write what `bulk_create` would, for a fraction of its work: this is done for every report."""
+    devices = columns.encode_numbers(pk for pk, _ in rows)
+    times = columns.encode_numbers(columns.count_microseconds(at) for _, at in rows)
+    names, again = ", ".join(fields), ", ".join(f"{field} = excluded.{field}" for field in fields)
+    same = ", ".join(["timestamptz 'epoch' + us * interval '1 microsecond'"] * len(fields))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO devices_connection (device_id, {names}) SELECT device_id, {same}"  # noqa: S608 (of ours)
+            " FROM ROWS FROM (unnest(%s::bigint[]), unnest(%s::bigint[])) AS row (device_id, us)"
+            f" ON CONFLICT (device_id) DO UPDATE SET {again}",
+            [devices, times],
+        )
 
 
 def record_left(devices: Iterable[int], at: datetime) -> None:

@@ -81,7 +81,7 @@ def _knock(to: Address, client_id: str, clean_session: bool, within: float, said
     with socket.create_connection((to.host, to.port), timeout=within) as plain:
         context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
         with context.wrap_socket(plain, server_hostname=to.host) if context else plain as connection:
-            connection.sendall(build_connect(to, client_id, clean_session).encode())
+            connection.sendall(build_connect(to, client_id, 10, clean_session=clean_session).encode())
             answer = connection.recv(4)
             connection.sendall(said + packets.Packet(packets.Type.DISCONNECT << 4, b"").encode())
             while said and connection.recv(4096):  # until the broker hangs up, once it has dealt with it
@@ -96,8 +96,8 @@ def _build_unsubscribes(filters: Sequence[str]) -> bytes:
     return b"".join(packet.encode() for pair in made for packet in pair)
 
 
-def build_connect(to: Address, client_id: str, clean_session: bool, keep_alive: int = 10) -> packets.Packet:
+def build_connect(to: Address, client_id: str, keep_alive: int, *, clean_session: bool = False) -> packets.Packet:
+    """Return the packet by which the site connects to its broker, with the account of the address."""
     username, password = (to.username, to.password) if to.username else (None, None)
-    return packets.Connect(
-        packets.CLEAN if clean_session else 0, keep_alive, client_id, "", b"", username, password
-    ).build()
+    flags = packets.CLEAN if clean_session else 0
+    return packets.Connect(flags, keep_alive, client_id, "", b"", username, password).build()

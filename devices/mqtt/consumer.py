@@ -1,6 +1,6 @@
 """Every device's state from the broker, acknowledged only after it is committed.
 
-`on_message` only queues. One thread hands over whatever has arrived since its last commit (no timer, so a press
+The network's thread only queues. One thread hands over whatever has arrived since its last commit (no timer, so a press
 never waits), and acknowledges after that returned. Nothing acknowledged is lost, much is delivered twice: whoever
 takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
 """
@@ -9,33 +9,32 @@ from __future__ import annotations
 
 import logging
 import math
-import socket
 import threading
 import time
-from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from devices.mqtt import client, topics
+from devices.mqtt import packets, topics
 from devices.mqtt.fences import Fences, measure_since_start
 from devices.mqtt.heartbeat import BEHIND_SECONDS, EVERY_SECONDS, Heartbeat
 from devices.mqtt.intake import PUT_OFF_SECONDS, Arrival, Intake, Limited
 from devices.mqtt.limits import Pace
 from devices.mqtt.messages import Message, counts
+from devices.mqtt.receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
-    from paho.mqtt.reasoncodes import ReasonCode
+    from devices.mqtt.receiver import Delivery
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 TICK = timedelta(milliseconds=1)
 TELL_SECONDS = 0.5
-MOST_STAMPS = 20_000
+MOST_STAMPS, MOST_NAMES = 20_000, 200_000
+DUP, RETAINED = 8, 1  # flags of a PUBLISH
 
 
 class Unrouted(NamedTuple):
@@ -85,15 +84,12 @@ class Consumer:
         self._up_to = time.monotonic()  # what had come to the broker by then has been delivered
         self._fences = Fences(client_id, url, clock, lambda: self._connection if self.is_subscribed() else 0)
         self._heartbeat = Heartbeat()
-        self._client = client.make_client(client_id, url=url, manual_ack=True)
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        self._client = Receiver(self, client_id, (*topics.ALL_STATES, topics.FENCE), url=url)
+        self._names: dict[bytes, tuple[str, str]] = {}
         self._flusher = threading.Thread(target=self._flush, name="consumer", daemon=True)
 
     def start(self) -> None:
-        self._client.loop_start()
+        self._client.start()
         self._fences.start()
         self._flusher.start()
 
@@ -104,8 +100,7 @@ class Consumer:
         with self._arrived:
             self._arrived.notify()
         self._flusher.join(timeout)
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._client.stop(timeout)
         self._heartbeat.end()
 
     def is_subscribed(self) -> bool:
@@ -135,76 +130,83 @@ class Consumer:
 
     def reconnect(self) -> None:
         """End the connection; the client makes a new one, on which the broker repeats what was not acknowledged."""
-        connected = self._client.socket()
-        if isinstance(connected, socket.socket):
-            with suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
+        self._client.reconnect()
 
-    # The network thread -----------------------------------------------------------------------
+    # The network's thread ---------------------------------------------------------------------
 
-    def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, *__: Any) -> None:
-        if code.is_failure:
-            log.error("the broker refuses the consumer: %s", code)
-            return
-        log.info("connected, session %s", "resumed" if flags.session_present else "new")
+    def on_connected(self, resumed: bool) -> None:
+        log.info("connected, session %s", "resumed" if resumed else "new")
         with self._same_connection:
-            self._session = bool(self._session is not False and flags.session_present)
-        client.subscribe([(topic, 1) for topic in (*topics.ALL_STATES, topics.FENCE)])
+            self._session = bool(self._session is not False and resumed)
 
-    def _on_disconnect(self, _: Client, __: Any, ___: Any, code: ReasonCode, *____: Any) -> None:
+    def on_lost(self, why: str) -> None:
         self._subscribed.clear()
         with self._same_connection:
             self._connection += 1
             self._came_after = None
         if not self._stopping.is_set():
-            log.warning("lost the broker: %s (if again and again: another consumer has this client id)", code)
+            log.warning("lost the broker: %s (if again and again: another consumer has this client id)", why)
 
-    def _on_subscribe(self, _: Client, __: Any, ___: int, codes: list[ReasonCode], *____: Any) -> None:
-        if any(code.is_failure for code in codes):
-            log.error("the broker refuses the consumer's subscriptions: %s", [str(code) for code in codes])
+    def on_subscribed(self, codes: Sequence[int]) -> None:
+        if any(code >= packets.REFUSED for code in codes):
+            log.error("the broker refuses the consumer's subscriptions: %s", list(codes))
         else:
             self._up_to = time.monotonic()
             self._subscribed.set()
 
-    def _on_message(self, _: Client, __: Any, arrived: MQTTMessage) -> None:
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         if self._stopping.is_set():
             return
-        if arrived.topic == topics.FENCE:
-            self._take_fence(arrived)
-            return
-        topic, now = topics.parse_topic(arrived.topic), time.monotonic()
-        device_id = topic.device_id if topic else ""
+        now, done, is_due = time.monotonic(), [], False
         with self._arrived:
-            dropped = not arrived.dup and self._intake.drop(device_id, now)
-        if dropped:  # before anything is made of it: there are many
-            self._acknowledge_one(arrived.mid, arrived.qos)
-            return
-        payload = bytes(arrived.payload)
-        with self._arrived:
-            at = self._stamp(device_id)
-            message = Message(device_id, payload, at, arrived.retain, arrived.dup, self._came_after)
-            arrival = Arrival(self._connection, arrived.mid, arrived.qos, arrived.topic, message)
-            pace = self._intake.judge(message, arrived.topic, now)
-            if pace is not Pace.BEYOND and not self._intake.is_full(pace):
-                if self._intake.put(arrival, pace):
-                    self._arrived.notify()
-                return
-        if pace is Pace.BEYOND:
-            self._acknowledge_one(arrived.mid, arrived.qos)
-        else:
-            self._shed = self._shed or arrived.qos > 0
-            counts["shed"] += 1
-            if not arrived.qos:
-                with self._arrived:
-                    self._intake.lose(device_id)
+            for delivery in deliveries:
+                verdict = self._take_in(delivery, now)
+                if verdict is None and delivery.mid:
+                    done.append(delivery.mid)
+                is_due |= verdict is True
+            if is_due:
+                self._arrived.notify()
+        if done:
+            self._client.acknowledge(done)
 
-    def _take_fence(self, arrived: MQTTMessage) -> None:
+    def _take_in(self, delivery: Delivery, now: float) -> bool | None:
+        """Queue it; return whether somebody should look at once. None if there is nothing to be done with it, so that
+        it is acknowledged at once."""
+        head, raw, mid, payload = delivery
+        topic, device_id = self._names.get(raw) or self._read_name(raw)
+        if topic == topics.FENCE:
+            self._take_fence(payload)
+            return None
+        is_repeated = bool(head & DUP)
+        if not is_repeated and self._intake.drop(device_id, now):  # before anything is made of it: there are many
+            return None
+        at = self._stamp(device_id)
+        message = Message(device_id, payload, at, bool(head & RETAINED), is_repeated, self._came_after)
+        pace = self._intake.judge(message, topic, now)
+        if pace is Pace.BEYOND:
+            return None
+        if not self._intake.is_full(pace):
+            return self._intake.put(Arrival(self._connection, mid, delivery.qos, topic, message), pace)
+        counts["shed"] += 1
+        self._shed = self._shed or mid > 0
+        if not mid:
+            self._intake.lose(device_id)
+        return False
+
+    def _read_name(self, raw: bytes) -> tuple[str, str]:
+        """Return the topic, and the device ID that it names, if it does."""
+        topic = raw.decode(errors="replace")
+        parsed = topics.parse_topic(topic)
+        if len(self._names) > MOST_NAMES:
+            self._names.clear()
+        name = self._names[raw] = topic, parsed.device_id if parsed else ""
+        return name
+
+    def _take_fence(self, payload: bytes) -> None:
         """Take a fence; one that a later one had overtaken moves nothing back."""
-        fence = self._fences.read(bytes(arrived.payload))
+        fence = self._fences.read(payload)
         if fence and fence.sent > self._up_to:
             self._came_after, self._up_to = fence.at, fence.sent
-        if arrived.qos:
-            self._client.ack(arrived.mid, arrived.qos)
 
     def _stamp(self, device_id: str) -> datetime:
         """Return the time by the clock; a millisecond apart for one device, so that a backlog's untimed reports stay
@@ -223,7 +225,7 @@ class Consumer:
             began = time.monotonic()
             if self._deal_with(batch):
                 with self._arrived:
-                    self._intake.adapt_share(time.monotonic() - began)
+                    self._intake.adapt(len(batch), time.monotonic() - began)
                 self._acknowledge(batch)
             self._redeliver_shed()
             self._beat()
@@ -282,16 +284,12 @@ class Consumer:
     def _acknowledge(self, batch: Iterable[Arrival]) -> None:
         # Message ids of a connection that is gone mean other messages on the next one.
         with self._same_connection:
-            for arrival in batch:
-                if arrival.qos and arrival.connection == self._connection:
-                    self._client.ack(arrival.mid, arrival.qos)
-                elif arrival.stored:
-                    arrival.stored.release()
-
-    def _acknowledge_one(self, mid: int, qos: int) -> None:
-        """Acknowledge what came just now, in the network's thread: the connection is the present one."""
-        if qos:
-            self._client.ack(mid, qos)
+            mids = [each.mid for each in batch if each.qos and each.connection == self._connection]
+            if mids:
+                self._client.acknowledge(mids)
+        for arrival in batch:
+            if arrival.stored:
+                arrival.stored.release()
 
     def _redeliver_shed(self) -> None:
         """Connect anew once there is room again: the broker then repeats what was not acknowledged."""

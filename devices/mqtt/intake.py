@@ -23,14 +23,22 @@ if TYPE_CHECKING:
 
     from devices.mqtt.messages import Message
 
-MAX_BATCH = 2_000
+FEWEST, MAX_BATCH = 500, 5_000  # of those that keep their pace, in a batch: as many as take FULL_SECONDS
+FULL_SECONDS = 0.25
+FEW = 50  # presses and signed answers that make a batch of their own
 FEWEST_LATE, MOST_LATE = 50, 400  # of those that work off a backlog, in a batch
 BATCH_SECONDS = 0.03  # that a batch with such may take
 FLOOD, MEASURED_SECONDS = 2_000, 0.05  # so many late ones a second are a flood
 FEWEST_PUT_OFF, MOST_PUT_OFF = 1_000, 16_000  # in which late ones wait, if so many do
 PUT_OFF_SECONDS = 0.25
 MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20  # of either
+MARKS = (b"registerButton", b"presenceAnswer")
 PRESS = re.compile(rb'"(?:registerButton"\s*:\s*(?:true|[1-9])|presenceAnswer"\s*:)')
+
+
+def is_press(payload: bytes) -> bool:
+    """Return whether it looks like a press or a signed answer."""
+    return any(mark in payload for mark in MARKS) and PRESS.search(payload) is not None
 
 
 class Arrival(NamedTuple):
@@ -75,6 +83,9 @@ class Intake:
     calls holds the lock."""
 
     def __init__(self) -> None:
+        self._first: deque[Arrival] = deque()
+        self._was_first = False
+        self._most = FEWEST
         self._prompt: deque[Arrival] = deque()
         self._late: dict[str, deque[Arrival]] = {}
         self._rooms = {Pace.WITHIN: Room(), Pace.BEHIND: Room()}
@@ -95,8 +106,12 @@ class Intake:
     def put(self, arrival: Arrival, pace: Pace) -> bool:
         """Take it in; return whether somebody should look at once."""
         late = pace is Pace.BEHIND
-        lane = self._late.setdefault(arrival.message.device_id, deque()) if late else self._prompt
-        lane.append(arrival)
+        if late:
+            self._late.setdefault(arrival.message.device_id, deque()).append(arrival)
+        elif is_press(arrival.message.payload):
+            self._first.append(arrival)
+        else:
+            self._prompt.append(arrival)
         self._came += late
         self._rooms[pace].enter(arrival)
         return not (late and self._puts_off)
@@ -112,11 +127,20 @@ class Intake:
         self._puts_off = self._rate > FLOOD and fits
 
     def has_due(self, now: float) -> bool:
-        return bool(self._prompt or (self._late and self._is_late_due(now)))
+        return bool(self._first or self._prompt or (self._late and self._is_late_due(now)))
 
     def take(self, now: float) -> list[Arrival]:
-        """Return the next batch; empty if nothing is due."""
-        prompt = [self._prompt.popleft() for _ in range(min(len(self._prompt), MAX_BATCH))]
+        """Return the next batch; empty if nothing is due.
+
+        Presses come first, a few of them in a batch of their own where many others wait, so that none waits while their
+        values are written; after such a one it is the others' turn.
+        """
+        first = [self._first.popleft() for _ in range(min(len(self._first), FEW))]
+        self._was_first = bool(first) and len(self._prompt) > FEW and not self._was_first
+        if self._was_first:
+            self._rooms[Pace.WITHIN].leave(first)
+            return first
+        prompt = first + [self._prompt.popleft() for _ in range(min(len(self._prompt), self._most))]
         late: list[Arrival] = []
         if self._late and self._is_late_due(now):
             self._late_at = now
@@ -138,7 +162,13 @@ class Intake:
                 self._late[device_id] = waiting  # behind the others
         return taken
 
-    def adapt_share(self, seconds: float) -> None:
+    def adapt(self, taken: int, seconds: float) -> None:
+        """Let a batch have as many as keep it short: a press that comes meanwhile waits for it."""
+        if taken >= self._most:
+            self._most = min(max(int(self._most * min(FULL_SECONDS / max(seconds, 0.001), 2)), FEWEST), MAX_BATCH)
+        self._adapt_share(seconds)
+
+    def _adapt_share(self, seconds: float) -> None:
         """Let as many come late to the next batch as keep it short: everybody else waits for it."""
         if self._late:
             fitting = int(self._share * min(BATCH_SECONDS / max(seconds, 0.001), 2))
@@ -160,7 +190,7 @@ class Intake:
         pace = self._debts.add(topic, now)
         if pace is Pace.BEYOND:
             self._drop(device_id, self._bans.begin(device_id, now))
-        elif pace is Pace.BEHIND and PRESS.search(message.payload):
+        elif pace is Pace.BEHIND and is_press(message.payload):
             return self._debts.add(f"press {device_id}", now)
         return pace
 

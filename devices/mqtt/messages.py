@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ counts: Counter[str] = Counter()
 """What became of the messages and values of this process; the consumer's heartbeat carries them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """Hold what arrived on a state topic. `received_at` differs by a millisecond at least between two of a device.
 
     `came_after` is a moment of the database's clock after which it came to the broker for certain, if one is known.
@@ -40,8 +38,7 @@ class Message:
     came_after: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """Hold a well-formed message of a known device: its declared attributes at a time (millisecond precision).
 
     `timed` says whether the device gave the time itself; `repeated` and `came_after` are the message's.

@@ -75,7 +75,7 @@ class Publisher:
         plain = socket.create_connection((to.host, to.port), timeout=self._within)
         context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
         self._connection = context.wrap_socket(plain, server_hostname=to.host) if context else plain
-        self._connection.sendall(client.build_connect(to, self._client_id, True, KEEP_ALIVE).encode())
+        self._connection.sendall(client.build_connect(to, self._client_id, KEEP_ALIVE, clean_session=True).encode())
         answer = _read(self._connection)
         if answer.type != Type.CONNACK or answer.body[1:2] != b"\0":
             raise OSError(f"the broker refuses the site: {answer.body.hex()}")

@@ -158,7 +158,8 @@ def list_path(user: Viewer, device: Device) -> list[Group]:
 
 @prepared
 def _select_groups(user: Viewer, paths: tuple[str, ...]) -> QuerySet[Group]:
-    return Group.objects.visible_to(user).filter(path__in=paths)
+    found: QuerySet[Group] = Group.objects.visible_to(user).filter(path__in=paths)
+    return found
 
 
 def _read_values(device: Device) -> tuple[Values, Ahead]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import JsonResponse
@@ -51,7 +51,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
     asked = request.GET.get("range", "")
     span = asked if asked in time_range.RANGES else time_range.DEFAULT
     declared = readings.list_attributes(device)
-    context = {
+    context: dict[str, Any] = {
         **readings.build_live_context(device, declared),
         "declared": declared,
         "path": readings.list_path(request.user, device),

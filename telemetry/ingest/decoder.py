@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.models import Attribute, Device
 from devices.mqtt.messages import ANSWER, COMMAND_ANSWER, MAX_BYTES, Answer, CommandAnswer, Report, counts
 from lib.parsing import is_storable
 from lib.rarely import Rarely
-from telemetry.ingest import gps, numbers
+from telemetry.ingest import gps, numbers, senders
 from telemetry.ingest.drops import Drops
 from telemetry.ingest.numbers import MAX_INTEGER
 from telemetry.ingest.times import MOST_LENGTH, parse_time
 from telemetry.models import Drop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from devices.mqtt.messages import Message, Value
+    from telemetry.ingest.senders import Tenure
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,14 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PADDING = b"\0 \t\r\n"
 TEXT_NUMBER = "number-or-text"
 """The kind of an attribute that is a number, where its recipe reads numbers written as text too."""
-NUMBERS = {Attribute.Type.NUMBER.value, TEXT_NUMBER}
+NUMBER = Attribute.Type.NUMBER.value
+NUMBERS = {NUMBER, TEXT_NUMBER}
 Cause = Drop.Cause
 
 _JSON = json.JSONDecoder(parse_constant=float)  # NaN and Infinity, which no type takes: the rest of a report is kept
+
+_scan: Callable[[str, int], tuple[Any, int]] = vars(_JSON)["scan_once"]
+"""Parse a value, and say where it ends: without the look for spaces around it, which firmware seldom sends."""
 
 told = Rarely()
 
@@ -56,6 +61,8 @@ class Batch(NamedTuple):
     heard: dict[Device, datetime]  # every admitted device that said anything at all, and when last
     drops: Drops
     answers: list[Answer]  # that somebody stands at their devices: no values of theirs
+    tenures: dict[int, Tenure]  # of the devices that were found, by primary key
+    new: list[int]  # of those that were heard who never were activated
     command_answers: list[CommandAnswer]
 
 
@@ -65,16 +72,21 @@ def read_batch(messages: Sequence[Message]) -> Batch:
     Retained messages are old state: nothing of them is used. Nor is anything from a device that is locked or whose
     activation expired. What is dropped is counted, and tallied for its device.
     """
-    devices = _find_devices({message.device_id for message in messages})
-    _load_declared(device.version_id for device in devices.values())
-    batch = Batch([], {}, Drops(), [], [])
+    found = senders.find_senders({message.device_id for message in messages})
+    _load_declared(sender.device.version_id for sender in found.values())
+    batch = Batch([], {}, Drops(), [], {sender.device.id: sender.tenure for sender in found.values()}, [], [])
+    heard: dict[str, datetime] = {}
     for message in messages:
-        device = devices.get(message.device_id)
-        if device is None or message.retained or not device.admitted:
-            _drop_unread(device, message, batch.drops)
-        else:
-            batch.heard[device] = message.received_at
-            batch.reports.extend(_build_report(device, message, batch))
+        sender = found.get(message.device_id)
+        if sender is None or message.retained or not sender.admitted:
+            _drop_unread(sender.device if sender else None, message, batch.drops)
+            continue
+        heard[message.device_id] = message.received_at
+        report = _build_report(sender.device, message, batch)
+        if report is not None:
+            batch.reports.append(report)
+    batch.heard.update((found[device_id].device, at) for device_id, at in heard.items())
+    batch.new.extend(device.id for device in batch.heard if found[device.device_id].is_new)
     return batch
 
 
@@ -85,10 +97,6 @@ def _drop_unread(device: Device | None, message: Message, drops: Drops) -> None:
         drops.add(device, cause, message.received_at)
 
 
-def _find_devices(ids: Iterable[str]) -> dict[str, Device]:
-    return {device.device_id: device for device in Device.objects.with_admitted().filter(device_id__in=ids)}
-
-
 def _load_declared(versions: Iterable[int]) -> None:
     missing = set(versions) - declared.keys()
     if missing:
@@ -97,49 +105,50 @@ def _load_declared(versions: Iterable[int]) -> None:
             declared.setdefault(version, {})[name] = TEXT_NUMBER if reads_text else kind
 
 
-def _build_report(device: Device, message: Message, batch: Batch) -> list[Report]:
-    """Return one report, or none if there is nothing in it to keep. An answer beside it counts whatever its time is."""
-    drops = batch.drops
+def _build_report(device: Device, message: Message, batch: Batch) -> Report | None:
+    """Return a report, or None if there is nothing in it to keep. An answer beside it counts whatever its time is."""
+    received_at = message.received_at
     try:
         body = _parse_body(message.payload)
-        if (answer := body["data"].pop(ANSWER, None)) is not None:
-            batch.answers.append(Answer(device, answer if isinstance(answer, str) else ""))
-        if (answer := body["data"].pop(COMMAND_ANSWER, None)) is not None:
-            batch.command_answers.append(CommandAnswer(device, answer, message.received_at))
-        at = _read_time(body.get("time"), message.received_at, device.organisation_id)
+        reported, said = body["data"], body.get("time")
+        if (answer := reported.pop(ANSWER, None)) is not None:
+            batch.answers.append(Answer(senders.make_fresh(device), answer if isinstance(answer, str) else ""))
+        if (answer := reported.pop(COMMAND_ANSWER, None)) is not None:
+            batch.command_answers.append(CommandAnswer(device, answer, received_at))
+        at = _read_time(said, received_at, device.organisation_id)
     except Refused as refusal:
-        counts[str(refusal)] += 1
-        drops.add(device, refusal.cause, message.received_at, refusal.sample)
-        if times := told.count((device.pk, str(refusal))):
-            size = len(message.payload)
-            log.warning("%s message of device %s (%d bytes, for the %d. time)", refusal, device.device_id, size, times)
-        return []
+        _drop_all(device, message, refusal, batch.drops)
+        return None
     lost: list[tuple[Cause, str]] = []
-    data = _read_data(body["data"], declared.get(device.version_id, {}), lost)
+    data = _read_data(reported, declared.get(device.version_id, {}), lost)
     for cause, name in lost:
         counts[cause.value] += 1
-        drops.add(device, cause, message.received_at, name)
+        batch.drops.add(device, cause, received_at, name)
     if not data:
-        return []
-    return [
-        Report(
-            device=device,
-            at=_truncate_to_milliseconds(at),
-            data=data,
-            received_at=message.received_at,
-            timed=body.get("time") is not None,
-            retained=message.retained,
-            repeated=message.repeated,
-            came_after=message.came_after,
-        )
-    ]
+        return None
+    at = _truncate_to_milliseconds(at)
+    timed = said is not None
+    return Report(device, at, data, received_at, timed, message.retained, message.repeated, message.came_after)
+
+
+def _drop_all(device: Device, message: Message, refusal: Refused, drops: Drops) -> None:
+    counts[str(refusal)] += 1
+    drops.add(device, refusal.cause, message.received_at, refusal.sample)
+    if times := told.count((device.pk, str(refusal))):
+        size = len(message.payload)
+        log.warning("%s message of device %s (%d bytes, for the %d. time)", refusal, device.device_id, size, times)
 
 
 def _parse_body(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_BYTES:
         raise Refused(Cause.OVERSIZE)
     try:
-        body = _JSON.decode(payload.decode())
+        text = payload.decode()
+        body, end = _scan(text, 0)
+        if end != len(text):
+            body = _JSON.decode(text)
+    except StopIteration:
+        body = _parse_padded(payload)
     except (ValueError, RecursionError):
         body = _parse_padded(payload)
     if not isinstance(body, dict):
@@ -182,17 +191,21 @@ def _show_time(raw: object) -> str:
 
 
 def _truncate_to_milliseconds(at: datetime) -> datetime:
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    beyond = at.microsecond % 1000
+    return at.replace(microsecond=at.microsecond - beyond) if beyond else at
 
 
 def _read_data(reported: dict[str, Any], kinds: dict[str, str], lost: list[tuple[Cause, str]]) -> dict[str, Value]:
     """Return what can be kept; what can't is added to `lost`."""
     data: dict[str, Value] = {}
     for name, raw in reported.items():
-        if name not in kinds:
+        kind, form = kinds.get(name), type(raw)
+        if kind == NUMBER and (isfinite(raw) if form is float else form is int and -MAX_INTEGER <= raw <= MAX_INTEGER):
+            data[name] = raw  # nearly all of them
+        elif kind is None:
             lost.append((Cause.UNDECLARED, name))
-        elif (value := _read_value(kinds[name], raw)) is None:
-            lost.append((_find_cause(kinds[name], raw), name))
+        elif (value := _read_value(kind, raw)) is None:
+            lost.append((_find_cause(kind, raw), name))
         else:
             data[name] = value
     return data
@@ -218,5 +231,5 @@ def _read_value(kind: str, raw: object) -> Value | None:
         raw = numbers.parse_number(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
-    fits = abs(raw) <= MAX_INTEGER if isinstance(raw, int) else math.isfinite(raw)
+    fits = abs(raw) <= MAX_INTEGER if isinstance(raw, int) else isfinite(raw)
     return raw if fits else None

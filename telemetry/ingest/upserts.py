@@ -1,4 +1,4 @@
-"""The few statements that Django can't say: a whole batch as one JSON parameter, merged into what is stored."""
+"""The few statements that Django can't say: a whole batch in a few parameters, merged into what is stored."""
 
 # ruff: noqa: S608 (only names of ours are put into the text)
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 
+from lib import columns
 from telemetry.models import SAMPLES_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 
@@ -24,19 +25,29 @@ class Dialect(NamedTuple):
     merged: str
     changed: str
     at: str
+    among: str
+    locked: str
 
+
+_AT = "timestamptz 'epoch' + us * interval '1 microsecond'"  # exact: whole numbers below 2**53
 
 POSTGRESQL = Dialect(
-    keys="json_to_recordset(%s::json) AS new(n int, device_id bigint, at timestamptz)",
-    reports="json_to_recordset(%s::json) AS new"
-    "(device_id bigint, at timestamptz, assignment_id bigint, timed boolean, data jsonb)",
-    latest="json_to_recordset(%s::json) AS new(device_id bigint, assignment_id bigint, data jsonb, ahead jsonb)",
+    keys=f"(SELECT n - 1 AS n, device_id, {_AT} AS at FROM ROWS FROM (unnest(%s::bigint[]), unnest(%s::bigint[]))"
+    " WITH ORDINALITY AS row (device_id, us, n)) AS new",
+    reports=f"(SELECT device_id, {_AT} AS at, assignment_id, timed, data FROM ROWS FROM (unnest(%s::bigint[]),"
+    " unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::boolean[]), jsonb_array_elements(%s::jsonb))"
+    " AS row (device_id, us, assignment_id, timed, data)) AS new",
+    latest="(SELECT device_id, assignment_id, data, NULLIF(ahead, 'null') AS ahead FROM ROWS FROM"
+    " (unnest(%s::bigint[]), unnest(%s::bigint[]), jsonb_array_elements(%s::jsonb), jsonb_array_elements(%s::jsonb))"
+    " AS row (device_id, assignment_id, data, ahead)) AS new",
     drops="json_to_recordset(%s::json) AS new"
     "(device_id bigint, cause text, assignment_id bigint, count bigint, first_at timestamptz, last_at timestamptz,"
     " sample text)",
     merged="old.data || excluded.data",
     changed="NOT old.data @> excluded.data",
     at="at",
+    among="= ANY (%s::bigint[])",
+    locked=" FOR NO KEY UPDATE",
 )
 
 
@@ -53,35 +64,60 @@ SQLITE = Dialect(
     merged="json_patch(old.data, excluded.data)",
     changed="json_patch(old.data, excluded.data) <> json(old.data)",
     at="at || ''",  # the text as stored, not what a converter makes of it
+    among="IN (SELECT value FROM json_each(%s))",
+    locked="",  # whoever writes is alone
 )
+
+Key = tuple[int, "datetime"]
+ReportRow = tuple[int, "datetime", int | None, bool, dict[str, Any]]
+LatestRow = tuple[int, int | None, dict[str, Any], dict[str, Any] | None]
+
+
+def _is_on_postgresql() -> bool:
+    return connection.vendor == "postgresql"
 
 
 def _choose_dialect() -> Dialect:
-    return POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+    return POSTGRESQL if _is_on_postgresql() else SQLITE
 
 
-def read_reports(keys: Sequence[tuple[int, datetime]]) -> dict[tuple[int, datetime], dict[str, Any]]:
+def read_reports(keys: Sequence[Key]) -> dict[Key, dict[str, Any]]:
     """Return the stored data of those (device, at) that are stored."""
-    new = [{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)]
+    if _is_on_postgresql():
+        params = [columns.encode_numbers(device for device, _ in keys), _encode_times(at for _, at in keys)]
+    else:
+        params = _dump([{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)])
     # CROSS JOIN holds SQLite to one index look-up a key; PostgreSQL expects few rows of a function, and does the same.
     rows = _run(
         f"SELECT n, old.data FROM {_choose_dialect().keys} CROSS JOIN telemetry_report AS old "
         "WHERE old.device_id = new.device_id AND old.at = new.at",
-        new,
+        params,
     )
-    return {keys[n]: json.loads(data) for n, data in rows}
+    return {keys[n]: json.loads(data) for n, data in rows or ()}
 
 
-def write_reports(rows: Sequence[tuple[int, datetime, int | None, bool, dict[str, Any]]]) -> set[tuple[int, datetime]]:
+def insert_reports(rows: Sequence[ReportRow]) -> set[Key]:
+    """Insert those of which nothing is stored; return the (device, at) of the others."""
+    if not rows:
+        return set()
+    inserted = _run(
+        "INSERT INTO telemetry_report (device_id, at, assignment_id, timed, data) "
+        f"SELECT device_id, at, assignment_id, timed, data FROM {_choose_dialect().reports} WHERE true "
+        f"ON CONFLICT (device_id, at) DO NOTHING RETURNING device_id, {_choose_dialect().at}",
+        _encode_reports(rows),
+        unless=len(rows),
+    )
+    return set() if inserted is None else {row[:2] for row in rows} - _find_keys(rows, inserted)
+
+
+def write_reports(rows: Sequence[ReportRow]) -> set[Key]:
     """Insert or merge; return the (device, at) that were new or changed.
 
     What another assignment reported for the same millisecond is replaced, never mixed.
     """
+    if not rows:
+        return set()
     dialect = _choose_dialect()
-    new = [
-        {"device_id": device, "at": _adapt_time(at), "assignment_id": assignment, "timed": timed, "data": data}
-        for device, at, assignment, timed, data in rows
-    ]
     written = _run(
         "INSERT INTO telemetry_report AS old (device_id, at, assignment_id, timed, data) "
         f"SELECT device_id, at, assignment_id, timed, data FROM {dialect.reports} WHERE true "
@@ -91,22 +127,62 @@ def write_reports(rows: Sequence[tuple[int, datetime, int | None, bool, dict[str
         "assignment_id = COALESCE(excluded.assignment_id, old.assignment_id), "
         "timed = old.timed AND excluded.timed "
         f"WHERE {dialect.changed} RETURNING device_id, {dialect.at}",
-        new,
+        _encode_reports(rows),
     )
-    keys = {(device, _adapt_time(at)): (device, at) for device, at, *_ in rows}
+    return _find_keys(rows, written or [])
+
+
+def _encode_reports(rows: Sequence[ReportRow]) -> list[str]:
+    if not _is_on_postgresql():
+        names = ("device_id", "at", "assignment_id", "timed", "data")
+        return _dump([dict(zip(names, (row[0], _adapt_time(row[1]), *row[2:]), strict=True)) for row in rows])
+    devices, times, assignments, timed, data = zip(*rows, strict=True)
+    return [
+        columns.encode_numbers(devices),
+        _encode_times(times),
+        columns.encode_numbers(assignments),
+        columns.encode_flags(timed),
+        json.dumps(data),
+    ]
+
+
+def _find_keys(rows: Sequence[ReportRow], written: Sequence[Row]) -> set[Key]:
+    """Return those of the rows' keys that the database names, in its own writing."""
+    keys = {(row[0], _adapt_time(row[1])): row[:2] for row in rows}
     return {keys[device, at] for device, at in written}
 
 
-def write_latest(rows: Sequence[tuple[int, int | None, dict[str, Any], dict[str, Any] | None]]) -> None:
+def lock_latest(devices: Sequence[int]) -> list[LatestRow]:
+    """Lock and return what is stored of the devices, in the order in which all lock them."""
+    if not devices:
+        return []
+    dialect = _choose_dialect()
+    rows = _run(
+        "SELECT device_id, assignment_id, data, ahead FROM telemetry_latest "
+        f"WHERE device_id {dialect.among} ORDER BY device_id{dialect.locked}",
+        [columns.encode_numbers(devices)],
+    )
+    if rows is None:
+        return []
+    data = json.loads(f"[{','.join([row[2] for row in rows])}]")  # at once: each by itself takes longer
+    return [(row[0], row[1], values, row[3] and json.loads(row[3])) for row, values in zip(rows, data, strict=True)]
+
+
+def write_latest(rows: Sequence[LatestRow]) -> None:
+    if not rows:
+        return
     names = ("device_id", "assignment_id", "data", "ahead")
-    new: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
+    if _is_on_postgresql():
+        devices, assignments, data, ahead = zip(*rows, strict=True)
+        params = [columns.encode_numbers(devices), columns.encode_numbers(assignments), *map(json.dumps, (data, ahead))]
+    else:
+        params = _dump([dict(zip(names, row, strict=True)) for row in rows])
     _run(
         f"INSERT INTO telemetry_latest ({', '.join(names)}) "
         f"SELECT {', '.join(names)} FROM {_choose_dialect().latest} WHERE true "
         "ON CONFLICT (device_id) DO UPDATE SET assignment_id = excluded.assignment_id, data = excluded.data, "
-        "ahead = excluded.ahead "
-        "RETURNING device_id",
-        new,
+        "ahead = excluded.ahead",
+        params,
     )
 
 
@@ -118,6 +194,8 @@ def write_drops(rows: Sequence[DropRow]) -> None:
 
     Samples are lines, the newest first: what stands there already is not added, what has no room any more is cut off.
     """
+    if not rows:
+        return
     dialect = _choose_dialect()
     names = ("device_id", "cause", "assignment_id", "count", "first_at", "last_at", "sample")
     new: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
@@ -136,9 +214,8 @@ def write_drops(rows: Sequence[DropRow]) -> None:
         f"first_at = CASE WHEN {same} THEN old.first_at ELSE excluded.first_at END, "
         f"sample = CASE WHEN {same} THEN CASE WHEN excluded.sample = '' OR {known} THEN old.sample ELSE {more} END "
         "ELSE excluded.sample END, "
-        "last_at = excluded.last_at, assignment_id = excluded.assignment_id "
-        "RETURNING device_id",
-        new,
+        "last_at = excluded.last_at, assignment_id = excluded.assignment_id",
+        _dump(new),
     )
 
 
@@ -147,10 +224,22 @@ def _adapt_time(at: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(at)
 
 
-def _run(statement: str, rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    if not rows:
-        return []
+def _encode_times(times: Iterable[datetime]) -> str:
+    return columns.encode_numbers(map(columns.count_microseconds, times))
+
+
+def _dump(rows: list[dict[str, Any]]) -> list[str]:
+    return [json.dumps(rows, default=str)]
+
+
+Row = tuple[Any, ...]
+
+
+def _run(statement: str, params: Sequence[str], *, unless: int = -1) -> list[Row] | None:
+    """Return its rows; None if there are none, or as many as `unless` says: then they are not even read."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, [json.dumps(rows, default=str)])
-        answer: list[tuple[Any, ...]] = cursor.fetchall()
-        return answer
+        cursor.execute(statement, params)
+        if cursor.description is None or (_is_on_postgresql() and cursor.rowcount == unless):
+            return None
+        rows: list[Row] = cursor.fetchall()
+    return None if len(rows) == unless else rows

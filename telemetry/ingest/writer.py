@@ -5,40 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 
-from devices.models import Device
 from telemetry.ingest import upserts
-from telemetry.models import Drop, Latest
+from telemetry.ingest.senders import read_tenures
+from telemetry.models import Drop
 from telemetry.models import Report as Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from devices.mqtt.messages import Report, Value
     from telemetry.ingest.drops import Drops
+    from telemetry.ingest.senders import Tenure
 
 REPEATED_WITHIN = timedelta(minutes=10)
 AHEAD = timedelta(minutes=1)  # of our clock, from which on a device's own is said to be
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Key(NamedTuple):
-    device: int
-    at: datetime
-
-
-class Tenure(NamedTuple):
-    """Hold a device's current assignment, if it has one, and since when."""
-
-    assignment: int | None
-    since: datetime | None
-
-    def of(self, at: datetime) -> int | None:
-        return self.assignment if self.since is not None and at >= self.since else None
+Key = tuple[int, datetime]
+"""A device, by primary key, and a moment."""
 
 
 class Known(NamedTuple):
@@ -49,39 +39,52 @@ class Known(NamedTuple):
     ahead: dict[str, tuple[int, int]]
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     assignment: int | None
     data: dict[str, Value]
     timed: bool = True
 
 
-def save_reports(reports: Sequence[Report], drops: Drops | None = None) -> list[Report]:
+def save_reports(
+    reports: Sequence[Report], drops: Drops | None = None, tenures: Mapping[int, Tenure] | None = None
+) -> list[Report]:
     """Store the reports, in order; returns those that were new or changed what was stored.
 
     Not new is a report that changes nothing (a redelivered one), and one without a time of its own that the broker
     repeats within ten minutes of having stored its values. Reports of devices that are gone are dropped. What is dated
-    before the current assignment, and arrived in it, is added to `drops`: nobody sees it.
+    before the current assignment, and arrived in it, is added to `drops`: nobody sees it. `tenures`, by device, are
+    those that were read in the same transaction, if they were.
     """
     if not reports:
         return []
     with transaction.atomic():
-        tenures = _read_tenures(reports)
-        wanted = _drop_repeated([report for report in reports if report.device.pk in tenures])
-        rows, changing = _fold_reports(wanted, tenures)
-        written = upserts.write_reports(
-            [(*key, row.assignment, row.timed, row.data) for key, row in sorted(rows.items())]
-        )
-        new = [report for report in changing if _build_key(report) in written]
+        if tenures is None:
+            tenures = read_tenures({report.device.id for report in reports})
+        wanted = _drop_repeated([report for report in reports if report.data and report.device.id in tenures])
+        new = _insert(wanted, tenures)
         _write_latest(new, tenures)
     if drops is not None:
         _tell_of_before(new, tenures, drops)
     return new
 
 
-def _tell_of_before(reports: Sequence[Report], tenures: dict[int, Tenure], drops: Drops) -> None:
+def _insert(reports: list[Report], tenures: Mapping[int, Tenure]) -> list[Report]:
+    """Insert what nothing stands for yet, nearly always all, and merge the rest; return what changed something."""
+    rows, changing = _fold_reports(reports, tenures, {})
+    stood = upserts.insert_reports([(*key, row.assignment, row.timed, row.data) for key, row in _sort(rows)])
+    if not stood:
+        return changing
+    known = upserts.read_reports(sorted(stood))
+    rows, changing = _fold_reports(reports, tenures, known)
+    merged = [(*key, row.assignment, row.timed, row.data) for key, row in _sort(rows) if key in stood]
+    written = upserts.write_reports(merged)
+    return [report for report in changing if (key := _build_key(report)) not in stood or key in written]
+
+
+def _tell_of_before(reports: Sequence[Report], tenures: Mapping[int, Tenure], drops: Drops) -> None:
     for report in reports:
-        tenure = tenures[report.device.pk]
+        tenure = tenures[report.device.id]
         if tenure.of(report.received_at) is not None and tenure.of(report.at) is None:
             drops.add(report.device, Drop.Cause.BEFORE, report.received_at)
 
@@ -91,13 +94,7 @@ def count_milliseconds(at: datetime) -> int:
 
 
 def _build_key(report: Report) -> Key:
-    return Key(report.device.pk, report.at)
-
-
-def _read_tenures(reports: Sequence[Report]) -> dict[int, Tenure]:
-    devices = Device.objects.filter(pk__in={report.device.pk for report in reports})
-    rows = devices.values_list("pk", "assignment_id", "assignment__opened_at")
-    return {pk: Tenure(assignment, since) for pk, assignment, since in rows}
+    return report.device.id, report.at
 
 
 def _drop_repeated(reports: list[Report]) -> list[Report]:
@@ -108,7 +105,7 @@ def _drop_repeated(reports: list[Report]) -> list[Report]:
     kept = []
     for report in reports:
         if not report.timed:
-            known = recent[report.device.pk]
+            known = recent[report.device.id]
             if report.repeated and any(report.data.items() <= data.items() for data in known):
                 continue
             known.append(report.data)
@@ -119,7 +116,7 @@ def _drop_repeated(reports: list[Report]) -> list[Report]:
 def _recent_untimed(repeated: list[Report]) -> defaultdict[int, list[dict[str, Value]]]:
     recent: defaultdict[int, list[dict[str, Value]]] = defaultdict(list)
     rows = Stored.objects.filter(
-        device__in={report.device.pk for report in repeated},
+        device__in={report.device.id for report in repeated},
         at__gte=min(report.received_at for report in repeated) - REPEATED_WITHIN,
         timed=False,
     )
@@ -128,41 +125,44 @@ def _recent_untimed(repeated: list[Report]) -> defaultdict[int, list[dict[str, V
     return recent
 
 
-def _fold_reports(reports: list[Report], tenures: dict[int, Tenure]) -> tuple[dict[Key, Row], list[Report]]:
-    """Return what has to be written, and the reports that change something, each judged after those before it."""
-    known = upserts.read_reports(sorted({_build_key(report) for report in reports}))
+def _fold_reports(
+    reports: list[Report], tenures: Mapping[int, Tenure], known: Mapping[Key, dict[str, Value]]
+) -> tuple[dict[Key, Row], list[Report]]:
+    """Return what has to be written, and the reports that change something, each judged after those before it and
+    after what is known to be stored."""
     rows: dict[Key, Row] = {}
     changing = []
     for report in reports:
-        key = _build_key(report)
-        values = known.setdefault(key, {})
-        if report.data.items() <= values.items():
-            continue
-        values.update(report.data)
-        row = rows.setdefault(key, Row(tenures[key.device].of(key.at), {}))
-        row.data.update(report.data)
-        row.timed &= report.timed
+        key = report.device.id, report.at
+        row, data = rows.get(key), report.data
+        if row is not None or known:
+            stored = {**known.get(key, {}), **(row.data if row else {})}
+            if data.items() <= stored.items():
+                continue
+        if row is None:
+            rows[key] = Row(tenures[key[0]].of(report.at), data, report.timed)
+        else:
+            row.data = {**row.data, **data}
+            row.timed &= report.timed
         changing.append(report)
     return rows, changing
 
 
-def _write_latest(reports: list[Report], tenures: dict[int, Tenure]) -> None:
+def _sort(rows: dict[Key, Row]) -> list[tuple[Key, Row]]:
+    """Sort them as all do who write such rows, so that two never wait for each other."""
+    return sorted(rows.items(), key=itemgetter(0))
+
+
+def _write_latest(reports: list[Report], tenures: Mapping[int, Tenure]) -> None:
     """Write the latest values: an older report never overwrites.
 
     One from ahead of our clock counts as of its arrival, so that it can't stay, and its own time is kept beside. Nor
     can what was stored while the clock itself was ahead, before it was put right.
     """
     current = [report for report in reports if _is_current(report, tenures)]
-    latest = _read_latest(current, tenures)
-    for report in sorted(current, key=lambda report: report.at):
-        known = latest[report.device.pk]
-        ms = count_milliseconds(min(report.at, report.received_at))
-        for name, value in report.data.items():
-            if name not in known.values or ms >= min(known.values[name][1], count_milliseconds(report.received_at)):
-                known.values[name] = (value, ms)
-                known.ahead.pop(name, None)
-                if report.at - report.received_at >= AHEAD:
-                    known.ahead[name] = (ms, count_milliseconds(report.at))
+    latest = _read_latest({report.device.id for report in current}, tenures)
+    for report in sorted(current, key=attrgetter("at")):
+        _note(report, latest[report.device.id])
     upserts.write_latest(
         [
             (device, tenures[device].assignment, known.values, known.ahead or None)
@@ -171,16 +171,29 @@ def _write_latest(reports: list[Report], tenures: dict[int, Tenure]) -> None:
     )
 
 
-def _is_current(report: Report, tenures: dict[int, Tenure]) -> bool:
-    tenure = tenures[report.device.pk]
+def _note(report: Report, known: Known) -> None:
+    values, received = known.values, count_milliseconds(report.received_at)
+    ms = received if report.at >= report.received_at else count_milliseconds(report.at)
+    is_ahead = report.at - report.received_at >= AHEAD
+    for name, value in report.data.items():
+        former = values.get(name)
+        if former is None or ms >= former[1] or ms >= received:
+            values[name] = (value, ms)
+            if known.ahead:
+                known.ahead.pop(name, None)
+            if is_ahead:
+                known.ahead[name] = (ms, count_milliseconds(report.at))
+
+
+def _is_current(report: Report, tenures: Mapping[int, Tenure]) -> bool:
+    tenure = tenures[report.device.id]
     return tenure.of(report.at) == tenure.assignment
 
 
-def _read_latest(reports: list[Report], tenures: dict[int, Tenure]) -> dict[int, Known]:
+def _read_latest(devices: Collection[int], tenures: Mapping[int, Tenure]) -> dict[int, Known]:
     """Lock and return the latest values; none of a device whose assignment changed since."""
-    latest = {report.device.pk: Known({}, {}) for report in reports}
-    rows = Latest.objects.select_for_update(no_key=True).filter(pk__in=latest).order_by("pk")
-    for device, assignment, data, ahead in rows.values_list("device_id", "assignment_id", "data", "ahead"):
+    latest = {device: Known({}, {}) for device in devices}
+    for device, assignment, data, ahead in upserts.lock_latest(sorted(devices)):
         if assignment == tenures[device].assignment:
             latest[device] = Known(data, ahead or {})
     return latest

@@ -7,21 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.mqtt import heartbeat, intake
-from devices.mqtt.consumer import Unrouted
+from devices.mqtt.consumer import Consumer, Unrouted
 from devices.mqtt.messages import counts
 from tests import parts
+from tests.mqtt import tls
 from tests.mqtt.processes import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from pytest_django import Settings
 
-    from devices.mqtt.consumer import Consumer
     from devices.mqtt.messages import Message
     from tests.devices.mqtt.conftest import Sink
     from tests.mqtt.processes import Process
@@ -64,6 +66,21 @@ def test_both_names_of_the_topic(start: Start, device: Client, sink: Sink) -> No
     send(device, "4", qos=0)
     got(sink, "1", "2", "4")
     assert {message.device_id for batch in sink.batches for message in batch} == {DEVICE}
+
+
+def test_over_tls(broker: Process, device: Client, sink: Sink, settings: Settings, tmp_path: Path) -> None:
+    certificate, port = tls.make_certificate(tmp_path, "127.0.0.1"), parts.free_port()
+    settings.MQTT_CA = str(certificate.authority)
+    with tls.front(certificate, "127.0.0.1", {port: broker.port}):
+        consumer = Consumer(sink, client_id="consumer", url=f"mqtts://127.0.0.1:{port}", clock=timezone.now)
+        consumer.start()
+        eventually(consumer.is_subscribed)
+        for number in range(500):
+            device.publish(TOPIC, f"{number:05d}" + "x" * 4_000, qos=1)
+        eventually(lambda: len(sink.payloads) == 500)
+        consumer.stop()
+    assert [int(payload[:5]) for payload in sink.payloads] == list(range(500))
+    assert not any(message.repeated for batch in sink.batches for message in batch)
 
 
 def test_what_arrives_during_a_commit_is_the_next_batch(start: Start, device: Client, sink: Sink) -> None:
@@ -199,7 +216,7 @@ def test_message_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(
     broker.start()
     eventually(lambda: consumer.is_subscribed() and consumer._intake, 15)
     by: list[str] = []  # the thread that acknowledges: fences are not the flusher's
-    monkeypatch.setattr(consumer._client, "ack", lambda mid, qos: by.append(threading.current_thread().name))
+    monkeypatch.setattr(consumer._client, "acknowledge", lambda _: by.append(threading.current_thread().name))
     sink.open.set()
     eventually(lambda: len(sink.batches) == 2)
     assert [message.repeated for batch in sink.batches for message in batch] == [False, True]

@@ -218,9 +218,9 @@ def test_statements_do_not_grow_with_the_batch(world: World) -> None:
             assert save(*batch) == batch
         return sum("SAVEPOINT" not in query["sql"] for query in seen)
 
-    assert statements(10) == 6
+    assert statements(10) == 5
     Report.objects.all().delete()
-    assert statements(3_000) == 6
+    assert statements(3_000) == 5
 
 
 @pytest.mark.postgres

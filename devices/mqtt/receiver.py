@@ -1,0 +1,269 @@
+"""The consumer's own connection to the broker: MQTT 3.1.1 as far as one who only listens needs it.
+
+What the socket has is read at once, taken apart at once and handed over at once, and what is acknowledged is written at
+once: a client that turns each packet by itself costs many times what is done with it. One thread reads and writes.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from django.conf import settings
+
+from devices.mqtt import packets
+from devices.mqtt.client import KEEPALIVE, RETRY, build_connect, parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+log = logging.getLogger(__name__)
+
+CHUNK = 128 << 10  # octets that are read at once
+LOOK_SECONDS = 1.0
+REFUSALS = {
+    1: "it does not speak MQTT 3.1.1",
+    2: "it does not take the client id",
+    3: "it is not available",
+    4: "bad user name or password",
+    5: "not authorized",
+}
+PUBACK = bytes([packets.Type.PUBACK << 4, 2])
+PINGREQ = packets.Packet(packets.Type.PINGREQ << 4, b"").encode()
+DISCONNECT = packets.Packet(packets.Type.DISCONNECT << 4, b"").encode()
+
+
+class Delivery(NamedTuple):
+    """Hold a PUBLISH as it came: its first byte, and a packet id of 0 at QoS 0."""
+
+    head: int
+    topic: bytes
+    mid: int
+    payload: bytes
+
+    @property
+    def qos(self) -> int:
+        return self.head >> 1 & 3
+
+
+class Listener(Protocol):
+    """What is told of the connection, in its thread."""
+
+    def on_connected(self, resumed: bool) -> None: ...
+
+    def on_subscribed(self, codes: Sequence[int]) -> None: ...
+
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    def on_lost(self, why: str) -> None: ...
+
+
+class Receiver:
+    """Stay connected for ever, subscribed at QoS 1, in a session that the broker keeps."""
+
+    def __init__(self, listener: Listener, client_id: str, filters: Iterable[str], *, url: str = "") -> None:
+        self._listener = listener
+        self._client_id = client_id
+        self._to = parse_address(url or settings.MQTT_URL)
+        self._subscribe = packets.build_subscribe(1, [(each, 1) for each in filters]).encode()
+        self._saying = bytearray()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._is_dropped = False
+        self._is_told = False
+        self._awake, self._wake = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Say what is still to be said, and leave in order."""
+        self._stopping.set()
+        self._rouse()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def acknowledge(self, mids: Iterable[int]) -> None:
+        """Acknowledge deliveries of QoS 1 of the present connection; whoever calls knows that it is."""
+        said = b"".join([PUBACK + mid.to_bytes(2) for mid in mids])
+        with self._lock:
+            was_silent = not self._saying
+            self._saying += said
+        if was_silent and threading.current_thread() is not self._thread:
+            self._rouse()
+
+    def reconnect(self) -> None:
+        """End the connection without a word, and make a new one."""
+        self._is_dropped = True
+        self._rouse()
+
+    def _rouse(self) -> None:
+        with suppress(OSError):
+            self._wake.send(b"\0")
+
+    # Its thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = RETRY[0]
+        while not self._stopping.is_set():
+            try:
+                connection = self._connect()
+            except (OSError, packets.Malformed) as error:
+                if not self._is_told:
+                    log.warning("no connection to the broker, trying again: %s", error)
+                self._is_told = True
+            else:
+                pause, self._is_told = RETRY[0], False
+                with connection:
+                    self._serve(connection)
+            self._stopping.wait(pause)
+            pause = min(2 * pause, RETRY[1])
+        self._awake.close()
+        self._wake.close()
+
+    def _connect(self) -> socket.socket:
+        """Return a connection on which the broker knows us. Raises OSError."""
+        plain = socket.create_connection((self._to.host, self._to.port), timeout=KEEPALIVE)
+        try:
+            context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if self._to.tls else None
+            connection = context.wrap_socket(plain, server_hostname=self._to.host) if context else plain
+            connection.sendall(build_connect(self._to, self._client_id, KEEPALIVE).encode())
+            answer = _receive(connection, 4)
+            self._check(answer)
+        except BaseException:
+            plain.close()
+            raise
+        with self._lock:
+            self._saying[:] = self._subscribe
+        self._is_dropped = False
+        self._listener.on_connected(bool(answer[2] & 1))
+        return connection
+
+    def _check(self, connack: bytes) -> None:
+        """Raise PermissionError if the broker refuses us."""
+        if connack[0] >> 4 != packets.Type.CONNACK or connack[3]:
+            log.error("the broker refuses the consumer: %s", REFUSALS.get(connack[3], connack.hex()))
+            self._is_told = True
+            raise PermissionError(connack.hex())
+
+    def _serve(self, connection: socket.socket) -> None:
+        """Read and write until the connection ends."""
+        try:
+            connection.setblocking(False)
+            self._exchange(connection)
+        except (OSError, packets.Malformed) as error:
+            why = str(error) or type(error).__name__
+        else:
+            why = "it was left"
+        self._listener.on_lost(why)
+
+    def _exchange(self, connection: socket.socket) -> None:
+        poll, rest = select.poll(), b""
+        poll.register(self._awake, select.POLLIN)
+        heard = said = time.monotonic()
+        while not self._is_dropped:
+            poll.register(connection, select.POLLIN | (select.POLLOUT if self._saying else 0))
+            pending = connection.pending() if isinstance(connection, ssl.SSLSocket) else 0
+            ready = dict(poll.poll(0 if pending else LOOK_SECONDS * 1000))
+            if self._awake.fileno() in ready:
+                self._awake.recv(4096)
+            now = time.monotonic()
+            if (pending or ready.get(connection.fileno(), 0) & ~select.POLLOUT) and (read := _read(connection)):
+                rest, heard = self._take(rest + read), now
+            if self._saying and self._say(connection):
+                said = now
+            if self._stopping.is_set() and not self._saying:
+                connection.setblocking(True)
+                connection.sendall(DISCONNECT)
+                return
+            if now - heard > 1.5 * KEEPALIVE:
+                raise TimeoutError("it says nothing")
+            if now - said > KEEPALIVE / 2:
+                with self._lock:
+                    self._saying += PINGREQ
+
+    def _say(self, connection: socket.socket) -> bool:
+        """Write what there is to say, as far as it goes; return whether something went."""
+        with self._lock:
+            try:
+                gone = connection.send(self._saying)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return False
+            del self._saying[:gone]
+            return True
+
+    def _take(self, data: bytes) -> bytes:
+        """Hand over what is whole, in its order; return the rest."""
+        deliveries: list[Delivery] = []
+        at, end = 0, len(data)
+        while (found := _find_body(data, at, end)) is not None:
+            start, stop = found
+            if data[at] >> 4 == packets.Type.PUBLISH:
+                deliveries.append(_read_publish(data, data[at], start, stop))
+            elif data[at] >> 4 == packets.Type.SUBACK:
+                self._hand_over(deliveries)
+                deliveries = []
+                self._listener.on_subscribed(data[start + 2 : stop])
+            at = stop
+        self._hand_over(deliveries)
+        return data[at:]
+
+    def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
+        if deliveries:
+            self._listener.on_deliveries(deliveries)
+
+
+def _receive(connection: socket.socket, size: int) -> bytes:
+    received = b""
+    while len(received) < size:
+        if not (more := connection.recv(size - len(received))):
+            raise ConnectionResetError("it hung up")
+        received += more
+    return received
+
+
+def _read(connection: socket.socket) -> bytes:
+    """Return what is there, nothing if it is only a part of TLS. Raises OSError where the connection has ended."""
+    try:
+        read = connection.recv(CHUNK)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return b""
+    if not read:
+        raise ConnectionResetError("it hung up")
+    return read
+
+
+def _find_body(data: bytes, at: int, end: int) -> tuple[int, int] | None:
+    """Return where the body of the packet there begins and ends; None while it is not whole. Raises Malformed."""
+    if at + 2 > end:
+        return None
+    length, at = data[at + 1], at + 2
+    if length & 0x80:
+        length, shift = length & 0x7F, 7
+        while True:
+            if shift > 21:
+                raise packets.Malformed(packets.TOO_LONG)
+            if at >= end:
+                return None
+            digit, at = data[at], at + 1
+            length |= (digit & 0x7F) << shift
+            shift += 7
+            if not digit & 0x80:
+                break
+    return (at, at + length) if at + length <= end else None
+
+
+def _read_publish(data: bytes, head: int, start: int, stop: int) -> Delivery:
+    after = start + 2 + (data[start] << 8 | data[start + 1]) if start + 2 <= stop else stop + 1
+    body = after + 2 if head & 6 else after
+    if body > stop:
+        raise packets.Malformed("a packet that ends too early")
+    mid = data[after] << 8 | data[after + 1] if head & 6 else 0
+    return Delivery(head, data[start + 2 : after], mid, data[body:stop])
