@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from devices.connections import activation, limited, presence
-from lib import live
+from lib import live, metrics
 from provisioning.presence import challenge, press
 from telemetry.ingest import decoder, drops, writer
 from telemetry.models import Drop
@@ -25,10 +25,13 @@ def ingest(messages: Sequence[Message]) -> None:
     with transaction.atomic():
         batch = decoder.read_batch(messages)
         stored = writer.save_reports(batch.reports, batch.drops)
-        topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
+        pressed = press.count_presses(stored)
+        topics = [*pressed, *challenge.count_answers(batch.answers)]
         activation.activate_devices([device.pk for device in batch.heard if device.activated_at is None])
         presence.record_seen({device.pk: at for device, at in batch.heard.items()})
         batch.drops.save()
+    metrics.REPORTS.inc(len(stored))
+    metrics.PRESSES.inc(len(pressed))
     live.announce([*presence.list_topics(batch.heard), *topics])
 
 

@@ -22,11 +22,13 @@ from django.db import (
     connection,
 )
 
+import config.metrics  # noqa: F401  # which counts what becomes of messages
 from config.ingest import ingest, record_failed, record_limits
 from devices.broker import sessions
 from devices.broker.closing import Closer
 from devices.broker.unrouted import UnroutedReports
 from devices.mqtt.consumer import Consumer
+from lib import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +56,9 @@ def make_consumer() -> Consumer:
 def handle_batch(messages: Sequence[Message]) -> None:
     """Store a batch, on a new connection where the database has dropped the last one."""
     close_old_connections()
-    ingest(messages)
+    metrics.BATCH_MESSAGES.observe(len(messages))
+    with metrics.BATCH_SECONDS.time():
+        ingest(messages)
 
 
 class TaskConsumer(CeleryConsumer):  # type: ignore[misc]
@@ -103,6 +107,7 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, worker: Any) -> None:
         self._consumer = make_consumer()
         self._consumer.start()
+        metrics.LAG.set_function(self._consumer.measure_lag)
         self._unrouted = UnroutedReports(self._consumer)
         self._unrouted.start()
         if settings.BROKER_AUTH_SECRET:  # the demo's broker asks nobody, and looks by itself
