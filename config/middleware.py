@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.http import HttpResponse
 from django.middleware.common import CommonMiddleware
@@ -39,7 +39,7 @@ class Metrics(MiddlewareMixin):
         if self.async_mode:
             return self.__acall__(request)
         began = time.monotonic()
-        response: HttpResponseBase = self.get_response(request)
+        response = cast("HttpResponseBase", self.get_response(request))
         metrics.count_request(request, response, time.monotonic() - began)
         return response
 
