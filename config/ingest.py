@@ -8,7 +8,7 @@ from django.db import transaction
 
 from devices.commands.answers import take_answers
 from devices.connections import activation, limited, presence
-from lib import live
+from lib import live, metrics
 from provisioning.presence import challenge, press
 from telemetry.attention import judging
 from telemetry.ingest import decoder, drops, writer
@@ -27,13 +27,16 @@ def ingest(messages: Sequence[Message]) -> None:
     with transaction.atomic():
         batch = decoder.read_batch(messages)
         stored = writer.save_reports(batch.reports, batch.drops, batch.tenures)
-        topics = [*press.count_presses(stored), *challenge.count_answers(batch.answers)]
+        pressed = press.count_presses(stored)
+        topics = [*pressed, *challenge.count_answers(batch.answers)]
         for answer in take_answers(batch.command_answers):
             batch.drops.add(answer.device, Drop.Cause.ANSWER, answer.at)
         activation.activate_devices(batch.new)
         presence.record_seen({device.id: at for device, at in batch.heard.items()}, reported=True)
         judging.judge(stored, batch.heard)
         batch.drops.save()
+    metrics.REPORTS.inc(len(stored))
+    metrics.PRESSES.inc(len(pressed))
     live.announce([*presence.list_topics(batch.heard), *topics])
 
 

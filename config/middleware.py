@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, cast
 
 from django.http import HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
-from lib import streaming
+from lib import metrics, streaming
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from django.http import HttpRequest, HttpResponseBase
 
 
@@ -27,6 +30,24 @@ class Compression(GZipMiddleware):
         if response.streaming or response.has_header("ETag") or not kind.startswith(WORDS):
             return response
         return super().process_response(request, response)
+
+
+class Metrics(MiddlewareMixin):
+    """Count each request by its route, and how long its answer took."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.async_mode:
+            return self.__acall__(request)
+        began = time.monotonic()
+        response = cast("HttpResponseBase", self.get_response(request))
+        metrics.count_request(request, response, time.monotonic() - began)
+        return response
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        began = time.monotonic()
+        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
+        metrics.count_request(request, response, time.monotonic() - began)
+        return response
 
 
 class Connections(MiddlewareMixin):

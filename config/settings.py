@@ -19,6 +19,12 @@ VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 DEMO = env.bool("DEMO", default=False)
 DEBUG = False
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+"""Who sends it reads /metrics of the site; empty: nobody does."""
+METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
+METRICS_PORT = env.int("METRICS_PORT", default=0)
+"""Where workers, gates and interpreters serve their own metrics, to whoever reaches it; 0: nowhere."""
+
 INSECURE_SECRET = "only-for-the-demo-on-this-machine-never-for-production"  # noqa: S105
 SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_SECRET)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
@@ -36,6 +42,8 @@ def refuse_weak(name: str, secret: str, length: int) -> None:
         )
 
 
+if METRICS_TOKEN and not DEMO:
+    refuse_weak("METRICS_TOKEN", METRICS_TOKEN, 20)
 if not DEMO:
     for secret_key in (SECRET_KEY, *SECRET_KEY_FALLBACKS):
         refuse_weak("SECRET_KEY", secret_key, 50)
@@ -81,6 +89,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.Metrics",
     "config.middleware.Compression",
     "config.middleware.Connections",
     "config.middleware.Heads",
@@ -408,7 +417,7 @@ MESSAGE_STORAGE = "config.messages.Storage"  # no cookie besides
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=HTTPS)
 SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^broker/"]  # asked inside the net
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|metrics)$", r"^broker/"]  # asked inside the net
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

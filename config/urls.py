@@ -4,6 +4,7 @@ from config import views
 from config.api_docs import views as api_docs
 from config.health import healthz
 from config.ingest import ingest
+from config.metrics import show_metrics
 from provisioning.doors.activate import data_views
 from provisioning.doors.activate.data import Site
 from telemetry.history.latest import read_latest
@@ -16,6 +17,7 @@ handler500 = "config.views.server_error"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("metrics", show_metrics, name="metrics"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
     path("sw.js", views.service_worker, name="service-worker"),
     path("offline/", views.offline, name="offline"),

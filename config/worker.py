@@ -23,12 +23,14 @@ from django.db import (
     connection,
 )
 
+import config.metrics  # noqa: F401  # which counts what becomes of messages
 from config.ingest import ingest, record_failed, record_limits
 from devices.broker import sessions
 from devices.broker.closing import Closer
 from devices.broker.unrouted import UnroutedReports
 from devices.commands.sender import Sender
 from devices.mqtt.consumer import Consumer
+from lib import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +58,9 @@ def make_consumer() -> Consumer:
 def handle_batch(messages: Sequence[Message]) -> None:
     """Store a batch, on a new connection where the database has dropped the last one."""
     close_old_connections()
-    ingest(messages)
+    metrics.BATCH_MESSAGES.observe(len(messages))
+    with metrics.BATCH_SECONDS.time():
+        ingest(messages)
 
 
 class TaskConsumer(CeleryConsumer):  # type: ignore[misc]
@@ -108,6 +112,7 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
         gc.freeze()  # what is loaded by now stays: looking through it again and again took a third of the time
         self._consumer = make_consumer()
         self._consumer.start()
+        metrics.LAG.set_function(self._consumer.measure_lag)
         self._unrouted = UnroutedReports(self._consumer)
         self._unrouted.start()
         self._sender = Sender()

@@ -43,6 +43,7 @@ BROKER = everybody(404)
 
 ROWS: dict[str, Row] = {
     "healthz": Row(everybody(503)),
+    "metrics": Row(everybody(404)),  # without its token
     "log": Row(ELSEWHERE),
     "log-export": Row(ELSEWHERE),
     "provisioning:journal": Row(ANY_ADMIN),

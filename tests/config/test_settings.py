@@ -57,6 +57,7 @@ def production(script: str = "import config.settings", **given: str) -> subproce
         ("SECRET_KEY", f"django-insecure-{PRODUCTION['SECRET_KEY']}"),
         ("SECRET_KEY_FALLBACKS", "former"),
         ("BROKER_AUTH_SECRET", "guest"),
+        ("METRICS_TOKEN", "scrape"),
     ],
 )
 def test_a_secret_that_can_be_guessed_is_refused(name: str, weak: str) -> None:

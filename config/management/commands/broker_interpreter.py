@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config.mqtt_doors import DOORS
 from devices.broker.interpreter.server import serve
 from devices.mqtt import client
+from lib import metrics
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         to = client.parse_address(broker or settings.MQTT_URL)
         if to.tls:
             raise CommandError("It reaches the broker without TLS, inside your net. Give mqtt://host:port by --broker.")
+        metrics.listen()
         uvloop.run(_serve(host, port, to.host, to.port, proxied=proxied))
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from devices.broker.gate import Gate
+from lib import metrics
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -26,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         if not settings.BROKER_AUTH_SECRET:
             raise CommandError("Set BROKER_AUTH_SECRET, the secret that the broker proves itself with.")
+        metrics.listen()
         uvicorn.run(
             Gate(),
             host=host,
