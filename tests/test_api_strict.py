@@ -36,7 +36,7 @@ UNKNOWN = [
     ("waiting", "0", "Send true or false."),
     ("waiting", "no", "Send true or false."),
     ("waiting", "yes", "Send true or false."),
-    ("status", "gone", "There are: online, offline, never, expired, locked, retired."),
+    ("status", "gone", "There are: attention, online, offline, never, expired, locked, retired."),
     ("since", "01/02/2026", "year, month, day"),
     ("since", "1/2/26", "year, month, day"),
     ("until", "2026-02-30", "year, month, day"),

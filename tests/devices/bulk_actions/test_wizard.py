@@ -84,8 +84,9 @@ def test_only_admins_get_boxes_and_only_for_what_they_manage(client: Client, wor
 @pytest.mark.usefixtures("fleet")
 def test_the_list_asks_no_more_for_more_boxes(client: Client, world: World) -> None:
     client.force_login(world.owner)
+    client.get("/?select=1")  # what is known of a recipe's version is kept
     with CaptureQueriesContext(connection) as many:
-        assert client.get("/?select=1").content.count(b"data-pick>") == 50
+        assert client.get("/?select=1&q=Gateway").content.count(b"data-pick>") == 50
     with CaptureQueriesContext(connection) as few:
         assert client.get("/?select=1&q=Gateway 0").content.count(b"data-pick>") == 10
     assert len(many) == len(few)

@@ -140,12 +140,12 @@ def test_the_format_of_the_recipe_counts(mine: Client, world: World) -> None:
 def test_a_failure_before_the_commit_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     issued = []
 
-    def break_down(devices: list[Device]) -> None:
-        issued.append(make(devices).get_issued(devices[0]))
+    def break_down(device: Device) -> None:
+        issued.append(make(device))
         raise RuntimeError
 
-    make = credentials.make_credentials
-    monkeypatch.setattr(credentials, "make_credentials", break_down)
+    make = credentials.make_first
+    monkeypatch.setattr(credentials, "make_first", break_down)
     before = Device.objects.count(), Event.objects.count()
     with pytest.raises(RuntimeError):
         register_with_credential.add_device(by=world.owner, version=world.version, serial=SERIAL, group=world.anaheim)
