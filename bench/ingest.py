@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
+from bench.servers import check_out
+
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("DEMO", "1")
@@ -251,18 +253,6 @@ def wait_for(url: str) -> None:
             time.sleep(0.1)
         else:
             return
-
-
-@contextmanager
-def check_out(commit: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
-        tree = Path(folder) / "tree"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
-        try:
-            yield tree
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
 
 
 def compare(case: tuple[int, int], trees: dict[str, Path], parts: Parts, options: argparse.Namespace) -> bool:

@@ -12,15 +12,11 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from bench.servers import run_servers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from bench.servers import check_out, run_servers
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("home", "list", "device", "live")
@@ -89,18 +85,6 @@ def make_fleet(url: str, name: str, tree: Path, folder: Path, devices: int, grou
     for command in (collect, make):
         subprocess.run(command, cwd=tree, env=environment, check=True)
     return environment
-
-
-@contextmanager
-def check_out(commit: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
-        tree = Path(folder) / "tree"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
-        try:
-            yield tree
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
 
 
 def measure(asked: dict[str, Asked], rounds: int) -> dict[str, list[dict[str, Cost]]]:

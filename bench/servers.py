@@ -42,3 +42,16 @@ def run_servers() -> Iterator[tuple[parts.PostgreSQL, Path]]:
         server.stop()
         redis.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def check_out(commit: str) -> Iterator[Path]:
+    """Check out another build, in a tree that goes with the block."""
+    with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
+        tree = Path(folder) / "tree"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
