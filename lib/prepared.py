@@ -10,12 +10,14 @@ What is kept goes by the *shape* of what is given: a whole number (`int`), the l
 for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations, types) by its
 value. For a new shape the function is called with made-up values, and where these stand among the parameters, the given
 ones stand from then on. So the function may not look at numbers and texts, only hand them on to the query, as they are
-or as a text's beginning (`startswith`): a made-up value that is found in another form raises `Unpreparable`. While
-`checked` is true, as in all tests, each query is built anyway and has to be the same: SQL and parameters.
+or as a text's beginning (`startswith`): where a made-up value is found in another form, the query is built each time.
+While `checked` is true, as in all tests, that raises `Unpreparable`; and each query is built anyway and has to be the
+same, SQL and parameters: docs/decisions/0045.
 """
 
 from __future__ import annotations
 
+import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 
@@ -31,9 +33,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Row = TypeVar("Row")
 
+log = logging.getLogger(__name__)
+
 checked = False
 MOST = 500  # shapes of one function
 MADE_UP, LETTER = 9_100_000_000_000_000_000, 0xE000  # a number that no row has; a letter for private use
+APART = 1_000_000  # so that nothing counted up from one made-up number is another
 
 
 class Limit(int):
@@ -91,7 +96,7 @@ def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
         assert not kwargs
         values: list[Any] = []
         shape = _read_shape(args, values)
-        plan = plans[shape] if shape in plans else _keep(plans, shape, _make_plan(build, args))
+        plan = plans[shape] if shape in plans else _keep(plans, shape, _try_plan(build, args))
         if plan is None:
             return list(build(*args, **kwargs))
         parameters = plan.fill(values)
@@ -129,7 +134,7 @@ def _make_up(given: Any, made: list[Any]) -> Any:
     """Return something of the same shape, and add the values of which it is made, in the same order."""
     kind = type(given)
     if kind is int:
-        made.append(MADE_UP + len(made))
+        made.append(MADE_UP + APART * len(made))
         return made[-1]
     if kind is str:
         made.append(chr(LETTER + len(made)) * len(given))
@@ -139,6 +144,17 @@ def _make_up(given: Any, made: list[Any]) -> Any:
     if isinstance(given, Stand):
         return given.make_stand_in(_make_up(given.list_values(), made))
     return given
+
+
+def _try_plan(build: Callable[..., QuerySet[Any]], args: tuple[Any, ...]) -> Plan | None:
+    """Return the plan, or None where there can't be one, which is slower and no less right."""
+    try:
+        return _make_plan(build, args)
+    except Unpreparable as error:
+        if checked:
+            raise
+        log.warning("%s is not prepared: %s", build.__qualname__, error)
+        return None
 
 
 def _make_plan(build: Callable[..., QuerySet[Any]], args: tuple[Any, ...]) -> Plan | None:
@@ -170,7 +186,7 @@ def _find(compiler: SQLCompiler, place: int, parameter: Any, made: list[Any]) ->
 
 
 def _has_made_up(text: str) -> bool:
-    return str(MADE_UP)[:12] in text or any(LETTER <= ord(letter) < LETTER + 0x1000 for letter in text)
+    return str(MADE_UP)[:9] in text or any(LETTER <= ord(letter) < LETTER + 0x1000 for letter in text)
 
 
 def _write_beginning(compiler: SQLCompiler, text: str) -> str:

@@ -1,0 +1,128 @@
+"""Queries that are written down once ask what the same queries ask that are built each time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
+
+from devices.models import Device
+from lib import prepared as preparing
+from lib.prepared import Limit, Unpreparable, prepared
+from tenants.models import Role
+from tests import builders
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from tenants.models import User
+    from tests.conftest import World
+
+
+@pytest.fixture(autouse=True)
+def _as_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "checked", False)
+
+
+def build_of(organisation: int, keys: tuple[int, ...], beginning: str, group: int | None) -> QuerySet[Device]:
+    named = Device.objects.filter(organisation=organisation, pk__in=keys, name__startswith=beginning)
+    return named.filter(Q(group=group) if group else Q(group=None)).order_by("pk")
+
+
+def test_rows_are_those_of_the_query_that_is_built(world: World) -> None:
+    ask = prepared(build_of)
+    for name in ("100% sure", "100_ sure", "100\\ sure", "100x sure", "İstanbul"):
+        builders.make_device(world.version, name=name)
+    keys = tuple(Device.objects.order_by("pk").values_list("pk", flat=True))
+    organisations = (world.kanarra.pk, world.other.pk)
+    given = [
+        (organisation, some, beginning, group)
+        for organisation in organisations
+        for some in (keys, keys[:1], keys[1:4], ())
+        for beginning in ("", "A", "1", "W", "100%", "100_", "100\\", "İsta")
+        for group in (None, world.anaheim.pk, world.boise.pk)
+    ]
+    for each in given:
+        assert ask(*each) == list(build_of(*each)), each
+    assert any(ask(*each) for each in given if each[2] == "100%")
+
+
+def test_it_is_built_once_for_each_shape(world: World) -> None:
+    built = []
+
+    @prepared
+    def ask(key: int, size: Limit) -> QuerySet[Device]:
+        built.append(key)
+        return Device.objects.filter(pk__gte=key).order_by("pk")[:size]
+
+    with CaptureQueriesContext(connection) as asked:
+        assert [len(ask(key, Limit(2))) for key in (0, 1, 10**9)] == [2, 2, 0]
+        assert len(ask(0, Limit(3))) == 3
+    assert len(built) == 2  # a shape each: a limit stands in the SQL
+    assert len(asked) == 4
+
+
+def test_people_of_one_shape_see_their_own(world: World) -> None:
+    """Whose grants are as many and as long: nothing of the first is in what is written down."""
+
+    @prepared
+    def ask(user: User) -> QuerySet[Device]:
+        return Device.objects.visible_to(user).order_by("pk")
+
+    twins = [
+        builders.make_user(f"twin-{number}@kanarra.example", group, Role.VIEWER)
+        for number, group in enumerate((world.region, world.boise, world.sadler, world.tekton))
+    ]
+    for user in (*twins, world.viewer, world.sibling, world.admin, world.owner, world.stranger):
+        assert ask(user) == list(Device.objects.visible_to(user).order_by("pk")), user
+
+
+def test_what_is_handed_on_in_another_form_is_built_each_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_next(key: int, organisation: int) -> QuerySet[Device]:
+        return Device.objects.filter(pk=key + 1, organisation=organisation)
+
+    first, second = Device.objects.order_by("pk")[:2]
+    ask = prepared(of_next)
+    assert ask(first.pk, second.organisation_id) == [second]
+    assert ask(second.pk, 0) == []
+    monkeypatch.setattr(preparing, "checked", True)
+    with pytest.raises(Unpreparable):
+        prepared(of_next)(first.pk, second.organisation_id)
+
+
+def test_tests_find_what_looks_at_a_value(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    @prepared
+    def ask(key: int) -> QuerySet[Device]:
+        rows = Device.objects.filter(pk=key)
+        return rows.filter(locked_at=None) if key > 10**9 else rows
+
+    monkeypatch.setattr(preparing, "checked", True)
+    with pytest.raises(Unpreparable):
+        ask(1)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_each_has_its_own(world: World) -> None:
+    keys = list(Device.objects.values_list("pk", flat=True))
+    gate = Barrier(len(keys))
+
+    @prepared
+    def ask(key: int) -> QuerySet[Device]:
+        return Device.objects.filter(pk=key)
+
+    def run(key: int) -> list[int]:
+        try:
+            connection.ensure_connection()
+            gate.wait()
+            return [ask(key)[0].pk for _ in range(20)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        assert list(pool.map(run, keys)) == [[key] * 20 for key in keys]
