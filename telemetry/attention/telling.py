@@ -27,7 +27,7 @@ from tenants.tree import ancestry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from devices.models import AttentionQuerySet
+    from devices.models import AttentionQuerySet, DeviceQuerySet
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def _send(mail: AttentionMail) -> int:
     rows = list(found.order_by("device__name", "pk"))
     if not rows or not mail.user.attention_mails:
         return 0
-    dark = _find_dark(rows)
+    dark = _find_dark(rows, visible)
     rest = [row for row in rows if row.cause != Cause.SILENT or row.device.group_id not in {d.group.pk for d in dark}]
     devices = {row.device_id: row.device for row in rows}
     context = {
@@ -143,12 +143,13 @@ def _send(mail: AttentionMail) -> int:
     return 1
 
 
-def _find_dark(rows: Sequence[Attention]) -> list[Dark]:
-    """Return the groups of several devices of which every one is silent."""
+def _find_dark(rows: Sequence[Attention], visible: DeviceQuerySet) -> list[Dark]:
+    """Return the groups of which the person sees several devices, and every one of these is silent."""
     silent = Counter(row.device.group for row in rows if row.cause == Cause.SILENT and row.device.group)
     several = [group for group, number in silent.items() if number > 1]
-    counts = Counter(Device.objects.filter(group__in=several, retired_at=None).values_list("group", flat=True))
-    now = Attention.objects.current().filter(device__group__in=several, cause=Cause.SILENT)
+    seen = visible.filter(group__in=several, retired_at=None)
+    counts = Counter(seen.values_list("group", flat=True))
+    now = Attention.objects.current().filter(device__in=seen, cause=Cause.SILENT)
     dark = Counter(now.values_list("device__group", flat=True))
     return [Dark(group, counts[group.pk]) for group in several if dark[group.pk] == counts[group.pk]]
 

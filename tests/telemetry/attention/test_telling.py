@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from smtplib import SMTPServerDisconnected
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.mail import EmailMessage
@@ -16,7 +16,7 @@ from devices.lifecycle import assignments
 from devices.models import Attention, Connection, Device
 from telemetry.attention import silence, telling
 from telemetry.models import AttentionMail
-from tenants.models import AccountEvent, Membership, Role
+from tenants.models import AccountEvent, Membership, Organisation, Role
 from tests import builders
 from tests.telemetry.attention.saying import report_every, say, watch_rpm
 
@@ -79,6 +79,26 @@ def test_two_hundred_devices_dark_at_once_are_one_mail_a_person(world: World, ma
     assert "Pump" not in mailoutbox[0].body
     pass_by(HOUR)
     assert tell(mailoutbox) == []
+
+
+def test_nobody_learns_that_somebody_else_has_a_device_there(world: World, mailoutbox: list[EmailMessage]) -> None:
+    Organisation.objects.update(personal_devices=True)
+    two, theirs = (builders.make_device(world.version, name=name) for name in ("Anaheim Two", "Canary of one"))
+    place: dict[str, Any] = {"group": world.anaheim, "name": None, "model": None, "by": world.owner}
+    assignments.assign(device=two, **place)
+    assignments.assign(device=theirs, **place, person=world.viewer)
+    for device in (world.placed, two, theirs):
+        report_every(device, MINUTE, last=HOUR)
+    world.anaheim.assignments.update(opened_at=timezone.now() - 2 * HOUR)
+    silence.find_silent()
+    pass_by(2 * MINUTE)
+    assert tell(mailoutbox) == SADLER
+    told = {mail.to[0]: f"{mail.subject} {mail.body}" for mail in mailoutbox}
+    assert {address for address, text in told.items() if "all 3 devices" in text} == {*SADLER} - {
+        "technician@sadler.example"
+    }
+    assert "all 2 devices" in told["technician@sadler.example"]
+    assert "Canary" not in told["technician@sadler.example"]
 
 
 def test_of_one_that_comes_and_goes_there_are_two(world: World, mailoutbox: list[EmailMessage]) -> None:
