@@ -71,12 +71,9 @@ def _may_send(command: Command) -> bool:
     by = User.objects.filter(pk=command.by_id, is_active=True).first()
     if by is None:
         return False
-    scope = Device.objects.registrable_by(by) if command.window else _see(by, Role(command.role))
-    return scope.filter(pk=command.device_id).exists()
-
-
-def _see(by: User, role: Role):  # type: ignore[no-untyped-def]
-    return Device.objects.visible_to(by, role)
+    own, role = Device.objects, Role(command.role)
+    scope = own.registrable_by(by) if command.window else own.visible_to(by, role)
+    return bool(scope.filter(pk=command.device_id).exists())
 
 
 def _end_without_leave(command: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 
@@ -23,7 +24,7 @@ PAUSE = 2.0  # while the broker or the database is away
 
 class Sender:
     def __init__(self, url: str = "") -> None:
-        self._publisher = Publisher(f"{settings.MQTT_CLIENT_ID}-commands", url)
+        self._publisher = Publisher(f"{settings.MQTT_CLIENT_ID}-commands-{secrets.token_hex(4)}", url)  # one of several
         self._stopping = threading.Event()
         self._expire_at = 0.0
         self._failing = False

@@ -78,15 +78,36 @@ def take_place(client_id: str, *, url: str, within: float, unsubscribe: Sequence
 
 def _knock(to: Address, client_id: str, clean_session: bool, within: float, said: bytes = b"") -> bytes:
     """Connect, say something, and disconnect; return the answer to the first."""
-    with socket.create_connection((to.host, to.port), timeout=within) as plain:
-        context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
-        with context.wrap_socket(plain, server_hostname=to.host) if context else plain as connection:
-            connection.sendall(build_connect(to, client_id, 10, clean_session=clean_session).encode())
-            answer = connection.recv(4)
-            connection.sendall(said + packets.Packet(packets.Type.DISCONNECT << 4, b"").encode())
-            while said and connection.recv(4096):  # until the broker hangs up, once it has dealt with it
-                pass
+    with open_connection(to, within) as connection:
+        connection.sendall(build_connect(to, client_id, 10, clean_session=clean_session).encode())
+        answer = connection.recv(4)
+        connection.sendall(said + packets.Packet(packets.Type.DISCONNECT << 4, b"").encode())
+        while said and connection.recv(4096):  # until the broker hangs up, once it has dealt with it
+            pass
     return answer
+
+
+def open_connection(to: Address, within: float) -> socket.socket:
+    """Return a connection on which nothing was said yet, over TLS where the address says so. Raises OSError."""
+    plain = socket.create_connection((to.host, to.port), timeout=within)
+    if not to.tls:
+        return plain
+    try:
+        context = ssl.create_default_context(cafile=settings.MQTT_CA or None)
+        return context.wrap_socket(plain, server_hostname=to.host)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def receive(connection: socket.socket, size: int) -> bytes:
+    """Return so many bytes. Raises OSError, also where the broker hangs up before."""
+    received = b""
+    while len(received) < size:
+        if not (more := connection.recv(size - len(received))):
+            raise ConnectionResetError("the broker hung up")
+        received += more
+    return received
 
 
 def _build_unsubscribes(filters: Sequence[str]) -> bytes:

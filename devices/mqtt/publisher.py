@@ -6,8 +6,6 @@ connection at a time, over which a few messages go and their acknowledgements ar
 
 from __future__ import annotations
 
-import socket
-import ssl
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from devices.mqtt import client, packets
 from devices.mqtt.packets import Packet, Publish, Type
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
 KEEP_ALIVE = 60
@@ -71,11 +70,9 @@ class Publisher:
             self._connection = None
 
     def _connect(self) -> socket.socket:
-        to = self._to
-        plain = socket.create_connection((to.host, to.port), timeout=self._within)
-        context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if to.tls else None
-        self._connection = context.wrap_socket(plain, server_hostname=to.host) if context else plain
-        self._connection.sendall(client.build_connect(to, self._client_id, KEEP_ALIVE, clean_session=True).encode())
+        self._connection = client.open_connection(self._to, self._within)
+        connect = client.build_connect(self._to, self._client_id, KEEP_ALIVE, clean_session=True)
+        self._connection.sendall(connect.encode())
         answer = _read(self._connection)
         if answer.type != Type.CONNACK or answer.body[1:2] != b"\0":
             raise OSError(f"the broker refuses the site: {answer.body.hex()}")
@@ -92,9 +89,10 @@ class Publisher:
 
 
 def _read(connection: socket.socket) -> Packet:
-    head, length, shift = _take(connection, 1)[0], 0, 0
+    """Return the next packet. Raises OSError, Malformed."""
+    head, length, shift = client.receive(connection, 1)[0], 0, 0
     while True:
-        byte = _take(connection, 1)[0]
+        byte = client.receive(connection, 1)[0]
         length |= (byte & 0x7F) << shift
         shift += 7
         if not byte & 0x80:
@@ -103,14 +101,4 @@ def _read(connection: socket.socket) -> Packet:
             raise packets.Malformed(packets.TOO_LONG)
     if length > MOST:
         raise packets.Malformed(f"a packet of {length} bytes")
-    return Packet(head, _take(connection, length))
-
-
-def _take(connection: socket.socket, size: int) -> bytes:
-    taken = b""
-    while len(taken) < size:
-        more = connection.recv(size - len(taken))
-        if not more:
-            raise ConnectionError("the broker hung up")
-        taken += more
-    return taken
+    return Packet(head, client.receive(connection, length))

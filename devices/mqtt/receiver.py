@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from django.conf import settings
 
 from devices.mqtt import packets
-from devices.mqtt.client import KEEPALIVE, RETRY, build_connect, parse_address
+from devices.mqtt.client import KEEPALIVE, RETRY, build_connect, open_connection, parse_address, receive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,15 +130,13 @@ class Receiver:
 
     def _connect(self) -> socket.socket:
         """Return a connection on which the broker knows us. Raises OSError."""
-        plain = socket.create_connection((self._to.host, self._to.port), timeout=KEEPALIVE)
+        connection = open_connection(self._to, KEEPALIVE)
         try:
-            context = ssl.create_default_context(cafile=settings.MQTT_CA or None) if self._to.tls else None
-            connection = context.wrap_socket(plain, server_hostname=self._to.host) if context else plain
             connection.sendall(build_connect(self._to, self._client_id, KEEPALIVE).encode())
-            answer = _receive(connection, 4)
+            answer = receive(connection, 4)
             self._check(answer)
         except BaseException:
-            plain.close()
+            connection.close()
             raise
         with self._lock:
             self._saying[:] = self._subscribe
@@ -218,15 +216,6 @@ class Receiver:
     def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
         if deliveries:
             self._listener.on_deliveries(deliveries)
-
-
-def _receive(connection: socket.socket, size: int) -> bytes:
-    received = b""
-    while len(received) < size:
-        if not (more := connection.recv(size - len(received))):
-            raise ConnectionResetError("it hung up")
-        received += more
-    return received
 
 
 def _read(connection: socket.socket) -> bytes:
