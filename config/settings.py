@@ -293,8 +293,9 @@ HOOK_CA = env.str("HOOK_CA", default="")
 HOOKS_ORGANISATION = env.int("HOOKS_ORGANISATION", default=4)
 """Calls of one organisation's hooks that are made at once."""
 HOOK_KEEP_DAYS = env.int("HOOK_KEEP_DAYS", default=90)
-COMMAND_KEEP_DAYS = env.int("COMMAND_KEEP_DAYS", default=90)
 """How long it is kept what hooks were told and answered."""
+COMMAND_KEEP_DAYS = env.int("COMMAND_KEEP_DAYS", default=90)
+"""How long a command is kept that ended; its events stay."""
 
 INVITATION_SPAN = timedelta(hours=1)
 INVITATION_LIMIT = env.int("INVITATION_LIMIT", default=100)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 
-from devices import events
+from devices import batches, events
 from devices.events import Fact
 from devices.models import Attention, Device, Event
 from devices.refusals import ATTENTION_OVER
@@ -78,6 +78,7 @@ def acknowledge(*, attention: Attention, device: Device, by: User) -> bool:
         events.record(
             Event.Kind.ACKNOWLEDGED, device=device, by=by, cause=attention.cause, attribute=attention.attribute
         )
+        batches.announce([device])
     return True
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tenants.access import Viewer
 
 NAMED = 3  # devices of home's first line
+MOST = 1_000
 Cause = Attention.Cause
 
 
@@ -43,15 +44,20 @@ class Shown(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Tell how many devices need attention, and of a few of them what for."""
+    """Tell how many devices need attention, and of a few of them what for. `in_use` are those of which anything could
+    be said: MOST are counted, and where none needs attention, none."""
 
-    total: int
+    in_use: int
     needing: int
     named: list[tuple[Device, list[Shown]]]
 
     @property
+    def broad(self) -> bool:
+        return self.in_use > MOST
+
+    @property
     def fine(self) -> int:
-        return self.total - self.needing
+        return self.in_use - self.needing
 
     @property
     def others(self) -> int:
@@ -109,13 +115,15 @@ def list_attention(user: Viewer, device: Device, declared: Iterable[Attribute]) 
     }
 
 
-def summarise(visible: DeviceQuerySet, user: User, total: int) -> Summary:
-    """Return what of the devices, `total` in number, needs attention: four queries at most, one where none does."""
+def summarise(visible: DeviceQuerySet, user: User) -> Summary:
+    """Return what of the devices needs attention: five queries at most, one where none does."""
     needing = narrow_needing(visible, user.organisation_id).filter(retired_at=None)
     few = list(needing.order_by("name", "pk")[: NAMED + 1])
     shown = fetch(few[:NAMED])
     named = [(device, shown[device.pk]) for device in few[:NAMED] if device.pk in shown]
-    return Summary(total, len(few) if len(few) <= NAMED else needing.order_by().count(), named)
+    in_use = visible.filter(group__isnull=False, connection__isnull=False, locked_at=None, retired_at=None).order_by()
+    number = len(few) if len(few) <= NAMED else needing.order_by().count()
+    return Summary(in_use[: MOST + 1].count() if few else 0, number, named)
 
 
 def pick(devices: Collection[Device]) -> list[Device]:

@@ -134,6 +134,7 @@ def identify(*, device: Device, by: User, window: str, until: datetime) -> Comma
         return None
     ends = Least(Now() + timedelta(seconds=IDENTIFY_SECONDS), until)
     with transaction.atomic():
+        batches.hold([device.pk])  # of two who ask at once, one asks the device
         if Command.objects.open().filter(device=device, window=window, state=State.QUEUED).exists():
             return None
         payload = {"seconds": IDENTIFY_SECONDS} if "seconds" in declared.properties else None

@@ -20,7 +20,6 @@ from tenants.models import Role
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from devices.inventory.listing import Count
     from lib.paging import Page
     from tenants.access import SignedIn
     from tenants.models import Group, User
@@ -38,7 +37,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     groups = [device.group for device in page.rows if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": group_tree.list_trails(user, groups), "owner": user.owns_organisation}
-    context |= {"attention": reading.fetch(reading.pick(page.rows)), "summary": _summarise(user, form, group, count)}
+    context |= {"attention": reading.fetch(reading.pick(page.rows)), "summary": _summarise(user, form, group)}
     context |= _build_selecting(request, page)
     if request.htmx.target == "devices":
         return render(request, "devices/inventory/_list.html", context)
@@ -49,13 +48,13 @@ def device_list(request: SignedIn) -> HttpResponse:
     )
 
 
-def _summarise(user: User, form: DeviceFilter, group: Group | None, count: Count) -> reading.Summary | None:
+def _summarise(user: User, form: DeviceFilter, group: Group | None) -> reading.Summary | None:
     """Return the first line of home: of all that is listed where nothing narrows it, else None."""
     if form.active or form.data.get("waiting"):
         return None
     visible = Device.objects.visible_to(user)
     visible = visible.filter(group__path__startswith=group.path) if group else visible
-    return reading.summarise(visible, user, count.number)
+    return reading.summarise(visible, user)
 
 
 def _build_selecting(request: SignedIn, page: Page) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -58,6 +59,10 @@ class Declared:
     @property
     def properties(self) -> Mapping[str, Mapping[str, Any]]:
         return self.schema.get("properties", {})  # type: ignore[no-any-return]
+
+    @property
+    def lasts(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
 
     @property
     def least(self) -> Role:

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from devices.models import Recipe
+from devices.recipes import command_lines
 from devices.recipes import operations as recipes
 from devices.recipes.forms import RecipeForms, make_identity_form
 from devices.recipes.organisation_format import format_of
@@ -59,7 +60,8 @@ def recipe(request: SignedIn, pk: int) -> HttpResponse:
 def _describe_version(chosen: Recipe, version: RecipeVersion) -> dict[str, object]:
     version.recipe = chosen
     attributes = list(version.attributes.all())
-    return {"attributes": attributes, "format": format_of(version)}
+    commands = command_lines.read_declared(version)
+    return {"attributes": attributes, "commands": commands, "format": format_of(version)}
 
 
 @require_safe

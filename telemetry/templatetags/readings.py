@@ -13,7 +13,6 @@ from telemetry.history.latest import read_key_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import timedelta
 
     from django.utils.safestring import SafeString
 
@@ -73,16 +72,6 @@ def words(value: object, attribute: Attribute | None = None) -> str:
 def shorten(text: str) -> str:
     """Return a long text by its beginning, and how long it is."""
     return text if len(text) <= SHORT else f"{text[:SHORT].rstrip()}… ({len(text):,} characters)"
-
-
-@register.filter
-def lasting(span: timedelta) -> str:
-    """Return how long it is: 65 s, 12 min, 1 h 5 min."""
-    seconds = round(span.total_seconds())
-    if seconds < 90:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @register.filter

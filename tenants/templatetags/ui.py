@@ -17,7 +17,7 @@ from lib.zones import PersonClock
 from tenants.models import Role
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from django.forms import BoundField
     from django.template import Context
@@ -78,6 +78,19 @@ def ago(context: Context, value: datetime | None, absent: str = "–") -> str:
 def when(context: Context, value: datetime | None, absent: str = "–") -> str:
     """Show the moment by the reader's own clock, with the name of its time zone."""
     return _render_time(context, value, "", "when") if value else absent
+
+
+@register.filter
+def lasting(span: timedelta) -> str:
+    """Return how long it is: 65 s, 12 min, 1 h 5 min; beyond two days as days and hours."""
+    seconds = round(span.total_seconds())
+    if seconds < 90:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    return in_hours(hours) if hours > 48 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @register.filter

@@ -8,12 +8,14 @@ import pytest
 from django.urls import reverse
 
 from devices.models import Attention, Attribute, Event
+from lib import live
 from tests import builders
 from tests.devices.api import Program
 from tests.telemetry.attention.saying import say, watch_rpm
 
 if TYPE_CHECKING:
     from django.test import Client
+    from pytest_django import DjangoCaptureOnCommitCallbacks
 
     from tests.conftest import World
 
@@ -22,9 +24,13 @@ HOT = "Engine speed 2,100 rpm (at most 2,000 rpm expected)"
 
 @pytest.fixture
 def fast(world: World) -> Attention:
-    """Anaheim One turns too fast, and Anaheim Two beside it is fine."""
+    """Anaheim One turns too fast, Anaheim Two beside it is fine, and Anaheim Three never said anything."""
     watch_rpm(world)
-    builders.make_device(world.version, group=world.anaheim, by=world.owner, name="Anaheim Two")
+    two, _ = (
+        builders.make_device(world.version, group=world.anaheim, by=world.owner, name=f"Anaheim {name}")
+        for name in ("Two", "Three")
+    )
+    say(two, rpm=1500)
     say(world.placed, rpm=2100, load=55.5)
     return Attention.objects.get()
 
@@ -38,7 +44,7 @@ def test_home_says_first_what_needs_attention(client: Client, world: World, fast
     client.force_login(world.viewer)
     body = client.get("/").content.decode()
     line = " ".join(body.partition('class="home-line is-needing"')[2].partition("</p>")[0].split())
-    assert "1 of 2 fine" in line
+    assert "1 of 2 in use is fine" in line
     assert 'href="?status=attention">1 needs attention</a>' in line
     assert f"Anaheim One</a> ({HOT})" in line
     assert body.count("node-needs") == 2  # Sadler-Isberg, and Los Angeles below it
@@ -57,6 +63,21 @@ def test_where_all_is_fine_home_says_so_and_nothing_of_others(client: Client, wo
     assert "node-needs" not in body
     client.force_login(world.owner)
     assert "Nothing needs attention" in client.get("/", {"group": world.tekton.pk}).content.decode()
+
+
+def test_open_pages_hear_of_it(
+    client: Client,
+    world: World,
+    fast: Attention,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    heard: set[str] = set()
+    monkeypatch.setattr(live, "announce", lambda topics: heard.update(topics))
+    client.force_login(world.technician)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert acknowledge(client, fast) == 302
+    assert f"device:{world.placed.device_id}" in heard
 
 
 def test_the_device_page_shows_it_and_a_technician_acknowledges_it(
@@ -95,7 +116,7 @@ def test_programs_list_and_acknowledge_it(world: World, fast: Attention) -> None
     assert program.get(path).json()["results"] == [row]
     assert (row["cause"], row["attribute"], row["value"], row["words"]) == ("range", "rpm", 2100, HOT)
     assert program.get("devices/", status="attention").json()["results"][0]["needs_attention"] is True
-    assert [each["needs_attention"] for each in program.get("devices/").json()["results"]] == [True, False]
+    assert [each["needs_attention"] for each in program.get("devices/").json()["results"]] == [True, False, False]
     assert Program(world.sibling).get("attention/").json()["results"] == []
     done = program.post(f"{path}{fast.pk}/acknowledge/").json()
     assert done["acknowledged_by"] == str(world.technician)

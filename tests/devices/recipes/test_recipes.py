@@ -350,6 +350,8 @@ def test_commands_are_declared_and_kept(owner: Client) -> None:
     page = owner.get(reverse("devices:recipe-edit", kwargs={"pk": version.recipe_id})).content.decode()
     assert "setLoad" in page
     assert "maximum" in page  # its schema, to be changed
+    shown = owner.get(reverse("devices:recipe", kwargs={"pk": version.recipe_id})).content.decode()
+    assert '<td data-label="Waits">5 min</td>' in shown
 
 
 @pytest.mark.parametrize("schema", ["{", "[1]", '{"properties": {"x": {"type": "blob"}}}'])

@@ -15,6 +15,7 @@ from provisioning import refusals
 from provisioning.models import Window
 from provisioning.windows import identify
 from provisioning.windows import operations as windows
+from tests.provisioning.windows.test_races import at_once
 from tests.refused import refused
 
 if TYPE_CHECKING:
@@ -56,6 +57,16 @@ def test_the_scan_lets_it_blink_and_again_when_asked(client: Client, world: Worl
     client.post(reverse("provisioning:identify", kwargs={"key": window.key}))  # twice at once
     assert told() == ["identify"]
     assert Command.objects.filter(expires_at__gt=window.deadline).count() == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_ask_at_once_one_asks_the_device(world: World) -> None:
+    window = scan(world, world.waiting)
+    assert told() == ["identify"]
+    outcomes = at_once(10, lambda _: identify.identify(window=window, by=world.technician))
+    assert outcomes == [None] * 10
+    assert Command.objects.filter(state=Command.State.QUEUED).count() == 1
 
 
 def test_nothing_once_the_window_is_over(world: World) -> None:
