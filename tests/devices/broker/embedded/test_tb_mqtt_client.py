@@ -30,11 +30,13 @@ if told is None or told["status"] != "SUCCESS":
     sys.exit(f"not provisioned: {told}")
 client = TBDeviceMqttClient("127.0.0.1", port, told["credentialsValue"])
 client.connect(timeout=20)
-until = time.monotonic() + 20
+until = time.monotonic() + 30
 while not client.is_connected() and time.monotonic() < until:
     time.sleep(0.1)
 print("sent", client.send_telemetry({"rpm": 41.9}).get())
 print("sent", client.send_telemetry({"ts": int(time.time() * 1000), "values": {"rpm": 42}}).get())
+while not client.rate_limits_received and time.monotonic() < until:
+    time.sleep(0.1)
 print("limits", client.rate_limits_received)
 client.disconnect()
 client.stop()
