@@ -74,10 +74,15 @@ def manages(user: Viewer, device: Device) -> bool:
 
 def sees(user: User, device: Device) -> bool:
     """Return whether the user is among those who see it, without asking; its group is loaded."""
-    if device.group is None:
-        return user.owns_organisation and user.organisation_id == device.organisation_id
-    role = Role.VIEWER if device.person_id in (None, user.pk) else Role.ADMIN
-    return user.may(role, device.group.path)
+    return sees_at(user, device.organisation_id, device.group.path if device.group else None, device.person_id)
+
+
+def sees_at(user: User, organisation: int, path: str | None, person: int | None) -> bool:
+    """Return whether the user is among those who see a device of that organisation, group and person: what
+    `DeviceQuerySet.visible_to` asks the database."""
+    if path is None:
+        return user.owns_organisation and user.organisation_id == organisation
+    return user.may(Role.VIEWER if person in (None, user.pk) else Role.ADMIN, path)
 
 
 def get_action(user: Viewer, key: UUID) -> BulkAction:

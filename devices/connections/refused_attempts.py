@@ -71,14 +71,17 @@ def may_see_attempts(user: Viewer, device: Device) -> bool:
     return manages(user, device) or Device.objects.registrable_by(user).filter(pk=device.pk).exists()
 
 
+def was_refused_since(device: Device) -> bool:
+    """Return whether something was refused of the device since it was heard last."""
+    last, heard = device.attempted_at, device.last_seen_at
+    return last is not None and not (heard and last <= heard)
+
+
 def list_attempts(user: Viewer, device: Device) -> list[RefusedAttempt]:
     """Return what was refused of the device since it was heard last, if the user may know, the last one first.
 
     `device` is as devices.access.get_device loads it: mostly that tells that there is nothing to be asked for.
     """
-    last, heard = device.attempted_at, device.last_seen_at
-    if last is None or (heard and last <= heard):
-        return []
-    if not may_see_attempts(user, device):
+    if not was_refused_since(device) or not may_see_attempts(user, device):
         return []
     return list(RefusedAttempt.objects.of(device).unresolved())

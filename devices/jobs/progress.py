@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from devices.models.job import Job
+    from tenants.accounts.sessions import SignIn
 
     Gate = Callable[[User, UUID], Job]
 
@@ -60,8 +61,8 @@ def format_time_left(progress: leases.Progress) -> str:
 async def stream(request: HttpRequest, gate: Gate, key: UUID) -> HttpResponseBase:
     """Stream that the job has got further, and nothing of what is in it."""
 
-    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
-        return streams.Topic(leases.topic(gate(user, key)), partial(look_at_job, standing, gate, key))
+    def look(user: User, sign_in: SignIn) -> streams.Topic:
+        return streams.Topic(leases.topic(gate(user, key)), partial(look_at_job, sign_in.users, gate, key))
 
     return await streams.serve(request, look, spacing=SPACING)
 

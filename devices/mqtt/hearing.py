@@ -39,7 +39,7 @@ class Hearing:
         if self._asked is None or (self._asked.done() and time.monotonic() > self._until):
             self._until = time.monotonic() + FRESH_SECONDS
             self._asked = asyncio.get_running_loop().run_in_executor(_thread, _look)
-        return await asyncio.shield(self._asked)
+        return self._asked.result() if self._asked.done() else await asyncio.shield(self._asked)
 
 
 _answers: MutableMapping[asyncio.AbstractEventLoop, Hearing] = WeakKeyDictionary()

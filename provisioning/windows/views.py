@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
+    from tenants.accounts.sessions import SignIn
 
 # What is read as a label beside QR codes, as the scanner's decoder calls it.
 FURTHER: dict[str, str] = {
@@ -160,9 +161,9 @@ def build_version(window: Window, device: Device) -> str:
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """Stream this window's progress, and nothing of the device's telemetry."""
 
-    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
+    def look(user: User, sign_in: SignIn) -> streams.Topic:
         refused = refused_attempts.build_topic(get_window(user, key).device_id)
-        return streams.Topic(build_topic(key), partial(check_progress, standing, key), also=(refused,))
+        return streams.Topic(build_topic(key), partial(check_progress, sign_in.users, key), also=(refused,))
 
     return await streams.serve(request, look)
 

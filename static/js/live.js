@@ -81,6 +81,7 @@ window.handoverLive = (() => {
       hearing(hears);
     },
     changed({ data }) { if (data !== version()) owe(); },
+    shown({ data, lastEventId }) { if (lastEventId !== version()) answered({ since: now() }, JSON.parse(data), false); },
     gone() {
       state.ended = true;
       leave();

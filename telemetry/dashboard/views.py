@@ -21,7 +21,7 @@ from lib import paging
 from lib.streaming import make_csv_response
 from telemetry.dashboard import readings
 from telemetry.dashboard.life import list_life
-from telemetry.dashboard.stream_check import Watch
+from telemetry.dashboard.stream_check import Watch, look_all
 from telemetry.history import export as telemetry_export
 from telemetry.history import series as history
 from telemetry.history import states, time_range
@@ -32,11 +32,11 @@ from tenants import downloads
 from tenants.models import User
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
+    from tenants.accounts.sessions import SignIn
 
 RECENT = 20
 EVENTS = 50
@@ -87,9 +87,10 @@ def live(request: HttpRequest, serial: str) -> HttpResponse:
 @require_safe
 @login_required
 async def stream(request: HttpRequest, serial: str) -> HttpResponseBase:
-    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
+    def look(user: User, sign_in: SignIn) -> streams.Topic:
         device = get_device(user, serial)
-        return streams.Topic(f"device:{device.device_id}", Watch(users=standing, device_id=device.pk))
+        watch = Watch(sign_in, device.pk, user.find_clock())
+        return streams.Topic(f"device:{device.device_id}", watch, together=look_all)
 
     return await streams.serve(request, look, spacing=SPACING)
 

@@ -38,11 +38,26 @@ class Row(NamedTuple):
     current: bool
 
 
-def find_signed_in(user: User, session: SessionBase) -> QuerySet[User]:
-    """Select the user while they are signed in with this very session, a row of Django's own table, and nobody disabled
-    them, ended their sessions or changed their password. Evaluated anew by whoever asks."""
-    here = Session.objects.filter(session_key=session.session_key or "", expire_date__gt=Now())
-    return User.objects.with_organisation().filter(Exists(here), pk=user.pk, is_active=True, epoch=user.epoch)
+class SignIn(NamedTuple):
+    """Name a sign-in on which something rests that goes on after its request.
+
+    It stands while there is this very session, a row of Django's own table, and nobody disabled the person, ended their
+    sessions or changed their password.
+    """
+
+    person: int
+    epoch: int
+    session: str
+
+    @classmethod
+    def of(cls, user: User, session: SessionBase) -> SignIn:
+        return cls(user.pk, user.epoch, session.session_key or "")
+
+    @property
+    def users(self) -> QuerySet[User]:
+        """Select the person while it stands. Evaluated anew by whoever asks."""
+        here = Session.objects.filter(session_key=self.session, expire_date__gt=Now())
+        return User.objects.with_organisation().filter(Exists(here), pk=self.person, is_active=True, epoch=self.epoch)
 
 
 def extend_session(request: HttpRequest) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -15,6 +17,8 @@ from lib import live
 from tests.provisioning.conftest import report_press
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import redis
     from playwright.sync_api import BrowserContext, Page, Route
 
@@ -35,6 +39,18 @@ def sign_in(context: BrowserContext, user: User) -> None:
     client.force_login(user)
     name = settings.SESSION_COOKIE_NAME
     context.add_cookies([{"name": name, "value": client.cookies[name].value, "domain": "127.0.0.1", "path": "/"}])
+
+
+@contextmanager
+def hold_stream(proxy: SilentProxy, path: str, user: User) -> Iterator[None]:
+    """Hold a stream open, as a page would, for somebody who is signed in."""
+    client = Client()
+    client.force_login(user)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=SOON / 1000) as stream:
+        stream.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode())
+        assert b" 200 " in stream.recv(4096)
+        yield
 
 
 def address(proxy: SilentProxy, window: Window) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,9 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from devices.models import Device
-from tests.e2e.live_pages import HEARD, SOON, address, has_form, hear, lose_once, press, sign_in
+from lib import live
+from tests.e2e.live_pages import HEARD, SOON, address, has_form, hear, hold_stream, lose_once, press, sign_in
+from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
     import redis
@@ -205,3 +208,20 @@ def test_the_oldest_of_too_many_pages_says_so_and_can_go_on(
     expect(pages[0].get_by_text("More live pages are open than fit")).to_be_visible(timeout=SOON)
     pages[0].get_by_role("button", name="Go on live here").click()
     expect(pages[0].get_by_text("More live pages are open than fit")).to_be_hidden(timeout=SOON)
+
+
+def test_many_who_look_at_a_device_are_shown_what_is_new_without_asking(
+    context: BrowserContext, proxy: SilentProxy, world: World
+) -> None:
+    place = reverse("telemetry:dashboard", kwargs={"serial": world.placed.serial})
+    sign_in(context, world.viewer)
+    with ExitStack() as open_for_now:
+        for user in (world.viewer, *2 * (world.technician, world.admin, world.owner)):
+            open_for_now.enter_context(hold_stream(proxy, f"{place}stream/", user))
+        page = context.new_page()
+        page.route("**/live/", lambda route: route.abort())
+        page.goto(f"http://127.0.0.1:{proxy.port}{place}")
+        page.evaluate(HEARD)
+        save(timed(world.placed, now(), rpm=4321))
+        live.announce([f"device:{world.placed.device_id}"])
+        expect(page.get_by_text("4,321")).to_be_visible(timeout=SOON)

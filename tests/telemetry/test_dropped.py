@@ -215,11 +215,10 @@ def test_the_page_goes_on_by_itself_when_something_is_dropped(client: Client, wo
 
 
 def test_a_stream_looks_for_the_same_version(world: World, client: Client) -> None:
-    from telemetry.dashboard.stream_check import Watch
-    from tenants.models import User
+    from tests.telemetry.watching import make_watch
 
     send(world.placed, {"data": {"rpm": 1, "oilTemp": 1}}, b"?")
     client.force_login(world.viewer)
-    seen = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)()
+    seen = make_watch(world.viewer, world.placed)()
     assert seen is not None
     assert f'data-version="{seen.version}"' in page(client, world.placed, "telemetry:live")

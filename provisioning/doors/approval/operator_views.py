@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
+    from tenants.accounts.sessions import SignIn
 
 State = ProvisioningOperation.State
 SHOWN = 100  # that wait, the last first; more are found by their code
@@ -69,9 +70,9 @@ def write_version(rows: list[ProvisioningOperation]) -> str:
 async def waiting_stream(request: SignedIn) -> HttpResponseBase:
     """Stream that something came to wait, or waits no more."""
 
-    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
+    def look(user: User, sign_in: SignIn) -> streams.Topic:
         require_technician(user)
-        return streams.Topic(build_operations_topic(user.organisation_id), partial(check_waiting, standing))
+        return streams.Topic(build_operations_topic(user.organisation_id), partial(check_waiting, sign_in.users))
 
     return await streams.serve(request, look, spacing=1.0)
 
@@ -110,8 +111,8 @@ def _show(
 async def operation_stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """Stream what becomes of the one that waits."""
 
-    def look(user: User, standing: QuerySet[User]) -> streams.Topic:
-        return streams.Topic(get_operation(user, key).topic, partial(check_operation, standing, key))
+    def look(user: User, sign_in: SignIn) -> streams.Topic:
+        return streams.Topic(get_operation(user, key).topic, partial(check_operation, sign_in.users, key))
 
     return await streams.serve(request, look)
 

@@ -20,10 +20,10 @@ from devices.models import Connection, Credential, Device, RefusedAttempt
 from lib import late_counts
 from provisioning.windows import operations as windows
 from provisioning.windows.views import check_progress
-from telemetry.dashboard.stream_check import Watch
 from tenants.models import User
 from tests.devices.api import Program
 from tests.devices.broker.test_rabbitmq import SECRET, basic
+from tests.telemetry.watching import make_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,7 +255,7 @@ def test_live_pages_look_again(world: World, issued: Issued, page: str) -> None:
 
         address = reverse("provisioning:window", kwargs={"key": window.key})
     else:
-        look = Watch(users=User.objects.filter(pk=world.owner.pk), device_id=world.waiting.pk)
+        look = make_watch(world.owner, world.waiting)
         address = reverse("telemetry:live", kwargs={"serial": world.waiting.serial})
     before = look()
     attempt(world.waiting, issued, password="x")

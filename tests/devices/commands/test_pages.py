@@ -13,10 +13,10 @@ from devices.commands import operations as commands
 from devices.models import Command, Device, RecipeVersion
 from devices.recipes import command_lines
 from telemetry.dashboard import readings
-from telemetry.dashboard.stream_check import Watch
-from tenants.models import Role, User
+from tenants.models import Role
 from tests.devices.api import Program, kind, places
 from tests.devices.commands.test_commands import LINES
+from tests.telemetry.watching import make_watch
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -96,7 +96,7 @@ def test_whoever_may_not_send_meets_the_same_nothing(client: Client, world: Worl
 
 
 def test_the_page_knows_that_something_changed(world: World, device: Device) -> None:
-    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=device.pk)
+    watch = make_watch(world.viewer, device)
 
     def both() -> str:
         shown = get_device(world.viewer, device.serial)

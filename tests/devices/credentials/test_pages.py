@@ -19,9 +19,8 @@ from devices.credentials import operations as credentials
 from devices.credentials import snippets
 from devices.lifecycle import assignments, locks
 from devices.models import Credential, CredentialUse, Device, Event
-from telemetry.dashboard.stream_check import Watch
-from tenants.models import User
 from tests import leaks
+from tests.telemetry.watching import make_watch
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -165,7 +164,7 @@ def test_open_pages_are_told(admin: Client, world: World, name: str) -> None:
         locks.lock_devices([world.placed], by=world.admin)
     else:
         Device.objects.filter(pk=world.placed.pk).update(expires_at=Now() - timedelta(days=1))
-    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
+    watch = make_watch(world.viewer, world.placed)
     before = watch()
     post(admin, name, world.placed)
     assert watch() != before

@@ -13,7 +13,6 @@ from devices.lifecycle import assignments, persons
 from devices.models import Device, Event, Tie
 from devices.refusals import PERSON_NOT_ALLOWED, PERSON_NOT_THERE, TIE_ACROSS_GROUPS
 from devices.ties import operations as ties
-from telemetry.dashboard.stream_check import Watch
 from telemetry.ingest import writer
 from telemetry.models import Report
 from tenants.groups import operations as groups
@@ -23,6 +22,7 @@ from tests import builders
 from tests.devices.doing import act, undone
 from tests.refused import refused
 from tests.telemetry import reports
+from tests.telemetry.watching import make_watch
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -67,7 +67,7 @@ def test_only_the_person_and_admins_see_it(world: World, personal: Device) -> No
         assert sees(now, Device.objects.select_related("group").get(pk=personal.pk)) is is_seen, user
         found = Device.objects.within_groups(now, type(world.anaheim).objects.visible_to(now))
         assert found.filter(pk=personal.pk).exists() is (is_seen and user != world.owner) or user == world.owner
-        watch = Watch(users=User.objects.filter(pk=user.pk), device_id=personal.pk)
+        watch = make_watch(user, personal)
         assert (watch() is not None) is is_seen, user
     assert [count_in_tree(user) for user in (world.viewer, world.admin, world.technician)] == [whole, whole, whole - 1]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,20 +21,22 @@ from django.urls import reverse
 
 from devices.connections import limited, presence
 from devices.lifecycle import assignments
-from devices.models import Connection
+from devices.models import Attention, Connection, Device, RefusedAttempt
 from lib import live
-from telemetry.dashboard.stream_check import Watch
+from telemetry.dashboard.stream_check import SHARED_FROM, look_all
 from tenants.groups import operations as groups
 from tenants.models import Membership, Organisation, Role, User
 from tenants.people import operations as people
 from tests.telemetry.reports import now, save, timed
+from tests.telemetry.watching import make_watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from pytest_django import DjangoAssertNumQueries, Settings
 
     from devices.streams import Seen
+    from telemetry.dashboard.stream_check import Watch
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,16 +128,16 @@ def shown(world: World) -> str:
 
 def test_a_slow_database_does_not_make_it_fall_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devices.streams.SLOW", 0.1)
-    heard, look = threading.Event(), Watch.__call__
+    heard = threading.Event()
 
-    def look_late(watch: Watch) -> Seen | None:
+    def look_late(watches: Sequence[Watch]) -> list[Seen | None]:
         heard.wait(3)
-        return look(watch)
+        return look_all(watches)
 
     async def hears() -> bool:
         return True
 
-    monkeypatch.setattr(Watch, "__call__", look_late)
+    monkeypatch.setattr("telemetry.dashboard.views.look_all", look_late)
     monkeypatch.setattr("devices.streams.hears", hears)
 
     async def scene() -> list[str]:
@@ -250,7 +254,7 @@ def test_a_right_that_moves_is_followed(world: World) -> None:
         Membership.objects.create(user=world.viewer, group=world.anaheim, role=Role.TECHNICIAN)
 
     assert len(follow(world, change, lambda: groups.move(group=world.region, to=world.kanarra.root))) == 1
-    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
+    watch = make_watch(world.viewer, world.placed)
     assert watch()
     world.viewer.memberships.update(group=world.tekton)
     assert watch() is None
@@ -260,11 +264,13 @@ def test_a_right_that_moves_is_followed(world: World) -> None:
     assert watch()
 
 
-def test_a_heartbeat_costs_two_short_queries(world: World, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    watch = Watch(users=User.objects.filter(pk=world.viewer.pk), device_id=world.placed.pk)
-    for _ in range(2):
-        with django_assert_num_queries(2):
-            watch()
+def test_a_heartbeat_costs_three_short_queries_for_however_many(
+    world: World, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    watches = [make_watch(user, world.placed) for user in (world.viewer, world.owner, world.sibling)]
+    for number in (1, 2, 3):
+        with django_assert_num_queries(3):
+            assert [bool(seen) for seen in look_all(watches[:number])] == [True, True, False][:number]
 
 
 def test_the_owner_who_may_still_look_is_told_of_the_new_assignment(world: World) -> None:
@@ -292,3 +298,67 @@ def test_an_announcement_is_heard_before_the_heartbeat(world: World, settings: S
                     return
 
     asyncio.run(scene())
+
+
+def see(watches: Sequence[Watch]) -> list[bytes]:
+    return [seen.event for seen in look_all(watches) if seen is not None]
+
+
+def read_shown(event: bytes) -> tuple[str, str]:
+    """The version and the fragment."""
+    name, identity, data, *_ = event.decode().split("\n")
+    assert name == "event: shown"
+    return identity.removeprefix("id: "), json.loads(data.removeprefix("data: "))
+
+
+def fetch_part(world: World, user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.get(reverse("telemetry:live", kwargs={"serial": world.placed.serial})).content.decode()
+
+
+def test_many_get_what_each_would_have_asked_for(world: World) -> None:
+    save(timed(world.placed, now(), rpm=4321))
+    User.objects.filter(pk=world.technician.pk).update(time_zone="Asia/Tokyo")
+    world.technician.refresh_from_db()
+    for user in (world.viewer, world.technician):
+        many = [make_watch(user, world.placed)] * SHARED_FROM
+        few = [make_watch(world.owner, world.foreign)] * (SHARED_FROM - 1)
+        events = see([*many, *few])
+        assert events[SHARED_FROM:] == [b""] * len(few)
+        assert len(set(events[:SHARED_FROM])) == 1
+        version, html = read_shown(events[0])
+        assert html == fetch_part(world, user)
+        assert f'data-version="{version}"' in html
+        assert "4,321" in html
+        assert (" JST" in html) is (user == world.technician)
+
+
+def test_what_is_shown_to_many_is_shown_to_nobody_who_may_not_see_it(world: World) -> None:
+    save(timed(world.placed, now(), rpm=4321))
+    many = [make_watch(world.viewer, world.placed)] * SHARED_FROM
+    seen = look_all([*many, make_watch(world.sibling, world.placed), make_watch(world.stranger, world.placed)])
+    assert [each is not None for each in seen] == [True] * SHARED_FROM + [False, False]
+    lose_role(world)
+    assert look_all(many) == [None] * SHARED_FROM
+
+
+def test_what_differs_from_reader_to_reader_is_fetched_by_each(world: World) -> None:
+    save(timed(world.placed, now(), rpm=1))
+    device = Device.objects.get(pk=world.placed.pk)
+    assert device.assignment
+    viewers, technicians = ([make_watch(user, device)] * SHARED_FROM for user in (world.viewer, world.technician))
+    row = Attention.objects.create(
+        device=device, organisation=device.organisation, assignment=device.assignment, cause=Attention.Cause.SILENT
+    )
+    assert all(see(viewers))
+    assert not any(see(technicians))  # who may acknowledge it, by a form of their own
+    Attention.objects.filter(pk=row.pk).update(by=world.technician, acknowledged_at=now())
+    presence.record_seen({device.pk: now()})  # something is new
+    assert not any(see(viewers))  # who may not know the name
+    Attention.objects.all().delete()
+    assert all(see(technicians))
+    RefusedAttempt.objects.create(
+        device=device, assignment=device.assignment, reason="wrong-secret", last_at=now() + timedelta(hours=1)
+    )
+    assert not any(see(technicians))

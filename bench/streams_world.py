@@ -1,0 +1,82 @@
+"""Make what `bench.streams` looks at; run in the tree whose database it is, this one or an older one.
+
+`python streams_world.py COUNT VIEWERS` makes that many devices in one group and prints one line of JSON: their serials
+and ids, and a session cookie of each viewer. Then, for each line `VALUE COUNT` that it reads, the first COUNT devices
+have reported that value, each page is told, and it prints the moment (`time.perf_counter`, one for the machine).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path.cwd()))  # the tree that it is run in, not the one that it lies in
+sys.path = [each for each in sys.path if Path(each or ".").resolve() != Path(__file__).resolve().parent]
+
+CHANNEL = "handover:live"
+NUMBERS = ("rpm", *(f"number{n}" for n in range(7)))
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    import redis
+    from django.conf import settings
+    from django.test import Client
+    from django.utils import timezone
+
+    from devices.models import Assignment, Attribute, Device
+    from telemetry.models import Latest
+    from tenants.models import Role
+    from tests import builders
+
+    count, viewers = int(sys.argv[1]), int(sys.argv[2])
+    organisation = builders.make_organisation("Bench")
+    site = builders.make_group(organisation.root, "Site")
+    version = builders.make_recipe(organisation)
+    known = set(Attribute.objects.filter(version=version).values_list("name", flat=True))
+    Attribute.objects.bulk_create(
+        Attribute(version=version, name=name, label=name) for name in NUMBERS if name not in known
+    )
+    now = timezone.now()
+    fleet = Device.objects.bulk_create(
+        Device(
+            organisation=organisation,
+            version=version,
+            serial=f"BENCH{number:06d}",
+            serial_key=f"BENCH{number:06d}",
+            name=f"Generator {number}",
+            activated_at=now,
+        )
+        for number in range(count)
+    )
+    opened = [Assignment(device=device, group=site, opened_at=now) for device in fleet]
+    for device, assignment in zip(fleet, Assignment.objects.bulk_create(opened), strict=True):
+        device.group, device.assignment = site, assignment
+    Device.objects.bulk_update(fleet, ["group", "assignment"], batch_size=1000)
+    Latest.objects.bulk_create(
+        Latest(device=device, assignment=device.assignment, data={name: [1, 0] for name in NUMBERS}) for device in fleet
+    )
+    cookies = []
+    for number in range(viewers):
+        user = builders.make_user(f"viewer{number}@bench.example", site, Role.VIEWER)
+        client = Client()
+        client.force_login(user)
+        cookies.append(f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}")
+    print(json.dumps({"serials": [device.serial for device in fleet], "cookies": cookies}), flush=True)
+    channel = redis.Redis.from_url(os.environ["REDIS_URL"])
+    for line in sys.stdin:
+        value, number = line.split()
+        ms = int(time.time() * 1000)
+        reached = fleet[: int(number)]
+        Latest.objects.filter(device__in=reached).update(data={name: [float(value), ms] for name in NUMBERS})
+        channel.publish(CHANNEL, " ".join(f"device:{device.device_id}" for device in reached))
+        print(time.perf_counter(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
