@@ -62,17 +62,17 @@ def main() -> None:
         Latest(device=device, assignment=device.assignment, data={name: [1, 0] for name in NUMBERS}) for device in fleet
     )
     cookies = []
-    for number in range(viewers):
-        user = builders.make_user(f"viewer{number}@bench.example", site, Role.VIEWER)
+    for n in range(viewers):
+        user = builders.make_user(f"viewer{n}@bench.example", site, Role.VIEWER)
         client = Client()
         client.force_login(user)
         cookies.append(f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}")
     print(json.dumps({"serials": [device.serial for device in fleet], "cookies": cookies}), flush=True)
     channel = redis.Redis.from_url(os.environ["REDIS_URL"])
     for line in sys.stdin:
-        value, number = line.split()
+        value, many = line.split()
         ms = int(time.time() * 1000)
-        reached = fleet[: int(number)]
+        reached = fleet[: int(many)]
         Latest.objects.filter(device__in=reached).update(data={name: [float(value), ms] for name in NUMBERS})
         channel.publish(CHANNEL, " ".join(f"device:{device.device_id}" for device in reached))
         print(time.perf_counter(), flush=True)
