@@ -39,12 +39,20 @@ class Report(models.Model):
 
     `assignment` is the one that was current when it arrived and had begun by `at`, else none:
     readers filter by it, so a new tenant never sees what came before.
+    On PostgreSQL there is a table a month below it (telemetry.ingest.partitions). Instead of constraints, which cost
+    more than the insert itself, whoever stores reports holds their devices (telemetry.ingest.senders), and whoever
+    deletes a device locks it first, and deletes its reports with it: docs/decisions/0046.
     """
 
     pk = models.CompositePrimaryKey("device_id", "at")
-    device = models.ForeignKey(Device, models.CASCADE, related_name="reports")
+    device = models.ForeignKey(
+        Device, models.CASCADE, related_name="reports", db_constraint=False, db_index=False
+    )  # the key begins with it
     at = models.DateTimeField()
-    assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="reports", db_index=False)
+    # An assignment goes with its device alone, and the reports with that one: nothing has to look for them by it.
+    assignment = models.ForeignKey(
+        Assignment, models.DO_NOTHING, null=True, related_name="reports", db_constraint=False, db_index=False
+    )
     data = models.JSONField()
     timed = models.BooleanField(default=True)  # whether the device gave the time itself
 
@@ -80,6 +88,7 @@ class Drop(models.Model):
 
     class Cause(models.TextChoices):
         TOO_OLD = "too-old", "Too old"
+        PAST_KEPT = "past-kept", "Older than reports are kept"
         AHEAD = "ahead", "Ahead of the clock"
         BAD_TIME = "bad-time", "A time that can't be read"
         MISTYPED = "mistyped", "A value of another type"

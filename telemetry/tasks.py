@@ -3,6 +3,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from telemetry.attention import silence, telling
+from telemetry.history import retention
+from telemetry.ingest import partitions
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -12,3 +14,10 @@ def watch() -> None:
     telling.tell_due()
     telling.send_due()
     telling.clear_old()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def keep_history() -> None:
+    """Make the tables of the months that come, and delete what is older than it is to be kept. Safe to repeat."""
+    partitions.make_ahead()
+    retention.clear_old()

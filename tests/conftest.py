@@ -22,7 +22,7 @@ from lib.rarely import Rarely
 from provisioning.doors import refused_attempts
 from telemetry.attention import judging
 from telemetry.history import latest
-from telemetry.ingest import decoder
+from telemetry.ingest import decoder, keeping
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
 from tests import builders
@@ -46,6 +46,7 @@ prepared.checked = True
 def _fresh_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process never sees their ids, and those of recipes' versions, again, but the next test does."""
     decoder.declared.clear()
+    keeping._known.clear()
     judging.watched.clear()
     latest._declared.clear()
     monkeypatch.setattr(decoder, "told", Rarely())

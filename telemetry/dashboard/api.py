@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from devices.access import get_device
 from telemetry.dashboard import readings
 from telemetry.dashboard.dropped import list_dropped
-from telemetry.history import series, states, time_range
+from telemetry.history import kept, series, states, time_range
 from telemetry.ingest.writer import count_milliseconds
 from telemetry.models import Drop, Report
 from tenants.api.base import ApiView, Serializer
@@ -19,6 +19,9 @@ from tenants.api.schema import OpenApiParameter, describe_operation
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+
+    from devices.models import Device
+    from tenants.models import User
 
 TIME = "Milliseconds since the epoch, or ISO 8601."
 PARAMETERS = [
@@ -59,9 +62,16 @@ class Gaps(serializers.DictField):
     )
 
 
-class SeriesShown(Serializer):
+class KeptShown(Serializer):
     start = serializers.IntegerField(help_text="Milliseconds since the epoch, inclusive.")
     end = serializers.IntegerField(help_text="Exclusive.")
+    kept_from = serializers.IntegerField(
+        allow_null=True, help_text="From when on reports are kept, in milliseconds since the epoch; null: for ever."
+    )
+    kept = serializers.CharField(help_text="In words, where the span begins before that; else empty.")
+
+
+class SeriesShown(KeptShown):
     bucket = serializers.IntegerField(help_text="Seconds that a point stands for; 0: as reported.")
     times = serializers.ListField(child=serializers.IntegerField(), help_text="Of the points, or starts of buckets.")
     values = Columns(help_text="By attribute, aligned with `times`; of a bucket the mean.")
@@ -90,9 +100,7 @@ class TimelineShown(Serializer):
     too_many = serializers.BooleanField(help_text="Too many different texts to be states; then there is no stretch.")
 
 
-class TimelinesShown(Serializer):
-    start = serializers.IntegerField(help_text="Milliseconds since the epoch, inclusive.")
-    end = serializers.IntegerField(help_text="Exclusive.")
+class TimelinesShown(KeptShown):
     timelines = serializers.DictField(child=TimelineShown(), help_text="By attribute.")
 
 
@@ -141,7 +149,7 @@ class Telemetry(ApiView):
         span = time_range.parse_span(request.query_params)
         names = readings.choose_numeric(device, request.query_params.getlist("attribute"))
         columns = asdict(series.read_series(Report.objects.of(device), names, span))
-        return Response({"start": count_milliseconds(span.start), "end": count_milliseconds(span.end), **columns})
+        return Response({**_describe_span(device, span, self.user), **columns})
 
 
 class Timelines(ApiView):
@@ -154,8 +162,12 @@ class Timelines(ApiView):
         attributes = readings.choose_states(device, request.query_params.getlist("attribute"))
         timelines = states.read_timelines(Report.objects.of(device), attributes, span)
         shown = {name: asdict(timeline) for name, timeline in timelines.items()}
-        start, end = count_milliseconds(span.start), count_milliseconds(span.end)
-        return Response({"start": start, "end": end, "timelines": shown})
+        return Response({**_describe_span(device, span, self.user), "timelines": shown})
+
+
+def _describe_span(device: Device, span: series.Span, user: User) -> dict[str, object]:
+    start, end = count_milliseconds(span.start), count_milliseconds(span.end)
+    return {"start": start, "end": end, **kept.tell(device, span.start, user)}
 
 
 def _serialize_reading(reading: readings.Reading) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.decorators import login_required
 from django.http import JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -24,7 +25,7 @@ from telemetry.dashboard.life import list_life
 from telemetry.dashboard.stream_check import Watch, look_all
 from telemetry.history import export as telemetry_export
 from telemetry.history import series as history
-from telemetry.history import states, time_range
+from telemetry.history import kept, states, time_range
 from telemetry.ingest.writer import count_milliseconds
 from telemetry.models import Report
 from telemetry.templatetags.readings import tone
@@ -65,6 +66,7 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
         "ranges": list(time_range.RANGES),
         "range": span,
+        "kept": kept.describe(device, timezone.now() - time_range.RANGES[span], request.user),
         "recent": readings.list_recent_reports(device, declared, RECENT),
     }
     context["commands"] = describe(request.user, context["sent"])
@@ -102,7 +104,8 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
     span = time_range.parse_span(request.GET)
     names = readings.choose_numeric(device, request.GET.getlist("attribute"))
-    return JsonResponse(history.read_series(Report.objects.of(device), names, span).as_json(span))
+    read = history.read_series(Report.objects.of(device), names, span).as_json(span)
+    return JsonResponse(read | kept.tell(device, span.start, request.user))
 
 
 @never_cache
@@ -120,6 +123,7 @@ def timeline(request: HttpRequest, serial: str) -> JsonResponse:
             "to": count_milliseconds(span.end),
             "timelines": {name: asdict(line) for name, line in timelines.items()},
             "tones": {state: tone(state) for state in shown},
+            **kept.tell(device, span.start, request.user),
         }
     )
 

@@ -12,7 +12,7 @@ from devices.models import Attribute, Device
 from devices.mqtt.messages import ANSWER, COMMAND_ANSWER, MAX_BYTES, Answer, CommandAnswer, Report, counts
 from lib.parsing import is_storable
 from lib.rarely import Rarely
-from telemetry.ingest import gps, numbers, senders
+from telemetry.ingest import gps, keeping, numbers, senders
 from telemetry.ingest.drops import Drops
 from telemetry.ingest.numbers import MAX_INTEGER
 from telemetry.ingest.times import MOST_LENGTH, parse_time
@@ -178,6 +178,8 @@ def _read_time(raw: object, received_at: datetime, organisation: int) -> datetim
         raise Refused(Cause.BAD_TIME, _show_time(raw)) from None
     if at < received_at - MAX_AGE:
         raise Refused(Cause.TOO_OLD, _show_time(raw))
+    if keeping.is_past(at, received_at, organisation):
+        raise Refused(Cause.PAST_KEPT, _show_time(raw))
     if at > received_at + MAX_AHEAD:
         raise Refused(Cause.AHEAD, _show_time(raw))
     return at

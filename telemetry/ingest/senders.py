@@ -1,4 +1,7 @@
-"""Who sent a batch: what has to be known of its devices, read anew for every batch in one narrow query."""
+"""Who sent a batch: what has to be known of its devices, read anew for every batch in one narrow query.
+
+It holds them too: none of them is deleted before the transaction ends, so that no report of a deleted device is left.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from devices.models import Device
 from lib import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
 MOST_KEPT = 100_000
 FIELDS = ("id", "device_id", "organisation_id", "version_id", "assignment_id")
@@ -55,8 +60,8 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
     if not ids:
         return {}
     known = Device.objects.with_admitted().filter(_is_among("device_id", columns.encode_texts(ids)))
-    told = known.annotate(is_new=Q(activated_at=None), since=_since()).order_by()
-    rows: Any = told.values_list(*FIELDS, "since", *FLAGS)
+    told = known.annotate(is_new=Q(activated_at=None), since=_since())
+    rows = _hold(told.values_list(*FIELDS, "since", *FLAGS))
     return {
         row[1]: Sender(_make_device(row[:-3]), _make_tenure(assignment, since), admitted, is_new)
         for row in rows
@@ -67,8 +72,23 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
 def read_tenures(devices: Collection[int]) -> dict[int, Tenure]:
     """Return the assignments of those of the devices, by primary key, that exist."""
     known = Device.objects.filter(_is_among("id", columns.encode_numbers(devices)))
-    rows: Any = known.annotate(since=_since()).order_by().values_list("pk", "assignment_id", "since")
+    rows = _hold(known.annotate(since=_since()).values_list("pk", "assignment_id", "since"))
     return {pk: _make_tenure(assignment, since) for pk, assignment, since in rows}
+
+
+def _hold(devices: QuerySet[Device, Any]) -> Iterable[Row]:
+    """Return the rows, and on PostgreSQL keep these devices from being deleted until the transaction ends.
+
+    One that is being deleted is waited for, and then is gone. All who hold several do so in this order. (On SQLite
+    whoever writes is alone, but for what was read before: the constraints that it checks at the end are of no cost.)
+    """
+    if connection.vendor != "postgresql":
+        return devices.order_by()
+    statement, params = devices.order_by("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} FOR KEY SHARE OF devices_device", params)
+        rows: list[Row] = cursor.fetchall()
+    return rows
 
 
 def make_fresh(device: Device) -> Device:

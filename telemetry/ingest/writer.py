@@ -9,8 +9,9 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
+from django.db.utils import IntegrityError
 
-from telemetry.ingest import upserts
+from telemetry.ingest import partitions, upserts
 from telemetry.ingest.senders import read_tenures
 from telemetry.models import Drop
 from telemetry.models import Report as Stored
@@ -58,15 +59,28 @@ def save_reports(
     """
     if not reports:
         return []
+    try:
+        new, tenures = _save(reports, tenures)
+    except IntegrityError as error:
+        if not partitions.is_missing(error):
+            raise
+        partitions.make_months(report.at for report in reports)
+        new, tenures = _save(reports, tenures)
+    if drops is not None:
+        _tell_of_before(new, tenures, drops)
+    return new
+
+
+def _save(
+    reports: Sequence[Report], tenures: Mapping[int, Tenure] | None
+) -> tuple[list[Report], Mapping[int, Tenure]]:
     with transaction.atomic():
         if tenures is None:
             tenures = read_tenures({report.device.id for report in reports})
         wanted = _drop_repeated([report for report in reports if report.data and report.device.id in tenures])
         new = _insert(wanted, tenures)
         _write_latest(new, tenures)
-    if drops is not None:
-        _tell_of_before(new, tenures, drops)
-    return new
+    return new, tenures
 
 
 def _insert(reports: list[Report], tenures: Mapping[int, Tenure]) -> list[Report]:

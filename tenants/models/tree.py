@@ -123,6 +123,8 @@ class Organisation(models.Model):
     result_hours = models.PositiveIntegerField(
         default=24, validators=[MinValueValidator(1)]
     )  # for results with secrets
+    # How long reports are kept, in days; for ever, if null. What was reported before is deleted.
+    kept_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     # Of people who chose none, and of what devices report without one.
     time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC", validators=[zones.validate_zone])
     clock = models.CharField(max_length=2, choices=zones.Clock.choices, default="24", db_default="24")

@@ -46,6 +46,11 @@ class SettingsShown(Serializer):
     )
     activation_hours = serializers.IntegerField(help_text="Until when a device has to connect: 1 to 87600.")
     result_hours = serializers.IntegerField(help_text="How long an import's result can be fetched: 1 to 720.")
+    kept_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="How long reports are kept, in days: 1 to 36500; null: for ever. What is older is deleted for good "
+        "within a day; latest values and events stay.",
+    )
     colour = serializers.CharField(max_length=7, help_text="# and six hex digits.")
 
 

@@ -78,6 +78,14 @@ class SettingsForm(forms.Form):
         label="Downloads with secrets, in hours",
         help_text="An import's result can be fetched once, within this time.",
     )
+    kept_days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=36_500,
+        label="Days that reports are kept",
+        help_text="Empty: for ever. What any device reported before is deleted within a day and can’t be brought back: "
+        "charts, files and the API then show nothing of it. Latest values, events and this journal stay.",
+    )
     colour = forms.CharField(
         max_length=7,
         label="Colour",

@@ -30,6 +30,7 @@ SETTINGS = (
     "label_symbology",
     "activation_hours",
     "result_hours",
+    "kept_days",
     "colour",
     "logo",
 )
@@ -46,6 +47,7 @@ WORDS = {
     "label_symbology": "Codes read as labels",
     "activation_hours": "Activation time",
     "result_hours": "Time for downloads with secrets",
+    "kept_days": "Days that reports are kept",
     "colour": "Colour",
     "logo": "Logo",
 }
@@ -110,4 +112,4 @@ def _describe_value(organisation: Organisation, field: str) -> str:
     value = getattr(organisation, field)
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(value)
+    return "for ever" if value is None else str(value)

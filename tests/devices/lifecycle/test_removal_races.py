@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +18,13 @@ from devices.refusals import DEVICE_LIVED, DEVICE_MOVED
 from provisioning.models import Window
 from provisioning.refusals import UNKNOWN_SERIAL
 from provisioning.windows import operations as windows
+from telemetry.models import Report
 from tests import builders
 from tests.devices.api import Program
 from tests.provisioning.conftest import pressed_window
 from tests.provisioning.windows.test_races import at_once
 from tests.refused import is_refusal, refused
+from tests.telemetry.reports import now, save, timed
 from tests.test_locks import report, stored_meanwhile
 
 if TYPE_CHECKING:
@@ -148,3 +151,76 @@ def test_of_placing_and_removing_at_once_one_wins(world: World) -> None:
         assert there == (placed is None) == is_refusal(removed, DEVICE_LIVED)
         assert there or is_refusal(placed, DEVICE_MOVED) or isinstance(placed, Device.DoesNotExist)
         assert Assignment.objects.filter(device=device).count() == there
+
+
+def nobodys() -> int:
+    return Report.objects.exclude(device__in=Device.objects.all()).count()
+
+
+def test_a_removal_waits_for_reports_and_takes_them_along(world: World) -> None:
+    removed: list[dict[int, str]] = []
+
+    def remove() -> None:
+        try:
+            removed.append(removal.remove_devices([world.waiting], by=world.owner))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=remove)
+    with transaction.atomic():
+        assert len(save(timed(world.waiting, now(), rpm=1))) == 1
+        thread.start()
+        thread.join(0.3)
+        assert not removed
+    thread.join(10)
+    assert (removed, Report.objects.filter(device=world.waiting.pk).count()) == ([{}], 0)
+
+
+def test_reports_wait_for_a_removal_and_then_are_nobodys(world: World) -> None:
+    kept: list[object] = []
+    reports = [timed(world.waiting, now(), rpm=1), timed(world.placed, now(), rpm=1)]
+
+    def store() -> None:
+        try:
+            kept.extend(save(*reports))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=store)
+    with transaction.atomic():
+        assert removal.remove_devices([world.waiting], by=world.owner) == {}
+        thread.start()
+        thread.join(0.3)
+        assert not kept
+    thread.join(10)
+    assert (kept, nobodys(), Report.objects.count()) == (reports[1:], 0, 1)
+
+
+def test_of_storing_and_removing_at_once_no_report_is_left(world: World) -> None:
+    devices = [builders.make_device(world.version) for _ in range(60)]
+    errors: list[Exception] = []
+
+    def store(turn: int) -> None:
+        for number in range(40):
+            order = devices[:: 1 if (turn + number) % 2 else -1]
+            save(*(timed(device, now() + timedelta(milliseconds=number), rpm=turn) for device in order))
+
+    def remove(turn: int) -> None:
+        for first in range(turn, len(devices), 10):
+            removal.remove_devices(devices[first : first + 5], by=world.owner)
+
+    def run(do: Callable[[int], None], turn: int) -> None:
+        try:
+            do(turn)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(do, turn)) for do in (store, remove) for turn in (0, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (errors, nobodys()) == ([], 0)
+    assert not Device.objects.filter(pk__in=[device.pk for device in devices]).exists()

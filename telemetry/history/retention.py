@@ -1,0 +1,89 @@
+"""Deleting what is older than its organisation keeps reports: months that are too old for everybody at once, else a few
+thousand rows a statement, organisations in turn, so that nobody waits for it who stores or reads reports.
+"""
+
+# ruff: noqa: S608 (only texts of ours are put into the statements)
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F
+from django.db.models.functions import Now
+
+from devices.models import Device
+from lib import columns
+from telemetry.ingest import partitions
+from tenants.models import Organisation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+RUN_SECONDS = 300.0  # of one run; the next one goes on
+ROWS = 4_000  # that one statement deletes, at most
+DEVICES = 1_000  # that are looked at in one statement
+
+
+def clear_old(seconds: float = RUN_SECONDS) -> int:
+    """Delete what is too old, until this time is over; return how many reports, those of whole months not counted.
+
+    Safe to repeat, and to be run twice at once.
+    """
+    until = time.monotonic() + seconds
+    moments = find_moments()
+    if moments and len(moments) == Organisation.objects.count():
+        partitions.drop_before(min(moments.values()))
+    turns = deque(_clear(organisation, moment) for organisation, moment in sorted(moments.items()))
+    cleared = 0
+    while turns and time.monotonic() < until:
+        turn = turns.popleft()
+        deleted = next(turn, None)
+        if deleted is not None:
+            cleared += deleted
+            turns.append(turn)
+    if cleared:
+        log.info("Deleted %d reports that were older than their organisations keep them", cleared)
+    return cleared
+
+
+def find_moments() -> dict[int, datetime]:
+    """Return, of each organisation that does not keep reports for ever, from when on it does, by the database's
+    clock."""
+    clock: dict[str, Any] = {"now": ExpressionWrapper(Now(), output_field=DateTimeField())}
+    rows: Any = Organisation.objects.exclude(kept_days=None).annotate(**clock).values_list("pk", "kept_days", "now")
+    return {pk: now - timedelta(days=days) for pk, days, now in rows}
+
+
+def _clear(organisation: int, moment: datetime) -> Iterator[int]:
+    """Yield, statement by statement, how many reports it deleted."""
+    last = 0
+    of_all = Device.objects.filter(organisation=organisation).order_by("pk").values_list("pk", flat=True)
+    while devices := list(of_all.filter(pk__gt=last)[:DEVICES]):
+        deleted = ROWS
+        while deleted == ROWS:
+            deleted = _delete(devices, moment)
+            yield deleted
+        last = devices[-1]
+
+
+def _delete(devices: list[int], moment: datetime) -> int:
+    """Delete some of the reports of these devices from before that moment, found by the primary key."""
+    is_postgresql = connection.vendor == "postgresql"
+    among = "= ANY (%s::bigint[])" if is_postgresql else "IN (SELECT value FROM json_each(%s))"
+    at = connection.ops.adapt_datetimefield_value(moment)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_postgresql:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "DELETE FROM telemetry_report WHERE at < %s AND (device_id, at) IN (SELECT device_id, at "
+            f"FROM telemetry_report WHERE device_id {among} AND at < %s LIMIT {ROWS})",
+            [at, columns.encode_numbers(devices), at],
+        )
+        return int(cursor.rowcount)
