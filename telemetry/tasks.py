@@ -3,6 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from telemetry.attention import silence, telling
+from telemetry.history import roller
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -12,3 +13,9 @@ def watch() -> None:
     telling.tell_due()
     telling.send_due()
     telling.clear_old()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def roll_up() -> None:
+    """Sum what devices reported, for charts of long times. Safe to repeat."""
+    roller.roll()

@@ -101,7 +101,7 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
     span = time_range.parse_span(request.GET)
     names = readings.choose_numeric(device, request.GET.getlist("attribute"))
-    return JsonResponse(history.read_series(Report.objects.of(device), names, span).as_json(span))
+    return JsonResponse(history.read_series(Report.objects.of(device), names, span, device).as_json(span))
 
 
 @never_cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 
-from telemetry.ingest import upserts
+from telemetry.ingest import late, upserts
 from telemetry.ingest.senders import read_tenures
 from telemetry.models import Drop
 from telemetry.models import Report as Stored
@@ -63,6 +63,7 @@ def save_reports(
             tenures = read_tenures({report.device.id for report in reports})
         wanted = _drop_repeated([report for report in reports if report.data and report.device.id in tenures])
         new = _insert(wanted, tenures)
+        late.note_late(map(_build_key, new))
         _write_latest(new, tenures)
     if drops is not None:
         _tell_of_before(new, tenures, drops)
