@@ -139,3 +139,58 @@ class AttentionMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {len(self.rows)}"
+
+
+class RollUpQuerySet(models.QuerySet["RollUp"]):
+    def of(self, device: Device) -> Self:
+        """Return those of the device's current assignment; of a device in no group, of none."""
+        return self.filter(device=device, tenure=device.assignment_id or NO_TENURE)
+
+
+NO_TENURE = 0
+
+
+class RollUp(models.Model):
+    """Hold the sums of what a device reported in one assignment and one bucket of time, of all its attributes.
+
+    Made of reports alone, and at any time again: `telemetry.history.roller`. Its text: `telemetry.history.rollups`.
+    """
+
+    pk = models.CompositePrimaryKey("device_id", "tenure", "seconds", "start")
+    device = models.ForeignKey(Device, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    tenure = models.BigIntegerField()  # the assignment's primary key, NO_TENURE for none
+    seconds = models.IntegerField()  # the length of the bucket
+    start = models.BigIntegerField()  # in seconds since the epoch, a multiple of its length
+    data = models.TextField()
+
+    objects = RollUpQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.start}+{self.seconds}"
+
+
+class RollUpMark(models.Model):
+    """Say how far roll-ups reach: one row. All three are seconds since the epoch, of whole hours.
+
+    What is older than `until` when it is stored is noted as a `LateReport`. Roll-ups stand for what lies between
+    `since` and `rolled`, except for hours that have such a note.
+    """
+
+    since = models.BigIntegerField()
+    rolled = models.BigIntegerField()
+    until = models.BigIntegerField()
+    worker = models.UUIDField(null=True)
+    held_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.since} to {self.rolled}"
+
+
+class LateReport(models.Model):
+    """Note that an hour of a device has to be summed anew. Only ever inserted and deleted, so that nobody waits."""
+
+    device = models.ForeignKey(Device, models.CASCADE, related_name="+", db_constraint=False)
+    hour = models.BigIntegerField()  # its start in seconds since the epoch
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.hour}"

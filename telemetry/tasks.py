@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from telemetry.attention import silence, telling
-from telemetry.history import retention
+from telemetry.history import retention, roller
 from telemetry.ingest import partitions
 
 
@@ -21,3 +21,9 @@ def keep_history() -> None:
     """Make the tables of the months that come, and delete what is older than it is to be kept. Safe to repeat."""
     partitions.make_ahead()
     retention.clear_old()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def roll_up() -> None:
+    """Sum what devices reported, for charts of long times. Safe to repeat."""
+    roller.roll()

@@ -148,7 +148,7 @@ class Telemetry(ApiView):
         device = get_device(self.user, serial)
         span = time_range.parse_span(request.query_params)
         names = readings.choose_numeric(device, request.query_params.getlist("attribute"))
-        columns = asdict(series.read_series(Report.objects.of(device), names, span))
+        columns = asdict(series.read_series(Report.objects.of(device), names, span, device))
         return Response({**_describe_span(device, span, self.user), **columns})
 
 

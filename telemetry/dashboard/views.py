@@ -104,7 +104,7 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
     span = time_range.parse_span(request.GET)
     names = readings.choose_numeric(device, request.GET.getlist("attribute"))
-    read = history.read_series(Report.objects.of(device), names, span).as_json(span)
+    read = history.read_series(Report.objects.of(device), names, span, device).as_json(span)
     return JsonResponse(read | kept.tell(device, span.start, request.user))
 
 

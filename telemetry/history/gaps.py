@@ -55,8 +55,12 @@ def find_gaps(pauses: Sequence[Pause]) -> list[Gap]:
 def find_longest(around: Iterable[Pause]) -> int:
     """Return the milliseconds up to which a pause among these is none to speak of: twice the usual one; where half of
     them are slow, as where a device begins to report more often, that of the slow ones."""
-    lengths = sorted(pause.end - pause.start for pause in around)
-    return max(LEAST_MS, 2 * lengths[len(lengths) // 2]) if lengths else LEAST_MS
+    return find_longest_length([pause.end - pause.start for pause in around])
+
+
+def find_longest_length(around: Sequence[int]) -> int:
+    """Return the same of pauses of these lengths."""
+    return max(LEAST_MS, 2 * sorted(around)[len(around) // 2]) if around else LEAST_MS
 
 
 def list_pauses(times: Iterable[int]) -> list[Pause]:

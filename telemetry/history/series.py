@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import Aggregate, Avg, Case, Count, F, FloatField, Func, IntegerField, Max, Min, Value, When
+from django.db.models import Aggregate, Avg, Case, Count, F, Max, Min, Value, When
 from django.db.models.functions import Abs
 from django.db.models.lookups import GreaterThan, IsNull
 
-from telemetry.history import gaps
+from telemetry.history import gaps, levels, rolled, timing
+from telemetry.history.functions import Epoch, Number
+from telemetry.history.rollups import SCALE
 from telemetry.ingest.writer import count_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from devices.models import Device
     from telemetry.models import ReportQuerySet
 
 BUCKETS = 600
 SMALLEST = 2.0**-500
-SCALE = 2.0**-532
-"""What a mean's numbers are multiplied by, exactly: sums of their squares, which databases keep, then stay finite."""
 
 
 @dataclass(frozen=True)
@@ -38,38 +38,6 @@ class Span:
     def bucket(self) -> int:
         """Return a bucket's whole seconds, so that the span touches at most `BUCKETS` of them."""
         return max(1, -int(-(self.end - self.start).total_seconds() // (BUCKETS - 1)))
-
-
-class Epoch(Func):
-    """Compute whole seconds since the epoch."""
-
-    output_field = IntegerField()
-    template = "FLOOR(EXTRACT(EPOCH FROM %(expressions)s))::bigint"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "CAST(strftime('%%%%s', %(expressions)s) AS integer)"
-        return self.as_sql(compiler, connection, template=template, **context)
-
-
-class Number(Func):
-    """Extract the number under a name in a JSON object, else null."""
-
-    output_field = FloatField()
-
-    def __init__(self, data: F, name: str) -> None:
-        super().__init__(data)
-        self.name = name
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        data, _ = compiler.compile(self.source_expressions[0])
-        number = f"CASE jsonb_typeof({data} -> %s) WHEN 'number' THEN ({data} ->> %s)::double precision END"
-        return number, (self.name, self.name)
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        data, _ = compiler.compile(self.source_expressions[0])
-        path = f"$.{json.dumps(self.name)}"
-        number = f"CASE WHEN json_type({data}, %s) IN ('integer', 'real') THEN json_extract({data}, %s) END"
-        return number, (path, path)
 
 
 @dataclass(frozen=True)
@@ -89,10 +57,15 @@ class Series:
         return {"from": start, "to": end, **asdict(self)}
 
 
-def read_series(scope: ReportQuerySet, names: Sequence[str], span: Span) -> Series:
-    """Return numbers reported in the span, from the caller's `scope`: as they are if few, else in buckets."""
+def read_series(scope: ReportQuerySet, names: Sequence[str], span: Span, device: Device | None = None) -> Series:
+    """Return numbers reported in the span, from the caller's `scope`: as they are if few, else in buckets.
+
+    Of a long span, what was summed before is taken where `scope` is all of a `device`'s current assignment.
+    """
     if not names:
         return Series(0, [], {}, {}, {}, {}, {})
+    if device is not None and (summed := _read_rolled(scope, names, span, device)) is not None:
+        return summed
     within = scope.filter(at__gte=span.start, at__lt=span.end, data__has_any_keys=list(names))
     # Their numbers alone: beside them may stand texts of a quarter of a megabyte.
     numbers = [Number(F("data"), name) for name in names]
@@ -106,6 +79,25 @@ def read_series(scope: ReportQuerySet, names: Sequence[str], span: Span) -> Seri
         for name, column in values.items()
     }
     return Series(0, times, values, {}, {}, *_judge(pauses))
+
+
+def _read_rolled(scope: ReportQuerySet, names: Sequence[str], span: Span, device: Device) -> Series | None:
+    """Return the same from roll-ups, in buckets of whole ones; None where they don't stand, or are not needed."""
+    chosen = levels.choose_bucket((span.end - span.start).total_seconds(), span.bucket)
+    if chosen is None:
+        return None
+    level, seconds = chosen
+    read = rolled.read_buckets(scope, names, (span.start, span.end), device, level=level, seconds=seconds)
+    if read is None or read.most_reports <= BUCKETS:
+        return None
+
+    def read_column(what: str) -> dict[str, list[float | None]]:
+        return {name: [getattr(sums, what) if sums else None for sums in read.sums[name]] for name in names}
+
+    silent = {name: timing.find_gaps(of) if of else [] for name, of in read.timings.items()}
+    longest = {name: timing.find_longest_pause(of) if of else gaps.LEAST_MS for name, of in read.timings.items()}
+    columns = read_column("mean"), read_column("low"), read_column("high")
+    return Series(seconds, read.times, *columns, silent, longest)
 
 
 def _judge(pauses: dict[str, list[gaps.Pause]]) -> tuple[dict[str, list[gaps.Gap]], dict[str, int]]:

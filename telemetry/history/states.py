@@ -10,7 +10,8 @@ from django.db.models import Count, F, Func, Max, Min, TextField, Value
 
 from devices.models import Attribute
 from telemetry.history import gaps
-from telemetry.history.series import BUCKETS, Epoch
+from telemetry.history.functions import Epoch
+from telemetry.history.series import BUCKETS
 from telemetry.ingest.writer import count_milliseconds
 
 if TYPE_CHECKING:

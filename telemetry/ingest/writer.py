@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import transaction
 from django.db.utils import IntegrityError
 
-from telemetry.ingest import partitions, upserts
+from telemetry.ingest import late, partitions, upserts
 from telemetry.ingest.senders import read_tenures
 from telemetry.models import Drop
 from telemetry.models import Report as Stored
@@ -79,6 +79,7 @@ def _save(
             tenures = read_tenures({report.device.id for report in reports})
         wanted = _drop_repeated([report for report in reports if report.data and report.device.id in tenures])
         new = _insert(wanted, tenures)
+        late.note_late(map(_build_key, new))
         _write_latest(new, tenures)
     return new, tenures
 
