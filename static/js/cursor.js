@@ -34,7 +34,7 @@
   function set(ms) {
     at = ms;
     place();
-    const read = views.flatMap((view) => view.read(at));
+    const read = views.toReversed().flatMap((view) => view.read(at)); // states stand above
     const range = shown();
     const words = at === null ? "" : `${exact.format(at)} ${zoneName(at)}`;
     find(".history-at").textContent = words;

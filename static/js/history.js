@@ -246,5 +246,5 @@ window.handoverHistory = (() => {
     run();
   });
 
-  return { root, load, settle, run, zoomTo, zoom, pan, preview, isLive, views, shown: () => shown };
+  return { root, load, settle, run, zoomTo, zoom, pan, preview, isLive, views, shown: () => shown, waits: () => busy || waiting > 0 };
 })();
