@@ -54,9 +54,14 @@ def let_thread_go() -> None:
 
 def make_csv_response(lines: object, name: str, *, for_programs: bool = False) -> StreamingHttpResponse:
     """Answer with CSV; for people it begins with a byte order mark, by which spreadsheets know UTF-8."""
-    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment"}
     marked: Any = lines if for_programs else _mark_async(lines) if hasattr(lines, "__aiter__") else _mark(lines)
-    return StreamingHttpResponse(marked, content_type="text/csv; charset=utf-8", headers=headers)
+    return make_file_response(marked, name, "text/csv; charset=utf-8")
+
+
+def make_file_response(parts: Any, name: str, kind: str) -> StreamingHttpResponse:
+    """Answer with a file of this media type, made while it is sent."""
+    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment"}
+    return StreamingHttpResponse(parts, content_type=kind, headers=headers)
 
 
 def _mark(lines: Any) -> Iterator[str | bytes]:

@@ -11,7 +11,9 @@ RANGE_WITHOUT_START = declare("range-without-start", "“to” needs a “from�
 RANGE_BACKWARDS = declare(
     "range-backwards", "“from” must not be later than “to”.", "Give the earlier time as “from”.", 400
 )
-RANGE_TOO_LONG = declare("range-too-long", "The range is longer than {days} days.", "Ask for {days} days at most.", 400)
+RANGE_TOO_LONG = declare(
+    "range-too-long", "The range is longer than {days:,} days.", "Ask for {days:,} days at most: ten years.", 400
+)
 NO_TIME = declare(
     "no-time",
     "“{name}” is no time.",

@@ -4,6 +4,14 @@ window.handoverClock = (() => {
   const { zone, clock } = document.documentElement.dataset;
   const usual = { ...(zone && { timeZone: zone }), ...(clock && { hourCycle: clock === "12" ? "h12" : "h23" }) };
   const format = (options) => new Intl.DateTimeFormat("en", { ...options, ...usual });
+  const year = format({ year: "numeric" });
+
+  // With the year where it is another one than now.
+  function dated(options) {
+    const [short, long] = [format(options), format({ year: "numeric", ...options })];
+    return { format: (moment) => (year.format(moment) === year.format(Date.now()) ? short : long).format(moment) };
+  }
+
   const named = format({ timeZoneName: "short" });
 
   // Beside a choice of the time zone: that of this browser, where it is not chosen yet.
@@ -20,15 +28,17 @@ window.handoverClock = (() => {
 
   // Spans of time in words: how long, from when to when (milliseconds since the epoch), and where nothing was reported.
   const MOST_GAPS = 3;
-  const exact = format({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
+  const exact = dated({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
 
   function duration(ms) {
     const minutes = Math.round(ms / 60_000);
     if (ms < 90_000) return `${Math.max(1, Math.round(ms / 1000))} s`;
-    return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+    if (minutes < 90) return `${minutes} min`;
+    const hours = Math.round(minutes / 60);
+    return hours < 72 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
   }
 
-  const day = format({ month: "short", day: "numeric" });
+  const day = dated({ month: "short", day: "numeric" });
   const time = format({ hour: "numeric", minute: "2-digit", second: "2-digit" });
 
   function span(start, end) {
@@ -44,5 +54,5 @@ window.handoverClock = (() => {
     return `${silent.length} gap${silent.length > 1 ? "s" : ""} without a report${all}: ${shown.map((gap) => span(...gap)).join("; ")}`;
   }
 
-  return { zone, format, name, duration, span, gaps };
+  return { zone, format, dated, name, duration, span, gaps };
 })();

@@ -1,10 +1,10 @@
 "use strict";
 (() => {
-  const RELOAD = 300_000; // all of a chart anew: late reports, and buckets of the right width
   const LEAST_PX = 6; // of a line that can be seen
   const EDGE = 0.001; // seconds from a gap's end
   const MOST = 1_500; // points in a chart
   const TINY = 1e-9;
+  const HANDS = ["mousedown", "mouseup", "click", "dblclick", "mousemove", "mouseleave", "mouseenter"]; // are cursor.js's
   const GREAT = 1e15; // from here on a chart is drawn of smaller numbers: the axes know no greater ones
 
   const live = document.getElementById("live");
@@ -12,10 +12,8 @@
   const scope = () => live.firstElementChild?.dataset.scope;
   const before = scope();
 
-  live.addEventListener("htmx:afterSettle", () => {
-    if (scope() !== before) location.reload(); // in other hands now: nothing on this page holds any more
-    else update();
-  });
+  // In other hands now: nothing on this page holds any more.
+  live.addEventListener("htmx:afterSettle", () => { if (scope() !== before) location.reload(); });
 
   // Whether the latest values have one of this attribute that belongs into what is drawn from then on: it is on its way.
   globalThis.handoverIsComing = (name, from) => {
@@ -25,26 +23,27 @@
   };
 
   const charts = new Map();
-  // { from, to, next: milliseconds, times: seconds, lines: { name: [low, high, value] }, gaps: { name: [[from, to]] },
+  // { next: milliseconds, times: seconds, lines: { name: [low, high, value] }, gaps: { name: [[from, to]] },
   // pauses: { name: milliseconds that are none yet } }
   let data = null;
-  let busy = false;
-  let again = false;
-  let update = () => {};
-  if (!grid || !window.uPlot) return;
+  let drawn = null; // the data that is drawn
+  let widest = 48; // of the numbers beside all charts, so that their times stand below one another
+  if (!grid || !window.uPlot || !window.handoverHistory) return;
+  const { root, load, settle, surface, shown } = handoverHistory;
 
   const colour = (name) => () => getComputedStyle(grid).getPropertyValue(name).trim();
   const wholes = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
   const smalls = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
   const fixed = (decimals) => new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-  const { format, name: zoneName, gaps: describeGaps, span } = handoverClock;
+  const { format, dated, name: zoneName, gaps: describeGaps, span } = handoverClock;
   const clock = format({ hour: "numeric", minute: "2-digit" });
   const second = format({ hour: "numeric", minute: "2-digit", second: "2-digit" });
-  const minute = format({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
-  const exact = format({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
+  const minute = dated({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+  const exact = dated({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
   const full = new Intl.DateTimeFormat("en", { timeZone: handoverClock.zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const MIDNIGHT = /^00:00/;
   const day = format({ month: "short", day: "numeric" });
+  const month = format({ month: "short", year: "numeric" });
   const moment = (seconds) => `${exact.format(seconds * 1000)} ${zoneName(seconds * 1000)}`;
 
   const minus = (text) => text.replaceAll("-", "\u2212");
@@ -64,8 +63,8 @@
 
   function ticks(plot, splits) {
     const whole = plot.scales.x.max - plot.scales.x.min;
-    const shown = whole > 2 * 86400 ? day : whole > 600 ? clock : second;
-    return splits.map((at) => (shown === clock && MIDNIGHT.test(full.format(at * 1000)) ? day : shown).format(at * 1000));
+    const words = whole > 300 * 86400 ? month : whole > 2 * 86400 ? day : whole > 600 ? clock : second;
+    return splits.map((at) => (words === clock && MIDNIGHT.test(full.format(at * 1000)) ? day : words).format(at * 1000));
   }
 
   function axis(more) {
@@ -80,21 +79,29 @@
       height: plot.clientHeight,
       padding: [8, 18, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+      cursor: { x: false, y: false, drag: { x: false, y: false }, points: { size: 7 }, bind: Object.fromEntries(HANDS.map((kind) => [kind, () => null])) },
       tzDate: (at) => (handoverClock.zone ? uPlot.tzDate(new Date(at * 1000), handoverClock.zone) : new Date(at * 1000)),
       scales: { x: { range: reach }, y: { range: (_, low, high) => bounds(figure, low, high) } },
       axes: [axis({ size: 26, space: 64, values: ticks }), axis({ size: room, space: 32, values: (_, splits) => splits.map((value) => number(value / scale(figure))) })],
       series: [{}, edge, edge, line],
       bands: [{ series: [2, 1], fill: colour("--chart-band") }],
-      hooks: { setCursor: [(drawn) => read(figure, drawn)], draw: [(drawn) => limits(figure, drawn)] },
+      hooks: { draw: [(plot) => limits(figure, plot)] },
     };
   }
 
-  // As wide as the longest of its numbers.
-  const room = (_, labels) => Math.max(48, 14 + 6.5 * Math.max(0, ...(labels ?? []).map((label) => label.length)));
+  // As wide as the longest number of all charts.
+  function room(_, labels) {
+    const own = 14 + 6.5 * Math.max(0, ...(labels ?? []).map((label) => label.length));
+    if (own > widest) {
+      widest = Math.ceil(own);
+      root.style.setProperty("--plot-left", `${widest}px`);
+      queueMicrotask(() => { for (const plot of charts.values()) plot.redraw(false, true); });
+    }
+    return widest;
+  }
 
   // The time range that was asked for, whatever there is of it.
-  const reach = () => [data.from / 1000, data.to / 1000];
+  const reach = () => [shown().from / 1000, shown().to / 1000];
 
   // What was reported, and what the recipe expects.
   function bounds(figure, low, high) {
@@ -140,10 +147,16 @@
 
   // What came after a pause that may be a gap: the server is asked for all anew, and says so. What is in buckets stands at
   // their starts, so that it can't be told here.
-  function isSilent(name) {
-    const values = data.lines[name][2];
-    const told = data.times.filter((at, n) => values[n] !== null && (!data.bucket || at >= data.whole));
-    return told.some((at, n) => n && 1000 * at > data.judged && 1000 * (at - told[n - 1]) > data.pauses[name]);
+  function isSilent({ times, values }) {
+    return Object.entries(data.lines).some(([name, [, , line]]) => {
+      let last = data.times.findLast((at, n) => line[n] !== null && (!data.bucket || at >= data.whole));
+      return times.some((ms, n) => {
+        if (values[name][n] === null) return false;
+        const silent = last !== undefined && ms > data.judged && ms - 1000 * last > data.pauses[name];
+        last = ms / 1000;
+        return silent;
+      });
+    });
   }
 
   // The range that the recipe expects: a dashed line at each end of it, and a shade beyond.
@@ -170,31 +183,59 @@
     ctx.restore();
   }
 
-  // What the pointer is at: a value, or nothing from when to when. Below the chart its lowest and highest value.
-  function read(figure, drawn) {
-    const [times, low, high, values] = drawn.data;
-    const output = figure.querySelector("output");
-    const at = drawn.cursor.idx;
-    const pointed = at !== null && at !== undefined && drawn.cursor.left >= 0;
-    if (pointed && values[at] !== null) output.textContent = `${number(values[at] / scale(figure), figure)} · ${spoken(times[at])}`;
-    else if (pointed) output.textContent = silence(figure.dataset.attribute, times[at]);
-    else output.textContent = "";
+  // Below the chart its lowest and highest value, and where nothing was reported.
+  function describe(figure, plot) {
+    const [times, low, high] = plot.data;
     const named = [["Lowest", low, (a, b) => a < b], ["Highest", high, (a, b) => a > b]].map(([word, line, beats]) => {
       const where = line.reduce((best, value, n) => (value !== null && (best < 0 || beats(value, line[best])) ? n : best), -1);
       return where < 0 ? "" : `${word} ${number(line[where] / scale(figure), figure)} (${spoken(times[where])})`;
     });
-    const words = named.filter(Boolean).join(" · ");
-    const place = figure.querySelector(".chart-extremes");
-    if (place.textContent !== words) place.textContent = words;
-    const silent = describeGaps(data.gaps[figure.dataset.attribute].filter(([, end]) => end > data.from));
-    const told = figure.querySelector(".chart-gaps");
-    if (told.textContent !== silent) told.textContent = silent;
-    drawn.root.parentElement.setAttribute("aria-label", `Chart of ${figure.dataset.label} ${figure.dataset.unit}: ${words}${silent && ` · ${silent}`}`);
+    const words = named.filter(Boolean).join(" · ") || "Not reported in this time range.";
+    const silent = describeGaps(data.gaps[figure.dataset.attribute].filter(([, end]) => end > shown().from));
+    for (const [place, text] of [[".chart-extremes", words], [".chart-gaps", silent]]) {
+      const part = figure.querySelector(place);
+      if (part.textContent !== text) part.textContent = text;
+    }
+    plot.root.parentElement.setAttribute("aria-label", `Chart of ${figure.dataset.label} ${figure.dataset.unit}: ${words}${silent && ` · ${silent}`}`);
   }
 
-  function silence(name, at) {
-    const gap = data.gaps[name].find(([start, end]) => start - 2000 * EDGE <= 1000 * at && 1000 * at <= end + 2000 * EDGE);
-    return gap ? `nothing reported, ${span(...gap)}` : "";
+  // What a chart has at a moment: its nearest value, unless it was silent then.
+  function find(plot, name, ms) {
+    const [times, , , values] = plot.data;
+    const at = ms / 1000;
+    const after = times.findIndex((each) => each >= at);
+    const around = (after < 0 ? [times.length - 1] : [after - 1, after]).filter((n) => times[n] !== undefined);
+    const near = around.reduce((a, b) => (Math.abs(times[b] - at) < Math.abs(times[a] - at) ? b : a), around[0] ?? 0);
+    const far = Math.max(data.pauses[name] ?? 0, 1000 * data.bucket);
+    return values[near] !== undefined && values[near] !== null && 1000 * Math.abs(times[near] - at) <= far ? near : -1;
+  }
+
+  function words(figure, plot, n, ms) {
+    if (n < 0) {
+      const gap = data.gaps[figure.dataset.attribute].find(([start, end]) => start < ms && ms < end);
+      return gap ? `no report for ${handoverClock.duration(gap[1] - gap[0])}` : "no report";
+    }
+    const [times, low, high, values] = plot.data.map((column) => column[n]);
+    const show = (value) => number(value / scale(figure), figure);
+    const unit = figure.dataset.unit && ` ${figure.dataset.unit}`;
+    const reaches = low < high ? ` (${show(low)} to ${show(high)})` : "";
+    const then = !data.bucket && Math.abs(1000 * times - ms) > 1000 ? `, ${second.format(1000 * times)}` : "";
+    return `${show(values)}${unit}${reaches}${then}`;
+  }
+
+  function read(ms) {
+    const told = [];
+    for (const figure of grid.querySelectorAll("[data-attribute]:not([hidden])")) {
+      const plot = charts.get(figure.dataset.attribute);
+      if (!plot) continue;
+      const n = ms === null ? -1 : find(plot, figure.dataset.attribute, ms);
+      const text = ms === null ? "" : words(figure, plot, n, ms);
+      const output = figure.querySelector("output");
+      if (output.textContent !== text) output.textContent = text;
+      plot.setCursor({ left: n < 0 ? -10 : plot.valToPos(plot.data[0][n], "x"), top: n < 0 ? -10 : 0 }, false);
+      if (text) told.push([figure.dataset.label, text]);
+    }
+    return told;
   }
 
   function extremes(low, high) {
@@ -215,25 +256,35 @@
     return [low, high, values].map((line) => line.map((value) => value && value * scale(figure)));
   }
 
+  // What was drawn once stays where it is, though it may be empty.
   function draw() {
-    const missing = [];
+    if (!data) return;
+    const [missing, anew] = [[], drawn !== data.version];
+    drawn = data.version;
     let coming = false;
     for (const figure of grid.querySelectorAll("[data-attribute]")) {
       const name = figure.dataset.attribute;
       const plot = figure.querySelector(".chart-plot");
+      if (!anew) {
+        charts.get(name)?.setScale("x", { min: reach()[0], max: reach()[1] });
+        continue;
+      }
       const [times, ...lines] = separate(name);
-      figure.hidden = !times.length;
+      figure.hidden = !times.length && !charts.has(name);
       if (figure.hidden) {
-        if (handoverIsComing(name, data.from)) coming = true;
+        if (handoverIsComing(name, shown().from)) coming = true;
         else missing.push(figure.dataset.label);
         continue;
       }
-      const columns = [times, ...scaled(figure, lines)];
+      const columns = times.length ? [times, ...scaled(figure, lines)] : [reach(), ...Array(3).fill([null, null])];
       if (charts.has(name)) charts.get(name).setData(columns);
-      else charts.set(name, new uPlot(options(figure, plot), columns, plot));
-      read(figure, charts.get(name));
+      else {
+        charts.set(name, new uPlot(options(figure, plot), columns, plot));
+        surface(charts.get(name).over);
+      }
+      describe(figure, charts.get(name));
     }
-    tell(missing, coming);
+    if (anew) tell(missing, coming);
   }
 
   // What is not drawn, and what a point stands for.
@@ -254,63 +305,52 @@
     return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${wholes.format(Math.round(seconds / 360) / 10)} h`;
   }
 
-  async function load(query) {
-    const url = new URL(grid.dataset.url, location.href);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const response = await fetch(url, { headers: { Accept: "application/json", "X-Background": "1" }, redirect: "error" });
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.detail);
-    return body;
+  // All of it. A last bucket may still be filling, where the range is up to now: it is left out, and its points asked for.
+  async function replace(query) {
+    const answer = await load(grid.dataset.url, query);
+    return () => {
+      const { from, to, bucket, times, values, low, high, gaps, longest_pause: pauses } = answer;
+      const fills = bucket && handoverHistory.isLive();
+      const next = fills ? times.pop() ?? from : (times.at(-1) ?? from - 1) + 1;
+      data = { version: {}, next, bucket, whole: next / 1000, judged: to, times: times.map((ms) => ms / 1000), lines: {}, gaps, pauses };
+      for (const [name, value] of Object.entries(values)) {
+        data.lines[name] = [low[name] || [...value], high[name] || [...value], value].map((line) => line.slice(0, times.length));
+      }
+      settle({ from, to });
+    };
   }
 
-  // All of it. A last bucket may still be filling: it is left out, and its points asked for.
-  async function replace() {
-    const { from, to, bucket, times, values, low, high, gaps, longest_pause: pauses } = await load({ range: grid.dataset.range });
-    const next = bucket ? times.pop() : (times.at(-1) ?? from - 1) + 1;
-    data = { from, to, next, bucket, whole: next / 1000, judged: to, times: times.map((ms) => ms / 1000), lines: {}, gaps, pauses };
-    for (const [name, value] of Object.entries(values)) {
-      data.lines[name] = [low[name] || [...value], high[name] || [...value], value].map((line) => line.slice(0, times.length));
-    }
+  // Only the points since the last one, unless that changes more.
+  async function append(query) {
+    const answer = await load(grid.dataset.url, { from: data.next });
+    const { from, to, bucket, times, values } = answer;
+    if (bucket || data.times.length + times.length > MOST || isSilent(answer)) return replace(query);
+    return () => {
+      data.times.push(...times.map((ms) => ms / 1000));
+      for (const [name, lines] of Object.entries(data.lines)) for (const line of lines) line.push(...values[name]);
+      data.next = (times.at(-1) ?? from - 1) + 1;
+      data.version = {};
+      settle({ from: shown().from + to - shown().to, to });
+    };
   }
 
-  // Only the points since the last one.
-  async function append() {
-    const { from, to, bucket, times, values } = await load({ from: data.next });
-    if (bucket || data.times.length + times.length > MOST) return replace();
-    data.times.push(...times.map((ms) => ms / 1000));
-    for (const [name, lines] of Object.entries(data.lines)) for (const line of lines) line.push(...values[name]);
-    Object.assign(data, { from: data.from + to - data.to, to, next: (times.at(-1) ?? from - 1) + 1 });
-    if (Object.keys(data.lines).some(isSilent)) return replace();
-  }
-
-  // One request at a time; what is asked for meanwhile is done once after it.
-  async function run(task) {
-    if (busy) { again = true; return; }
-    busy = true;
-    try {
-      await task();
-      draw();
-      say("");
-    } catch (error) {
-      say(`The charts could not be refreshed; they go on by themselves. ${error.message}`);
-    }
-    busy = false;
-    if (again) { again = false; update(); }
-  }
-
-  function say(text) {
+  function fail(words) {
     const place = document.getElementById("charts-problem");
-    place.textContent = text;
-    place.hidden = !text;
+    place.textContent = words && `The charts could not be refreshed. ${words}`;
+    place.hidden = !words;
   }
 
-  update = () => { if (!document.hidden) run(data ? append : replace); };
-  const anew = () => { if (!document.hidden) run(replace); };
-  document.addEventListener("visibilitychange", anew);
-  setInterval(anew, RELOAD);
-  new MutationObserver(() => { for (const drawn of charts.values()) drawn.redraw(false); }).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
+  handoverHistory.views.push({
+    fetch: (query, anew) => (anew || !data ? replace(query) : append(query)),
+    draw, read, fail,
+    times: () => (data ? Object.keys(data.lines).flatMap((name) => (charts.has(name) ? [stops(name)] : [])) : []),
+  });
+
+  // Where the cursor stops: at values.
+  const stops = (name) => data.times.filter((_, n) => data.lines[name][2][n] !== null).map((seconds) => Math.round(1000 * seconds));
+
+  new MutationObserver(() => { for (const plot of charts.values()) plot.redraw(false); }).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
   new ResizeObserver(() => {
-    for (const drawn of charts.values()) drawn.setSize({ width: drawn.root.parentElement.clientWidth, height: drawn.root.parentElement.clientHeight });
+    for (const plot of charts.values()) plot.setSize({ width: plot.root.parentElement.clientWidth, height: plot.root.parentElement.clientHeight });
   }).observe(grid);
-  run(replace);
 })();

@@ -2,18 +2,17 @@
 // States over the time range: one stretch for as long as one was reported, nothing where nothing was.
 (() => {
   const box = document.getElementById("timelines");
-  const live = document.getElementById("live");
-  if (!box) return;
+  if (!box || !window.handoverHistory) return;
+  const { load, settle, surface, shown } = handoverHistory;
 
   const LEAST_MS = 10_000; // between two looks; of long ranges as long as can be seen
   const BUCKETS = 600;
-  const RELOAD_MS = 60_000;
   const [HURRY_MS, MOST_HURRIES] = [1000, 5];
   const MOST_LISTED = 50;
   const PLAIN = 6; // colours of states that are neither good nor bad
-  const { format, name: zoneName, duration, span, gaps } = handoverClock;
-  const short = format({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
-  const exact = format({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
+  const { dated, name: zoneName, duration, span, gaps } = handoverClock;
+  const short = dated({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+  const exact = dated({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
   const moment = (ms) => `${exact.format(ms)} ${zoneName(ms)}`;
 
   function make(tag, css, text = "") {
@@ -30,15 +29,19 @@
 
   /** A state's name stands in its stretch where there is room for all of it; the legend has them all. */
   function names(track) {
-    for (const part of track.children) part.textContent = part.dataset.name;
-    const cut = [...track.children].filter((part) => part.scrollWidth > part.clientWidth);
+    const parts = [...track.querySelectorAll(".stretch")];
+    for (const part of parts) part.textContent = part.dataset.name;
+    const cut = parts.filter((part) => part.scrollWidth > part.clientWidth);
     for (const part of cut) part.textContent = "";
   }
 
   const widths = new ResizeObserver((changed) => changed.forEach(({ target }) => names(target)));
 
-  function draw(figure, { stretches, too_many: tooMany }, tones, { from, to }) {
-    figure.hidden = !stretches.length && !tooMany;
+  const drawn = new Map(); // figure: its track's parts in time
+
+  // What was drawn once stays where it is, though it may be empty.
+  function show(figure, { stretches, too_many: tooMany }, tones) {
+    figure.hidden = !stretches.length && !tooMany && !drawn.has(figure);
     if (figure.hidden) return;
     const [track, legend, list] = [".timeline-track", ".timeline-legend", ".timeline-list"].map((part) => figure.querySelector(part));
     track.hidden = list.hidden = tooMany;
@@ -53,17 +56,17 @@
     const turns = new Set(stretches.filter(({ states }) => states.length > 1).flatMap(({ states }) => states));
     for (const { start, end, states } of stretches) if (states.length === 1) totals.set(states[0], totals.get(states[0]) + end - start);
     const rarest = (states) => states.reduce((a, b) => (totals.get(b) < totals.get(a) ? b : a));
-    track.replaceChildren(...stretches.map((stretch) => {
-      const { start, end, states } = stretch;
+    if (!drawn.has(figure)) surface(track);
+    for (const part of track.querySelectorAll(".stretch")) part.remove();
+    track.prepend(...stretches.map((stretch) => {
+      const { states } = stretch;
       const named = states.find((state) => tones[state] === "bad") ?? rarest(states);
       const part = make("span", `stretch ${css(named)}${states.length > 1 ? " is-mixed" : ""}`);
       part.dataset.name = states.join(" / ");
-      part.style.left = `${100 * (start - from) / (to - from)}%`;
-      part.style.width = `${100 * (end - start) / (to - from)}%`;
       part.title = describe(stretch);
       return part;
     }));
-    names(track);
+    drawn.set(figure, stretches);
     widths.observe(track);
     const lasting = [...totals].map(([state, ms]) => [state, ms ? duration(ms) : turns.has(state) ? "in turn with others" : "once"]);
     const explain = (look, words) => {
@@ -79,28 +82,61 @@
     });
     list.querySelector("ol").replaceChildren(...listed.slice(-MOST_LISTED).reverse().map((words) => make("li", "", words)));
     figure.querySelector(".chart-gaps").textContent = gaps(silent);
-    const ends = figure.querySelectorAll(".timeline-axis span");
-    [from, (from + to) / 2, to].forEach((ms, n) => { ends[n].textContent = short.format(ms); });
     track.setAttribute("aria-label", `Timeline of ${figure.dataset.label}: ${lasting.map((pair) => pair.join(", ")).join("; ")}${silent.length ? `; ${gaps(silent)}` : ""}`);
   }
 
-  async function look() {
-    const url = new URL(box.dataset.url, location.href);
-    url.searchParams.set("range", box.dataset.range);
-    const response = await fetch(url, { headers: { Accept: "application/json", "X-Background": "1" }, redirect: "error" });
-    const { detail, timelines, tones, ...range } = await response.json();
-    if (!response.ok) throw new Error(detail);
-    least = Math.max(LEAST_MS, (range.to - range.from) / BUCKETS);
-    for (const figure of box.querySelectorAll("[data-state]")) {
-      const timeline = timelines[figure.dataset.state];
-      if (timeline) draw(figure, timeline, tones, range);
+  // On the axis that all charts have.
+  function draw({ from, to }) {
+    for (const [figure, stretches] of drawn) {
+      const track = figure.querySelector(".timeline-track");
+      track.querySelectorAll(".stretch").forEach((part, n) => {
+        const { start, end } = stretches[n];
+        // Cut at the ends of what is shown, so that the name stands in what is seen.
+        const [left, right] = [Math.max(from, start), Math.min(to, end)];
+        part.hidden = right < left;
+        part.style.left = `${(100 * (left - from)) / (to - from)}%`;
+        part.style.width = `${(100 * (right - left)) / (to - from)}%`;
+      });
+      names(track);
+      const ends = figure.querySelectorAll(".timeline-axis span");
+      const words = to - from < 600_000 ? exact : short;
+      [from, (from + to) / 2, to].forEach((ms, n) => { ends[n].textContent = words.format(ms); });
     }
-    const [coming, missing] = [[], []];
-    for (const { dataset } of box.querySelectorAll("[data-state][hidden]")) (handoverIsComing(dataset.state, range.from) ? coming : missing).push(dataset.label);
-    hurries = coming.length && hurries < MOST_HURRIES ? hurries + 1 : 0;
-    if (hurries) setTimeout(update, 0);
-    say("missing", missing.length ? `Not reported in this time range: ${missing.join(", ")}.` : "");
-    say("problem", "");
+  }
+
+  // What was the state at a moment; of several in turn, all.
+  function read(ms) {
+    return [...drawn].flatMap(([figure, stretches]) => {
+      const output = figure.querySelector("output");
+      const stretch = ms === null ? null : stretches.findLast(({ start, end }) => start <= ms && ms <= end);
+      const text = ms === null ? "" : stretch ? stretch.states.join(" and ") : "no report";
+      if (output.textContent !== text) output.textContent = text;
+      return text ? [[figure.dataset.label, text]] : [];
+    });
+  }
+
+  // Live it is looked at less often than the charts, but when all is asked for anew.
+  async function look(query, anew) {
+    const pause = hurries ? HURRY_MS : least;
+    if (!anew && performance.now() < looked + pause) {
+      waiting ||= setTimeout(() => { waiting = 0; handoverHistory.run(); }, looked + pause - performance.now());
+      return null;
+    }
+    looked = performance.now();
+    const { timelines, tones, ...range } = await load(box.dataset.url, query);
+    return () => {
+      least = Math.max(LEAST_MS, (range.to - range.from) / BUCKETS);
+      settle(range);
+      for (const figure of box.querySelectorAll("[data-state]")) {
+        const timeline = timelines[figure.dataset.state];
+        if (timeline) show(figure, timeline, tones);
+      }
+      const [coming, missing] = [[], []];
+      for (const { dataset } of box.querySelectorAll("[data-state][hidden]")) (handoverIsComing(dataset.state, range.from) ? coming : missing).push(dataset.label);
+      hurries = coming.length && hurries < MOST_HURRIES ? hurries + 1 : 0;
+      if (hurries) setTimeout(handoverHistory.run, 0);
+      say("missing", missing.length ? `Not reported in this time range: ${missing.join(", ")}.` : "");
+    };
   }
 
   function say(what, text) {
@@ -113,18 +149,9 @@
   let hurries = 0; // looks one after the other for what is said to be there
   let looked = -Infinity;
   let waiting = 0;
-  function update() {
-    if (document.hidden || waiting) return;
-    waiting = setTimeout(async () => {
-      looked = performance.now();
-      // What is drawn stays, and the next report asks again.
-      try { await look(); } catch (error) { say("problem", `The states over time could not be refreshed; they go on by themselves. ${error.message}`); }
-      waiting = 0;
-    }, Math.max(0, looked + (hurries ? HURRY_MS : least) - performance.now()));
-  }
-
-  live.addEventListener("htmx:afterSettle", update);
-  document.addEventListener("visibilitychange", update);
-  setInterval(update, RELOAD_MS);
-  update();
+  handoverHistory.views.push({
+    fetch: look, draw, read,
+    fail: (words) => say("problem", words && `The states over time could not be refreshed. ${words}`),
+    times: () => [...drawn.values()].map((stretches) => stretches.map(({ start }) => start)),
+  });
 })();

@@ -1,4 +1,4 @@
-"""What devices report, for programs: the latest values, and series thinned out as the charts are."""
+"""What devices report, for programs: the latest values, series thinned out as the charts are, and all of it as files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from devices.access import get_device
+from devices.api.file_responses import CSV, FileView, describe_file
+from lib.streaming import make_csv_response, make_file_response
 from telemetry.dashboard import readings
 from telemetry.dashboard.dropped import list_dropped
-from telemetry.history import kept, series, states, time_range
+from telemetry.history import export, kept, parquet_export, series, states, time_range
 from telemetry.ingest.writer import count_milliseconds
 from telemetry.models import Drop, Report
 from tenants.api.base import ApiView, Serializer
 from tenants.api.schema import OpenApiParameter, describe_operation
 
 if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
     from devices.models import Device
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 TIME = "Milliseconds since the epoch, or ISO 8601."
 PARAMETERS = [
     OpenApiParameter("attribute", str, many=True, description="Numeric attributes; all of them for none."),
-    OpenApiParameter("range", str, enum=list(time_range.RANGES), description="Up to now; 1h for none."),
+    OpenApiParameter("range", str, enum=time_range.NAMES, description="Up to now; 1h for none."),
     OpenApiParameter("from", str, description=f"{TIME} Instead of `range`."),
     OpenApiParameter("to", str, description=f"{TIME} Now for none."),
 ]
@@ -34,6 +37,13 @@ PARAMETERS = [
 STATE_PARAMETERS = [
     OpenApiParameter("attribute", str, many=True, description="Texts, on or off; the first 20 for none."),
     *PARAMETERS[1:],
+]
+
+FILE_PARAMETERS = [
+    OpenApiParameter(
+        "range", str, enum=time_range.NAMES, description="Up to now; 1h for none. `all`: since it is in its group."
+    ),
+    *PARAMETERS[2:],
 ]
 
 
@@ -146,7 +156,7 @@ class Telemetry(ApiView):
     def get(self, request: Request, serial: str) -> Response:
         """Return numbers reported in a span of time: as they are if they are few, else in at most 600 buckets."""
         device = get_device(self.user, serial)
-        span = time_range.parse_span(request.query_params)
+        span = time_range.parse_span(request.query_params, device)
         names = readings.choose_numeric(device, request.query_params.getlist("attribute"))
         columns = asdict(series.read_series(Report.objects.of(device), names, span, device))
         return Response({**_describe_span(device, span, self.user), **columns})
@@ -158,7 +168,7 @@ class Timelines(ApiView):
         """Return which texts, and what of on and off, were reported from when to when. Where nothing was reported
         there is no stretch."""
         device = get_device(self.user, serial)
-        span = time_range.parse_span(request.query_params)
+        span = time_range.parse_span(request.query_params, device)
         attributes = readings.choose_states(device, request.query_params.getlist("attribute"))
         timelines = states.read_timelines(Report.objects.of(device), attributes, span)
         shown = {name: asdict(timeline) for name, timeline in timelines.items()}
@@ -168,6 +178,38 @@ class Timelines(ApiView):
 def _describe_span(device: Device, span: series.Span, user: User) -> dict[str, object]:
     start, end = count_milliseconds(span.start), count_milliseconds(span.end)
     return {"start": start, "end": end, **kept.tell(device, span.start, user)}
+
+
+class ReportsCsv(FileView):
+    @describe_operation(
+        "Telemetry",
+        "Reports as CSV",
+        parameters=FILE_PARAMETERS,
+        responses=describe_file(CSV, "A row for each report, in the order of time, with a column for each attribute."),
+    )
+    def get(self, request: Request, serial: str) -> HttpResponseBase:
+        """Return every report of a span of time as the page's file has it. It ends early, with what was sent until
+        then, once you no longer see the device."""
+        device = get_device(self.user, serial)
+        span = time_range.parse_file_span(request.query_params, device)
+        lines = export.stream_lines(device, self.user, readings.list_attributes(device), span)
+        return make_csv_response(lines, f"{device.serial}.csv", for_programs=True)
+
+
+class ReportsParquet(FileView):
+    @describe_operation(
+        "Telemetry",
+        "Reports as Parquet",
+        parameters=FILE_PARAMETERS,
+        responses=describe_file(parquet_export.MEDIA_TYPE, "A typed column for each attribute, in the order of time."),
+    )
+    def get(self, request: Request, serial: str) -> HttpResponseBase:
+        """Return every report of a span of time. A file that is cut off, as once you no longer see the device, has no
+        end and can't be opened."""
+        device = get_device(self.user, serial)
+        span = time_range.parse_file_span(request.query_params, device)
+        parts = parquet_export.stream_parquet(device, self.user, readings.list_attributes(device), span)
+        return make_file_response(parts, f"{device.serial}.parquet", parquet_export.MEDIA_TYPE)
 
 
 def _serialize_reading(reading: readings.Reading) -> dict[str, object]:

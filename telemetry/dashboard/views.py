@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import JsonResponse
-from django.shortcuts import render
-from django.utils import timezone
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -19,13 +18,13 @@ from devices.lifecycle import removal
 from devices.models import Event
 from devices.ties.listing import list_ties
 from lib import paging
-from lib.streaming import make_csv_response
+from lib.streaming import make_csv_response, make_file_response
 from telemetry.dashboard import readings
 from telemetry.dashboard.life import list_life
 from telemetry.dashboard.stream_check import Watch, look_all
 from telemetry.history import export as telemetry_export
 from telemetry.history import series as history
-from telemetry.history import kept, states, time_range
+from telemetry.history import kept, parquet_export, states, time_range
 from telemetry.ingest.writer import count_milliseconds
 from telemetry.models import Report
 from telemetry.templatetags.readings import tone
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
     from django.http.response import HttpResponseBase
 
+    from devices.models import Attribute, Device
     from tenants.access import SignedIn
     from tenants.accounts.sessions import SignIn
 
@@ -47,10 +47,10 @@ SPACING = 1.0  # seconds between two refreshes of a page, at least
 @never_cache
 @login_required
 @require_safe
-def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
+def dashboard(request: SignedIn, serial: str) -> HttpResponse:
     device = get_device(request.user, serial)
-    asked = request.GET.get("range", "")
-    span = asked if asked in time_range.RANGES else time_range.DEFAULT
+    if moments := time_range.name_zone(request.GET, request.user.find_clock().zone_info):
+        return redirect(f"{request.path}?{moments}#history-title")
     declared = readings.list_attributes(device)
     context: dict[str, Any] = {
         **readings.build_live_context(device, declared),
@@ -62,15 +62,25 @@ def dashboard(request: HttpRequest, serial: str) -> HttpResponse:
         "offered": list_offered(request.user, device),
         **list_attention(request.user, device, declared),
         "ties": list_ties(request.user, device),
-        "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
-        "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
-        "ranges": list(time_range.RANGES),
-        "range": span,
-        "kept": kept.describe(device, timezone.now() - time_range.RANGES[span], request.user),
-        "recent": readings.list_recent_reports(device, declared, RECENT),
+        **_build_history(request, device, declared),
     }
     context["commands"] = describe(request.user, context["sent"])
     return render(request, "telemetry/dashboard/dashboard.html", context)
+
+
+def _build_history(request: SignedIn, device: Device, declared: list[Attribute]) -> dict[str, Any]:
+    shown = time_range.parse_shown(request.GET, device)
+    clock = request.user.find_clock()
+    return {
+        "charts": [attribute for attribute in declared if attribute.type == attribute.Type.NUMBER],
+        "timelines": readings.list_states(declared)[: readings.MOST_TIMELINES],
+        "ranges": time_range.NAMES,
+        "shown": shown,
+        "kept": kept.describe(device, shown.span.start, request.user),
+        "ends": ["" if at is None else clock.write_cell(at).replace(" ", "T") for at in shown.ends],
+        "most_days": time_range.LONGEST.days,
+        "recent": readings.list_recent_reports(device, declared, RECENT),
+    }
 
 
 @never_cache
@@ -102,7 +112,7 @@ async def stream(request: HttpRequest, serial: str) -> HttpResponseBase:
 @require_safe
 def series(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
-    span = time_range.parse_span(request.GET)
+    span = time_range.parse_span(request.GET, device)
     names = readings.choose_numeric(device, request.GET.getlist("attribute"))
     read = history.read_series(Report.objects.of(device), names, span, device).as_json(span)
     return JsonResponse(read | kept.tell(device, span.start, request.user))
@@ -113,7 +123,7 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
 @require_safe
 def timeline(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
-    span = time_range.parse_span(request.GET)
+    span = time_range.parse_span(request.GET, device)
     attributes = readings.choose_states(device, request.GET.getlist("attribute"))
     timelines = states.read_timelines(Report.objects.of(device), attributes, span)
     shown = {state for line in timelines.values() for stretch in line.stretches for state in stretch.states}
@@ -134,9 +144,20 @@ def timeline(request: HttpRequest, serial: str) -> JsonResponse:
 @downloads.limit_downloads
 def export(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpResponse:
     device = get_device(request.user, serial)
-    span = time_range.parse_span(request.GET)
+    span = time_range.parse_file_span(request.GET, device)
     lines = telemetry_export.stream_lines(device, request.user, readings.list_attributes(device), span)
     return make_csv_response(lines, f"{device.serial}.csv")
+
+
+@never_cache
+@login_required
+@require_safe
+@downloads.limit_downloads
+def export_parquet(request: SignedIn, serial: str) -> HttpResponse | StreamingHttpResponse:
+    device = get_device(request.user, serial)
+    span = time_range.parse_file_span(request.GET, device)
+    parts = parquet_export.stream_parquet(device, request.user, readings.list_attributes(device), span)
+    return make_file_response(parts, f"{device.serial}.parquet", parquet_export.MEDIA_TYPE)
 
 
 @never_cache

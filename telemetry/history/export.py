@@ -1,7 +1,8 @@
-"""Reports as CSV, streamed: a few thousand rows at a time, no connection held in between."""
+"""Reports as files, streamed: a few thousand rows at a time, no connection held in between."""
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     Row = tuple[datetime, dict[str, Value]]
 
 CHUNK = 2_000
+SLICE = 200  # rows that the database hands over at once
+BYTES = 4 << 20  # of texts, from which on a chunk has fewer rows
+
+
+class Left(Exception):
+    """Say that the user no longer sees the device, or that it is in other hands."""
 
 
 async def stream_lines(device: Device, user: User, attributes: Sequence[Attribute], span: Span) -> AsyncIterator[bytes]:
@@ -38,25 +45,41 @@ async def stream_lines(device: Device, user: User, attributes: Sequence[Attribut
     clock = await streaming.run_step(user.find_clock)
     local = [f"Time ({clock.zone})"] if clock.has_zone else []
     yield encode_csv([["Time (UTC)", *local, *(_build_heading(attribute) for attribute in attributes)]])
+    with suppress(Left):
+        async for rows in read_chunks(device, user, span):
+            yield encode_csv(
+                [
+                    _format_time(at),
+                    *(clock.write_cell(at, "milliseconds") for _ in local),
+                    *(_format_cell(attribute, data.get(attribute.name)) for attribute in attributes),
+                ]
+                for at, data in rows
+            )
+
+
+async def read_chunks(device: Device, user: User, span: Span) -> AsyncIterator[list[Row]]:
+    """Yield reports of the span in the order of time, as many at once as fit into some megabytes. Raises Left."""
     start = span.start
     while rows := await streaming.run_step(_read_chunk, device, user, Span(start, span.end)):
-        yield encode_csv(
-            [
-                _format_time(at),
-                *(clock.write_cell(at, "milliseconds") for _ in local),
-                *(_format_cell(attribute, data.get(attribute.name)) for attribute in attributes),
-            ]
-            for at, data in rows
-        )
+        yield rows
         start = rows[-1][0] + timedelta(microseconds=1)
 
 
 def _read_chunk(device: Device, user: User, span: Span) -> list[Row]:
     visible = Device.objects.visible_to(reload_user(user)).filter(pk=device.pk, assignment=device.assignment_id)
     if not visible.exists():
-        return []
+        raise Left
     within = Report.objects.of(device).filter(at__gte=span.start, at__lt=span.end)
-    return list(within.order_by("at").values_list("at", "data")[:CHUNK])
+    asked = within.order_by("at").values_list("at", "data")[:CHUNK]
+    rows: list[Row] = []
+    room = BYTES
+    with closing(asked.iterator(chunk_size=SLICE)) as found:
+        for row in found:
+            rows.append(row)
+            room -= sum(len(value) for value in row[1].values() if isinstance(value, str))
+            if room < 0:
+                break
+    return rows
 
 
 def _build_heading(attribute: Attribute) -> str:

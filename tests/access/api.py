@@ -107,6 +107,8 @@ ROWS: dict[str, Row] = {
     "telemetry:api-telemetry": Row(MEMBERS, kwargs=placed, data=lambda world: {"attribute": "rpm"}),
     "telemetry:api-latest": Row(MEMBERS, kwargs=placed),
     "telemetry:api-timeline": Row(MEMBERS, kwargs=placed),
+    "telemetry:api-reports-csv": Row(MEMBERS, kwargs=placed),
+    "telemetry:api-reports-parquet": Row(MEMBERS, kwargs=placed),
     "telemetry:api-dropped": Row(MEMBERS, kwargs=placed),
     "provisioning:api-windows": Row(
         (401, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}

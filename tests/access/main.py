@@ -88,6 +88,7 @@ ROWS: dict[str, Row] = {
     "telemetry:series": Row(MEMBERS, kwargs=placed, data=lambda world: {"attribute": "rpm"}),
     "telemetry:timeline": Row(MEMBERS, kwargs=placed),
     "telemetry:export": Row(MEMBERS, kwargs=placed),
+    "telemetry:export-parquet": Row(MEMBERS, kwargs=placed),
     "telemetry:events": Row(MEMBERS, kwargs=placed),
     "provisioning:register": Row(REGISTER),
     "provisioning:scan": Row((302, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}),

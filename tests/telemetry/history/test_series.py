@@ -138,7 +138,7 @@ BAD = [
     ({"attribute": "engineState"}, "“engineState” is not a number"),
     ({"attribute": ""}, "“” is not a number"),
     ({"attribute": "\x00'; DROP TABLE"}, "is not a number"),
-    ({"range": "2h"}, "“range” as one of 1h, 6h, 24h, 7d, 30d"),
+    ({"range": "2h"}, "“range” as one of 1h, 6h, 24h, 7d, 30d, 1y, all"),
     ({"from": "yesterday"}, "“from” is no time"),
     ({"from": ""}, "“from” is no time"),
     ({"from": "9" * 30}, "“from” is no time"),
@@ -146,7 +146,7 @@ BAD = [
     ({"from": "0", "to": "x"}, "“to” is no time"),
     ({"to": "0"}, "“to” needs a “from”"),
     ({"from": "1700000000002", "to": "1700000000001"}, "“from” must not be later than “to”"),
-    ({"from": "0", "to": "999999999999"}, "366 days at most"),
+    ({"from": "0", "to": "999999999999"}, "3,660 days at most"),
 ]
 
 
