@@ -83,6 +83,7 @@ ROWS: dict[str, Row] = {
     "devices:rabbitmq-resource": Row(BROKER, "post"),
     "devices:rabbitmq-topic": Row(BROKER, "post"),
     "telemetry:dashboard": Row(MEMBERS, kwargs=placed),
+    "telemetry:overview": Row((302, 200, 200, 200, 200, 404, 404), kwargs=lambda world: {"pk": world.sadler.pk}),
     "telemetry:live": Row(MEMBERS, kwargs=placed),
     "telemetry:stream": Row(MEMBERS, kwargs=placed),
     "telemetry:series": Row(MEMBERS, kwargs=placed, data=lambda world: {"attribute": "rpm"}),
