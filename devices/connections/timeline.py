@@ -42,7 +42,8 @@ class Change(NamedTuple):
 
 
 def record(changes: Sequence[Change], *, by_broker: bool = True) -> None:
-    """Write what changed, in its order: five statements at most, for any number of devices. Repeated it adds nothing."""
+    """Write what changed, in its order: five statements at most, for any number of devices. Repeated, it adds
+    nothing."""
     if not changes:
         return
     with transaction.atomic():

@@ -76,6 +76,7 @@ ROWS: dict[str, Row] = {
     "tenants:logo": Row((404, 200, 200, 200, 200, 200, 404), kwargs=logo),
     "devices:list": Row(SIGNED_IN),
     "devices:tree": Row((302, 200, 200, 200, 200, 404, 404), kwargs=lambda world: {"pk": world.sadler.pk}),
+    "devices:connections": Row(MEMBERS, kwargs=placed),
     "devices:label": Row(MEMBERS, kwargs=placed),
     "devices:label-svg": Row(MEMBERS, kwargs=placed),
     "devices:rabbitmq-user": Row(BROKER, "post"),

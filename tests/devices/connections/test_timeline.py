@@ -35,7 +35,11 @@ def play(device: Device, *moments: float | tuple[float, str]) -> None:
 def told(device: Device) -> list[Row]:
     rows = ConnectedStretch.objects.filter(device=device).order_by("number")
     return [
-        ((row.started_at - START).total_seconds(), row.ended_at and (row.ended_at - START).total_seconds(), row.reason)
+        (
+            (row.started_at - START).total_seconds(),
+            (row.ended_at - START).total_seconds() if row.ended_at else None,
+            row.reason,
+        )
         for row in rows
     ]
 
