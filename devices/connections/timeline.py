@@ -34,11 +34,13 @@ BARRED = "barred"
 
 
 class Change(NamedTuple):
-    """Say that a device, by primary key, came; or, with a reason, that it left."""
+    """Say that a device, by primary key, came; or, with a reason, that it left. Where the broker names its connections,
+    it left only if it has that one still, and another one took the place of a former one."""
 
     device: int
     at: datetime
     reason: str = ""
+    connection: str = ""
 
 
 def record(changes: Sequence[Change], *, by_broker: bool = True) -> None:
@@ -58,12 +60,13 @@ def record(changes: Sequence[Change], *, by_broker: bool = True) -> None:
             row = last.get(change.device)
             if (made := _apply(change._replace(reason=reason), row, by_broker=by_broker)) is None:
                 continue
+            for each in (row, made):
+                if each is not None and each.pk:
+                    changed[each.pk] = each
             if made is not row:
                 new.append(made)
                 last[change.device] = made
-            elif made.pk:
-                changed[made.pk] = made
-        fields = ("ended_at", "connected_at", "reason", "flaps", "away", "by_broker")
+        fields = ("ended_at", "connected_at", "reason", "flaps", "away", "by_broker", "connection")
         ConnectedStretch.objects.bulk_update(changed.values(), fields)
         ConnectedStretch.objects.bulk_create(new, ignore_conflicts=True)
         _trim(new)
@@ -81,25 +84,41 @@ def _find_last(devices: Collection[int]) -> tuple[set[int], dict[int, ConnectedS
 def _apply(change: Change, last: ConnectedStretch | None, *, by_broker: bool) -> ConnectedStretch | None:
     """Return the row that is another one now, or a new one; None where nothing changes."""
     if change.reason:
-        if last is None or last.ended_at is not None:
+        return _end(change, last)
+    if last is None:
+        return _begin(change, None, by_broker=by_broker)
+    if change.connection and (change.connection == last.connection or change.at < last.connected_at):
+        return None  # repeated
+    if last.ended_at is None:
+        if not by_broker or (last.by_broker and not last.connection):
             return None
-        last.ended_at, last.reason = max(change.at, last.connected_at), change.reason
-        return last
-    if last is not None and last.ended_at is None:
-        if last.by_broker or not by_broker:
-            return None
-        last.by_broker = True
-        return last
-    if last is not None and last.ended_at is not None and _comes_and_goes(last, change.at):
-        at = max(change.at, last.ended_at)
-        last.away += at - last.ended_at
-        last.connected_at, last.ended_at, last.flaps, last.by_broker = at, None, last.flaps + 1, by_broker
-        return last
+        if not last.by_broker:
+            last.by_broker, last.connection = True, change.connection
+            return last
+        last.ended_at, last.reason = max(change.at, last.connected_at), Reason.TAKEN_OVER
+    if not _comes_and_goes(last, change.at):
+        return _begin(change, last, by_broker=by_broker)
+    at = max(change.at, last.ended_at)
+    last.away += at - last.ended_at
+    last.connected_at, last.ended_at, last.flaps = at, None, last.flaps + 1
+    last.by_broker, last.connection = by_broker, change.connection
+    return last
+
+
+def _end(change: Change, last: ConnectedStretch | None) -> ConnectedStretch | None:
+    if last is None or last.ended_at is not None or (change.connection and change.connection != last.connection):
+        return None
+    last.ended_at, last.reason = max(change.at, last.connected_at), change.reason
+    return last
+
+
+def _begin(change: Change, last: ConnectedStretch | None, *, by_broker: bool) -> ConnectedStretch:
     return ConnectedStretch(
         device_id=change.device,
         number=last.number + 1 if last else 1,
         started_at=change.at,
         connected_at=change.at,
+        connection=change.connection,
         by_broker=by_broker,
     )
 
@@ -133,6 +152,19 @@ def _trim(new: Iterable[ConnectedStretch]) -> None:
 def forget_broker() -> None:
     """Note that what brokers told is known no longer: from now on what is heard decides who is still connected."""
     ConnectedStretch.objects.filter(ended_at=None, by_broker=True).update(by_broker=False)
+
+
+def find_connected(connections: Collection[str]) -> dict[str, int]:
+    """Return, of the broker's connections, whose each is, by primary key, if it stands."""
+    standing = ConnectedStretch.objects.filter(ended_at=None, connection__in=connections).exclude(connection="")
+    return {row.connection: row.device_id for row in standing.only("connection", "device_id")}
+
+
+def end_former_run(node: str, run: str) -> None:
+    """End what a broker's node had before its present run: when it was heard last."""
+    named = ConnectedStretch.objects.filter(ended_at=None).exclude(connection="")
+    former = named.filter(connection__startswith=f"{node}.").exclude(connection__startswith=f"{run}.")
+    former.update(ended_at=_select_last_heard(), reason=Reason.UNSEEN)
 
 
 def end_unseen() -> None:

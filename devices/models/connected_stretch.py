@@ -42,6 +42,7 @@ class ConnectedStretch(models.Model):
     reason = models.CharField(max_length=16, choices=Reason.choices, blank=True, default="")
     flaps = models.PositiveIntegerField(default=0)
     away = models.DurationField(default=timedelta())
+    connection = models.CharField(max_length=120, blank=True, default="")  # the broker's name for it, if it has one
     by_broker = models.BooleanField(default=True)  # told by the broker; else seen by what the device sends
 
     class Meta:
@@ -49,7 +50,14 @@ class ConnectedStretch(models.Model):
             models.UniqueConstraint(fields=["device", "number"], name="connected_stretch_once"),
             models.UniqueConstraint(fields=["device"], name="connected_stretch_open", condition=Q(ended_at=None)),
         ]
-        indexes = [models.Index(fields=["ended_at"], name="connected_stretch_ended")]
+        indexes = [
+            models.Index(fields=["ended_at"], name="connected_stretch_ended"),
+            models.Index(
+                fields=["connection"],
+                name="connected_stretch_connection",
+                condition=Q(ended_at=None) & ~Q(connection=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.device_id}: {self.started_at} to {self.ended_at}"
