@@ -224,6 +224,7 @@ CELERY_BEAT_SCHEDULE = {
     "clear-replays": {"task": "tenants.tasks.clear_expired", "schedule": 3600.0},
     "account-mails": {"task": "tenants.tasks.send_account_mails", "schedule": 20.0},
     "clear-expired": {"task": "devices.tasks.clear_expired", "schedule": 600.0},
+    "follow-connections": {"task": "devices.tasks.follow_connections", "schedule": 20.0},
     "deliver-hooks": {"task": "provisioning.tasks.deliver_hooks", "schedule": 5.0},
     "clear-hooks": {"task": "provisioning.tasks.clear_hooks", "schedule": 3600.0},
     "clear-used-tokens": {"task": "provisioning.tasks.clear_used_tokens", "schedule": 3600.0},

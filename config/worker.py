@@ -27,6 +27,7 @@ import config.metrics  # noqa: F401  # which counts what becomes of messages
 from config.ingest import ingest, record_failed, record_limits
 from devices.broker import sessions
 from devices.broker.closing import Closer
+from devices.broker.comings import ConnectionEvents
 from devices.broker.unrouted import UnroutedReports
 from devices.commands.sender import Sender
 from devices.mqtt.consumer import Consumer
@@ -104,6 +105,7 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
         self.enabled = consumer or settings.CONSUMER
         self._consumer: Consumer | None = None
         self._unrouted: UnroutedReports | None = None
+        self._comings: ConnectionEvents | None = None
         self._closer: Closer | None = None
         self._sender: Sender | None = None
 
@@ -115,6 +117,8 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
         metrics.LAG.set_function(self._consumer.measure_lag)
         self._unrouted = UnroutedReports(self._consumer)
         self._unrouted.start()
+        self._comings = ConnectionEvents()
+        self._comings.start()
         self._sender = Sender()
         self._sender.start()
         if settings.BROKER_AUTH_SECRET:  # the demo's broker asks nobody, and looks by itself
@@ -122,7 +126,7 @@ class ConsumerStep(bootsteps.StartStopStep):  # type: ignore[misc]
             self._closer.start()
 
     def stop(self, worker: Any) -> None:
-        for part in (self._sender, self._closer, self._unrouted, self._consumer):
+        for part in (self._sender, self._closer, self._comings, self._unrouted, self._consumer):
             if part is not None:
                 part.stop()
 

@@ -5,6 +5,7 @@ from celery import shared_task
 from devices import imports
 from devices.bulk_actions import runner
 from devices.commands import operations as commands
+from devices.connections import timeline
 from devices.credentials import deliveries
 from devices.jobs import files, leases
 from devices.labels import printing
@@ -19,6 +20,7 @@ def clear_expired() -> None:
     files.clear_expired()
     runner.clear_old()
     commands.clear_old()
+    timeline.clear_old()
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -43,3 +45,9 @@ def resume_jobs() -> None:
     for model in (Import, LabelPrintJob, BulkAction):
         for pk in leases.offer_abandoned(model):
             tasks.send(model.TASK, pk)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def follow_connections() -> None:
+    """Note who is heard and who is not, where no broker tells. Safe to repeat."""
+    timeline.follow_traffic()

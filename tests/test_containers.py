@@ -14,9 +14,10 @@ import yaml
 
 from config import connections
 from config.demo import web
+from devices.broker import comings
 from devices.broker.amqp_thread import queue_name
 from devices.broker.queue_watch import State
-from devices.broker.rabbitmq import UNROUTED
+from devices.broker.rabbitmq import CONNECTIONS, UNROUTED
 from devices.mqtt.topics import ALL_STATES
 from tests.faults.systemd import template
 
@@ -96,12 +97,25 @@ def test_devices_reach_the_broker_by_its_front_alone() -> None:
 def test_the_broker_keeps_what_no_queue_wants() -> None:
     definitions = json.loads((ROOT / "docker/rabbitmq/definitions.json").read_text())
     assert [policy["definition"] for policy in definitions["policies"]] == [{"alternate-exchange": UNROUTED}]
-    assert [each["name"] for each in (*definitions["exchanges"], *definitions["queues"])] == [UNROUTED] * 2
-    kept = {binding["routing_key"].replace(".", "/").replace("*", "+") for binding in definitions["bindings"]}
-    assert kept == set(ALL_STATES)
+    assert [each["name"] for each in definitions["exchanges"]] == [UNROUTED, "amq.rabbitmq.event"]
+    assert [each["name"] for each in definitions["queues"]] == [UNROUTED, CONNECTIONS]
+    bound = [binding for binding in definitions["bindings"] if binding["destination"] == UNROUTED]
+    assert {each["routing_key"].replace(".", "/").replace("*", "+") for each in bound} == set(ALL_STATES)
     (mounted,) = (volume for volume in SERVICES["rabbitmq"]["volumes"] if "definitions" in volume)
     (loaded,) = re.findall(r"^load_definitions = (\S+)$", (ROOT / "docker/rabbitmq/rabbitmq.conf").read_text(), re.M)
     assert mounted.split(":")[1] == loaded
+
+
+def test_the_broker_tells_who_came_and_left() -> None:
+    definitions = json.loads((ROOT / "docker/rabbitmq/definitions.json").read_text())
+    told = [each for each in definitions["bindings"] if each["destination"] == CONNECTIONS]
+    assert {(each["source"], each["routing_key"]) for each in told} == {
+        ("amq.rabbitmq.event", "connection.created"),
+        ("amq.rabbitmq.event", "connection.closed"),
+    }
+    assert "rabbitmq_event_exchange" in (ROOT / "docker/rabbitmq/enabled_plugins").read_text()
+    (queue,) = (each for each in definitions["queues"] if each["name"] == CONNECTIONS)
+    assert queue["arguments"]["x-max-length"] > comings.FULL
 
 
 def read_default(text: str) -> str:

@@ -4,6 +4,7 @@ from devices.models.attention import Attention, AttentionQuerySet
 from devices.models.broker_session import BrokerSession
 from devices.models.bulk_action import BulkAction, BulkActionQuerySet, Touched, TouchedQuerySet
 from devices.models.command import Command, CommandQuerySet, Listening
+from devices.models.connected_stretch import ConnectedStretch
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
@@ -30,6 +31,7 @@ __all__ = [
     "Change",
     "Command",
     "CommandQuerySet",
+    "ConnectedStretch",
     "Connection",
     "Credential",
     "CredentialQuerySet",

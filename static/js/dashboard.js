@@ -316,7 +316,7 @@
       for (const [name, value] of Object.entries(values)) {
         data.lines[name] = [low[name] || [...value], high[name] || [...value], value].map((line) => line.slice(0, times.length));
       }
-      settle({ from, to });
+      settle({ from, to, kept });
     };
   }
 
@@ -330,7 +330,7 @@
       for (const [name, lines] of Object.entries(data.lines)) for (const line of lines) line.push(...values[name]);
       data.next = (times.at(-1) ?? from - 1) + 1;
       data.version = {};
-      settle({ from: shown().from + to - shown().to, to });
+      settle({ from: shown().from + to - shown().to, to, kept });
     };
   }
 

@@ -105,6 +105,8 @@ ROWS: dict[str, Row] = {
     "devices:api-recipe": Row(OWNER, kwargs=recipe),
     "devices:api-recipe-versions": Row(OWNER, kwargs=recipe),
     "telemetry:api-telemetry": Row(MEMBERS, kwargs=placed, data=lambda world: {"attribute": "rpm"}),
+    "devices:api-connections": Row(MEMBERS, kwargs=placed),
+    "telemetry:api-overview": Row((401, 200, 200, 200, 200, 404, 404), kwargs=lambda world: {"pk": world.sadler.pk}),
     "telemetry:api-latest": Row(MEMBERS, kwargs=placed),
     "telemetry:api-timeline": Row(MEMBERS, kwargs=placed),
     "telemetry:api-reports-csv": Row(MEMBERS, kwargs=placed),

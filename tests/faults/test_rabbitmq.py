@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from devices.broker.amqp_thread import has_queue, queue_name
 from devices.broker.closing import Closer
+from devices.broker.comings import ConnectionEvents
 from devices.broker.unrouted import UnroutedReports
 from devices.connections import limited
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
-from devices.models import Credential, CredentialUse, Event
+from devices.models import ConnectedStretch, Credential, CredentialUse, Event
 from devices.mqtt.client import take_place
 from devices.mqtt.consumer import Consumer
 from tests.builders import make_device, make_recipe
@@ -415,3 +416,34 @@ def test_a_device_that_sends_too_much_is_shut_out_for_a_time(
     eventually(lambda: {b"4", b"5"} <= {message.payload for message in stored})
     assert [message.payload for message in stored].count(b"1") == 80
     assert "were dropped" not in client.get(world.placed.get_absolute_url()).content.decode()
+
+
+def test_the_broker_tells_who_came_and_who_left(world: World, port: int, stored: list[Message]) -> None:
+    """By its event exchange: when, and of what the site ended why; of the rest it says no reason."""
+
+    def told(device: Device) -> list[str]:
+        rows = ConnectedStretch.objects.filter(device=device).order_by("number")
+        return [row.reason if row.ended_at else "open" for row in rows]
+
+    events = ConnectionEvents()
+    closer = Closer(timezone.now)
+    events.start()
+    try:
+        device, other = joined(port, world.placed), joined(port, world.foreign)
+        eventually(lambda: told(world.placed) == told(world.foreign) == ["open"], 20)
+        assert ConnectedStretch.objects.filter(by_broker=True).exclude(connection="").count() == 2
+        device.leave()
+        eventually(lambda: told(world.placed) == ["untold"], 20)
+        closer.start()
+        locks.lock_devices([world.foreign], by=None)
+        eventually(lambda: told(world.foreign) == ["locked"], 20)
+        other.leave()
+    finally:
+        events.stop()
+        closer.stop()
+
+
+def joined(port: int, device: Device) -> Gateway:
+    client = gateway(port, device, credentials.issue_credential(device=device, by=None))
+    assert client.connect() == ACCEPTED
+    return client

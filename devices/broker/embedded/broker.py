@@ -27,10 +27,13 @@ from django.utils import timezone
 
 from devices.broker import authorization, refused_connects
 from devices.broker.embedded import greeting, spoken_for
+from devices.broker.embedded.comings import Comings
 from devices.broker.embedded.connection import CLOSE_SECONDS, ENDED, Connection, Outgoing, Refused
 from devices.broker.interpreter.callers import Caller
 from devices.broker.interpreter.relay import Line, Relay, find_interpreter
+from devices.connections import timeline
 from devices.connections.presence import PresenceTracker
+from devices.models import ConnectedStretch
 from devices.mqtt import topics
 from devices.mqtt.limits import Debts
 from lib import live
@@ -64,6 +67,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         self._relay = Relay("127.0.0.1" if host in EVERYWHERE else host, port, doors)
         self._told = Rarely()
         self._connections: dict[str | None, Connection] = {}
+        self._comings = Comings()
         self._tracker: PresenceTracker | None = None
         self._watcher: asyncio.Task[None] | None = None
         # A thread of its own: on SQLite it may wait for a long writer, and nobody's admission waits with it.
@@ -71,6 +75,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
     async def start(self) -> None:
         await super().start()
+        await run_in_thread(timeline.end_unseen)  # all that were connected were here
         self._tracker = await run_in_thread(PresenceTracker, timezone.now())
         self._watcher = asyncio.create_task(self._watch(self._tracker))
 
@@ -80,7 +85,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         await super().shutdown()
         await asyncio.to_thread(self._notes.shutdown)
         if self._tracker is not None:
-            await run_in_thread(_track_presence, self._tracker, [])
+            await run_in_thread(_track_presence, self._tracker, self._comings, [])
 
     async def _start_listeners(self) -> None:
         self._expect_consumer()
@@ -148,22 +153,28 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _host(self, connection: Connection) -> None:
         client_id = connection.session.client_id
         while taken_over := self._connections.get(client_id):
-            await taken_over.end()
+            await taken_over.end(ConnectedStretch.Reason.TAKEN_OVER)
         self._connections[client_id] = connection
+        self._comings.note(connection.identity)
         abrupt = True
+        error: BaseException | None = None
         try:
             known = await self._resume(connection)
             connection.write(ConnackPacket.build(int(known), CONNECTION_ACCEPTED))
             await connection.serve()
             abrupt = False
         except Refused as refusal:
+            error = refusal
             if times := self._told.count(("ended", client_id)):
                 log.warning("%r disconnected: %s (for the %d. time)", client_id, refusal, times)
-        except (*ENDED, asyncio.CancelledError) as error:
+        except (*ENDED, asyncio.CancelledError) as ended:
+            error = ended
             log.debug("%r ended: %r", client_id, error)
-        except Exception:
+        except Exception as failure:
+            error = failure
             log.exception("%r disconnected", client_id)
         finally:
+            self._comings.note(connection.identity, connection.tell_why(error))
             await self._leave(connection, abrupt=abrupt)
 
     async def _resume(self, connection: Connection) -> bool:
@@ -265,7 +276,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             }
             try:
                 valid, ties = await run_in_thread(
-                    _track_presence, tracker, [connection.identity for connection in present.values()]
+                    _track_presence, tracker, self._comings, [connection.identity for connection in present.values()]
                 )
             except Error as error:
                 log.warning("presence waits for the database: %s", error)
@@ -277,17 +288,20 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 log.warning(
                     "%r disconnected: it may be here no longer, or not for now", present[username].session.client_id
                 )
-                await present[username].end()
+                await present[username].end(timeline.BARRED)
             for username in present.keys() & valid:
                 await spoken_for.follow(present[username], ties)
 
 
-def _track_presence(tracker: PresenceTracker, identities: list[Identity]) -> tuple[set[str], dict[int, frozenset[str]]]:
+def _track_presence(
+    tracker: PresenceTracker, comings: Comings, identities: list[Identity]
+) -> tuple[set[str], dict[int, frozenset[str]]]:
     """Return the access keys of those that may go on, and for whom each speaks. Nobody else is present: a device that
     was removed as it connected has no row that could say so."""
     valid = authorization.find_live_keys([identity.username for identity in identities])
     devices = (identity.device for identity in identities if identity.device and identity.username in valid)
     present = {device.pk: device.device_id for device in devices}
+    comings.write()
     live.announce(f"device:{device_id}" for device_id in tracker.update(present, timezone.now()))
     return valid, authorization.find_spoken_for(present)
 

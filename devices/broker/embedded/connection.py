@@ -23,6 +23,7 @@ from amqtt.session import OutgoingApplicationMessage
 from django.conf import settings
 
 from devices.broker import authorization
+from devices.models import ConnectedStretch
 from devices.mqtt.limits import Pace
 from devices.mqtt.messages import MAX_BYTES
 
@@ -41,6 +42,8 @@ WINDOW = 100  # unacknowledged messages to one client, and from one
 CLOSE_SECONDS, IDLE_SECONDS = 2, 600
 SLOWED_SECONDS = 0.02  # between the messages of one that works off a backlog
 ENDED = (AMQTTError, MQTTError, NoDataError, TimeoutError, OSError)
+
+Reason = ConnectedStretch.Reason
 
 
 class Refused(Exception):
@@ -70,15 +73,29 @@ class Connection:
         self._writer = writer
         self._patience = session.keep_alive * 1.5 or IDLE_SECONDS
         self._task = asyncio.current_task()
+        self.why = ""  # the site ends it, if it does
         self._unanswered = 0  # messages of this client that the consumer has yet to acknowledge
         self._answered = asyncio.Event()
 
-    async def end(self) -> None:
+    async def end(self, why: str = "") -> None:
+        self.why = self.why or why
         if self._task is not None:
             self._task.cancel()
         await self.ended.wait()
 
-    stop = end  # as amqtt's shutdown calls it
+    async def stop(self) -> None:
+        """End it as amqtt's shutdown does."""
+        await self.end(Reason.STOPPED)
+
+    def tell_why(self, error: BaseException | None) -> str:
+        """Return the reason (`ConnectedStretch.Reason`) why it ended by this; by none, it said goodbye."""
+        if self.why or error is None:
+            return self.why or Reason.CLOSED
+        if isinstance(error, Refused):
+            return Reason.REFUSED
+        if isinstance(error, TimeoutError):
+            return Reason.KEEP_ALIVE
+        return Reason.STOPPED if isinstance(error, asyncio.CancelledError) else Reason.LOST
 
     async def serve(self) -> None:
         """Handle packets until the client says goodbye; raises whatever else ends it."""

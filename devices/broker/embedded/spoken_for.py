@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from devices.broker import authorization
+from devices.models import ConnectedStretch
 
 if TYPE_CHECKING:
     from asyncio import Queue
@@ -40,7 +41,7 @@ async def follow(connection: Connection, ties: Ties) -> None:
     connection.identity = _give(connection.identity, ties)
     if gone := former - connection.identity.speaks_for:
         log.warning("%r disconnected: it speaks no longer for %d devices", connection.session.client_id, len(gone))
-        await connection.end()
+        await connection.end(ConnectedStretch.Reason.UNTIED)
 
 
 def list_lost(identity: Identity, subscriptions: Mapping[str, list[Any]], session: Session) -> list[str]:

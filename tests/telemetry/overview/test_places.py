@@ -1,0 +1,120 @@
+"""The map: to scale, north up, across the antimeridian, of one place, and of many on one another."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from devices.models import Attribute
+from telemetry.overview import places
+from telemetry.overview.look import Seen
+
+DECLARED = [Attribute(version_id=1, name="place", type="gps"), Attribute(version_id=1, name="rpm", type="number")]
+
+
+def draw(*positions: str, name: str = "One", status: str = "online") -> places.Map:
+    devices = [
+        Seen(number, f"S{number}", f"{name} {number}", 1, status, {"place": (text, 0)})
+        for number, text in enumerate(positions)
+    ]
+    drawn = places.draw_map(places.find_places(devices, DECLARED))
+    assert drawn is not None
+    return drawn
+
+
+def within(drawn: places.Map) -> bool:
+    return all(0 <= mark.x <= places.WIDTH and 0 <= mark.y <= places.HEIGHT for mark in drawn.marks)
+
+
+def test_north_is_up_and_east_is_right() -> None:
+    south_west, north_east = draw("10,20", "11,21").marks
+    assert south_west.x < north_east.x
+    assert south_west.y > north_east.y
+
+
+def test_one_place_is_in_the_middle_with_a_bar_of_metres() -> None:
+    drawn = draw("37.332331,-122.0312186")
+    (mark,) = drawn.marks
+    assert (mark.x, mark.y) == (places.WIDTH / 2, places.HEIGHT / 2)
+    assert drawn.bar_words == "200 m"
+    assert drawn.parallels
+    assert drawn.meridians
+
+
+def test_distances_are_to_scale() -> None:
+    """A degree of latitude is 111.3 km; one of longitude at 60 degrees north half of that."""
+    a, b = draw("60,10", "60,11").marks
+    drawn = draw("60,10", "60,11")
+    metres = int(drawn.bar_words.split()[0]) * 1000 / drawn.bar * math.hypot(a.x - b.x, a.y - b.y)
+    assert metres == pytest.approx(111_320 / 2, rel=0.02)
+
+
+def test_across_the_antimeridian_neighbours_are_neighbours() -> None:
+    drawn = draw("-17,179.5", "-17,-179.5", "-18,180")
+    west, east = drawn.marks[0], drawn.marks[1]
+    assert 0 < east.x - west.x <= places.WIDTH
+    assert within(drawn)
+    assert any("180" in line.words for line in drawn.meridians)
+    assert {line.words[-1] for line in drawn.meridians if "180" not in line.words} == {"E", "W"}
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        ("90,0", "-90,0"),
+        ("0,-180", "0,180"),
+        ("0,-120", "0,0", "0,120"),
+        ("89.9999,10", "89.9999,-170"),
+        ("0,0",),
+        ("-90,180",),
+        ("0.0000001,0.0000001", "0,0"),
+        ("60,-179", "-50,10", "70,175", "1,1"),
+    ],
+)
+def test_the_ends_of_the_world_fit(positions: tuple[str, ...]) -> None:
+    drawn = draw(*positions)
+    assert within(drawn)
+    assert sum(len(mark.places) for mark in drawn.marks) == len(positions)
+    assert 0 < drawn.bar <= places.BAR
+    assert len(drawn.parallels) <= 6
+    assert len(drawn.meridians) <= 6
+    assert all(0 <= line.at <= places.HEIGHT for line in drawn.parallels)
+    assert all(0 <= line.at <= places.WIDTH for line in drawn.meridians)
+
+
+def test_what_is_close_together_is_one_mark_with_the_worst_status() -> None:
+    devices = [
+        Seen(1, "A", "A", 1, "online", {"place": ("10,10", 0)}),
+        Seen(2, "B", "B", 1, "offline", {"place": ("10.0000001,10", 0)}),
+        Seen(3, "C", "C", 1, "online", {"place": ("20,20", 0)}),
+    ]
+    drawn = places.draw_map(places.find_places(devices, DECLARED))
+    assert drawn is not None
+    assert [(len(mark.places), mark.status) for mark in drawn.marks] == [(2, "offline"), (1, "online")]
+
+
+def test_no_mark_lies_on_another() -> None:
+    drawn = draw(*(f"{row / 10},{column / 10}" for row in range(30) for column in range(30)))
+    assert drawn.places == 900
+    assert all(
+        math.hypot(one.x - other.x, one.y - other.y) >= places.NEAR - 0.2
+        for number, one in enumerate(drawn.marks)
+        for other in drawn.marks[:number]
+    )
+
+
+def test_names_stand_where_there_is_room() -> None:
+    named, other = draw("10,10", "11,12", name="Gateway").marks
+    assert (named.name, named.anchor, other.anchor) == ("Gateway 0", "start", "end")
+    long = draw("10,10", name="A device with a very long name").marks[0]
+    assert long.name.endswith("\u2026")
+    assert len(long.name) <= places.LONGEST
+
+
+def test_what_is_no_position_is_not_drawn() -> None:
+    texts = ["", "x", "91", '10,10"/><script>']
+    devices = [Seen(1, "A", "A", 1, "online", {"place": (text, 0)}) for text in texts]
+    devices.append(Seen(2, "B", "B", 1, "online", {"place": (7, 0), "rpm": (3, 0)}))
+    devices.append(Seen(3, "C", "C", 2, "online", {"place": ("10,10", 0)}))  # its recipe declares none
+    assert places.draw_map(places.find_places(devices, DECLARED)) is None
