@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from config import environment
-from lib import streaming, trusted_proxies
+from lib import log, request_ids, streaming, trusted_proxies
 
 environment.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -43,6 +43,9 @@ class Handler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope = trusted_proxies.hear_proxy(scope)
+            request_id = request_ids.read_or_make(scope)
+            log.begin(request_id=request_id)
+            send = request_ids.tell(request_id, send)
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":

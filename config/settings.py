@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "config.middleware.Addresses",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.LogWho",
     "tenants.accounts.middleware.Activity",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -496,12 +497,16 @@ SPECTACULAR_SETTINGS = {
 }
 
 # uvicorn's lines go the same way, and none are of requests, whatever its flags: the path of a reset link is a secret.
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
+"""`text` for people, `json` for programs: an object a line."""
+if LOG_FORMAT not in {"text", "json"}:
+    raise ImproperlyConfigured("LOG_FORMAT is text or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "lib.log.Masking",
+            "()": "lib.log.Json" if LOG_FORMAT == "json" else "lib.log.Masking",
             "format": "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
             "datefmt": "%Y-%m-%dT%H:%M:%S",
         }
