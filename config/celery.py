@@ -5,7 +5,14 @@ import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import before_task_publish, celeryd_init, task_postrun, task_prerun, worker_init
+from celery.signals import (
+    before_task_publish,
+    celeryd_init,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_shutting_down,
+)
 from click import Option
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -37,6 +44,14 @@ def say_all_in_json(instance: Any, **_: Any) -> None:
     if settings.LOG_FORMAT == "json":
         instance.quiet = True
         worker.safe_say = lambda text, *_: log.write_unlocked("celery.worker", text)
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def leave_jobs_to_others(**_: Any) -> None:
+    """Have jobs end with the batch that they are at: another worker goes on with them."""
+    from lib import stopping
+
+    stopping.begin()
 
 
 IDS = "handover_ids"

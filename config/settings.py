@@ -62,6 +62,8 @@ BODY_RATE = env.int("BODY_RATE", default=16_384)
 UPLOADS_PERSON = env.int("UPLOADS_PERSON", default=2)
 UPLOADS_ORGANISATION = env.int("UPLOADS_ORGANISATION", default=4)
 """Files that one process takes from one at once."""
+DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=0.0)
+"""How long the site, told to stop, goes on while it says that it is not ready: until a balancer asks others."""
 HEAD_SECONDS = env.float("HEAD_SECONDS", default=10.0)
 """A connection on which no request came for so long is closed; an answer that nobody reads, after six times that."""
 
