@@ -177,6 +177,7 @@ def find_lacks() -> list[str]:
 
 async def answer_probe(scope: dict[str, Any], send: Any) -> None:
     """Answer /livez, which asks nobody, or /readyz: a plain ASGI answer of JSON, to GET and HEAD."""
+    said: dict[str, Any]
     if scope["method"] not in {"GET", "HEAD"}:
         status, said = 405, {"status": "GET or HEAD"}
     elif scope["path"] == "/livez":
