@@ -1,7 +1,7 @@
 # One image for the site, its worker and its beat; `--target simulator` adds what the simulated gateways use.
 FROM python:3.11-slim AS site
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN apt-get update && apt-get install -y --no-install-recommends libfribidi0 && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends libfribidi0 postgresql-client && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv/handover
 COPY requirements/base.txt requirements/
 RUN pip install --require-hashes -r requirements/base.txt

@@ -8,7 +8,8 @@ import sys
 from typing import Any
 
 from config import environment
-from lib import streaming, trusted_proxies
+from lib import log, request_ids, streaming, trusted_proxies
+from lib.stopping import is_stopping
 
 environment.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -24,7 +25,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.urls import Resolver404, resolve
 
-from config import connections, limits
+from config import connections, health, limits, stopping
 from config.queueing import Queueing
 from config.static import StaticFiles
 
@@ -43,7 +44,12 @@ class Handler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope = trusted_proxies.hear_proxy(scope)
-        if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
+            request_id = request_ids.read_or_make(scope)
+            log.begin(request_id=request_id)
+            send = _let_connection_go(request_ids.tell(request_id, send))
+        if scope["type"] == "http" and scope["path"] in health.PROBES:
+            await health.answer_probe(scope, send)
+        elif scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
         elif scope["type"] == "http":
             await limits.answer_within_bounds(self._choose_app(scope), scope, receive, _let_threads_go(send))
@@ -72,10 +78,22 @@ class Handler(ASGIHandler):
 
 
 async def _follow_lifespan(receive: Any, send: Any) -> None:
-    """Agree to start and to stop: there is nothing to do at either."""
+    """Agree to start and to stop: by then what there is to do at the end has been done (config/stopping.py)."""
+    stopping.heed_signals()
     while (kind := (await receive())["type"]) != "lifespan.shutdown":
         await send({"type": f"{kind}.complete"})
     await send({"type": f"{kind}.complete"})
+
+
+def _let_connection_go(send: Any) -> Any:
+    """Return a `send` that keeps no connection for another request once this process is to end."""
+
+    async def send_part(message: Any) -> None:
+        if message["type"] == "http.response.start" and is_stopping():
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return send_part
 
 
 def _let_threads_go(send: Any) -> Any:

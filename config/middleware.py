@@ -7,8 +7,9 @@ from django.http import HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject, empty
 
-from lib import metrics, streaming
+from lib import log, metrics, streaming
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -82,3 +83,21 @@ class Addresses(CommonMiddleware):
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
         return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)
+
+
+class LogWho(MiddlewareMixin):
+    """Let the log's lines say whose request it is, once that is known; nobody is looked up for it."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        log.look_up(lambda: _identify_known(request))
+
+
+def _identify_known(request: HttpRequest) -> dict[str, str | int]:
+    """Return the ids of the user whom somebody has loaded already: of the session, or of an API token."""
+    user: object = request.__dict__.get("user")
+    if isinstance(user, SimpleLazyObject):
+        user = user.__dict__["_wrapped"]
+    if user is empty or user is None:
+        user = request.__dict__.get("_acached_user")
+    ids = {"user_id": getattr(user, "pk", None), "organisation_id": getattr(user, "organisation_id", None)}
+    return {name: value for name, value in ids.items() if value is not None}

@@ -62,6 +62,8 @@ BODY_RATE = env.int("BODY_RATE", default=16_384)
 UPLOADS_PERSON = env.int("UPLOADS_PERSON", default=2)
 UPLOADS_ORGANISATION = env.int("UPLOADS_ORGANISATION", default=4)
 """Files that one process takes from one at once."""
+DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=0.0)
+"""How long the site, told to stop, goes on while it says that it is not ready: until a balancer asks others."""
 HEAD_SECONDS = env.float("HEAD_SECONDS", default=10.0)
 """A connection on which no request came for so long is closed; an answer that nobody reads, after six times that."""
 
@@ -102,6 +104,7 @@ MIDDLEWARE = [
     "config.middleware.Addresses",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.LogWho",
     "tenants.accounts.middleware.Activity",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -499,12 +502,16 @@ SPECTACULAR_SETTINGS = {
 }
 
 # uvicorn's lines go the same way, and none are of requests, whatever its flags: the path of a reset link is a secret.
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
+"""`text` for people, `json` for programs: an object a line."""
+if LOG_FORMAT not in {"text", "json"}:
+    raise ImproperlyConfigured("LOG_FORMAT is text or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "lib.log.Masking",
+            "()": "lib.log.Json" if LOG_FORMAT == "json" else "lib.log.Masking",
             "format": "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
             "datefmt": "%Y-%m-%dT%H:%M:%S",
         }

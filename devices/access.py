@@ -10,6 +10,7 @@ from devices.identity import serials
 from devices.models import Attention, BulkAction, Device, Import, LabelPrintJob
 from devices.models.attention import with_attention
 from devices.models.refused_attempt import with_last_attempt
+from lib.log import note
 from lib.prepared import prepared
 from tenants.access import get_row, require_admin
 from tenants.models import Role, User
@@ -32,6 +33,7 @@ def get_device(user: Viewer, serial: str, *, role: Role = Role.VIEWER, related: 
         (device,) = _select_device(user, role, serials.fold(serial), frozenset(related))
     except ValueError:  # none, or a text that the database refuses
         raise Http404 from None
+    note(device_id=device.device_id)
     return share_organisation(user, device)
 
 

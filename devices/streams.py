@@ -26,7 +26,7 @@ from django.db import close_old_connections
 from django.http import HttpResponse, StreamingHttpResponse
 
 from devices.mqtt.hearing import hears
-from lib import live
+from lib import live, stopping
 from lib.places import Bound, Places
 from tenants.accounts.sessions import SignIn
 
@@ -46,6 +46,8 @@ S = TypeVar("S")
 log = logging.getLogger(__name__)
 
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+RESTART = "restart"
+"""Why a stream ends without a word: the process does, and the browser connects to another one, or anew."""
 CHECKS = 4  # threads for what all streams of a process ask the database
 SLOW = 2.0  # seconds for such a question, at least, until the stream beats without its answer
 
@@ -98,6 +100,8 @@ async def serve(
     topic = await sync_to_async(look)(user, SignIn.of(user, request.session))
     if request.method == "HEAD":
         return HttpResponse(headers=HEADERS)
+    if stopping.is_closing():
+        return HttpResponse(status=503, headers={"Retry-After": "1", "Cache-Control": "no-store"})
     last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
     end = End()
     place = open_streams.take(*_list_bounds(user), left=end.end_because)
@@ -138,6 +142,8 @@ async def events(topic: Topic, last: str, spacing: float = 0.0, end: End | None 
         while True:
             hurried = woken.is_set()
             woken.clear()
+            if end.word == RESTART:
+                return
             if end.word:
                 yield _encode_event("closed", end.word)
                 return

@@ -75,6 +75,15 @@ class Places:
                 if key in self._held and not self._held[key]:
                     del self._held[key]
 
+    def end_all(self, word: str) -> None:
+        """Take back every place of those who leave when told."""
+        with self._lock:
+            places = {place for held in self._held.values() for place in held if place.left is not None}
+        for place in places:
+            place.end()
+            if place.left is not None:
+                place.left(word)
+
     def count(self, word: str, whose: Hashable = None) -> int:
         """Return how many are taken."""
         with self._lock:

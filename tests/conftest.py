@@ -104,7 +104,7 @@ def _quiet_sessions(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _health_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    health._known.until = 0.0
+    health._known.until = health._known_ready.until = 0.0
     monkeypatch.setattr(health, "FRESH_SECONDS", -1.0)
 
 

@@ -23,6 +23,7 @@ from devices.connections import activation
 from devices.events import Fact
 from devices.models import Credential, CredentialUse, Device, Event
 from lib.db import bulk_sql, copy
+from lib.log import about
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -308,7 +309,9 @@ def note_use(credential: Credential) -> None:
         if credential.has_former:
             revoke_credentials(Credential.objects.filter(superseded_by=credential), None, "its successor was used")
     except Error as error:
-        log.warning("the use of a credential of device %s is not noted: %s", credential.device.device_id, error)
+        device = credential.device
+        with about(device_id=device.device_id, organisation_id=device.organisation_id):
+            log.warning("the use of a credential of device %s is not noted: %s", device.device_id, error)
 
 
 def _note(credential: Credential) -> None:

@@ -25,7 +25,7 @@ from django.db.models.functions import Now
 
 from devices.jobs import turns
 from devices.models.job import Job
-from lib import live
+from lib import live, stopping
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -186,7 +186,10 @@ class Lease(Generic[J]):
         self._own_row().update(worker=None, held_until=None)
 
     def give_way(self) -> None:
-        """Raise Behind, between batches and after SLICE_SECONDS, if jobs of other organisations wait."""
+        """Raise Behind, between batches: if this worker is told to stop, and after SLICE_SECONDS, if jobs of other
+        organisations wait."""
+        if stopping.is_stopping():
+            raise Behind
         if time.monotonic() - self.began > SLICE_SECONDS and turns.others_wait(self.organisation):
             raise Behind
 

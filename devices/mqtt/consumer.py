@@ -21,6 +21,7 @@ from devices.mqtt.intake import PUT_OFF_SECONDS, Arrival, Intake, Limited
 from devices.mqtt.limits import Pace
 from devices.mqtt.messages import Message, counts
 from devices.mqtt.receiver import Receiver
+from lib.log import about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -274,11 +275,12 @@ class Consumer:
             return all(self._deal_with([arrival]) for arrival in batch)
         (poison,) = batch
         counts["poison"] += 1
-        log.error("given up: topic %s, %d bytes", poison.topic, len(poison.message.payload))
-        try:
-            self._give_up(poison.message)
-        except Exception as error:
-            log.warning("not told that a message was given up: %s", error)
+        with about(device_id=poison.message.device_id):
+            log.error("given up: topic %s, %d bytes", poison.topic, len(poison.message.payload))
+            try:
+                self._give_up(poison.message)
+            except Exception as error:
+                log.warning("not told that a message was given up: %s", error)
         return True
 
     def _acknowledge(self, batch: Iterable[Arrival]) -> None:

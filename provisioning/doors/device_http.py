@@ -22,6 +22,7 @@ from django.http.request import RawPostDataException, UnreadablePostError
 
 from lib.addresses import normalise_address
 from lib.device_facing import mark_device_facing
+from lib.log import note
 from lib.origins import get_requested_host
 from lib.parsing import parse_whole_number
 from lib.refusals import Refusal
@@ -86,7 +87,8 @@ def device_view(
             address = address_of(request)
             with guesses_counted(address, guesses):
                 _require_small(request, largest)
-                asked = find_organisation(_find_host(request), organisation)
+                if asked := find_organisation(_find_host(request), organisation):
+                    note(organisation_id=asked.pk)
                 return view(request, Caller(address, asked), **kwargs)
 
         return wrapper

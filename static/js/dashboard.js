@@ -309,7 +309,7 @@
   async function replace(query) {
     const answer = await load(grid.dataset.url, query);
     return () => {
-      const { from, to, bucket, times, values, low, high, gaps, longest_pause: pauses } = answer;
+      const { from, to, kept, bucket, times, values, low, high, gaps, longest_pause: pauses } = answer;
       const fills = bucket && handoverHistory.isLive();
       const next = fills ? times.pop() ?? from : (times.at(-1) ?? from - 1) + 1;
       data = { version: {}, next, bucket, whole: next / 1000, judged: to, times: times.map((ms) => ms / 1000), lines: {}, gaps, pauses };
@@ -323,7 +323,7 @@
   // Only the points since the last one, unless that changes more.
   async function append(query) {
     const answer = await load(grid.dataset.url, { from: data.next });
-    const { from, to, bucket, times, values } = answer;
+    const { from, to, kept, bucket, times, values } = answer;
     if (bucket || data.times.length + times.length > MOST || isSilent(answer)) return replace(query);
     return () => {
       data.times.push(...times.map((ms) => ms / 1000));

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.models import Attribute, Device
 from devices.mqtt.messages import ANSWER, COMMAND_ANSWER, MAX_BYTES, Answer, CommandAnswer, Report, counts
+from lib.log import about
 from lib.parsing import is_storable
 from lib.rarely import Rarely
 from telemetry.ingest import gps, keeping, numbers, senders
@@ -136,7 +137,8 @@ def _drop_all(device: Device, message: Message, refusal: Refused, drops: Drops) 
     drops.add(device, refusal.cause, message.received_at, refusal.sample)
     if times := told.count((device.pk, str(refusal))):
         size = len(message.payload)
-        log.warning("%s message of device %s (%d bytes, for the %d. time)", refusal, device.device_id, size, times)
+        with about(device_id=device.device_id, organisation_id=device.organisation_id):
+            log.warning("%s message of device %s (%d bytes, for the %d. time)", refusal, device.device_id, size, times)
 
 
 def _parse_body(payload: bytes) -> dict[str, Any]:

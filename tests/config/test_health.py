@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from config import health
 from devices.mqtt import heartbeat
+from lib import stopping
 from tests.parts import free_port
 
 if TYPE_CHECKING:
@@ -203,3 +205,34 @@ def test_many_who_ask_at_once_ask_the_parts_once(client: Client, monkeypatch: py
     assert told == [{"part": True}] * 20
     assert client.get("/healthz").json()["status"] == "up"
     assert len(asked) == 1
+
+
+class TestReadiness:
+    def test_ready(self) -> None:
+        assert health.find_lacks() == []
+
+    @pytest.mark.parametrize(("gone", "said"), [("database", ["database"]), ("migrations", ["migrations"])])
+    def test_what_it_lacks(self, monkeypatch: pytest.MonkeyPatch, gone: str, said: list[str]) -> None:
+        monkeypatch.setitem(health.READINESS, gone, lambda: False)
+        assert health.find_lacks() == said
+
+    def test_migrations_are_looked_at_until_all_are_there(self) -> None:
+        health._known_to_be_migrated.clear()
+        applied = MigrationRecorder.Migration.objects.filter(app="telemetry")
+        rows = list(applied)
+        applied.delete()
+        try:
+            assert not health._migrated()
+        finally:
+            MigrationRecorder.Migration.objects.bulk_create(rows)
+        assert health._migrated()
+        MigrationRecorder(connection).record_applied("telemetry", "9999_of_a_later_release")
+        health._known_to_be_migrated.clear()
+        assert health._migrated()
+        applied.filter(name="9999_of_a_later_release").delete()
+
+    def test_who_is_told_to_stop_asks_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stopping, "_stopping", threading.Event())
+        monkeypatch.setattr(health, "READINESS", {})
+        stopping.begin()
+        assert health.find_lacks() == ["stopping"]

@@ -16,16 +16,15 @@ from devices.models import BulkAction, Device, Event, LabelPrintJob, Touched
 from lib.db import copy
 from lib.tasks import send
 from tests.devices.doing import started
-from tests.mqtt.processes import python, running
+from tests.mqtt.processes import Process, python, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_django.fixtures import Settings
 
     from devices.models.job import Job
     from tests.conftest import World
-    from tests.mqtt.processes import Process
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
@@ -49,14 +48,14 @@ def _fleet(world: World, settings: Settings) -> None:
     copy.write(Device, COLUMNS, rows)
 
 
-def killed_once(worker: Process, job: Job) -> None:
+def killed_once(worker: Process, job: Job, end: Callable[[Process], None] = Process.kill) -> None:
     """As soon as something of it is committed; beat's part is played here."""
     until, killed = time.monotonic() + SECONDS, False
     send(job.TASK, job.pk)
     while job.is_working:
         assert time.monotonic() < until, (job.state, job.done, killed)
         if not killed and job.state == "running" and 0 < leases.progress(job).rows < job.total:
-            worker.kill()
+            end(worker)
             worker.start()
             killed = True
         tasks.resume_jobs()
@@ -65,9 +64,20 @@ def killed_once(worker: Process, job: Job) -> None:
     assert (killed, job.state, job.cause, job.worker, job.held_until) == (True, "done", "", None, None)
 
 
-def test_an_action_goes_on_where_it_was(worker: Process, world: World) -> None:
+def stop_in_order(worker: Process) -> None:
+    """It ends with the batch that it is at, and gives the job back."""
+    began = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - began < 15
+    (action,) = BulkAction.objects.all()
+    assert (action.state, action.worker, action.held_until) == ("running", None, None)
+    assert 0 < action.done < action.total
+
+
+@pytest.mark.parametrize("end", [Process.kill, stop_in_order])
+def test_an_action_goes_on_where_it_was(worker: Process, world: World, end: Callable[[Process], None]) -> None:
     action = started(BulkAction.Kind.LOCK, world.owner)
-    killed_once(worker, action)
+    killed_once(worker, action, end)
     assert action.done == action.changed == action.total == Device.objects.manageable_by(world.owner).count()
     assert Touched.objects.filter(action=action, verdict="change").count() == action.total
     locked = Event.objects.filter(kind=Event.Kind.LOCKED)

@@ -20,6 +20,7 @@ from devices.broker.interpreter.token_holders import TokenHolder
 from devices.mqtt.limits import Debts, Pace
 from devices.mqtt.messages import MAX_BYTES
 from devices.mqtt.packets import Connect, Malformed, Packet, build_connack, read_packet
+from lib.log import about
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -182,7 +183,9 @@ class Relay:
             await broker.end()
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, ENDED):
-                log.error("a device was hung up on", exc_info=result)
+                own = Connect.read(interpreter.connect)
+                with about(device_id=own.client_id if own else ""):
+                    log.error("a device was hung up on", exc_info=result)
         if Held in map(type, results):
             await self._hold(device)
         else:
