@@ -36,13 +36,17 @@ class Command(NamedTuple):
 class ByToken(ABC):
     """Speak to one device in its words, and to the broker in ours. No state outlives the connection."""
 
-    def __init__(self, connect: Connect, token: str, *, device_id: str, types: Mapping[str, str]) -> None:
+    def __init__(
+        self, connect: Connect, secret: str, *, device_id: str, types: Mapping[str, str], access_key: str = ""
+    ) -> None:
+        """Connect as the device; its access key follows from a secret that is a token."""
         self.types = types
         self._state, self._command = topics.build_topic(device_id, "state"), topics.build_topic(device_id, "command")
         self._last_id = 0
         self._waiting: dict[int, Waiting] = {}  # by the packet ids that the broker gets
         self._subscribing = 0
-        own = connect._replace(client_id=device_id, username=derive_access_key(token), password=token)
+        key = access_key or derive_access_key(secret)
+        own = connect._replace(client_id=device_id, username=key, password=secret)
         if will := self.translate(connect.will_topic, connect.will):
             own = own._replace(will_topic=self._state, will=will[-1])
         self.connect = own.build()

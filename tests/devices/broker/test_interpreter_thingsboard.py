@@ -38,7 +38,7 @@ def greet(packet: Packet = NEXT) -> Version5 | ThingsBoard:
 
 
 def hear(session: Newcomer, packet: Packet, provision: Any = lambda sent, caller: TOKEN) -> list[Packet] | None:
-    return asyncio.run(session.hear(packet, Doors(provision, provision), Caller("192.0.2.1")))
+    return asyncio.run(session.hear(packet, Doors(provision, provision, provision), Caller("192.0.2.1")))
 
 
 def publish(topic: str, payload: bytes = b"", packet_id: int = 5) -> Packet:
