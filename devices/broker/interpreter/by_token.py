@@ -15,7 +15,7 @@ from devices.mqtt import packets, topics
 from devices.mqtt.packets import Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from devices.mqtt.packets import Connect
 
@@ -69,6 +69,10 @@ class ByToken(ABC):
         """Return what is answered here to a message that the broker is not to hear of; None where it is."""
         return None
 
+    def look_first(self, packet: Packet) -> Callable[[], None] | None:
+        """Return what is to be asked of the database before a packet of the device is heard; None for nothing."""
+        return None
+
     # From the device ----------------------------------------------------------------------------
 
     def hear_device(self, packet: Packet) -> Said:
@@ -96,23 +100,29 @@ class ByToken(ABC):
             return Said(to_device=(*taken, *(each.build() for each in answers)))
         reports = self.translate(message.topic, message.payload)
         topic = message.topic if reports is None else self._state  # what is not its own the broker refuses
-        sent = [message.payload] if reports is None else reports
+        return self.report(message, [(topic, each) for each in ([message.payload] if reports is None else reports)])
+
+    def report(self, message: Publish, reports: Sequence[tuple[str, bytes]]) -> Said:
+        """Send topics and payloads instead of a message, acknowledged once all are, at once where there are none."""
         if not message.qos:
-            return Said(tuple(message._replace(topic=topic, payload=each).build() for each in sent))
-        waiting = Waiting(message.packet_id, len(sent))
+            return Said(tuple(message._replace(topic=topic, payload=each).build() for topic, each in reports))
+        if not reports:
+            return Said(to_device=(packets.build_answer(Type.PUBACK, message.packet_id),))
+        waiting = Waiting(message.packet_id, len(reports))
         made = []
-        for each in sent:
-            packet_id = self._choose_id()
+        for topic, each in reports:
+            packet_id = self.choose_id()
             self._waiting[packet_id] = waiting
             made.append(message._replace(topic=topic, payload=each, packet_id=packet_id).build())
         return Said(tuple(made))
 
-    def _choose_id(self) -> int:
-        if len(self._waiting) >= MOST_WAITING + MOST_MOMENTS:
+    def choose_id(self, beside: Collection[int] = ()) -> int:
+        """Return an id for a packet to the broker that no other one has."""
+        if len(self._waiting) + len(beside) >= MOST_WAITING + MOST_MOMENTS:
             raise Malformed("more than the broker takes at once")
         while True:
             self._last_id = self._last_id % 0xFFFF + 1
-            if self._last_id not in self._waiting:
+            if self._last_id not in self._waiting and self._last_id not in beside:
                 return self._last_id
 
     # From the broker ----------------------------------------------------------------------------
@@ -139,7 +149,7 @@ class ByToken(ABC):
             return Said(ends=True)
         if code and code[0] in REFUSALS:
             return Said(to_device=(packets.build_connack(NOT_AUTHORISED),), ends=True)
-        self._subscribing = self._choose_id()
+        self._subscribing = self.choose_id()
         asked = packets.build_subscribe(self._subscribing, [(self._command, 1)])
         return Said(to_broker=(asked,), to_device=(packet,))
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from devices.broker.interpreter.iot_hub import Said
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from devices.mqtt.packets import Packet
 
 
@@ -15,6 +17,7 @@ class Interpreter(Protocol):
 
     connect: Packet
 
+    def look_first(self, packet: Packet) -> Callable[[], None] | None: ...
     def hear_device(self, packet: Packet) -> Said: ...
     def hear_broker(self, packet: Packet) -> Said: ...
 
@@ -24,6 +27,9 @@ class Plain:
 
     def __init__(self, connect: Packet) -> None:
         self.connect = connect
+
+    def look_first(self, packet: Packet) -> Callable[[], None] | None:
+        return None
 
     def hear_device(self, packet: Packet) -> Said:
         return Said(to_broker=(packet,))

@@ -16,7 +16,7 @@ from devices.broker.interpreter import version5
 from devices.broker.interpreter.activation import SESSION_SECONDS, Anonymous
 from devices.broker.interpreter.callers import Caller, Doors, ask
 from devices.broker.interpreter.certificate_holders import CertificateHolder
-from devices.broker.interpreter.iot_hub import IotHub, Said
+from devices.broker.interpreter.iot_hub import IotHub
 from devices.broker.interpreter.plain import Plain
 from devices.broker.interpreter.thingsboard import Newcomer
 from devices.broker.interpreter.token_holders import TokenHolder
@@ -163,8 +163,8 @@ class Relay:
 
     async def _interpret(self, device: Line, broker: Line, interpreter: Interpreter) -> None:
         both = [
-            asyncio.create_task(self._pass(device, interpreter.hear_device, device, broker)),
-            asyncio.create_task(self._pass(broker, interpreter.hear_broker, device, broker)),
+            asyncio.create_task(self._pass(device, interpreter, device, broker)),
+            asyncio.create_task(self._pass(broker, interpreter, device, broker)),
         ]
         try:
             await broker.send(interpreter.connect)
@@ -184,10 +184,13 @@ class Relay:
         else:
             await device.end()
 
-    async def _pass(self, read_from: Line, hear: Callable[[Packet], Said], device: Line, broker: Line) -> None:
+    async def _pass(self, read_from: Line, interpreter: Interpreter, device: Line, broker: Line) -> None:
         debts = Debts()
         while True:
-            said = hear(await read_packet(read_from.read, LARGEST))
+            packet = await read_packet(read_from.read, LARGEST)
+            if read_from is device and (look := interpreter.look_first(packet)):
+                await _look(look)
+            said = interpreter.hear_device(packet) if read_from is device else interpreter.hear_broker(packet)
             if read_from is device and said.to_device:
                 await _keep_pace(debts)
             await broker.send(*said.to_broker)
@@ -204,6 +207,15 @@ class Relay:
             finally:
                 self._held -= 1
         await device.end()
+
+
+async def _look(look: Callable[[], None]) -> None:
+    """Ask the database, which may be away: then the device is held, and says it again when it is back. Raises Held."""
+    try:
+        await ask(look)
+    except Error as error:
+        log.warning("for whom a gateway speaks can't be looked up: %s", error)
+        raise Held from None
 
 
 async def _keep_pace(debts: Debts) -> None:

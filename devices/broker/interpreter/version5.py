@@ -12,6 +12,8 @@ from devices.mqtt import packets
 from devices.mqtt.packets import NAME, Connect, Fields, Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from devices.broker.interpreter.plain import Interpreter
 
 LEVEL = 5
@@ -48,6 +50,10 @@ class Version5:
         self._interpreter = interpreter
         self._unsubscribed: dict[int, int] = {}  # packet id -> topics
         self.connect = interpreter.connect
+
+    def look_first(self, packet: Packet) -> Callable[[], None] | None:
+        """Return what is to be asked of the database before a packet of the device is heard. Raises Malformed."""
+        return self._interpreter.look_first(self._hear(packet)) if packet.type == Type.PUBLISH else None
 
     def hear_device(self, packet: Packet) -> Said:
         """Return what is made of a packet of the device. Raises Malformed."""
