@@ -227,6 +227,12 @@ CONNECT_TOO_LATE = declare(
     "Have an admin open its activation again.",
     403,
 )
+SPEAKS_FOR_UNTIED = declare(
+    "speaks-for-untied-device",
+    "It spoke for a device that is not tied to it. That was dropped.",
+    "Tie the two on the device's page, or let it name a device's serial or device ID.",
+    403,
+)
 TOPIC_OF_ANOTHER = declare(
     "topic-of-another",
     "It published to, or subscribed to, a topic that is not its own. That was refused.",

@@ -46,6 +46,13 @@ def _is_from_proxy(scope: dict[str, Any], proxies: tuple[str, ...]) -> bool:
     return UNIX in proxies and (scope.get("server") or ("", 0))[1] is None
 
 
+def is_trusted_peer(address: str | None) -> bool:
+    """Decide whether the other end of a connection that is no request's is a trusted proxy; None: it came by a socket
+    of the site's own."""
+    proxies = tuple(settings.TRUSTED_PROXIES)
+    return UNIX in proxies if address is None else _is_trusted(address, proxies)
+
+
 @lru_cache(maxsize=1_000)
 def _is_trusted(peer: str, proxies: tuple[str, ...]) -> bool:
     try:

@@ -13,6 +13,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 HANDSHAKE, CERTIFICATE = 22, 11  # RFC 8446, 5.1 and 4
@@ -27,10 +28,11 @@ def make_context(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-def make_asking_context(certificate: Path) -> ssl.SSLContext:
+def make_asking_context(certificate: Path, *, protocols: Sequence[str] = ()) -> ssl.SSLContext:
     """Return one for one connection, which asks for a client certificate (and goes on without)."""
     context: Any = make_context(certificate)
-    context.set_alpn_protocols(["http/1.1"])
+    if protocols:
+        context.set_alpn_protocols(protocols)
     context.options |= ssl.OP_NO_TICKET  # each connection proves its key
     context.verify_mode = ssl.CERT_OPTIONAL
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME
@@ -39,6 +41,10 @@ def make_asking_context(certificate: Path) -> ssl.SSLContext:
         if (direction, kind, message) == ("read", HANDSHAKE, CERTIFICATE) and (der := _cut_leaf(data, version)):
             context.load_verify_locations(cadata=der)
 
+    def note_name(_: object, name: str | None, __: object) -> None:
+        context.asked_name = name
+
+    context.sni_callback = note_name
     context._msg_callback = watch  # by which OpenSSL shows a message before it acts on it
     return context  # type: ignore[no-any-return]
 

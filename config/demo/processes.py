@@ -124,7 +124,8 @@ class Parts:
         self._ports = ports
         self._spares = spares
         self._devices = devices
-        self._socket = _choose_socket(folder)
+        self._socket = _choose_socket(folder, "site.socket")
+        self._broker_socket = _choose_socket(folder, "broker.socket")
         kept = load_secrets(folder)
         self._redis_port, self._redis_password = free_port(), secrets.token_urlsafe(24)
         own = {
@@ -170,6 +171,7 @@ class Parts:
 
     def _broker(self) -> Process:
         command = [sys.executable, "manage.py", "broker", "--port", str(self._ports.mqtt)]
+        command += ["--tls-socket", self._broker_socket]
         return Process("broker", command, self._env, lambda: listens(LOOPBACK, self._ports.mqtt))
 
     def _worker(self) -> Process:
@@ -196,8 +198,9 @@ class Parts:
         command += ["--https", f"{self._ports.host}:{self._ports.https}"]
         broker = urlsplit(self._env["MQTT_URL"])
         if broker.scheme == "mqtt":  # another one ends TLS itself
+            own = "MQTT_URL" not in self._set_by_user
             command += ["--mqtts", f"{LOOPBACK}:{self._ports.mqtts}"]
-            command += ["--broker", f"{broker.hostname}:{broker.port or 1883}"]
+            command += ["--broker", self._broker_socket if own else f"{broker.hostname}:{broker.port or 1883}"]
         return Process("tls", command, _copy_harmless(), lambda: listens(self._ports.reachable_host, self._ports.https))
 
     def _hooks(self) -> Process:
@@ -221,9 +224,9 @@ class Parts:
         return Process("simulator", command, _copy_harmless(), lambda: listens(LOOPBACK, self._ports.panel))
 
 
-def _choose_socket(folder: Path) -> str:
-    """Return the path of the site's own socket, from here if that is shorter. Raises Failed."""
-    whole = str(folder.resolve() / "site.socket")
+def _choose_socket(folder: Path, name: str) -> str:
+    """Return the path of a socket of the site's own, from here if that is shorter. Raises Failed."""
+    whole = str(folder.resolve() / name)
     path = min(whole, os.path.join(".", os.path.relpath(whole)), key=len)
     if len(path.encode()) > LONGEST_SOCKET:
         raise Failed(f"{path} is too long for a socket's name: set VAR_DIR to a folder with a shorter path.")

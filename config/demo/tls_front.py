@@ -3,13 +3,14 @@
     python -m config.demo.tls_front --certificate var/tls/server.pem \
         --https 127.0.0.1:8443 --site var/site.socket --mqtts 127.0.0.1:8883 --broker 127.0.0.1:1883
 
-`--certificate` is what `manage.py tls_certificate` makes; `--site` a socket's path, or host:port. Either pair may be
-left out: a test that only needs MQTT gives `--mqtts` and `--broker`. It ends on SIGTERM. In production HAProxy does
-this (docker/haproxy), and passes the same tests.
+`--certificate` is what `manage.py tls_certificate` makes; `--site` and `--broker` are a socket's path, or host:port.
+Either pair may be left out: a test that only needs MQTT gives `--mqtts` and `--broker`. It ends on SIGTERM. In
+production HAProxy does this (docker/haproxy), and passes the same tests.
 
 Of a client certificate whose key the handshake proved the site is told by `Client-Cert` (RFC 9440), and of the
 connection by X-Forwarded-For and -Proto; what came in under these names goes no further. Each request is read whole as
-HTTP and written anew, so that none can hide in another one.
+HTTP and written anew, so that none can hide in another one. A broker at a socket's path is told the same before the
+first byte (PROXY protocol, version 2); one at a port hears the bytes alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import base64
 import signal
 import socket
 import ssl
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -27,7 +29,8 @@ from typing import Any
 
 import h11
 
-from config.demo.client_certificates import make_asking_context, make_context
+from config.demo.client_certificates import make_asking_context
+from config.demo.proxy_header import build_header
 
 HANDSHAKE_SECONDS = 10.0
 IDLE_SECONDS = 15.0
@@ -37,6 +40,7 @@ OURS = (b"client-cert", b"client-cert-chain", b"forwarded", b"x-forwarded-")
 GONE = (OSError, ssl.SSLError, asyncio.IncompleteReadError, TimeoutError)
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
 class Front:
@@ -45,29 +49,27 @@ class Front:
     def __init__(self, certificate: Path) -> None:
         self._certificate = certificate
         self._tasks: set[asyncio.Task[None]] = set()
-        self._servers: list[asyncio.Server] = []
 
     async def serve_https(self, address: str, site: str) -> None:
         listener = socket.create_server(_split(address), backlog=256)
         listener.setblocking(False)
-        self._keep(self._accept(listener, site))
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await _Exchange(reader, writer, site).run()
+
+        self._keep(self._accept(listener, talk, ("http/1.1",)))
 
     async def serve_mqtts(self, address: str, broker: str) -> None:
-        host, port = _split(address)
-        relay = partial(_relay_raw, broker=broker)
-        context = make_context(self._certificate)
-        self._servers.append(
-            await asyncio.start_server(relay, host, port, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS)
-        )
+        listener = socket.create_server(_split(address), backlog=256)
+        listener.setblocking(False)
+        self._keep(self._accept(listener, partial(_relay_raw, broker=broker), ()))
 
     async def stop(self) -> None:
-        for server in self._servers:
-            server.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _accept(self, listener: socket.socket, site: str) -> None:
+    async def _accept(self, listener: socket.socket, talk: Talk, protocols: Sequence[str]) -> None:
         with listener:
             while True:
                 try:
@@ -75,21 +77,21 @@ class Front:
                 except OSError:  # gone again, or no more files can be open
                     await asyncio.sleep(0.1)
                 else:
-                    self._keep(self._hear(client, site))
+                    self._keep(self._hear(client, talk, protocols))
 
-    async def _hear(self, client: socket.socket, site: str) -> None:
-        """Talk with one https client. A context of its own is why no asyncio server does this."""
+    async def _hear(self, client: socket.socket, talk: Talk, protocols: Sequence[str]) -> None:
+        """Talk with one client. A context of its own is why no asyncio server does this."""
         with suppress(*GONE):
             reader = asyncio.StreamReader()
             transport, protocol = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: asyncio.StreamReaderProtocol(reader),
                 client,
-                ssl=make_asking_context(self._certificate),
+                ssl=make_asking_context(self._certificate, protocols=protocols),
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
             )
             writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
             try:
-                await _Exchange(reader, writer, site).run()
+                await talk(reader, writer)
             finally:
                 writer.close()
 
@@ -200,9 +202,11 @@ async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> 
 
 
 async def _relay_raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, broker: str) -> None:
-    """Relay bytes both ways until either end is through."""
+    """Relay bytes both ways until either end is through; a socket is told first who comes."""
     with suppress(*GONE):
         other_reader, other_writer = await _connect(broker)
+        if "/" in broker:
+            other_writer.write(build_header(writer))
         ways = [asyncio.create_task(_pump(reader, other_writer)), asyncio.create_task(_pump(other_reader, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

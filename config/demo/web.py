@@ -6,22 +6,12 @@ python -m config.demo.web HOST PORT SOCKET
 from __future__ import annotations
 
 import signal
-import socket
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
 
-
-def listen(path: Path) -> socket.socket:
-    """Return a socket at the path that nobody but this user can open."""
-    with suppress(FileNotFoundError):
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    return listener
+from lib.private_socket import listen_privately
 
 
 def main(host: str, port: str, path: str) -> None:
@@ -38,7 +28,7 @@ def main(host: str, port: str, path: str) -> None:
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which uvicorn calls once it has stopped
     try:
-        uvicorn.Server(config).run([config.bind_socket(), listen(Path(path))])
+        uvicorn.Server(config).run([config.bind_socket(), listen_privately(Path(path))])
     finally:
         Path(path).unlink(missing_ok=True)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from django.conf import settings
 
 from devices.broker import refused_connects, refused_topics
 from devices.commands import subscriptions
+from devices.credentials import certificates
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device, Tie
 from devices.mqtt import client, topics
@@ -43,6 +44,21 @@ class Attempt(NamedTuple):
     username: str
     secret_hash: bytes
     client_id: str
+    is_certified: bool = False  # by a ticket, of which nothing is remembered
+
+    @classmethod
+    def of(cls, username: str, password: str, client_id: str) -> Self:
+        is_certified = certificates.is_ticket(username, password)
+        return cls(username, b"" if is_certified else credentials.hash_secret(password), client_id, is_certified)
+
+    def fits(self, credential: Credential | None) -> bool:
+        """Decide whether it shows the secret of this credential, or the proof of its key, under its device's name."""
+        if self.is_certified:
+            is_right = credential is not None and credential.kind == Credential.Kind.CERTIFICATE
+        else:
+            is_right = credentials.matches_secret(credential, self.secret_hash)
+            is_right &= credential is not None and credential.kind == Credential.Kind.ACCESS_KEY
+        return is_right and credential is not None and credential.device.device_id == self.client_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +136,8 @@ def connect(username: str, password: str, client_id: str) -> Identity | None:
         return Identity(username)
     if "\0" in username:
         return None
-    credential = credentials.find_credential(access_key=username, access_secret=password)
-    if credential is None or credential.device.device_id != client_id:
+    credential = credentials.find_credentials([username]).get(username)
+    if credential is None or not Attempt.of(username, password, client_id).fits(credential):
         return None
     return Identity(username, credential.device, credential, credential.limited)
 
@@ -190,8 +206,7 @@ def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:
     let_in = {}
     for attempt in attempts:
         credential = by_key.get(attempt.username)
-        right = credentials.matches_secret(credential, attempt.secret_hash)
-        if credential and right and credential.device.device_id == attempt.client_id:
+        if attempt.fits(credential) and credential:
             let_in[attempt] = Identity(attempt.username, credential.device, credential, credential.limited)
     return let_in
 

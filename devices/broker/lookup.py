@@ -164,7 +164,7 @@ class Lookup:
 def _build_about(question: Question) -> About:
     if question.password is None:
         return question.username
-    return Attempt(question.username, credentials.hash_secret(question.password), question.client_id or "")
+    return Attempt.of(question.username, question.password, question.client_id or "")
 
 
 def _build_caller(identity: Identity) -> Caller:

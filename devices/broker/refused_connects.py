@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from devices import refusals
 from devices.connections.refused_attempts import Counted, record_attempts
+from devices.credentials import certificates
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from lib.late_counts import LateCounts
@@ -42,7 +43,9 @@ def note_refusal(username: str, password: str, client_id: str) -> None:
     """Put down a connect that this process refused; from any thread, and at once."""
 
     def make() -> Refused:
-        return Refused(username, client_id, credentials.hash_secret(password), len(password))
+        is_ticket = certificates.is_ticket(username, password)
+        shown = bytes.fromhex(username) if is_ticket else credentials.hash_secret(password)
+        return Refused(username, client_id, shown, len(password))
 
     refused_connects.note((username, client_id), make)
 
@@ -89,7 +92,7 @@ def _find_credentials(access_keys: set[str]) -> dict[str, Credential]:
         When(Q(expires_at__lte=Now()), then=Value(refusals.CONNECT_ENDED.code)),
     ]
     annotations: dict[str, Any] = {"barred": Case(*barred, default=Value(""))}
-    keys = Credential.objects.filter(kind=Credential.Kind.ACCESS_KEY, access_key__in=access_keys)
+    keys = Credential.objects.filter(access_key__in=access_keys)
     return {each.access_key: each for each in keys.select_related("device").annotate(**annotations)}
 
 

@@ -17,25 +17,29 @@ from lib.late_counts import LateCounts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lib.refusals import Kind
 
-def note_refusal(device_id: str) -> None:
+
+def note_refusal(device_id: str, kind: Kind = refusals.TOPIC_OF_ANOTHER) -> None:
     """Put down that a device was refused a topic; from any thread, and at once."""
-    refused_topics.note(device_id, lambda: device_id)
+    refused_topics.note((device_id, kind.code), lambda: (device_id, kind))
 
 
-def count_refusals(refused: Iterable[tuple[str, int]]) -> None:
-    """Count them, by device ID."""
-    times = dict(refused)
-    devices = Device.objects.filter(device_id__in=times).only("device_id", "assignment_id")
+def count_refusals(refused: Iterable[tuple[tuple[str, Kind], int]]) -> None:
+    """Count them, by device ID and kind."""
+    refused = list(refused)
+    found = Device.objects.filter(device_id__in={device_id for (device_id, _), _ in refused})
+    devices = {device.device_id: device for device in found.only("device_id", "assignment_id")}
     record_attempts(
         [
-            Counted(device.pk, device.assignment_id, DOOR, refusals.TOPIC_OF_ANOTHER, {}, times[device.device_id])
-            for device in devices
+            Counted(devices[device_id].pk, devices[device_id].assignment_id, DOOR, kind, {}, times)
+            for (device_id, kind), times in refused
+            if device_id in devices
         ]
     )
 
 
-def make_counts() -> LateCounts[str]:
+def make_counts() -> LateCounts[tuple[str, Kind]]:
     return LateCounts(count_refusals, of="refused topics")
 
 

@@ -271,8 +271,8 @@ def find_usable(credentials: CredentialQuerySet) -> Credential | None:
 
 
 def find_credentials(access_keys: Iterable[str]) -> dict[str, Credential]:
-    """Return the live ones among the access keys, with their devices, by key; one indexed query."""
-    keys = Credential.objects.live().filter(kind=Credential.Kind.ACCESS_KEY, access_key__in=access_keys)
+    """Return the live ones among the access keys, certificates' too, with their devices, by key; one indexed query."""
+    keys = Credential.objects.live().filter(access_key__in=access_keys)
     live = _with_due(keys).with_limited().select_related("device")
     return {credential.access_key: credential for credential in live}
 

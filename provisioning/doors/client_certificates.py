@@ -55,8 +55,16 @@ def read_shown(request: HttpRequest) -> Shown | None:
         raise Refusal(refusals.CERTIFICATE_UNREADABLE, what="Client-Cert is no byte sequence of RFC 8941")
     try:
         der = base64.b64decode(sent[1:-1], validate=True)
-        return Shown(read_certificate(der), der, came_by_proxy(request))
-    except (binascii.Error, ValueError) as error:
+    except binascii.Error as error:
+        raise Refusal(refusals.CERTIFICATE_UNREADABLE, what=str(error)[:100]) from None
+    return read_der(der, is_proved=came_by_proxy(request))
+
+
+def read_der(der: bytes, *, is_proved: bool) -> Shown:
+    """Return a certificate that came. Raises Refusal for one that can't be read."""
+    try:
+        return Shown(read_certificate(der), der, is_proved)
+    except ValueError as error:
         raise Refusal(refusals.CERTIFICATE_UNREADABLE, what=str(error)[:100] or "it is no X.509 certificate") from None
 
 

@@ -39,6 +39,7 @@ class Fleet(NamedTuple):
     amqp: int
     gates: list[Process]
     database: Process
+    tls: int = 0
 
     @property
     def site_url(self) -> str:
@@ -60,9 +61,10 @@ def ready(port: int) -> str:
 
 
 @contextmanager
-def fleet(folder: Path) -> Iterator[Fleet]:
-    haproxy = parts.needs("haproxy")
-    port, questions, amqp, interpreted = (parts.free_port() for _ in range(4))
+def fleet(folder: Path, *, haproxy: str = "", certificate: Path | None = None) -> Iterator[Fleet]:
+    """With a `certificate` (PEM, with its key) devices connect at `tls`, too."""
+    haproxy = haproxy or parts.needs("haproxy")
+    port, questions, amqp, interpreted, tls = (parts.free_port() for _ in range(5))
     with ExitStack() as stack:
         database = stack.enter_context(running(_relay(haproxy, folder)))
         node = stack.enter_context(rabbitmq(folder, f"127.0.0.1:{questions}", SECRET, amqp))
@@ -78,10 +80,12 @@ def fleet(folder: Path) -> Iterator[Fleet]:
             "DEVICES": "500",
             **{f"GATE_{number}": f"127.0.0.1:{gate.port}" for number, gate in enumerate(gates, 1)},
         }
+        if certificate:
+            front |= {"TLS_CERTIFICATE": str(certificate), "BIND_MQTTS": f"127.0.0.1:{tls}"}
         stack.enter_context(running(Process([haproxy, "-f", str(CONFIGURATION)], port, front)))
         for gate in gates:
             stack.enter_context(running(gate))
-        yield Fleet(port, node, amqp, gates, database)
+        yield Fleet(port, node, amqp, gates, database, tls)
 
 
 def _relay(haproxy: str, folder: Path) -> Process:
@@ -95,7 +99,7 @@ def _relay(haproxy: str, folder: Path) -> Process:
 def _interpreter(broker: int) -> Process:
     port = parts.free_port()
     command = "manage.py", "broker_interpreter", "--port", str(port), "--broker", f"mqtt://127.0.0.1:{broker}"
-    return python(*command, "--proxied", port=port, MQTT_ORGANISATION="kanarra")
+    return python(*command, "--proxied", port=port, MQTT_ORGANISATION="kanarra", TRUSTED_PROXIES="127.0.0.1")
 
 
 def _gate(database: int, broker: int, amqp: int) -> Process:

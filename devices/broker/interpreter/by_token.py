@@ -15,7 +15,7 @@ from devices.mqtt import packets, topics
 from devices.mqtt.packets import Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from devices.mqtt.packets import Connect
 
@@ -36,13 +36,17 @@ class Command(NamedTuple):
 class ByToken(ABC):
     """Speak to one device in its words, and to the broker in ours. No state outlives the connection."""
 
-    def __init__(self, connect: Connect, token: str, *, device_id: str, types: Mapping[str, str]) -> None:
+    def __init__(
+        self, connect: Connect, secret: str, *, device_id: str, types: Mapping[str, str], access_key: str = ""
+    ) -> None:
+        """Connect as the device; its access key follows from a secret that is a token."""
         self.types = types
         self._state, self._command = topics.build_topic(device_id, "state"), topics.build_topic(device_id, "command")
         self._last_id = 0
         self._waiting: dict[int, Waiting] = {}  # by the packet ids that the broker gets
         self._subscribing = 0
-        own = connect._replace(client_id=device_id, username=derive_access_key(token), password=token)
+        key = access_key or derive_access_key(secret)
+        own = connect._replace(client_id=device_id, username=key, password=secret)
         if will := self.translate(connect.will_topic, connect.will):
             own = own._replace(will_topic=self._state, will=will[-1])
         self.connect = own.build()
@@ -63,6 +67,10 @@ class ByToken(ABC):
 
     def answer(self, message: Publish) -> list[Publish] | None:
         """Return what is answered here to a message that the broker is not to hear of; None where it is."""
+        return None
+
+    def look_first(self, packet: Packet) -> Callable[[], None] | None:
+        """Return what is to be asked of the database before a packet of the device is heard; None for nothing."""
         return None
 
     # From the device ----------------------------------------------------------------------------
@@ -92,23 +100,29 @@ class ByToken(ABC):
             return Said(to_device=(*taken, *(each.build() for each in answers)))
         reports = self.translate(message.topic, message.payload)
         topic = message.topic if reports is None else self._state  # what is not its own the broker refuses
-        sent = [message.payload] if reports is None else reports
+        return self.report(message, [(topic, each) for each in ([message.payload] if reports is None else reports)])
+
+    def report(self, message: Publish, reports: Sequence[tuple[str, bytes]]) -> Said:
+        """Send topics and payloads instead of a message, acknowledged once all are, at once where there are none."""
         if not message.qos:
-            return Said(tuple(message._replace(topic=topic, payload=each).build() for each in sent))
-        waiting = Waiting(message.packet_id, len(sent))
+            return Said(tuple(message._replace(topic=topic, payload=each).build() for topic, each in reports))
+        if not reports:
+            return Said(to_device=(packets.build_answer(Type.PUBACK, message.packet_id),))
+        waiting = Waiting(message.packet_id, len(reports))
         made = []
-        for each in sent:
-            packet_id = self._choose_id()
+        for topic, each in reports:
+            packet_id = self.choose_id()
             self._waiting[packet_id] = waiting
             made.append(message._replace(topic=topic, payload=each, packet_id=packet_id).build())
         return Said(tuple(made))
 
-    def _choose_id(self) -> int:
-        if len(self._waiting) >= MOST_WAITING + MOST_MOMENTS:
+    def choose_id(self, beside: Collection[int] = ()) -> int:
+        """Return an id for a packet to the broker that no other one has."""
+        if len(self._waiting) + len(beside) >= MOST_WAITING + MOST_MOMENTS:
             raise Malformed("more than the broker takes at once")
         while True:
             self._last_id = self._last_id % 0xFFFF + 1
-            if self._last_id not in self._waiting:
+            if self._last_id not in self._waiting and self._last_id not in beside:
                 return self._last_id
 
     # From the broker ----------------------------------------------------------------------------
@@ -135,7 +149,7 @@ class ByToken(ABC):
             return Said(ends=True)
         if code and code[0] in REFUSALS:
             return Said(to_device=(packets.build_connack(NOT_AUTHORISED),), ends=True)
-        self._subscribing = self._choose_id()
+        self._subscribing = self.choose_id()
         asked = packets.build_subscribe(self._subscribing, [(self._command, 1)])
         return Said(to_broker=(asked,), to_device=(packet,))
 

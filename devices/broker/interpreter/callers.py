@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from django.db import close_old_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+
+    from devices.models import Credential
 
 T = TypeVar("T")
 
@@ -17,10 +19,15 @@ _threads = ThreadPoolExecutor(4, thread_name_prefix="interpreter")
 
 
 class Caller(NamedTuple):
-    """Hold where a connection comes from, and the host name that it asked for in TLS; empty where nobody says so."""
+    """Hold where a connection comes from, and what it said in TLS, as the front tells it; empty where nobody does."""
 
     address: str = ""
     host: str = ""
+    """The name that it asked for."""
+    certificate: bytes = b""
+    """The client's, as DER."""
+    is_proved: bool = False
+    """Whether who tells of the certificate is trusted to have seen the proof of its key."""
 
 
 class Doors(NamedTuple):
@@ -30,6 +37,8 @@ class Doors(NamedTuple):
     """Takes an identity, and returns the device's token."""
     provision: Callable[[Mapping[str, Any], Caller], str]
     """Takes ThingsBoard's request, and returns the device's token."""
+    certify: Callable[[Caller, Collection[str]], Credential]
+    """Takes the names that it says of itself, and returns the credential that its certificate is, with its device."""
 
 
 async def ask(call: Callable[[], T]) -> T:

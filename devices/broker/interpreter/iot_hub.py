@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from devices.mqtt import packets, topics
 from devices.mqtt.packets import Connect, Packet, Publish, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 USERNAME = re.compile(r"[^/]*/(?P<id>[^/]+:[^/]+)/\?api-version=.*", re.ASCII | re.DOTALL)
 CREDENTIAL = re.compile(r"(?P<device>[0-9a-f]{24})\.(?P<key>[0-9a-f]{32})\.(?P<secret>[0-9A-Za-z_-]{1,100})", re.ASCII)
@@ -60,6 +63,10 @@ class IotHub:
         if credential is None or named["id"] != connect.client_id:
             return packets.build_connack(NOT_AUTHORISED)
         return cls(connect, named["id"], credential)
+
+    def look_first(self, packet: Packet) -> Callable[[], None] | None:
+        """Return None: nothing is to be asked of the database."""
+        return None
 
     # From the device ----------------------------------------------------------------------------
 

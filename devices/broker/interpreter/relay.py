@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.db import Error
@@ -14,7 +15,9 @@ from django.db import Error
 from devices.broker.interpreter import version5
 from devices.broker.interpreter.activation import SESSION_SECONDS, Anonymous
 from devices.broker.interpreter.callers import Caller, Doors, ask
-from devices.broker.interpreter.iot_hub import IotHub, Said
+from devices.broker.interpreter.certificate_holders import CertificateHolder
+from devices.broker.interpreter.iot_hub import IotHub
+from devices.broker.interpreter.plain import Plain
 from devices.broker.interpreter.thingsboard import Newcomer
 from devices.broker.interpreter.token_holders import TokenHolder
 from devices.mqtt.limits import Debts, Pace
@@ -26,6 +29,7 @@ from lib.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from devices.broker.interpreter.plain import Interpreter
     from devices.mqtt.packets import Read
 
 log = logging.getLogger(__name__)
@@ -42,15 +46,6 @@ ENDED = (OSError, EOFError, TimeoutError, Malformed)
 
 class Held(Exception):
     """Say that the device may not connect for now."""
-
-
-class Interpreter(Protocol):
-    """Speak to one device in its words, and to the broker in ours."""
-
-    connect: Packet
-
-    def hear_device(self, packet: Packet) -> Said: ...
-    def hear_broker(self, packet: Packet) -> Said: ...
 
 
 class Line(NamedTuple):
@@ -80,34 +75,26 @@ class Line(NamedTuple):
                 await self.close()
 
 
-class Plain:
-    """Pass everything on as it comes, for a client that needs no interpreter."""
-
-    def __init__(self, connect: Packet) -> None:
-        self.connect = connect
-
-    def hear_device(self, packet: Packet) -> Said:
-        return Said(to_broker=(packet,))
-
-    def hear_broker(self, packet: Packet) -> Said:
-        return Said(to_device=(packet,))
+Found = IotHub | TokenHolder | CertificateHolder | Anonymous | Newcomer | Plain | Packet
 
 
-Found = IotHub | TokenHolder | Anonymous | Newcomer | Plain | Packet
-
-
-def find_interpreter(packet: Packet) -> Found | None:
+def find_interpreter(packet: Packet, *, by_certificate: bool = False) -> Found | None:
     """Return who interprets for the client that sent this first, or what it is answered if nobody does; None where it
-    needs none."""
+    needs none. A certificate counts for who says nothing else by which to be known."""
     try:
-        if connect := version5.read_connect(packet):
-            return TokenHolder.greet(connect, is_next=True)
-        connect = Connect.read(packet)
+        connect = version5.read_connect(packet)
+        is_next = connect is not None
+        connect = connect or Connect.read(packet)
     except Malformed:
         return None
     if connect is None:
         return None
-    return IotHub.greet(connect) or TokenHolder.greet(connect) or Anonymous.greet(connect) or Newcomer.greet(connect)
+    found: Found | None = TokenHolder.greet(connect, is_next=is_next)
+    if not is_next:
+        found = IotHub.greet(connect) or found or Newcomer.greet(connect)
+    if found is None and by_certificate:
+        found = CertificateHolder.greet(connect, is_next=is_next)
+    return found if found or is_next else Anonymous.greet(connect)
 
 
 class Relay:
@@ -124,8 +111,8 @@ class Relay:
             await self._activate(device, found, caller)
             return
         try:
-            interpreter = await ask(found.find) if isinstance(found, TokenHolder) else found
-        except Error as error:
+            interpreter = await self._find(found, caller)
+        except (Refusal, Error) as error:
             log.warning("nobody can be looked up: %s", error)
             await self._hold(device)
             return
@@ -142,6 +129,15 @@ class Relay:
             await self._hold(device)
             return
         await self._interpret(device, broker, interpreter)
+
+    async def _find(self, found: Found, caller: Caller) -> Interpreter | Packet:
+        """Return who interprets, or what it is answered. Raises Refusal for who may not connect for a time."""
+        if isinstance(found, TokenHolder):
+            return await ask(found.find)
+        if isinstance(found, CertificateHolder):
+            return await ask(partial(found.find, self._doors, caller))
+        assert not isinstance(found, Anonymous | Newcomer)
+        return found
 
     async def _activate(self, device: Line, anonymous: Anonymous | Newcomer, caller: Caller) -> None:
         """Tell a device its token; one that is refused is held, and hung up on without an acknowledgement."""
@@ -168,8 +164,8 @@ class Relay:
 
     async def _interpret(self, device: Line, broker: Line, interpreter: Interpreter) -> None:
         both = [
-            asyncio.create_task(self._pass(device, interpreter.hear_device, device, broker)),
-            asyncio.create_task(self._pass(broker, interpreter.hear_broker, device, broker)),
+            asyncio.create_task(self._pass(device, interpreter, device, broker)),
+            asyncio.create_task(self._pass(broker, interpreter, device, broker)),
         ]
         try:
             await broker.send(interpreter.connect)
@@ -191,10 +187,13 @@ class Relay:
         else:
             await device.end()
 
-    async def _pass(self, read_from: Line, hear: Callable[[Packet], Said], device: Line, broker: Line) -> None:
+    async def _pass(self, read_from: Line, interpreter: Interpreter, device: Line, broker: Line) -> None:
         debts = Debts()
         while True:
-            said = hear(await read_packet(read_from.read, LARGEST))
+            packet = await read_packet(read_from.read, LARGEST)
+            if read_from is device and (look := interpreter.look_first(packet)):
+                await _look(look)
+            said = interpreter.hear_device(packet) if read_from is device else interpreter.hear_broker(packet)
             if read_from is device and said.to_device:
                 await _keep_pace(debts)
             await broker.send(*said.to_broker)
@@ -211,6 +210,15 @@ class Relay:
             finally:
                 self._held -= 1
         await device.end()
+
+
+async def _look(look: Callable[[], None]) -> None:
+    """Ask the database, which may be away: then the device is held, and says it again when it is back. Raises Held."""
+    try:
+        await ask(look)
+    except Error as error:
+        log.warning("for whom a gateway speaks can't be looked up: %s", error)
+        raise Held from None
 
 
 async def _keep_pace(debts: Debts) -> None:

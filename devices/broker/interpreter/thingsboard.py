@@ -71,13 +71,18 @@ class ThingsBoard(ByToken):
 
     def tell(self, command: Command) -> tuple[str, bytes]:
         """Return a command as a call of the procedure of its name."""
-        self._commands += 1
+        number = self.count_command()
         if command.id:
-            self._asked[str(self._commands)] = command.id
+            self._asked[str(number)] = command.id
         if len(self._asked) > IN_FLIGHT:
             del self._asked[next(iter(self._asked))]
         call = {"method": command.name, "params": {} if command.payload is None else command.payload}
-        return f"{OWN}rpc/request/{self._commands}", json.dumps(call).encode()
+        return f"{OWN}rpc/request/{number}", json.dumps(call).encode()
+
+    def count_command(self) -> int:
+        """Return the number of the next call of this connection."""
+        self._commands += 1
+        return self._commands
 
 
 def build_answer(command: str, payload: bytes) -> bytes:

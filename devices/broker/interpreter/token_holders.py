@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from devices.broker.interpreter import version5
 from devices.broker.interpreter.iot_hub import NOT_AUTHORISED
 from devices.broker.interpreter.murano import Murano
-from devices.broker.interpreter.thingsboard import ThingsBoard
+from devices.broker.interpreter.thingsboard_gateway import Gateway
 from devices.credentials.tokens import TOKEN, derive_access_key
 from devices.models import Credential
 from devices.mqtt import packets
@@ -36,7 +36,7 @@ class TokenHolder(NamedTuple):
             refusal = packets.build_connack(NOT_AUTHORISED)
             return cls(connect, password) if TOKEN.fullmatch(password) else refusal
         if password is None and username and TOKEN.fullmatch(username):
-            return cls(connect, username, ThingsBoard, is_next)
+            return cls(connect, username, Gateway, is_next)
         return None
 
     def find(self) -> ByToken | Version5 | Packet:

@@ -12,7 +12,9 @@ from devices.mqtt import packets
 from devices.mqtt.packets import NAME, Connect, Fields, Malformed, Packet, Publish, Type
 
 if TYPE_CHECKING:
-    from devices.broker.interpreter.by_token import ByToken
+    from collections.abc import Callable
+
+    from devices.broker.interpreter.plain import Interpreter
 
 LEVEL = 5
 CODES = {0: 0x00, 1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
@@ -44,10 +46,14 @@ def skip_properties(fields: Fields) -> None:
 class Version5:
     """Speak MQTT 5 to a device, for an interpreter that speaks MQTT 3.1.1."""
 
-    def __init__(self, interpreter: ByToken) -> None:
+    def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
         self._unsubscribed: dict[int, int] = {}  # packet id -> topics
         self.connect = interpreter.connect
+
+    def look_first(self, packet: Packet) -> Callable[[], None] | None:
+        """Return what is to be asked of the database before a packet of the device is heard. Raises Malformed."""
+        return self._interpreter.look_first(self._hear(packet)) if packet.type == Type.PUBLISH else None
 
     def hear_device(self, packet: Packet) -> Said:
         """Return what is made of a packet of the device. Raises Malformed."""

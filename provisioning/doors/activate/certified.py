@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from devices import refusals as device_refusals
 from devices.credentials.certificates import find_by_certificate
+from devices.identity import serials
 from devices.models import Credential
 from lib.refusals import Refusal
 from provisioning.doors import refusals
@@ -18,7 +19,7 @@ from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import find_device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from devices.models import Device
     from lib.refusals import Kind
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
     from tenants.models import Organisation
 
 STRANGE = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+
+
+def require_names(credential: Credential, shown: Shown, names: Collection[str]) -> None:
+    """Raise Refusal, which is counted, unless the device may say each of the names of itself: its serial, in any
+    writing, or its device ID."""
+    device = credential.device
+    own = {serials.fold(device.serial), serials.fold(device.device_id)}
+    with _counted(shown, device, None):
+        if not {serials.fold(name) for name in names} <= own:
+            raise Refusal(refusals.CERTIFICATE_OTHER)
 
 
 def find_credential(shown: Shown, *, address: str | None, organisation: Organisation | None) -> Credential:

@@ -1,4 +1,5 @@
-"""The door of activation over MQTT: the same operation, for a device that publishes its identity alone."""
+"""The door of activation over MQTT: the same operations, for a device that publishes its identity alone, and for one
+that comes by its certificate."""
 
 from __future__ import annotations
 
@@ -6,13 +7,19 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from provisioning.doors.activate import operations
+from lib.refusals import Refusal
+from provisioning.doors import refusals
+from provisioning.doors.activate import certified, operations
 from provisioning.doors.activate.device_views import GUESSES
+from provisioning.doors.client_certificates import read_der
 from provisioning.doors.device_http import guesses_counted
 from provisioning.doors.organisations import find_organisation
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from devices.broker.interpreter.callers import Caller
+    from devices.models import Credential
 
 
 def activate(identity: str, caller: Caller) -> str:
@@ -26,3 +33,17 @@ def activate(identity: str, caller: Caller) -> str:
         asked = operations.Asked(identity.strip())  # without a vendor: of no organisation there is no door
         issued = operations.activate(asked=asked, address=caller.address or None, organisation=organisation)
     return issued.access_secret
+
+
+def certify(caller: Caller, names: Collection[str]) -> Credential:
+    """Return the credential that a connection's certificate is, with its device, which the first one activates. Raises
+    Refusal, counted at door and device: also where the device says `names` of itself that are not its own."""
+    with guesses_counted(caller.address or None):
+        named = find_organisation(caller.host)
+        shown = read_der(caller.certificate, is_proved=caller.is_proved)
+        meant = named or find_organisation("", settings.MQTT_ORGANISATION)
+        credential = certified.find_credential(shown, address=caller.address or None, organisation=meant)
+        if named is not None and credential.device.organisation_id != named.pk:
+            raise Refusal(refusals.DATA_CREDENTIAL)
+        certified.require_names(credential, shown, names)
+    return credential

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,8 +8,11 @@ import pytest
 from devices.broker import authorization, refused_topics
 from devices.connections import limited
 from devices.credentials import operations as credentials
+from devices.credentials.certificates import make_certified, make_ticket
+from devices.identity.certificates import read_certificate
 from devices.models import Credential, RefusedAttempt
 from devices.ties import operations as ties
+from tests import certificates
 from tests.builders import make_device
 
 if TYPE_CHECKING:
@@ -61,6 +65,26 @@ def test_a_revoked_credential_is_refused(world: World, issued: Issued) -> None:
     assert authorization.connect(issued.access_key, issued.access_secret, world.placed.device_id) is None
     assert authorization.identify(issued.access_key) is None
     assert authorization.find_live_keys([issued.access_key]) == set()
+
+
+def test_a_certificate_is_let_in_by_a_ticket_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = certificates.make(world.placed.serial)
+    credentials.make_first(world.placed, lambda _: make_certified(read_certificate(made.der)))
+    ticket, device_id = make_ticket(made.fingerprint), world.placed.device_id
+    identity = authorization.connect(made.fingerprint, ticket, device_id)
+    assert identity is not None
+    assert identity.device == world.placed
+    attempt = authorization.Attempt.of(made.fingerprint, ticket, device_id)
+    assert set(authorization.connect_many([attempt])) == {attempt}
+    other = make_ticket("0" * 64)
+    for password in ("", "x", made.fingerprint, other, f"{ticket}x", ticket.partition(":")[2]):
+        assert authorization.connect(made.fingerprint, password, device_id) is None, password
+    assert authorization.connect(made.fingerprint, ticket, world.foreign.device_id) is None
+    issued = credentials.issue_credential(device=world.placed, by=None)
+    assert authorization.connect(issued.access_key, make_ticket(issued.access_key), device_id) is None
+    later = time.time() + 61
+    monkeypatch.setattr("django.core.signing.time.time", lambda: later)
+    assert authorization.connect(made.fingerprint, ticket, device_id) is None
 
 
 def test_the_site_connects_with_its_password(db: None) -> None:

@@ -44,7 +44,7 @@ def read_reports(said: Said) -> list[Any]:
 
 
 def hear(packet: Packet, tells: Any = lambda identity, caller: TOKEN) -> list[Packet] | None:
-    return asyncio.run(Anonymous().hear(packet, Doors(tells, tells), Caller("192.0.2.1", "kanarra.example")))
+    return asyncio.run(Anonymous().hear(packet, Doors(tells, tells, tells), Caller("192.0.2.1", "kanarra.example")))
 
 
 def test_an_anonymous_session_is_pushed_its_token() -> None:

@@ -32,13 +32,13 @@ FORMER = Packet(0x10, b"\x00\x04MQTT\x04\x82\x00x\x00\x00\x00(" + TOKEN.encode()
 def greet(packet: Packet = NEXT) -> Version5 | ThingsBoard:
     found = find_interpreter(packet)
     assert isinstance(found, TokenHolder)
-    assert found.speaks is ThingsBoard
+    assert issubclass(found.speaks, ThingsBoard)
     interpreter = ThingsBoard(found.connect, found.token, device_id=DEVICE, types={})
     return Version5(interpreter) if found.is_next else interpreter
 
 
 def hear(session: Newcomer, packet: Packet, provision: Any = lambda sent, caller: TOKEN) -> list[Packet] | None:
-    return asyncio.run(session.hear(packet, Doors(provision, provision), Caller("192.0.2.1")))
+    return asyncio.run(session.hear(packet, Doors(provision, provision, provision), Caller("192.0.2.1")))
 
 
 def publish(topic: str, payload: bytes = b"", packet_id: int = 5) -> Packet:
