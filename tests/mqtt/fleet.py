@@ -75,7 +75,7 @@ def fleet(folder: Path) -> Iterator[Fleet]:
             "BIND_MQTT": f"127.0.0.1:{port}",
             "BIND_GATES": f"127.0.0.1:{questions}",
             "BROKER": f"127.0.0.1:{node.port}",
-            "DEVICES": "500",
+            "DEVICES": "2000",
             **{f"GATE_{number}": f"127.0.0.1:{gate.port}" for number, gate in enumerate(gates, 1)},
         }
         stack.enter_context(running(Process([haproxy, "-f", str(CONFIGURATION)], port, front)))

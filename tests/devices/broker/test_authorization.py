@@ -140,10 +140,10 @@ def test_brokers_are_told_for_whom_a_gateway_speaks(
         assert authorization.answer_question(question)
     with django_assert_num_queries(2):
         callers = authorization.identify_many([issued.access_key])
-    assert authorization.is_permitted(question, callers[issued.access_key])
+    assert authorization.is_permitted(question, callers[issued.access_key].caller)
     ties.untie(device=device, gateway=world.placed, by=world.owner)
     assert not authorization.answer_question(question)
-    assert not authorization.identify_many([issued.access_key])[issued.access_key].speaks_for
+    assert not authorization.identify_many([issued.access_key])[issued.access_key].caller.speaks_for
 
 
 def test_a_foreign_topic_is_counted_at_whoever_wanted_it(world: World, issued: Issued) -> None:
