@@ -114,6 +114,14 @@ def note_refused_topic(caller: Caller | Identity, action: Action, topic: str) ->
         refused_topics.note_refusal(caller.device_id)
 
 
+def note_refused_publish(caller: Caller | Identity, topic: str, *, retain: bool) -> None:
+    """Note what a broker dropped of a device: a topic that is not its own, or a message to be kept on its own one."""
+    if retain and caller.device_id and not caller.limited and may_use_topic(caller, "publish", topic):
+        refused_topics.note_refusal(caller.device_id, retained=True)
+    else:
+        note_refused_topic(caller, "publish", topic)
+
+
 def note_subscription(caller: Caller | Identity, action: Action | None, topic: str) -> None:
     """Note that a device, or its gateway, subscribes to its commands: what waits is sent then."""
     named = topics.parse_topic(topic) if action == "subscribe" and caller.device_id else None

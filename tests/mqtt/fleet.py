@@ -39,6 +39,7 @@ class Fleet(NamedTuple):
     amqp: int
     gates: list[Process]
     database: Process
+    front: Process
 
     @property
     def site_url(self) -> str:
@@ -60,7 +61,7 @@ def ready(port: int) -> str:
 
 
 @contextmanager
-def fleet(folder: Path) -> Iterator[Fleet]:
+def fleet(folder: Path, *, devices: int = 500) -> Iterator[Fleet]:
     haproxy = parts.needs("haproxy")
     port, questions, amqp, interpreted = (parts.free_port() for _ in range(4))
     with ExitStack() as stack:
@@ -68,20 +69,20 @@ def fleet(folder: Path) -> Iterator[Fleet]:
         node = stack.enter_context(rabbitmq(folder, f"127.0.0.1:{questions}", SECRET, amqp))
         gates = [_gate(database.port, node.port, amqp) for _ in range(2)]
         interpreter = stack.enter_context(running(_interpreter(interpreted)))
-        front = {
+        env = {
             **os.environ,
             "BIND_INTERPRETED": f"127.0.0.1:{interpreted}",
             "INTERPRETER": f"127.0.0.1:{interpreter.port}",
             "BIND_MQTT": f"127.0.0.1:{port}",
             "BIND_GATES": f"127.0.0.1:{questions}",
             "BROKER": f"127.0.0.1:{node.port}",
-            "DEVICES": "2000",
+            "DEVICES": str(devices),
             **{f"GATE_{number}": f"127.0.0.1:{gate.port}" for number, gate in enumerate(gates, 1)},
         }
-        stack.enter_context(running(Process([haproxy, "-f", str(CONFIGURATION)], port, front)))
+        front = stack.enter_context(running(Process([haproxy, "-f", str(CONFIGURATION)], port, env)))
         for gate in gates:
             stack.enter_context(running(gate))
-        yield Fleet(port, node, amqp, gates, database)
+        yield Fleet(port, node, amqp, gates, database, front)
 
 
 def _relay(haproxy: str, folder: Path) -> Process:
