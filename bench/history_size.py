@@ -80,7 +80,9 @@ def report_sizes(reports: int) -> None:
     values = reports * len(ATTRIBUTES)
 
     def say(what: str, octets: int, of: int = values) -> None:
-        print(f"  {what:44} {octets / of:6.1f} bytes a value, {octets / (of / len(ATTRIBUTES)):6.1f} a report", flush=True)
+        print(
+            f"  {what:44} {octets / of:6.1f} bytes a value, {octets / (of / len(ATTRIBUTES)):6.1f} a report", flush=True
+        )
 
     say("reports, and their key", measure("telemetry_report"))
     heap = ask("SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('telemetry_report') WHERE isleaf")[0][0]
@@ -125,7 +127,9 @@ def report_deleting(devices: int, moment: datetime) -> None:
             times.append(time.perf_counter() - start)
             deleted += last
     rate = deleted / (time.perf_counter() - began)
-    print(f"  {deleted} deleted, {rate:.0f} a second; the longest of {len(times)} statements {max(times) * 1000:.0f} ms")
+    print(
+        f"  {deleted} deleted, {rate:.0f} a second; the longest of {len(times)} statements {max(times) * 1000:.0f} ms"
+    )
 
 
 def main() -> int:
@@ -143,7 +147,9 @@ def main() -> int:
         call_command("migrate", verbosity=0)
         end = datetime.now(tz=UTC)
         rate = store(options.reports, options.devices, end - timedelta(days=85))
-        print(f"{options.reports} reports of {len(ATTRIBUTES)} numbers, of {options.devices} devices: {rate:.0f} a second")
+        print(
+            f"{options.reports} reports of {len(ATTRIBUTES)} numbers, of {options.devices} devices: {rate:.0f} a second"
+        )
         report_sizes(options.reports)
         report_reading(end)
         report_deleting(options.devices, end - timedelta(days=60))

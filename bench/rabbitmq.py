@@ -56,36 +56,36 @@ class Felt(NamedTuple):
 def _send(port: int, device_id: str, key: str, secret: str, sent: Synchronized[int]) -> None:
     """Publish at RATE, on a new connection whenever the last one was ended."""
     os.nice(10)
-    packet = _packet(0x30, _field(f"devices/{device_id}/state") + b'{"data": {"rpm": 1}}')
+    report = packet(0x30, field(f"devices/{device_id}/state") + b'{"data": {"rpm": 1}}')
     until, per_step = time.monotonic() + SECONDS, int(RATE * STEP)
     while time.monotonic() < until:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
-                client.sendall(_packet(0x10, _hello(device_id, key, secret)))
-                _publish(client, packet, per_step, until, sent)
+                client.sendall(packet(0x10, _hello(device_id, key, secret)))
+                _publish(client, report, per_step, until, sent)
         except OSError:
             time.sleep(PAUSE)
 
 
-def _publish(client: socket.socket, packet: bytes, per_step: int, until: float, sent: Synchronized[int]) -> None:
+def _publish(client: socket.socket, report: bytes, per_step: int, until: float, sent: Synchronized[int]) -> None:
     due = time.monotonic()
     while (now := time.monotonic()) < until:
         if now < due:
             time.sleep(due - now)
         due = max(due + STEP, now - 1)
-        client.sendall(packet * per_step)
+        client.sendall(report * per_step)
         sent.value += per_step
 
 
 def _hello(*fields: str) -> bytes:
-    return _field("MQTT") + b"\x04\xc2\x00\x3c" + b"".join(map(_field, fields))
+    return field("MQTT") + b"\x04\xc2\x00\x3c" + b"".join(map(field, fields))
 
 
-def _field(text: str) -> bytes:
+def field(text: str) -> bytes:
     return len(text).to_bytes(2, "big") + text.encode()
 
 
-def _packet(kind: int, body: bytes) -> bytes:
+def packet(kind: int, body: bytes) -> bytes:
     length, size = bytearray(), len(body)
     while True:
         size, low = divmod(size, 128)
@@ -141,7 +141,8 @@ def _settle() -> None:
 
 
 @contextmanager
-def _site() -> Iterator[Fleet]:
+def site(devices: int = 500) -> Iterator[Fleet]:
+    """Run it all, for so many devices."""
     import django
 
     with ExitStack() as stack:
@@ -159,26 +160,26 @@ def _site() -> Iterator[Fleet]:
         from tests.mqtt import fleet
         from tests.mqtt.processes import eventually, python, running
 
-        site = stack.enter_context(fleet.fleet(folder))
+        it = stack.enter_context(fleet.fleet(folder, devices=devices))
         command = "-m celery -A config.celery worker --pool threads --concurrency 4 --without-gossip --without-mingle"
-        os.environ |= {"MQTT_URL": site.site_url, "BROKER_AMQP_URL": f"amqp://127.0.0.1:{site.amqp}"}
+        os.environ |= {"MQTT_URL": it.site_url, "BROKER_AMQP_URL": f"amqp://127.0.0.1:{it.amqp}"}
         worker = python(*command.split(), CONSUMER="1", BROKER_AUTH_SECRET=fleet.SECRET)
         stack.enter_context(running(worker))
-        eventually(site.is_ready, 60)
-        yield site
+        eventually(it.is_ready, 60)
+        yield it
 
 
 def compare(into: int, rounds: int) -> bool:
     """Print what is felt idle, beside a flood on the sink at port `into`, and at the site; return whether it holds."""
     found: dict[str, list[Felt]] = {"idle": [], "on a sink": [], "at the site": []}
-    with _site() as site:
+    with site() as run:
         from devices.credentials.operations import issue_credential
         from tests import builders
         from tests.mqtt.gateway import gateway
 
         version, other = (builders.make_recipe(builders.make_organisation(name)) for name in ("Quiet", "Loud"))
         devices = [builders.make_device(version) for _ in range(QUIET)]
-        quiet = [gateway(site.port, device, issue_credential(device=device, by=None)) for device in devices]
+        quiet = [gateway(run.port, device, issue_credential(device=device, by=None)) for device in devices]
         for each in quiet:
             each.connect()
         _feel(quiet)  # warm
@@ -189,7 +190,7 @@ def compare(into: int, rounds: int) -> bool:
             _settle()
             found["idle"].append(_feel(quiet))
             _print(f"  {number}. idle", found["idle"][-1])
-            for way, port in (("on a sink", into), ("at the site", site.port)):
+            for way, port in (("on a sink", into), ("at the site", run.port)):
                 with _sending(port, device, issued) as sent:
                     found[way].append(_feel(quiet))
                     _print(f"  {number}. {way}", found[way][-1], f"   {sent.value / SECONDS:,.0f} a second")

@@ -240,6 +240,13 @@ TOPIC_OF_ANOTHER = declare(
     403,
 )
 
+RETAINED = declare(
+    "retained",
+    "It asked the broker to keep a message (retain). What is kept is old state, so the message was dropped.",
+    "Let it publish without the retain flag.",
+    422,
+)
+
 # Recipes and models ---------------------------------------------------------------------------
 
 RECIPE_CHANGED = declare(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from django.conf import settings
 
+from devices import refusals
 from devices.broker import refused_connects, refused_topics
 from devices.commands import subscriptions
 from devices.credentials import certificates
@@ -18,6 +19,8 @@ from lib.parsing import remove_nul
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+    from devices.credentials.operations import Use
 
 Action = Literal["publish", "subscribe", "receive"]
 
@@ -39,12 +42,12 @@ class Question:
 
 
 class Attempt(NamedTuple):
-    """Hold who wants to connect. What is remembered of a secret is its hash."""
+    """Hold who wants to connect."""
 
     username: str
     secret_hash: bytes
     client_id: str
-    is_certified: bool = False  # by a ticket, of which nothing is remembered
+    is_certified: bool = False  # by a ticket
 
     @classmethod
     def of(cls, username: str, password: str, client_id: str) -> Self:
@@ -104,16 +107,29 @@ def _with_ties(identity: Identity | None, question: Question) -> Identity | None
 
 
 def is_permitted(question: Question, caller: Caller | Identity | None) -> bool:
+    """Decide whether this caller may do what is asked, and note what that means."""
+    if may(question, caller):
+        if caller is not None:
+            note_subscription(caller, question.action, question.topic)
+        return True
+    if caller is not None and question.action is not None and _is_own(question, caller):
+        note_refused_topic(caller, question.action, question.topic)
+    return False
+
+
+def may(question: Question, caller: Caller | Identity | None) -> bool:
     """Decide whether this caller may do what is asked; a client id that is told must be the device's."""
-    if caller is None or (caller.device_id and question.client_id not in (None, caller.device_id)):
+    if caller is None or not _is_own(question, caller):
         return False
     if question.queue is not None:
         return caller.device_id is None or question.queue.startswith(caller.device_id)
-    if question.action is None or may_use_topic(caller, question.action, question.topic, retain=question.retain):
-        note_subscription(caller, question.action, question.topic)
+    if question.action is None:
         return True
-    note_refused_topic(caller, question.action, question.topic)
-    return False
+    return may_use_topic(caller, question.action, question.topic, retain=question.retain)
+
+
+def _is_own(question: Question, caller: Caller | Identity) -> bool:
+    return not caller.device_id or question.client_id in (None, caller.device_id)
 
 
 def note_refused_topic(caller: Caller | Identity, action: Action, topic: str) -> None:
@@ -121,6 +137,14 @@ def note_refused_topic(caller: Caller | Identity, action: Action, topic: str) ->
     a flag."""
     if caller.device_id and action != "receive" and not caller.limited and not may_use_topic(caller, action, topic):
         refused_topics.note_refusal(caller.device_id)
+
+
+def note_refused_publish(caller: Caller | Identity, topic: str, *, retain: bool) -> None:
+    """Note what a broker dropped of a device: a topic that is not its own, or a message to be kept on its own one."""
+    if retain and caller.device_id and not caller.limited and may_use_topic(caller, "publish", topic):
+        refused_topics.note_refusal(caller.device_id, refusals.RETAINED)
+    else:
+        note_refused_topic(caller, "publish", topic)
 
 
 def note_subscription(caller: Caller | Identity, action: Action | None, topic: str) -> None:
@@ -200,26 +224,37 @@ def find_live_keys(access_keys: Iterable[str]) -> set[str]:
     return set(keys.exclude(Device.is_shut_out("device__")).values_list("access_key", flat=True))
 
 
-def connect_many(attempts: Collection[Attempt]) -> dict[Attempt, Identity]:
-    """Return those of the attempts that are let in, in one query."""
-    by_key = credentials.find_credentials({remove_nul(attempt.username) for attempt in attempts})
-    let_in = {}
-    for attempt in attempts:
-        credential = by_key.get(attempt.username)
-        if attempt.fits(credential) and credential:
-            let_in[attempt] = Identity(attempt.username, credential.device, credential, credential.limited)
-    return let_in
+class Known(NamedTuple):
+    """Hold what the database says of an access key: whose it is, the hash of its secret (None where it has none), whether
+    it is a certificate's, what its use has to note, and whether it lasts (`credentials.Standing`)."""
+
+    caller: Caller
+    secret_hash: bytes | None
+    certified: bool
+    use: Use
+    lasts: bool
+
+    def lets_in(self, secret_hash: bytes, client_id: str) -> bool:
+        """Decide whether who sent this may connect, in a time that tells nothing."""
+        right = compare_digest(self.secret_hash or bytes(32), secret_hash)
+        return right and self.secret_hash is not None and client_id == self.caller.device_id
+
+    def lets_in_certified(self, client_id: str) -> bool:
+        """Decide whether who proved the certificate's key may connect."""
+        return self.certified and client_id == self.caller.device_id
 
 
-def identify_many(usernames: Collection[str]) -> dict[str, Caller]:
+def identify_many(usernames: Collection[str]) -> dict[str, Known]:
     """Return, by access key, whose they are with which a device may connect now, in two queries."""
-    keys = [remove_nul(username) for username in usernames]
-    live = Credential.objects.live().filter(access_key__in=keys).with_limited().select_related("device")
-    found = list(live.only("access_key", "device__device_id"))
-    ties = find_spoken_for(credential.device_id for credential in found) if found else {}
+    found = credentials.find_standing({remove_nul(username) for username in usernames})
+    ties = find_spoken_for(each.use.device for each in found) if found else {}
     return {
-        each.access_key: Caller(
-            each.access_key, each.device.device_id, each.limited, ties.get(each.device_id, frozenset())
+        each.access_key: Known(
+            Caller(each.access_key, each.device_id, each.limited, ties.get(each.use.device, frozenset())),
+            each.secret_hash,
+            each.certified,
+            each.use,
+            each.lasts,
         )
         for each in found
     }

@@ -1,4 +1,5 @@
-"""What devices wanted of topics that are not theirs: counted for the device, as refused connects are.
+"""What devices wanted of topics that are not theirs, or wanted to be kept: counted for the device, as refused connects
+are.
 
 It is only put down where a question is answered, and waits for nothing. Which topic it was is not kept: it may name
 another tenant's device.

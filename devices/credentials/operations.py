@@ -21,13 +21,14 @@ from django.db.models.functions import Least, Now
 from devices import batches, events, refusals
 from devices.connections import activation
 from devices.events import Fact
-from devices.models import Credential, CredentialUse, Device, Event
+from devices.models import Connection, Credential, CredentialUse, Device, Event, Tie
 from lib.db import bulk_sql, copy
-from lib.log import about
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from django.db.models import QuerySet
 
     from devices.models import CredentialQuerySet
     from lib.key_wrapping import Access
@@ -277,6 +278,65 @@ def find_credentials(access_keys: Iterable[str]) -> dict[str, Credential]:
     return {credential.access_key: credential for credential in live}
 
 
+class Use(NamedTuple):
+    """Hold what is to be done when a credential is used: primary keys, and what of it is due."""
+
+    credential: int
+    device: int
+    unnoted: bool = True
+    is_first: bool = False  # of the device, which is activated by it
+    has_former: bool = False  # others end by it
+
+
+class Standing(NamedTuple):
+    """Hold of a credential with which a device may connect now what brokers ask. `secret_hash` is None of what has no
+    secret for brokers; `certified` of a certificate; `lasts` if nothing but what `find_ended_devices` tells ends it."""
+
+    access_key: str
+    secret_hash: bytes | None
+    certified: bool
+    device_id: str
+    limited: bool
+    lasts: bool
+    use: Use
+
+
+def find_standing(access_keys: Iterable[str]) -> list[Standing]:
+    """Return what stands of the access keys; one indexed query."""
+    live = _with_due(Credential.objects.live().filter(access_key__in=access_keys)).with_limited()
+    own = "access_key", "kind", "secret_hash", "pk", "unnoted", "has_former", "limited"
+    rows = live.values_list(*own, "device_id", "device__device_id", "device__activated_at")
+    return [
+        Standing(
+            key,
+            bytes(secret_hash) if kind == Credential.Kind.ACCESS_KEY else None,
+            kind == Credential.Kind.CERTIFICATE,
+            device_id,
+            limited,
+            activated is not None and not limited,
+            Use(pk, device, unnoted, activated is None, has_former),
+        )
+        for key, kind, secret_hash, pk, unnoted, has_former, limited, device, device_id, activated in rows
+    ]
+
+
+def find_ended_devices(since: datetime, now: datetime, *, most: int) -> set[str] | None:
+    """Return the device IDs of which something ended after `since` that let them do something at a broker.
+
+    A credential, by its own end too, their leave to connect, to send as much as they did, or to speak for another one.
+    None for `most` or more.
+    """
+    ended = Q(revoked_at__gt=since) | Q(expires_at__gt=since, expires_at__lte=now)
+    rows: list[QuerySet[Any, str]] = [
+        Credential.objects.filter(ended).values_list("device__device_id", flat=True),
+        Device.objects.filter(locked_at__gt=since).values_list("device_id", flat=True),
+        Connection.objects.filter(limited_until__gt=Now()).values_list("device__device_id", flat=True),
+        Tie.objects.filter(ended_at__gt=since).values_list("gateway__device_id", flat=True),
+    ]
+    found = [device_id for each in rows for device_id in each[:most]]
+    return set(found) if len(found) < most else None
+
+
 def matches_secret(credential: Credential | None, secret_hash: bytes) -> bool:
     """Decide whether this is the hash of the credential's secret, in a time that tells nothing."""
     return hmac.compare_digest(bytes(credential.secret_hash) if credential else bytes(32), secret_hash)
@@ -301,20 +361,22 @@ def note_use(credential: Credential) -> None:
     Again and again changes nothing. It never refuses: what can't be written now (the database may be read-only) is
     due at the next connect.
     """
+    has_former, is_first = credential.has_former, credential.device.activated_at is None
+    note_uses([Use(credential.pk, credential.device_id, credential.unnoted, is_first, has_former)])
+
+
+def note_uses(used: Collection[Use]) -> bool:
+    """Do what `note_use` does for many, in as many statements as for one; return whether it could."""
+    unnoted = sorted({use.credential for use in used if use.unnoted})  # in an order, for others note the same
+    noted = [CredentialUse(credential_id=credential, last_at=Now()) for credential in unnoted]
     try:
-        if credential.unnoted:
-            _note(credential)
-        if credential.device.activated_at is None:
-            activation.activate_devices([credential.device_id])
-        if credential.has_former:
-            revoke_credentials(Credential.objects.filter(superseded_by=credential), None, "its successor was used")
+        known = {"update_conflicts": True, "update_fields": ["last_at"], "unique_fields": ["credential"]}
+        CredentialUse.objects.bulk_create(noted, **known)
+        activation.activate_devices([use.device for use in used if use.is_first])
+        if successors := [use.credential for use in used if use.has_former]:
+            former = Credential.objects.filter(superseded_by__in=successors)
+            revoke_credentials(former, None, "its successor was used")
     except Error as error:
-        device = credential.device
-        with about(device_id=device.device_id, organisation_id=device.organisation_id):
-            log.warning("the use of a credential of device %s is not noted: %s", device.device_id, error)
-
-
-def _note(credential: Credential) -> None:
-    own = CredentialUse.objects.filter(pk=credential.pk)
-    if not own.filter(last_at__lte=Now() - NOTED_EVERY).update(last_at=Now()):
-        CredentialUse.objects.bulk_create([CredentialUse(credential=credential)], ignore_conflicts=True)
+        log.warning("the use of %d credentials is not noted: %s", len(used), error)
+        return False
+    return True

@@ -133,7 +133,9 @@ def test_from_a_year_to_a_minute_and_back(browser: Browser, site: str, world: Wo
     other = open_page(browser, site, world)
     other.goto(link)
     assert shown(other) == passed[-1]
-    expect(other.locator("[data-export]").first).to_have_attribute("href", re.compile(rf"from={passed[-1][0]}&to={passed[-1][1]}"))
+    expect(other.locator("[data-export]").first).to_have_attribute(
+        "href", re.compile(rf"from={passed[-1][0]}&to={passed[-1][1]}")
+    )
     other.get_by_label("Zoom out").click()
     assert shown(other)[1] - shown(other)[0] == 2 * MINUTE
 

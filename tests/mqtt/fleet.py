@@ -39,6 +39,7 @@ class Fleet(NamedTuple):
     amqp: int
     gates: list[Process]
     database: Process
+    front: Process
     tls: int = 0
 
     @property
@@ -61,7 +62,7 @@ def ready(port: int) -> str:
 
 
 @contextmanager
-def fleet(folder: Path, *, haproxy: str = "", certificate: Path | None = None) -> Iterator[Fleet]:
+def fleet(folder: Path, *, devices: int = 500, haproxy: str = "", certificate: Path | None = None) -> Iterator[Fleet]:
     """With a `certificate` (PEM, with its key) devices connect at `tls`, too."""
     haproxy = haproxy or parts.needs("haproxy")
     port, questions, amqp, interpreted, tls = (parts.free_port() for _ in range(5))
@@ -70,22 +71,22 @@ def fleet(folder: Path, *, haproxy: str = "", certificate: Path | None = None) -
         node = stack.enter_context(rabbitmq(folder, f"127.0.0.1:{questions}", SECRET, amqp))
         gates = [_gate(database.port, node.port, amqp) for _ in range(2)]
         interpreter = stack.enter_context(running(_interpreter(interpreted)))
-        front = {
+        env = {
             **os.environ,
             "BIND_INTERPRETED": f"127.0.0.1:{interpreted}",
             "INTERPRETER": f"127.0.0.1:{interpreter.port}",
             "BIND_MQTT": f"127.0.0.1:{port}",
             "BIND_GATES": f"127.0.0.1:{questions}",
             "BROKER": f"127.0.0.1:{node.port}",
-            "DEVICES": "500",
+            "DEVICES": str(devices),
             **{f"GATE_{number}": f"127.0.0.1:{gate.port}" for number, gate in enumerate(gates, 1)},
         }
         if certificate:
-            front |= {"TLS_CERTIFICATE": str(certificate), "BIND_MQTTS": f"127.0.0.1:{tls}"}
-        stack.enter_context(running(Process([haproxy, "-f", str(CONFIGURATION)], port, front)))
+            env |= {"TLS_CERTIFICATE": str(certificate), "BIND_MQTTS": f"127.0.0.1:{tls}"}
+        front = stack.enter_context(running(Process([haproxy, "-f", str(CONFIGURATION)], port, env)))
         for gate in gates:
             stack.enter_context(running(gate))
-        yield Fleet(port, node, amqp, gates, database, tls)
+        yield Fleet(port, node, amqp, gates, database, front, tls)
 
 
 def _relay(haproxy: str, folder: Path) -> Process:

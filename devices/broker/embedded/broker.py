@@ -213,15 +213,15 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def subscribe(self, connection: Connection, topic: str, qos: int) -> int:
         if not authorization.may_use_topic(connection.identity, "subscribe", topic):
             authorization.note_refused_topic(connection.identity, "subscribe", topic)
-            self._note_refusal(connection.session.client_id or "", topic)
+            self.note_refusal("subscribe", connection.session.client_id or "", topic)
             return REFUSED_SUBSCRIPTION
         granted: int = await self.add_subscription((topic, min(qos, 1)), connection.session)
         authorization.note_subscription(connection.identity, "subscribe", topic)
         return granted
 
-    def _note_refusal(self, client_id: str, topic: str) -> None:
-        if times := self._told.count(("subscribe", client_id)):
-            log.warning("%r may not subscribe to %r (refusal %d)", client_id, topic[:80], times)
+    def note_refusal(self, action: authorization.Action, client_id: str, topic: str) -> None:
+        if times := self._told.count((action, client_id)):
+            log.warning("%r may not %s %r (refusal %d)", client_id, action, topic[:80], times)
 
     def unsubscribe(self, connection: Connection, filters: list[str]) -> None:
         for topic in filters:

@@ -149,15 +149,26 @@ class Connection:
 
     async def _handle_publish(self, packet: PublishPacket) -> None:
         topic, qos = packet.topic_name or "", packet.qos or 0
-        if qos > 1 or not authorization.may_use_topic(self.identity, "publish", topic, retain=packet.retain_flag):
-            authorization.note_refused_topic(self.identity, "publish", topic)
-            raise Refused(f"a message on {topic[:80]!r} (QoS {qos}, retain {packet.retain_flag})")
+        if qos > 1:
+            raise Refused(f"a message of QoS {qos}")
+        if not authorization.may_use_topic(self.identity, "publish", topic, retain=packet.retain_flag):
+            await self._drop(packet, topic, qos)
+            return
         await self._keep_pace(topic, settings.MQTT_TOPIC_LIMIT)
         if self.identity.speaks_for:  # a topic each, and one connection: what all of them send is the gateway's
             await self._keep_pace(f"all of {self.session.client_id}", settings.MQTT_CONNECTION_LIMIT)
         answer = partial(self._acknowledge, packet.packet_id) if qos else None
         self._unanswered += qos
         self._broker.deliver(topic, packet.data or b"", qos, repeated=packet.dup_flag, acknowledged=answer)
+
+    async def _drop(self, packet: PublishPacket, topic: str, qos: int) -> None:
+        """Acknowledge what it may not publish, and drop it ([MQTT-3.3.5-2] leaves that or the connection's end): it
+        would send the same again after each connect. Its page says so."""
+        authorization.note_refused_publish(self.identity, topic, retain=packet.retain_flag)
+        self._broker.note_refusal("publish", self.session.client_id or "", topic)
+        await self._keep_pace(f"refused of {self.session.client_id}", settings.MQTT_TOPIC_LIMIT)
+        if qos:
+            self.write(PubackPacket.build(packet.packet_id))
 
     async def _keep_pace(self, key: str, limit: int) -> None:
         """Take the next one later from a device that sends too much: what waits, waits with the device."""

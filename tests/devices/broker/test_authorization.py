@@ -74,8 +74,10 @@ def test_a_certificate_is_let_in_by_a_ticket_alone(world: World, monkeypatch: py
     identity = authorization.connect(made.fingerprint, ticket, device_id)
     assert identity is not None
     assert identity.device == world.placed
-    attempt = authorization.Attempt.of(made.fingerprint, ticket, device_id)
-    assert set(authorization.connect_many([attempt])) == {attempt}
+    known = authorization.identify_many([made.fingerprint])[made.fingerprint]
+    assert known.lets_in_certified(device_id)
+    assert not known.lets_in_certified(world.foreign.device_id)
+    assert not known.lets_in(bytes(32), device_id)
     other = make_ticket("0" * 64)
     for password in ("", "x", made.fingerprint, other, f"{ticket}x", ticket.partition(":")[2]):
         assert authorization.connect(made.fingerprint, password, device_id) is None, password
@@ -164,10 +166,10 @@ def test_brokers_are_told_for_whom_a_gateway_speaks(
         assert authorization.answer_question(question)
     with django_assert_num_queries(2):
         callers = authorization.identify_many([issued.access_key])
-    assert authorization.is_permitted(question, callers[issued.access_key])
+    assert authorization.is_permitted(question, callers[issued.access_key].caller)
     ties.untie(device=device, gateway=world.placed, by=world.owner)
     assert not authorization.answer_question(question)
-    assert not authorization.identify_many([issued.access_key])[issued.access_key].speaks_for
+    assert not authorization.identify_many([issued.access_key])[issued.access_key].caller.speaks_for
 
 
 def test_a_foreign_topic_is_counted_at_whoever_wanted_it(world: World, issued: Issued) -> None:

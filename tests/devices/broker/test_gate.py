@@ -94,7 +94,6 @@ def database_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setattr(gate, "HOLD", 0.4)
         patch.setattr(lookup, "HOLD", 0.4)
-        patch.setattr(authorization, "connect_many", fail)
         patch.setattr(authorization, "identify_many", fail)
         yield
 

@@ -45,7 +45,9 @@ def body(answer: Any) -> bytes:
 def read(content: bytes, folder: Path) -> list[dict[str, Any]]:
     path = folder / "file.parquet"
     path.write_bytes(content)
-    asked = duckdb.connect().execute("SELECT * REPLACE (epoch_ms(time) AS time) FROM read_parquet($p)", {"p": str(path)})
+    asked = duckdb.connect().execute(
+        "SELECT * REPLACE (epoch_ms(time) AS time) FROM read_parquet($p)", {"p": str(path)}
+    )
     names = [column[0] for column in asked.description]
     return [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
 
@@ -83,7 +85,9 @@ def test_an_attribute_may_be_called_as_our_columns_are(viewer: Client, world: Wo
     save(timed(world.placed, now() - timedelta(seconds=9), Time=3))
     path = tmp_path / "file.parquet"
     path.write_bytes(body(viewer.get(*page(world))))
-    [row] = duckdb.connect().execute("SELECT Time, epoch_ms(time_) > 0 FROM read_parquet($p)", {"p": str(path)}).fetchall()
+    [row] = (
+        duckdb.connect().execute("SELECT Time, epoch_ms(time_) > 0 FROM read_parquet($p)", {"p": str(path)}).fetchall()
+    )
     assert row == (3.0, True)
 
 

@@ -251,5 +251,7 @@ class TestRanges:
     def test_the_page_says_so(self, client: Client, world: World) -> None:
         client.force_login(world.viewer)
         keep(world.kanarra, 1)
-        assert "Kept for 1 day: nothing from before" in self.ask(client, "dashboard", world, range="7d").content.decode()
+        assert (
+            "Kept for 1 day: nothing from before" in self.ask(client, "dashboard", world, range="7d").content.decode()
+        )
         assert "Kept for" not in self.ask(client, "dashboard", world, range="6h").content.decode()

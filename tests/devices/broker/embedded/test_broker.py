@@ -61,7 +61,7 @@ def test_who_was_refused_is_counted_within_seconds(world: World, port: int) -> N
     )
 
 
-ATTACKS: list[tuple[str, dict[str, Any]]] = [
+DROPPED: list[tuple[str, dict[str, Any]]] = [
     ("devices/{other}/state", {}),
     ("losant/{other}/state", {}),
     ("devices/{own}/command", {}),
@@ -70,23 +70,52 @@ ATTACKS: list[tuple[str, dict[str, Any]]] = [
     ("$SYS/broker", {}),
     ("handover/fence", {}),
     ("devices/{own}/state", {"retain": True}),
+]
+ENDING: list[tuple[str, dict[str, Any]]] = [
     ("devices/{own}/state", {"qos": 2}),
     ("devices/{own}/state", {"payload": b"x" * 300_000}),
 ]
 
 
+def test_what_it_may_not_publish_is_acknowledged_and_dropped(world: World, join: Join, site: Gateway) -> None:
+    """Cut, it would send the same again after each connect. The device's page tells it."""
+    victim, sender = join(world.foreign), join(world.placed)
+    assert victim.subscribe(commands(world.foreign)) == "Granted QoS 1"
+    for wanted, options in DROPPED:
+        topic = wanted.format(own=world.placed.device_id, other=world.foreign.device_id)
+        assert sender.publish(topic, "{}", **options), wanted
+        assert sender.publish(topic, "{}", qos=0, **options)
+    assert sender.publish(states(world.placed), "own")
+    assert victim.publish(states(world.foreign), "fine")
+    eventually(lambda: len(site.received) == 2)
+    assert [payload for _, payload, _ in site.received] == [b"own", b"fine"]
+    assert victim.received == []
+    assert not sender.lost.is_set()
+    told = {"topic-of-another": 2 * (len(DROPPED) - 1), "retained": 2}
+    eventually(lambda: dict(RefusedAttempt.objects.filter(device=world.placed).values_list("reason", "count")) == told)
+    assert not RefusedAttempt.objects.filter(device=world.foreign).exists()
+
+
+def test_one_that_publishes_what_it_may_not_without_a_pause_is_slowed(world: World, join: Join, site: Gateway) -> None:
+    noisy, other = join(world.placed), join(world.foreign)
+    sent = [noisy.client.publish(states(world.foreign), "{}", qos=1) for _ in range(400)]
+    assert other.publish(states(world.foreign), "fine")
+    assert not sent[-1].is_published()
+    eventually(lambda: site.received)
+    assert [payload for _, payload, _ in site.received] == [b"fine"]
+    noisy.vanish()
+
+
 def test_a_hostile_message_ends_only_its_sender(world: World, join: Join, site: Gateway) -> None:
     victim = join(world.foreign)
-    assert victim.subscribe(commands(world.foreign)) == "Granted QoS 1"
-    for attack, options in ATTACKS:
+    for attack, options in ENDING:
         attacker = join(world.placed)
-        topic = attack.format(own=world.placed.device_id, other=world.foreign.device_id)
+        topic = attack.format(own=world.placed.device_id)
         assert not attacker.publish(topic, **options), attack
         assert attacker.lost.wait(5)
         assert victim.publish(states(world.foreign), "fine")
-    eventually(lambda: len(site.received) == len(ATTACKS))
+    eventually(lambda: len(site.received) == len(ENDING))
     assert {payload for _, payload, _ in site.received} == {b"fine"}
-    assert victim.received == []
 
 
 FOREIGN = [
