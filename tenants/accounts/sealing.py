@@ -30,6 +30,21 @@ def unseal(stored: str) -> str:
         return base64.b32encode(secrets.token_bytes(20)).decode()
 
 
+def reseal(stored: str) -> str | None:
+    """Return it sealed under SECRET_KEY: as it is where it is so already. None where no secret of the site opens it."""
+    if not stored.startswith(SEALED):
+        return seal(stored)
+    token = stored.removeprefix(SEALED).encode()
+    try:
+        Fernet(_derive_key(str(settings.SECRET_KEY))).decrypt(token)
+    except InvalidToken:
+        try:
+            return SEALED + _build_cipher().rotate(token).decode()
+        except InvalidToken:
+            return None
+    return stored
+
+
 def _build_cipher() -> MultiFernet:
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return MultiFernet([Fernet(_derive_key(str(key))) for key in keys])

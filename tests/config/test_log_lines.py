@@ -139,7 +139,7 @@ def test_a_workers_lines_name_the_task_and_what_asked_for_it(redis: parts.Redis,
 def test_the_consumer_says_whose_message_it_was(redis: parts.Redis, world: World, tmp_path: Path) -> None:
     file, command = tmp_path / "log", ("-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer")
     with running(mosquitto(tmp_path)) as broker:
-        at = {"MQTT_URL": f"mqtt://127.0.0.1:{broker.port}", "REDIS_URL": redis.url}
+        at: dict[str, Any] = {"MQTT_URL": f"mqtt://127.0.0.1:{broker.port}", "REDIS_URL": redis.url}
         with logging_to(file, python(*command, LOG_FORMAT="json", **at)):
             eventually(heartbeat.read, 60)
             topic = f"devices/{world.placed.device_id}/state"
