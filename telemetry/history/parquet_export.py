@@ -89,4 +89,3 @@ async def stream_parquet(
     if rows:
         yield await streaming.run_step(writer.write_rows, rows)
     yield writer.end()
-

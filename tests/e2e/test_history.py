@@ -65,7 +65,10 @@ def minute(world: World) -> datetime:
     often = [n for n in range(0, 60, 2) if not 17 < n < 43]
     Report.objects.bulk_create(
         [
-            *[Report(device=device, assignment_id=assignment, at=at - timedelta(days=n), data={"rpm": 900}) for n in range(1, 360)],
+            *[
+                Report(device=device, assignment_id=assignment, at=at - timedelta(days=n), data={"rpm": 900})
+                for n in range(1, 360)
+            ],
             *[
                 Report(
                     device=device, assignment_id=assignment, at=at + timedelta(seconds=n),
@@ -133,7 +136,9 @@ def test_from_a_year_to_a_minute_and_back(browser: Browser, site: str, world: Wo
     other = open_page(browser, site, world)
     other.goto(link)
     assert shown(other) == passed[-1]
-    expect(other.locator("[data-export]").first).to_have_attribute("href", re.compile(rf"from={passed[-1][0]}&to={passed[-1][1]}"))
+    expect(other.locator("[data-export]").first).to_have_attribute(
+        "href", re.compile(rf"from={passed[-1][0]}&to={passed[-1][1]}")
+    )
     other.get_by_label("Zoom out").click()
     assert shown(other)[1] - shown(other)[0] == 2 * MINUTE
 

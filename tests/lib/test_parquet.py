@@ -38,7 +38,8 @@ def write(path: Path, columns: list[Column], *groups: list[tuple[Cell, ...]]) ->
 
 def read(path: str) -> list[tuple[Cell, ...]]:
     asked = "SELECT epoch_ms(time), * EXCLUDE (time) FROM read_parquet($path)"
-    return duckdb.connect().execute(asked, {"path": path}).fetchall()
+    rows: list[tuple[Cell, ...]] = duckdb.connect().execute(asked, {"path": path}).fetchall()
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,9 @@ def test_what_is_written_is_read(path: Path, groups: list[list[tuple[Cell, ...]]
 def test_many_columns_and_long_groups(path: Path) -> None:
     """More columns and groups than a short list of the outline has, and more rows than a byte of a length tells."""
     columns = [COLUMNS[0], *(Column(f"c{n}", Kind.NUMBER) for n in range(200))]
-    rows: list[tuple[Cell, ...]] = [(n, *(float(n * c) if (n + c) % 3 else None for c in range(200))) for n in range(700)]
+    rows: list[tuple[Cell, ...]] = [
+        (n, *(float(n * c) if (n + c) % 3 else None for c in range(200))) for n in range(700)
+    ]
     assert read(write(path, columns, rows[:500], rows[500:501], rows[501:])) == rows
 
 

@@ -45,7 +45,9 @@ def body(answer: Any) -> bytes:
 def read(content: bytes, folder: Path) -> list[dict[str, Any]]:
     path = folder / "file.parquet"
     path.write_bytes(content)
-    asked = duckdb.connect().execute("SELECT * REPLACE (epoch_ms(time) AS time) FROM read_parquet($p)", {"p": str(path)})
+    asked = duckdb.connect().execute(
+        "SELECT * REPLACE (epoch_ms(time) AS time) FROM read_parquet($p)", {"p": str(path)}
+    )
     names = [column[0] for column in asked.description]
     return [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
 
@@ -83,7 +85,9 @@ def test_an_attribute_may_be_called_as_our_columns_are(viewer: Client, world: Wo
     save(timed(world.placed, now() - timedelta(seconds=9), Time=3))
     path = tmp_path / "file.parquet"
     path.write_bytes(body(viewer.get(*page(world))))
-    [row] = duckdb.connect().execute("SELECT Time, epoch_ms(time_) > 0 FROM read_parquet($p)", {"p": str(path)}).fetchall()
+    [row] = (
+        duckdb.connect().execute("SELECT Time, epoch_ms(time_) > 0 FROM read_parquet($p)", {"p": str(path)}).fetchall()
+    )
     assert row == (3.0, True)
 
 
@@ -149,7 +153,7 @@ def test_a_file_that_is_cut_off_is_none(world: World, monkeypatch: pytest.Monkey
     async def take() -> bytes:
         client = AsyncClient()
         await client.aforce_login(world.viewer)
-        answer = await client.get(f"/devices/{world.placed.serial}/export.parquet?from={ms(begun)}")
+        answer: Any = await client.get(f"/devices/{world.placed.serial}/export.parquet?from={ms(begun)}")
         parts: Any = aiter(answer.streaming_content)
         taken = await anext(parts) + await anext(parts)
         await sync_to_async(people.remove)(membership=await world.viewer.memberships.aget(), by=world.viewer)
