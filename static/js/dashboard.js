@@ -25,8 +25,7 @@
   const charts = new Map();
   // { next: milliseconds, times: seconds, lines: { name: [low, high, value] }, gaps: { name: [[from, to]] },
   // pauses: { name: milliseconds that are none yet } }
-  let data = null;
-  let drawn = null; // the data that is drawn
+  let [data, drawn] = [null, null]; // what there is, and the version of it that is drawn
   let widest = 48; // of the numbers beside all charts, so that their times stand below one another
   if (!grid || !window.uPlot || !window.handoverHistory) return;
   const { root, load, settle, surface, shown } = handoverHistory;
