@@ -1,7 +1,7 @@
 """Parquet, written piece by piece: what is written already is never gone back to, and only its outline is kept.
 
-A row group is a column after the other, each one page, plain and gzipped; the outline of all stands at the end of the file
-(https://parquet.apache.org/docs/file-format/, the structures in Thrift's compact protocol). Cut off, it is no file.
+A row group is a column after the other, each one page, plain and gzipped; the outline of all stands at the end of the
+file (https://parquet.apache.org/docs/file-format/, in Thrift's compact protocol). Cut off, it is no file.
 """
 
 from __future__ import annotations

@@ -25,8 +25,7 @@
   const charts = new Map();
   // { next: milliseconds, times: seconds, lines: { name: [low, high, value] }, gaps: { name: [[from, to]] },
   // pauses: { name: milliseconds that are none yet } }
-  let data = null;
-  let drawn = null; // the data that is drawn
+  let [data, drawn] = [null, null]; // what there is, and the version of it that is drawn
   let widest = 48; // of the numbers beside all charts, so that their times stand below one another
   if (!grid || !window.uPlot || !window.handoverHistory) return;
   const { root, load, settle, surface, shown } = handoverHistory;
@@ -35,7 +34,7 @@
   const wholes = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
   const smalls = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
   const fixed = (decimals) => new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-  const { format, dated, name: zoneName, gaps: describeGaps, span } = handoverClock;
+  const { format, dated, duration, name: zoneName, gaps: describeGaps } = handoverClock;
   const clock = format({ hour: "numeric", minute: "2-digit" });
   const second = format({ hour: "numeric", minute: "2-digit", second: "2-digit" });
   const minute = dated({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
@@ -50,7 +49,7 @@
 
   // When a value came; one of a bucket, in which span of time.
   function spoken(seconds) {
-    return data.bucket && seconds < data.whole ? `in the ${duration(data.bucket)} from ${minute.format(seconds * 1000)} ${zoneName(seconds * 1000)}` : moment(seconds);
+    return data.bucket && seconds < data.whole ? `in the ${duration(1000 * data.bucket)} from ${minute.format(seconds * 1000)} ${zoneName(seconds * 1000)}` : moment(seconds);
   }
 
   // With the recipe's decimals, else as they came: to three, of small numbers to five significant digits.
@@ -213,7 +212,7 @@
   function words(figure, plot, n, ms) {
     if (n < 0) {
       const gap = data.gaps[figure.dataset.attribute].find(([start, end]) => start < ms && ms < end);
-      return gap ? `no report for ${handoverClock.duration(gap[1] - gap[0])}` : "no report";
+      return gap ? `no report for ${duration(gap[1] - gap[0])}` : "no report";
     }
     const [times, low, high, values] = plot.data.map((column) => column[n]);
     const show = (value) => number(value / scale(figure), figure);
@@ -297,12 +296,7 @@
     some.textContent = `Not reported in this time range: ${missing.join(", ")}.`;
     const note = document.getElementById("charts-note");
     note.hidden = none || !data.bucket;
-    note.textContent = `Each point stands for ${duration(data.bucket)}: the line is the mean, the shade reaches from the lowest to the highest value.`;
-  }
-
-  function duration(seconds) {
-    if (seconds < 90) return `${seconds} s`;
-    return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${wholes.format(Math.round(seconds / 360) / 10)} h`;
+    note.textContent = `Each point stands for ${duration(1000 * data.bucket)}: the line is the mean, the shade reaches from the lowest to the highest value.`;
   }
 
   // All of it. A last bucket may still be filling, where the range is up to now: it is left out, and its points asked for.

@@ -1,4 +1,4 @@
-"""What devices report, for programs: the latest values, series thinned out as the charts are, and all of it as files."""
+"""What devices report, for programs: the latest values, series thinned out as the charts are, all of it as files."""
 
 from __future__ import annotations
 

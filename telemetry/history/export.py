@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from devices.models import Device
 from lib import streaming
@@ -18,7 +18,7 @@ from telemetry.models import Report
 from tenants.grants import reload_user
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Generator, Sequence
     from datetime import datetime
 
     from devices.models import Attribute
@@ -73,7 +73,8 @@ def _read_chunk(device: Device, user: User, span: Span) -> list[Row]:
     asked = within.order_by("at").values_list("at", "data")[:CHUNK]
     rows: list[Row] = []
     room = BYTES
-    with closing(asked.iterator(chunk_size=SLICE)) as found:
+    found = cast("Generator[Row, None, None]", asked.iterator(chunk_size=SLICE))
+    with closing(found):  # and its cursor
         for row in found:
             rows.append(row)
             room -= sum(len(value) for value in row[1].values() if isinstance(value, str))

@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 from devices.models import Assignment, Attribute
 from telemetry.models import Report
 from tests import parts
-from tests.e2e.browser import PHONE, launch
+from tests.e2e.browser import PHONE, faults, faults_by_day_and_night, launch
 from tests.e2e.test_charts import INK, PROBE, open_page
 from tests.mqtt.processes import python, running
 from tests.telemetry.reports import ms, now, save, timed
@@ -65,7 +65,10 @@ def minute(world: World) -> datetime:
     often = [n for n in range(0, 60, 2) if not 17 < n < 43]
     Report.objects.bulk_create(
         [
-            *[Report(device=device, assignment_id=assignment, at=at - timedelta(days=n), data={"rpm": 900}) for n in range(1, 360)],
+            *[
+                Report(device=device, assignment_id=assignment, at=at - timedelta(days=n), data={"rpm": 900})
+                for n in range(1, 360)
+            ],
             *[
                 Report(
                     device=device, assignment_id=assignment, at=at + timedelta(seconds=n),
@@ -186,6 +189,7 @@ def test_keys_read_all_charts_at_one_time_and_nothing_moves(
     slider.press("End")
     expect(said).to_contain_text("Engine idle; Engine speed 1,858.0 rpm; Load 14.5 kW")
     assert page.evaluate(place) == before
+    assert faults_by_day_and_night(page) == []
     slider.press("Shift+ArrowLeft")
     assert shown(page)[0] == ms(minute) - MINUTE // 4
     slider.press("Escape")
@@ -245,5 +249,7 @@ def test_two_fingers_zoom_on_a_phone(browser: Browser, site: str, world: World, 
     first, last = shown(phone)
     assert (last - first) / (end - begin) == pytest.approx(1 / 3, abs=0.03)
     assert (first + last) / 2 == pytest.approx((begin + end) / 2, abs=0.02 * (end - begin))
-    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    phone.get_by_text("Export").click()
+    phone.get_by_text("From … to …").click()
+    assert faults(phone) == []
     expect(phone.locator("#history-says")).to_contain_text("Standing still: ")

@@ -38,7 +38,8 @@ def write(path: Path, columns: list[Column], *groups: list[tuple[Cell, ...]]) ->
 
 def read(path: str) -> list[tuple[Cell, ...]]:
     asked = "SELECT epoch_ms(time), * EXCLUDE (time) FROM read_parquet($path)"
-    return duckdb.connect().execute(asked, {"path": path}).fetchall()
+    rows: list[tuple[Cell, ...]] = duckdb.connect().execute(asked, {"path": path}).fetchall()
+    return rows
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,7 @@ def test_a_file_that_is_cut_off_is_none(world: World, monkeypatch: pytest.Monkey
     async def take() -> bytes:
         client = AsyncClient()
         await client.aforce_login(world.viewer)
-        answer = await client.get(f"/devices/{world.placed.serial}/export.parquet?from={ms(begun)}")
+        answer: Any = await client.get(f"/devices/{world.placed.serial}/export.parquet?from={ms(begun)}")
         parts: Any = aiter(answer.streaming_content)
         taken = await anext(parts) + await anext(parts)
         await sync_to_async(people.remove)(membership=await world.viewer.memberships.aget(), by=world.viewer)
