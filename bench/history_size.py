@@ -2,10 +2,11 @@
 
     python -m bench.history_size [--reports 1000000] [--devices 1000]
 
-On a PostgreSQL of its own: reports of 8 numbers, a minute apart, as the consumer stores them, over three months. Prints
-bytes of each kind a value (`pg_total_relation_size`): as reports lie, with the index by device that they had before, and
-what a month would take packed, one row a device and day; the pages that reading one device's last day and all of it
-touches, as reports lie and in the order of devices; and reports a second that retention deletes, and the longest statement.
+On a PostgreSQL of its own: reports of 8 numbers, as the consumer stores them, over three months. Prints
+- bytes a value (`pg_total_relation_size`): as reports lie; with the index by device that they had before; in device
+  order; and packed, one row a device and day;
+- the pages that reading one device's last week, and all of it, touches, as reports lie and in the order of devices;
+- how many reports retention deletes a second, and how long its longest statement takes.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def report_sizes(reports: int) -> None:
     values = reports * len(ATTRIBUTES)
 
     def say(what: str, octets: int, of: int = values) -> None:
-        print(f"  {what:44} {octets / of:6.1f} bytes a value, {octets / (of / len(ATTRIBUTES)):6.1f} a report", flush=True)
+        print(
+            f"  {what:44} {octets / of:6.1f} bytes a value, {octets / (of / len(ATTRIBUTES)):6.1f} a report", flush=True
+        )
 
     say("reports, and their key", measure("telemetry_report"))
     heap = ask("SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('telemetry_report') WHERE isleaf")[0][0]
@@ -125,7 +128,9 @@ def report_deleting(devices: int, moment: datetime) -> None:
             times.append(time.perf_counter() - start)
             deleted += last
     rate = deleted / (time.perf_counter() - began)
-    print(f"  {deleted} deleted, {rate:.0f} a second; the longest of {len(times)} statements {max(times) * 1000:.0f} ms")
+    print(
+        f"  {deleted} deleted, {rate:.0f} a second; the longest of {len(times)} statements {max(times) * 1000:.0f} ms"
+    )
 
 
 def main() -> int:
@@ -143,7 +148,9 @@ def main() -> int:
         call_command("migrate", verbosity=0)
         end = datetime.now(tz=UTC)
         rate = store(options.reports, options.devices, end - timedelta(days=85))
-        print(f"{options.reports} reports of {len(ATTRIBUTES)} numbers, of {options.devices} devices: {rate:.0f} a second")
+        print(
+            f"{options.reports} reports of {len(ATTRIBUTES)} numbers, of {options.devices} devices: {rate:.0f} a second"
+        )
         report_sizes(options.reports)
         report_reading(end)
         report_deleting(options.devices, end - timedelta(days=60))

@@ -24,8 +24,8 @@ from telemetry.dashboard import readings
 from telemetry.dashboard.life import list_life
 from telemetry.dashboard.stream_check import Watch
 from telemetry.history import export as telemetry_export
-from telemetry.history import series as history
 from telemetry.history import kept, states, time_range
+from telemetry.history import series as history
 from telemetry.ingest.writer import count_milliseconds
 from telemetry.models import Report
 from telemetry.templatetags.readings import tone

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F
+from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
 
 from devices.models import Device
@@ -57,8 +57,8 @@ def find_moments() -> dict[int, datetime]:
     """Return, of each organisation that does not keep reports for ever, from when on it does, by the database's
     clock."""
     clock: dict[str, Any] = {"now": ExpressionWrapper(Now(), output_field=DateTimeField())}
-    rows: Any = Organisation.objects.exclude(kept_days=None).annotate(**clock).values_list("pk", "kept_days", "now")
-    return {pk: now - timedelta(days=days) for pk, days, now in rows}
+    rows: Any = Organisation.objects.exclude(kept_days=None).annotate(**clock).only("pk", "kept_days")
+    return {each.pk: each.now - timedelta(days=each.kept_days) for each in rows}
 
 
 def _clear(organisation: int, moment: datetime) -> Iterator[int]:

@@ -5,8 +5,6 @@ PostgreSQL reads the newest reports of a device from every month before it takes
 and if one is missing after all, whoever stores a report makes it: docs/decisions/0046.
 """
 
-# ruff: noqa: S608 (only names and times of ours are put into the text)
-
 from __future__ import annotations
 
 import logging

@@ -71,9 +71,7 @@ def save_reports(
     return new
 
 
-def _save(
-    reports: Sequence[Report], tenures: Mapping[int, Tenure] | None
-) -> tuple[list[Report], Mapping[int, Tenure]]:
+def _save(reports: Sequence[Report], tenures: Mapping[int, Tenure] | None) -> tuple[list[Report], Mapping[int, Tenure]]:
     with transaction.atomic():
         if tenures is None:
             tenures = read_tenures({report.device.id for report in reports})
