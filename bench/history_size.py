@@ -124,7 +124,7 @@ def report_deleting(devices: int, moment: datetime) -> None:
         last = retention.ROWS
         while last == retention.ROWS:
             start = time.perf_counter()
-            last = retention._delete(some, moment)
+            last = retention._delete(retention.REPORTS, some, moment)
             times.append(time.perf_counter() - start)
             deleted += last
     rate = deleted / (time.perf_counter() - began)
