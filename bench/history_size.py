@@ -2,10 +2,11 @@
 
     python -m bench.history_size [--reports 1000000] [--devices 1000]
 
-On a PostgreSQL of its own: reports of 8 numbers, a minute apart, as the consumer stores them, over three months. Prints
-bytes of each kind a value (`pg_total_relation_size`): as reports lie, with the index by device that they had before, and
-what a month would take packed, one row a device and day; the pages that reading one device's last day and all of it
-touches, as reports lie and in the order of devices; and reports a second that retention deletes, and the longest statement.
+On a PostgreSQL of its own: reports of 8 numbers, as the consumer stores them, over three months. Prints
+- bytes a value (`pg_total_relation_size`): as reports lie; with the index by device that they had before; in device
+  order; and packed, one row a device and day;
+- the pages that reading one device's last week, and all of it, touches, as reports lie and in the order of devices;
+- how many reports retention deletes a second, and how long its longest statement takes.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def report_deleting(devices: int, moment: datetime) -> None:
         last = retention.ROWS
         while last == retention.ROWS:
             start = time.perf_counter()
-            last = retention._delete(some, moment)
+            last = retention._delete(retention.REPORTS, some, moment)
             times.append(time.perf_counter() - start)
             deleted += last
     rate = deleted / (time.perf_counter() - began)

@@ -19,8 +19,8 @@ Cause = Drop.Cause
 EXAMPLE = '{"data": {"rpm": 1800}}'
 NEXT_STEPS = {
     Cause.TOO_OLD: "Its time lies more than 30 days back. Set the device's clock, or let it leave the time out.",
-    Cause.PAST_KEPT: "Its organisation keeps reports for less long: an admin can change that in the settings. Or its clock is "
-    "behind: set it, or let it leave the time out.",
+    Cause.PAST_KEPT: "Its organisation keeps reports for less long: an admin can change that in the settings. Or its "
+    "clock is behind: set it, or let it leave the time out.",
     Cause.AHEAD: "Its time lies more than a day ahead. Set the device's clock, or let it leave the time out.",
     Cause.BAD_TIME: "Let it send milliseconds since the epoch, or ISO 8601 such as 2026-01-31T12:00:00Z.",
     Cause.MISTYPED: "Let it send what its recipe declares, or give the attribute another type in the recipe.",

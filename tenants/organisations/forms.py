@@ -83,7 +83,7 @@ class SettingsForm(forms.Form):
         min_value=1,
         max_value=36_500,
         label="Days that reports are kept",
-        help_text="Empty: for ever. What any device reported before is deleted within a day and can’t be brought back: "
+        help_text="Empty: for ever. What any device reported before is deleted for good within a day: "
         "charts, files and the API then show nothing of it. Latest values, events and this journal stay.",
     )
     colour = forms.CharField(

@@ -152,7 +152,7 @@ class TestUpgrade:
         """A database of the former release, with reports; one came while a clock was far ahead."""
         moments = [now() - 70 * DAY, now(), now() + 400 * DAY]
         save(*(timed(world.placed, moment, rpm=n) for n, moment in enumerate(moments)))
-        rows = list(Report.objects.order_by("at").values())
+        rows: Any = list(Report.objects.order_by("at").values())
         self.migrate(FORMER)
         assert ask("SELECT relkind FROM pg_class WHERE oid = 'telemetry_report'::regclass") == "r"
         assert ask("SELECT count(*) FROM pg_constraint WHERE conrelid = 'telemetry_report'::regclass") == 3
@@ -164,7 +164,7 @@ class TestUpgrade:
 
     @staticmethod
     def migrate(targets: list[tuple[str, str]]) -> None:
-        MigrationExecutor(connection).migrate(targets)  # type: ignore[arg-type]
+        MigrationExecutor(connection).migrate(targets)
 
     @staticmethod
     def migrate_all() -> None:
