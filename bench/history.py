@@ -192,7 +192,8 @@ def run(values: int, number: int, rounds: int) -> bool:
                 f"{(size + index) / values:.1f} bytes a value"
             )
     asked = [(span, list(names)) for span in SPANS for names in (ATTRIBUTES[:1], ATTRIBUTES)]
-    return all([compare(devices, span, names, end, rounds) for span, names in asked])
+    held = [compare(devices, span, names, end, rounds) for span, names in asked]
+    return all(held)
 
 
 def main() -> None:

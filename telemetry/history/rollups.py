@@ -126,5 +126,7 @@ def _read(timings: list[Any], sums: dict[str, Any], names: Sequence[str] | None)
     read = {}
     for name in wanted:
         timing, *of = sums[name]
-        read[name] = timing, Sums(*(of if len(of) > 1 else 4 * of), timings[timing][2])
-    return Bucket([Timing(*timing, [(start, end) for start, end in found]) for *timing, found in timings], read)
+        mean, low, high, last = of if len(of) > 1 else 4 * of
+        read[name] = timing, Sums(mean, low, high, last, timings[timing][2])
+    made = [Timing(*timing) for timing in timings]
+    return Bucket([each._replace(found=[(start, end) for start, end in each.found]) for each in made], read)

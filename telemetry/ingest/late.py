@@ -14,8 +14,8 @@ HOUR = 3600
 
 
 def note_late(keys: Iterable[tuple[int, datetime]], *, until: int | None) -> None:
-    """Note which of these (device, at) are late, in the transaction that wrote them. `until` is `RollUpMark.until`, read
-    in that transaction too, by a statement after the one that wrote; None where nothing was summed yet.
+    """Note which of these (device, at) are late, in the transaction that wrote them. `until` is `RollUpMark.until`,
+    read in that transaction too, by a statement after the one that wrote; None where nothing was summed yet.
 
     That order is what counts: who moves `until` waits for all who had begun to write before (`roller.move_mark`), so
     what read the former one is seen by the sums. Each note is a row of its own, even where the same stands: whoever
