@@ -183,9 +183,7 @@ def run(values: int, number: int, rounds: int) -> bool:
         print(f"{what} in {(time.monotonic() - began) / 60:.1f} minutes")
     with connection.cursor() as cursor:
         for table in ("telemetry_report", "telemetry_rollup"):
-            cursor.execute(
-                f"SELECT pg_table_size('{table}'), pg_indexes_size('{table}'), count(*) FROM {table}"
-            )
+            cursor.execute(f"SELECT pg_table_size('{table}'), pg_indexes_size('{table}'), count(*) FROM {table}")
             size, index, rows = cursor.fetchone()
             print(
                 f"{table}: {rows} rows, {size / 1e6:.0f} MB and {index / 1e6:.0f} MB of index, "
