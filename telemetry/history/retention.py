@@ -42,7 +42,10 @@ class Table(NamedTuple):
 
 
 REPORTS = Table("telemetry_report", "device_id, at", "at < %s", lambda at: connection.ops.adapt_datetimefield_value(at))
-TABLES = (REPORTS,)
+SUMS = Table(
+    "telemetry_rollup", "device_id, tenure, seconds, start", "start + seconds <= %s", lambda at: int(at.timestamp())
+)
+TABLES = (REPORTS, SUMS)
 
 
 def clear_old(seconds: float = RUN_SECONDS) -> int:

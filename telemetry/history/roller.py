@@ -82,6 +82,26 @@ def claim() -> Lease | None:
     return lease if free.update(worker=lease.token, held_until=Now() + LEASE) == 1 else None
 
 
+def recount(start: int, end: int, devices: Sequence[int] | None = None) -> bool:
+    """Sum anew what was summed of whole days from `start` to `end`, in seconds since the epoch; of these devices, or
+    all. Return whether it was done: not while another worker has the lease."""
+    lease = claim()
+    if lease is None:
+        return False
+    try:
+        mark = RollUpMark.objects.get(pk=ONLY)
+        for day in range(max(start, _find_oldest() or end) // DAY * DAY, min(end, mark.rolled), DAY):
+            for some in _list_devices() if devices is None else [devices]:
+                within = max(day, mark.since), min(day + DAY, mark.rolled)
+                sum_anew(lease, some, within[0], max(within), closed=mark.rolled)
+    except Lost:
+        return False
+    else:
+        return True
+    finally:
+        _own(lease).update(worker=None, held_until=None)
+
+
 def _own(lease: Lease) -> Any:
     return RollUpMark.objects.filter(pk=ONLY, worker=lease.token)
 
@@ -151,8 +171,8 @@ def _move(lease: Lease, **mark: int) -> None:
 
 
 def _find_oldest() -> int | None:
-    """Return when the oldest report is from, in seconds since the epoch. Every device is asked for its own: one look at an
-    index each."""
+    """Return when the oldest report is from, in seconds since the epoch. Each device is asked for its own: one look at
+    an index."""
     oldest = None
     for devices in _list_devices():
         ids = Device.objects.filter(pk__in=devices).order_by()

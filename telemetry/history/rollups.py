@@ -106,8 +106,13 @@ def join_buckets(buckets: Sequence[Bucket]) -> Bucket:
 
 def write(bucket: Bucket) -> str:
     """Return the text of a bucket: its timings, then by attribute the number of the timing and the sums."""
-    sums = {name: [timing, *of[:4]] for name, (timing, of) in bucket.sums.items()}
+    sums = {name: [timing, *_shorten(of)] for name, (timing, of) in bucket.sums.items()}
     return json.dumps([bucket.timings, sums], separators=(",", ":"), ensure_ascii=False)
+
+
+def _shorten(sums: Sums) -> list[float]:
+    """Return a single number alone, else mean, low, high and last; of the mean twelve digits."""
+    return [sums.last] if sums.reports == 1 else [float(f"{sums.mean:.12g}"), *sums[1:4]]
 
 
 def read_all(texts: Iterable[str], names: Sequence[str] | None = None) -> list[Bucket]:
@@ -120,6 +125,8 @@ def _read(timings: list[Any], sums: dict[str, Any], names: Sequence[str] | None)
     wanted = sums if names is None else [name for name in names if name in sums]
     read = {}
     for name in wanted:
-        timing, mean, low, high, last = sums[name]
+        timing, *of = sums[name]
+        mean, low, high, last = of if len(of) > 1 else 4 * of
         read[name] = timing, Sums(mean, low, high, last, timings[timing][2])
-    return Bucket([Timing(*timing, [(start, end) for start, end in found]) for *timing, found in timings], read)
+    made = [Timing(*timing) for timing in timings]
+    return Bucket([each._replace(found=[(start, end) for start, end in each.found]) for each in made], read)

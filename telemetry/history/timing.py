@@ -85,7 +85,9 @@ def _judge(lengths: Sequence[int], begin: int, start: int, end: int) -> list[Gap
     """Return which of the pauses from `start` to before `end` are gaps; the first of all began at `begin`."""
     if start >= end:
         return []
-    least = max(gaps.LEAST_MS, 2 * min(lengths)) if len(lengths) > 1 else gaps.LEAST_MS
+    # A bound for all at once: among fewer, what stands at this place is longer.
+    fewest = min(min(n, gaps.AROUND) + min(len(lengths) - 1 - n, gaps.AROUND) for n in (start, end - 1))
+    least = max(gaps.LEAST_MS, 2 * sorted(lengths)[fewest // 2]) if fewest else gaps.LEAST_MS
     if max(lengths[start:end]) <= least:
         return []
     ends = list(accumulate(lengths, initial=begin))

@@ -152,20 +152,22 @@ def _find_keys(rows: Sequence[ReportRow], written: Sequence[Row]) -> set[Key]:
     return {keys[device, at] for device, at in written}
 
 
-def lock_latest(devices: Sequence[int]) -> list[LatestRow]:
-    """Lock and return what is stored of the devices, in the order in which all lock them."""
-    if not devices:
-        return []
+def lock_latest(devices: Sequence[int]) -> tuple[list[LatestRow], int | None]:
+    """Lock and return what is stored of the devices, in the order in which all lock them; and, in the same statement,
+    `RollUpMark.until`."""
     dialect = _choose_dialect()
     rows = _run(
-        "SELECT device_id, assignment_id, data, ahead FROM telemetry_latest "
-        f"WHERE device_id {dialect.among} ORDER BY device_id{dialect.locked}",
+        "WITH locked AS (SELECT device_id, assignment_id, data, ahead FROM telemetry_latest "
+        f"WHERE device_id {dialect.among} ORDER BY device_id{dialect.locked}) SELECT * FROM locked "
+        "UNION ALL SELECT NULL, until, NULL, NULL FROM telemetry_rollupmark",
         [columns.encode_numbers(devices)],
     )
-    if rows is None:
-        return []
+    rows = rows or []
+    until = next((row[1] for row in rows if row[0] is None), None)
+    rows = [row for row in rows if row[0] is not None]
     data = json.loads(f"[{','.join([row[2] for row in rows])}]")  # at once: each by itself takes longer
-    return [(row[0], row[1], values, row[3] and json.loads(row[3])) for row, values in zip(rows, data, strict=True)]
+    known = zip(rows, data, strict=True)
+    return [(row[0], row[1], values, row[3] and json.loads(row[3])) for row, values in known], until
 
 
 def write_latest(rows: Sequence[LatestRow]) -> None:

@@ -77,8 +77,8 @@ def _save(reports: Sequence[Report], tenures: Mapping[int, Tenure] | None) -> tu
             tenures = read_tenures({report.device.id for report in reports})
         wanted = _drop_repeated([report for report in reports if report.data and report.device.id in tenures])
         new = _insert(wanted, tenures)
-        late.note_late(map(_build_key, new))
-        _write_latest(new, tenures)
+        if new:
+            late.note_late(map(_build_key, new), until=_write_latest(new, tenures))
     return new, tenures
 
 
@@ -166,14 +166,15 @@ def _sort(rows: dict[Key, Row]) -> list[tuple[Key, Row]]:
     return sorted(rows.items(), key=itemgetter(0))
 
 
-def _write_latest(reports: list[Report], tenures: Mapping[int, Tenure]) -> None:
-    """Write the latest values: an older report never overwrites.
+def _write_latest(reports: list[Report], tenures: Mapping[int, Tenure]) -> int | None:
+    """Write the latest values: an older report never overwrites. Return since when reports are not late, which is read
+    with them.
 
     One from ahead of our clock counts as of its arrival, so that it can't stay, and its own time is kept beside. Nor
     can what was stored while the clock itself was ahead, before it was put right.
     """
     current = [report for report in reports if _is_current(report, tenures)]
-    latest = _read_latest({report.device.id for report in current}, tenures)
+    latest, until = _read_latest({report.device.id for report in current}, tenures)
     for report in sorted(current, key=attrgetter("at")):
         _note(report, latest[report.device.id])
     upserts.write_latest(
@@ -182,6 +183,7 @@ def _write_latest(reports: list[Report], tenures: Mapping[int, Tenure]) -> None:
             for device, known in sorted(latest.items(), key=itemgetter(0))
         ]
     )
+    return until
 
 
 def _note(report: Report, known: Known) -> None:
@@ -203,10 +205,11 @@ def _is_current(report: Report, tenures: Mapping[int, Tenure]) -> bool:
     return tenure.of(report.at) == tenure.assignment
 
 
-def _read_latest(devices: Collection[int], tenures: Mapping[int, Tenure]) -> dict[int, Known]:
-    """Lock and return the latest values; none of a device whose assignment changed since."""
+def _read_latest(devices: Collection[int], tenures: Mapping[int, Tenure]) -> tuple[dict[int, Known], int | None]:
+    """Lock and return the latest values, none of a device whose assignment changed since; and `RollUpMark.until`."""
     latest = {device: Known({}, {}) for device in devices}
-    for device, assignment, data, ahead in upserts.lock_latest(sorted(devices)):
+    rows, until = upserts.lock_latest(sorted(devices))
+    for device, assignment, data, ahead in rows:
         if assignment == tenures[device].assignment:
             latest[device] = Known(data, ahead or {})
-    return latest
+    return latest, until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ def test_however_it_is_cut_its_gaps_are_the_same(pauses: list[int], cuts: set[in
     for pause in pauses:
         times.append(times[-1] + pause)
     bounds = [0, *(cut for cut in sorted(cuts) if cut < len(times)), len(times)]
-    parts = [timing.time_reports(times[start:end]) for start, end in zip(bounds, bounds[1:], strict=False)]
+    parts = [timing.time_reports(times[start:end]) for start, end in pairwise(bounds)]
     whole = timing.join([timing.join(parts[: nested + 1]), *parts[nested + 1 :]])
     expected = gaps.list_pauses(times)
     assert timing.find_gaps(whole) == gaps.find_gaps(expected)
