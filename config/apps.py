@@ -7,10 +7,11 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from devices.lifecycle.leavers import return_out_of_reach
+        from devices.lifecycle import leavers
         from lib import log
         from tenants.people import reach
 
         if settings.LOG_FORMAT == "json":
             log.log_what_ends_the_process()
-        reach.handed_in[:] = [return_out_of_reach]
+        reach.handed_in[:] = [leavers.return_out_of_reach]
+        reach.foresights[:] = [reach.Foresight(leavers.count_after_move, leavers.count_after_loss)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from devices import events, tags
 from devices.inventory import group_tree
-from devices.models import Device, Event
+from devices.models import Device, Event, Tie
 from lib import streaming
 from lib.csv_export import encode_csv
 from tenants.grants import reload_user
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 2_000
 REGISTRY = (
-    "Serial", "Device ID", "Name", "Description", "Group", "Model", "Recipe", "Tags", "Status",
+    "Serial", "Device ID", "Name", "Description", "Group", "Model", "Recipe", "Tags", "Gateways", "Status",
     "Added (UTC)", "Activated (UTC)", "Last seen (UTC)",
 )  # fmt: skip
 
@@ -40,8 +40,11 @@ async def stream_registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[
         own = Device.objects.manageable_by(now).filter(pk__among=[device.pk for device in rows])
         managed = set(own.values_list("pk", flat=True))
         managed_devices = [device for device in rows if device.pk in managed]
+        gateways = _find_gateways(managed, now)
         above = group_tree.list_trails(now, [device.group for device in managed_devices if device.group])
-        return [_build_row(device, above, clock) for device in managed_devices], rows[-1].pk if rows else 0
+        return [_build_row(device, above, gateways.get(device.pk, []), clock) for device in managed_devices], rows[
+            -1
+        ].pk if rows else 0
 
     async for page in _read_pages(chunk):
         yield page
@@ -54,7 +57,16 @@ async def _read_pages(chunk: Callable[[int], tuple[Rows, int]]) -> AsyncIterator
         rows, last = await streaming.run_step(chunk, last)
 
 
-def _build_row(device: Device, above: dict[str, str], clock: PersonClock) -> list[str]:
+def _find_gateways(devices: set[int], user: User) -> dict[int, list[str]]:
+    """Return, by device, the serials of those that speak for it, as far as the user manages them."""
+    ties = Tie.objects.standing().filter(device__among=devices, gateway__in=Device.objects.manageable_by(user))
+    found: dict[int, list[str]] = {}
+    for device, serial in ties.order_by("gateway__serial").values_list("device_id", "gateway__serial"):
+        found.setdefault(device, []).append(serial)
+    return found
+
+
+def _build_row(device: Device, above: dict[str, str], gateways: list[str], clock: PersonClock) -> list[str]:
     group = device.group
     path = " › ".join(filter(None, [above.get(group.path, ""), group.name])) if group else ""
     said = [device.serial, device.device_id, device.name, device.description, path]
@@ -62,7 +74,7 @@ def _build_row(device: Device, above: dict[str, str], clock: PersonClock) -> lis
     times = (device.registered_at, device.since_assigned(device.activated_at), device.last_seen_at)
     local = [clock.write_cell(at) if at else "" for at in times] if clock.has_zone else []
     utc = [at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else "" for at in times]
-    return [*said, tags.write_cell(device.tags), Device.Status(device.status).label, *utc, *local]
+    return [*said, tags.write_cell(device.tags), ", ".join(gateways), Device.Status(device.status).label, *utc, *local]
 
 
 def record_export(*, devices: DeviceQuerySet, selection: dict[str, object], by: User) -> None:

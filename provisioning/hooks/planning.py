@@ -1,8 +1,9 @@
 """Making runs of events: what happened to devices is told from the rows that say so, whichever way it was done.
 
 An event is written in the transaction of its act, so nothing is told that did not happen, and nothing is lost with a
-worker or a queue. Events are gone through by their time; what a long transaction wrote comes into sight late, so each
-round looks back by `LATE`.
+worker or a queue. Events are gone through by their time. What a long transaction wrote comes into sight late: each
+round looks back by `RECENT`, and goes a step through what lies before that, up to `LATE`, again and again. So a round
+with nothing to do does as little after a day with a million events as after one with none.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from devices.models import EventQuerySet
+
 log = logging.getLogger(__name__)
 
 LATE = timedelta(hours=1)
 """Longer than any transaction here."""
+RECENT = timedelta(seconds=30)
+"""Longer than nearly all of them."""
 CHUNK = 500  # events
+SWEPT = 2_000  # events that a round looks at again
 KINDS = {
     Event.Kind.PROVISIONED: HookRun.Kind.PLACED,
     Event.Kind.MOVED: HookRun.Kind.PLACED,
@@ -61,13 +67,30 @@ def plan_organisation(organisation: int) -> bool:
     hooks = list(Hook.objects.filter(organisation=organisation).working())
     if not hooks:
         return False
-    since = max(feed.read_until - LATE, min(hook.created_at for hook in hooks))
-    events = _find_events(organisation, since, [kind for kind in KINDS if any(_tells(hook, kind) for hook in hooks)])
-    _write_runs(events, hooks)
-    if len(events) == CHUNK:
-        return True
-    HookFeed.objects.filter(pk=organisation).update(read_until=feed.now)
-    return False
+    kinds = [kind for kind in KINDS if any(_tells(hook, kind) for hook in hooks)]
+    rows = Event.objects.filter(organisation=organisation, kind__in=kinds)
+    oldest = min(hook.created_at for hook in hooks)
+    began, recent = max(feed.read_until - LATE, oldest), max(feed.read_until - RECENT, oldest)
+    events = _find_untold(rows.filter(at__gt=recent))
+    has_more = len(events) == CHUNK
+    if not has_more:
+        swept = feed.swept_until if feed.swept_until and began < feed.swept_until < recent else began
+        end = _find_end(rows.filter(at__gt=swept, at__lte=recent))
+        late = _find_untold(rows.filter(at__gt=swept, at__lte=end or recent))
+        has_more = len(late) == CHUNK
+        events += late
+        HookFeed.objects.filter(pk=organisation).update(
+            read_until=feed.read_until if has_more else feed.now, swept_until=swept if has_more else end
+        )
+    devices = {event.device_id for event in events if event.device_id}
+    found = {event.pk: event for event in [*events, *_find_untold(rows.filter(device__in=devices, at__gt=began))]}
+    _write_runs([found[pk] for pk in sorted(found)], hooks)  # of a device in their order: the last one counts
+    return has_more
+
+
+def _find_end(rows: EventQuerySet) -> datetime | None:
+    """Return until when the rows are that one round looks at again; None for all."""
+    return rows.order_by("at").values_list("at", flat=True)[SWEPT - 1 : SWEPT].first()
 
 
 def _tells(hook: Hook, kind: str) -> bool:
@@ -75,11 +98,12 @@ def _tells(hook: Hook, kind: str) -> bool:
     return hook.tells != other
 
 
-def _find_events(organisation: int, since: datetime, kinds: Sequence[str]) -> list[Event]:
+def _find_untold(events: EventQuerySet) -> list[Event]:
+    """Return a chunk of those of which no run was made."""
     told = HookRun.objects.filter(event=OuterRef("pk"))
     there = Device.objects.filter(pk=OuterRef("device"))  # of one that was removed nothing is left to tell
     of_some = Q(Exists(there)) | Q(device=None)
-    rows = Event.objects.filter(of_some, ~Exists(told), organisation=organisation, kind__in=kinds, at__gt=since)
+    rows = events.filter(of_some, ~Exists(told))
     about = ("device__model", "device__version__recipe", "group", "organisation")
     return list(rows.select_related(*about).order_by("pk")[:CHUNK])
 

@@ -78,6 +78,8 @@ class HookFeed(models.Model):
 
     organisation = models.OneToOneField(Organisation, models.CASCADE, primary_key=True, related_name="+")
     read_until = models.DateTimeField(db_default=Now())
+    # How far those are gone through again that may have come into sight late; none: from the beginning.
+    swept_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.organisation_id} until {self.read_until}"

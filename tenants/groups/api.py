@@ -72,6 +72,9 @@ class MoveShown(Serializer):
     parent = serializers.IntegerField()  # type: ignore[assignment]
     groups = serializers.IntegerField(help_text="That move: the group and all below it.")
     devices = serializers.IntegerField(help_text="In them.")
+    returning = serializers.IntegerField(
+        help_text="Of these, devices of one person who would have no right to them: they go back to their groups."
+    )
     losing = ShiftShown(many=True, help_text="Who may do less in them afterwards.")
     gaining = ShiftShown(many=True, help_text="Who may do more.")
     digest = serializers.CharField(help_text="Send it back as `seen`, so that just this is done or nothing.")
@@ -193,6 +196,7 @@ def _show_preview(preview: move_preview.Preview, known: set[int]) -> dict[str, o
         "parent": preview.to.pk,
         "groups": preview.groups,
         "devices": preview.devices,
+        "returning": preview.returning,
         "losing": [_show_shift(shift, known) for shift in preview.losing],
         "gaining": [_show_shift(shift, known) for shift in preview.gaining],
         "digest": preview.digest,

@@ -13,6 +13,7 @@ from django.db.models import Max, Sum
 from lib.refusals import Refusal
 from tenants import refusals
 from tenants.models import Group, Membership, Role
+from tenants.people import reach
 from tenants.tree import ancestry, devices_below
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Preview:
     groups: int
     devices: int
     shifts: list[Shift]
+    returning: int  # devices that are somebody's, and would go back to their groups
 
     @property
     def losing(self) -> list[Shift]:
@@ -85,10 +87,10 @@ def find_parents(user: User, text: str = "") -> GroupQuerySet:
 
 
 def preview_move(group: Group, to: Group) -> Preview:
-    """Compute what the move would change, in three queries, however large the group is."""
+    """Compute what the move would change, in a few queries, however large the group is."""
     below = Group.objects.filter(path__startswith=group.path)
     devices = devices_below([group]).get(group.path, 0)
-    return Preview(group, to, below.count(), devices, _find_shifts(group, to))
+    return Preview(group, to, below.count(), devices, _find_shifts(group, to), reach.foresee_move(group, to))
 
 
 def explain_refusal(group: Group, to: Group) -> Refusal | None:

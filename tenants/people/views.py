@@ -16,6 +16,7 @@ from tenants.access import get_group, get_membership, get_person, require_admin,
 from tenants.models import Group, Invitation, Role, User
 from tenants.people import listing as people_listing
 from tenants.people import operations as people
+from tenants.people import reach
 from tenants.people.forms import RoleForm
 
 if TYPE_CHECKING:
@@ -61,9 +62,18 @@ def person(request: SignedIn, pk: int) -> HttpResponse:
 
 def _show_person(request: SignedIn, pk: int, *, status: int = 200, error: str = "") -> HttpResponse:
     who = people_listing.add_details(request.user, User.objects.manageable_by(request.user)).get(pk=pk)
-    rows = [(row, RoleForm(initial={"role": row.role}, auto_id=f"role-{row.pk}-%s")) for row in who.memberships.all()]
-    trails = tree.trails(request.user, [row.group for row, _ in rows])
-    context = {"person": who, "rows": rows, "trails": trails, "error": error, "myself": who.pk == request.user.pk}
+    held = list(who.memberships.all())
+    paths = [row.group.path for row in held]
+    *returning, all_returning = reach.foresee_loss(who, [*([path] for path in paths), paths])
+    forms = [RoleForm(initial={"role": row.role}, auto_id=f"role-{row.pk}-%s") for row in held]
+    context = {
+        "person": who,
+        "rows": list(zip(held, forms, returning, strict=True)),
+        "trails": tree.trails(request.user, [row.group for row in held]),
+        "error": error,
+        "myself": who.pk == request.user.pk,
+        "returning": all_returning,
+    }
     return render(request, "tenants/people/person.html", context, status=status)
 
 
