@@ -109,7 +109,7 @@ def list_published() -> list[tuple[str, str, str]]:
 
 
 def test_what_is_not_tls_is_open_to_this_machine_alone() -> None:
-    """Unless an operator names another address. Between the containers nothing leaves the machine (docs/operations.md)."""
+    """Unless an operator names another address. Between the containers nothing leaves it (docs/operations.md)."""
     published = list_published()
     for name, address, inside in published:
         assert (name, inside) in TLS_ENDS or address == "127.0.0.1", (name, inside)
