@@ -86,8 +86,12 @@ async def _storm(port: int, devices: Sequence[Device]) -> Storm:
     async with asyncio.timeout(PATIENCE):
         began = time.perf_counter()
         each = await asyncio.gather(*(_come_back(port, device, began) for device in devices))
-    columns = list(zip(*each, strict=True))
-    return Storm(*map(max, columns[:3]), sum(columns[3]))
+    return Storm(
+        max(one.connected for one in each),
+        max(one.subscribed for one in each),
+        max(one.reported for one in each),
+        sum(one.hung_up for one in each),
+    )
 
 
 def _play(pipe: Connection, port: int, devices: Sequence[Device]) -> None:

@@ -94,6 +94,35 @@ def test_devices_reach_the_broker_by_its_front_alone() -> None:
     assert OURS["gate-1"]["environment"]["BROKER_AMQP_URL"] == "amqp://rabbitmq:5672"
 
 
+TLS_ENDS = {("proxy", "8443"): "haproxy.cfg", ("front", "8883"): "mqtt.cfg"}
+
+
+def list_published() -> list[tuple[str, str, str]]:
+    """Return service, address ("" for all) and port inside, of each that compose publishes."""
+    published = []
+    for name, service in SERVICES.items():
+        assert service.get("network_mode") != "host"
+        for port in service.get("ports", ()):
+            filled = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", port)
+            *address, _, inside = filled.split(":")
+            published.append((name, ":".join(address), inside))
+    return published
+
+
+def test_what_is_not_tls_is_open_to_this_machine_alone() -> None:
+    """Unless an operator names another address. Between the containers nothing leaves it (docs/operations.md)."""
+    published = list_published()
+    for name, address, inside in published:
+        assert (name, inside) in TLS_ENDS or address == "127.0.0.1", (name, inside)
+    for (name, inside), file in TLS_ENDS.items():
+        assert (name, "", inside) in published
+        front = (ROOT / "docker/haproxy" / file).read_text()
+        (bind,) = re.findall(rf"presetenv (\w+) :{inside}\n", front)
+        (line,) = [line for line in front.splitlines() if f'bind "${bind}"' in line]
+        assert " ssl crt " in line
+        assert "ssl-min-ver TLSv1.2" in front
+
+
 def test_the_broker_keeps_what_no_queue_wants() -> None:
     definitions = json.loads((ROOT / "docker/rabbitmq/definitions.json").read_text())
     assert [policy["definition"] for policy in definitions["policies"]] == [{"alternate-exchange": UNROUTED}]

@@ -82,5 +82,6 @@ def _build_connection() -> Connection:
     options: dict[str, Any] = {"connect_timeout": WITHIN, "read_timeout": WITHIN, "write_timeout": WITHIN}
     host = f"{address.hostname}:{address.port or (5671 if address.scheme == 'amqps' else 5672)}"
     if address.scheme == "amqps":
-        options["ssl"] = {"ca_certs": settings.MQTT_CA or None}
+        # Whose certificate it is is only looked at if one says whose it has to be.
+        options["ssl"] = {"ca_certs": settings.MQTT_CA or None, "server_hostname": address.hostname}
     return amqp.Connection(host, userid=site.username, password=site.password, **options)

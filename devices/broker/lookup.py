@@ -279,8 +279,8 @@ def _run(ask: Callable[[], T]) -> T:
 
 
 def _note_uses(uses: Sequence[Use]) -> bool:
-    kept = connection.connection is not None
-    noted = credentials.note_uses(uses)
-    if not noted:
-        connection.close()
-    return noted or (kept and credentials.note_uses(uses))
+    """Note them together; each alone where that fails, since one of them may be gone."""
+    if credentials.note_uses(uses):
+        return True
+    connection.close()
+    return all([credentials.note_uses([use]) for use in uses])

@@ -370,8 +370,9 @@ def note_uses(used: Collection[Use]) -> bool:
     unnoted = sorted({use.credential for use in used if use.unnoted})  # in an order, for others note the same
     noted = [CredentialUse(credential_id=credential, last_at=Now()) for credential in unnoted]
     try:
-        known = {"update_conflicts": True, "update_fields": ["last_at"], "unique_fields": ["credential"]}
-        CredentialUse.objects.bulk_create(noted, **known)
+        CredentialUse.objects.bulk_create(
+            noted, update_conflicts=True, update_fields=["last_at"], unique_fields=["credential"]
+        )
         activation.activate_devices([use.device for use in used if use.is_first])
         if successors := [use.credential for use in used if use.has_former]:
             former = Credential.objects.filter(superseded_by__in=successors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from devices.broker.amqp_thread import has_queue, queue_name
 from devices.broker.closing import Closer
@@ -20,15 +22,16 @@ from devices.broker.unrouted import UnroutedReports
 from devices.connections import limited
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
-from devices.models import ConnectedStretch, Credential, CredentialUse, Event
+from devices.models import ConnectedStretch, Credential, CredentialUse, Event, RefusedAttempt
 from devices.mqtt.client import take_place
 from devices.mqtt.consumer import Consumer
 from tests.builders import make_device, make_recipe
 from tests.mqtt import fleet as fleets
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.fleet import ready
-from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
+from tests.mqtt.gateway import ACCEPTED, PATIENCE, Gateway, gateway
 from tests.mqtt.processes import eventually
+from tests.mqtt.rabbitmq import GIVEN
 from tests.mqtt.reporters import Busy, Faithful, Restless, heard
 from tests.provisioning.doors.test_activate import make_door
 
@@ -146,6 +149,21 @@ def test_a_device_of_exosites_dialect(world: World, fleet: Fleet, port: int, sto
     newcomer.leave()
 
 
+@pytest.mark.skipif(bool(GIVEN), reason="version 4 speaks MQTT 5")
+def test_another_version_of_the_protocol_is_hung_up_on(world: World, port: int, stored: list[Message]) -> None:
+    """By 3.10, without a word; the former 3.1 it speaks."""
+    own = world.placed.device_id.encode()
+    later = b"\x00\x04MQTT\x05\x02\x00\x1e\x00\x00\x18" + own
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as device:
+        device.sendall(bytes([0x10, len(later)]) + later)
+        assert device.recv(100) == b""
+    issued = credentials.issue_credential(device=world.placed, by=None)
+    former = gateway(port, world.placed, issued)
+    former.client._protocol = MQTTProtocolVersion.MQTTv31
+    assert former.connect() == ACCEPTED
+    former.leave()
+
+
 def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:
     issued, foreign = (credentials.issue_credential(device=device, by=None) for device in (world.placed, world.foreign))
     own, other = world.placed.device_id, world.foreign.device_id
@@ -203,6 +221,8 @@ def test_a_device_on_rabbitmq(world: World, fleet: Fleet, port: int, stored: lis
     keeper = join()
     keeper.publish(f"devices/{own}/state", "kept?", retain=True)
     keeper.leave()
+    told = RefusedAttempt.objects.filter(device=world.placed, reason="topic-of-another")
+    eventually(lambda: [row.count >= 5 for row in told] == [True])  # by a gate, of each that was hung up on
 
     assert victim.publish(f"devices/{other}/state", "fine")
     eventually(lambda: stored[-1].payload == b"fine")

@@ -9,6 +9,7 @@ from devices.mqtt.packets import Malformed, Packet, read_packet
 
 CONNECT = 0x10
 SPOKEN, NEXT = 4, 5  # the levels of MQTT 3.1.1 and 5
+BRIDGE = 0x80  # added to its level by a broker that is another one's client
 NAMES = (b"MQTT", b"MQIsdp")
 NOT_SPOKEN = b"\x20\x02\x00\x01"  # CONNACK 1: unacceptable protocol version
 NOT_SPOKEN_NEXT = b"\x20\x03\x00\x84\x00"  # the same in the words of MQTT 5: unsupported protocol version
@@ -48,7 +49,7 @@ async def read_greeting(reader: ReaderAdapter) -> tuple[bytes, ReaderAdapter]:
     again = ReplayingReader(reader, seen)
     if name not in NAMES or level == SPOKEN:
         return b"", again
-    return NOT_SPOKEN_NEXT if level >= NEXT else NOT_SPOKEN, again
+    return NOT_SPOKEN_NEXT if NEXT <= level < BRIDGE else NOT_SPOKEN, again
 
 
 async def read_connect(reader: ReaderAdapter) -> tuple[Packet | None, ReaderAdapter]:

@@ -47,7 +47,7 @@ def use(device: Device) -> None:
     issued = credentials.issue_credential(device=device, by=None)
     credential = credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret)
     assert credential
-    credentials._note(credential)
+    credentials.note_uses([credentials.Use(credential.pk, credential.device_id)])
 
 
 def test_an_imports_devices_go_and_all_that_was_made_with_them(
