@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from devices.access import sees
 from devices.attention import reading as attention
 from devices.inventory import group_tree
 from devices.models import Attention, Attribute, Device
@@ -107,18 +108,25 @@ def _count_states(seen: look.Look) -> list[State]:
 def _find_needing(user: User, group: Group, seen: look.Look) -> tuple[list[Found], bool]:
     """Return what is so now in the group, and whether there may be more. Where all devices were looked at it is
     theirs; else what lies in the group of the first READ things that need attention in the whole organisation: few do
-    of many, and where a whole fleet fell silent, to find those of one group would be to read all."""
-    now, more = Attention.objects.current(), False
+    of many, and where a whole fleet fell silent, to find those of one group would be to read all. Two plain queries:
+    asked together with who sees what, the database may read the fleet."""
+    standing = Attention.objects.filter(organisation=user.organisation_id, ended_at=None).order_by()
     if seen.complete:
-        now = now.filter(device__in=[device.pk for device in seen.devices])
-    else:
-        open_now = Attention.objects.filter(organisation=user.organisation_id, ended_at=None).order_by()
-        keys = list(open_now.values_list("pk", flat=True)[: READ + 1])
-        more = len(keys) > READ
-        visible = Attention.objects.visible_to(user).filter(pk__in=keys[:READ])
-        now = visible.filter(device__group__path__startswith=group.path)
-    rows = now.order_by().values_list("since", "pk", "device_id", "device__group__path", "cause")
-    return sorted(Found(*row) for row in rows), more
+        standing = standing.filter(device__in=[device.pk for device in seen.devices])
+    rows = list(standing.values_list("since", "pk", "device_id", "cause", "assignment_id")[: READ + 1])
+    more, rows = len(rows) > READ, rows[:READ]
+    standing_of = Device.objects.filter(pk__in={device for _, _, device, _, _ in rows}, retired_at=None, locked_at=None)
+    known = {
+        (device.pk, device.assignment_id): device.group.path
+        for device in standing_of.select_related("group").order_by()
+        if device.group and device.group.path.startswith(group.path) and sees(user, device)
+    }
+    found = [
+        Found(since, pk, device, known[device, assignment], cause)
+        for since, pk, device, cause, assignment in rows
+        if (device, assignment) in known
+    ]
+    return sorted(found), more
 
 
 def _name(found: Sequence[Found], causes: Sequence[Attention.Cause], *, more: bool) -> Needing:
