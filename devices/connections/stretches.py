@@ -30,7 +30,7 @@ NEWEST_FIRST = Order((("number", int),), newest_first=True)
 RANGES = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 DEFAULT = "7d"
 LISTED = 20
-WIDTH = 1000.0  # of the strip
+WIDTH, LEAST = 1000.0, 2.0  # of the strip, and of what is short on it
 
 
 class Period(NamedTuple):
@@ -168,7 +168,11 @@ def draw_strip(told: Sequence[Told], start: datetime, end: datetime) -> Strip:
     def place(at: datetime) -> float:
         return round((at - start) / timedelta(seconds=1) / span * WIDTH, 1)
 
-    bars = [Bar(place(a), max(round(place(b) - place(a), 1), 1.0), bool(each.flaps)) for a, b, each in shown]
+    widths = [max(round(place(b) - place(a), 1), LEAST) for a, b, _ in shown]
+    bars = [
+        Bar(min(place(a), WIDTH - width), width, bool(each.flaps))
+        for width, (a, _, each) in zip(widths, shown, strict=True)
+    ]
     if not told:
         return Strip(start, end, WIDTH, [], None)
     known = max(told[-1].started_at, start)

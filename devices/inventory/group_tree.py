@@ -69,14 +69,15 @@ def build_outline(user: User, current: Group | None = None) -> list[Node]:
     return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
 
 
-def fetch_children(user: User, parent: Group, *, skip: int = 0) -> Node:
-    """Return one group with a page of its children."""
+def fetch_children(user: User, parent: Group, *, skip: int = 0, needing: bool = True) -> Node:
+    """Return one group with a page of its children; `needing`: with how many devices need attention."""
     shown = Group.objects.visible_to(user).filter(archived_at=None)
     below = shown.filter(path__startswith=parent.path, depth=parent.depth + 1)
     nodes = _build_nodes(
         [parent, *below], _count_devices(user, [parent.path], {parent.path}), None, {parent.path}, skip
     )
-    _add_needing(nodes, user, [parent.path])
+    if needing:
+        _add_needing(nodes, user, [parent.path])
     return nodes[parent.path]
 
 

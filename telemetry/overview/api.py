@@ -37,7 +37,7 @@ class NeedingDevice(Serializer):
 
 class NeedingShown(Serializer):
     count = serializers.IntegerField(help_text="Things to look at: a device may have several.")
-    more = serializers.BooleanField(help_text="There are more than were counted.")
+    more = serializers.BooleanField(help_text="There may be more: too much of the organisation needs attention.")
     named = NeedingDevice(many=True, help_text=f"Up to {NAMED} of them, the first that began first.")
 
 

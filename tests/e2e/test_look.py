@@ -100,7 +100,8 @@ FURTHER = [
 # What lies below such a page.
 BELOW = {
     "/recipes/": ["", "edit/", "?version=1"],
-    "/": ["", "events/", "label/", "credentials/", "edit/", "gateways/", "person/"],
+    "/groups/": ["", "overview/"],
+    "/": ["", "events/", "connections/", "label/", "credentials/", "edit/", "gateways/", "person/"],
 }
 # Each size and each scheme: what is too wide is so in both schemes, and what can't be read is so at both sizes.
 LOOKS: list[Look] = [(PHONE, "light"), (DESKTOP, "dark")]
@@ -275,7 +276,10 @@ def test_text_at_twice_its_size_stays_whole(stack: Stack, browser: Browser) -> N
     first = page.locator(".device-link").first.get_attribute("href") or ""
     page.goto(f"{stack.url}/?q=Waiting")
     waiting = (page.locator(".device-link").first.get_attribute("href") or "").strip("/").rpartition("/")[2]
-    device = [first + below for below in ("", "events/", "credentials/", "label/", "edit/", "gateways/", "person/")]
+    device = [
+        first + below
+        for below in ("", "events/", "connections/", "credentials/", "label/", "edit/", "gateways/", "person/")
+    ]
     found |= {url: text_zoom.look_at_twice_the_size(page, stack.url + url) for url in [*text_zoom.PAGES, *device]}
     page.context.clear_cookies()
     sign_in(page, stack, TECHNICIAN)

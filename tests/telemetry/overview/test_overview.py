@@ -210,11 +210,31 @@ def test_of_many_that_need_attention_some_are_named(
     for name in ("B", "C"):
         silence(add(world, name))
     silence(world.placed)
-    monkeypatch.setattr(reading, "COUNTED", 2)
     monkeypatch.setattr(reading, "NAMED", 1)
     silent = glance(client, world)["silent"]
-    assert (silent["count"], silent["more"], len(silent["named"])) == (2, True, 1)
-    assert "and 1 more" in page(client, world)
+    assert (silent["count"], silent["more"], len(silent["named"])) == (3, False, 1)
+    assert "and 2 more" in page(client, world)
+
+
+def test_in_a_large_group_only_so_much_is_read(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    silence(world.placed)
+    silence(add(world, "Second"))
+    monkeypatch.setattr(look, "MOST", 1)
+    silent = glance(client, world)["silent"]
+    assert (silent["count"], silent["more"]) == (2, False)  # of devices that were not looked at, too
+    monkeypatch.setattr(reading, "READ", 1)
+    silent = glance(client, world)["silent"]
+    assert (silent["count"], silent["more"]) == (1, True)
+    assert counts(page(client, world))["attention"] == "at least ≥ 1"
+
+
+def test_groups_below_have_their_own_counts(client: Client, world: World) -> None:
+    ward = builders.make_group(world.region, "Ward")
+    silence(world.placed)
+    builders.make_device(world.version, group=ward, by=world.owner, name="Fine one")
+    body = page(client, world, group="region")
+    assert re.search(r">Kaiser Permanente Anaheim</a> <span class=\"muted\">1 device</span> .*?1 needs attention", body)
+    assert re.search(r">Ward</a> <span class=\"muted\">1 device</span></li>", body)
 
 
 @pytest.mark.parametrize("pk", ["0", "999999", "9" * 30])
@@ -253,4 +273,4 @@ def test_as_many_queries_for_many_devices(
         client.get(address)
 
 
-QUERIES = 15
+QUERIES = 14
