@@ -283,4 +283,5 @@ def _note_uses(uses: Sequence[Use]) -> bool:
     if credentials.note_uses(uses):
         return True
     connection.close()
-    return all([credentials.note_uses([use]) for use in uses])
+    noted = [credentials.note_uses([use]) for use in uses]
+    return all(noted)
