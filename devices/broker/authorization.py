@@ -225,8 +225,8 @@ def find_live_keys(access_keys: Iterable[str]) -> set[str]:
 
 
 class Known(NamedTuple):
-    """Hold what the database says of an access key: whose it is, the hash of its secret (None where it has none), whether
-    it is a certificate's, what its use has to note, and whether it lasts (`credentials.Standing`)."""
+    """Hold what the database says of an access key: whose it is, the hash of its secret (None where it has none),
+    whether it is a certificate's, what its use has to note, and whether it lasts (`credentials.Standing`)."""
 
     caller: Caller
     secret_hash: bytes | None
