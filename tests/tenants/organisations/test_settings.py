@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from lib import pictures, theme
 from tenants.models import AuditEntry, Organisation
+from tenants.organisations.forms import SettingsForm
 from tests.tenants.organisations.test_theme import PNG
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ def kanarra(world: World) -> Organisation:
     return Organisation.objects.get(pk=world.kanarra.pk)
 
 
+def test_the_page_has_each_of_them(client: Client, world: World) -> None:
+    """What it lacks would be turned off, or emptied, by whoever saves the rest."""
+    client.force_login(world.owner)
+    page = client.get(reverse("tenants:settings")).content.decode()
+    offered = set(SettingsForm.base_fields) - {"remove_logo"}  # where there is a logo
+    assert {name for name in offered if f' name="{name}"' not in page} == set()
+
+
 @pytest.mark.parametrize(
     ("field", "given", "stored", "said"),
     [
@@ -50,6 +59,7 @@ def kanarra(world: World) -> Organisation:
         ("allow_reprovisioning", "on", True, "Re-provisioning changed from off to on"),
         ("presence", "claim-code", "claim-code", "Proof of presence changed from press to claim-code"),
         ("skip_presence", "on", True, "Registering without proof, by technicians changed from off to on"),
+        ("personal_devices", "on", True, "Devices of one person changed from off to on"),
         ("time_zone", "Asia/Tokyo", "Asia/Tokyo", "Time zone changed from UTC to Asia/Tokyo"),
         ("clock", "12", "12", "Clock changed from 24 to 12"),
         ("label_content", "url", "url", "Label content changed from serial to url"),
