@@ -20,7 +20,7 @@ from devices.mqtt.messages import Message
 from telemetry import tasks
 from telemetry.history import retention
 from telemetry.ingest import keeping, partitions
-from telemetry.models import Drop, Latest, Report
+from telemetry.models import Drop, Latest, Report, RollUp
 from tenants.models import Organisation
 from tests import builders
 from tests.telemetry.reports import ms, now, save, timed
@@ -62,6 +62,19 @@ class TestClearing:
         assert len(ages(world.alien)) == 5
         assert retention.clear_old() == 0
         assert Latest.objects.get(device=world.placed).data["rpm"][0] == 0
+
+    def test_sums_of_what_goes_go_with_it(self, world: World) -> None:
+        hour, day = 3600, 86_400
+        today = int(now().timestamp()) // day * day
+        for device in (world.placed, world.alien):
+            for seconds in (hour, day):
+                for age in (0, 89, 92, 400):
+                    RollUp.objects.create(device=device, tenure=1, seconds=seconds, start=today - age * day, data="{}")
+        keep(world.kanarra, 90)
+        retention.clear_old()
+        left = {device: list(RollUp.objects.filter(device=device)) for device in (world.placed, world.alien)}
+        assert {(today - row.start) // day for row in left[world.placed]} == {0, 89}
+        assert [len(rows) for rows in left.values()] == [4, 8]
 
     def test_each_organisation_has_its_own(self, world: World) -> None:
         for device in (world.placed, world.alien):
