@@ -64,7 +64,7 @@ def _reseal_second_factors() -> Resealed:
     counts = {"anew": 0, "kept": 0, "lost": 0}
     for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
-            row: models.Model | None = Authenticator.objects.select_for_update().filter(pk=pk).first()
+            row: models.Model | None = Authenticator.objects.select_for_update(no_key=True).filter(pk=pk).first()
             if row is not None:
                 counts[_reseal_second_factor(row)] += 1
     return Resealed("second factors", **counts)

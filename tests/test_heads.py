@@ -33,7 +33,8 @@ def head(client: Client, world: World, name: str) -> HttpResponseBase:
     return client.head(url, row.data(world))
 
 
-def test_nothing_is_sent_after_the_headers(client: Client, world: World) -> None:
+def test_nothing_is_sent_after_the_headers(client: Client, world: World, settings: Settings) -> None:
+    settings.DOWNLOADS_PERSON = len(TABLE)  # a server closes each answer, and its place is free
     answers = {name: head(client, world, name) for name in TABLE}
     assert {answer.status_code for answer in answers.values()} <= {200, 302, 405}
     assert [name for name, answer in answers.items() if answer.streaming] == []

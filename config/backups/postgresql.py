@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 EMPTY = ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 UNKNOWN_BEFORE = b"SET transaction_timeout = 0;"  # which pg_restore 17 says to servers that don't know it
+GOING_SECONDS = 3.0  # in which PostgreSQL ends the process of somebody who has left
 INSTALL = "Install PostgreSQL's client programs, of the server's version or a later one (Debian: postgresql-client)."
 
 
@@ -35,7 +37,14 @@ def is_empty() -> bool:
 
 
 def find_users() -> int:
-    """Return how many others are connected to this database."""
+    """Return how many others are connected to this database; who is about to go is waited for."""
+    until = time.monotonic() + GOING_SECONDS
+    while (others := _count_users()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return others
+
+
+def _count_users() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

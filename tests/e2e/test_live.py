@@ -224,4 +224,4 @@ def test_many_who_look_at_a_device_are_shown_what_is_new_without_asking(
         page.evaluate(HEARD)
         save(timed(world.placed, now(), rpm=4321))
         live.announce([f"device:{world.placed.device_id}"])
-        expect(page.get_by_text("4,321")).to_be_visible(timeout=SOON)
+        expect(page.locator("#live").get_by_text("4,321")).to_be_visible(timeout=SOON)

@@ -127,7 +127,10 @@ def test_the_first_connect_activates_and_the_certificate_is_all_it_needs(
     eventually(lambda: site.received and client.received)
     assert site.received == [(states(device), b'{"data": {"rpm": 7}}', False)]
     assert client.received == [(commands(device), b'{"name": "restart"}', False)]
-    assert not client.publish(states(builders.make_device(device.version)))  # no other one's
+    client.publish(states(builders.make_device(device.version)))  # no other one's: it is dropped
+    assert client.publish(states(device), '{"data": {"rpm": 8}}')
+    eventually(lambda: len(site.received) == 2)
+    assert {topic for topic, _, _ in site.received} == {states(device)}
 
 
 def test_who_says_no_device_id_speaks_the_doors_own_dialect(device: Device, come: Any, site: Gateway) -> None:
