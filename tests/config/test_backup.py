@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import uuid
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
+from psycopg import sql
 
 from config.backups import archive, over
 from config.backups.operations import back_up, restore
@@ -85,10 +87,10 @@ def empty(world: World, tmp_path: Path) -> Iterator[Place]:
         return
     here = database_url()
     with psycopg.connect(here.replace("postgres://", "postgresql://"), autocommit=True) as admin:
-        admin.execute("DROP DATABASE IF EXISTS restored WITH (FORCE)")
-        admin.execute("CREATE DATABASE restored TEMPLATE template0")
-        yield Place(urlsplit(here)._replace(path="/restored").geturl())
-        admin.execute("DROP DATABASE restored WITH (FORCE)")
+        name = f"restored_{uuid.uuid4().hex}"  # others' tests run beside
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        yield Place(urlsplit(here)._replace(path=f"/{name}").geturl())
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
