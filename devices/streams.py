@@ -72,13 +72,14 @@ class Seen(NamedTuple):
 class Topic(NamedTuple):
     """Say what wakes a stream, and what it then asks: in a thread, gating anew; None ends the stream.
 
-    `together` asks for many at once what their `check` asks each for itself, and answers in the same order.
+    `together` asks for many at once what their `check` asks each for itself, and answers in the same order; it is told,
+    of each, how many streams of the process its topic wakes.
     """
 
     name: str
     check: Callable[[], Seen | None]
     also: tuple[str, ...] = ()  # names of others that wake it
-    together: Callable[[Sequence[Any]], Sequence[Seen | None]] | None = None
+    together: Callable[[Sequence[Any], Sequence[int]], Sequence[Seen | None]] | None = None
 
 
 def long_lived(view: View) -> View:
@@ -192,17 +193,25 @@ def encode_shown(version: str, html: str) -> bytes:
     return _encode_event("shown", json.dumps(html), version)
 
 
+class Asked(NamedTuple):
+    """Hold a stream's question, and how many its topic wakes."""
+
+    check: Callable[[], Seen | None]
+    crowd: int
+    found: asyncio.Future[Looked]
+
+
 @dataclass
 class Round:
     """Collect, in an event loop, the streams that ask the same kind of question while the last one is on its way."""
 
-    together: Callable[[Sequence[Any]], Sequence[Seen | None]]
-    waiting: list[tuple[Callable[[], Seen | None], asyncio.Future[Looked]]] = field(default_factory=list)
+    together: Callable[[Sequence[Any], Sequence[int]], Sequence[Seen | None]]
+    waiting: list[Asked] = field(default_factory=list)
     asking: asyncio.Task[None] | None = None
 
-    def ask(self, check: Callable[[], Seen | None]) -> asyncio.Future[Looked]:
+    def ask(self, topic: Topic) -> asyncio.Future[Looked]:
         found: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
-        self.waiting.append((check, found))
+        self.waiting.append(Asked(topic.check, live.get_hub().count_waiters(topic.name), found))
         if self.asking is None or self.asking.done():
             self.asking = asyncio.create_task(self._ask_all())
         return found
@@ -210,15 +219,15 @@ class Round:
     async def _ask_all(self) -> None:
         while self.waiting:
             asked, self.waiting = self.waiting[:AT_ONCE], self.waiting[AT_ONCE:]
-            checks = [check for check, _ in asked]
+            ask = partial(self.together, [each.check for each in asked], [each.crowd for each in asked])
             try:
-                looked, seen = await _run(partial(self.together, checks))
+                looked, seen = await _run(ask)
             except Exception as error:
-                for _, found in asked:
-                    found.set_exception(error)
+                for each in asked:
+                    each.found.set_exception(error)
                 continue
-            for (_, found), each in zip(asked, seen or [None] * len(asked), strict=True):
-                found.set_result((looked, each))
+            for each, answer in zip(asked, seen or [None] * len(asked), strict=True):
+                each.found.set_result((looked, answer))
 
 
 _rounds: MutableMapping[asyncio.AbstractEventLoop, dict[Any, Round]] = WeakKeyDictionary()
@@ -229,7 +238,7 @@ def _look(topic: Topic) -> asyncio.Future[Looked]:
     if topic.together is None:
         return asyncio.ensure_future(_run(topic.check))
     rounds = _rounds.setdefault(asyncio.get_running_loop(), {})
-    return rounds.setdefault(topic.together, Round(topic.together)).ask(topic.check)
+    return rounds.setdefault(topic.together, Round(topic.together)).ask(topic)
 
 
 async def _run(check: Callable[[], S]) -> tuple[bool, S | None]:

@@ -72,6 +72,10 @@ class Hub:
                 if not self._waiters[topic]:
                     del self._waiters[topic]
 
+    def count_waiters(self, topic: str) -> int:
+        """Return how many wait for the topic."""
+        return len(self._waiters.get(topic, ()))
+
     def wake(self, topics: Iterable[str]) -> None:
         for topic in topics:
             for event in self._waiters.get(topic, ()):

@@ -121,11 +121,14 @@ class Watch:
     clock: PersonClock
 
     def __call__(self) -> Seen | None:
-        return look_all([self])[0]
+        return look_all([self], [1])[0]
 
 
-def look_all(watches: Sequence[Watch]) -> list[Seen | None]:
-    """Return what each of them sees: three statements, however many there are."""
+def look_all(watches: Sequence[Watch], crowds: Sequence[int]) -> list[Seen | None]:
+    """Return what each of them sees: three statements, however many there are.
+
+    `crowds`: of each, how many streams of the process are of its device.
+    """
     users = _read_users({watch.sign_in for watch in watches})
     rows = {row[0]: row for row in DEVICES.fetch_rows(columns.encode_numbers({watch.device for watch in watches}))}
     seen: list[Seen | None] = []
@@ -133,7 +136,7 @@ def look_all(watches: Sequence[Watch]) -> list[Seen | None]:
         user, row = users.get(watch.sign_in), rows.get(watch.device)
         may = user is not None and row is not None and sees_at(user, *row[1 : len(GATE)])
         seen.append(Seen(_name_version(watch.device, row[len(GATE) :])) if may and row else None)
-    _share(watches, users, {pk: row[PATH] for pk, row in rows.items()}, seen)
+    _share(watches, crowds, users, {pk: row[PATH] for pk, row in rows.items()}, seen)
     return seen
 
 
@@ -177,25 +180,23 @@ def _name_version(device: int, row: Row) -> str:
 
 
 def _share(
-    watches: Sequence[Watch], users: dict[SignIn, User], paths: dict[int, str | None], seen: list[Seen | None]
+    watches: Sequence[Watch],
+    crowds: Sequence[int],
+    users: dict[SignIn, User],
+    paths: dict[int, str | None],
+    seen: list[Seen | None],
 ) -> None:
     """Give to those who look at a device together with many others what its page shows, if it is the same for them."""
-    by_device: defaultdict[int, list[int]] = defaultdict(list)
-    for n, (watch, each) in enumerate(zip(watches, seen, strict=True)):
-        if each is not None:
-            by_device[watch.device].append(n)
-    for device, together in by_device.items():
-        if len(together) < SHARED_FROM:
-            continue
-        alike: defaultdict[tuple[bool, PersonClock], list[int]] = defaultdict(list)
-        for n in together:
-            looks_after = users[watches[n].sign_in].may(Role.TECHNICIAN, paths[device] or "")
-            alike[looks_after, watches[n].clock].append(n)
-        for (looks_after, clock), places in alike.items():
-            first = seen[places[0]]
-            assert first is not None
-            html = render_part(users[watches[places[0]].sign_in], looks_after, device, clock, first.version)
-            if html is not None:
-                shared = first._replace(event=encode_shown(first.version, html))
-                for n in places:
-                    seen[n] = shared
+    alike: defaultdict[tuple[int, bool, PersonClock], list[int]] = defaultdict(list)
+    for n, (watch, crowd) in enumerate(zip(watches, crowds, strict=True)):
+        if seen[n] is not None and crowd >= SHARED_FROM:
+            looks_after = users[watch.sign_in].may(Role.TECHNICIAN, paths[watch.device] or "")
+            alike[watch.device, looks_after, watch.clock].append(n)
+    for (device, looks_after, clock), places in alike.items():
+        first = seen[places[0]]
+        assert first is not None
+        html = render_part(users[watches[places[0]].sign_in], looks_after, device, clock, first.version)
+        if html is not None:
+            shared = first._replace(event=encode_shown(first.version, html))
+            for n in places:
+                seen[n] = shared

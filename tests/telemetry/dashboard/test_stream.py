@@ -130,9 +130,9 @@ def test_a_slow_database_does_not_make_it_fall_silent(world: World, monkeypatch:
     monkeypatch.setattr("devices.streams.SLOW", 0.1)
     heard = threading.Event()
 
-    def look_late(watches: Sequence[Watch]) -> list[Seen | None]:
+    def look_late(watches: Sequence[Watch], crowds: Sequence[int]) -> list[Seen | None]:
         heard.wait(3)
-        return look_all(watches)
+        return look_all(watches, crowds)
 
     async def hears() -> bool:
         return True
@@ -270,7 +270,7 @@ def test_a_heartbeat_costs_three_short_queries_for_however_many(
     watches = [make_watch(user, world.placed) for user in (world.viewer, world.owner, world.sibling)]
     for number in (1, 2, 3):
         with django_assert_num_queries(3):
-            assert [bool(seen) for seen in look_all(watches[:number])] == [True, True, False][:number]
+            assert [bool(seen) for seen in look_all(watches[:number], [1] * number)] == [True, True, False][:number]
 
 
 def test_the_owner_who_may_still_look_is_told_of_the_new_assignment(world: World) -> None:
@@ -300,8 +300,13 @@ def test_an_announcement_is_heard_before_the_heartbeat(world: World, settings: S
     asyncio.run(scene())
 
 
+def look(watches: Sequence[Watch]) -> list[Seen | None]:
+    """What these see, where they are all that there are."""
+    return look_all(watches, [sum(other.device == each.device for other in watches) for each in watches])
+
+
 def see(watches: Sequence[Watch]) -> list[bytes]:
-    return [seen.event for seen in look_all(watches) if seen is not None]
+    return [seen.event for seen in look(watches) if seen is not None]
 
 
 def read_shown(event: bytes) -> tuple[str, str]:
@@ -337,10 +342,17 @@ def test_many_get_what_each_would_have_asked_for(world: World) -> None:
 def test_what_is_shown_to_many_is_shown_to_nobody_who_may_not_see_it(world: World) -> None:
     save(timed(world.placed, now(), rpm=4321))
     many = [make_watch(world.viewer, world.placed)] * SHARED_FROM
-    seen = look_all([*many, make_watch(world.sibling, world.placed), make_watch(world.stranger, world.placed)])
+    seen = look([*many, make_watch(world.sibling, world.placed), make_watch(world.stranger, world.placed)])
     assert [each is not None for each in seen] == [True] * SHARED_FROM + [False, False]
     lose_role(world)
-    assert look_all(many) == [None] * SHARED_FROM
+    assert look(many) == [None] * SHARED_FROM
+
+
+def test_who_asks_alone_among_many_is_shown_it_too(world: World) -> None:
+    save(timed(world.placed, now(), rpm=4321))
+    [seen] = look_all([make_watch(world.viewer, world.placed)], [SHARED_FROM])
+    assert seen
+    assert "4,321" in read_shown(seen.event)[1]
 
 
 def test_what_differs_from_reader_to_reader_is_fetched_by_each(world: World) -> None:
