@@ -11,13 +11,14 @@ import time
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
+import psycopg
 from django.db import connection
 
 from config.backups.archive import CHUNK, Unusable
 from config.backups.over import STATEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 EMPTY = ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 UNKNOWN_BEFORE = b"SET transaction_timeout = 0;"  # which pg_restore 17 says to servers that don't know it
@@ -45,12 +46,21 @@ def find_users() -> int:
 
 
 def _count_users() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
+    """Count them over one connection, when our own are closed: with DATABASE_POOL there are several."""
+    _leave()
+    with psycopg.connect(**connection.get_connection_params()) as own:
+        row = own.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-        return int(cursor.fetchone()[0])
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _leave() -> None:
+    connection.close()
+    close_pool: Callable[[], None] | None = getattr(connection, "close_pool", None)  # not SQLite's
+    if close_pool:
+        close_pool()
 
 
 def restore(chunks: Iterable[bytes], *, replace: bool) -> None:
@@ -59,7 +69,7 @@ def restore(chunks: Iterable[bytes], *, replace: bool) -> None:
     pg_restore writes the statements, psql runs them in one transaction, which is only committed once pg_restore has
     ended well: until then psql is not told that there is no more.
     """
-    connection.close()
+    _leave()
     before = [part for statement in (EMPTY if replace else ()) for part in ("-c", statement)]
     after = [part for statement in STATEMENTS for part in ("-c", f"SET search_path = public; {statement}")]
     options = ["--no-psqlrc", "--quiet", "--output=/dev/null", "--single-transaction", "--set=ON_ERROR_STOP=1"]

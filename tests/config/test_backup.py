@@ -224,7 +224,10 @@ def test_what_others_use_is_not_replaced(file: Path, empty: Place) -> None:
     assert empty.manage("restore", str(file)).startswith("0 ")
     with ExitStack() as stack:
         stack.enter_context(psycopg.connect(empty.url.replace("postgres://", "postgresql://")))
-        assert "1 others are connected" in empty.manage("restore", str(file), "--replace")
+        for pool in ("0", "4"):
+            said = empty.manage("restore", str(file), "--replace", DATABASE_POOL=pool)
+            assert "1 others are connected" in said
+    assert empty.manage("restore", str(file), "--replace", DATABASE_POOL="4").startswith("0 ")
 
 
 def test_what_ends_by_its_time_is_over(world: World) -> None:
