@@ -11,25 +11,26 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path.cwd()))  # the tree that it is run in, not the one that it lies in
-sys.path = [each for each in sys.path if Path(each or ".").resolve() != Path(__file__).resolve().parent]
+if TYPE_CHECKING:
+    from bench.ingest_fleet import choose_tree, make_fleet
+else:  # in any tree: it lies beside this file
+    from ingest_fleet import choose_tree, make_fleet
 
 CHANNEL = "handover:live"
 NUMBERS = ("rpm", *(f"number{n}" for n in range(7)))
 
 
 def main() -> None:
+    choose_tree()
     import django
 
     django.setup()
     import redis
     from django.conf import settings
     from django.test import Client
-    from django.utils import timezone
 
-    from devices.models import Assignment, Attribute, Device
     from telemetry.models import Latest
     from tenants.models import Role
     from tests import builders
@@ -38,26 +39,7 @@ def main() -> None:
     organisation = builders.make_organisation("Bench")
     site = builders.make_group(organisation.root, "Site")
     version = builders.make_recipe(organisation)
-    known = set(Attribute.objects.filter(version=version).values_list("name", flat=True))
-    Attribute.objects.bulk_create(
-        Attribute(version=version, name=name, label=name) for name in NUMBERS if name not in known
-    )
-    now = timezone.now()
-    fleet = Device.objects.bulk_create(
-        Device(
-            organisation=organisation,
-            version=version,
-            serial=f"BENCH{number:06d}",
-            serial_key=f"BENCH{number:06d}",
-            name=f"Generator {number}",
-            activated_at=now,
-        )
-        for number in range(count)
-    )
-    opened = [Assignment(device=device, group=site, opened_at=now) for device in fleet]
-    for device, assignment in zip(fleet, Assignment.objects.bulk_create(opened), strict=True):
-        device.group, device.assignment = site, assignment
-    Device.objects.bulk_update(fleet, ["group", "assignment"], batch_size=1000)
+    fleet = make_fleet(version, site, count, NUMBERS)
     Latest.objects.bulk_create(
         Latest(device=device, assignment=device.assignment, data={name: [1, 0] for name in NUMBERS}) for device in fleet
     )
