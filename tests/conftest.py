@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection, connections
-from django.db.backends.base.operations import BaseDatabaseOperations
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from config import health
@@ -25,7 +25,7 @@ from telemetry.history import latest
 from telemetry.ingest import decoder, keeping
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
-from tests import builders
+from tests import builders, emptying
 from tests.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -81,13 +81,8 @@ class World:
 @pytest.fixture(autouse=True, scope="session")
 def _emptied_again() -> Iterator[None]:
     """After a test whose processes still read, emptying the tables may lose against them."""
-    empty = BaseDatabaseOperations.execute_sql_flush
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            BaseDatabaseOperations,
-            "execute_sql_flush",
-            lambda self, statements: deadlocks.try_again(lambda: empty(self, statements)),
-        )
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: deadlocks.try_again(emptying.empty_tables))
         yield
 
 
