@@ -104,6 +104,9 @@ def prepare(*, sqlite: bool) -> None:
     global folder
     if WORKER == COMPUTES:
         os.nice(3)  # the tests of the others have limits of time
+    # A run starts hundreds of Python's processes: what the first compiles serves all others.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     folder = Path(tempfile.mkdtemp(prefix="handover-test-"))
     os.environ |= {"DEMO": "1", "VAR_DIR": str(folder)}
     os.environ.setdefault(parts.SHARED, str(folder))
