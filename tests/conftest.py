@@ -25,7 +25,7 @@ from telemetry.history import latest
 from telemetry.ingest import decoder, keeping
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
-from tests import builders, emptying
+from tests import builders, emptying, template
 from tests.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -76,6 +76,12 @@ class World:
     placed: Device  # in Anaheim
     foreign: Device  # in Tekton Health's Boise
     alien: Device  # of another organisation
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """As pytest-django does it, and the database is a copy where there is one to be copied."""
+    connections.databases["default"]["TEST"]["TEMPLATE"] = template.find()
 
 
 @pytest.fixture(autouse=True, scope="session")

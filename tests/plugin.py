@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import parts
+from tests import parts, template
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -87,6 +87,7 @@ ONCE = (
 COMPUTES = "gw0"
 started: list[parts.Server] = []
 folder: Path | None = None
+migrating: subprocess.Popen[bytes] | None = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,12 +97,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    prepare(sqlite=early_config.known_args_namespace.sqlite)
+    known = early_config.known_args_namespace
+    prepare(sqlite=known.sqlite, processes=known.numprocesses)
     return (yield)
 
 
-def prepare(*, sqlite: bool) -> None:
-    global folder
+def prepare(*, sqlite: bool, processes: object) -> None:
+    global folder, migrating
     if WORKER == COMPUTES:
         os.nice(3)  # the tests of the others have limits of time
     # A run starts hundreds of Python's processes: what the first compiles serves all others.
@@ -118,6 +120,8 @@ def prepare(*, sqlite: bool) -> None:
         os.environ.pop("DATABASE_URL", None)
     elif not WORKER and initdb is not None:
         os.environ["DATABASE_URL"] = start(parts.PostgreSQL(initdb)).url
+        if processes:
+            migrating = template.migrate(folder, os.environ["DATABASE_URL"])
     os.environ["REDIS_URL"] = start(parts.Redis()).url
     if collecting is not None and collecting.wait() != 0:
         raise pytest.UsageError("collectstatic failed: see above.")
@@ -136,6 +140,8 @@ def start(server: parts.Server) -> parts.Server:
 
 
 def pytest_unconfigure() -> None:
+    if migrating is not None:
+        migrating.wait()
     while started:
         started.pop().stop()
     if folder is not None:
