@@ -85,8 +85,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _emptied_again() -> Iterator[None]:
-    """After a test whose processes still read, emptying the tables may lose against them."""
+def _emptied_by_what_is_in_them() -> Iterator[None]:
+    """The tables, after a test whose transactions were real; it may lose against those of its processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: deadlocks.try_again(emptying.empty_tables))
         yield

@@ -63,11 +63,18 @@ WAITING = (
     "tests/test_slow_downloads.py",
     "tests/test_static.py",
 )
-# They ask every page, every field or every file for what no database decides: once is enough.
+# They ask every page, field, file, label or reading for what no database decides: once is enough.
 ONCE = (
+    "tests/devices/imports/test_csv_reader.py",
     "tests/devices/imports/test_encodings.py",
     "tests/devices/imports/test_header.py",
+    "tests/devices/imports/test_odd_tables.py",
+    "tests/devices/imports/test_workbook_bounds.py",
+    "tests/devices/imports/test_workbooks.py",
+    "tests/devices/labels/test_label.py",
+    "tests/devices/labels/test_paper.py",
     "tests/provisioning/doors/test_fuzz.py",
+    "tests/telemetry/ingest/test_readings_of_firmware.py",
     "tests/tenants/accounts/",
     "tests/tenants/test_parity.py",
     "tests/test_access.py",
