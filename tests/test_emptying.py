@@ -9,7 +9,6 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 
-from devices.models import Recipe
 from tenants.models import Organisation
 from tests import builders
 from tests.emptying import KEPT, empty_tables, list_filled, list_tables
@@ -38,13 +37,13 @@ def test_what_every_model_has_stays() -> None:
 
 
 @pytest.mark.postgres
-def test_who_still_writes_is_waited_for(world: World) -> None:
+def test_who_still_writes_is_waited_for() -> None:
     """A row of theirs that is not committed yet would come after the emptying, and be the next test's."""
     writes, may_commit = threading.Event(), threading.Event()
 
     def write() -> None:
         with transaction.atomic():
-            Recipe.objects.create(organisation=world.kanarra, name="Late")
+            builders.make_organisation("Late")
             writes.set()
             may_commit.wait(10)
         connection.close()
@@ -55,7 +54,7 @@ def test_who_still_writes_is_waited_for(world: World) -> None:
     threading.Timer(0.5, may_commit.set).start()
     empty_tables()
     writer.join(10)
-    assert not Recipe.objects.exists()
+    assert not Organisation.objects.exists()
 
 
 @pytest.mark.parametrize("turn", range(2))
