@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection, connections
-from django.db.backends.base.operations import BaseDatabaseOperations
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from config import health
@@ -25,7 +25,7 @@ from telemetry.history import latest
 from telemetry.ingest import decoder, keeping
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
-from tests import builders
+from tests import builders, emptying, template
 from tests.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -78,16 +78,17 @@ class World:
     alien: Device  # of another organisation
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """As pytest-django does it, and the database is a copy where there is one to be copied."""
+    connections.databases["default"]["TEST"]["TEMPLATE"] = template.find()
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _emptied_again() -> Iterator[None]:
-    """After a test whose processes still read, emptying the tables may lose against them."""
-    empty = BaseDatabaseOperations.execute_sql_flush
+def _emptied_by_what_is_in_them() -> Iterator[None]:
+    """The tables, after a test whose transactions were real; it may lose against those of its processes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            BaseDatabaseOperations,
-            "execute_sql_flush",
-            lambda self, statements: deadlocks.try_again(lambda: empty(self, statements)),
-        )
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: deadlocks.try_again(emptying.empty_tables))
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import parts
+from tests import parts, template
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,11 +64,18 @@ WAITING = (
     "tests/test_slow_downloads.py",
     "tests/test_static.py",
 )
-# They ask every page, every field or every file for what no database decides: once is enough.
+# They ask every page, field, file, label or reading for what no database decides: once is enough.
 ONCE = (
+    "tests/devices/imports/test_csv_reader.py",
     "tests/devices/imports/test_encodings.py",
     "tests/devices/imports/test_header.py",
+    "tests/devices/imports/test_odd_tables.py",
+    "tests/devices/imports/test_workbook_bounds.py",
+    "tests/devices/imports/test_workbooks.py",
+    "tests/devices/labels/test_label.py",
+    "tests/devices/labels/test_paper.py",
     "tests/provisioning/doors/test_fuzz.py",
+    "tests/telemetry/ingest/test_readings_of_firmware.py",
     "tests/tenants/accounts/",
     "tests/tenants/test_parity.py",
     "tests/test_access.py",
@@ -87,6 +95,7 @@ ONCE = (
 COMPUTES = "gw0"
 started: list[parts.Server] = []
 folder: Path | None = None
+migrating: subprocess.Popen[bytes] | None = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,14 +105,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    prepare(sqlite=early_config.known_args_namespace.sqlite)
+    known = early_config.known_args_namespace
+    prepare(sqlite=known.sqlite, processes=known.numprocesses)
     return (yield)
 
 
-def prepare(*, sqlite: bool) -> None:
-    global folder
+def prepare(*, sqlite: bool, processes: object) -> None:
+    global folder, migrating
     if WORKER == COMPUTES:
         os.nice(3)  # the tests of the others have limits of time
+    # A run starts hundreds of Python's processes: what the first compiles serves all others.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     folder = Path(tempfile.mkdtemp(prefix="handover-test-"))
     os.environ |= {"DEMO": "1", "VAR_DIR": str(folder)}
     os.environ.setdefault(parts.SHARED, str(folder))
@@ -115,6 +128,8 @@ def prepare(*, sqlite: bool) -> None:
         os.environ.pop("DATABASE_URL", None)
     elif not WORKER and initdb is not None:
         os.environ["DATABASE_URL"] = start(parts.PostgreSQL(initdb)).url
+        if processes:
+            migrating = template.migrate(folder, os.environ["DATABASE_URL"])
     os.environ["REDIS_URL"] = start(parts.Redis()).url
     if collecting is not None and collecting.wait() != 0:
         raise pytest.UsageError("collectstatic failed: see above.")
@@ -133,6 +148,8 @@ def start(server: parts.Server) -> parts.Server:
 
 
 def pytest_unconfigure() -> None:
+    if migrating is not None:
+        migrating.wait()
     while started:
         started.pop().stop()
     if folder is not None:
@@ -182,6 +199,12 @@ class Spread(LoadScopeScheduling):  # type: ignore[misc]
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
     return Spread(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: looking through it for garbage again and again is left out."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.plugin import BROWSERS, ROOT, WAITING, WHOLE
+from tests.plugin import BROWSERS, ONCE, ROOT, WAITING, WHOLE
 
 
-def test_files_that_are_dealt_out_by_name_are_there() -> None:
-    assert [name for name in (BROWSERS, *WAITING, *WHOLE) if not (ROOT / name).exists()] == []
+def test_files_that_are_told_apart_by_name_are_there() -> None:
+    assert [name for name in (BROWSERS, *ONCE, *WAITING, *WHOLE) if not (ROOT / name).exists()] == []
