@@ -35,6 +35,7 @@ def main() -> None:
     from tenants.models import Role
     from tests import builders
 
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # nobody signs in with one
     count, viewers = int(sys.argv[1]), int(sys.argv[2])
     organisation = builders.make_organisation("Bench")
     site = builders.make_group(organisation.root, "Site")

@@ -10,12 +10,18 @@ import logging
 import resource
 import time
 from collections import OrderedDict
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lib.addresses import normalise_address
+from lib.lines import LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +90,59 @@ class Connection(asyncio.Protocol):
         heard.connection_made(transport)
 
 
+class OpenLine:
+    """Be the line (lib.lines) of a request: what keeps a connection whose answer goes on without it."""
+
+    __slots__ = ("_chunked", "_cycle", "_heard", "_lost", "is_taken")
+
+    def __init__(self, heard: Heard, cycle: RequestResponseCycle) -> None:
+        self._heard, self._cycle = heard, cycle
+        self._lost: Callable[[], None] | None = None
+        self._chunked = self.is_taken = False
+
+    @property
+    def is_clogged(self) -> bool:
+        return self._heard.flow.write_paused
+
+    def take(self, lost: Callable[[], None]) -> None:
+        self.is_taken, self._lost = True, lost
+        self._chunked = bool(self._cycle.chunked_encoding)
+        self._heard.line = self
+        if self._cycle.disconnected:
+            self._heard.loop.call_soon(self.lose)
+
+    def write(self, data: bytes) -> None:
+        if not self._heard.transport.is_closing():
+            self._heard.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def end(self) -> None:
+        if self._chunked and not self._heard.transport.is_closing():
+            self._heard.transport.write(b"0\r\n\r\n")
+        self._heard.transport.close()
+
+    def abort(self) -> None:
+        self._heard.transport.abort()
+
+    def lose(self) -> None:
+        """Say that the reader went."""
+        self._heard.line = None
+        if self._lost is not None:
+            self._lost()
+
+    def leave_open(self) -> None:
+        """Let uvicorn take the request for answered, whose task ends now, and then for one whose answer goes on: what
+        the same connection asks meanwhile waits."""
+        self._cycle.response_complete = True
+        self._heard.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._cycle.response_complete = False
+        if self._heard.cycle is self._cycle:
+            self._heard.headers, self._heard.url = [], b""
+            self._heard.scope = {}  # type: ignore[typeddict-item]
+        self._cycle.scope = {}  # type: ignore[typeddict-item]
+
+
 class Heard(HttpToolsProtocol):
     """Limit what comes before a request is one; else uvicorn's."""
 
@@ -91,6 +150,8 @@ class Heard(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._loaded, self.app = self.app, self._answer
+        self.line: OpenLine | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._bytes = self._body = 0
@@ -107,6 +168,8 @@ class Heard(HttpToolsProtocol):
         self._forget()
         self.resume_writing()
         super().connection_lost(exc)
+        if self.line is not None:
+            self.line.lose()
 
     def data_received(self, data: bytes) -> None:
         self._bytes += len(data)
@@ -123,6 +186,19 @@ class Heard(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._forget()
         super().on_headers_complete()
+        self.scope[LINE] = OpenLine(self, self.cycle)  # type: ignore[literal-required]
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let the site answer, or begin to: it may go on by the request's line."""
+        line: OpenLine = scope[LINE]
+
+        async def send_part(message: Any) -> None:
+            if not line.is_taken:
+                await send(message)
+
+        await self._loaded(scope, receive, send_part)
+        if line.is_taken:
+            line.leave_open()
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)

@@ -14,6 +14,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -25,21 +26,22 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.http import HttpResponse, StreamingHttpResponse
 
-from devices.mqtt.hearing import hears
+from devices.mqtt.hearing import get_hearing
 from lib import live, stopping
+from lib.lines import find_line
 from lib.places import Bound, Places
 from tenants.accounts.sessions import SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping, Sequence
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+    from lib.lines import Line, Writer
     from tenants.models import User
 
     View = TypeVar("View", bound=Callable[..., object])
-    Looked = tuple[bool, "Seen | None"]
 
 S = TypeVar("S")
 
@@ -53,6 +55,7 @@ SLOW = 2.0  # seconds for such a question, at least, until the stream beats with
 
 AT_ONCE = 1_000  # streams of one question
 BEATS = 16  # of one heartbeat: so many of each second's streams ask together
+LEAST = 0.01  # seconds between two questions
 
 _checks = ThreadPoolExecutor(CHECKS, thread_name_prefix="stream")
 
@@ -103,12 +106,16 @@ async def serve(
         return HttpResponse(headers=HEADERS)
     if stopping.is_closing():
         return HttpResponse(status=503, headers={"Retry-After": "1", "Cache-Control": "no-store"})
-    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    end = End()
-    place = open_streams.take(*_list_bounds(user), left=end.end_because)
+    stream = Stream(topic, request.headers.get("Last-Event-ID") or request.GET.get("v", ""), spacing)
+    place = open_streams.take(*_list_bounds(user), left=stream.leave)
     if isinstance(place, Bound):
         return HttpResponse(status=429, headers={"Retry-After": "10", "Cache-Control": "no-store"})
-    return place.held_by(StreamingHttpResponse(events(topic, last, spacing, end), headers=HEADERS))
+    line = find_line(request)
+    if line is None:
+        return place.held_by(StreamingHttpResponse(stream.read(), headers=HEADERS))
+    stream.ended = place.end
+    answer = StreamingHttpResponse(stream.go_on_by(line), headers=HEADERS)
+    return place.held_by(answer, unless=stream.has_begun)
 
 
 open_streams = Places()
@@ -122,55 +129,203 @@ def _list_bounds(user: User) -> tuple[Bound, ...]:
     )
 
 
-class End:
-    """Keep why a stream ends whose place a newer one took; in the event loop's thread."""
+class Stream:
+    """Follow a topic, and write to its reader what changes, until nothing more can come.
+
+    It has no task: it is called back when somebody announces the topic, when an answer is there, and when time is up;
+    all in one event loop, and in no request's context.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_hurried",
+        "_is_looking",
+        "_is_resting",
+        "_is_woken",
+        "_last",
+        "_loop",
+        "_spacing",
+        "_timer",
+        "_word",
+        "_writer",
+        "ended",
+        "topic",
+    )
+
+    def __init__(self, topic: Topic, last: str, spacing: float = 0.0) -> None:
+        self.topic, self._last, self._spacing = topic, last, spacing
+        self.ended: Callable[[], None] | None = None
+        self._writer: Writer | None = None
+        self._loop: Loop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._word = ""
+        self._hurried = self._is_woken = self._is_looking = self._is_resting = False
+
+    # Its reader ---------------------------------------------------------------------------------
+
+    async def go_on_by(self, line: Line) -> AsyncIterator[bytes]:
+        """Take the line over once the head is sent: there are no parts for the request to send."""
+        await get_hearing().first()
+        line.take(self.stop)
+        self._begin(line)
+        return
+        yield b""
+
+    async def read(self) -> AsyncIterator[bytes]:
+        """Yield the stream's events, where the server has no line to hand on."""
+        await get_hearing().first()
+        parts = Parts()
+        self._begin(parts)
+        try:
+            while (part := await parts.take()) is not None:
+                yield part
+                parts.is_awaited = True
+                if self._is_woken:
+                    self.wake()
+        finally:
+            self.stop()
+
+    def has_begun(self) -> bool:
+        return self._writer is not None
+
+    def leave(self, word: str) -> None:
+        """End it because a newer one takes its place, or the process ends."""
+        self._word = word
+        if self._loop is not None:
+            self._end(b"" if word == RESTART else _encode_event("closed", word))
+
+    def stop(self) -> None:
+        """End without a word: nobody reads any more."""
+        if self._loop is None:
+            return
+        live.get_hub().remove((self.topic.name, *self.topic.also), self.wake)
+        self._loop = None
+        self._stop_timer()
+        if self.ended is not None:
+            self.ended()
+
+    def break_off(self) -> None:
+        """End it as what broke: the page connects anew."""
+        if self._loop is not None and self._writer is not None:
+            self.stop()
+            self._writer.abort()
+
+    # What it tells ------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Look, since there may be something new: at once, or after what goes on now."""
+        self._is_woken = True
+        if not self._is_looking and not self._is_resting:
+            self._look()
+
+    def tell(self, looked: bool, seen: Seen | None) -> None:
+        """Take the answer to what was asked; `looked`: whether the database could be asked."""
+        if self._loop is None or self._writer is None:
+            return
+        self._is_looking = False
+        if looked and seen is None:
+            self._end(_encode_event("gone"))
+            return
+        if changed := seen is not None and seen.version != self._last:
+            self._last = seen.version
+            self._writer.write(seen.event or _encode_event("changed", seen.version, seen.version))
+        if seen is not None and seen.final:
+            self._end(_encode_event("gone"))
+            return
+        self._writer.write(_build_heartbeat(looked=looked))
+        self._wait(self._spacing if self._hurried or changed else 0.0, seen.again_in if seen else None)
+
+    def _begin(self, writer: Writer) -> None:
+        self._loop, self._writer = _get_loop(), writer
+        live.get_hub().add((self.topic.name, *self.topic.also), self.wake)
+        if self._word:
+            self.leave(self._word)
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        if self._loop is None or self._writer is None:
+            return
+        if self._writer.is_clogged:  # it is told when it reads again
+            self._call_later(settings.STREAM_HEARTBEAT_SECONDS, self._look)
+            return
+        self._hurried, self._is_woken, self._is_looking = self._is_woken, False, True
+        self._call_later(max(settings.STREAM_HEARTBEAT_SECONDS, SLOW), self._beat_unanswered)
+        self._loop.ask(self)
+
+    def _beat_unanswered(self) -> None:
+        """Say that the site is there: a slow database does not make the stream fall silent."""
+        if self._writer is not None:
+            self._writer.write(_build_heartbeat(looked=False))
+            self._call_later(max(settings.STREAM_HEARTBEAT_SECONDS, SLOW), self._beat_unanswered)
+
+    def _wait(self, rest: float, again_in: float | None) -> None:
+        """Look again at the next heartbeat or `again_in`, but heed no announcement within `rest` seconds."""
+        pause = max(min(self._find_beat(), again_in or float("inf")) - rest, LEAST)
+        if rest:
+            self._is_resting = True
+            self._call_later(rest, self._end_rest, pause)
+        elif self._is_woken:
+            self._look()
+        else:
+            self._call_later(pause, self._look)
+
+    def _end_rest(self, pause: float) -> None:
+        self._is_resting = False
+        if self._is_woken:
+            self._look()
+        else:
+            self._call_later(pause, self._look)
+
+    def _find_beat(self) -> float:
+        """Return the seconds until it asks by itself: those that can ask together do, at the same moments."""
+        every: float = settings.STREAM_HEARTBEAT_SECONDS
+        if self.topic.together is None or self._loop is None:
+            return every
+        return every - (self._loop.time() % (every / BEATS))
+
+    def _end(self, last: bytes) -> None:
+        writer = self._writer
+        self.stop()
+        if writer is not None:
+            if last:
+                writer.write(last)
+            writer.end()
+
+    def _call_later(self, seconds: float, call: Callable[..., None], *given: object) -> None:
+        self._stop_timer()
+        if self._loop is not None:
+            self._timer = self._loop.call_later(seconds, call, *given)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Parts:
+    """Keep what is written for a reader who takes it part by part, and until it does; None is the end."""
 
     def __init__(self) -> None:
-        self.word = ""
-        self.woken: asyncio.Event | None = None
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.is_awaited = True
 
-    def end_because(self, word: str) -> None:
-        self.word = word
-        if self.woken is not None:
-            self.woken.set()
+    @property
+    def is_clogged(self) -> bool:
+        return not self.is_awaited or not self._waiting.empty()
 
+    async def take(self) -> bytes | None:
+        part = await self._waiting.get()
+        self.is_awaited = False
+        return part
 
-async def events(topic: Topic, last: str, spacing: float = 0.0, end: End | None = None) -> AsyncIterator[bytes]:
-    """Yield the stream's events until nothing more can come."""
-    end = end or End()
-    with live.get_hub().waiter(topic.name, *topic.also) as woken:
-        end.woken = woken
-        while True:
-            hurried = woken.is_set()
-            woken.clear()
-            if end.word == RESTART:
-                return
-            if end.word:
-                yield _encode_event("closed", end.word)
-                return
-            looking = _look(topic)
-            while (
-                not looking.done()
-                and not (await asyncio.wait([looking], timeout=max(settings.STREAM_HEARTBEAT_SECONDS, SLOW)))[0]
-            ):
-                yield await _build_heartbeat(looked=False)  # a slow database does not make the stream fall silent
-            looked, seen = looking.result()
-            if looked and seen is None:
-                yield _encode_event("gone")
-                return
-            if changed := seen is not None and seen.version != last:
-                last = seen.version
-                yield seen.event or _encode_event("changed", last, last)
-            if seen is not None and seen.final:
-                yield _encode_event("gone")
-                return
-            yield await _build_heartbeat(looked=looked)
-            rest = spacing if hurried or changed else 0.0
-            if rest:
-                await asyncio.sleep(rest)
-            soon = seen.again_in if seen else None
-            pause = min(_find_beat(topic), soon or float("inf"))
-            await _wait(woken, max(pause - rest, 0.01))
+    def write(self, data: bytes) -> None:
+        self._waiting.put_nowait(data)
+
+    def end(self) -> None:
+        self._waiting.put_nowait(None)
+
+    abort = end
 
 
 def _encode_event(name: str, data: str = "", identity: str = "") -> bytes:
@@ -178,9 +333,9 @@ def _encode_event(name: str, data: str = "", identity: str = "") -> bytes:
     return f"event: {name}\n{known}data: {data or name}\n\n".encode()
 
 
-async def _build_heartbeat(*, looked: bool) -> bytes:
+def _build_heartbeat(*, looked: bool) -> bytes:
     """Return the event `alive`. `looked`: whether the database, without which nothing is heard, has answered."""
-    return _encode_heartbeat(settings.STREAM_HEARTBEAT_SECONDS, looked and await hears())
+    return _encode_heartbeat(settings.STREAM_HEARTBEAT_SECONDS, looked and get_hearing().last())
 
 
 @lru_cache(maxsize=8)
@@ -193,52 +348,80 @@ def encode_shown(version: str, html: str) -> bytes:
     return _encode_event("shown", json.dumps(html), version)
 
 
-class Asked(NamedTuple):
-    """Hold a stream's question, and how many its topic wakes."""
-
-    check: Callable[[], Seen | None]
-    crowd: int
-    found: asyncio.Future[Looked]
-
-
 @dataclass
 class Round:
     """Collect, in an event loop, the streams that ask the same kind of question while the last one is on its way."""
 
     together: Callable[[Sequence[Any], Sequence[int]], Sequence[Seen | None]]
-    waiting: list[Asked] = field(default_factory=list)
+    waiting: list[Stream] = field(default_factory=list)
     asking: asyncio.Task[None] | None = None
 
-    def ask(self, topic: Topic) -> asyncio.Future[Looked]:
-        found: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
-        self.waiting.append(Asked(topic.check, live.get_hub().count_waiters(topic.name), found))
-        if self.asking is None or self.asking.done():
-            self.asking = asyncio.create_task(self._ask_all())
-        return found
-
-    async def _ask_all(self) -> None:
+    async def ask_all(self) -> None:
+        hub = live.get_hub()
         while self.waiting:
             asked, self.waiting = self.waiting[:AT_ONCE], self.waiting[AT_ONCE:]
-            ask = partial(self.together, [each.check for each in asked], [each.crowd for each in asked])
+            crowds = [hub.count_waiters(stream.topic.name) for stream in asked]
+            ask = partial(self.together, [stream.topic.check for stream in asked], crowds)
             try:
                 looked, seen = await _run(ask)
-            except Exception as error:
-                for each in asked:
-                    each.found.set_exception(error)
+            except Exception:
+                log.exception("live streams break off")
+                for stream in asked:
+                    stream.break_off()
                 continue
-            for each, answer in zip(asked, seen or [None] * len(asked), strict=True):
-                each.found.set_result((looked, answer))
+            for stream, answer in zip(asked, seen or [None] * len(asked), strict=True):
+                stream.tell(looked, answer)
 
 
-_rounds: MutableMapping[asyncio.AbstractEventLoop, dict[Any, Round]] = WeakKeyDictionary()
+class Loop:
+    """Keep what the streams of an event loop share. What they do is in one context: none keeps its request's."""
+
+    def __init__(self) -> None:
+        self._context = Context()
+        self._rounds: dict[Any, Round] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def time(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def call_later(self, seconds: float, call: Callable[..., None], *given: object) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, call, *given, context=self._context)
+
+    def ask(self, stream: Stream) -> None:
+        """Let the stream be told what its page shows; those who ask now, and can, ask together."""
+        topic = stream.topic
+        if topic.together is None:
+            self._begin(self._ask_one(stream))
+            return
+        round_ = self._rounds.setdefault(topic.together, Round(topic.together))
+        round_.waiting.append(stream)
+        if round_.asking is None or round_.asking.done():
+            round_.asking = self._begin(round_.ask_all())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, context=self._context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _ask_one(self, stream: Stream) -> None:
+        try:
+            looked, seen = await _run(stream.topic.check)
+        except Exception:
+            log.exception("a live stream breaks off")
+            stream.break_off()
+        else:
+            stream.tell(looked, seen)
 
 
-def _look(topic: Topic) -> asyncio.Future[Looked]:
-    """Ask what the page shows, with all others that ask now; return whether that could be asked, and what was seen."""
-    if topic.together is None:
-        return asyncio.ensure_future(_run(topic.check))
-    rounds = _rounds.setdefault(asyncio.get_running_loop(), {})
-    return rounds.setdefault(topic.together, Round(topic.together)).ask(topic)
+_loops: MutableMapping[asyncio.AbstractEventLoop, Loop] = WeakKeyDictionary()
+
+
+def _get_loop() -> Loop:
+    loop = asyncio.get_running_loop()
+    if (known := _loops.get(loop)) is None:
+        known = _loops[loop] = Loop()
+    return known
 
 
 async def _run(check: Callable[[], S]) -> tuple[bool, S | None]:
@@ -249,15 +432,6 @@ async def _run(check: Callable[[], S]) -> tuple[bool, S | None]:
         return False, None
 
 
-def _find_beat(topic: Topic) -> float:
-    """Return the seconds until the stream asks by itself: of those that can ask together, at the same moments."""
-    every: float = settings.STREAM_HEARTBEAT_SECONDS
-    if topic.together is None:
-        return every
-    step = every / BEATS
-    return every - (asyncio.get_running_loop().time() % step)
-
-
 def _run_check(check: Callable[[], S]) -> S:
     """Run the check, keeping no database connection afterwards."""
     close_old_connections()
@@ -265,11 +439,3 @@ def _run_check(check: Callable[[], S]) -> S:
         return check()
     finally:
         close_old_connections()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

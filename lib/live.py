@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from contextlib import contextmanager
+from contextvars import Context
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -23,7 +24,7 @@ from redis.retry import Retry
 from lib import redis_circuit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -53,24 +54,32 @@ class Hub:
     """Wake many waiters from one subscription. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiters: dict[str, set[Callable[[], None]]] = defaultdict(set)
         self._listening: asyncio.Task[None] | None = None
+
+    def add(self, topics: Iterable[str], wake: Callable[[], None]) -> None:
+        """Call `wake` whenever one of the topics is announced, until it is removed."""
+        if self._listening is None or self._listening.done():
+            # In a context of its own: it outlives the request that happens to be first.
+            self._listening = asyncio.get_running_loop().create_task(self._listen(), context=Context())
+        for topic in topics:
+            self._waiters[topic].add(wake)
+
+    def remove(self, topics: Iterable[str], wake: Callable[[], None]) -> None:
+        for topic in topics:
+            self._waiters[topic].discard(wake)
+            if not self._waiters[topic]:
+                del self._waiters[topic]
 
     @contextmanager
     def waiter(self, *topics: str) -> Iterator[asyncio.Event]:
         """Yield what is set when one of the topics is announced."""
-        if self._listening is None or self._listening.done():
-            self._listening = asyncio.create_task(self._listen())
         event = asyncio.Event()
-        for topic in topics:
-            self._waiters[topic].add(event)
+        self.add(topics, event.set)
         try:
             yield event
         finally:
-            for topic in topics:
-                self._waiters[topic].discard(event)
-                if not self._waiters[topic]:
-                    del self._waiters[topic]
+            self.remove(topics, event.set)
 
     def count_waiters(self, topic: str) -> int:
         """Return how many wait for the topic."""
@@ -78,8 +87,8 @@ class Hub:
 
     def wake(self, topics: Iterable[str]) -> None:
         for topic in topics:
-            for event in self._waiters.get(topic, ()):
-                event.set()
+            for wake in tuple(self._waiters.get(topic, ())):
+                wake()
 
     async def _listen(self) -> None:
         while not _is_cancelled():

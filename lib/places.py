@@ -34,10 +34,16 @@ class Place:
         """Give it back; more than once does nothing."""
         self._places.give_back(self)
 
-    def held_by(self, answer: R) -> R:
-        """Return the answer; the place is given back when it is closed, or is lost before it was sent."""
-        answer._resource_closers.append(self.end)  # type: ignore[attr-defined]
-        weakref.finalize(answer, self.end)
+    def held_by(self, answer: R, unless: Callable[[], bool] = bool) -> R:
+        """Return the answer; the place is given back when it is closed, or is lost before it was sent, `unless` what
+        holds it by then says so."""
+
+        def end() -> None:
+            if not unless():
+                self.end()
+
+        answer._resource_closers.append(end)  # type: ignore[attr-defined]
+        weakref.finalize(answer, end)
         return answer
 
 

@@ -34,17 +34,27 @@ class Hearing:
     def __init__(self) -> None:
         self._until = 0.0
         self._asked: asyncio.Future[bool] | None = None
+        self._last = True
 
-    async def now(self) -> bool:
+    def last(self) -> bool:
+        """Return the last answer, and ask anew when that is old."""
         if self._asked is None or (self._asked.done() and time.monotonic() > self._until):
             self._until = time.monotonic() + FRESH_SECONDS
             self._asked = asyncio.get_running_loop().run_in_executor(_thread, _look)
-        return self._asked.result() if self._asked.done() else await asyncio.shield(self._asked)
+        if self._asked.done():
+            self._last = self._asked.result()
+        return self._last
+
+    async def first(self) -> None:
+        """Wait for an answer, where there is none yet."""
+        self.last()
+        if self._asked is not None and not self._asked.done():
+            await asyncio.shield(self._asked)
 
 
 _answers: MutableMapping[asyncio.AbstractEventLoop, Hearing] = WeakKeyDictionary()
 
 
-async def hears() -> bool:
-    """Return whether devices are heard and stored at the moment; known some seconds after it changed."""
-    return await _answers.setdefault(asyncio.get_running_loop(), Hearing()).now()
+def get_hearing() -> Hearing:
+    """Return whether devices are heard and stored at the moment, as this event loop knows it: some seconds late."""
+    return _answers.setdefault(asyncio.get_running_loop(), Hearing())

@@ -13,8 +13,8 @@ import pytest
 import redis
 from django.db import OperationalError
 
-from devices import streams
-from devices.streams import Seen, Topic
+from devices.mqtt import hearing
+from devices.streams import Seen, Stream, Topic
 from lib import live
 from tests import parts
 
@@ -33,14 +33,10 @@ class Killable(parts.Redis):
         self.process.wait(SOON)
 
 
-async def always() -> bool:
-    return True
-
-
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Killable]:
     """A Redis of the test's own, not started yet; streams hear nothing but it, and ask it for nothing."""
-    monkeypatch.setattr(streams, "hears", always)
+    monkeypatch.setattr(hearing, "_look", lambda: True)
     redis = Killable()
     settings.REDIS_URL = redis.url
     settings.STREAM_HEARTBEAT_SECONDS = 600.0
@@ -59,7 +55,7 @@ class Page:
         self.fails: Exception | None = None
         self.may = True
         self.said: list[str] = []
-        self.stream = streams.events(Topic(topic, self.check), "1", spacing)
+        self.stream = Stream(Topic(topic, self.check), "1", spacing).read()
 
     def check(self) -> Seen | None:
         self.checks += 1

@@ -134,11 +134,8 @@ def test_a_slow_database_does_not_make_it_fall_silent(world: World, monkeypatch:
         heard.wait(3)
         return look_all(watches, crowds)
 
-    async def hears() -> bool:
-        return True
-
     monkeypatch.setattr("telemetry.dashboard.views.look_all", look_late)
-    monkeypatch.setattr("devices.streams.hears", hears)
+    monkeypatch.setattr("devices.mqtt.hearing._look", lambda: True)
 
     async def scene() -> list[str]:
         client = AsyncClient()
