@@ -141,7 +141,7 @@ def draw_map(places: Sequence[Place]) -> Map | None:
     north = [Line(round(HEIGHT / 2 - (degrees - frame.latitude) * frame.north, 1), said) for degrees, said in parallels]
     east = [Line(round(WIDTH / 2 + (degrees - frame.longitude) * frame.east, 1), said) for degrees, said in meridians]
     north = [line if _has_room(line, marks) else line._replace(words="") for line in north]
-    east = [line if line.at + _measure(line.words) <= WIDTH else line._replace(words="") for line in east]
+    east = [line if line.at + _measure(line.words) + 8 <= WIDTH else line._replace(words="") for line in east]
     _name_marks(marks, north)
     bar, words = _choose_bar(METRES / frame.north)
     return Map(marks, north, east, round(bar, 1), words, len(places))

@@ -124,9 +124,9 @@ def test_what_is_no_position_is_not_drawn() -> None:
 def test_no_words_lie_on_others_or_on_marks() -> None:
     """However the places lie: by boxes of the room that letters take."""
     random = Random(7)
-    for number in range(60):
+    for number in range(400):
         span = 10 ** random.uniform(-4, 1.5)
-        where = [f"{40 + random.uniform(-span, span):.6f},{-118 + random.uniform(-span, span):.6f}" for _ in range(9)]
+        where = [f"{40 + random.uniform(-span, span):.6f},{-118 + random.uniform(-span, span):.6f}" for _ in range(20)]
         drawn = draw(*where, name=random.choice(("A", "Gateway", "A long name of one")))
         boxes = [places._frame_degrees(line) for line in drawn.parallels if line.words]
         for mark in drawn.marks:
