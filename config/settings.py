@@ -485,6 +485,8 @@ SPECTACULAR_SETTINGS = {
         "DoorKind": "provisioning.models.Door.Kind",
         "DoorState": "provisioning.models.State",
         "TypeEnum": "devices.models.Attribute.Type",
+        "StatusEnum": "devices.models.Device.Status",
+        "StatusFilter": "devices.inventory.filters.STATUSES",
         "HookEvent": "provisioning.models.HookRun.Kind",
         "HookRunState": "provisioning.models.HookRun.State",
         "HookCallState": "provisioning.hooks.listing.CALL_STATES",
