@@ -232,6 +232,7 @@ CELERY_BEAT_SCHEDULE = {
     "clear-hooks": {"task": "provisioning.tasks.clear_hooks", "schedule": 3600.0},
     "clear-used-tokens": {"task": "provisioning.tasks.clear_used_tokens", "schedule": 3600.0},
     "watch-devices": {"task": "telemetry.tasks.watch", "schedule": 20.0},
+    "push-attention": {"task": "telemetry.tasks.push", "schedule": 10.0},
     "keep-history": {"task": "telemetry.tasks.keep_history", "schedule": 3600.0},
     "roll-up": {"task": "telemetry.tasks.roll_up", "schedule": 60.0},
     "resume-jobs": {"task": "devices.tasks.resume_jobs", "schedule": 15.0},
