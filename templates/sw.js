@@ -34,7 +34,7 @@ async function fetchAhead() {
 // What needs attention: a line, and the page of this site that shows it.
 self.addEventListener("push", (event) => {
   const { title, path } = event.data.json();
-  event.waitUntil(self.registration.showNotification(title, { data: path, tag: path, icon: "{{ icon }}" }));
+  event.waitUntil(self.registration.showNotification(title, { data: path, tag: path, renotify: true, icon: "{{ icon }}" }));
 });
 
 self.addEventListener("notificationclick", (event) => {
