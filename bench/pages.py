@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tenants.models import Group, Organisation
 
 DEPTH, CHILDREN = 8, 4
+NEEDING = 20  # devices
 MODELS = ("KG-60", "KG-100", "KG-250", "KG-500")
 
 
@@ -133,9 +134,22 @@ def fill(organisation: Organisation, leaves: list[Group], number: int) -> None:
             for device in placed
             if device.pk % 2
         )
+    need_attention(organisation)
     for device, user in zip(Device.objects.filter(group=None)[:2], User.objects.all(), strict=False):
         later = now() + timedelta(days=1)
         Window.objects.create(device=device, technician=user, deadline=later, pressed_at=now())
+
+
+def need_attention(organisation: Organisation) -> None:
+    """Have a few devices need it, from the first to the last: as many of a small fleet as of a large one."""
+    from devices.models import Attention, Device
+
+    devices = Device.objects.filter(organisation=organisation).exclude(group=None)
+    placed = list(devices.order_by("pk").values_list("pk", "assignment"))
+    Attention.objects.bulk_create(
+        Attention(organisation=organisation, device_id=device, assignment_id=assignment, cause="silent")
+        for device, assignment in placed[:: len(placed) // NEEDING]
+    )
 
 
 def settle() -> None:
@@ -166,6 +180,10 @@ def pages(user: Any) -> dict[str, str]:
         "list": "",
         "list of a group": urlencode({"group": middle.pk}),
         "list, a late page": urlencode({"after": BY_NAME.write([late.name, late.pk])}),
+        "list, needs attention first": urlencode({"order": "attention"}),
+        "list, needs attention first, a late page": urlencode(
+            {"order": "attention", "after": BY_NAME.write([1, late.name, late.pk])}
+        ),
         "search: a name": urlencode({"q": some.name}),
         "search: part of many names": urlencode({"q": "erator"}),
         "search: a serial": urlencode({"q": some.serial}),

@@ -15,6 +15,7 @@ from devices.models import Delivery, PresenceSecret
 from lib import key_wrapping
 from provisioning.models import DoorKey, Hook
 from tenants.accounts import sealing
+from tenants.models import PushKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ def reseal_all() -> Iterator[Resealed]:
     yield _reseal("keys of hooks", Hook._default_manager.all(), "sealed")
     yield _reseal("former keys of hooks", Hook._default_manager.all(), "former_sealed")
     yield _reseal("shared secrets of doors", DoorKey._default_manager.filter(algorithm="HS256"), "material")
+    yield _reseal("keys of web push", PushKey._default_manager.all(), "sealed")
     yield _reseal_second_factors()
 
 

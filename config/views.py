@@ -177,6 +177,7 @@ def service_worker(request: HttpRequest) -> HttpResponse:
     files, scanner = ([static(name) for name in names] for names in (SHELL, SCANNER))
     version = sha256(" ".join([*files, *scanner, _render_page("offline.html")]).encode()).hexdigest()[:12]
     context = {"files": files, "scanner": scanner, "offline": reverse("offline"), "version": version}
+    context["icon"] = static("img/icon-192.png")
     headers = {"Cache-Control": "no-cache", "Service-Worker-Allowed": "/"}
     script = render_to_string("sw.js", context)
     return HttpResponse(script, content_type="text/javascript; charset=utf-8", headers=headers)

@@ -19,6 +19,7 @@ from .fleet import Fleet, Plan
 from .identity import BadInput, Identity, normalise_serial, read_factory_file
 from .link import Broker
 from .outbox import Pacer
+from .receiver import read_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -185,6 +186,13 @@ def _add_behaviour(top: argparse.ArgumentParser) -> None:
         help="reports kept per gateway while offline, oldest dropped first "
         "(default: 17280; in a fleet 200000 shared out)",
     )
+    group.add_argument(
+        "--places",
+        type=Path,
+        metavar="FILE",
+        help="CSV with the columns serial,latitude,longitude: these gateways report where they stand, as the "
+        "attribute position, at their start and hourly",
+    )
     group.add_argument("--quiet", action="store_true", help="only warnings and errors")
     group.add_argument(
         "--log-level",
@@ -229,6 +237,7 @@ def build_plan(options: argparse.Namespace, env: Mapping[str, str]) -> Plan:
     return Plan(
         identities=identities,
         presence_secret=_read_presence_secret(options, env, len(identities)),
+        places=read_places(options.places) if options.places else {},
         broker=parse_broker(options, mqtt_url),
         interval=options.interval,
         speed=options.speed,

@@ -19,11 +19,13 @@ from .generator import Generator
 from .link import Broker, Dialer, Status
 from .modbus import MAX_UNITS, Bus, Controller, quiet_pymodbus, start_buses
 from .panel.server import Panel
+from .receiver import Receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .identity import Identity
+    from .receiver import Place
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Plan:
     label: str = ""  # of the one gateway, if that is more than its serial
     most_refusals: int | None = None
     presence_secret: bytes | None = field(default=None, repr=False)  # of the one gateway
+    places: Mapping[str, Place] = field(default_factory=dict)  # serial -> where it stands, of those that have GPS
 
     @property
     def many(self) -> bool:
@@ -107,9 +110,14 @@ class Fleet:
                 dialer,
                 self._plan.options,
                 controllers[place].obey,
+                self._make_receiver(identity),
             )
             for place, identity in enumerate(self._plan.identities)
         ]
+
+    def _make_receiver(self, identity: Identity) -> Receiver | None:
+        place = self._plan.places.get(identity.serial)
+        return Receiver(place, f"{self._plan.seed} {identity.serial}") if place else None
 
     async def _run_gateways(self, gateways: Sequence[Gateway]) -> None:
         press = partial(self._press, gateways[0])

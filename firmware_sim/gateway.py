@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .commands import Obey
     from .generator import Reading, Value
     from .identity import Identity
+    from .receiver import Receiver
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class Gateway:
         dialer: Dialer,
         options: Options,
         obey: Obey | None = None,
+        receiver: Receiver | None = None,
     ) -> None:
         self.identity = identity
         self.outbox = Outbox(options.buffer)
@@ -107,6 +109,7 @@ class Gateway:
         self._pacer = Pacer()
         self._clock = Clock()
         self._obedience = Obedience(obey)
+        self._receiver = receiver
         self._read_at = float("-inf")
         self._acknowledged_at = 0.0
         self._presses: dict[int, asyncio.Future[None]] = {}
@@ -159,6 +162,8 @@ class Gateway:
             return
         data: dict[str, Value | bool] = {name: value for name, value in reading.items() if name != "fault"}
         data["registerButton"] = False
+        if self._receiver and (position := self._receiver.read(time.monotonic())):
+            data["position"] = position
         self.outbox.add(self._build_message(data))
         self._drop_if_silent()
         self._pump()
@@ -254,6 +259,8 @@ class Gateway:
         self._link.unplug()
 
     def plug_in(self) -> None:
+        if self._receiver:
+            self._receiver.restart()
         self._link.plug_in()
 
     def disconnect(self) -> None:

@@ -12,21 +12,27 @@ from lib.parsing import LARGEST, is_storable
 from lib.refusals import Refusal, declare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from django.db.models import QuerySet
 
     Key = Sequence[Any]
+    Split = Callable[[QuerySet[Any]], Sequence[QuerySet[Any]]]
 
 
 PAGE_UNKNOWN = declare("page-unknown", "The list has no such page.", "Begin at its first one.", 400)
 
 
 class Order(NamedTuple):
-    """Sort rows by fields, the last one unique, each a number or a text. Their values are a row's key."""
+    """Sort rows by fields, the last one unique, each a number or a text. Their values are a row's key.
+
+    What `split` makes of the rows comes part by part, each of them so sorted: a key begins with the number of its part.
+    So what no index sorts by costs no more than the few rows of which it is true.
+    """
 
     fields: tuple[tuple[str, type], ...] = (("pk", int),)
     newest_first: bool = False
+    split: Split | None = None
 
     def sort(self, rows: QuerySet[Any], *, backwards: bool = False) -> QuerySet[Any]:
         return rows.order_by(*(f"{'-' if self.newest_first != backwards else ''}{name}" for name, _ in self.fields))
@@ -46,13 +52,18 @@ class Order(NamedTuple):
     def write(self, key: Key) -> str:
         return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
+    @property
+    def kinds(self) -> list[type]:
+        """Return of what type each part of a key in an address is."""
+        return [*([int] if self.split else []), *(kind for _, kind in self.fields)]
+
     def parse(self, text: str) -> list[Any] | None:
         """Return the key that `write` wrote; None for whatever is none."""
         try:
             values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (ValueError, RecursionError):
             return None
-        fits = isinstance(values, list) and [type(value) for value in values] == [kind for _, kind in self.fields]
+        fits = isinstance(values, list) and [type(value) for value in values] == self.kinds
         return values if fits and all(map(_is_possible, values)) else None
 
 
@@ -72,19 +83,39 @@ def find_page(
     rows: QuerySet[Any], order: Order, size: int, *, after: Key | None = None, before: Key | None = None
 ) -> Page:
     """Return the page behind a key, or the one before it; else the first."""
-    if before is not None:
-        found = list(order.sort(rows.filter(order.beyond(before, backwards=True)), backwards=True)[: size + 1])
-        shown = found[:size][::-1]
+    backwards = before is not None
+    found = _find_rows(rows, order, size + 1, before if backwards else after, backwards=backwards)
+    shown = found[:size]
+    if backwards:
+        shown.reverse()
         earlier, later = len(found) > size, bool(shown)
     else:
-        found = list(order.sort(rows if after is None else rows.filter(order.beyond(after)))[: size + 1])
-        shown = found[:size]
         earlier, later = after is not None and bool(shown), len(found) > size
     return Page(
-        shown,
-        order.write(order.key(shown[0])) if earlier else "",
-        order.write(order.key(shown[-1])) if later else "",
+        [row for _, row in shown],
+        order.write(shown[0][0]) if earlier else "",
+        order.write(shown[-1][0]) if later else "",
     )
+
+
+def _find_rows(
+    rows: QuerySet[Any], order: Order, most: int, key: Key | None, *, backwards: bool
+) -> list[tuple[Key, Any]]:
+    """Return so many rows with their keys from behind the key on, or from before it."""
+    if order.split is None:
+        found = rows if key is None else rows.filter(order.beyond(key, backwards=backwards))
+        return [(order.key(row), row) for row in order.sort(found, backwards=backwards)[:most]]
+    parts = list(enumerate(order.split(rows)))
+    gathered: list[tuple[Key, Any]] = []
+    for number, part in reversed(parts) if backwards else parts:
+        if key is not None and (number > key[0] if backwards else number < key[0]):
+            continue
+        within = part if key is None or number != key[0] else part.filter(order.beyond(key[1:], backwards=backwards))
+        left = order.sort(within, backwards=backwards)[: most - len(gathered)]
+        gathered += [([number, *order.key(row)], row) for row in left]
+        if len(gathered) == most:
+            break
+    return gathered
 
 
 def find_asked_page(rows: QuerySet[Any], order: Order, size: int, query: Mapping[str, str]) -> Page:

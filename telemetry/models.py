@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from devices.models import Assignment, Device
-from tenants.models import User
+from tenants.models import PushSubscription, User
 
 SAMPLES_LENGTH = 400
 
@@ -139,6 +139,24 @@ class AttentionMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {len(self.rows)}"
+
+
+class AttentionPush(models.Model):
+    """Keep for one browser what of `devices.models.Attention`, by primary keys, its person is told in one message."""
+
+    subscription = models.ForeignKey(
+        PushSubscription, models.CASCADE, related_name="+", db_constraint=False, db_index=True
+    )
+    rows = models.JSONField()
+    made_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="attention_push_due")]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id}: {len(self.rows)}"
 
 
 class RollUpQuerySet(models.QuerySet["RollUp"]):

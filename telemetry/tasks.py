@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from telemetry.attention import silence, telling
+from telemetry.attention import pushing, silence, telling
 from telemetry.history import retention, roller
 from telemetry.ingest import partitions
 
@@ -14,6 +14,13 @@ def watch() -> None:
     telling.tell_due()
     telling.send_due()
     telling.clear_old()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def push() -> None:
+    """Tell browsers what needs attention. Safe to repeat."""
+    pushing.send_due()
+    pushing.clear_old()
 
 
 @shared_task  # type: ignore[untyped-decorator]

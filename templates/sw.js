@@ -1,6 +1,6 @@
 "use strict";
 // Keeps the look of the site, an honest offline page and, where a page asks for it, the scanner; never a page of a
-// signed-in user.
+// signed-in user. Shows what the site tells this browser by web push.
 const CACHE = "handover-{{ version }}";
 const OFFLINE = "{{ offline }}";
 const FILES = [{% for file in files %}"{{ file|escapejs }}", {% endfor %}];
@@ -29,6 +29,24 @@ self.addEventListener("fetch", (event) => {
 async function fetchAhead() {
   const cache = await caches.open(CACHE);
   for (const file of SCANNER) if (!(await cache.match(file))) await cache.add(file);
+}
+
+// What needs attention: a line, and the page of this site that shows it.
+self.addEventListener("push", (event) => {
+  const { title, path } = event.data.json();
+  event.waitUntil(self.registration.showNotification(title, { data: path, tag: path, renotify: true, icon: "{{ icon }}" }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(show(new URL(event.notification.data, self.location.origin)));
+});
+
+async function show(address) {
+  if (address.origin !== self.location.origin) return;
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const there = pages.find((page) => page.url === address.href);
+  await (there ? there.focus() : self.clients.openWindow(address.href));
 }
 
 self.addEventListener("message", (event) => {

@@ -186,3 +186,12 @@ TOKEN_TOO_MUCH = declare(
 SIGNED_OUT = declare(
     "signed-out-meanwhile", "You were signed out meanwhile, and no token was made.", "Sign in again.", 400
 )
+
+# Messages to browsers -------------------------------------------------------------------------
+
+PUSH_TOO_MANY = declare(
+    "too-many-browsers", "{most} browsers of yours are told already.", "Remove one of them first.", 409
+)
+PUSH_SIGNED_OUT = declare(
+    "signed-out-before-told", "You were signed out meanwhile, and this browser is not told.", "Sign in again.", 400
+)

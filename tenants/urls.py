@@ -12,6 +12,7 @@ from tenants.people import api as api_people
 from tenants.people import invitation_api as api_invitations
 from tenants.people import invitation_views
 from tenants.people import views as people
+from tenants.push import views as push
 from tenants.tokens import api as api_tokens
 from tenants.tokens import views as tokens
 
@@ -20,6 +21,9 @@ urlpatterns = [
     path("account/", accounts.account, name="account"),
     path("account/clock/", accounts.save_clock, name="clock"),
     path("account/mails/", accounts.save_mails, name="mails"),
+    path("account/push/key/", push.key, name="push-key"),
+    path("account/push/subscribe/", push.subscribe, name="push-subscribe"),
+    path("account/push/remove/", push.remove, name="push-remove"),
     path("account/sign-out/", accounts.sign_out_everywhere, name="sign-out-everywhere"),
     path("account/sessions/", session_views.sessions, name="sessions"),
     path("account/sessions/end/", session_views.end, name="session-end"),

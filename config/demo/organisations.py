@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from config.demo import activity, shelf, tank_sensors
+from config.demo import activity, places, shelf, tank_sensors
 from devices.identity import serials
 from devices.lifecycle import assignments, locks, registration
 from devices.models import Attribute, Device, DeviceModel, Recipe, RecipeVersion
@@ -26,6 +26,7 @@ PASSWORD = "demo-demo"  # noqa: S105
 SPARES = 2
 
 NUMBER, STRING, BOOLEAN = Attribute.Type.NUMBER, Attribute.Type.STRING, Attribute.Type.BOOLEAN
+GPS = Attribute.Type.GPS
 ATTRIBUTES = (
     ("engineState", "Engine", STRING, ""),
     ("fault", "Fault", STRING, ""),
@@ -40,6 +41,7 @@ ATTRIBUTES = (
     ("fuelLevel", "Fuel level", NUMBER, "%"),
     ("runHours", "Run hours", NUMBER, "h"),
     ("registerButton", "Register button", BOOLEAN, ""),
+    (places.ATTRIBUTE, "Position", GPS, ""),
 )
 RANGES = {
     "rpm": (0, 1950),
@@ -77,7 +79,7 @@ class Plan:
     accounts: Sequence[tuple[str, str, Role]]
     prefix: str
     placed: Sequence[tuple[str, str, str]]
-    waiting: Sequence[str] = ()
+    waiting: Mapping[str, str] = field(default_factory=dict)  # name -> the hospital where it stands
     time_zone: str = "UTC"
     clock: str = "24"
     locked: str = ""
@@ -87,6 +89,12 @@ class Plan:
     @property
     def serials(self) -> list[str]:
         return [self.serial(number) for number in range(1, len(self.placed) + len(self.waiting) + 1)]
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """Return, by serial, where each device stands, wherever it is registered."""
+        hospitals = [*(hospital for _, hospital, _ in self.placed), *self.waiting.values()]
+        return dict(zip(self.serials, hospitals, strict=True))
 
     def serial(self, number: int) -> str:
         payload = f"{self.prefix}{number:03}"
@@ -127,7 +135,14 @@ KANARRA = Plan(
         ("Puget Sound east", "Puget Sound Medical Center", "KG-500"),
         ("Boise backup", "Boise Foothills Hospital", "KG-100"),
     ),
-    waiting=("Waiting A", "Waiting B", "Waiting C", "Waiting D", "Spare 1", "Spare 2"),
+    waiting={
+        "Waiting A": "Kaiser Permanente Anaheim",
+        "Waiting B": "Riverside General",
+        "Waiting C": "Cascade General",
+        "Waiting D": "Boise Foothills Hospital",
+        "Spare 1": "",
+        "Spare 2": "",
+    },
     time_zone="America/Los_Angeles",
     clock="12",
     locked="Returned, under suspicion",
@@ -175,6 +190,11 @@ def _make_activity(admin: User) -> None:
 def list_spares() -> list[str]:
     """Return the serials of the registered devices that nothing simulates: a visitor plays these."""
     return KANARRA.serials[-SPARES:]
+
+
+def list_homes() -> dict[str, str]:
+    """Return, by serial, the hospital where a device of the story stands."""
+    return KANARRA.homes | NORTHLIGHT.homes
 
 
 def read_password() -> str:

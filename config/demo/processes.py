@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import redis
 
 from config import certificates
-from config.demo import hook_receiver
+from config.demo import hook_receiver, places
 from config.demo.supervisor import Failed, Process, free_port, listens
 from lib import parsing, redis_circuit, trusted_proxies
 
@@ -218,6 +218,7 @@ class Parts:
 
     def _simulator(self) -> Process:
         command = [sys.executable, "-m", "firmware_sim", "--devices", str(self._devices)]
+        command += ["--places", str(self._devices.parent / places.FILE)]
         for serial in self._spares:
             command += ["--except", serial]
         command += ["--panel", str(self._ports.panel), "--mqtt-url", strip_account(self._env["MQTT_URL"])]

@@ -16,14 +16,14 @@ from devices.api.file_responses import CSV, FileView, describe_file
 from devices.identity.label_text import MAX_TEXT
 from devices.inventory import export as device_export
 from devices.inventory import listing as device_listing
-from devices.inventory.filters import STATUSES, DeviceFilter
+from devices.inventory.filters import ID, NO_ORDER, ORDERS, STATUSES, DeviceFilter
 from devices.lifecycle import register_with_credential
 from devices.models import Device, Event
 from devices.models.attention import with_attention
 from devices.recipes import label_rules
 from devices.recipes.operations import find_available_recipes
 from lib import parsing
-from lib.paging import BY_ID, NEWEST_FIRST
+from lib.paging import NEWEST_FIRST
 from lib.streaming import make_csv_response
 from tenants.access import require_admin, require_owner
 from tenants.api.base import ApiView, Serializer
@@ -57,8 +57,14 @@ FILTERS = [
 ]
 
 
-ORDERS = {"id": BY_ID, "name": device_listing.BY_NAME}
-ORDER = OpenApiParameter("order", str, enum=list(ORDERS), description="`id` for none.")
+ORDER = OpenApiParameter(
+    "order",
+    str,
+    enum=list(ORDERS),
+    description="`id` (where none is sent): in the order in which they were made, so that a walk meets each once, "
+    "whatever is renamed meanwhile. `name`: by name. `attention`: those that need attention first; among them, and "
+    "among the others, by name.",
+)
 
 
 class DeviceNew(Serializer):
@@ -79,13 +85,13 @@ class DeviceNew(Serializer):
 class Devices(ApiView):
     @describe_list("Devices", "List devices", device_serializers.DeviceShown, parameters=[*FILTERS, ORDER])
     def get(self, request: Request) -> Response:
-        """List the devices that you reach, narrowed as the list on the site is: in the order in which they were made,
-        so that a walk meets each once, whatever is renamed meanwhile; or by name."""
+        """List the devices that you reach, narrowed and in the same orders as the list on the site is."""
         related = "group", "person", "model", "assignment", "version"
         rows = with_attention(self._find_devices().with_status()).select_related(*related)
-        order = ORDERS.get(request.query_params.get("order", "id"))
-        if order is None:
-            raise BadQuery({"order": [f"There is no such order. There are: {', '.join(ORDERS)}."]})
+        name = request.query_params.get("order", ID)
+        if name not in ORDERS:
+            raise BadQuery({"order": [NO_ORDER]})
+        order = device_listing.choose_order(name, self.user)
         return page(request, rows, order).answer(device_serializers.serialize_device)
 
     @describe_operation("Devices", "Add a device", request=DeviceNew, responses={201: device_serializers.DeviceAdded})

@@ -9,9 +9,8 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from devices import tags
-from devices.inventory.filters import DeviceFilter
+from devices.inventory.filters import STATUSES, DeviceFilter
 from devices.inventory.selection import MOST, Selection
-from devices.models import Device
 from tenants.api.base import Serializer
 from tenants.api.fields import Day, Flag, Key
 from tenants.api.problems import convert_form_errors
@@ -28,7 +27,7 @@ PLACES = {"chosen": "serials", "left_out": "except", "query": "filter"}
 
 class Filter(Serializer):
     q = serializers.CharField(required=False, max_length=120, help_text="Part of the name or the serial.")
-    status = serializers.ChoiceField(Device.Status.choices, required=False)
+    status = serializers.ChoiceField(STATUSES, required=False)
     model = Key(required=False, help_text="A model's id.")
     tag = serializers.CharField(required=False, max_length=tags.ENTRY_LENGTH, help_text="`name`, or `name: value`.")
     recipe = Key(required=False, help_text="A recipe's id.")

@@ -26,8 +26,11 @@ SHORTEST = 3  # characters that an index of trigrams can find anywhere in a text
 
 
 ATTENTION = "attention"
-"""Beside the statuses: those that need attention, whichever status they have."""
+"""Beside the statuses: those that need attention, whichever status they have. As an order: those first."""
 STATUSES = [(ATTENTION, "Needs attention"), *Device.Status.choices]
+ID, NAME = "id", "name"
+ORDERS = {NAME: "By name", ATTENTION: "Needs attention first", ID: "As they were added"}
+NO_ORDER = f"There is no such order. There are: {', '.join(ORDERS)}."
 NO_STATUS = f"There is no such status. There are: {', '.join(value for value, _ in STATUSES)}."
 
 
@@ -89,6 +92,7 @@ class DeviceFilter(forms.Form):
     since = DayField(label="Added from (UTC)")
     until = DayField(label="Added to (UTC)")
     waiting = FlagField(label="Waiting for a group")
+    order = forms.ChoiceField(label="Order", choices=list(ORDERS.items()), error_messages={"invalid_choice": NO_ORDER})
     after = forms.CharField(max_length=200)
     before = forms.CharField(max_length=200)
 
@@ -111,6 +115,11 @@ class DeviceFilter(forms.Form):
     def active(self) -> list[str]:
         """Return the names of the filters that are set."""
         return [name for name in self.narrowing if self.data.get(name)]
+
+    def find_order(self) -> str:
+        """Return the order that was asked for, of `ORDERS`; by name where that is none."""
+        asked = self.data.get("order", "")
+        return asked if asked in ORDERS else NAME
 
     def apply(self, devices: DeviceQuerySet) -> DeviceQuerySet:
         if not self.is_valid():

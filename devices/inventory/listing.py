@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from devices.inventory.filters import ATTENTION, ID, NAME
 from devices.models import Device
-from devices.models.attention import with_attention
+from devices.models.attention import split_by_need, with_attention
 from lib import paging
-from lib.paging import Order
+from lib.paging import BY_ID, Order
 from tenants.models import Group
 
 if TYPE_CHECKING:
@@ -25,10 +27,16 @@ COUNTED = 1000
 BY_NAME = Order((("name", str), ("pk", int)))
 
 
-def page_devices(rows: DeviceQuerySet, query: Mapping[str, str]) -> Page:
-    """Return the page of devices that the query asks for, by name. Raises Refusal where there is no such page."""
+def choose_order(name: str, user: User) -> Order:
+    """Return the order that has the name (`filters.ORDERS`), of devices that the user reaches. Raises KeyError."""
+    split = partial(split_by_need, organisation=user.organisation_id)
+    return {ID: BY_ID, NAME: BY_NAME, ATTENTION: BY_NAME._replace(split=split)}[name]
+
+
+def page_devices(rows: DeviceQuerySet, order: Order, query: Mapping[str, str]) -> Page:
+    """Return the page of devices that the query asks for. Raises Refusal where there is no such page."""
     devices = with_attention(rows.with_status()).select_related("group", "person", "model", "assignment")
-    return paging.find_asked_page(devices, BY_NAME, SIZE, query)
+    return paging.find_asked_page(devices, order, SIZE, query)
 
 
 class Count(NamedTuple):

@@ -33,7 +33,8 @@ def device_list(request: SignedIn) -> HttpResponse:
     user, query, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
     group = get_group(user, query["group"]) if query.get("group") else None
     count, devices = device_listing.find_devices(form, user, group)
-    page = device_listing.page_devices(devices, query)
+    order = device_listing.choose_order(form.find_order(), user)
+    page = device_listing.page_devices(devices, order, query)
     groups = [device.group for device in page.rows if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": group_tree.list_trails(user, groups), "owner": user.owns_organisation}
@@ -63,7 +64,7 @@ def _build_selecting(request: SignedIn, page: Page) -> dict[str, object]:
     if not user.reach(Role.ADMIN):
         return {}
     query = request.GET.copy()
-    for name in ("after", "before", "select"):
+    for name in ("after", "before", "order", "select"):
         query.pop(name, None)
     selecting = request.GET.get("select") == "1"
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Now
 
 from devices.models.device import Assignment, Device
@@ -36,6 +36,12 @@ def narrow_needing(devices: DeviceQuerySet, organisation: int | None) -> DeviceQ
     """Return those of the organisation's devices that need attention."""
     needing = Attention.objects.current().filter(organisation=organisation)
     return devices.filter(pk__in=needing.values("device"))
+
+
+def split_by_need(devices: DeviceQuerySet, organisation: int | None) -> tuple[DeviceQuerySet, DeviceQuerySet]:
+    """Return those of the organisation's devices that need attention, and the others."""
+    own = Attention.objects.current().filter(device=OuterRef("pk"))
+    return narrow_needing(devices, organisation), devices.exclude(Exists(own))
 
 
 class AttentionQuerySet(models.QuerySet["Attention"]):

@@ -8,10 +8,10 @@ from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from lib.outgoing.addresses import LONGEST
 from lib.paging import NEWEST_FIRST
 from provisioning.hooks import listing, operations
 from provisioning.hooks.access import get_hook, get_hook_call, get_hook_run
-from provisioning.hooks.addresses import LONGEST
 from provisioning.models import Hook, HookCall, HookRun
 from tenants.access import require_owner
 from tenants.api.base import ApiView, Serializer

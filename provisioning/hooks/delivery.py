@@ -21,8 +21,9 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db.models.functions import Now
 
-from provisioning.hooks import addresses, client, messages, planning, queue, results
-from provisioning.hooks.results import Answer
+from lib.outgoing import addresses, client
+from lib.outgoing.results import Answer
+from provisioning.hooks import messages, planning, queue, results
 from provisioning.models import HookRun, HookSender, is_free
 
 if TYPE_CHECKING:

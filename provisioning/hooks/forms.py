@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from lib.fields import OneLineField
-from provisioning.hooks.addresses import LONGEST
+from lib.outgoing.addresses import LONGEST
 from provisioning.hooks.operations import MOST_POSITION
 from provisioning.models import Hook
 

@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 from devices import events
 from devices.models import Event
 from lib import names
+from lib.outgoing.addresses import is_reachable, read_networks, read_target
 from lib.refusals import Refusal
 from provisioning.hooks import messages, refusals, results
-from provisioning.hooks.addresses import is_reachable, read_networks, read_target
 from provisioning.models import Hook, HookCall, HookFeed, HookRun, is_free
 
 if TYPE_CHECKING:

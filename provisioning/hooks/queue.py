@@ -15,13 +15,13 @@ from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
-from provisioning.hooks import results
+from lib.outgoing import results
 from provisioning.models import HookCall, HookFeed, HookRun, is_free
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from provisioning.hooks.results import Answer
+    from lib.outgoing.results import Answer
 
 RETRIES = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 """Seconds after each attempt that failed, by Standard Webhooks' advice; after the last one it waits for an admin."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from lib.outgoing.results import (
+    DONE,
+    GONE,
+    LIMIT_BYTES,
+    LIMIT_SECONDS,
+    NOT_HTTP,
+    REDIRECT,
+    REFUSED_ADDRESS,
+    STATUS,
+    TIMEOUT,
+    TLS,
+    TOO_LONG,
+    UNREACHABLE,
+    UNRESOLVED,
+)
 
-DONE, SKIPPED = "done", "skipped"
-STATUS, GONE, REDIRECT = "status", "gone", "redirect"
-UNRESOLVED, REFUSED_ADDRESS, UNREACHABLE, TLS = "unresolved", "address", "unreachable", "tls"
-TIMEOUT, TOO_LONG, NOT_HTTP, NO_SECRET, BROKEN = "timeout", "too-long", "not-http", "no-secret", "broken"
-ENDED = "ended"
+SKIPPED, ENDED, NO_SECRET, BROKEN = "skipped", "ended", "no-secret", "broken"
 
 WORDS = {
     DONE: "It answered {status}.",
@@ -29,17 +39,6 @@ WORDS = {
     NO_SECRET: "Its secret can't be read any more: this site's own secret changed. Make a new one.",
     BROKEN: "Something went wrong on our side. The cause is in the site's log.",
 }
-LIMIT_SECONDS = 10.0
-LIMIT_BYTES = 64 << 10
-
-
-class Answer(NamedTuple):
-    """Hold one attempt's result, one of `WORDS`."""
-
-    result: str
-    status: int | None = None
-    milliseconds: int = 0
-    retry_seconds: int = 0  # that it asked us to wait
 
 
 def describe(result: str, status: int | None) -> str:

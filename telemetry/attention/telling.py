@@ -1,33 +1,33 @@
-"""Who is told by mail of what needs attention: once, when it lasts, all that began together in one mail a person."""
+"""Who is told of what needs attention, by mail and in their browsers: once, when it lasts, all that began together in
+one message a person."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from datetime import timedelta
 from smtplib import SMTPException
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from devices import events
-from devices.attention import reading
 from devices.attention.operations import CALM, MOST_TOLD
-from devices.models import Attention, Device, Event
-from telemetry.models import AttentionMail
+from devices.models import Attention, Event
+from telemetry.attention import wording
+from telemetry.models import AttentionMail, AttentionPush
 from tenants.accounts.mails import FOR_GOOD, GIVES_UP_AFTER, get_refusal_code
-from tenants.models import Group, Membership
+from tenants.models import Membership, PushSubscription, User
 from tenants.tree import ancestry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from devices.models import AttentionQuerySet, DeviceQuerySet
+    from devices.models import AttentionQuerySet
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +36,8 @@ LASTS = timedelta(minutes=1)
 LONGEST = timedelta(minutes=5)
 FLAPS = 3  # beginnings after which it is told even though it never lasts
 AT_ONCE = 100
-NAMED = 20  # devices of a mail
 MOST_KEYS = 1_000  # of what hooks are told in one message
 KEPT = timedelta(days=7)
-Cause = Attention.Cause
-
-
-class Dark(NamedTuple):
-    """Name a group of which every device is silent."""
-
-    group: Group
-    devices: int
 
 
 def tell_due() -> None:
@@ -101,20 +92,26 @@ def _tell_organisation(organisation: int) -> None:
     if rows:
         keys = [row.pk for row in rows[:MOST_KEYS]]
         events.record(Event.Kind.ATTENTION_TOLD, organisation=organisation, count=len(rows), rows=keys)
-    AttentionMail.objects.bulk_create(
-        AttentionMail(user_id=user, rows=keys) for user, keys in sorted(_find_readers(rows).items())
+    readers = _find_readers(rows)
+    mailed = User.objects.filter(pk__in=readers, attention_mails=True).order_by("pk").values_list("pk", flat=True)
+    AttentionMail.objects.bulk_create(AttentionMail(user_id=user, rows=readers[user]) for user in mailed)
+    browsers = PushSubscription.objects.live().filter(user__in=readers)
+    AttentionPush.objects.bulk_create(
+        AttentionPush(subscription=browser, rows=readers[browser.user_id]) for browser in browsers
     )
 
 
 def _find_readers(rows: Iterable[Attention]) -> dict[int, list[int]]:
-    """Return who sees each of these devices and wants to be told: user -> rows."""
+    """Return who sees each of these devices and wants to be told in some way: user -> rows."""
     below: dict[str, list[int]] = {}
     for row in rows:
         if row.device.group:
             for path in ancestry(row.device.group.path):
                 below.setdefault(path, []).append(row.pk)
     readers: dict[int, set[int]] = {}
-    wanting = Membership.objects.in_force().filter(user__is_active=True, user__attention_mails=True)
+    browsers = PushSubscription.objects.filter(user=OuterRef("user"))
+    wants = Q(user__attention_mails=True) | Exists(browsers)
+    wanting = Membership.objects.in_force().filter(wants, user__is_active=True)
     for user, path in wanting.filter(group__path__in=below).values_list("user", "group__path"):
         readers.setdefault(user, set()).update(below[path])
     return {user: sorted(keys) for user, keys in readers.items()}
@@ -122,41 +119,10 @@ def _find_readers(rows: Iterable[Attention]) -> dict[int, list[int]]:
 
 def _send(mail: AttentionMail) -> int:
     """Send what the person still sees of it, and wants to hear; return whether there was anything."""
-    visible = Device.objects.visible_to(mail.user)
-    found = Attention.objects.in_use().filter(pk__in=mail.rows, device__in=visible).select_related("device__group")
-    rows = list(found.order_by("device__name", "pk"))
-    if not rows or not mail.user.attention_mails:
+    told = wording.find_told(mail.user, mail.rows) if mail.user.attention_mails else None
+    if told is None:
         return 0
-    dark = _find_dark(rows, visible)
-    rest = [row for row in rows if row.cause != Cause.SILENT or row.device.group_id not in {d.group.pk for d in dark}]
-    devices = {row.device_id: row.device for row in rows}
-    context = {
-        "dark": dark,
-        "shown": reading.show(rest[:NAMED], devices),
-        "more": len(rest[NAMED:]),
-        "site": next(iter(settings.SITE_URLS), "").rstrip("/"),
-    }
-    subject = _write_subject(dark, list(devices.values()))
-    EmailMessage(
-        subject, render_to_string("telemetry/attention/email/attention.txt", context), to=[mail.user.email]
-    ).send()
+    context = told.build_context() | {"site": next(iter(settings.SITE_URLS), "").rstrip("/")}
+    text = render_to_string("telemetry/attention/email/attention.txt", context)
+    EmailMessage(told.subject, text, to=[mail.user.email]).send()
     return 1
-
-
-def _find_dark(rows: Sequence[Attention], visible: DeviceQuerySet) -> list[Dark]:
-    """Return the groups of which the person sees several devices, and every one of these is silent."""
-    silent = Counter(row.device.group for row in rows if row.cause == Cause.SILENT and row.device.group)
-    several = [group for group, number in silent.items() if number > 1]
-    seen = visible.filter(group__in=several, retired_at=None)
-    counts = Counter(seen.values_list("group", flat=True))
-    now = Attention.objects.current().filter(device__in=seen, cause=Cause.SILENT)
-    dark = Counter(now.values_list("device__group", flat=True))
-    return [Dark(group, counts[group.pk]) for group in several if dark[group.pk] == counts[group.pk]]
-
-
-def _write_subject(dark: Sequence[Dark], devices: Sequence[Device]) -> str:
-    if len(dark) == 1 and dark[0].devices == len(devices):
-        return f"{dark[0].group.name} is dark: all {len(devices)} devices are silent"
-    if len(devices) == 1:
-        return f"{devices[0].name} needs attention"
-    return f"{len(devices)} devices need attention"

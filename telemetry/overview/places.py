@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from telemetry.overview.look import Seen
 
 WIDTH, HEIGHT, EDGE = 340.0, 300.0, 44.0
-NEAR = 20.0  # marks are no nearer than that
+HIT = 14.0  # around a mark it can be touched: 12 px, where a phone shows the picture on 310
+NEAR = 2 * HIT  # marks are no nearer than that
 METRES = 111_320.0  # of a degree from south to north
 LEAST = 0.004  # degrees from the southernmost to the northernmost that a map shows at least: some 450 m
 NARROWEST = 0.05  # by which east and west are shortened at most: at the poles there is no scale
 LINE, BAR = 70.0, 100.0  # between two lines at least; of the scale's bar at most
-LETTER, ROW = 6.2, 12.0  # room of a letter
-LONGEST = 18  # letters of a name beside its mark
+LETTER, ROW = 6.8, 14.0  # room of a letter
+ASIDE = 13.0  # from a mark's middle to its name
+LONGEST = 16  # letters of a name beside its mark
 STEPS = [a * 10.0**b for b in range(-5, 2) for a in (1, 2, 5)] + [30.0, 45.0, 90.0]
 LISTED = 50  # of those of a mark
 WORST = ("locked", "expired", "offline", "never", "online")
@@ -78,7 +80,7 @@ class Mark:
 
 
 class Line(NamedTuple):
-    """Hold a line of the graticule: where it lies, and its degrees in words."""
+    """Hold a line of the graticule: where it lies, and its degrees in words; none where something is in the way."""
 
     at: float
     words: str
@@ -94,6 +96,7 @@ class Map(NamedTuple):
 
     width: float = WIDTH
     height: float = HEIGHT
+    hit: float = HIT
 
 
 class Frame(NamedTuple):
@@ -133,18 +136,33 @@ def draw_map(places: Sequence[Place]) -> Map | None:
         return None
     frame = _choose_frame(places)
     marks = _gather(places, frame)
-    _name_marks(marks)
-    bar, words = _choose_bar(METRES / frame.north)
     parallels = _draw_lines(frame.latitude, frame.north, HEIGHT, 90, "NS")
     meridians = _draw_lines(frame.longitude, frame.east, WIDTH, 180, "EW")
-    return Map(
-        marks,
-        [Line(round(HEIGHT / 2 - (degrees - frame.latitude) * frame.north, 1), said) for degrees, said in parallels],
-        [Line(round(WIDTH / 2 + (degrees - frame.longitude) * frame.east, 1), said) for degrees, said in meridians],
-        round(bar, 1),
-        words,
-        len(places),
-    )
+    north = [Line(round(HEIGHT / 2 - (degrees - frame.latitude) * frame.north, 1), said) for degrees, said in parallels]
+    east = [Line(round(WIDTH / 2 + (degrees - frame.longitude) * frame.east, 1), said) for degrees, said in meridians]
+    north = [line if _has_room(line, marks) else line._replace(words="") for line in north]
+    east = [line if line.at + _measure(line.words) + 8 <= WIDTH else line._replace(words="") for line in east]
+    _name_marks(marks, north)
+    bar, words = _choose_bar(METRES / frame.north)
+    return Map(marks, north, east, round(bar, 1), words, len(places))
+
+
+def _has_room(line: Line, marks: Sequence[Mark]) -> bool:
+    """Return whether a parallel's degrees fit, which stand above it on the left: below those of meridians."""
+    box = _frame_degrees(line)
+    return line.at > 2 * ROW and not any(_touch(box, _frame_mark(mark)) for mark in marks)
+
+
+def _frame_degrees(line: Line) -> tuple[float, float, float]:
+    return 0.0, _measure(line.words), line.at - ROW / 2
+
+
+def _frame_mark(mark: Mark) -> tuple[float, float, float]:
+    return mark.x - ASIDE + 1, mark.x + ASIDE - 1, mark.y
+
+
+def _measure(words: str) -> float:
+    return len(words) * LETTER
 
 
 def _choose_frame(places: Sequence[Place]) -> Frame:
@@ -179,16 +197,16 @@ def _gather(places: Sequence[Place], frame: Frame) -> list[Mark]:
     return marks
 
 
-def _name_marks(marks: Sequence[Mark]) -> None:
+def _name_marks(marks: Sequence[Mark], parallels: Sequence[Line]) -> None:
     """Write a name to the right or left of its mark, where nothing else is."""
-    taken = [(mark.x - 8, mark.x + 8, mark.y) for mark in marks]
+    taken = [_frame_mark(mark) for mark in marks] + [_frame_degrees(line) for line in parallels if line.words]
     for mark in marks:
         if len(mark.places) > 1:
             continue
         name = mark.places[0].device.name
         name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip()}\u2026"
-        room = len(name) * LETTER
-        for anchor, start, x in (("start", mark.x + 10, mark.x + 10), ("end", mark.x - 10 - room, mark.x - 10)):
+        room, left, right = _measure(name), mark.x - ASIDE, mark.x + ASIDE
+        for anchor, start, x in (("start", right, right), ("end", left - room, left)):
             box = (start, start + room, mark.y)
             if start >= 0 and start + room <= WIDTH and not any(_touch(box, other) for other in taken):
                 mark.name, mark.anchor, mark.name_x = name, anchor, round(x, 1)

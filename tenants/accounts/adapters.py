@@ -16,6 +16,7 @@ from lib import background, origins
 from tenants.accounts import events, known_devices, sealing
 from tenants.models import AccountEvent, User
 from tenants.people import operations as people
+from tenants.push import operations as push
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -73,6 +74,11 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         events.record_sign_in(user)
         answer: HttpResponse = super().post_login(request, user, **kwargs)
+        push.follow(
+            user=user,
+            session=request.session.session_key or "",
+            browser=known_devices.find_device(request, user.email) or "",
+        )
         known_devices.remember(request, answer, user.email)
         return answer
 
@@ -101,6 +107,11 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def logout(self, request: HttpRequest) -> None:
         if isinstance(request.user, User):
             events.record(Kind.SIGNED_OUT, user=request.user)
+            push.end_here(
+                user=request.user,
+                session=request.session.session_key or "",
+                browser=known_devices.find_device(request, request.user.email) or "",
+            )
         super().logout(request)
 
     def set_password(self, user: User, password: str) -> None:

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from tenants.accounts import events
 from tenants.accounts.store import STARTED
 from tenants.models import AccountEvent, User
+from tenants.push import operations as push
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -117,6 +118,7 @@ def end_session(*, user: User, pk: int) -> bool:
 
 def end_other_sessions(*, user: User, session_key: str) -> int:
     """End all but this one; return how many."""
+    push.end_others(user=user, session=session_key)
     return _end_sessions(user, UserSession.objects.filter(user=user).exclude(session_key=session_key))
 
 
@@ -129,6 +131,7 @@ def _end_sessions(user: User, chosen: QuerySet[UserSession]) -> int:
     with transaction.atomic():
         keys = list(chosen.values_list("session_key", flat=True))
         chosen.filter(session_key__in=keys).delete()
+        push.end_of_sessions(user=user, keys=keys)
         ended: int = Session.objects.filter(session_key__in=keys).delete()[0]
         if ended:
             events.record(AccountEvent.Kind.SESSION_ENDED, user=user)

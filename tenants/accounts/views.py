@@ -14,6 +14,7 @@ from lib.decorators import redirect_unless_posted
 from tenants.access import get_organisation
 from tenants.accounts.clock import choose_clock, choose_mails
 from tenants.accounts.clock_form import ClockForm
+from tenants.models import PushSubscription
 from tenants.people import operations as people
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ FOR_EVER = "private, max-age=31536000, immutable"
 @login_required
 def account(request: SignedIn) -> HttpResponse:
     user = request.user
-    form = ClockForm({"time_zone": user.time_zone, "clock": user.clock}, organisation=user.organisation)
-    return render(request, "tenants/accounts/account.html", {"form": form})
+    return _page(request, ClockForm({"time_zone": user.time_zone, "clock": user.clock}, organisation=user.organisation))
 
 
 @login_required
@@ -37,10 +37,15 @@ def account(request: SignedIn) -> HttpResponse:
 def save_clock(request: SignedIn) -> HttpResponse:
     form = ClockForm(request.POST, organisation=request.user.organisation)
     if not form.is_valid():
-        return render(request, "tenants/accounts/account.html", {"form": form}, status=422)
+        return _page(request, form, status=422)
     choose_clock(user=request.user, **form.cleaned_data)
     messages.success(request, "Saved: times are shown so from now on.")
     return redirect("tenants:account")
+
+
+def _page(request: SignedIn, form: ClockForm, *, status: int = 200) -> HttpResponse:
+    browsers = PushSubscription.objects.of(request.user)
+    return render(request, "tenants/accounts/account.html", {"form": form, "browsers": browsers}, status=status)
 
 
 @login_required

@@ -5,6 +5,7 @@ from tenants.models.audit import AuditEntry, AuditEntryQuerySet
 from tenants.models.idempotency import IdempotencyRecord
 from tenants.models.invitation import Invitation, InvitationQuerySet
 from tenants.models.people import Membership, MembershipQuerySet, User, UserManager, UserQuerySet
+from tenants.models.push import PushKey, PushSubscription, PushSubscriptionQuerySet
 from tenants.models.token import ApiToken, ApiTokenQuerySet
 from tenants.models.tree import Group, GroupManager, GroupQuerySet, Organisation, Presence, Role, under
 
@@ -25,6 +26,9 @@ __all__ = [
     "MembershipQuerySet",
     "Organisation",
     "Presence",
+    "PushKey",
+    "PushSubscription",
+    "PushSubscriptionQuerySet",
     "Role",
     "User",
     "UserManager",

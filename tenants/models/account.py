@@ -51,6 +51,8 @@ class AccountEvent(models.Model):
         TOKENS_REVOKED = "tokens-revoked", "API tokens revoked"
         CLOCK_CHOSEN = "clock-chosen", "Time zone or hours chosen"
         MAILS_CHOSEN = "mails-chosen", "Mails chosen"
+        PUSH_ADDED = "push-added", "Messages to a browser turned on"
+        PUSH_ENDED = "push-ended", "Messages to a browser turned off"
 
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="account_events")
     organisation = models.ForeignKey(Organisation, models.CASCADE, null=True, related_name="+")  # the user's, then
@@ -85,6 +87,7 @@ class AccountEvent(models.Model):
         """Say more than the kind, in words."""
         parts = [", ".join(self.data.get("tokens", ()))]
         parts += [self.data.get("why", ""), self.data.get("clock", ""), self.data.get("mails", "")]
+        parts += [self.data.get("browser", "")]
         parts += [f"by {self.data['by']}"] if self.data.get("by") else []
         parts += ["a browser that was not known"] if self.data.get("new") else []
         return "; ".join(filter(None, parts))

@@ -14,6 +14,7 @@ from tenants.accounts import events
 from tenants.audit import log as audit_log
 from tenants.models import AccountEvent, AuditEntry, Group, Invitation, Membership, Organisation, Role, User
 from tenants.people import reach
+from tenants.push import operations as push
 from tenants.tokens import operations as tokens
 
 if TYPE_CHECKING:
@@ -86,10 +87,12 @@ def sign_out_everywhere(*, user: User) -> None:
 
 
 def end_sessions(*, user: User, by: User | None) -> None:
-    """Sign somebody out everywhere: sessions at once, open streams at their next heartbeat, API tokens for good."""
+    """Sign somebody out everywhere: sessions at once, open streams at their next heartbeat, API tokens and messages to
+    browsers for good."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(epoch=F("epoch") + 1)
         tokens.revoke_all(user=user, by=by)
+        push.end_all(user=user)
 
 
 def find_admins(path: str) -> QuerySet[User]:

@@ -10,6 +10,7 @@ from django.core import mail
 from tenants.models import Invitation, Role
 from tenants.people import invitations
 from tests.access import ADMINS, ANY_ADMIN, OWNERS, SIGNED_IN, Row, everybody
+from tests.tenants.push.browsers import Browser
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -44,6 +45,11 @@ def link(world: World) -> dict[str, object]:
     return {"token": found[1]}
 
 
+def pushed(world: World) -> dict[str, str]:
+    """A browser of the viewer's."""
+    return {"browser": str(Browser("https://push.example/p/one").subscribe(world.viewer).pk)}
+
+
 #          anonymous viewer technician admin owner sibling stranger
 POSTED = (302, 404, 404, 302, 302, 404, 404)
 OWNERS_POST = (302, 404, 404, 404, 302, 404, 404)
@@ -55,6 +61,9 @@ ROWS: dict[str, Row] = {
     "tenants:account-log": Row(OWNERS),
     "tenants:clock": Row(everybody(302), "post"),
     "tenants:mails": Row(everybody(302), "post"),
+    "tenants:push-key": Row(SIGNED_IN, "post"),
+    "tenants:push-subscribe": Row(everybody(302), "post"),
+    "tenants:push-remove": Row((302, 302, 404, 404, 404, 404, 404), "post", data=pushed),
     "tenants:sign-out-everywhere": Row(everybody(302), "post"),
     "tenants:leave": Row((302, 302, 302, 302, 422, 302, 422), "post"),
     "tenants:groups": Row(ANY_ADMIN),

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.demo import activity, credentials_file
+from config.demo import activity, credentials_file, places
 from config.demo import organisations as demo
 from devices.credentials import operations as credentials
 from devices.identity import serials
 from devices.lifecycle import locks
 from devices.models import Attribute, BulkAction, Credential, Device, Import, Recipe
 from devices.recipes import operations as recipes
+from firmware_sim.receiver import read_places
 from tenants.models import AuditEntry, Group, Invitation, Organisation, Role, User
 
 if TYPE_CHECKING:
@@ -66,6 +67,33 @@ def test_reports_are_left_to_the_devices(file: Path) -> None:
     device = Device.objects.get(name="KP001")
     assert not device.reports.exists()
     assert {attribute.name for attribute in device.version.attributes.all()} >= {"rpm", "fuelLevel", "registerButton"}
+
+
+def test_each_gateway_stands_in_its_hospitals_town(file: Path) -> None:
+    """In the form that the simulator reads, near enough, and where it stood before."""
+    call_command("demo_data", fleet=3)
+    found = read_places(file.parent / places.FILE)
+    towns = {
+        **demo.list_homes(),
+        **{device.serial: str(device.group) for device in Device.objects.filter(name__startswith="Load")},
+    }
+    assert set(found) == {serial for serial, town in towns.items() if town}
+    for serial, place in found.items():
+        latitude, longitude = places.PLACES[towns[serial]]
+        assert abs(place.latitude - latitude) <= places.AROUND
+        assert abs(place.longitude - longitude) <= places.AROUND
+    assert set(Group.objects.filter(numchild=0, archived_at=None).values_list("name", flat=True)) == set(places.PLACES)
+    Device.objects.filter(name="KP001").update(group=Group.objects.get(name="Cascade General"))
+    call_command("demo_data", fleet=3)
+    assert read_places(file.parent / places.FILE) == found
+
+
+def test_gateways_of_an_earlier_demo_report_no_position(file: Path) -> None:
+    call_command("demo_data")
+    Attribute.objects.filter(name="position", version__recipe__name="Generator gateway").delete()
+    devices = demo.load_organisations()
+    assert places.renew_places(file.parent / places.FILE, devices, demo.list_homes()) == 12
+    assert list(read_places(file.parent / places.FILE)) == demo.NORTHLIGHT.serials
 
 
 def test_a_database_from_before_gets_what_is_new_once(file: Path) -> None:

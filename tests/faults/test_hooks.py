@@ -13,7 +13,7 @@ from devices.models import Device
 from provisioning.hooks import delivery, operations
 from provisioning.models import HookCall, HookRun, HookSender
 from tests.mqtt.processes import eventually, python
-from tests.provisioning.hooks.receivers import Got, certificates, receiver
+from tests.receivers import Got, certificates, receiver
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from firmware_sim.receiver import Receiver
+
 ROOT = Path(__file__).parents[2]
 BROKER = """
 import asyncio, logging, sys
@@ -190,14 +192,17 @@ class ScriptedBroker:
 
 
 @asynccontextmanager
-async def running(broker: Broker | Dialer, **options: Any) -> AsyncIterator[Gateway]:
+async def running(
+    broker: Broker | Dialer, *, receiver: Receiver | None = None, **options: Any
+) -> AsyncIterator[Gateway]:
     generator = Generator(1)
 
     async def read() -> Reading:
         return generator.reading()
 
     dialer = Dialer(broker) if isinstance(broker, Broker) else broker
-    gateway = Gateway(IDENTITY, read, dialer, Options(**{"interval": 5.0, **options}), generator.obey)
+    every = Options(**{"interval": 5.0, **options})
+    gateway = Gateway(IDENTITY, read, dialer, every, generator.obey, receiver)
     task = asyncio.create_task(gateway.run())
     try:
         yield gateway

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, connections
 
-from config.demo import credentials_file, door_commands, hooks, organisations, shelf
+from config.demo import credentials_file, door_commands, hooks, organisations, places, shelf
 from config.demo.processes import LOOPBACK, Parts, Ports, load_secrets, strip_account
 from config.demo.supervisor import Failed, Supervisor, stop_with_parent
 from devices.identity import serials
@@ -84,12 +84,15 @@ class Command(BaseCommand):
         try:
             supervisor.say("demo", f"database: {connection.vendor}")
             if is_half_way(connection):
-                raise Failed(f"{HALF_WAY} {_tell_how_to_begin_anew()}")
+                raise Failed(f"{HALF_WAY} Nothing was changed. {_tell_how_to_begin_anew()}")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("collectstatic", verbosity=0, interactive=False)
             # What is sealed here the processes are to read.
             settings.SECRET_KEY = os.environ.get("SECRET_KEY") or load_secrets(settings.VAR_DIR)["SECRET_KEY"]
-            credentials_file.renew_file(file, self._make_data(fleet))
+            devices = self._make_data(fleet)
+            credentials_file.renew_file(file, devices)
+            if mute := places.renew_places(file.parent / places.FILE, devices, organisations.list_homes()):
+                supervisor.say("demo", f"{places.OLD.format(number=mute)} {_tell_how_to_begin_anew()}")
             mqtt_url = strip_account(os.environ.get("MQTT_URL") or f"mqtt://{LOOPBACK}:{ports.mqtt}")
             shelf.renew_files(file.parent, organisations.KANARRA.slug, site=ports.site, mqtt_url=mqtt_url)
             hooks.renew_hooks(file.parent, organisations.KANARRA.slug, port=ports.hooks)
@@ -114,7 +117,7 @@ def _tell_how_to_begin_anew() -> str:
         way = f"Move {settings.VAR_DIR} away (mv), or name another folder in VAR_DIR"
     else:
         way = "Name another database in DATABASE_URL"
-    return f"Nothing was changed. {way}, and start the demo again."
+    return f"{way}, and start the demo again."
 
 
 def _make_private_folder() -> Path:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config.demo import credentials_file, organisations
+from config.demo import credentials_file, organisations, places
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,4 +23,5 @@ class Command(BaseCommand):
         file = settings.VAR_DIR / "demo" / "devices.csv"
         devices = organisations.load_organisations(fleet=fleet)
         credentials_file.renew_file(file, devices)
+        places.renew_places(file.parent / places.FILE, devices, organisations.list_homes())
         self.stdout.write(f"{len(devices)} demo devices; their credentials are in {file}")

@@ -13,7 +13,7 @@ from devices.lifecycle import assignments
 from devices.models import Device
 from provisioning.hooks import delivery, operations
 from provisioning.models import Hook, HookCall, HookRun
-from tests.provisioning.hooks.receivers import Receiver, certificates, receiver
+from tests.receivers import Receiver, certificates, receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

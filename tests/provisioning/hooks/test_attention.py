@@ -14,7 +14,7 @@ from provisioning.hooks import delivery, operations
 from provisioning.models import Hook, HookRun
 from telemetry.attention import telling
 from tests.devices.api import Program
-from tests.provisioning.hooks.receivers import receiver
+from tests.receivers import receiver
 from tests.telemetry.attention.saying import say, watch_rpm
 
 if TYPE_CHECKING:

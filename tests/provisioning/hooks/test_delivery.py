@@ -16,10 +16,11 @@ from django.db.models.functions import Now
 
 from devices.lifecycle import assignments
 from devices.models import Device
+from lib.outgoing import results
 from lib.refusals import Refusal
-from provisioning.hooks import delivery, operations, planning, queue, results
+from provisioning.hooks import delivery, operations, planning, queue
 from provisioning.models import HookCall, HookFeed, HookRun, HookSender
-from tests.provisioning.hooks.receivers import Got
+from tests.receivers import Got
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings

@@ -13,7 +13,9 @@ from django.test import Client
 
 from devices.models import Event
 from lib import key_wrapping
-from provisioning.hooks import messages, operations, results
+from lib.outgoing import results
+from provisioning.hooks import messages, operations
+from provisioning.hooks.results import NO_SECRET, describe
 from provisioning.models import Hook, HookCall, HookRun
 from tests.access.hooks import URL, make_hook, make_run
 from tests.devices.api import Program, kind, places
@@ -179,7 +181,7 @@ def test_a_secret_that_the_site_can_read_no_more_is_told(world: World) -> None:
     hook.refresh_from_db()
     assert key_wrapping.unseal(hook.sealed) is None
     assert messages.unseal_keys(hook, with_former=True) == []
-    assert "Make a new one" in results.describe(results.NO_SECRET, None)
+    assert "Make a new one" in describe(NO_SECRET, None)
 
 
 @pytest.mark.parametrize(

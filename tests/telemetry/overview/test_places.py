@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import pytest
 
@@ -118,3 +119,24 @@ def test_what_is_no_position_is_not_drawn() -> None:
     devices.append(Seen(2, "B", "B", 1, "online", {"place": (7, 0), "rpm": (3, 0)}))
     devices.append(Seen(3, "C", "C", 2, "online", {"place": ("10,10", 0)}))  # its recipe declares none
     assert places.draw_map(places.find_places(devices, DECLARED)) is None
+
+
+def test_no_words_lie_on_others_or_on_marks() -> None:
+    """However the places lie: by boxes of the room that letters take."""
+    random = Random(7)
+    for number in range(400):
+        span = 10 ** random.uniform(-4, 1.5)
+        where = [f"{40 + random.uniform(-span, span):.6f},{-118 + random.uniform(-span, span):.6f}" for _ in range(20)]
+        drawn = draw(*where, name=random.choice(("A", "Gateway", "A long name of one")))
+        boxes = [places._frame_degrees(line) for line in drawn.parallels if line.words]
+        for mark in drawn.marks:
+            boxes.append((mark.x - 7, mark.x + 7, mark.y))
+            if mark.name:
+                room = places._measure(mark.name)
+                start = mark.name_x if mark.anchor == "start" else mark.name_x - room
+                boxes.append((start, start + room, mark.y))
+                assert start >= 0, number
+                assert start + room <= places.WIDTH, number
+        assert not any(places._touch(one, other) for n, one in enumerate(boxes) for other in boxes[:n]), number
+        assert all(line.at + places._measure(line.words) <= places.WIDTH for line in drawn.meridians)
+        assert any(line.words for line in drawn.meridians)

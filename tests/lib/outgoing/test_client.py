@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from provisioning.hooks import addresses, client, results
-from tests.provisioning.hooks.receivers import Receiver, certificates, receiver
+from lib.outgoing import addresses, client, results
+from tests.receivers import Receiver, certificates, receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Posting one message to one back end, on a connection of its own that goes to the address that was looked up."""
+"""Posting one message to where somebody named, on a connection of its own to the very address that was looked up."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import asyncio
 import socket
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import h11
 from django.conf import settings
 
+from lib.outgoing import addresses, results
+from lib.outgoing.results import LIMIT_BYTES, LIMIT_SECONDS, Answer
 from lib.parsing import parse_whole_number
-from provisioning.hooks import addresses, results
-from provisioning.hooks.results import LIMIT_BYTES, LIMIT_SECONDS, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor
 
-    from provisioning.hooks.addresses import Network, Target
+    from lib.outgoing.addresses import Network, Target
 
 AGENT = "Handover"
 MOST_RETRY_SECONDS = 24 * 3600
@@ -42,6 +43,7 @@ class Message:
     target: Target
     body: bytes
     headers: Sequence[tuple[str, str]]
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,22 @@ def make_context() -> ssl.SSLContext:
     if settings.HOOK_CA:
         context.load_verify_locations(settings.HOOK_CA)
     return context
+
+
+def post_all(messages: Sequence[Message]) -> list[Answer]:
+    """Post them side by side, each once, to where the operator allows it; return their answers in order."""
+    if not messages:
+        return []
+    resolver = ThreadPoolExecutor(len(messages), "resolver")
+    try:
+        rules = Rules(addresses.read_networks(settings.HOOK_NETWORKS), make_context(), resolver)
+        return asyncio.run(_post_all(messages, rules))
+    finally:
+        resolver.shutdown(wait=False, cancel_futures=True)
+
+
+async def _post_all(messages: Sequence[Message], rules: Rules) -> list[Answer]:
+    return await asyncio.gather(*(post(message, rules) for message in messages))
 
 
 async def post(message: Message, rules: Rules) -> Answer:
@@ -130,7 +148,7 @@ def _write_request(message: Message) -> bytes:
         ("Host", message.target.authority),
         ("User-Agent", AGENT),
         ("Accept", "*/*"),
-        ("Content-Type", "application/json"),
+        ("Content-Type", message.content_type),
         ("Content-Length", str(len(message.body))),
         ("Connection", "close"),
         *message.headers,

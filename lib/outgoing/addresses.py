@@ -1,4 +1,4 @@
-"""Where hooks may be sent: addresses of the Internet, and those networks that the operator lists.
+"""Where anything may be sent that people name: addresses of the Internet, and networks that the operator lists.
 
 A name is looked up once, and what is connected to is that address: a second look-up could answer another one.
 """
@@ -37,10 +37,10 @@ class Target(NamedTuple):
         return host if self.port == 443 else f"{host}:{self.port}"
 
 
-def read_target(url: str) -> Target:
+def read_target(url: str, *, longest: int = LONGEST) -> Target:
     """Return the target of an https address. Raises ValidationError, in words for whoever wrote it."""
-    if len(url) > LONGEST or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise ValidationError(f"Write an address of at most {LONGEST} characters of ASCII, without spaces.")
+    if len(url) > longest or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ValidationError(f"Write an address of at most {longest} characters of ASCII, without spaces.")
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port
