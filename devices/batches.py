@@ -13,10 +13,13 @@ from devices.models import Device
 from devices.refusals import DEVICE_RETIRED
 from lib import live
 from lib.db import bulk_sql
+from lib.prepared import prepared
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from django.db.models import QuerySet
 
     from devices.models import Event
     from tenants.models import User
@@ -28,8 +31,15 @@ def hold(keys: Collection[int]) -> dict[int, int | None]:
     Groups are locked before devices before assignments, and each in one order. What devices report is stored meanwhile:
     its rows name the device by its key, which is not locked.
     """
+    if len(keys) == 1:
+        return dict(_hold_one(*keys))
     rows = Device.objects.select_for_update(no_key=True).filter(pk__among=keys)
     return dict(rows.order_by("pk").values_list("pk", "assignment"))
+
+
+@prepared
+def _hold_one(key: int) -> QuerySet[Device, tuple[int, int | None]]:
+    return Device.objects.select_for_update(no_key=True).filter(pk=key).values_list("pk", "assignment")
 
 
 def hold_as_read(devices: Collection[Device]) -> list[Device]:

@@ -81,7 +81,7 @@ DATA: dict[Event.Kind, Keys] = {
     Kind.CREDENTIAL_REVOKED: Keys({"access_key": str, "reason": str}, {**IN_BULK, "door": str}),
     Kind.CREDENTIAL_ROTATED: Keys({"access_key": str, "instead_of": list}, {**IN_BULK, "door": str}),
     Kind.PRESENCE_SECRET_MADE: Keys({"method": str}),
-    Kind.TIED: Keys({"gateway": str}),  # its serial
+    Kind.TIED: Keys({"gateway": str}, IN_BULK),  # its serial
     Kind.UNTIED: Keys({"gateway": str}, {"reason": str, **IN_BULK}),
     Kind.CONNECTED: Keys(),
     Kind.DISCONNECTED: Keys(),

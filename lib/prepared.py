@@ -6,11 +6,18 @@
 
     attributes = select_attributes(device.version_id)  # a list
 
-What is kept goes by the *shape* of what is given: a whole number (`int`), the length of a text, and a tuple of such;
-for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations, types) by its
-value. For a new shape the function is called with made-up values, and where these stand among the parameters, the given
-ones stand from then on. So the function may not look at numbers and texts, only hand them on to the query, as they are
-or as a text's beginning (`startswith`): where a made-up value is found in another form, the query is built each time.
+    @prepared_update
+    def count(door: int) -> Update:
+        return Update(Door.objects.filter(pk=door, ended_at=None), {"made": F("made") + 1})
+
+    won = count(door.pk) == 1
+
+What is kept goes by the *shape* of what is given: a whole number (`int`), the length of a text or of bytes, and a tuple
+of such; for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations, types)
+by its value. For a new shape the function is called with made-up values, and where these stand among the parameters,
+the given ones stand from then on. So the function may not look at numbers and texts, only hand them on to the query, as
+they are or as a text's beginning (`startswith`): where a made-up value is found in another form, the query is built
+each time.
 While `checked` is true, as in all tests, that raises `Unpreparable`; and each query is built anyway and has to be the
 same, SQL and parameters: docs/decisions/0045.
 """
@@ -23,9 +30,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar,
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
+from django.db.models.sql import UpdateQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from django.db.models import QuerySet
     from django.db.models.sql.compiler import SQLCompiler
@@ -75,8 +83,13 @@ class Plan(NamedTuple):
         for place, number, begins in self.places:
             value = values[number]
             given = _write_beginning(self.compiler, value) if begins else value
-            filled[place] = type(filled[place])(given)
+            filled[place] = given if type(given) is type(filled[place]) else type(filled[place])(given)
         return tuple(filled)
+
+    def update(self, parameters: tuple[Any, ...]) -> int:
+        with connections[self.rows.db].cursor() as cursor:
+            cursor.execute(self.sql, parameters)
+            return int(cursor.rowcount)
 
     def ask(self, parameters: tuple[Any, ...]) -> list[Any]:
         rows, query, compiler = _twin(self.rows), _twin(self.rows.query), _twin(self.compiler)
@@ -94,17 +107,45 @@ def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
     @wraps(build)
     def ask(*args: P.args, **kwargs: P.kwargs) -> list[Row]:
         assert not kwargs
-        values: list[Any] = []
-        shape = _read_shape(args, values)
-        plan = plans[shape] if shape in plans else _keep(plans, shape, _try_plan(build, args))
-        if plan is None:
-            return list(build(*args, **kwargs))
-        parameters = plan.fill(values)
-        if checked:
-            plan, parameters = _compare(build, args, plan, values)
-        return plan.ask(parameters)
+        found = _find_plan(plans, build, args)
+        return list(build(*args, **kwargs)) if found is None else found[0].ask(found[1])
 
     return ask
+
+
+class Update(NamedTuple):
+    """Hold rows of one table, and what is to be set of them."""
+
+    rows: QuerySet[Any]
+    to: Mapping[str, Any]
+
+
+def prepared_update(build: Callable[P, Update]) -> Callable[P, int]:
+    """Decorate a function that returns an update by what is given in order: it does that, and returns how many rows it
+    changed."""
+    plans: dict[Any, Plan | None] = {}
+
+    @wraps(build)
+    def update(*args: P.args, **kwargs: P.kwargs) -> int:
+        assert not kwargs
+        if (found := _find_plan(plans, build, args)) is None:
+            rows, to = build(*args, **kwargs)
+            return rows.update(**to)
+        return found[0].update(found[1])
+
+    return update
+
+
+def _find_plan(
+    plans: dict[Any, Plan | None], build: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[Plan, tuple[Any, ...]] | None:
+    """Return the plan for what is given, with its parameters; None where there can't be one."""
+    values: list[Any] = []
+    shape = _read_shape(args, values)
+    plan = plans[shape] if shape in plans else _keep(plans, shape, _try_plan(build, args))
+    if plan is None:
+        return None
+    return _compare(build, args, plan, values) if checked else (plan, plan.fill(values))
 
 
 def _keep(plans: dict[Any, Plan | None], shape: Any, plan: Plan | None) -> Plan | None:
@@ -120,9 +161,9 @@ def _read_shape(given: Any, values: list[Any]) -> Any:
     if kind is int:
         values.append(given)
         return int
-    if kind is str:
+    if kind is str or kind is bytes:
         values.append(given)
-        return str, len(given)
+        return kind, len(given)
     if kind is tuple:
         return tuple([_read_shape(each, values) for each in given])
     if isinstance(given, Stand):
@@ -139,6 +180,9 @@ def _make_up(given: Any, made: list[Any]) -> Any:
     if kind is str:
         made.append(chr(LETTER + len(made)) * len(given))
         return made[-1]
+    if kind is bytes:
+        made.append(bytes([len(made) % 256]) * len(given))
+        return made[-1]
     if kind is tuple:
         return tuple([_make_up(each, made) for each in given])
     if isinstance(given, Stand):
@@ -146,7 +190,7 @@ def _make_up(given: Any, made: list[Any]) -> Any:
     return given
 
 
-def _try_plan(build: Callable[..., QuerySet[Any]], args: tuple[Any, ...]) -> Plan | None:
+def _try_plan(build: Callable[..., Any], args: tuple[Any, ...]) -> Plan | None:
     """Return the plan, or None where there can't be one, which is slower and no less right."""
     try:
         return _make_plan(build, args)
@@ -157,32 +201,49 @@ def _try_plan(build: Callable[..., QuerySet[Any]], args: tuple[Any, ...]) -> Pla
         return None
 
 
-def _make_plan(build: Callable[..., QuerySet[Any]], args: tuple[Any, ...]) -> Plan | None:
+def _make_plan(build: Callable[..., Any], args: tuple[Any, ...]) -> Plan | None:
     """Return the plan for all of this shape; None where there is nothing to ask for, or a text is empty."""
     made: list[Any] = []
-    rows = build(*_make_up(args, made))
-    if "" in made:
+    built = build(*_make_up(args, made))
+    if "" in made or b"" in made:
         return None
-    compiler = rows.query.get_compiler(rows.db)
+    compiler = _make_compiler(built)
     try:
         sql, parameters = compiler.as_sql()
     except EmptyResultSet:
         return None
+    rows = built.rows if isinstance(built, Update) else built
     if _has_made_up(sql):
         raise Unpreparable(f"{build.__qualname__}: a value stands in the SQL itself: {sql}")
     found = [_find(compiler, place, parameter, made) for place, parameter in enumerate(parameters)]
     return Plan(rows, compiler, sql, tuple(parameters), [each for each in found if each])
 
 
+def _make_compiler(built: QuerySet[Any] | Update) -> SQLCompiler:
+    if not isinstance(built, Update):
+        selecting: SQLCompiler = built.query.get_compiler(built.db)
+        return selecting
+    query: UpdateQuery = built.rows.order_by().query.chain(UpdateQuery)  # type: ignore[assignment]
+    query.add_update_values(dict(built.to))
+    updating: SQLCompiler = query.get_compiler(built.rows.db)
+    return updating
+
+
 def _find(compiler: SQLCompiler, place: int, parameter: Any, made: list[Any]) -> tuple[int, int, bool] | None:
+    plain = _unwrap(parameter)
     for number, value in enumerate(made):
-        if parameter == value:
+        if plain == value and (not isinstance(value, bytes) or isinstance(plain, bytes | memoryview)):
             return place, number, False
         if isinstance(value, str) and parameter == _write_beginning(compiler, value):
             return place, number, True
-    if _has_made_up(str(parameter)):
+    if _has_made_up(str(plain)):
         raise Unpreparable(f"A value is handed on in another form: {parameter!r}")
     return None
+
+
+def _unwrap(parameter: Any) -> Any:
+    """Return what a driver's wrapper of bytes is around."""
+    return getattr(parameter, "obj", parameter)
 
 
 def _has_made_up(text: str) -> bool:
@@ -194,17 +255,21 @@ def _write_beginning(compiler: SQLCompiler, text: str) -> str:
 
 
 def _compare(
-    build: Callable[..., QuerySet[Any]], args: tuple[Any, ...], plan: Plan, values: list[Any]
+    build: Callable[..., Any], args: tuple[Any, ...], plan: Plan, values: list[Any]
 ) -> tuple[Plan, tuple[Any, ...]]:
-    """Return the plan, made anew if a setting is another one since; raise Unpreparable where it is not the query."""
-    rows = build(*args)
-    sql, parameters = rows.query.get_compiler(rows.db).as_sql()
-    if (plan.sql, plan.fill(values)) != (sql, tuple(parameters)):
+    """Return the plan and its parameters, made anew if a setting is another one since; raise Unpreparable where it is
+    not the query."""
+    sql, parameters = _make_compiler(build(*args)).as_sql()
+    if not _is_same(plan, values, sql, parameters):
         anew = _make_plan(build, args)
-        if anew is None or (anew.sql, anew.fill(values)) != (sql, tuple(parameters)):
+        if anew is None or not _is_same(anew, values, sql, parameters):
             raise Unpreparable(f"{build.__qualname__} is another query for these values: {sql} {parameters}")
         plan = anew
     return plan, tuple(parameters)
+
+
+def _is_same(plan: Plan, values: list[Any], sql: str, parameters: Sequence[Any]) -> bool:
+    return plan.sql == sql and [*map(_unwrap, plan.fill(values))] == [*map(_unwrap, parameters)]
 
 
 def _twin(of: Any) -> Any:

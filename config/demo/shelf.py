@@ -184,7 +184,7 @@ def _read_token(file: Path) -> str:
 
 def _is_signed_for(door: Door, token: str) -> bool:
     try:
-        checked = tokens.check_token(tokens.read_token(token), list(jwt_doors.find_doors(ISSUER, door.organisation)))
+        checked = tokens.check_token(tokens.read_token(token), jwt_doors.find_doors(ISSUER, door.organisation))
     except (Refusal, AtDoor):
         return False
     return checked.door == door and checked.key.ended_at is None

@@ -18,6 +18,7 @@ from devices.bulk_actions.changes import start_changes
 from devices.bulk_actions.eligibility import CHANGE, WORDS
 from devices.bulk_actions.forms import params_form
 from devices.bulk_actions.kinds import CHOICES
+from devices.identity.serials import MAX_LENGTH
 from devices.inventory import api_selection
 from devices.models import BulkAction, Delivery, Touched
 from lib.paging import NEWEST_FIRST
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from devices.models.bulk_action import BulkActionQuerySet
 
 TAG = "Actions on many devices"
+UNTOLD = {"versions", "speaker"}  # of params: keys that mean nothing outside
 
 
 MOVE = {"kind": "move", "params": {"group": 5}, "filter": {"waiting": True}}
@@ -59,6 +61,17 @@ class ParamsNew(Serializer):
     recipe = Key(required=False, help_text="`recipe`: its id; devices made from it get its last version.")
     command = serializers.CharField(required=False, max_length=64, help_text="`command`: its name.")
     payload = serializers.JSONField(required=False, allow_null=True, help_text="`command`: what goes with it.")
+    gateway = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=MAX_LENGTH * 2,
+        help_text="`tie`: its serial. `untie`: its serial; empty or left out, all ties end.",
+    )
+    person = serializers.EmailField(
+        required=False,
+        allow_blank=True,
+        help_text="`person`: whose they become; empty or left out, everybody's of their groups again.",
+    )
     old = serializers.ChoiceField(
         ["use", "now"], required=False, help_text="`reissue`: the former credentials end with the new one's first use."
     )
@@ -282,7 +295,7 @@ class ActionResult(FileView, ActionView):
 def _serialize_action(action: BulkAction) -> dict[str, object]:
     plain = ("key", "kind", "state", "total", "done", "changed", "cause", "created_at", "finished_at")
     return {name: getattr(action, name) for name in plain} | {
-        "params": {name: value for name, value in action.params.items() if value and name != "versions"},
+        "params": {name: value for name, value in action.params.items() if value and name not in UNTOLD},
         "by": str(action.by) if action.by else None,
         "undo_of": action.undo_of.key if action.undo_of else None,
     }

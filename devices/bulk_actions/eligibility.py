@@ -11,18 +11,20 @@ from django.db.models import BigIntegerField, Case, CharField, Count, Exists, F,
 
 from devices import tags
 from devices.credentials.operations import MAX_AN_HOUR, MAX_LIVE
-from devices.lifecycle import removal
+from devices.lifecycle import persons, removal
 from devices.models import BulkAction, Credential, Device, RecipeVersion, Tie
 from devices.recipes.operations import Line
-from tenants.models import Group
+from devices.ties.operations import MOST_DEVICES, MOST_GATEWAYS
+from tenants.models import Group, Organisation, User, under
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from devices.models import Attribute, DeviceQuerySet
 
 CHANGE, NOT_YOURS, SINCE, NO_LEAF, FULL, ENOUGH = "change", "not-yours", "since", "no-leaf", "full", "enough"
 RETIRED, NOBODY, WAITING = "retired", "nobody", "waiting"
+APART, CROWDED, OUTSIDER = "apart", "crowded", "outsider"
 OF_RETIRED = {BulkAction.Kind.RESTORE, BulkAction.Kind.FREE, BulkAction.Kind.REMOVE}
 WORDS = {
     CHANGE: "changed",
@@ -51,6 +53,15 @@ WORDS = {
     "current": "of this version already",
     "unable": "takes no such command, or not with this payload",
     WAITING: "has too many commands that wait",
+    "itself": "is this gateway itself",
+    APART: "in another place than its gateway, which has to be in the same group, and the same person's",
+    "tied": "tied to this gateway already",
+    "alone": "not tied to this gateway",
+    CROWDED: f"has {MOST_GATEWAYS} gateways already, or its gateway speaks for {MOST_DEVICES} devices",
+    "homeless": "in no group, and so can be nobody's",
+    "theirs": "this person's already, or already everybody's of its group",
+    OUTSIDER: "in a group where this person has no role, or may have no device",
+    "archived": "in a group that is archived",
     **{cause: f"{words}: retire it instead" for cause, words in removal.WORDS.items()},
     ENOUGH: f"has {MAX_LIVE} working credentials already, or got {MAX_AN_HOUR} within an hour",
 }
@@ -70,6 +81,9 @@ class Params:
     payload: Any = None
     versions: Sequence[int] = ()  # of recipes, whose devices take the command with this payload
     at_once: bool = False  # whether the credentials so far die now, or when the new one is used first
+    gateway: str = ""  # its serial
+    speaker: int = 0  # the gateway's primary key
+    person: int = 0  # whose they become within their groups; 0: everybody's of those
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -80,7 +94,7 @@ class Share(NamedTuple):
     number: int
 
 
-UNTYING = {BulkAction.Kind.MOVE, BulkAction.Kind.RELEASE, BulkAction.Kind.RETIRE}
+UNTYING = {BulkAction.Kind.MOVE, BulkAction.Kind.RELEASE, BulkAction.Kind.RETIRE, BulkAction.Kind.PERSON}
 """Kinds of actions that end ties."""
 
 
@@ -137,7 +151,25 @@ def preview(devices: DeviceQuerySet, kind: str, params: Params) -> Preview:
 
 def _list_effects(devices: DeviceQuerySet, kind: str, params: Params) -> list[str]:
     versions = _compare_versions(devices, params.version) if params.version else []
-    return [*versions, *(_tell_ties(devices) if kind in UNTYING else [])]
+    room = _tell_room(devices, params) if kind == BulkAction.Kind.TIE else []
+    ending = _tell_ending(devices) if kind == BulkAction.Kind.PERSON else []
+    return [*versions, *room, *ending, *(_tell_ties(devices) if kind in UNTYING else [])]
+
+
+def _tell_room(devices: DeviceQuerySet, params: Params) -> list[str]:
+    """Say for how many more devices the gateway may speak, where that is fewer than there are."""
+    room = MOST_DEVICES - Tie.objects.standing().filter(gateway=params.speaker).count()
+    if devices.filter(verdict=CHANGE).order_by().count() <= room:  # type: ignore[misc]
+        return []
+    return [f"The gateway may speak for {room:,} more: the others stay as they are."]
+
+
+def _tell_ending(devices: DeviceQuerySet) -> list[str]:
+    """Say how many devices have credentials that would end."""
+    if not (ending := _count_ending(devices)):
+        return []
+    have = "1 of them has" if ending == 1 else f"{ending:,} of them have"
+    return [f"{have} credentials that were issued in its group. They end, also if it is undone; the factory's stay."]
 
 
 def _tell_ties(devices: DeviceQuerySet) -> list[str]:
@@ -189,6 +221,8 @@ def _list_obstacles(kind: str, params: Params) -> list[tuple[str, Q]]:
     live = Q(Exists(Credential.objects.filter(device=OuterRef("pk"), revoked_at=None)))
     locked = Q(locked_at__isnull=False)
     active, freed = Q(retired_at=None), ~Q(former_serial="")
+    if kind in OF_PLACES:
+        return [(RETIRED, ~active), *OF_PLACES[kind](params)]
     recipe = RecipeVersion.objects.filter(pk=params.version).values("recipe")
     obstacles: dict[str, list[tuple[str, Q]]] = {
         BulkAction.Kind.MOVE: [("there", Q(group=params.group))],
@@ -225,3 +259,41 @@ def _list_obstacles(kind: str, params: Params) -> list[tuple[str, Q]]:
         BulkAction.Kind.RECIPE: [("other", ~Q(version__recipe__in=recipe)), ("current", Q(version=params.version))],
     }
     return obstacles[kind] if kind in OF_RETIRED else [(RETIRED, ~active), *obstacles[kind]]
+
+
+def _list_tie_obstacles(params: Params) -> list[tuple[str, Q]]:
+    gateway = Device.objects.filter(pk=params.speaker, retired_at=None).first()
+    if gateway is None:
+        return [(APART, ~Q(pk=None))]
+    through = Tie.objects.standing().filter(device=OuterRef("pk"))
+    number = through.order_by().values("device").annotate(n=Count("pk")).values("n")
+    here = Q(organisation=gateway.organisation_id, group=gateway.group_id, person=gateway.person_id)
+    return [
+        ("itself", Q(pk=gateway.pk)),
+        (APART, ~here),
+        ("tied", Q(Exists(through.filter(gateway=gateway)))),
+        (CROWDED, Q(Exists(number.filter(n__gte=MOST_GATEWAYS)))),
+    ]
+
+
+def _list_untie_obstacles(params: Params) -> list[tuple[str, Q]]:
+    through = Tie.objects.standing().filter(device=OuterRef("pk"))
+    return [("alone", ~Q(Exists(through.filter(gateway=params.speaker) if params.speaker else through)))]
+
+
+def _list_person_obstacles(params: Params) -> list[tuple[str, Q]]:
+    nobody: list[tuple[str, Q]] = [("homeless", Q(group=None)), ("archived", Q(group__archived_at__isnull=False))]
+    if not params.person:
+        return [*nobody, ("theirs", Q(person=None))]
+    there = User.objects.filter(pk=params.person, is_active=True).values("organisation")
+    allowed = Organisation.objects.filter(pk__in=there, personal_devices=True)
+    paths = persons.find_paths([params.person]).get(params.person, [])
+    reached = Q(organisation__in=allowed, group__in=Group.objects.filter(under(paths)))
+    return [*nobody, ("theirs", Q(person=params.person)), (OUTSIDER, ~reached)]
+
+
+OF_PLACES: dict[str, Callable[[Params], list[tuple[str, Q]]]] = {
+    BulkAction.Kind.TIE: _list_tie_obstacles,
+    BulkAction.Kind.UNTIE: _list_untie_obstacles,
+    BulkAction.Kind.PERSON: _list_person_obstacles,
+}

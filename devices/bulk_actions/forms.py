@@ -9,8 +9,14 @@ from django.db.models import Exists, OuterRef
 
 from devices import tags
 from devices.bulk_actions.eligibility import Params
+from devices.identity import serials
+from devices.lifecycle.person_field import PersonField
 from devices.models import BulkAction, Device, DeviceModel, Recipe, RecipeVersion
 from devices.recipes.command_lines import find_declared, find_problem, read_declared
+from devices.refusals import DEVICE_RETIRED, PERSON_NOT_ALLOWED
+from devices.ties.listing import find_gateway
+from lib.refusals import Refusal
+from tenants.models import Organisation
 from tenants.picker import GroupField
 
 if TYPE_CHECKING:
@@ -178,6 +184,62 @@ class CommandForm(ParamsForm):
         return Params(command=self.cleaned_data["command"], payload=self.cleaned_data["payload"], versions=fit)
 
 
+class UntieForm(ParamsForm):
+    gateway = forms.CharField(
+        label="Serial of the gateway",
+        required=False,
+        max_length=serials.MAX_LENGTH * 2,  # as typed, in fours
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Empty: all that speak for them.",
+    )
+
+    def clean_gateway(self) -> Device | None:
+        serial: str = self.cleaned_data["gateway"]
+        if not serial.strip():
+            return None
+        try:
+            return find_gateway(self.user, serial)
+        except Refusal as refusal:
+            raise forms.ValidationError(str(refusal), code="invalid_choice") from None
+
+    def params(self) -> Params:
+        gateway: Device | None = self.cleaned_data["gateway"]
+        return Params(gateway=gateway.serial, speaker=gateway.pk) if gateway else Params()
+
+
+class TieForm(UntieForm):
+    def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
+        super().__init__(data, user=user)
+        asked = self.fields["gateway"]
+        asked.required, asked.help_text = True, ""
+        asked.error_messages["required"] = "Give the serial of the gateway."
+
+    def clean_gateway(self) -> Device | None:
+        gateway = super().clean_gateway()
+        if gateway is not None and gateway.retired_at is not None:
+            raise forms.ValidationError(str(Refusal(DEVICE_RETIRED)), code="invalid_choice")
+        return gateway
+
+
+class GiveForm(ParamsForm):
+    person = PersonField()
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, user: User) -> None:
+        super().__init__(data, user=user)
+        people: Any = self.fields["person"]
+        people.offer(user)
+
+    def clean_person(self) -> User | None:
+        person: User | None = self.cleaned_data["person"]
+        if person and not Organisation.objects.filter(users=self.user, personal_devices=True).exists():
+            raise forms.ValidationError(str(Refusal(PERSON_NOT_ALLOWED)), code="invalid_choice")
+        return person
+
+    def params(self) -> Params:
+        person: User | None = self.cleaned_data["person"]
+        return Params(person=person.pk if person else 0)
+
+
 FORMS: dict[str, type[ParamsForm]] = {
     BulkAction.Kind.MOVE: MoveForm,
     BulkAction.Kind.TAG: TagForm,
@@ -186,6 +248,9 @@ FORMS: dict[str, type[ParamsForm]] = {
     BulkAction.Kind.RECIPE: RecipeForm,
     BulkAction.Kind.REISSUE: ReissueForm,
     BulkAction.Kind.COMMAND: CommandForm,
+    BulkAction.Kind.TIE: TieForm,
+    BulkAction.Kind.UNTIE: UntieForm,
+    BulkAction.Kind.PERSON: GiveForm,
 }
 
 

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import F, JSONField, Value
 
 from devices.bulk_actions import file_changes
-from devices.bulk_actions.eligibility import CHANGE, ENOUGH, NO_LEAF, SINCE, WAITING, Params
+from devices.bulk_actions.eligibility import CHANGE, CROWDED, ENOUGH, NO_LEAF, WAITING, Params
 from devices.commands import operations as commands
 from devices.connections import activation
 from devices.credentials import deliveries
 from devices.credentials import operations as credentials
 from devices.credentials.operations import Issued
-from devices.lifecycle import assignments, edits, locks, removal, retirement, versions
+from devices.lifecycle import assignments, edits, locks, persons, removal, retirement, versions
 from devices.models import BulkAction, Device, RecipeVersion, Touched
 from devices.recipes import command_lines
 from devices.refusals import JOB_KEY_GONE
 from devices.tags import Patched
+from devices.ties import operations as ties
+from devices.ties.operations import Pair
 from lib import key_wrapping
 from lib.refusals import Refusal
 
@@ -173,31 +175,66 @@ def command(batch: Batch) -> list[Touched]:
     return [batch.build_touched(device, verdict=CHANGE if device.pk in sent else WAITING) for device in batch.devices]
 
 
-def lock_targets(action: BulkAction, keys: list[int]) -> None:
-    """Lock the groups into which a file puts these devices, before the devices."""
-    assignments.lock_leaves(_find_targets(action, keys))
+def tie(batch: Batch) -> list[Touched]:
+    """Tie each to the gateway, which the runner holds with them, as far as it may speak for so many."""
+    gateway = Device.objects.get(pk=batch.params.speaker)
+    refused = ties.tie_all([Pair(device, gateway) for device in batch.devices], **batch.told).refused
+    out = {pair.device.pk for pair in refused}
+    after = {"gateways": [gateway.pk]}
+    return [
+        batch.build_touched(device, verdict=CROWDED) if device.pk in out else batch.build_touched(device, None, after)
+        for device in batch.devices
+    ]
 
 
-def _find_targets(action: BulkAction, keys: list[int]) -> set[int]:
-    wanted = Touched.objects.filter(action=action, device__among=keys, after__has_key="group")
-    return {after["group"] for after in wanted.values_list("after", flat=True)}
+def untie(batch: Batch) -> list[Touched]:
+    params, through = batch.params, ties.list_gateways([device.pk for device in batch.devices])
+    gateways = Device.objects.in_bulk({gateway for found in through.values() for gateway in found})
+    pairs = [
+        Pair(device, gateways[gateway])
+        for device in batch.devices
+        for gateway in through.get(device.pk, ())
+        if params.speaker in (0, gateway)
+    ]
+    ended: dict[int, list[int]] = {}
+    for device, gateway in sorted(ties.untie_all(pairs, **batch.told)):
+        ended.setdefault(device, []).append(gateway)
+    return [batch.build_touched(device, {"gateways": ended.get(device.pk, [])}) for device in batch.devices]
+
+
+def give(batch: Batch) -> list[Touched]:
+    """Give each to the person, whose row the runner holds, within the group in which it is."""
+    by_group: dict[int, list[Device]] = {}
+    for device in batch.devices:
+        by_group.setdefault(device.group_id or 0, []).append(device)
+    leaves = assignments.lock_leaves(by_group)
+    person, opened = batch.params.person or None, dict[int, int]()
+    for group in sorted(leaves):
+        opened |= assignments.assign_devices(by_group[group], group=group, person=person, **batch.told)
+    return [
+        batch.build_touched(device, _describe_place(device, named=True), {"assignment": opened[device.pk]})
+        if device.pk in opened
+        else batch.build_touched(device, verdict=NO_LEAF)
+        for device in batch.devices
+    ]
+
+
+def lock_targets(action: BulkAction, keys: list[int]) -> list[int]:
+    """Lock the people to whom a file gives these devices, and the groups into which it puts them, before the devices;
+    return the gateways that are to be held with those."""
+    wanted = Touched.objects.filter(action=action, device__among=keys).values_list("before", "after")
+    said = [each for pair in wanted for each in pair]
+    persons.hold_people({each["person"] for each in said if each.get("person")})
+    assignments.lock_leaves({each["group"] for each in said if each.get("group")})
+    return sorted({gateway for each in said for gateway in each.get("gateways", ())})
 
 
 def change(batch: Batch) -> list[Touched]:
     """Set what a file says of each device, which is noted already: one that is not as it was checked stays."""
     keys = [device.pk for device in batch.devices]
     noted = {touched.device_id: touched for touched in Touched.objects.filter(action=batch.action, device__among=keys)}
-    leaves = assignments.lock_leaves(_find_targets(batch.action, keys))
-    outcome: list[Touched] = []
-    changing: list[Device] = []
-    for device in batch.devices:
-        before, after = noted[device.pk].before, noted[device.pk].after
-        if any(device.serializable_value(field) != value for field, value in before.items()):
-            outcome.append(batch.build_touched(device, verdict=SINCE))
-        elif "group" in after and after["group"] not in leaves:
-            outcome.append(batch.build_touched(device, verdict=NO_LEAF))
-        else:
-            changing.append(device)
+    changing, stay = file_changes.judge(batch.devices, noted, by=batch.action.by)
+    outcome = [batch.build_touched(device, verdict=verdict) for device, verdict in stay.items()]
     opened = file_changes.carry_out(changing, noted, **batch.told)
     for device in changing:
         before, after = noted[device.pk].before, noted[device.pk].after
@@ -227,4 +264,7 @@ HANDLERS: dict[str, Handler] = {
     BulkAction.Kind.RECIPE: give_version,
     BulkAction.Kind.CHANGE: change,
     BulkAction.Kind.COMMAND: command,
+    BulkAction.Kind.TIE: tie,
+    BulkAction.Kind.UNTIE: untie,
+    BulkAction.Kind.PERSON: give,
 }

@@ -97,6 +97,31 @@ ACTS = {
             True,
             done="sent it",
         ),
+        Act(
+            Kind.TIE,
+            "Tie to a gateway",
+            "diagram-3",
+            "Lets a gateway speak for them: it is in the same group as they are.",
+            besides="It may report for them and hears their commands, as long as both stay where they are.",
+            done="tied",
+        ),
+        Act(
+            Kind.UNTIE,
+            "End ties to a gateway",
+            "x-lg",
+            "No gateway, or not this one, speaks for them any more.",
+            besides="Their gateways are disconnected once, within seconds.",
+            done="untied",
+        ),
+        Act(
+            Kind.PERSON,
+            "Give to a person",
+            "person",
+            "Within its group only that person and the admins see a device then; or the whole group again.",
+            True,
+            "What was reported and written so far stays with whoever has them now.",
+            "given",
+        ),
         Act(Kind.CHANGE, "Change by a file", "filetype-csv", "Sets what a file says of each.", is_offered=False),
     )
 }

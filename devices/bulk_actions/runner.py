@@ -19,7 +19,7 @@ from devices.bulk_actions.eligibility import CHANGE, NOT_YOURS, Params
 from devices.bulk_actions.handlers import HANDLERS, Batch, lock_targets
 from devices.credentials import deliveries
 from devices.jobs import leases
-from devices.lifecycle import assignments
+from devices.lifecycle import assignments, persons
 from devices.models import BulkAction, Device, Event, Touched
 from lib import live, tasks
 from lib.db import bulk_sql, copy, deadlocks
@@ -168,9 +168,13 @@ def _change_devices(action: BulkAction, keys: list[int]) -> list[Touched]:
         _lock_target(params, user)
     elif action.kind == BulkAction.Kind.RESTORE:
         _lock_former(keys)
-    elif action.kind == BulkAction.Kind.CHANGE:
-        lock_targets(action, keys)
-    batches.hold(keys)
+    elif action.kind == BulkAction.Kind.PERSON:
+        persons.hold_people({params.person} - {0})
+        _lock_former(keys)
+    besides = lock_targets(action, keys) if action.kind == BulkAction.Kind.CHANGE else []
+    if action.kind == BulkAction.Kind.TIE:
+        besides = [_require_gateway(params, user)]
+    batches.hold([*keys, *besides])
     managed = Device.objects.manageable_by(user).filter(pk__among=keys).order_by("pk")
     devices = list(eligibility.annotate_verdicts(managed, action.kind, params))
     return _apply(action, keys, devices)
@@ -189,7 +193,7 @@ def _undo_devices(action: BulkAction, keys: list[int]) -> list[Touched]:
     former = Touched.objects.filter(action=action.undo_of_id, device__among=keys)
     originals = {touched.device_id: touched for touched in former}
     leaves = undo_handlers.lock_places(originals)
-    batches.hold(keys)
+    batches.hold([*keys, *undo_handlers.list_gateways(originals)])
     devices = list(undo_handlers.find_undoable(action, user).filter(pk__among=keys).order_by("pk"))
     undo_handlers.judge(action, devices, originals, leaves, user)
     if changing := [device for device in devices if device.verdict == CHANGE]:
@@ -223,8 +227,15 @@ def _lock_target(params: Params, user: User) -> None:
         raise Refusal(refusals.GROUP_TAKES_NO_DEVICES)
 
 
+def _require_gateway(params: Params, user: User) -> int:
+    """Return the gateway, which whoever acts has to manage still. Raises Refusal."""
+    if not Device.objects.manageable_by(user).filter(pk=params.speaker, retired_at=None).exists():
+        raise Refusal(refusals.TIE_UNKNOWN_GATEWAY)
+    return params.speaker
+
+
 def _lock_former(keys: list[int]) -> None:
-    """Lock the groups of retired devices, before the devices."""
+    """Lock the groups in which the devices are, before the devices."""
     groups = Device.objects.filter(pk__among=keys, group__isnull=False).order_by().values_list("group").distinct()
     assignments.lock_leaves({pk for (pk,) in groups if pk})
 

@@ -8,8 +8,9 @@ from django.db.models import F, Max, OuterRef, Subquery
 from django.db.models.fields.json import KT, KeyTransform
 
 from devices.bulk_actions import file_changes
-from devices.bulk_actions.eligibility import CHANGE, FULL, NO_LEAF, NOBODY, NOT_YOURS, SINCE
+from devices.bulk_actions.eligibility import APART, CHANGE, FULL, NO_LEAF, NOBODY, NOT_YOURS, SINCE
 from devices.bulk_actions.handlers import Batch
+from devices.bulk_actions.tie_judge import TieJudge
 from devices.lifecycle import assignments, edits, locks, persons, retirement, versions
 from devices.models import Assignment, BulkAction, Device, RecipeVersion, Touched
 from devices.tags import MOST, Patched
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from tenants.models import User
 
     Originals = dict[int, Touched]
-
-PLACES = {BulkAction.Kind.MOVE, BulkAction.Kind.RELEASE}
 
 
 def find_undoable(action: BulkAction, user: User) -> DeviceQuerySet:
@@ -43,18 +42,27 @@ def lock_places(originals: Originals) -> set[int]:
     )
 
 
+def list_gateways(originals: Originals) -> set[int]:
+    """Return the gateways of which ties would be ended or made again, by primary keys: held with the devices."""
+    said = [each for original in originals.values() for each in (original.before, original.after)]
+    return {gateway for each in said for gateway in each.get("gateways", ())}
+
+
 def judge(action: BulkAction, devices: list[Device], originals: Originals, leaves: set[int], user: User) -> None:
     """Set `verdict` of each device."""
     paths = dict(Group.objects.filter(pk__in=leaves).values_list("pk", "path"))
     whose = _find_people(originals)
     reached = persons.find_paths(set(whose.values()))
     latest = _find_latest(devices) if action.kind == BulkAction.Kind.RELEASE else {}
+    ties = TieJudge(devices, originals, user)
     for device in devices:
         original = originals[device.pk]
         group = original.before.get("group")
         device.verdict = CHANGE
-        if not _as_left(action.kind, device, original, latest.get(device.pk)):
+        if not _as_left(action.kind, device, original, latest.get(device.pk)) or not ties.are_as_left(device):
             device.verdict = SINCE
+        elif not ties.may_be_as_before(device):
+            device.verdict = APART
         elif action.kind == BulkAction.Kind.UNTAG and _is_full(device, original):
             device.verdict = FULL
         elif group and group not in leaves:
@@ -91,7 +99,7 @@ def _as_left(kind: str, device: Device, original: Touched, latest: int | None) -
         return False
     if kind == BulkAction.Kind.RECIPE:
         return bool(device.version_id == after["version"])
-    if kind == BulkAction.Kind.MOVE:
+    if kind in (BulkAction.Kind.MOVE, BulkAction.Kind.PERSON):
         return bool(device.assignment_id == after["assignment"])
     if kind == BulkAction.Kind.RELEASE:
         return device.assignment_id is None and latest == original.before["assignment"]
@@ -101,8 +109,11 @@ def _as_left(kind: str, device: Device, original: Touched, latest: int | None) -
         return device.locked_at is not None and device.locked_at.isoformat() == after["locked_at"]
     if kind == BulkAction.Kind.UNLOCK:
         return device.locked_at is None
+    if kind in (BulkAction.Kind.TIE, BulkAction.Kind.UNTIE):
+        return True
     if kind == BulkAction.Kind.CHANGE:
-        return all(device.serializable_value(field) == value for field, value in after.items())
+        own = (field for field in after if field != "gateways")
+        return all(device.serializable_value(field) == after[field] for field in own)
     return all(device.tags.get(key) == value for key, value in after.items())
 
 
@@ -145,6 +156,18 @@ def restore_changes(batch: Batch, originals: Originals) -> None:
     file_changes.restore(batch.devices, originals, former=batch.action.undo_of_id or 0, **batch.told)
 
 
+def untie(batch: Batch, originals: Originals) -> None:
+    file_changes.set_gateways(batch.devices, _list_ties(batch, originals, "after"), {}, **batch.told)
+
+
+def tie_again(batch: Batch, originals: Originals) -> None:
+    file_changes.set_gateways(batch.devices, {}, _list_ties(batch, originals, "before"), **batch.told)
+
+
+def _list_ties(batch: Batch, originals: Originals, where: str) -> dict[int, list[int]]:
+    return {device.pk: getattr(originals[device.pk], where).get("gateways", []) for device in batch.devices}
+
+
 UNDO_HANDLERS: dict[str, Callable[[Batch, Originals], object]] = {
     BulkAction.Kind.MOVE: restore_places,
     BulkAction.Kind.RELEASE: restore_places,
@@ -157,4 +180,7 @@ UNDO_HANDLERS: dict[str, Callable[[Batch, Originals], object]] = {
     BulkAction.Kind.RETIRE: lambda batch, _: retirement.bring_back_devices(batch.devices, **batch.told),
     BulkAction.Kind.RESTORE: lambda batch, _: retirement.retire_devices(batch.devices, **batch.told),
     BulkAction.Kind.RECIPE: restore_versions,
+    BulkAction.Kind.TIE: untie,
+    BulkAction.Kind.UNTIE: tie_again,
+    BulkAction.Kind.PERSON: restore_places,
 }

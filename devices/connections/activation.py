@@ -13,7 +13,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from devices import batches, events
+from devices.events import Fact
 from devices.models import Device, Event
+from lib.prepared import Update, prepared_update
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,10 +41,14 @@ def activate_devices(devices: Collection[int]) -> int:
     return len(new)
 
 
-def activate_held(device: Device) -> None:
-    """Activate a device that the caller's transaction holds or made, unless it is."""
-    if Device.objects.filter(pk=device.pk, activated_at=None).update(activated_at=Now()):
-        events.record(Event.Kind.ACTIVATED, device=device)
+def activate_held(device: Device) -> list[Fact]:
+    """Activate a device that the caller's transaction holds or made, unless it is; return what is to be told of it."""
+    return [Fact.about(device, Event.Kind.ACTIVATED, {})] if _activate(device.pk) else []
+
+
+@prepared_update
+def _activate(device: int) -> Update:
+    return Update(Device.objects.filter(pk=device, activated_at=None), {"activated_at": Now()})
 
 
 def reopen_activation(devices: Sequence[Device], *, by: User | None, **facts: object) -> list[int]:

@@ -57,12 +57,14 @@ class Issued:
     access_key: str
     access_secret: str
     certified_until: datetime | None = None
+    ends_at: datetime | None = None  # by itself
 
     @property
     def row(self) -> tuple[str, str, bytes, Any]:
         """Return kind, access key, hash and end, as the database has them."""
         if self.certified_until is None:
-            return Credential.Kind.ACCESS_KEY.value, self.access_key, hash_secret(self.access_secret), None
+            end = self.ends_at and connection.ops.adapt_datetimefield_value(self.ends_at)
+            return Credential.Kind.ACCESS_KEY.value, self.access_key, hash_secret(self.access_secret), end
         until = connection.ops.adapt_datetimefield_value(self.certified_until)
         return Credential.Kind.CERTIFICATE.value, self.access_key, bytes.fromhex(self.access_key), until
 
@@ -86,8 +88,8 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def make_random(_: Device) -> Issued:
-    return Issued(secrets.token_hex(16), secrets.token_urlsafe(32))
+def make_random(_: Device, ends_at: datetime | None = None) -> Issued:
+    return Issued(secrets.token_hex(16), secrets.token_urlsafe(32), ends_at=ends_at)
 
 
 # Making and ending them ------------------------------------------------------------------------

@@ -8,20 +8,23 @@ from django.core.exceptions import ValidationError
 
 from devices import tags
 from devices.identity import label_text, serials
-from devices.identity.formats import Format, Kind
 from devices.imports import spreadsheets
+from devices.imports.cells import ANY, quote_cell
 from devices.imports.certificates import Cause
 from devices.imports.columns import FIELDS, TAG
 from devices.imports.first_seen import FirstSeen
+from devices.imports.gateway_changes import GatewayChanges
 from devices.imports.groups import GroupNames
-from devices.imports.row_parser import RowError, Rules, quote_cell, read_tags
+from devices.imports.people import People
+from devices.imports.row_parser import RowError, Rules, read_tags
 from devices.lifecycle import assignments
 from devices.models import Change, Device, DeviceModel
 from lib import names
 from lib.csv_export import neutralise, read_neutral
+from tenants.models import User
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from devices.imports.row_source import Row
     from devices.models import Import
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     Clean = Callable[[str], str]
 
 UNKNOWN = "No device of yours has this serial. To add it, import the file as new devices."
-ANY = Format(Kind.OPAQUE)  # the devices may be of any recipe
 RETIRED = "This device is retired: bring it back first."
 _CLEAN: dict[str, Clean] = {"name": names.clean_name, "description": names.clean_several_lines}
 
@@ -56,6 +58,8 @@ class ChangeFinder:
         self._serials = FirstSeen(importing.total)
         self._managed = Device.objects.manageable_by(importing.by) if importing.by else Device.objects.none()
         self._managed = self._managed.filter(organisation=organisation)
+        self._people = People(importing) if "person" in self._rules.at else None
+        self._gateways = GatewayChanges(importing, self._rules) if "gateways" in self._rules.at else None
 
     def find(self, batch: Sequence[Row]) -> tuple[list[Change], list[RowError]]:
         """Return what changes, and what is wrong."""
@@ -70,6 +74,8 @@ class ChangeFinder:
             else:
                 wrong.append(wish)
         devices = self._find_devices({wish.key for wish in wishes})
+        if self._gateways:
+            self._gateways.load([wish.cells.get("gateways", "") for wish in wishes], devices.values())
         changes = []
         for wish in wishes:
             device = devices.get(wish.key)
@@ -96,7 +102,7 @@ class ChangeFinder:
     def _find_devices(self, keys: set[str]) -> dict[str, Device]:
         """Return the device that each key names; an address of a device may be written with colons or without."""
         others = {key: other for key in keys if (other := serials.write_otherwise(key))}
-        related = self._managed.select_related("group", "model", "version")
+        related = self._managed.select_related("group", "model", "version", "person")
         found = {device.serial_key: device for device in related.filter(serial_key__in=keys | {*others.values()})}
         return {key: found[other] for key, other in others.items() if other in found} | found
 
@@ -110,14 +116,20 @@ class ChangeFinder:
         after, wrong = self._read_values(wish, device)
         if wrong:
             return wrong
-        if after.get("group", device.group_id) == device.group_id:
+        if not _moves(device, after):
             after.pop("group", None)
-        elif device.assignment_id:
-            # What a group wrote stays with the group, but for what an empty cell leaves as it is.
-            after = assignments.build_registered_facts(device) | self._find_kept(wish, device) | after
+            after.pop("person", None)
+        else:
+            after = {"group": device.group_id, "person": None} | after
+            if device.assignment_id:
+                # What a group wrote stays with the group, but for what an empty cell leaves as it is.
+                after = assignments.build_registered_facts(device) | self._find_kept(wish, device) | after
+        if self._gateways and (cause := self._gateways.find_problem(device, after)):
+            return [self._rules.make_error(wish.row, "gateways", cause)]
+        before = {field: self._read_stored(device, field) for field in after}
         if "group" not in after:
-            after = {field: value for field, value in after.items() if value != device.serializable_value(field)}
-        before = {field: device.serializable_value(field) for field in after}
+            after = {field: value for field, value in after.items() if value != before[field]}
+            before = {field: before[field] for field in after}
         return (
             Change(importing=self._importing, row=wish.row, device=device, before=before, after=after) if after else []
         )
@@ -136,6 +148,8 @@ class ChangeFinder:
             "description": lambda text: _read_text("description", text, device.description),
             "model": lambda text: self._read_model(text, device),
             "group": lambda text: self._read_group(text, device),
+            "person": lambda text: self._read_person(text, device, after.get("group", device.group_id)),
+            "gateways": lambda text: self._gateways.read(text) if self._gateways else [],
         }
         for field, read in readers.items():
             if field in wish.cells:
@@ -143,8 +157,9 @@ class ChangeFinder:
                     after[field] = read(wish.cells[field])
                 except (Cause, ValidationError) as error:
                     cause = error.messages[0] if isinstance(error, ValidationError) else str(error)
-                    wrong.append(self._rules.make_error(wish.row, field, f"{quote_cell(wish.cells[field])}{cause}"))
-        moves = bool(device.assignment_id and after.get("group", device.group_id) != device.group_id)
+                    quoted = "" if cause.startswith("“") else quote_cell(wish.cells[field])
+                    wrong.append(self._rules.make_error(wish.row, field, f"{quoted}{cause}"))
+        moves = bool(device.assignment_id and _moves(device, after))
         if not wrong and (self._rules.tags_at or "tags" in (self._rules.at if moves else wish.cells)):
             self._read_tags(wish, device, after, wrong, moves=moves)
         return after, wrong
@@ -183,6 +198,25 @@ class ChangeFinder:
             return device.group_id  # it is there, though nothing else could come into it
         raise Cause(found)
 
+    def _read_person(self, text: str, device: Device, group: int | None) -> int:
+        email = read_neutral(text)
+        if device.person and group == device.group_id and email.lower() == device.person.email:
+            return device.person.pk  # whose it is stays so, whatever is allowed by now
+        assert self._people is not None
+        return self._people.read(email, group)
+
+    def _read_stored(self, device: Device, field: str) -> Any:
+        if field == "gateways":
+            return self._gateways.list_stored(device) if self._gateways else []
+        return device.serializable_value(field)
+
+
+def _moves(device: Device, after: Mapping[str, Any]) -> bool:
+    """Decide whether it would come into another group, or within its own to a person or from one."""
+    if after.get("group", device.group_id) != device.group_id:
+        return True
+    return bool(after.get("person", device.person_id) != device.person_id)
+
 
 def _read_text(field: str, text: str, stored: str) -> str:
     """Return what a cell says; what is stored where that is how an export writes it."""
@@ -205,6 +239,10 @@ def describe_changes(changes: Sequence[Change], root: str) -> Iterator[Described
     """Yield each change as people write it."""
     named = {pk for change in changes for said in (change.before, change.after) if (pk := said.get("model"))}
     models = dict(DeviceModel.objects.filter(pk__in=named).values_list("pk", "name"))
+    said = [each for change in changes for each in (change.before, change.after)]
+    people = dict(User.objects.filter(pk__in={each.get("person") for each in said}).values_list("pk", "email"))
+    gateways = {pk for each in said for pk in each.get("gateways") or ()}
+    serials = dict(Device.objects.filter(pk__among=gateways).values_list("pk", "serial")) if gateways else {}
     groups = GroupNames(root) if any("group" in change.after for change in changes) else None
 
     def write(field: str, value: Any) -> str:
@@ -212,6 +250,10 @@ def describe_changes(changes: Sequence[Change], root: str) -> Iterator[Described
             return tags.write_cell(value)
         if field == "model":
             return models.get(value, "")
+        if field == "person":
+            return people.get(value, "")
+        if field == "gateways":
+            return ", ".join(sorted(serials.get(pk, "") for pk in value or ()))
         return (groups.describe(value) if groups else "") if field == "group" else str(value)
 
     for change in changes:

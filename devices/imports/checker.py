@@ -14,6 +14,7 @@ from devices.imports import corrections, locks, row_source, spreadsheets
 from devices.imports.change_finder import ChangeFinder
 from devices.imports.doubles import DoubleCounter
 from devices.imports.first_seen import FirstSeen
+from devices.imports.gateways import GatewayRows, list_named
 from devices.imports.odd_serials import OddSerials, can_differ
 from devices.imports.problem_groups import ProblemGroups
 from devices.imports.refusals import SERIALS_ROUNDED, TOO_FEW_SERIALS, TOO_MANY_ROWS
@@ -95,6 +96,9 @@ class Checked:
         self._serials = FirstSeen(importing.total)
         self._certificates = FirstSeen()
         self._claim_codes = FirstSeen()
+        at = self._rules.at.get("gateways")
+        named = None if at is None else list_named(importing, at)
+        self._gateways = None if named is None else GatewayRows(importing, self._rules, named)
 
     def find_problems(self, batch: Sequence[row_source.Row]) -> list[RowError]:
         wrong: list[RowError] = []
@@ -115,6 +119,9 @@ class Checked:
         wrong += find_taken(self._organisation, self._rules, wanted)
         self.count = batch[-1][1]
         refused = {error.row for error in wrong}
+        if self._gateways:
+            wrong += self._gateways.find_problems([parsed for parsed in wanted if parsed.row not in refused])
+            refused = {error.row for error in wrong}
         self.refused += len(refused)
         if self._rules.makes_serials:
             self.bare += sum(not parsed.key and parsed.row not in refused for parsed in wanted)

@@ -25,6 +25,8 @@ FIELDS = {
     "tags": "Tags",
     "certificate": "Certificate",
     "claim_code": "Claim code",
+    "gateways": "Gateways",
+    "person": "Person",
 }
 """Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
 TAG = "tag:"
@@ -55,6 +57,8 @@ _SPELLINGS = {
     "certificate": "certificate, cert, tlsclientcertificate, clientcertificate, x509, pem, zertifikat, certificat, "
     "certificado, certificato, certificaat, certyfikat, сертификат, 证书, 憑證, 証明書, 인증서",
     "claim_code": "claimcode, ownertoken, claimtoken",
+    "gateways": "gateways, gatewayserials, gatewayserial, gatewayserialnumber, speaksthrough, connectedthrough",
+    "person": "person, personemail, belongstoperson, whoseesit",
 }
 
 

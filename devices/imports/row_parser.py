@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -16,12 +16,14 @@ from devices.identity import label_text, serials
 from devices.identity.formats import SIZED, Kind
 from devices.imports import spreadsheets
 from devices.imports.cell_formats import Shown
+from devices.imports.cells import quote_cell, read_gateways
 from devices.imports.certificates import Cause, parse_certificate
 from devices.imports.columns import TAG
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
 from devices.imports.groups import GroupNames
 from devices.imports.header import NO_SERIAL, explain_more, explain_no_device, is_suspect
+from devices.imports.people import People
 from devices.models import DeviceModel, Import, RecipeVersion
 from devices.recipes.organisation_format import format_of
 from lib import names
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from devices.identity.certificates import Certificate
 
 NAMES = 180  # characters of names in a cause
+EXTRA = {"model", "group", "tags", "certificate", "claim_code", "gateways", "person"}  # fields that few files have
 SPOILT_CODE = (
     "A spreadsheet made a number, a date or an error of this code. Format the column as text, enter or paste the codes "
     "anew, and save it again."
@@ -52,6 +55,8 @@ class ParsedRow(NamedTuple):
     group: int | None
     certificate: Certificate | None
     claim_digest: bytes | None = None  # of its claim code
+    gateways: tuple[str, ...] = ()  # their serials, as written
+    person: int | None = None  # whose it is within the group
 
 
 class RowError(NamedTuple):
@@ -87,14 +92,16 @@ class Rules:
         self.tags_at = [(field[len(TAG) :], at) for field, at in self.at.items() if field.startswith(TAG)]
         self._default = (version.model_id, json.dumps(version.default_tags), importing.group_id)
         self._default_tags = dict(version.default_tags)
-        self._extra = bool(self.at.keys() & {"model", "group", "tags", "certificate", "claim_code"} or self.tags_at)
+        self._extra = bool(self.at.keys() & EXTRA or self.tags_at)
         self._extra = self._extra or self._needs_certificate
         self._serial_at, self._name_at = self.at.get("serial"), self.at.get("name")
+        self._of_serials = {self._serial_at, self.at.get("gateways")}
         self._description_at = self.at.get("description")
         organisation = version.recipe.organisation
         self._models = find_models(organisation.pk) if "model" in self.at else {}
         self._groups = GroupNames(organisation.root.path) if "group" in self.at else None
         self._tags = lru_cache(4096)(read_tags)
+        self._people = People(importing) if "person" in self.at else None
 
     def read(self, row: int, count: int, cells: Sequence[str] | Bad) -> ParsedRow | list[RowError]:
         """Return the row as a device to be, or why it can't be one. `count` is its place among the devices: the name
@@ -208,7 +215,7 @@ class Rules:
         return [
             RowError(row, self.find_title(at), f"{quote_cell(cell)}{cell.cause}")
             for at in self.at.values()
-            if isinstance(cell := cells[at], Shown) and (at == self._serial_at or not cell.only_as_serial)
+            if isinstance(cell := cells[at], Shown) and (at in self._of_serials or not cell.only_as_serial)
         ]
 
     def _find_spoilt_letters(self, row: int, cells: Sequence[str]) -> list[RowError]:
@@ -262,6 +269,11 @@ class Rules:
         take("tags", self._tags)
         take("certificate", lambda text: self._read_certificate(text, wanted.serial))
         take("claim_code", self._read_claim_code)
+        take("gateways", lambda text: tuple(read_gateways(text).values()))
+        if self._people and not wrong:
+            group: Any = taken.get("group", wanted.group)
+            people = self._people
+            take("person", lambda text: people.read(text, group))
         if "claim_code" in taken:
             taken["claim_digest"] = taken.pop("claim_code")
         if self._needs_certificate and not self.read_cell(cells, "certificate"):
@@ -349,11 +361,6 @@ def clean_pattern(text: str) -> str:
 def find_models(organisation: int) -> dict[str, tuple[int, str]]:
     offered = DeviceModel.objects.filter(organisation=organisation, retired_at=None).values_list("name", "pk")
     return {name.casefold(): (pk, name) for name, pk in offered}
-
-
-def quote_cell(text: str) -> str:
-    shown = "".join(character if character.isprintable() else "�" for character in text[:40])
-    return f"“{shown}{'…' if len(text) > 40 else ''}”: " if shown else ""
 
 
 def _explain_width(cells: int, width: int) -> str:

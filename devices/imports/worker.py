@@ -16,9 +16,11 @@ from django.db.models.functions import Coalesce, Now
 from devices import events, refusals
 from devices.credentials import deliveries
 from devices.imports import checker, locks, row_source
+from devices.imports.people import find_people
 from devices.imports.refusals import ROWS_REFUSED, ROWS_TAKEN
 from devices.imports.writer import RowWriter
 from devices.jobs import leases
+from devices.lifecycle import persons
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem, Recipe
 from devices.recipes import operations as recipes
 from lib import live
@@ -88,10 +90,12 @@ def _make_at_once(importing: Import, lease: Lease[Import], writer: RowWriter) ->
         for _, _, cells in row_source.read_rows(importing)
         if (group := writer.rules.find_group(cells)) is not None
     }
+    people = find_people(importing) if "person" in writer.rules.at else set()
     for _ in _await_turns(lease):
         with transaction.atomic():
             if not locks.take_turn(importing.organisation_id):
                 continue
+            persons.hold_people(people)
             locks.lock_leaves(groups)  # all in one order, before anything else
             made = 0
             for batch in leases.pace_steps(row_source.batch_rows(row_source.read_rows(importing), importing.total)):

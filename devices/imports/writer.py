@@ -12,13 +12,15 @@ from devices.events import Fact
 from devices.identity import serials
 from devices.imports import locks
 from devices.imports.checker import find_taken
+from devices.imports.gateways import GatewayRows, tie_rows
+from devices.imports.people import NOT_THERE
 from devices.imports.row_parser import ParsedRow, RowError, Rules
-from devices.lifecycle import registration
+from devices.lifecycle import persons, registration
 from devices.models import Assignment, Credential, Device, Event, PresenceSecret, RecipeVersion
 from devices.models.device import new_device_id
 from lib import key_wrapping
 from lib.db import copy
-from tenants.models import Organisation, Presence
+from tenants.models import Group, Organisation, Presence, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -28,11 +30,11 @@ if TYPE_CHECKING:
 
 _DEVICE = (
     *("id", "device_id", "organisation_id", "serial", "serial_key", "version_id", "name", "description", "model_id"),
-    *("tags", "group_id", "assignment_id", "expires_at", "source_id", "row"),
+    *("tags", "group_id", "assignment_id", "person_id", "expires_at", "source_id", "row"),
 )
 _CREDENTIAL = ["device_id", "kind", "access_key", "secret_hash", "expires_at"]
 _CODE = ["device_id", "method", "digest"]
-_ASSIGNMENT = ["id", "device_id", "group_id", "with_device"]
+_ASSIGNMENT = ["id", "device_id", "group_id", "with_device", "person_id"]
 
 
 class RowWriter:
@@ -51,11 +53,15 @@ class RowWriter:
         if not all(parsed.key for parsed in wanted):
             self._add_serials(wanted, wrong, {row: count for row, count, _ in batch})
         wrong += find_taken(self._organisation, self.rules, wanted)
+        persons.hold_people({parsed.person for parsed in wanted if parsed.person is not None})
         wrong += self._find_homeless(wanted)
-        if wrong:
-            out = {error.row for error in wrong}
-            wanted = [parsed for parsed in wanted if parsed.row not in out]
+        wrong += self._find_outsiders(wanted)
+        wanted = _leave_out(wanted, wrong)
+        if "gateways" in self.rules.at:
+            wrong += GatewayRows(self.importing, self.rules, holds=True).find_problems(wanted)
+            wanted = _leave_out(wanted, wrong)
         self._write(wanted)
+        tie_rows(wanted, self.importing)
         return len(wanted), wrong
 
     def _read(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[list[ParsedRow], list[RowError]]:
@@ -105,6 +111,22 @@ class RowWriter:
             RowError(parsed.row, self.rules.find_column("group"), cause) for parsed in wanted if parsed.group in gone
         ]
 
+    def _find_outsiders(self, wanted: Sequence[ParsedRow]) -> list[RowError]:
+        """Return the errors of those that would be a person's who may not have them any more."""
+        given = [parsed for parsed in wanted if parsed.person is not None]
+        if not given:
+            return []
+        allowed = Organisation.objects.filter(pk=self._organisation, personal_devices=True).exists()
+        here = {"organisation": self._organisation, "is_active": True}
+        there = User.objects.filter(pk__in={parsed.person for parsed in given}, **here).values_list("pk", flat=True)
+        paths = persons.find_paths(set(there) if allowed else ())
+        groups = dict(Group.objects.filter(pk__in={parsed.group for parsed in given}).values_list("pk", "path"))
+        return [
+            RowError(parsed.row, self.rules.find_column("person"), NOT_THERE)
+            for parsed in given
+            if not persons.reaches(paths.get(parsed.person or 0, ()), groups.get(parsed.group or 0, "-"))
+        ]
+
     def _write(self, wanted: Sequence[ParsedRow]) -> None:
         keys = copy.take_keys(Device, len(wanted))
         placed = [(pk, parsed.group) for pk, parsed in zip(keys, wanted, strict=True) if parsed.group is not None]
@@ -112,7 +134,9 @@ class RowWriter:
         issued = [self._build_credential_row(pk, parsed) for pk, parsed in zip(keys, wanted, strict=True)]
         copy.write(Device, _DEVICE, self._build_device_rows(keys, wanted, assigned, self._find_expiry()))
         if placed:
-            copy.write(Assignment, _ASSIGNMENT, ((assigned[pk], pk, group, True) for pk, group in placed))
+            whose = {pk: parsed.person for pk, parsed in zip(keys, wanted, strict=True)}
+            rows = ((assigned[pk], pk, group, True, whose[pk]) for pk, group in placed)
+            copy.write(Assignment, _ASSIGNMENT, rows)
         copy.write(Credential, _CREDENTIAL, (credential for credential in issued if credential is not None))
         codes = [(pk, parsed.claim_digest) for pk, parsed in zip(keys, wanted, strict=True) if parsed.claim_digest]
         if codes:
@@ -125,11 +149,12 @@ class RowWriter:
         self, keys: Sequence[int], wanted: Sequence[ParsedRow], assigned: dict[int, int], expires_at: Any
     ) -> Iterator[tuple[Any, ...]]:
         organisation, version, source = self._organisation, self.importing.version_id, self.importing.pk
-        for pk, (row, serial, folded, name, description, model, tags, group, *_) in zip(keys, wanted, strict=True):
+        for pk, parsed in zip(keys, wanted, strict=True):
+            row, serial, folded, name, description, model, tags, group, *_ = parsed
             device_id = new_device_id()
             yield (
                 *(pk, device_id, organisation, serial, folded, version, name, description, model, tags, group),
-                *(assigned.get(pk), expires_at, source, row),
+                *(assigned.get(pk), parsed.person, expires_at, source, row),
             )
 
     def _find_expiry(self) -> Any:
@@ -163,4 +188,12 @@ class RowWriter:
         if assigned:
             for pk, parsed in zip(keys, wanted, strict=True):
                 if (assignment := assigned.get(pk)) is not None:
-                    yield Fact(Event.Kind.PROVISIONED, organisation, pk, assignment, {}, parsed.group)
+                    whose = {} if parsed.person is None else {"person": parsed.person}
+                    yield Fact(Event.Kind.PROVISIONED, organisation, pk, assignment, whose, parsed.group)
+
+
+def _leave_out(wanted: list[ParsedRow], wrong: Sequence[RowError]) -> list[ParsedRow]:
+    if not wrong:
+        return wanted
+    out = {error.row for error in wrong}
+    return [parsed for parsed in wanted if parsed.row not in out]

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     Rows = list[list[str]]
 
 CHUNK = 2_000
+RELATED = "group", "person", "model", "version__recipe", "assignment"
 REGISTRY = (
-    "Serial", "Device ID", "Name", "Description", "Group", "Model", "Recipe", "Tags", "Gateways", "Status",
+    "Serial", "Device ID", "Name", "Description", "Group", "Person", "Model", "Recipe", "Tags", "Gateways", "Status",
     "Added (UTC)", "Activated (UTC)", "Last seen (UTC)",
 )  # fmt: skip
 
@@ -30,7 +31,7 @@ REGISTRY = (
 async def stream_registry(devices: DeviceQuerySet, user: User) -> AsyncIterator[bytes]:
     """Yield the devices as CSV, in the order in which they were added, as far as `user` manages them when their
     turn comes; groups with the names above them that `user` sees."""
-    related = devices.with_status().select_related("group", "model", "version__recipe", "assignment").order_by("pk")
+    related = devices.with_status().select_related(*RELATED).order_by("pk")
     clock = await streaming.run_step(user.find_clock)
     local = [name.replace("(UTC)", f"({clock.zone})") for name in REGISTRY if "(UTC)" in name] if clock.has_zone else []
     yield encode_csv([[*REGISTRY, *local]])
@@ -70,6 +71,7 @@ def _build_row(device: Device, above: dict[str, str], gateways: list[str], clock
     group = device.group
     path = " › ".join(filter(None, [above.get(group.path, ""), group.name])) if group else ""
     said = [device.serial, device.device_id, device.name, device.description, path]
+    said.append(device.person.email if device.person else "")
     said += [str(device.model or ""), str(device.version.recipe)]
     times = (device.registered_at, device.since_assigned(device.activated_at), device.last_seen_at)
     local = [clock.write_cell(at) if at else "" for at in times] if clock.has_zone else []

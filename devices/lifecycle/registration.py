@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from devices import events
@@ -19,6 +19,7 @@ from devices.recipes.organisation_format import format_of
 from devices.refusals import SERIAL_TAKEN
 from devices.tags import add_to_defaults
 from lib import names
+from lib.db import rows
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -58,13 +59,14 @@ def make_device(
     model: DeviceModel | None = None,
     tags: Mapping[str, str] | None = None,
     was_current: bool = False,
+    own_id: str = "",
 ) -> Device:
     """Return a new device of a recipe, whose model and tags it gets beside its own.
 
     Its serial fits the recipe's format; without one it gets one that does, and that is free. Raises Refusal where
     it is taken, even where another committed it this very moment, and where the recipe is retired or has a later
     version, unless the caller read it only just as the one that `was_current`; ValidationError. The caller records it,
-    in the same transaction.
+    in the same transaction. One that goes by its `own_id` is refused likewise where another does.
     """
     if was_current:
         recipes.require_not_retired(version.recipe)
@@ -76,6 +78,7 @@ def make_device(
         "name": names.clean_name(name) if name.strip() else "",
         "model": model or version.model,
         "tags": add_to_defaults(version.default_tags, tags or {}),
+        "own_id": own_id,
     }
     fitting = format_of(version)
     serial = read_serial(serial.strip(), fitting)
@@ -109,7 +112,8 @@ def _make(own: Mapping[str, Any], serial: str) -> Device | None:
     # What may be there once the database keeps so, without being asked.
     excluded = ["registered_at", "serial_key", "expires_at", "organisation", "version", "model"]
     device.full_clean(exclude=excluded, validate_unique=False, validate_constraints=False)
-    if _is_there_otherwise(device) or not _save(device):
+    device.serial_key = serials.fold(serial)
+    if _is_there_otherwise(device) or not rows.insert(device):
         return None
     if version.expires:
         device.refresh_from_db(fields=["expires_at"])
@@ -121,19 +125,6 @@ def _is_there_otherwise(device: Device) -> bool:
     apart keeps no two of them apart: of two added in the same moment both stay."""
     other = serials.write_otherwise(serials.fold(device.serial))
     return bool(other) and Device.objects.filter(organisation=device.organisation, serial_key=other).exists()
-
-
-def _save(device: Device) -> bool:
-    """Return whether its serial was free."""
-    try:
-        with transaction.atomic():
-            device.save()
-    except IntegrityError:
-        key = serials.fold(device.serial)
-        if Device.objects.filter(organisation=device.organisation, serial_key=key).exists():
-            return False
-        raise
-    return True
 
 
 def compute_expiry(version: RecipeVersion) -> CombinedExpression | None:

@@ -57,6 +57,9 @@ class BulkAction(Job):
         RECIPE = "recipe", "Bring to the recipe's last version"
         CHANGE = "change", "Change by a file"
         COMMAND = "command", "Send a command"
+        TIE = "tie", "Tie to a gateway"
+        UNTIE = "untie", "End ties to a gateway"
+        PERSON = "person", "Give to a person"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting for a worker"
@@ -78,6 +81,9 @@ class BulkAction(Job):
         Kind.RESTORE,
         Kind.RECIPE,
         Kind.CHANGE,
+        Kind.TIE,
+        Kind.UNTIE,
+        Kind.PERSON,
     )
     # For admins of the whole organisation: serials and recipes are its own.
     OWNERS: ClassVar[tuple[str, ...]] = (Kind.FREE, Kind.REMOVE, Kind.RECIPE)
@@ -102,6 +108,8 @@ class BulkAction(Job):
         text = str(self.get_kind_display())
         if command := self.params.get("command"):
             text += f": {command}"
+        if gateway := self.params.get("gateway"):
+            text += f": {gateway}"
         if tag := self.params.get("tag"):
             text += f": {tag}: {self.params.get('value', '')}" if self.kind == self.Kind.TAG else f": {tag}"
         return f"Undo: {text}" if self.undo_of_id else text

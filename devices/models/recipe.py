@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from lib.prepared import prepared
 from tenants.models import Organisation, Presence, User
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Recipe(models.Model):
     @property
     def current(self) -> RecipeVersion:
         """Return the version from which new devices are made."""
-        return self.versions.select_related("recipe__organisation", "model").order_by("-number")[0]
+        return select_last_version(self.pk)[0]
 
 
 class RecipeVersion(models.Model):
@@ -116,6 +117,12 @@ class RecipeVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recipe} {self.number}"
+
+
+@prepared
+def select_last_version(recipe: int) -> models.QuerySet[RecipeVersion]:
+    related = RecipeVersion.objects.filter(recipe=recipe).select_related("recipe__organisation", "model")
+    return related.order_by("-number")[:1]
 
 
 class Attribute(models.Model):

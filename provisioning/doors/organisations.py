@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from provisioning.doors.refusals import DOOR_UNKNOWN
 from tenants.models import Organisation
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 def find_organisation(host: str, named: str = "") -> Organisation | None:
@@ -16,10 +22,15 @@ def find_organisation(host: str, named: str = "") -> Organisation | None:
     names = {name for name in (named, _read_host(host)) if name}
     if not names:
         return None
-    found = list(Organisation.objects.filter(slug__in=names))
-    if len(names) > 1 or not found:
+    found = _select_named(names.pop()) if len(names) == 1 else []
+    if not found:
         raise Refusal(DOOR_UNKNOWN)
     return found[0]
+
+
+@prepared
+def _select_named(slug: str) -> QuerySet[Organisation]:
+    return Organisation.objects.filter(slug=slug).defer("logo")
 
 
 def _read_host(host: str) -> str:

@@ -57,15 +57,19 @@ def find_listed(door: Door, own_id: str) -> Device | None:
     return found
 
 
-def write_serial(door: Door, version: RecipeVersion, own_id: str) -> str:
-    """Return a free serial for a device that goes by the ID. Raises Refusal where the format has none."""
+def is_serial(version: RecipeVersion, own_id: str) -> bool:
+    """Decide whether the ID itself may be the serial of the device that goes by it, if nobody has that."""
     fitting = format_of(version)
     try:
         serial = registration.read_serial(own_id, fitting)
     except ValidationError:
-        serial = ""
-    if serial == own_id and serials.canonical(serial) and fitting.problem(serial) is None and _is_free(door, serial):
-        return serial
+        return False
+    return serial == own_id and bool(serials.canonical(serial)) and fitting.problem(serial) is None
+
+
+def write_serial(door: Door, version: RecipeVersion) -> str:
+    """Return a free serial for a device that goes by an ID which is none. Raises Refusal where the format has none."""
+    fitting = format_of(version)
     room = serials.MAX_LENGTH - len(serials.canonical(fitting.prefix))
     making = fitting if fitting.can_generate else replace(fitting, length=min(MADE, room))
     for _ in range(ATTEMPTS):

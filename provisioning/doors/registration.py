@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
@@ -23,6 +23,8 @@ from devices.lifecycle import assignments, registration
 from devices.models import Credential, Device, Event
 from devices.recipes.organisation_format import format_of
 from devices.refusals import GROUP_TAKES_NO_DEVICES, SERIAL_TAKEN
+from lib.db import rows
+from lib.prepared import Update, prepared, prepared_update
 from lib.refusals import Refusal
 from provisioning.doors import own_ids, refusals
 from provisioning.doors.refused_attempts import note_refusal
@@ -31,6 +33,8 @@ from provisioning.models import Door, DoorKey, DoorRegistration, State, UsedToke
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from devices.credentials.operations import Issued
     from devices.models import RecipeVersion
@@ -118,10 +122,14 @@ def register_by_door(
         issued = credentials.make_first(device, make) if make else None
         if activates and not activates(device):
             raise Refusal(refusals.DOOR_WINDOW_OVER)
-        events.record_each(_tell_made(door, device, issued, is_new), by=by)
-        place(device, group or door.group_id, by)
+        told = [*_tell_made(door, device, issued, is_new)]
+        if (group := group or door.group_id) is not None and device.group_id is None:
+            events.record_each(told, by=by)
+            told = []
+            place(device, group, by)
         if activates:
-            activation.activate_held(device)
+            told += activation.activate_held(device)
+        events.record_each(told, by=by)
         _take_place(door, key)  # last: until the commit everybody else at this door waits
     return Registered(device, issued)
 
@@ -179,9 +187,14 @@ def find_device(door: Door, identity: str) -> Device | None:
     """Return the device of the door's organisation that has the identity as its serial."""
     key = serials.fold(identity) if 0 < len(identity) <= LONGEST else ""
     keys = [each for each in (key, serials.write_otherwise(key)) if each]
-    own = Device.objects.filter(organisation=door.organisation_id, serial_key__in=keys)
-    found: Device | None = own.select_related("version").first()
-    return found
+    found = _select_devices(door.organisation_id, tuple(keys)) if keys else []
+    return found[0] if found else None
+
+
+@prepared
+def _select_devices(organisation: int, keys: tuple[str, ...]) -> QuerySet[Device]:
+    own = Device.objects.filter(organisation=organisation, serial_key__in=keys)
+    return own.select_related("version").order_by("name", "pk")[:1]
 
 
 def _refuse_closed(state: State, kinds: Mapping[State, Kind], *, makes: bool) -> None:
@@ -193,6 +206,13 @@ def _find_or_make(door: Door, identity: str, name: str, tags: Mapping[str, str] 
     """Return the device, and whether it is new."""
     version = door.recipe.current
     serial = _read_serial(identity, version)
+    if door.admits == Door.Admits.NEW:  # who is there is refused in any case: mostly nobody is
+        try:
+            return _make(door, version, serial, name, tags), True
+        except Refusal:
+            if (device := find_device(door, serial)) is not None:
+                _take_over(door, device)
+            raise
     if (device := find_device(door, serial)) is not None:
         _take_over(door, device)
         return device, False
@@ -207,21 +227,29 @@ def _find_or_make_own(door: Door, own_id: str, name: str, tags: Mapping[str, str
         _take_over(door, listed)
         own_ids.write_own_id(listed, own_id)
         return listed, False
-    version = door.recipe.current
-    device = _make(door, version, own_ids.write_serial(door, version, own_id), name or own_id, tags)
-    own_ids.write_own_id(device, own_id)
-    return device, True
+    version, name = door.recipe.current, name or own_id
+    if own_ids.is_serial(version, own_id):
+        try:
+            return _make(door, version, own_id, name, tags, own_id), True
+        except Refusal as refusal:
+            if refusal.kind is not refusals.DOOR_REGISTERED:
+                raise
+    return _make(door, version, own_ids.write_serial(door, version), name, tags, own_id), True
 
 
 def _waits(device: Device) -> bool:
     return device.activated_at is None and not Credential.objects.of(device).standing().exists()
 
 
-def _make(door: Door, version: RecipeVersion, serial: str, name: str, tags: Mapping[str, str] | None) -> Device:
+def _make(
+    door: Door, version: RecipeVersion, serial: str, name: str, tags: Mapping[str, str] | None, own_id: str = ""
+) -> Device:
     if door.admits == Door.Admits.LISTED:
         raise Refusal(refusals.DOOR_NOT_LISTED)
     try:
-        return registration.make_device(version=version, serial=serial, name=name, tags=tags, was_current=True)
+        return registration.make_device(
+            version=version, serial=serial, name=name, tags=tags, was_current=True, own_id=own_id
+        )
     except ValidationError:
         raise Refusal(refusals.DOOR_IDENTITY_UNFIT) from None
     except Refusal as refusal:
@@ -243,23 +271,26 @@ def _take_over(door: Door, device: Device) -> None:
     """Hold a device that was added before. Raises Refusal unless it waits for this door: it has no credential yet."""
     held = batches.hold([device.pk])
     # After that: what a statement asks beside the row that it locks stays as it was before it waited.
-    now = Device.objects.filter(Device.may_connect(), pk=device.pk)
-    has_one = Exists(Credential.objects.standing().filter(device=OuterRef("pk")))
-    found = now.values_list("activated_at", has_one).first()
-    if found is None:
+    found = _select_standing(device.pk)
+    if not found:
         raise Refusal(refusals.DOOR_DEVICE_BARRED)
-    if held[device.pk] != device.assignment_id or any(found):
+    if held[device.pk] != device.assignment_id or any(found[0]):
         raise Refusal(refusals.DOOR_REGISTERED)
     if door.admits == Door.Admits.NEW or device.version.recipe_id != door.recipe_id:
         raise Refusal(refusals.DOOR_NOT_LISTED if door.admits == Door.Admits.LISTED else refusals.DOOR_REGISTERED)
 
 
+@prepared
+def _select_standing(device: int) -> QuerySet[Device, tuple[datetime | None, bool]]:
+    """Select when a device that may connect did so first, and whether it has a credential."""
+    has_one = Exists(Credential.objects.standing().filter(device=OuterRef("pk")))
+    return Device.objects.filter(Device.may_connect(), pk=device).values_list("activated_at", has_one)
+
+
 def _write_lineage(door: Door, key: DoorKey | None, device: Device, is_new: bool) -> None:
-    """Raise Refusal where the device has one: then the transaction, and all of it, is over."""
-    try:
-        DoorRegistration.objects.create(door=door, key=key, device=device, is_new=is_new)
-    except IntegrityError:
-        raise Refusal(refusals.DOOR_REGISTERED) from None
+    """Raise Refusal where the device has one."""
+    if not rows.insert(DoorRegistration(door=door, key=key, device=device, is_new=is_new)):
+        raise Refusal(refusals.DOOR_REGISTERED)
 
 
 def clear_used_tokens() -> int:
@@ -268,12 +299,9 @@ def clear_used_tokens() -> int:
 
 
 def _use_token(door: Door, once: Once) -> None:
-    try:
-        with transaction.atomic():
-            digest = hashlib.sha256(once.name.encode(errors="surrogatepass")).digest()
-            UsedToken.objects.create(door=door, digest=digest, expires_at=once.expires_at)
-    except IntegrityError:
-        raise Refusal(refusals.DOOR_TOKEN_USED) from None
+    digest = hashlib.sha256(once.name.encode(errors="surrogatepass")).digest()
+    if not rows.insert(UsedToken(door=door, digest=digest, expires_at=once.expires_at)):
+        raise Refusal(refusals.DOOR_TOKEN_USED)
 
 
 def _tell_made(door: Door, device: Device, issued: Issued | None, is_new: bool) -> Iterator[Fact]:
@@ -297,9 +325,13 @@ def place(device: Device, group: int | None, by: User | None = None) -> None:
 
 def _take_place(door: Door, key: DoorKey | None) -> None:
     """Count the device at the door, and at the key, by one conditional UPDATE each. Raises Refusal."""
-    counted = {"made": F("made") + 1, "last_used_at": Now()}
-    if Door.objects.filter(is_open(), pk=door.pk).update(**counted) != 1:
+    if _count(Door, door.pk) != 1:
         # It may have been opened again meanwhile; then it was full.
         raise Refusal(CLOSED.get(read_state(door, again=True), refusals.DOOR_FULL))
-    if key is not None and DoorKey.objects.filter(is_open(), pk=key.pk).update(**counted) != 1:
+    if key is not None and _count(DoorKey, key.pk) != 1:
         raise Refusal(KEY_CLOSED.get(read_state(key, again=True), refusals.DOOR_KEY_FULL))
+
+
+@prepared_update
+def _count(of: type[Door | DoorKey], pk: int) -> Update:
+    return Update(of.objects.filter(is_open(), pk=pk), {"made": F("made") + 1, "last_used_at": Now()})

@@ -16,6 +16,7 @@ from provisioning.models.door import (
     express_state,
     is_open,
     read_state,
+    select_key,
 )
 from provisioning.models.hook import (
     Hook,
@@ -68,4 +69,5 @@ __all__ = [
     "is_free",
     "is_open",
     "read_state",
+    "select_key",
 ]

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from devices.models import Device, Recipe
+from lib.prepared import prepared
 from lib.refusals import KeptRefusal
 from tenants.models import Group, Organisation, User
 
@@ -172,6 +173,12 @@ class DoorKey(models.Model):
         """Return the door of a key that was read `at_door`, with its `state`."""
         self.door.state = self.door_state
         return self.door
+
+
+@prepared
+def select_key(kind: Door.Kind, secret_hash: bytes) -> models.QuerySet[DoorKey]:
+    """Select the token of a door of this kind that has the hash, `at_door`."""
+    return DoorKey.objects.at_door().filter(door__kind=kind, secret_hash=secret_hash)
 
 
 class DoorRegistrationQuerySet(models.QuerySet["DoorRegistration"]):

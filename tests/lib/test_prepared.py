@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from devices.models import Device
+from devices.models import Credential, Device
 from lib import prepared as preparing
-from lib.prepared import Limit, Unpreparable, prepared
+from lib.prepared import Limit, Unpreparable, Update, prepared, prepared_update
 from tenants.models import Role
 from tests import builders
 
@@ -126,3 +127,33 @@ def test_of_many_at_once_each_has_its_own(world: World) -> None:
 
     with ThreadPoolExecutor(len(keys)) as pool:
         assert list(pool.map(run, keys)) == [[key] * 20 for key in keys]
+
+
+@prepared_update
+def rename(device: int, digest: bytes, name: str) -> Update:
+    known = Credential.objects.filter(device=OuterRef("pk"), secret_hash=digest)
+    return Update(Device.objects.filter(Exists(known), pk=device), {"name": name, "locked_at": Now()})
+
+
+def test_an_update_changes_what_it_would_built_anew(world: World) -> None:
+    digests = [bytes([number] * 32) for number in (0, 1, 2)]
+    for digest, device in zip(digests, (world.placed, world.waiting), strict=False):
+        Credential.objects.create(device=device, access_key=digest.hex(), secret_hash=digest)
+    for digest in digests:
+        for device in (world.placed, world.waiting):
+            expected = Credential.objects.filter(device=device, secret_hash=digest).count()
+            name = f"{digest[0]} {device.pk}"
+            assert rename(device.pk, digest, name) == expected
+            assert Device.objects.filter(pk=device.pk, name=name, locked_at__isnull=False).count() == expected
+
+
+def test_an_update_in_tests_is_compared_with_what_is_built(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "checked", True)
+
+    @prepared_update
+    def looks(device: int, name: str) -> Update:
+        return Update(Device.objects.filter(pk=device), {"name": name} if name == "other" else {"description": name})
+
+    assert looks(world.placed.pk, "names") == 1
+    with pytest.raises(Unpreparable):
+        looks(world.placed.pk, "other")

@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import IntegrityError, transaction
-from django.db.models import OuterRef, Q, Subquery
-from django.db.models.functions import Now
+from django.db.models import OuterRef, Q, Subquery, TextField
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Now
 
 from devices import batches
 from devices.connections import activation
@@ -21,6 +22,7 @@ from devices.credentials.certificates import make_certified
 from devices.credentials.tokens import make_token
 from devices.identity import serials
 from devices.models import Credential, Device, Event
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.client_certificates import is_signed_by, judge
@@ -30,7 +32,7 @@ from provisioning.models import Door, DoorVendor, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from django.db.models.expressions import CombinedExpression
+    from django.db.models import QuerySet
 
     from devices.models import EventQuerySet
     from provisioning.doors.client_certificates import Shown
@@ -78,18 +80,33 @@ def activate(*, asked: Asked, address: str | None, organisation: Organisation | 
 
 def find_doors(asked: Asked, organisation: Organisation | None) -> list[Door]:
     """Return the doors that the device may mean, the open ones first: at least one. Raises Refusal."""
-    doors = Door.objects.filter(kind=Door.Kind.ACTIVATE).with_state().select_related("recipe__organisation")
     if organisation is not None:
-        found = list(doors.filter(organisation=organisation)[:MOST_DOORS])
+        found = _select_doors(organisation.pk)
         # Newer firmware says something as its vendor and model, too; the host name counts.
         found = [door for door in found if asked.model and door.settings.get("model") == asked.model] or found
     else:
-        owner = DoorVendor.objects.filter(name=asked.vendor).values("organisation")
-        mine = doors.filter(organisation__in=owner, settings__vendor=asked.vendor) if asked.vendor else doors.none()
-        found = [door for door in mine[:MOST_DOORS] if door.settings.get("model") in ("", None, asked.model)]
+        mine = _select_vendors_doors(asked.vendor) if asked.vendor else []
+        found = [door for door in mine if door.settings.get("model") in ("", None, asked.model)]
     if not found:
         raise Refusal(refusals.DOOR_UNKNOWN)
     return sorted(found, key=lambda door: door.state != State.OPEN)
+
+
+@prepared
+def _select_doors(organisation: int) -> QuerySet[Door]:
+    return _select_all_doors().filter(organisation=organisation)[:MOST_DOORS]
+
+
+@prepared
+def _select_vendors_doors(vendor: str) -> QuerySet[Door]:
+    owner = DoorVendor.objects.filter(name=vendor).values("organisation")
+    own = _select_all_doors().alias(vendor=Cast(KT("settings__vendor"), TextField())).filter(vendor=vendor)
+    return own.filter(organisation__in=owner)[:MOST_DOORS]
+
+
+def _select_all_doors() -> QuerySet[Door]:
+    doors = Door.objects.filter(kind=Door.Kind.ACTIVATE).with_state().select_related("recipe__organisation")
+    return doors.defer("recipe__organisation__logo")
 
 
 def _choose_door(doors: Sequence[Door], identity: str, device: Device | None) -> Door:
@@ -139,9 +156,19 @@ def _register(door: Door, identity: str, known: Device | None, address: str | No
 
 def _has_open_window(door: Door, device: Device) -> bool:
     """Decide whether the device was added, or opened again by whichever way, within the door's hours."""
-    since = _compute_start(door)
-    added = Device.objects.filter(pk=device.pk, registered_at__gt=since)
-    return added.exists() or _list_openings(device).filter(at__gt=since).exists()
+    within = _get_hours(door)
+    return bool(_select_added(device.pk, within) or _select_openings(device.pk, within))
+
+
+@prepared
+def _select_added(device: int, within: timedelta) -> QuerySet[Device, int]:
+    return Device.objects.filter(pk=device, registered_at__gt=Now() - within).values_list("pk", flat=True)
+
+
+@prepared
+def _select_openings(device: int, within: timedelta) -> QuerySet[Event, int]:
+    """Select when it was opened again, by whichever way, since then."""
+    return _list_openings(device).filter(at__gt=Now() - within).values_list("pk", flat=True)[:1]
 
 
 def _may_have_another(door: Door, device: Device) -> bool:
@@ -152,9 +179,15 @@ def _may_have_another(door: Door, device: Device) -> bool:
     """
     if device.version.recipe_id != door.recipe_id:
         return False
+    return bool(_select_reopenings(device.pk, _get_hours(door)))
+
+
+@prepared
+def _select_reopenings(device: int, within: timedelta) -> QuerySet[Event, int]:
+    """Select when it was opened again at a door since it had its last credential."""
     last = Credential.objects.filter(device=OuterRef("device")).order_by("-device_id", "-pk").values("created_at")[:1]
-    opened = _list_openings(device).filter(at__gt=_compute_start(door), data__has_key="door")
-    return opened.alias(last=Subquery(last)).filter(Q(at__gt=Subquery(last))).exists()
+    opened = _list_openings(device).filter(at__gt=Now() - within, data__has_key="door")
+    return opened.alias(last=Subquery(last)).filter(Q(at__gt=Subquery(last))).values_list("pk", flat=True)[:1]
 
 
 @transaction.atomic
@@ -173,10 +206,10 @@ def _renew(door: Door, device: Device, make: Make) -> credentials.Issued | None:
     return issued
 
 
-def _list_openings(device: Device) -> EventQuerySet:
+def _list_openings(device: int) -> EventQuerySet:
     return Event.objects.filter(device=device, kind=Event.Kind.OPENED_AGAIN)
 
 
-def _compute_start(door: Door) -> CombinedExpression:
-    """Return since when a device has to have been added that is still in its window."""
-    return Now() - timedelta(hours=door.settings.get("hours", HOURS))
+def _get_hours(door: Door) -> timedelta:
+    """Return for how long a device may be activated since it was added."""
+    return timedelta(hours=door.settings.get("hours", HOURS))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models.functions import Now
 
+from devices.credentials.operations import make_random
 from devices.models import Credential
 from lib import live
+from lib.prepared import Update, prepared, prepared_update
 from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.approval import registration_tokens
@@ -20,6 +23,8 @@ from provisioning.doors.renewal import renew_credential
 from provisioning.models import ProvisioningOperation, RegistrationToken, express_state
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from devices.credentials.operations import Issued
     from devices.models import Device
     from provisioning.models import Door
@@ -71,17 +76,24 @@ def register(*, token: str, address: str | None, organisation: Organisation | No
 def _register(found: RegistrationToken, door: Door, address: str | None) -> tuple[Device, Issued, datetime]:
     held = _hold(found)
     registration_tokens.require_standing(found)
+    until = found.now + timedelta(days=door.settings.get("credential_days") or DAYS)
     if held.device is None:
-        device, issued = _make(held, door, address)
+        device, issued = _make(held, door, address, until + LONGER)
     else:
         device = held.device
         issued = renew_credential(door=door, device=device, too_soon=_say_too_soon)
+        Credential.objects.filter(access_key=issued.access_key).update(expires_at=until + LONGER)
         place(device, held.group_id if held.registered_at is None else None, held.by)
-    rows = ProvisioningOperation.objects.filter(pk=held.pk, registered_at=None)
-    rows.update(device=device, registered_at=Now())
+    _note_registered(held.pk, device.pk)
     transaction.on_commit(lambda: live.announce([held.topic]))
-    registration_tokens.note_use(found, device)
-    return device, issued, _limit(door, issued, found.now)
+    registration_tokens.note_use(found, device, is_first=held.device is None)
+    return device, issued, until
+
+
+@prepared_update
+def _note_registered(operation: int, device: int) -> Update:
+    rows = ProvisioningOperation.objects.filter(pk=operation, registered_at=None)
+    return Update(rows, {"device": device, "registered_at": Now()})
 
 
 def _say_too_soon(wait: timedelta) -> Refusal:
@@ -90,12 +102,8 @@ def _say_too_soon(wait: timedelta) -> Refusal:
 
 def _hold(found: RegistrationToken) -> ProvisioningOperation:
     """Lock the operation until the transaction ends, and read it and its token as they are then."""
-    rows = ProvisioningOperation.objects.filter(pk=found.operation_id)
-    list(rows.select_for_update(no_key=True).values_list("pk"))
-    # After that: what a statement joins stays as it was before it waited.
-    joined = (f"operation__{each}" for each in ("device__version", "token", "by"))
-    states = {f"{each}_state": express_state(f"operation__{each}__") for each in ("door", "token")}
-    now = RegistrationToken.objects.select_related(*joined).annotate(**states).get(pk=found.pk)
+    _lock(found.operation_id)
+    now: Any = _select_held(found.pk)[0]  # after that: what a statement joins stays as it was before it waited
     held: ProvisioningOperation = now.operation
     found.ended_at, found.successor_id = now.ended_at, now.successor_id
     found.operation.device, found.operation.outcome = held.device, held.outcome
@@ -105,7 +113,20 @@ def _hold(found: RegistrationToken) -> ProvisioningOperation:
     return held
 
 
-def _make(held: ProvisioningOperation, door: Door, address: str | None) -> tuple[Device, Issued]:
+@prepared
+def _lock(operation: int) -> QuerySet[ProvisioningOperation, int]:
+    rows = ProvisioningOperation.objects.filter(pk=operation)
+    return rows.select_for_update(no_key=True).values_list("pk", flat=True)
+
+
+@prepared
+def _select_held(token: int) -> QuerySet[RegistrationToken]:
+    joined = (f"operation__{each}" for each in ("device__version", "token", "by"))
+    states: dict[str, Any] = {f"{each}_state": express_state(f"operation__{each}__") for each in ("door", "token")}
+    return RegistrationToken.objects.filter(pk=token).select_related(*joined).annotate(**states)
+
+
+def _make(held: ProvisioningOperation, door: Door, address: str | None, ends_at: datetime) -> tuple[Device, Issued]:
     device, issued = register_by_door(
         door=door,
         identity=held.identity,
@@ -115,13 +136,7 @@ def _make(held: ProvisioningOperation, door: Door, address: str | None) -> tuple
         goes_by_id=True,
         group=held.group_id,
         by=held.by,
+        make=partial(make_random, ends_at=ends_at),
     )
     assert issued is not None
     return device, issued
-
-
-def _limit(door: Door, issued: Issued, now: datetime) -> datetime:
-    """Let the credential end by itself; return when its device is told that it does. It is `now` by the database."""
-    at = now + timedelta(days=door.settings.get("credential_days") or DAYS)
-    Credential.objects.filter(access_key=issued.access_key).update(expires_at=at + LONGER)
-    return at

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from devices.credentials import operations as credentials
 from devices.models import Event
+from lib.prepared import Update, prepared, prepared_update
 from lib.refusals import Refusal
 from provisioning.doors import operations, refusals
 from provisioning.doors.refused_attempts import note_refusal
@@ -20,6 +21,8 @@ from provisioning.doors.registration import check_address
 from provisioning.models import Door, ProvisioningOperation, RegistrationToken
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from devices.models import Device
     from provisioning.models import DoorKey
     from tenants.models import Organisation, User
@@ -83,12 +86,16 @@ def _replace(former: RegistrationToken | None) -> Issued:
 
 def find_token(token: str, organisation: Organisation | None) -> RegistrationToken:
     """Return the registration token, whether it still counts or not. Raises Refusal."""
-    rows = RegistrationToken.objects.with_state().select_related(f"operation__{SAME}", "operation__device")
-    if organisation is not None:
-        rows = rows.filter(operation__organisation=organisation)
-    if (found := rows.filter(token_hash=hash_token(token)).first()) is None:
+    found = _select_token(hash_token(token))
+    if not found or (organisation is not None and found[0].operation.organisation_id != organisation.pk):
         raise Refusal(refusals.DOOR_UNKNOWN)
-    return found
+    return found[0]
+
+
+@prepared
+def _select_token(token_hash: bytes) -> QuerySet[RegistrationToken]:
+    rows = RegistrationToken.objects.with_state().select_related(f"operation__{SAME}", "operation__device")
+    return rows.defer(f"operation__{SAME}__logo").filter(token_hash=token_hash)
 
 
 def require_standing(token: RegistrationToken) -> None:
@@ -101,11 +108,19 @@ def require_standing(token: RegistrationToken) -> None:
         raise Refusal(refusals.REGISTRATION_TOKEN_ENDED)
 
 
-def note_use(token: RegistrationToken, device: Device) -> None:
-    """Note that the device registered with it: all others of the device end."""
-    RegistrationToken.objects.filter(pk=token.pk, used_at=None).update(used_at=Now())
+def note_use(token: RegistrationToken, device: Device, *, is_first: bool) -> None:
+    """Note that the device registered with it: all others of the device end. One that is there the first time has no
+    other: an operation's end before it has the next."""
+    _note_used(token.pk)
+    if is_first:
+        return
     own = RegistrationToken.objects.filter(operation__device=device, ended_at=None)
     own.exclude(pk=token.pk).update(ended_at=Now())
+
+
+@prepared_update
+def _note_used(token: int) -> Update:
+    return Update(RegistrationToken.objects.filter(pk=token, used_at=None), {"used_at": Now()})
 
 
 def revoke(*, door: Door, device: Device, by: User) -> bool:

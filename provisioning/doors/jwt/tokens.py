@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Sequence  # of a NamedTuple
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
@@ -29,8 +30,6 @@ from provisioning.doors.jwt import keys
 from provisioning.models import Door, DoorKey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lib.refusals import Kind
 
 LONGEST = 8_192  # characters of a token
@@ -46,6 +45,13 @@ class Read(NamedTuple):
     algorithm: str
     key_name: str
     issuer: str
+
+
+class Keyed(NamedTuple):
+    """Hold a door, and the keys by which it knows who signs."""
+
+    door: Door
+    keys: Sequence[DoorKey]
 
 
 class Checked(NamedTuple):
@@ -76,12 +82,12 @@ def read_token(text: object) -> Read:
     return Read(text, algorithm, name, issuer)
 
 
-def check_token(token: Read, doors: Sequence[Door]) -> Checked:
+def check_token(token: Read, doors: Sequence[Keyed]) -> Checked:
     """Find the key of these doors that signed the token, and check what it says. Raises Refusal.
 
-    `doors` are one organisation's, and its issuer's; `keys` of each are loaded.
+    `doors` are one organisation's, and its issuer's.
     """
-    taking = [door for door in doors if token.algorithm in door.settings["algorithms"]]
+    taking = [keyed for keyed in doors if token.algorithm in keyed.door.settings["algorithms"]]
     if not taking:
         raise Refusal(refusals.DOOR_TOKEN_ALGORITHM)
     for door, key in _list_candidates(token, taking):
@@ -102,10 +108,10 @@ class AtDoor(Exception):
         self.door, self.refusal = door, refusal
 
 
-def _list_candidates(token: Read, doors: Sequence[Door]) -> list[tuple[Door, DoorKey]]:
+def _list_candidates(token: Read, doors: Sequence[Keyed]) -> list[tuple[Door, DoorKey]]:
     """Return the keys of the token's algorithm: those of its name, else those without one, or all for a token that
     names none."""
-    own = [(door, key) for door in doors for key in door.keys.all() if key.algorithm == token.algorithm]
+    own = [(door, key) for door, keys_ in doors for key in keys_ if key.algorithm == token.algorithm]
     if token.key_name:
         own = [each for each in own if each[1].name == token.key_name] or [each for each in own if not each[1].name]
     return own[: MOST_KEYS * len(doors)]

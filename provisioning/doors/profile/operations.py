@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
@@ -17,14 +17,17 @@ from devices.lifecycle import locks
 from devices.models import Device
 from devices.recipes.organisation_format import format_of
 from lib import names
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from provisioning.doors import operations, refusals
 from provisioning.doors.registration import Registered, check_policy, counted_at, find_device, register_by_door
 from provisioning.doors.renewal import renew_credential
-from provisioning.models import Door, DoorKey, DoorRegistration
+from provisioning.models import Door, DoorKey, DoorRegistration, select_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from django.db.models import QuerySet
 
     from tenants.models import Organisation, User
 
@@ -52,12 +55,10 @@ def make_token(*, door: Door, by: User) -> tuple[DoorKey, str]:
 
 def find_key(token: str, organisation: Organisation | None) -> DoorKey:
     """Return the key that the token is. Raises Refusal."""
-    keys = DoorKey.objects.at_door().filter(door__kind=Door.Kind.PROFILE)
-    if organisation is not None:
-        keys = keys.filter(door__organisation=organisation)
-    if not _is_token(token) or (key := keys.filter(secret_hash=_hash_token(token)).first()) is None:
+    found = select_key(Door.Kind.PROFILE, _hash_token(token)) if _is_token(token) else []
+    if not found or (organisation is not None and found[0].door.organisation_id != organisation.pk):
         raise Refusal(refusals.DOOR_UNKNOWN)
-    return key
+    return found[0]
 
 
 def hand_out(
@@ -96,19 +97,30 @@ def _register(
     check_policy(door, key=key, address=address)
     identity = asked.hardware_id or _make_serial(door)
     name, own = _read_name(asked.name), _read_tags(door, asked.tags)
+    asked_so: dict[str, Any] = {
+        "identity": identity,
+        "key": key,
+        "address": address,
+        "name": name,
+        "tags": own,
+        "make": make,
+    }
+    if door.settings.get("activates", True):
+        return register_by_door(door=door, **asked_so)
     with transaction.atomic():
-        registered = register_by_door(
-            door=door, identity=identity, key=key, address=address, name=name, tags=own, make=make
-        )
-        if not door.settings.get("activates", True):
-            locks.lock_devices([registered.device], by=None, door=door.name)
+        registered = register_by_door(door=door, **asked_so)
+        locks.lock_devices([registered.device], by=None, door=door.name)
     return registered
 
 
 def _find_own(door: Door, hardware_id: str) -> Device | None:
     device = find_device(door, hardware_id)
-    came_by_it = device and DoorRegistration.objects.of(door).filter(device=device).exists()
-    return device if came_by_it else None
+    return device if device and _select_registrations(door.pk, device.pk) else None
+
+
+@prepared
+def _select_registrations(door: int, device: int) -> QuerySet[DoorRegistration, int]:
+    return DoorRegistration.objects.filter(door=door, device=device).values_list("pk", flat=True)
 
 
 def _renew(door: Door, device: Device) -> credentials.Issued:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db
-MOST = 23  # on PostgreSQL; 22 on SQLite
+MOST = 12
 
 
 def test_a_registration_asks_little(world: World) -> None:
