@@ -1,4 +1,4 @@
-"""Whether the broker has the consumer's queue, asked of the broker itself over AMQP.
+"""Whether the broker has the consumer's queue, or those of all parts, asked of the broker itself over AMQP.
 
 RabbitMQ acknowledges a report that no queue wants, and drops it. Before the consumer's first subscription, with a new
 volume, after the session expired, or under another client id there is no such queue: no device may be let in.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from devices.broker.amqp_thread import AmqpThread, has_queue, queue_name
+from devices.mqtt import parts
 
 if TYPE_CHECKING:
     from amqp import Connection
@@ -39,7 +40,8 @@ class QueueWatch(AmqpThread):
         self._times = 0
 
     def look(self, connection: Connection) -> None:
-        self._times = self._times + 1 if has_queue(connection) else 0
+        has_all = all(has_queue(connection, part) for part in range(parts.count_parts()))
+        self._times = self._times + 1 if has_all else 0
         self._set_state(State.THERE if self._times >= ENOUGH else State.UNKNOWN if self._times else State.MISSING)
 
     def lose(self, why: str) -> None:
