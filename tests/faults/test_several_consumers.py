@@ -91,9 +91,7 @@ def make_worker(fleet: Fleet, redis: parts.Redis, name: str) -> Process:
     command = ("-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer", "--hostname", name)
     amqp = f"amqp://127.0.0.1:{fleet.amqp}"
     env = {"MQTT_URL": fleet.site_url, "BROKER_AMQP_URL": amqp, "BROKER_AUTH_SECRET": fleets.SECRET}
-    worker = python(*command, **env, REDIS_URL=redis.url, PGAPPNAME=name)
-    worker.log = __import__("pathlib").Path(f"/tmp/cons_{name}.log")
-    return worker
+    return python(*command, **env, REDIS_URL=redis.url, PGAPPNAME=name)
 
 
 @pytest.fixture
