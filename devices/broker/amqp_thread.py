@@ -18,6 +18,8 @@ from django.conf import settings
 from devices.mqtt import client, parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from amqp import Connection
 
 EVERY = 1.0
@@ -69,16 +71,25 @@ class AmqpThread(ABC):
             self._stopping.wait(EVERY)
 
 
-def has_queue(connection: Connection, part: int = 0) -> bool:
-    """Return whether the broker has the queue of the consumer's session, of one part."""
-    with connection.channel() as channel:  # for one that the broker closes amqp opens another: it is closed, too
-        try:
-            channel.queue_declare(queue_name(part), passive=True)
-        except NotFound:
-            return False
-        except ResourceLocked:  # it is somebody's alone: so it is there
-            return True
-    return True
+def has_queue(connection: Connection) -> bool:
+    """Return whether the broker has the queue of the consumer's session, or those of all parts."""
+    return not find_missing(connection, range(parts.count_parts()))
+
+
+def find_missing(connection: Connection, numbers: Iterable[int]) -> set[int]:
+    """Return those of the parts whose sessions have no queue at the broker."""
+    missing, waiting = set(), sorted(numbers)
+    while waiting:
+        with connection.channel() as channel:  # for one that the broker closes amqp opens another: it is closed, too
+            try:
+                while waiting:
+                    part = waiting.pop()
+                    channel.queue_declare(queue_name(part), passive=True)
+            except NotFound:
+                missing.add(part)
+            except ResourceLocked:  # it is somebody's alone: so it is there
+                pass
+    return missing
 
 
 def build_connection() -> Connection:

@@ -18,6 +18,8 @@ from devices.broker.rabbitmq import DIVIDED, EXCHANGE
 from devices.mqtt import parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from amqp import Connection
 
     from devices.broker.kept import Store
@@ -29,10 +31,13 @@ WEIGHT = "1"
 """The binding key of each queue: all have as many devices."""
 
 
-def bind_queue(connection: Connection, queue: str) -> None:
-    """Have its share of the devices' reports routed to a queue. Repeated it changes nothing."""
+def bind_queues(connection: Connection, queues: Iterable[str]) -> None:
+    """Have its share of the devices' reports routed to each queue, also where the broker has lost what it knew.
+    Repeated it changes nothing."""
     with connection.channel() as channel:
-        channel.queue_bind(queue, DIVIDED, WEIGHT)
+        for queue in queues:
+            channel.queue_bind(queue, DIVIDED, WEIGHT)
+    _lead_through_exchange(connection, wanted=True)
 
 
 def divide(former: int, store: Store) -> None:

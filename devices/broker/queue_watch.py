@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from devices.broker.amqp_thread import AmqpThread, has_queue, queue_name
-from devices.mqtt import parts
 
 if TYPE_CHECKING:
     from amqp import Connection
@@ -40,8 +39,7 @@ class QueueWatch(AmqpThread):
         self._times = 0
 
     def look(self, connection: Connection) -> None:
-        has_all = all(has_queue(connection, part) for part in range(parts.count_parts()))
-        self._times = self._times + 1 if has_all else 0
+        self._times = self._times + 1 if has_queue(connection) else 0
         self._set_state(State.THERE if self._times >= ENOUGH else State.UNKNOWN if self._times else State.MISSING)
 
     def lose(self, why: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from amqp.exceptions import NotFound
 
 from devices.broker import division, kept
-from devices.broker.amqp_thread import WITHIN, AmqpThread, has_queue, queue_name
+from devices.broker.amqp_thread import WITHIN, AmqpThread, find_missing, queue_name
 from devices.broker.rabbitmq import UNROUTED
 from devices.mqtt.messages import counts
 from devices.mqtt.parts import is_divided
@@ -34,6 +34,7 @@ class UnroutedReports(AmqpThread):
         super().__init__("unrouted")
         self._consumer = consumer
         self._were_gone: set[int] = set()
+        self._bound: set[int] = set()  # of its own, on this connection
         self._told = ""
 
     def stop(self) -> None:
@@ -58,18 +59,15 @@ class UnroutedReports(AmqpThread):
                 )
 
     def lose(self, why: str) -> None:
-        self._were_gone.clear()
+        self._were_gone, self._bound = set(), set()
         self._tell(f"the broker can't be asked for reports that no queue wanted: {why}")
 
     def _look_after_queues(self, connection: Connection) -> None:
-        gone = set()
-        for part in self._consumer.list_parts():
-            if not self._consumer.is_subscribed(part):
-                continue
-            if not has_queue(connection, part):
-                gone.add(part)
-            elif is_divided():
-                division.bind_queue(connection, queue_name(part))
+        own = {part for part in self._consumer.list_parts() if self._consumer.is_subscribed(part)}
+        gone = find_missing(connection, own)
+        if is_divided() and (unbound := own - gone - self._bound):
+            division.bind_queues(connection, map(queue_name, unbound))
+        self._bound = own - gone
         for part in gone & self._were_gone:
             log.warning("the broker has no queue for the consumer's session any more: it connects again")
             self._consumer.reconnect(part)

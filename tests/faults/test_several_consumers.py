@@ -87,10 +87,15 @@ def recorded(world: World) -> Iterator[None]:
         cursor.execute(FORGET)
 
 
-def make_worker(fleet: Fleet, redis: parts.Redis, name: str) -> Process:
+def make_worker(fleet: Fleet, redis: parts.Redis, name: str, consumers: int = 2) -> Process:
     command = ("-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer", "--hostname", name)
     amqp = f"amqp://127.0.0.1:{fleet.amqp}"
-    env = {"MQTT_URL": fleet.site_url, "BROKER_AMQP_URL": amqp, "BROKER_AUTH_SECRET": fleets.SECRET}
+    env = {
+        "MQTT_URL": fleet.site_url,
+        "BROKER_AMQP_URL": amqp,
+        "BROKER_AUTH_SECRET": fleets.SECRET,
+        "CONSUMERS": str(consumers),
+    }
     return python(*command, **env, REDIS_URL=redis.url, PGAPPNAME=name)
 
 
@@ -190,3 +195,42 @@ def test_each_device_is_one_consumers_and_anothers_when_that_one_dies(
     for each in find_storers().values():
         changes = sum(former.who != later.who for former, later in pairwise(each))
         assert changes <= 2  # to the other when it died, and back: never in between
+
+
+def test_another_division_loses_nothing_that_waits(
+    fleet: Fleet, redis: parts.Redis, workers: list[Process], world: World
+) -> None:
+    """From several consumers to one, and back, while reports wait for those of before."""
+    devices = [builders.make_device(world.version) for _ in range(DEVICES)]
+    clients = [gateway(fleet.port, each, credentials.issue_credential(device=each, by=None)) for each in devices]
+    sent: list[tuple[int, int, int]] = []
+    began = int(time.time() * 1000) - 600_000
+
+    def report(numbers: range) -> None:
+        assert [client.connect() for client in clients] == [ACCEPTED] * DEVICES
+        for device, client in zip(devices, clients, strict=True):
+            for number in numbers:
+                body = json.dumps({"data": {"rpm": number}, "time": began + number})
+                assert client.publish(f"devices/{device.device_id}/state", body)
+                sent.append((device.pk, began + number, number))
+
+    def all_stored() -> bool:
+        rows = Report.objects.filter(device__in=devices)
+        return sorted((row.device_id, round(row.at.timestamp() * 1000), row.data["rpm"]) for row in rows) == sorted(
+            sent
+        )
+
+    for worker in workers:
+        worker.stop()
+    report(range(10))
+    with running(make_worker(fleet, redis, "only", consumers=1)):
+        eventually(all_stored, 60)
+        assert {stored.who for each in find_storers().values() for stored in each} == {"only"}
+    for worker in workers:
+        worker.start()
+    eventually(lambda: count_held() == [PARTS // 2] * 2, 180)
+    eventually(fleet.is_ready, 120)
+    report(range(10, 20))
+    eventually(all_stored, 60)
+    for client in clients:
+        client.leave()
