@@ -166,9 +166,14 @@ def everything_is_stored_once(loads: list[Load]) -> None:
         load.enough.set()
         load.join(60)
     expected = sorted((load.device.pk, at, number) for load in loads for at, number in load.acknowledged)
-    rows = Report.objects.filter(device__in=[load.device for load in loads])
-    eventually(lambda: rows.count() >= len(expected), 30)
-    assert sorted((row.device_id, round(row.at.timestamp() * 1000), row.data["rpm"]) for row in rows) == expected
+    devices = [load.device for load in loads]
+    eventually(lambda: len(list_stored(devices)) >= len(expected), 30)
+    assert list_stored(devices) == expected
+
+
+def list_stored(devices: list[Device]) -> list[tuple[int, int, int]]:
+    rows = Report.objects.filter(device__in=devices)
+    return sorted((row.device_id, round(row.at.timestamp() * 1000), int(row.data["rpm"])) for row in rows)
 
 
 def test_each_device_is_one_consumers_and_anothers_when_that_one_dies(
@@ -214,23 +219,17 @@ def test_another_division_loses_nothing_that_waits(
                 assert client.publish(f"devices/{device.device_id}/state", body)
                 sent.append((device.pk, began + number, number))
 
-    def all_stored() -> bool:
-        rows = Report.objects.filter(device__in=devices)
-        return sorted((row.device_id, round(row.at.timestamp() * 1000), row.data["rpm"]) for row in rows) == sorted(
-            sent
-        )
-
     for worker in workers:
         worker.stop()
     report(range(10))
     with running(make_worker(fleet, redis, "only", consumers=1)):
-        eventually(all_stored, 60)
+        eventually(lambda: list_stored(devices) == sorted(sent), 60)
         assert {stored.who for each in find_storers().values() for stored in each} == {"only"}
     for worker in workers:
         worker.start()
     eventually(lambda: count_held() == [PARTS // 2] * 2, 180)
     eventually(fleet.is_ready, 120)
     report(range(10, 20))
-    eventually(all_stored, 60)
+    eventually(lambda: list_stored(devices) == sorted(sent), 60)
     for client in clients:
         client.leave()
