@@ -55,12 +55,12 @@ def compare_consumers(several: int, messages: int, rounds: int) -> int:
     found: dict[tuple[int, bool], list[Drained]] = {}
     with ExitStack() as stack:
         builds = {count: stack.enter_context(_run_parts(count)) for count in (1, several)}
-        for _ in range(rounds):
+        for number in range(rounds):
             for held in (False, True):
-                for count, (build, port) in builds.items():
+                for count, (build, port) in sorted(builds.items(), reverse=bool(number % 2)):
                     many = messages // 4 if held else messages
                     found.setdefault((count, held), []).append(_drain(build, port, count, many, held=held))
-    medians = {case: Drained(*map(statistics.median, zip(*all_, strict=True))) for case, all_ in found.items()}
+    medians = {case: Drained(*map(statistics.median, zip(*all_, strict=True))) for case, all_ in sorted(found.items())}
     for (count, held), each in medians.items():
         way = f"each held to {SHARE:.0%} of a core" if held else "as fast as they can"
         print(f"  {count} consumer(s), {way:32} {each.rate:7.0f} messages/s {each.own:7.1f} us of processor time")

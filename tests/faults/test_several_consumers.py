@@ -40,9 +40,11 @@ PAUSE = 0.05
 TAKEN_OVER = 10.0
 
 RECORD = """
-CREATE TABLE who_stored (device bigint, who text, at timestamptz);
+CREATE TABLE who_stored (device bigint, who text, at timestamptz, reported timestamptz);
 CREATE FUNCTION record_who() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO who_stored VALUES (new.device_id, current_setting('application_name'), clock_timestamp()); RETURN NULL;
+  INSERT INTO who_stored
+    VALUES (new.device_id, current_setting('application_name'), clock_timestamp(), new.at);
+  RETURN NULL;
 END $$;
 CREATE TRIGGER record_who AFTER INSERT OR UPDATE ON telemetry_report FOR EACH ROW EXECUTE FUNCTION record_who();
 """
@@ -50,10 +52,10 @@ FORGET = "DROP TRIGGER record_who ON telemetry_report; DROP FUNCTION record_who;
 
 
 class Stored(NamedTuple):
-    """Hold who stored something of a device, and when."""
+    """Hold who stored something of a device, and which moment that is of."""
 
     who: str
-    at: datetime
+    reported: datetime
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +122,9 @@ def find_storers() -> dict[int, list[Stored]]:
     """Who stored what of each device, in order."""
     found: defaultdict[int, list[Stored]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT device, who, at FROM who_stored ORDER BY at")
-        for device, who, at in cursor.fetchall():
-            found[device].append(Stored(who, at))
+        cursor.execute("SELECT device, who, reported FROM who_stored ORDER BY at")
+        for device, who, reported in cursor.fetchall():
+            found[device].append(Stored(who, reported))
     return found
 
 
@@ -200,6 +202,7 @@ def test_each_device_is_one_consumers_and_anothers_when_that_one_dies(
     for each in find_storers().values():
         changes = sum(former.who != later.who for former, later in pairwise(each))
         assert changes <= 2  # to the other when it died, and back: never in between
+        assert all(former.reported < later.reported for former, later in pairwise(each))
 
 
 def test_another_division_loses_nothing_that_waits(
