@@ -91,14 +91,15 @@ def recorded(world: World) -> Iterator[None]:
 
 def make_worker(fleet: Fleet, redis: parts.Redis, name: str, consumers: int = 2) -> Process:
     command = ("-m", "celery", "-A", "config", "worker", "--pool", "solo", "--consumer", "--hostname", name)
-    amqp = f"amqp://127.0.0.1:{fleet.amqp}"
-    env = {
-        "MQTT_URL": fleet.site_url,
-        "BROKER_AMQP_URL": amqp,
-        "BROKER_AUTH_SECRET": fleets.SECRET,
-        "CONSUMERS": str(consumers),
-    }
-    return python(*command, **env, REDIS_URL=redis.url, PGAPPNAME=name)
+    return python(
+        *command,
+        MQTT_URL=fleet.site_url,
+        BROKER_AMQP_URL=f"amqp://127.0.0.1:{fleet.amqp}",
+        BROKER_AUTH_SECRET=fleets.SECRET,
+        REDIS_URL=redis.url,
+        CONSUMERS=str(consumers),
+        PGAPPNAME=name,
+    )
 
 
 @pytest.fixture
