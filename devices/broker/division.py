@@ -18,8 +18,6 @@ from devices.broker.rabbitmq import DIVIDED, EXCHANGE
 from devices.mqtt import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from amqp import Connection
 
     from devices.broker.kept import Store
@@ -31,18 +29,30 @@ WEIGHT = "1"
 """The binding key of each queue: all have as many devices."""
 
 
-def bind_queues(connection: Connection, queues: Iterable[str]) -> None:
-    """Have its share of the devices' reports routed to each queue, also where the broker has lost what it knew.
-    Repeated it changes nothing."""
+def route(connection: Connection) -> bool:
+    """Have devices' reports routed to the queues of all parts, once all are there, also where the broker has lost what
+    it knew; return whether they are. Repeated it changes nothing.
+
+    With fewer queues the exchange would divide devices otherwise. They are bound in the order in which RabbitMQ (3.10)
+    binds them when it starts anew: it divides by that order.
+    """
+    queues = sorted(map(name_queue, parts.list_sessions(parts.count_parts())))
+    with connection.channel() as channel:
+        try:
+            for queue in queues:
+                channel.queue_declare(queue, passive=True)
+        except NotFound:
+            return False
     with connection.channel() as channel:
         for queue in queues:
             channel.queue_bind(queue, DIVIDED, WEIGHT)
     _lead_through_exchange(connection, wanted=True)
+    return True
 
 
 def divide(former: int, store: Store) -> None:
     """Have reports divided into as many parts as are wanted, which were `former`: what waits for those is stored
-    first, so that it comes before what is routed anew. What comes meanwhile is kept as unrouted.
+    first, so that it comes before what is routed anew (`route`). What comes meanwhile is kept as unrouted.
 
     Repeated, after a failure too, it goes on where it was. Raises OSError and amqp.AMQPError.
     """
@@ -51,12 +61,9 @@ def divide(former: int, store: Store) -> None:
     count = parts.count_parts()
     log.warning("reports are divided into %d parts from now on, and were into %d", count, former)
     with build_connection() as connection:
-        if count == 1:
-            _lead_through_exchange(connection, wanted=False)
+        _lead_through_exchange(connection, wanted=False)
         for part in range(former):
             _end_session(connection, part, former, store)
-        if count > 1:
-            _lead_through_exchange(connection, wanted=True)
 
 
 def _lead_through_exchange(connection: Connection, *, wanted: bool) -> None:

@@ -5,18 +5,19 @@ is deleted or expires, and the broker asks nobody about one that does not pause.
 whose queue keeps such reports (docker/rabbitmq/definitions.json); a thread in the consumer's process takes them from
 there, in that of the one that has the first part. Each looks after the queues of its own parts, too. It connects anew
 where one is gone: RabbitMQ 4 (4.0.5) leaves the connection up, without a queue, and grants every subscription on it in
-vain. And it has devices' reports routed there, where they are divided.
+vain. The one with the first part has devices' reports routed to the queues of all parts, too.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from amqp.exceptions import NotFound
 
 from devices.broker import division, kept
-from devices.broker.amqp_thread import WITHIN, AmqpThread, find_missing, queue_name
+from devices.broker.amqp_thread import WITHIN, AmqpThread, find_missing
 from devices.broker.rabbitmq import UNROUTED
 from devices.mqtt.messages import counts
 from devices.mqtt.parts import is_divided
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ROUTED_SECONDS = 5.0
+"""For which it is taken that the queues of parts stay bound."""
+
 
 class UnroutedReports(AmqpThread):
     def __init__(self, consumer: Consumer) -> None:
         super().__init__("unrouted")
         self._consumer = consumer
         self._were_gone: set[int] = set()
-        self._bound: set[int] = set()  # of its own, on this connection
+        self._routed_until = 0.0
         self._told = ""
 
     def stop(self) -> None:
@@ -59,15 +63,15 @@ class UnroutedReports(AmqpThread):
                 )
 
     def lose(self, why: str) -> None:
-        self._were_gone, self._bound = set(), set()
+        self._were_gone.clear()
+        self._routed_until = 0.0
         self._tell(f"the broker can't be asked for reports that no queue wanted: {why}")
 
     def _look_after_queues(self, connection: Connection) -> None:
         own = {part for part in self._consumer.list_parts() if self._consumer.is_subscribed(part)}
         gone = find_missing(connection, own)
-        if is_divided() and (unbound := own - gone - self._bound):
-            division.bind_queues(connection, map(queue_name, unbound))
-        self._bound = own - gone
+        if 0 in own and is_divided() and time.monotonic() > self._routed_until and division.route(connection):
+            self._routed_until = time.monotonic() + ROUTED_SECONDS
         for part in gone & self._were_gone:
             log.warning("the broker has no queue for the consumer's session any more: it connects again")
             self._consumer.reconnect(part)
