@@ -128,6 +128,7 @@ def _drain(build: Build, port: int, count: int, messages: int, *, held: bool) ->
         workers = [stack.enter_context(run_worker(build, "config", "--consumer")) for _ in range(count)]
         _wait_until_settled(db, count)
         for worker in workers:
+            stack.callback(worker.send_signal, signal.SIGCONT)
             worker.send_signal(signal.SIGSTOP)
         publish(port, build.fleet, messages, 0, *ACCOUNT)
         db.execute("CHECKPOINT")
@@ -175,9 +176,8 @@ def _hold(workers: list[psutil.Process]) -> Iterator[None]:
 
 
 def _read_used(worker: psutil.Process) -> float:
-    """Return the seconds of processor time of all its threads, to the nanosecond."""
-    tasks = Path(f"/proc/{worker.pid}/task")
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+    """Return the seconds of processor time of all its threads, those that have ended too."""
+    return float(sum(worker.cpu_times()[:2]))
 
 
 def _measure(workers: list[psutil.Process], db: Any, messages: int) -> Drained:

@@ -109,6 +109,17 @@ def test_devices_are_divided_anew_by_one_alone_and_after_those_of_before(setting
     assert told == [1, parts.PARTS]
 
 
+def test_nobody_divides_anew_while_one_of_before_is_at_work(settings: Settings) -> None:
+    former, other = Leases(), Leases()
+    settle(former, other)
+    former.end()
+    settings.CONSUMERS = 1
+    first = Leases()
+    assert first.renew() == set()
+    die(other)
+    assert first.renew() == {0}
+
+
 def test_where_dividing_fails_nobody_has_a_part_until_it_is_done() -> None:
     def fail(_: int) -> None:
         raise OSError("the broker is away")
