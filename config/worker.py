@@ -116,7 +116,7 @@ class Member:
     """Be one of the consumers: have the parts that the leases say, and beside the first one what only one does."""
 
     def __init__(self) -> None:
-        self._leases = Leases(lambda former: division.divide(former, self.consumer.store))
+        self._leases = Leases(lambda former: division.divide(former, self.consumer.store), self._keep)
         self.consumer = make_consumer(self._leases.hold, held=())
         self._unrouted = UnroutedReports(self.consumer)
         self._beside: list[ConnectionEvents | Closer | Sender] = []
@@ -158,6 +158,10 @@ class Member:
                 self._tell("")
                 self._have(held)
             self._stopping.wait(EVERY_SECONDS)
+
+    def _keep(self, kept: set[int]) -> None:
+        """Leave the parts that are not kept."""
+        self.consumer.hold(kept & set(self.consumer.list_parts()))
 
     def _have(self, held: set[int]) -> None:
         if self._stopping.is_set():

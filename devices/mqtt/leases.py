@@ -31,17 +31,22 @@ LIVES = timedelta(seconds=5)
 
 class Leases:
     """Be one of the consumers. `rearrange` takes into how many parts reports were divided before, and returns once
-    the broker divides them anew; it may raise."""
+    the broker divides them anew; it may raise. `leave` takes the parts that are kept, before the others are anybody's:
+    the broker is to have back what it delivered when the next one connects."""
 
-    def __init__(self, rearrange: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, rearrange: Callable[[int], None] = lambda _: None, leave: Callable[[set[int]], None] = lambda _: None
+    ) -> None:
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._rearrange = rearrange
+        self._leave = leave
 
     def renew(self) -> set[int]:
         """Say that this consumer lives, and return the parts that it has from now on."""
         count = parts.count_parts()
         live = self._beat(count)
         if live - {count}:  # consumers of before are still at work: they end, and then it is our turn
+            self._leave(set())
             self.release()
             return set()
         if not self._has_been_divided(count):
@@ -107,6 +112,7 @@ class Leases:
         """Give up what is more than its share, else take what nobody has; return what it has."""
         held = sorted(ConsumerPart.objects.filter(holder=self.name).values_list("number", flat=True))
         if more := held[share:]:
+            self._leave(set(held[:share]))
             ConsumerPart.objects.filter(number__in=more, holder=self.name).update(holder="")
         if len(held) < share:
             for number in self._find_free().order_by("number").values_list("number", flat=True):

@@ -55,6 +55,21 @@ def test_who_joins_gets_a_part_only_when_it_was_given_up() -> None:
     assert second.renew() == ALL - kept
 
 
+def test_a_part_is_left_before_it_is_anybodys() -> None:
+    def leave(kept: set[int]) -> None:
+        held.append(ConsumerPart.objects.filter(holder=first.name).count())
+        left.append(kept)
+
+    held: list[int] = []
+    left: list[set[int]] = []
+    first, second = Leases(leave=leave), Leases()
+    assert first.renew() == ALL
+    second.renew()
+    assert left == []
+    kept = first.renew()
+    assert (held, left) == ([parts.PARTS], [kept])
+
+
 def test_a_dead_ones_parts_are_taken_over_and_a_living_ones_not() -> None:
     first, second = Leases(), Leases()
     kept, orphaned = settle(first, second)
