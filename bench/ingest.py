@@ -1,6 +1,7 @@
 """Ingest: messages a second that are durable (acknowledged to the broker after their commit).
 
     python -m bench.ingest [--beside COMMIT] [--messages 60000] [--rounds 3] [--cases 1000,5000,1000:1024]
+    python -m bench.ingest --consumers 2 [--messages 60000] [--rounds 3]: bench/consumers.py
 
 On PostgreSQL with fsync, and Mosquitto. While the consumer is away its session fills; then it is drained, in turns in
 one run: by a paho subscriber with an empty callback, by the worker of another commit (with a tree and a database of its
@@ -71,13 +72,16 @@ class Build(NamedTuple):
     fleet: list[str]
 
 
-def publish(port: int, fleet: list[str], messages: int, octets: int) -> None:
+def publish(
+    port: int, fleet: list[str], messages: int, octets: int, username: str | None = None, password: str | None = None
+) -> None:
     """Fill the session: all devices in turns, each report with a time of its own."""
     from devices.mqtt import packets
 
     start, note = int(time.time() * 1000) - messages - 60_000, "x" * octets
     with socket.create_connection(("127.0.0.1", port)) as broker:
-        broker.sendall(packets.Connect(packets.CLEAN, 600, "filler", "", b"", None, None).build().encode())
+        connect = packets.Connect(packets.CLEAN, 600, "filler", "", b"", username, password)
+        broker.sendall(connect.build().encode())
         broker.recv(4)
         answered = 0
         for first in range(0, messages, FLIGHT):
@@ -300,7 +304,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beside", default=TODAYS, help="a commit; empty: none")
     parser.add_argument("--cases", type=lambda text: [read_case(each) for each in text.split(",")])
+    parser.add_argument("--consumers", type=int, default=1, help="so many share it, behind RabbitMQ, beside one")
     options = parser.parse_args()
+    if options.consumers > 1:
+        from bench.consumers import compare_consumers
+
+        return compare_consumers(options.consumers, options.messages, options.rounds)
     with ExitStack() as stack:
         trees = {f"at {options.beside}": stack.enter_context(check_out(options.beside))} if options.beside else {}
         trees["here"] = ROOT

@@ -24,6 +24,7 @@ from django.views.decorators.http import require_safe
 
 from devices.broker import sessions
 from devices.mqtt import client, heartbeat
+from devices.mqtt import parts as parts_of_devices
 from lib import stopping
 from lib.turns import out_of_turn
 
@@ -75,8 +76,14 @@ def _broker() -> bool:
     return client.answers(settings.MQTT_URL, within=WITHIN)
 
 
+_consumers: list[dict[str, int | float]] = []
+"""What each of several told last, and nobody's name: anybody may ask here."""
+
+
 def _consumer() -> bool:
     beat = heartbeat.read()
+    told = beat.get("consumers", []) if beat else []
+    _consumers[:] = [{name: each.get(name, 0) for name in ("parts", "queued", "behind")} for each in told]
     return heartbeat.hears(beat) and not (beat and beat.get("rival"))
 
 
@@ -142,7 +149,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
     down = sorted(name for name, up in parts.items() if not up)
     _log_change(down)
     report = {"status": "down" if down else "up", "parts": {name: "up" if up else "down" for name, up in parts.items()}}
-    answer = JsonResponse(report | ({"down": down} if down else {}), status=503 if down else 200)
+    several = {"consumers": [*_consumers]} if parts_of_devices.is_divided() else {}
+    answer = JsonResponse(report | several | ({"down": down} if down else {}), status=503 if down else 200)
     answer._has_been_logged = True  # type: ignore[attr-defined]  # Django would log every 503 that a monitor gets
     return answer
 

@@ -15,16 +15,17 @@ from telemetry.ingest import decoder, drops, writer
 from telemetry.models import Drop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from devices.mqtt.intake import Limited
     from devices.mqtt.messages import Message
 
 
-def ingest(messages: Sequence[Message]) -> None:
+def ingest(messages: Sequence[Message], begin: Callable[[], None] = lambda: None) -> None:
     """Store, count presses and answers, activate, note presence; committed when it returns. Repeating it changes
-    nothing."""
+    nothing. `begin` is called first, in the transaction."""
     with transaction.atomic():
+        begin()
         batch = decoder.read_batch(messages)
         stored = writer.save_reports(batch.reports, batch.drops, batch.tenures)
         pressed = press.count_presses(stored)

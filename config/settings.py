@@ -189,7 +189,11 @@ MQTT_CLIENT_ID = env.str("MQTT_CLIENT_ID", default="handover-consumer")
 MQTT_CA = env.str("MQTT_CA", default="")
 """The broker's certificate authority (a PEM file), where the system does not know it."""
 CONSUMER = env.bool("CONSUMER", default=False)
-"""Whether this Celery worker stores what devices report; one worker does."""
+"""Whether this Celery worker stores what devices report; CONSUMERS of them do, and others stand by."""
+CONSUMERS = env.int("CONSUMERS", default=1)
+"""How many workers share what devices report, each with its part of the devices."""
+if not 1 <= CONSUMERS <= 12:
+    raise ImproperlyConfigured("CONSUMERS is a number from 1 to 12.")
 MQTT_LIMITS = env.bool("MQTT_LIMITS", default=True)
 MQTT_LIMIT_SECONDS = env.float("MQTT_LIMIT_SECONDS", default=15.0)
 MQTT_TOPIC_LIMIT = env.int("MQTT_TOPIC_LIMIT", default=30)
@@ -206,6 +210,11 @@ if BROKER_AUTH_SECRET and not DEMO:
     refuse_weak("BROKER_AUTH_SECRET", BROKER_AUTH_SECRET, 20)
 BROKER_AMQP_URL = env.str("BROKER_AMQP_URL", default="")
 """`amqp[s]://host:port`: where RabbitMQ is asked whether the consumer's queue exists, under MQTT_URL's account."""
+BROKER_DIVIDES = env.str("BROKER_DIVIDES", default="exchange" if BROKER_AMQP_URL else "")
+"""By what means the broker divides devices among several consumers: "exchange" (RabbitMQ's consistent hash), "share"
+(shared subscriptions that it hashes by topic), or not at all."""
+if BROKER_DIVIDES not in {"", "exchange", "share"}:
+    raise ImproperlyConfigured("BROKER_DIVIDES is exchange, share or empty.")
 BROKER_STALE_SECONDS = env.float("BROKER_STALE_SECONDS", default=900.0)
 """For how long a connected device may go on while the database can't be asked about it."""
 

@@ -33,6 +33,8 @@ BATCH_MESSAGES = Histogram(
     "handover_batch_messages", "Messages in one batch.", buckets=(1, 3, 10, 30, 100, 300, 1_000, 3_000)
 )
 LAG = Gauge("handover_consumer_lag_seconds", "How far the consumer is behind what comes to the broker.")
+QUEUED = Gauge("handover_consumer_queued_messages", "Taken from the broker, and not stored yet.")
+PARTS = Gauge("handover_consumer_parts", "Parts of the devices that this consumer has; none while it stands by.")
 TASKS = Counter("handover_tasks_total", "Background tasks that ended.", ["task", "outcome"])
 TASK_SECONDS = Histogram("handover_task_duration_seconds", "One run of a task.", ["task"], buckets=(*SECONDS, 300.0))
 

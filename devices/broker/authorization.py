@@ -14,7 +14,7 @@ from devices.commands import subscriptions
 from devices.credentials import certificates
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device, Tie
-from devices.mqtt import client, topics
+from devices.mqtt import client, parts, topics
 from lib.parsing import remove_nul
 
 if TYPE_CHECKING:
@@ -283,5 +283,5 @@ def _service_may(action: Action, topic: str) -> bool:
     own = topics.parse_topic(topic)
     if action == "subscribe":
         # To commands for a moment, so as to end a gateway's subscription (mqtt.client.take_place).
-        return topic in topics.ALL_STATES or (own is not None and own.channel == "command")
+        return topic.removeprefix(parts.SHARED) in topics.ALL_STATES or (own is not None and own.channel == "command")
     return own is not None and own.channel == ("command" if action == "publish" else "state")

@@ -1,4 +1,4 @@
-"""Whether the broker has the consumer's queue, asked of the broker itself over AMQP.
+"""Whether the broker has the consumer's queue, or those of all parts, asked of the broker itself over AMQP.
 
 RabbitMQ acknowledges a report that no queue wants, and drops it. Before the consumer's first subscription, with a new
 volume, after the session expired, or under another client id there is no such queue: no device may be let in.

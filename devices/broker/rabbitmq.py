@@ -18,6 +18,8 @@ UNROUTED = "handover.unrouted"
 """Keeps reports that no queue wanted."""
 CONNECTIONS = "handover.connections"
 """Keeps who came and who left, until the site has read it."""
+DIVIDED = "handover.parts"
+"""Takes each report to the queue of its part, by a hash of the topic."""
 ACTIONS: dict[str, Action] = {"write": "publish", "read": "subscribe"}
 TO_MQTT = str.maketrans({".": "/", "/": ".", "*": "+"})
 MOST_FIELDS = 40
@@ -48,6 +50,8 @@ def ask_resource(asked: Facts) -> Question | None:
     kind, name = asked.get("resource"), asked.get("name", "")
     if (kind, name) == ("exchange", EXCHANGE):
         return _ask_identity(asked) if asked.get("permission") in ACTIONS else None
+    if (kind, name) == ("exchange", DIVIDED) and asked.get("permission") in ACTIONS:  # the site's alone
+        return Question(asked.get("username", ""), client_id=_read_client_id(asked), queue=name)
     if kind == "queue" and name in {UNROUTED, CONNECTIONS} and asked.get("permission") == "read":  # the site's alone
         return Question(asked.get("username", ""), client_id=_read_client_id(asked), queue=name)
     if kind != "queue" or not name.startswith(QUEUE):

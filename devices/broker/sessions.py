@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from devices.models import BrokerSession
+from devices.mqtt import parts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,15 +26,29 @@ LOST = (
 )
 
 
-def record_session(resumed: bool) -> None:
-    """Record how the broker received the consumer; the first session is expected to be new."""
-    only = BrokerSession.objects.filter(pk=BrokerSession.ONLY)
-    first = BrokerSession(pk=BrokerSession.ONLY, client_id=settings.MQTT_CLIENT_ID)
-    if not only.exists() and BrokerSession.objects.bulk_create([first], ignore_conflicts=True):
+def record_session(resumed: bool, part: int = 0, client_id: str = "") -> None:
+    """Record how the broker received the consumer, for a part of the devices; the first session of a part is expected
+    to be new."""
+    client_id = client_id or settings.MQTT_CLIENT_ID
+    number = _number(part, parts.count_parts())
+    own = BrokerSession.objects.filter(pk=number)
+    first = BrokerSession(pk=number, client_id=client_id)
+    if not own.exists() and BrokerSession.objects.bulk_create([first], ignore_conflicts=True):
         return
     if not resumed:
-        only.update(client_id=settings.MQTT_CLIENT_ID, began_at=Now(), lost_at=Now())
+        own.update(client_id=client_id, began_at=Now(), lost_at=Now())
         log.error(LOST)
+
+
+def forget_session(part: int, count: int) -> None:
+    """Forget the session of one of so many parts, which was ended since devices are divided anew: its next one is a
+    first one."""
+    BrokerSession.objects.filter(pk=_number(part, count)).delete()
+
+
+def _number(part: int, count: int) -> int:
+    """Return the row of a session: the one of all devices is apart from those of parts."""
+    return BrokerSession.WHOLE if count == 1 else BrokerSession.WHOLE + 1 + part
 
 
 def find_loss() -> datetime | None:

@@ -5,6 +5,7 @@ from devices.models.broker_session import BrokerSession
 from devices.models.bulk_action import BulkAction, BulkActionQuerySet, Touched, TouchedQuerySet
 from devices.models.command import Command, CommandQuerySet, Listening
 from devices.models.connected_stretch import ConnectedStretch
+from devices.models.consumer import ConsumerPart, ConsumerProcess, ConsumerProcessQuerySet
 from devices.models.credential import Credential, CredentialQuerySet, CredentialUse
 from devices.models.delivery import Delivery, DeliveryQuerySet
 from devices.models.device import Assignment, Connection, Device, DeviceQuerySet, new_device_id
@@ -33,6 +34,9 @@ __all__ = [
     "CommandQuerySet",
     "ConnectedStretch",
     "Connection",
+    "ConsumerPart",
+    "ConsumerProcess",
+    "ConsumerProcessQuerySet",
     "Credential",
     "CredentialQuerySet",
     "CredentialUse",

@@ -5,9 +5,10 @@ from django.db.models.functions import Now
 
 
 class BrokerSession(models.Model):
-    """Record the consumer's session at the broker; there is one row, from the first session on."""
+    """Record a session of the consumers' at the broker, from the first one of its name on: that of all devices, or one
+    of each part."""
 
-    ONLY = 1
+    WHOLE = 1
 
     client_id = models.CharField(max_length=200)
     began_at = models.DateTimeField(db_default=Now())

@@ -14,17 +14,17 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from devices.mqtt import packets, topics
+from devices.mqtt import parts, topics
 from devices.mqtt.fences import Fences, measure_since_start
 from devices.mqtt.heartbeat import BEHIND_SECONDS, EVERY_SECONDS, Heartbeat
 from devices.mqtt.intake import PUT_OFF_SECONDS, Arrival, Intake, Limited
 from devices.mqtt.limits import Pace
+from devices.mqtt.link import Link
 from devices.mqtt.messages import Message, counts
-from devices.mqtt.receiver import Receiver
 from lib.log import about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from devices.mqtt.receiver import Delivery
@@ -57,40 +57,43 @@ class Consumer:
         temporary: tuple[type[Exception], ...] = (),
         tell: Callable[[Mapping[str, Limited]], None] = lambda _: None,
         give_up: Callable[[Message], None] = lambda _: None,
-        on_session: Callable[[bool], None] = lambda _: None,
+        on_session: Callable[[bool, int, str], None] = lambda *_: None,
+        held: Collection[int] = (0,),
     ) -> None:
         """Take `handle`, which returns once a batch is durable. What it raises of `temporary` is tried again for ever.
 
         `clock` tells the time by which it is judged what came after what; it may raise. `tell` takes which devices sent
-        too much; if it raises, it is told again. `give_up` takes a message that can't be stored.
+        too much; if it raises, it is told again. `give_up` takes a message that can't be stored. `on_session` takes
+        whether the broker had kept a session, its part and its client id. Of the parts (`devices.mqtt.parts`) it has
+        those that are `held`, at first.
         """
         self._handle = handle
         self._give_up = give_up
         self._on_session = on_session
-        self._session: bool | None = None
         self._temporary = temporary
         self._tell = tell
         self._tell_at = 0.0
         self._intake = Intake()
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
-        self._connection = 1
-        self._same_connection = threading.Lock()
+        self._connection = 1  # grows when one of them ends
         self._stamps: dict[str, timedelta] = {}
-        self._shed = False
         self._failing = False
         self._lags = False
-        self._subscribed = threading.Event()
-        self._came_after: datetime | None = None
-        self._up_to = time.monotonic()  # what had come to the broker by then has been delivered
-        self._fences = Fences(client_id, url, clock, lambda: self._connection if self.is_subscribed() else 0)
+        self._client_id, self._url = client_id, url
+        self._fences = Fences(client_id, url, clock, lambda: self._connection if self._hears() else 0)
         self._heartbeat = Heartbeat()
-        self._client = Receiver(self, client_id, (*topics.ALL_STATES, topics.FENCE), url=url)
+        self._links = {part: self._make_link(part) for part in held}
         self._names: dict[bytes, tuple[str, str]] = {}
         self._flusher = threading.Thread(target=self._flush, name="consumer", daemon=True)
 
+    def _make_link(self, part: int) -> Link:
+        client_id = parts.name_session(self._client_id, part, parts.count_parts())
+        return Link(self, part, client_id, parts.list_filters(), url=self._url)
+
     def start(self) -> None:
-        self._client.start()
+        for link in self._links.values():
+            link.start()
         self._fences.start()
         self._flusher.start()
 
@@ -101,15 +104,46 @@ class Consumer:
         with self._arrived:
             self._arrived.notify()
         self._flusher.join(timeout)
-        self._client.stop(timeout)
-        self._heartbeat.end()
+        for link in self._links.values():
+            link.stop(timeout)
+        self._heartbeat.end(self._links)
 
-    def is_subscribed(self) -> bool:
-        return self._subscribed.is_set()
+    def hold(self, numbers: Collection[int]) -> None:
+        """Have these parts, and no other, from now on: what has come of another and is not stored is left to whoever
+        has it next."""
+        former = self._links
+        kept = {part: link for part, link in former.items() if part in numbers}
+        new = {part: self._make_link(part) for part in sorted(numbers) if part not in former}
+        self._links = kept | new
+        for part in former.keys() - kept.keys():
+            former[part].leave()
+        for link in new.values():
+            link.start()
+
+    def list_parts(self) -> list[int]:
+        return sorted(self._links)
+
+    def count_queued(self) -> int:
+        """Return how many messages were taken from the broker and are not stored yet."""
+        return len(self._intake)
+
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def is_subscribed(self, part: int | None = None) -> bool:
+        """Return whether it hears the devices of a part, or of all that it has."""
+        links = self._links
+        if part is not None:
+            return part in links and links[part].is_subscribed()
+        return bool(links) and all(link.is_subscribed() for link in links.values())
+
+    def _hears(self) -> bool:
+        return any(link.is_subscribed() for link in self._links.values())
 
     def measure_lag(self) -> float:
         """Return by how many seconds, at most, the broker's deliveries lag behind what comes to it."""
-        return time.monotonic() - self._up_to
+        now = time.monotonic()
+        return max((now - link.up_to for link in self._links.values()), default=0.0)
 
     def store(self, reports: Sequence[Unrouted]) -> bool:
         """Store reports, after everybody else's; False if it was stopped before they were durable."""
@@ -129,67 +163,55 @@ class Consumer:
                 return False
         return True
 
-    def reconnect(self) -> None:
-        """End the connection; the client makes a new one, on which the broker repeats what was not acknowledged."""
-        self._client.reconnect()
+    def reconnect(self, part: int | None = None) -> None:
+        """End the connection, or that of one part; the client makes a new one, on which the broker repeats what was
+        not acknowledged."""
+        for link in list(self._links.values()):
+            if part in (None, link.part):
+                link.reconnect()
 
-    # The network's thread ---------------------------------------------------------------------
+    # The network's threads --------------------------------------------------------------------
 
-    def on_connected(self, resumed: bool) -> None:
-        log.info("connected, session %s", "resumed" if resumed else "new")
-        with self._same_connection:
-            self._session = bool(self._session is not False and resumed)
-
-    def on_lost(self, why: str) -> None:
-        self._subscribed.clear()
-        with self._same_connection:
+    def on_lost(self) -> None:
+        with self._arrived:
             self._connection += 1
-            self._came_after = None
-        if not self._stopping.is_set():
-            log.warning("lost the broker: %s (if again and again: another consumer has this client id)", why)
 
-    def on_subscribed(self, codes: Sequence[int]) -> None:
-        if any(code >= packets.REFUSED for code in codes):
-            log.error("the broker refuses the consumer's subscriptions: %s", list(codes))
-        else:
-            self._up_to = time.monotonic()
-            self._subscribed.set()
-
-    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+    def take_in(self, link: Link, deliveries: Sequence[Delivery]) -> None:
         if self._stopping.is_set():
             return
         now, done, is_due = time.monotonic(), [], False
         with self._arrived:
             for delivery in deliveries:
-                verdict = self._take_in(delivery, now)
+                verdict = self._take_in(link, delivery, now)
                 if verdict is None and delivery.mid:
                     done.append(delivery.mid)
                 is_due |= verdict is True
             if is_due:
                 self._arrived.notify()
         if done:
-            self._client.acknowledge(done)
+            link.acknowledge_now(done)
 
-    def _take_in(self, delivery: Delivery, now: float) -> bool | None:
+    def _take_in(self, link: Link, delivery: Delivery, now: float) -> bool | None:
         """Queue it; return whether somebody should look at once. None if there is nothing to be done with it, so that
         it is acknowledged at once."""
         head, raw, mid, payload = delivery
         topic, device_id = self._names.get(raw) or self._read_name(raw)
         if topic == topics.FENCE:
-            self._take_fence(payload)
+            if fence := self._fences.read(payload):
+                link.take_fence(fence)
             return None
         is_repeated = bool(head & DUP)
         if not is_repeated and self._intake.drop(device_id, now):  # before anything is made of it: there are many
             return None
         at = self._stamp(device_id)
-        message = Message(device_id, payload, at, bool(head & RETAINED), is_repeated, self._came_after)
+        message = Message(device_id, payload, at, bool(head & RETAINED), is_repeated, link.came_after, link.part)
         pace = self._intake.judge(message, topic, now)
         if pace is Pace.BEYOND:
             return None
         if not self._intake.is_full(pace):
-            return self._intake.put(Arrival(self._connection, mid, delivery.qos, topic, message), pace)
+            return self._intake.put(Arrival(link.connection, mid, delivery.qos, topic, message, link=link), pace)
         counts["shed"] += 1
-        self._shed = self._shed or mid > 0
+        link.shed = link.shed or mid > 0
         if not mid:
             self._intake.lose(device_id)
         return False
@@ -202,12 +224,6 @@ class Consumer:
             self._names.clear()
         name = self._names[raw] = topic, parsed.device_id if parsed else ""
         return name
-
-    def _take_fence(self, payload: bytes) -> None:
-        """Take a fence; one that a later one had overtaken moves nothing back."""
-        fence = self._fences.read(payload)
-        if fence and fence.sent > self._up_to:
-            self._came_after, self._up_to = fence.at, fence.sent
 
     def _stamp(self, device_id: str) -> datetime:
         """Return the time by the clock; a millisecond apart for one device, so that a backlog's untimed reports stay
@@ -251,8 +267,10 @@ class Consumer:
         """Return whether the batch is durable or beyond help; False only when stopping before it was."""
         pause, failures = FIRST_PAUSE, 0
         while True:
+            batch[:] = [arrival for arrival in batch if not (arrival.link and arrival.link.is_left)]
             try:
-                self._handle([arrival.message for arrival in batch])
+                if batch:
+                    self._handle([arrival.message for arrival in batch])
             except self._temporary as error:
                 log.warning("%d messages wait, trying again in %.1f s: %s", len(batch), pause, error)
                 self._failing = True
@@ -284,20 +302,24 @@ class Consumer:
         return True
 
     def _acknowledge(self, batch: Iterable[Arrival]) -> None:
-        # Message ids of a connection that is gone mean other messages on the next one.
-        with self._same_connection:
-            mids = [each.mid for each in batch if each.qos and each.connection == self._connection]
-            if mids:
-                self._client.acknowledge(mids)
+        by_link: dict[Link, list[Arrival]] = {}
+        for arrival in batch:
+            if arrival.link:
+                by_link.setdefault(arrival.link, []).append(arrival)
+        for link, arrivals in by_link.items():
+            link.acknowledge(arrivals)
         for arrival in batch:
             if arrival.stored:
                 arrival.stored.release()
 
     def _redeliver_shed(self) -> None:
         """Connect anew once there is room again: the broker then repeats what was not acknowledged."""
-        if self._shed and not self._intake:
-            self._shed = False
-            self.reconnect()
+        if self._intake:
+            return
+        for link in self._links.values():
+            if link.shed:
+                link.shed = False
+                link.reconnect()
 
     def _tell_limited(self) -> None:
         """Tell who sent too much, every TELL_SECONDS at most, so that a flood costs little more than its counting."""
@@ -317,16 +339,16 @@ class Consumer:
     def _tell_of_session(self) -> None:
         """Tell whether the broker had kept the session, again until somebody has taken it: a new one may mean lost
         reports."""
-        told = self._session
-        if told is None:
-            return
-        try:
-            self._on_session(told)
-        except Exception as error:  # whatever it is, reports go on
-            log.warning("not told yet that the session is %s: %s", "resumed" if told else "new", error)
-        else:
-            with self._same_connection:
-                self._session = None if self._session is told else self._session
+        for link in self._links.values():
+            if (told := link.session) is None:
+                continue
+            try:
+                self._on_session(told, link.part, link.client_id)
+            except Exception as error:  # whatever it is, reports go on
+                log.warning("not told yet that the session is %s: %s", "resumed" if told else "new", error)
+            else:
+                with link.same_connection:
+                    link.session = None if link.session is told else link.session
 
     def _tell_of_lag(self) -> None:
         """Say it once: a broker that lets no fence through acknowledges it all the same, and nothing else says why."""
@@ -344,4 +366,4 @@ class Consumer:
         self._tell_of_lag()
         if self._heartbeat.is_due() and self.is_subscribed():
             facts = {"failing": self._failing, "queued": len(self._intake), "behind": round(self.measure_lag(), 1)}
-            self._heartbeat.beat(connected=True, **facts, counts=dict(counts))
+            self._heartbeat.beat(self._links, connected=True, **facts, counts=dict(counts))

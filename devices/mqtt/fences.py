@@ -47,7 +47,8 @@ class Fences:
         self._stopping = threading.Event()
         self._failing = False
         self._origin = datetime.now(UTC) - measure_since_start()
-        self._client = client.make_client(f"{client_id}-fences", url=url, clean_session=True, most_queued=MAX_WAITING)
+        own = f"{client_id}-fences-{secrets.token_hex(4)}"  # one of several consumers'
+        self._client = client.make_client(own, url=url, clean_session=True, most_queued=MAX_WAITING)
         self._thread = threading.Thread(target=self._send_for_ever, name="fences", daemon=True)
 
     def start(self) -> None:

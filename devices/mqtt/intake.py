@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from threading import Semaphore
 
+    from devices.mqtt.link import Link
     from devices.mqtt.messages import Message
 
 FEWEST, MAX_BATCH = 500, 5_000  # of those that keep their pace, in a batch: as many as take FULL_SECONDS
@@ -48,6 +49,7 @@ class Arrival(NamedTuple):
     topic: str
     message: Message
     stored: Semaphore | None = None  # told once it is durable, of what did not come by the connection
+    link: Link | None = None
 
 
 class Limited(NamedTuple):

@@ -28,6 +28,7 @@ class Message(NamedTuple):
     """Hold what arrived on a state topic. `received_at` differs by a millisecond at least between two of a device.
 
     `came_after` is a moment of the database's clock after which it came to the broker for certain, if one is known.
+    `part` is that of the consumer's by whose session it came, if it came by one.
     """
 
     device_id: str
@@ -36,6 +37,7 @@ class Message(NamedTuple):
     retained: bool = False
     repeated: bool = False  # the broker's DUP flag
     came_after: datetime | None = None
+    part: int | None = None
 
 
 class Report(NamedTuple):

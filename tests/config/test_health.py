@@ -17,7 +17,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from config import health
-from devices.mqtt import heartbeat
+from devices.mqtt import heartbeat, parts
 from lib import stopping
 from tests.parts import free_port
 
@@ -158,10 +158,10 @@ def test_only_reads(client: Client) -> None:
     assert client.post("/healthz").status_code == 405
 
 
-def assert_down(client: Client, *parts: str) -> None:
+def assert_down(client: Client, *names: str) -> None:
     answer = client.get("/healthz")
     assert answer.status_code == 503
-    assert answer.json()["down"] == list(parts)
+    assert answer.json()["down"] == list(names)
     assert b"secret" not in answer.content
 
 
@@ -236,3 +236,27 @@ class TestReadiness:
         monkeypatch.setattr(health, "READINESS", {})
         stopping.begin()
         assert health.find_lacks() == ["stopping"]
+
+
+def test_of_several_consumers_each_is_told_and_every_part_needs_one(
+    client: Client, broker: socket.socket, store: redis.Redis, settings: Settings
+) -> None:
+    settings.CONSUMERS, settings.BROKER_DIVIDES = 2, "exchange"
+    health._known.until = 0.0
+    facts = {"time": time.time(), "connected": True, "failing": False, "counts": {}}
+    keys = [heartbeat.build_key(part) for part in range(parts.PARTS)]
+    for number, key in enumerate(keys):
+        of = number % 2
+        store.set(key, json.dumps(facts | {"by": f"consumer {of}", "queued": 10 * of, "behind": 0.5}))
+    try:
+        answer = client.get("/healthz").json()
+        assert answer["status"] == "up"
+        assert sorted(answer["consumers"], key=lambda each: each["queued"]) == [
+            {"parts": parts.PARTS // 2, "queued": queued, "behind": 0.5} for queued in (0, 10)
+        ]
+        assert (heartbeat.read() or {})["queued"] == 10
+        health._known.until = 0.0
+        store.delete(keys[-1])
+        assert_down(client, "consumer")
+    finally:
+        store.delete(*keys)

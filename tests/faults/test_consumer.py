@@ -14,6 +14,7 @@ from django.db import connection, connections
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from devices.models import ConsumerProcess
 from devices.mqtt import heartbeat
 from provisioning.models import Window
 from provisioning.windows import operations as windows
@@ -225,10 +226,20 @@ def test_it_leaves_in_order(broker: Process, worker: Process, fleet: list[Device
     everything_is_stored_once(loads)
 
 
-def test_two_that_take_the_session_from_each_other_are_told(
-    broker: Process, worker: Process, redis: parts.Redis, client: WebClient, settings: Settings
+def test_a_second_one_stands_by_and_takes_over(
+    broker: Process, worker: Process, redis: parts.Redis, fleet: list[Device], client: WebClient, settings: Settings
 ) -> None:
     settings.MQTT_URL = f"mqtt://127.0.0.1:{broker.port}"
     eventually(lambda: client.get("/healthz").status_code == 200)
     with running(Process(worker.command, env=worker.env)):
-        eventually(lambda: client.get("/healthz").json().get("down") == ["consumer"], 30)
+        eventually(lambda: ConsumerProcess.objects.live().count() == 2, 60)
+        beat = heartbeat.read()
+        enough = threading.Event()
+        loads = begin(broker, fleet, enough)
+        time.sleep(2)
+        assert (heartbeat.read() or {})["by"] == (beat or {})["by"]
+        worker.kill()
+        eventually(lambda: (heartbeat.read() or beat or {})["by"] != (beat or {})["by"], 15)
+        enough.set()
+        everything_is_stored_once(loads)
+    worker.start()

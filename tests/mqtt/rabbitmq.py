@@ -47,7 +47,7 @@ def configured(folder: Path, configuration: Path, port: int) -> Iterator[Process
         stack.enter_context(running(Process([epmd, "-port", str(names), "-address", "127.0.0.1"], names, env)))
         node = Process([SERVER], port, {**env, **_paths(folder, configuration, port)})
         stack.callback(_kill, node, folder / "pid")
-        node.start(60)
+        node.start(180)  # of a busy machine
         yield node
 
 

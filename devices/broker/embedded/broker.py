@@ -21,7 +21,6 @@ from amqtt.contexts import BrokerConfig, ListenerConfig
 from amqtt.mqtt.connack import CONNECTION_ACCEPTED, NOT_AUTHORIZED, SERVER_UNAVAILABLE, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
-from django.conf import settings
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
@@ -34,13 +33,13 @@ from devices.broker.interpreter.relay import Line, Relay, find_interpreter
 from devices.connections import timeline
 from devices.connections.presence import PresenceTracker
 from devices.models import ConnectedStretch
-from devices.mqtt import topics
+from devices.mqtt import parts, topics
 from devices.mqtt.limits import Debts
 from lib import live
 from lib.rarely import Rarely
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from amqtt.adapters import ReaderAdapter, WriterAdapter
 
@@ -67,6 +66,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         self._relay = Relay("127.0.0.1" if host in EVERYWHERE else host, port, doors)
         self._told = Rarely()
         self._connections: dict[str | None, Connection] = {}
+        self._consumers: set[str | None] = set()
         self._comings = Comings()
         self._tracker: PresenceTracker | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -93,12 +93,14 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
     def _expect_consumer(self) -> None:
         """Keep the consumer's messages from the first moment on, before it ever connects."""
-        session = Session()
-        session.client_id, session.clean_session = settings.MQTT_CLIENT_ID, False
-        session.transitions.disconnect()
-        self._sessions[settings.MQTT_CLIENT_ID] = (session, None)
-        for topic in (*topics.ALL_STATES, topics.FENCE):
-            self._subscriptions[topic] = [(session, 1)]
+        for client_id in parts.list_sessions(parts.count_parts()):
+            session = Session()
+            session.client_id, session.clean_session = client_id, False
+            session.transitions.disconnect()
+            self._sessions[client_id] = (session, None)
+            for topic in parts.list_filters():
+                self._subscriptions.setdefault(topic, []).append((session, 1))
+            self._consumers.add(client_id)
 
     # Coming and going ---------------------------------------------------------------------------
 
@@ -242,21 +244,26 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         is on its way. Raises Refused where there is no room to keep a device's: ended, it sends the message again.
         """
         awaited = topics.is_state(topic)
-        for pattern in topics.list_patterns(topic):
-            for session, granted in self._subscriptions.get(pattern, ()):
-                consumer = session.client_id == settings.MQTT_CLIENT_ID
-                if qos and granted:
-                    call = acknowledged if awaited and consumer else None
-                    if not self._keep(session, Outgoing(topic, data, repeated=repeated, acknowledged=call)) and call:
-                        raise Refused("no room for its report, which nobody has fetched")
-                elif connection := self._connections.get(session.client_id):
-                    connection.send_now(topic, data)
+        for session, granted in self._list_subscribers(topic):
+            if qos and granted:
+                call = acknowledged if awaited and session.client_id in self._consumers else None
+                if not self._keep(session, Outgoing(topic, data, repeated=repeated, acknowledged=call)) and call:
+                    raise Refused("no room for its report, which nobody has fetched")
+            elif connection := self._connections.get(session.client_id):
+                connection.send_now(topic, data)
         if acknowledged and not awaited:
             acknowledged()
 
+    def _list_subscribers(self, topic: str) -> Iterator[tuple[Session, int]]:
+        """Return who gets a message; of those that share a subscription the one whose part the device is in."""
+        for pattern in topics.list_patterns(topic):
+            yield from self._subscriptions.get(pattern, ())
+            if (sharing := self._subscriptions.get(parts.SHARED + pattern)) and (named := topics.parse_topic(topic)):
+                yield sharing[parts.find_part(named.device_id, len(sharing))]
+
     def _keep(self, session: Session, message: Outgoing) -> bool:
         """Queue the message for its client, if there is room; return whether there was."""
-        most = KEPT_STATES if session.client_id == settings.MQTT_CLIENT_ID else KEPT_COMMANDS
+        most = KEPT_STATES if session.client_id in self._consumers else KEPT_COMMANDS
         if room := bool(session.retained_messages.qsize() < most):
             session.retained_messages.put_nowait(message)
         if connection := self._connections.get(session.client_id):

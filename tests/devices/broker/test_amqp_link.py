@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from config.certificates import AUTHORITY, renew_certificate
-from devices.broker.amqp_thread import _build_connection
+from devices.broker.amqp_thread import build_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,5 +60,5 @@ def test_whose_certificate_it_takes(
     with listening(certificate) as (port, heard):
         settings.BROKER_AMQP_URL = f"amqps://127.0.0.1:{port}"
         with pytest.raises(OSError):  # of the last one too: it is no broker
-            _build_connection().connect()
+            build_connection().connect()
     assert heard == told

@@ -109,6 +109,9 @@ RESOURCES = [
     ("queue", "handover.unrouted", "write", "deny", "deny"),
     ("queue", "handover.unrouted", "configure", "deny", "deny"),
     ("exchange", "handover.unrouted", "write", "deny", "deny"),
+    ("exchange", "handover.parts", "write", "deny", "allow"),
+    ("exchange", "handover.parts", "read", "deny", "allow"),
+    ("exchange", "handover.parts", "configure", "deny", "deny"),
     ("queue", "anything", "write", "deny", "deny"),
     ("topic", "amq.topic", "write", "deny", "deny"),
 ]

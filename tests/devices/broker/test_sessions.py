@@ -96,7 +96,7 @@ def test_a_site_that_was_there_before_this_was_watched_loses_its_first_session_l
 def test_it_is_told_again_until_the_database_takes_it(volume: Callable[[str], Process]) -> None:
     told: list[bool] = []
 
-    def note(resumed: bool) -> None:
+    def note(resumed: bool, *_: object) -> None:
         told.append(resumed)
         if len(told) < 3:
             raise (DatabaseError, ZeroDivisionError)[len(told) - 1]("away")

@@ -216,7 +216,9 @@ def test_message_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(
     broker.start()
     eventually(lambda: consumer.is_subscribed() and consumer._intake, 15)
     by: list[str] = []  # the thread that acknowledges: fences are not the flusher's
-    monkeypatch.setattr(consumer._client, "acknowledge", lambda _: by.append(threading.current_thread().name))
+    monkeypatch.setattr(
+        consumer._links[0]._receiver, "acknowledge", lambda _: by.append(threading.current_thread().name)
+    )
     sink.open.set()
     eventually(lambda: len(sink.batches) == 2)
     assert [message.repeated for batch in sink.batches for message in batch] == [False, True]

@@ -1,0 +1,196 @@
+"""Several consumers that share what devices report, beside one: `python -m bench.ingest --consumers 2`.
+
+With RabbitMQ (its own accounts: nobody is asked) and PostgreSQL with fsync. In each round, for one consumer and for
+several: they are stopped while the queues fill, and then drain them, as fast as they can, and each held to the same
+share of a core (SHARE) by stopping it whenever it has had more. Prints, as medians of the rounds, messages a second,
+microseconds of processor time a message of all consumers together, and the ratios with their bars.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psutil
+
+from bench.ingest import LOOK, ROOT, Build, make_build, publish, run_worker
+from tests import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+DEVICES = 1000
+SHARE = 0.15
+STEP = 0.01
+BAR_PROCESSOR, BAR_RATE = 1.1, 1.6
+ACCOUNT = ("site", "site-secret")
+CONFIGURATION = """\
+listeners.tcp.1 = 127.0.0.1:{amqp}
+mqtt.listeners.tcp.1 = 127.0.0.1:{mqtt}
+mqtt.vhost = /
+mqtt.exchange = amq.topic
+mqtt.allow_anonymous = false
+mqtt.prefetch = 20000
+mqtt.subscription_ttl = 604800000
+load_definitions = {definitions}
+"""
+
+
+class Drained(NamedTuple):
+    rate: float
+    own: float  # microseconds of processor time a message
+
+
+def compare_consumers(several: int, messages: int, rounds: int) -> int:
+    """Print the figures; return how many bars are missed."""
+    found: dict[tuple[int, bool], list[Drained]] = {}
+    with ExitStack() as stack:
+        builds = {count: stack.enter_context(_run_parts(count)) for count in (1, several)}
+        for number in range(rounds):
+            for held in (False, True):
+                for count, (build, port) in sorted(builds.items(), reverse=bool(number % 2)):
+                    many = messages // 4 if held else messages
+                    found.setdefault((count, held), []).append(_drain(build, port, count, many, held=held))
+    medians = {case: Drained(*map(statistics.median, zip(*all_, strict=True))) for case, all_ in sorted(found.items())}
+    for (count, held), each in medians.items():
+        way = f"each held to {SHARE:.0%} of a core" if held else "as fast as they can"
+        print(f"  {count} consumer(s), {way:32} {each.rate:7.0f} messages/s {each.own:7.1f} us of processor time")
+    own = medians[several, False].own / medians[1, False].own
+    rate = medians[several, True].rate / medians[1, True].rate
+    print(f"  processor time a message: {own:.2f} times one's (bar {BAR_PROCESSOR}: {_judge(own <= BAR_PROCESSOR)})")
+    print(
+        f"  messages a second, held:  {rate:.2f} times one's (bar {BAR_RATE}: {_judge(rate >= BAR_RATE)})", flush=True
+    )
+    return (own > BAR_PROCESSOR) + (rate < BAR_RATE)
+
+
+def _judge(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+@contextmanager
+def _run_parts(count: int) -> Iterator[tuple[Build, int]]:
+    """Run a broker, a database and a Redis for so many consumers."""
+    from tests.mqtt.rabbitmq import configured
+
+    initdb = parts.find("postgresql")
+    if initdb is None:
+        raise SystemExit("This needs PostgreSQL and RabbitMQ (on Debian: apt-get install postgresql rabbitmq-server).")
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="handover-bench-"))
+        server, redis = parts.PostgreSQL(initdb, durable=True), parts.Redis()
+        for part in (redis, server):
+            stack.callback(part.stop)
+            part.start()
+        amqp, port = parts.free_port(), parts.free_port()
+        stack.enter_context(configured(Path(folder), _write_configuration(Path(folder), amqp, port), port))
+        os.environ |= {
+            "MQTT_URL": f"mqtt://{':'.join(ACCOUNT)}@127.0.0.1:{port}",
+            "BROKER_AMQP_URL": f"amqp://127.0.0.1:{amqp}",
+            "REDIS_URL": redis.url,
+            "DATABASE_URL": server.url,
+            "VAR_DIR": folder,
+            "MQTT_LIMITS": "0",
+            "LOG_LEVEL": "ERROR",
+            "CONSUMERS": str(count),
+        }
+        yield make_build(f"{count} consumers", ROOT, folder, server.url, (DEVICES, 0)), port
+
+
+def _write_configuration(folder: Path, amqp: int, port: int) -> Path:
+    definitions = json.loads((ROOT / "docker/rabbitmq/definitions.json").read_text())
+    name, password = ACCOUNT
+    definitions["users"] = [{"name": name, "password": password, "tags": ""}]
+    rights = dict.fromkeys(("configure", "write", "read"), ".*")
+    definitions["permissions"] = [{"user": name, "vhost": "/", **rights}]
+    (folder / "definitions.json").write_text(json.dumps(definitions))
+    file = folder / "rabbitmq.conf"
+    file.write_text(CONFIGURATION.format(amqp=amqp, mqtt=port, definitions=folder / "definitions.json"))
+    return file
+
+
+def _drain(build: Build, port: int, count: int, messages: int, *, held: bool) -> Drained:
+    import psycopg
+
+    url = build.env["DATABASE_URL"].replace("postgres://", "postgresql://")
+    with ExitStack() as stack:
+        db = stack.enter_context(psycopg.connect(url, autocommit=True))
+        db.execute("TRUNCATE telemetry_report")
+        workers = [stack.enter_context(run_worker(build, "config", "--consumer")) for _ in range(count)]
+        _wait_until_settled(db, count)
+        for worker in workers:
+            stack.callback(worker.send_signal, signal.SIGCONT)
+            worker.send_signal(signal.SIGSTOP)
+        publish(port, build.fleet, messages, 0, *ACCOUNT)
+        db.execute("CHECKPOINT")
+        if held:
+            stack.enter_context(_hold(workers))
+        else:
+            for worker in workers:
+                worker.send_signal(signal.SIGCONT)
+        return _measure(workers, db, messages)
+
+
+def _wait_until_settled(db: Any, count: int) -> None:
+    """Wait until each has its share of the parts, and their queues are bound."""
+    sql = "SELECT count(DISTINCT holder), count(*) FILTER (WHERE holder = '') FROM devices_consumerpart"
+    deadline = time.monotonic() + 120
+    while db.execute(sql).fetchone() != (count, 0):
+        if time.monotonic() > deadline:
+            raise SystemExit("The consumers have not shared the parts among them.")
+        time.sleep(0.2)
+    time.sleep(8)
+
+
+@contextmanager
+def _hold(workers: list[psutil.Process]) -> Iterator[None]:
+    """Hold each to its share of a core: stopped whenever it has had more since it began."""
+    done = threading.Event()
+
+    def hold(worker: psutil.Process) -> None:
+        began, first = time.monotonic(), _read_used(worker)
+        while not done.is_set():
+            over = (_read_used(worker) - first) - SHARE * (time.monotonic() - began)
+            worker.send_signal(signal.SIGSTOP if over > 0 else signal.SIGCONT)
+            done.wait(max(STEP, over / SHARE))
+        worker.send_signal(signal.SIGCONT)
+
+    threads = [threading.Thread(target=hold, args=[worker]) for worker in workers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def _read_used(worker: psutil.Process) -> float:
+    """Return the seconds of processor time of all its threads, those that have ended too."""
+    return float(sum(worker.cpu_times()[:2]))
+
+
+def _measure(workers: list[psutil.Process], db: Any, messages: int) -> Drained:
+    """Measure from the first look that found rows to the last one that found some missing."""
+    seen: list[tuple[float, int, float]] = []
+    deadline = time.monotonic() + 300
+    while True:
+        stored = db.execute("SELECT count(*) FROM telemetry_report").fetchone()[0]
+        if stored >= messages or time.monotonic() > deadline:
+            break
+        if stored:
+            seen.append((time.perf_counter(), stored, sum(map(_read_used, workers))))
+        time.sleep(LOOK)
+    (began, first, own), (ended, last, own_then) = seen[0], seen[-1]
+    rows = last - first
+    return Drained(rows / (ended - began), 1e6 * (own_then - own) / rows)
