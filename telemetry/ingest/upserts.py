@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
@@ -14,7 +15,6 @@ from telemetry.models import SAMPLES_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
 
 class Dialect(NamedTuple):
@@ -68,8 +68,10 @@ SQLITE = Dialect(
     locked="",  # whoever writes is alone
 )
 
-Key = tuple[int, "datetime"]
-ReportRow = tuple[int, "datetime", int | None, bool, dict[str, Any]]
+Key = tuple[int, datetime]
+ReportRow = tuple[int, datetime, int | None, bool, dict[str, Any]]
+TakenRow = tuple[int, int | None, bool, int, dict[str, Any]]
+"""Device, assignment, whether it gave the time itself, microseconds since the epoch, and values."""
 LatestRow = tuple[int, int | None, dict[str, Any], dict[str, Any] | None]
 
 
@@ -132,6 +134,41 @@ def write_reports(rows: Sequence[ReportRow]) -> set[Key]:
     return _find_keys(rows, written or [])
 
 
+def delete_reports(keys: Sequence[Key]) -> None:
+    """Delete those (device, at)."""
+    if not keys:
+        return
+    if _is_on_postgresql():
+        params = [columns.encode_numbers(device for device, _ in keys), _encode_times(at for _, at in keys)]
+    else:
+        params = _dump([{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)])
+    _run(
+        f"DELETE FROM telemetry_report WHERE (device_id, at) IN (SELECT device_id, at FROM {_choose_dialect().keys})",
+        params,
+    )
+
+
+def take_reports(devices: Sequence[int], start: datetime, end: datetime) -> list[TakenRow]:
+    """Delete what these devices reported from `start` to before `end`, and return it, in no order: exactly what was
+    deleted, as it was last merged."""
+    told = "(EXTRACT(EPOCH FROM at) * 1000000)::bigint, data::text" if _is_on_postgresql() else "at || '', data"
+    rows = _run(
+        f"DELETE FROM telemetry_report WHERE device_id {_choose_dialect().among} AND at >= %s AND at < %s "
+        f"RETURNING device_id, assignment_id, timed, {told}",
+        [columns.encode_numbers(devices), _adapt_time(start), _adapt_time(end)],
+    )
+    rows = rows or []
+    data = json.loads(f"[{','.join([row[4] for row in rows])}]")
+    return [
+        (device, assignment, bool(timed), _read_microseconds(at), values)
+        for (device, assignment, timed, at, _), values in zip(rows, data, strict=True)
+    ]
+
+
+def _read_microseconds(at: int | str) -> int:
+    return at if isinstance(at, int) else columns.count_microseconds(datetime.fromisoformat(f"{at}+00:00"))
+
+
 def _encode_reports(rows: Sequence[ReportRow]) -> list[str]:
     if not _is_on_postgresql():
         names = ("device_id", "at", "assignment_id", "timed", "data")
@@ -188,7 +225,7 @@ def write_latest(rows: Sequence[LatestRow]) -> None:
     )
 
 
-DropRow = tuple[int, str, int | None, int, "datetime", "datetime", str]
+DropRow = tuple[int, str, int | None, int, datetime, datetime, str]
 
 
 def write_drops(rows: Sequence[DropRow]) -> None:
@@ -237,7 +274,7 @@ def _dump(rows: list[dict[str, Any]]) -> list[str]:
 Row = tuple[Any, ...]
 
 
-def _run(statement: str, params: Sequence[str], *, unless: int = -1) -> list[Row] | None:
+def _run(statement: str, params: Sequence[Any], *, unless: int = -1) -> list[Row] | None:
     """Return its rows; None if there are none, or as many as `unless` says: then they are not even read."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
