@@ -40,6 +40,7 @@ BYTES = 700  # of disk a report, with its index, its log and what sorting takes
 
 class Timed(NamedTuple):
     whole: float  # milliseconds
+    cpu: float  # of these of the processor, this process's: what others do beside does not count
     database: float
     rows: int
     queries: int
@@ -98,6 +99,8 @@ def roll_up(pack_after: int) -> None:
     with connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(f"VACUUM ANALYZE {table}")
+        if pack_after:  # as if days had been packed all along: roll-ups stand for the last ones alone
+            cursor.execute("VACUUM FULL telemetry_rollup")
 
 
 def measure(read: Callable[[], object]) -> tuple[Timed, list[Any]]:
@@ -117,11 +120,11 @@ def measure(read: Callable[[], object]) -> tuple[Timed, list[Any]]:
             if 'FROM "telemetry_rollup"' in sql or 'FROM "telemetry_packedday"' in sql:
                 asked.append((context["cursor"].rowcount, sql, params))
 
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     with connection.execute_wrapper(watch):
         read()
-    whole = time.perf_counter() - began
-    return Timed(whole * 1000, spent * 1000, sum(rows for rows, *_ in asked), queries), asked
+    whole, cpu = time.perf_counter() - began, time.process_time() - began_cpu
+    return Timed(whole * 1000, cpu * 1000, spent * 1000, sum(rows for rows, *_ in asked), queries), asked
 
 
 def explain(sql: str, params: Any) -> Iterator[str]:
@@ -171,8 +174,8 @@ def read_each(devices: list[Device], end: datetime, rounds: int) -> dict[tuple[s
         for device in random.Random(2).choices(devices, k=rounds):
             timed, asked = measure(lambda: read(device))  # noqa: B023
             times.append(timed)
-        whole, base = (statistics.median(getattr(each, part) for each in times) for part in ("whole", "database"))
-        found[key] = Timed(whole, base, times[-1].rows, times[-1].queries), asked
+        whole, cpu, base = (statistics.median(each[n] for each in times) for n in range(3))
+        found[key] = Timed(whole, cpu, base, times[-1].rows, times[-1].queries), asked
     return found
 
 
@@ -187,10 +190,10 @@ def compare(
         few = random.Random(3).choices(devices, k=rounds)
         index = statistics.median(measure(lambda: read_index(device, new.rows))[0].database for device in few)  # noqa: B023
         print(
-            f"{span:>5}, {what:10}: {new.whole:7.1f} ms, database {new.database:6.1f} in {new.queries} queries, "
-            f"{new.rows} rows, {new.database / index:.1f} x index-only ({index:.2f}); from reports "
-            f"{others['reports'].whole:7.1f} ms: {faster['reports']:.1f} x as fast; "
-            f"with roll-ups {others['rolled'].whole:6.1f} ms: {faster['rolled']:.1f} x",
+            f"{span:>5}, {what:10}: {new.whole:7.1f} ms (own {new.cpu:.1f}), database {new.database:6.1f} in "
+            f"{new.queries} queries, {new.rows} rows, {new.database / index:.1f} x index-only ({index:.2f}); reports "
+            f"{others['reports'].whole:7.1f} ms ({others['reports'].cpu:.1f}): {faster['reports']:.1f} x as fast; "
+            f"with roll-ups {others['rolled'].whole:6.1f} ms ({others['rolled'].cpu:.1f}): {faster['rolled']:.1f} x",
             flush=True,
         )
         for _, sql, params in asked:
@@ -208,8 +211,8 @@ def measure_sizes(values: int, when: str) -> float:
     with connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(
-                f"SELECT sum(pg_total_relation_size(relid)), (SELECT count(*) FROM {table}) "
-                f"FROM pg_partition_tree('{table}')"
+                f"SELECT COALESCE(sum(pg_total_relation_size(relid)), pg_total_relation_size('{table}')), "
+                f"(SELECT count(*) FROM {table}) FROM pg_partition_tree('{table}')"
             )
             size, rows = cursor.fetchone()
             total += int(size)

@@ -16,6 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from lib import columns as numbers
+from telemetry.history.functions import find_told
 from telemetry.history.rollups import DAY
 from telemetry.ingest import day_format
 from telemetry.ingest.day_format import DAY_US
@@ -97,7 +98,7 @@ def _divide(rows: Iterable[Any], names: Sequence[str], find: Callable[[Any], Any
 
 def _decode(day: int, body: bytes, names: Sequence[str], find: Callable[[Any], Any]) -> Columns:
     return {
-        name: (column.times, [find(value) for value in column.values])
+        name: (column.times, column.values if column.numeric and find is find_told else [*map(find, column.values)])
         for name, column in day_format.decode_columns(day * DAY_US, body, set(names)).items()
     }
 

@@ -193,11 +193,12 @@ def _list_packing(lease: Lease) -> Iterator[Any]:
 
 def pack(lease: Lease, devices: Sequence[int], day: int, *, notes: Sequence[int] = ()) -> None:
     """Pack a day that starts then, and delete the notes, which were read before."""
+    prepared = packer.prepare(devices, day // DAY)
     with transaction.atomic():
         lease.keep()
         there = _hold(devices)
         LateReport.objects.filter(pk__in=notes).delete()
-        packer.pack(there, day // DAY)
+        packer.pack(there, day // DAY, prepared)
 
 
 def pack_anew(lease: Lease, devices: Sequence[int], day: int) -> None:

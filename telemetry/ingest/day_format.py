@@ -165,8 +165,7 @@ class _Reader:
         """Yield name, positions, values and whether they are numbers, of these names or all."""
         for name, kind, scale, positions, numbers, *known in self.specs:
             if names is not None and name not in names:
-                for spec in (positions, numbers):
-                    self._at += self._measure(spec) if spec else 0
+                self._at += (self._measure(positions) if positions else 0) + self._measure(numbers)
                 continue
             at = self.read(positions) if positions else None
             yield name, at, self._read_values(kind, scale, numbers, *known), kind != "k"

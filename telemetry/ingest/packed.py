@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     Key = tuple[int, datetime]
 
-LEAST_AGE = timedelta(days=1)
-"""Of what may be packed: days are packed later, by the database's clock, than any clock may be wrong."""
+LEAST_AGE = timedelta(hours=36)
+"""Of what may be packed: days are, two days after their end by the database's clock, and no clock is that wrong."""
 
 
 class Packed(NamedTuple):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
@@ -70,8 +71,8 @@ SQLITE = Dialect(
 
 Key = tuple[int, datetime]
 ReportRow = tuple[int, datetime, int | None, bool, dict[str, Any]]
-TakenRow = tuple[int, int | None, bool, int, dict[str, Any]]
-"""Device, assignment, whether it gave the time itself, microseconds since the epoch, and values."""
+LyingRow = tuple[int, int | None, bool, int, str]
+"""Device, assignment, whether it gave the time itself, microseconds since the epoch, and the values as JSON."""
 LatestRow = tuple[int, int | None, dict[str, Any], dict[str, Any] | None]
 
 
@@ -148,21 +149,28 @@ def delete_reports(keys: Sequence[Key]) -> None:
     )
 
 
-def take_reports(devices: Sequence[int], start: datetime, end: datetime) -> list[TakenRow]:
-    """Delete what these devices reported from `start` to before `end`, and return it, in no order: exactly what was
-    deleted, as it was last merged."""
+def read_lying(devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
+    """Return what these devices reported from `start` to before `end`, in the order of devices and times."""
+    return _run_lying("SELECT {told} FROM telemetry_report WHERE {which}", devices, start, end)
+
+
+def take_reports(devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
+    """Delete the same, and return it: exactly what was deleted, as it was last merged."""
+    if _is_on_postgresql():  # in the order in which all lock them who merge
+        locking = "SELECT FROM telemetry_report WHERE {which} ORDER BY device_id, at FOR UPDATE"
+        _run_lying(locking, devices, start, end)
+    return _run_lying("DELETE FROM telemetry_report WHERE {which} RETURNING {told}", devices, start, end)
+
+
+def _run_lying(statement: str, devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
     told = "(EXTRACT(EPOCH FROM at) * 1000000)::bigint, data::text" if _is_on_postgresql() else "at || '', data"
+    which = f"device_id {_choose_dialect().among} AND at >= %s AND at < %s"
     rows = _run(
-        f"DELETE FROM telemetry_report WHERE device_id {_choose_dialect().among} AND at >= %s AND at < %s "
-        f"RETURNING device_id, assignment_id, timed, {told}",
+        statement.format(told=f"device_id, assignment_id, timed, {told}", which=which),
         [columns.encode_numbers(devices), _adapt_time(start), _adapt_time(end)],
     )
-    rows = rows or []
-    data = json.loads(f"[{','.join([row[4] for row in rows])}]")
-    return [
-        (device, assignment, bool(timed), _read_microseconds(at), values)
-        for (device, assignment, timed, at, _), values in zip(rows, data, strict=True)
-    ]
+    found = [(*row[:2], bool(row[2]), _read_microseconds(row[3]), row[4]) for row in rows or [] if row]
+    return sorted(found, key=itemgetter(0, 3))
 
 
 def _read_microseconds(at: int | str) -> int:

@@ -16,10 +16,10 @@ from django.db import connection, connections, transaction
 
 from devices.lifecycle import assignments
 from devices.models import Assignment, Device
-from telemetry.history import levels, packed_sums, packer, reports, roller, rollups, series, states
+from telemetry.history import levels, packed_sums, packer, reports, roller, rollups, runs, series, states
 from telemetry.history.rollups import DAY, HOUR
 from telemetry.models import LateReport, PackedDay, Report, RollUp, RollUpMark
-from tests.telemetry.history.play import BUCKETS, START, Clock, Play, at, check, check_read, fill
+from tests.telemetry.history.play import BUCKETS, MOST_RUNS, START, Clock, Play, at, check, check_read, fill
 from tests.telemetry.reports import EPOCH, now, save, timed
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def clock(monkeypatch: pytest.MonkeyPatch, world: World, settings: SettingsWrapp
     return clock
 
 
-@pytest.mark.parametrize("packs_after", [0, 1])
 @pytest.mark.parametrize("seed", range(12))
 def test_sums_and_packed_days_are_a_recount(
     world: World,
@@ -51,16 +50,16 @@ def test_sums_and_packed_days_are_a_recount(
     monkeypatch: pytest.MonkeyPatch,
     settings: SettingsWrapper,
     seed: int,
-    packs_after: int,
 ) -> None:
-    settings.PACK_AFTER_DAYS = packs_after
+    settings.PACK_AFTER_DAYS = int(bool(seed % 4))
     monkeypatch.setattr(packed_sums, "DAYS_PART", 0)
     monkeypatch.setattr(packed_sums, "HOURS_PART", 0 if seed % 2 else 4)
     monkeypatch.setattr(packer, "PIECE", 20)
     monkeypatch.setattr(packer, "MOST_REPORTS", 150)
     monkeypatch.setattr(reports, "CHUNK", 10)
+    monkeypatch.setattr(runs, "MOST_RUNS", MOST_RUNS)
     play = Play(world, clock, seed, monkeypatch)
-    standing = rolled = packed = 0
+    standing = rolled = 0
     for n in range(60):
         play.step()
         if n % 4 == 0:
@@ -70,12 +69,12 @@ def test_sums_and_packed_days_are_a_recount(
             end = (clock.hour + HOUR) * 1000 + play.random.randrange(HOUR * 1000)
             width = play.random.choice([5 * HOUR, 2 * DAY, 9 * DAY]) * 1000 + play.random.randrange(HOUR * 1000)
             rolled += check_read(device, end - width, end, play.kept)
-            packed = max(packed, PackedDay.objects.count())
+    clock.hour += 2 * DAY
     assert roller.roll(600)
     assert check(play.kept) >= standing > 0
     assert not LateReport.objects.exists()
     assert rolled
-    assert bool(packed) == bool(packs_after)
+    assert PackedDay.objects.exists() == bool(settings.PACK_AFTER_DAYS)
     for device in (world.placed, world.foreign):
         device.refresh_from_db()
         check_read(device, (START - 5 * DAY) * 1000, (clock.hour + DAY) * 1000, play.kept)
