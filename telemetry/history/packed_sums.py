@@ -43,7 +43,7 @@ def read_day(day: int, sums: bytes | None, body: bytes | None, names: Collection
     """Return the bucket of a day since the epoch, of its sums, else of its reports."""
     if sums is None:
         return rollups.sum_columns(read_columns(day, body or b"", names))
-    return rollups.read(*json.loads(zlib.decompress(sums)), names)
+    return rollups.read(json.loads(zlib.decompress(sums)), names)
 
 
 def read_hours(
@@ -52,7 +52,7 @@ def read_hours(
     """Return when each hour starts, in milliseconds since the epoch, and its bucket; likewise."""
     if hours is None:
         return list(sum_by(read_columns(day, body or b"", names), HOUR * 1000))
-    return [(start, rollups.read(*bucket, names)) for start, bucket in json.loads(zlib.decompress(hours))]
+    return [(start, rollups.read(bucket, names)) for start, bucket in json.loads(zlib.decompress(hours))]
 
 
 def read_columns(day: int, body: bytes, names: Collection[str] | None) -> Columns:

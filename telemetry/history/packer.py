@@ -62,7 +62,8 @@ def list_pieces(devices: Sequence[int], day: int) -> Iterator[list[int]]:
     told = within.annotate(reports=Count("*"), size=Sum(Size(F("data")))).order_by("device")
     piece: list[int] = []
     room = PIECE
-    for device, reports, size in told.values_list("device", "reports", "size"):
+    rows: Any = told.values_list("device", "reports", "size")
+    for device, reports, size in rows:
         if reports > MOST_REPORTS or size > MOST_BYTES:
             continue
         if piece and reports > room:

@@ -160,19 +160,23 @@ def _shorten(sums: Sums) -> list[Any]:
 def read_all(texts: Iterable[str], names: Collection[str] | None = None) -> list[Bucket]:
     """Return the buckets of the texts, with the attributes of these names or all."""
     made: list[Any] = json.loads(f"[{','.join(texts)}]")
-    return [read(*parts, names) for parts in made]
+    return [read(parts, names) for parts in made]
 
 
-def read(
-    timings: list[Any], sums: dict[str, Any], states: dict[str, Any], names: Collection[str] | None = None
-) -> Bucket:
+def read(parts: list[Any], names: Collection[str] | None = None) -> Bucket:
     """Return the bucket of what its text holds."""
-    made = [Timing(*timing[:5], [(start, end) for start, end in timing[5]]) for timing in timings]
+    timings, sums, states = parts
+    made = [Timing(*timing) for timing in timings]
     numbers, told = {}, {}
     for name, (timing, *of) in sums.items():
         if names is None or name in names:
-            numbers[name] = timing, (sum_numbers(of[0]) if len(of) == 1 else Sums(*of, timings[timing][2]))
+            numbers[name] = timing, (sum_numbers(of[0]) if len(of) == 1 else _lengthen(of, timings[timing][2]))
     for name, (timing, whole, of) in states.items():
         if names is None or name in names:
             told[name] = timing, runs.read(whole, of, timings[timing][0])
-    return Bucket(made, numbers, told)
+    return Bucket([each._replace(found=[(start, end) for start, end in each.found]) for each in made], numbers, told)
+
+
+def _lengthen(of: list[float], reports: int) -> Sums:
+    mean, low, high, last = of
+    return Sums(mean, low, high, last, reports)
