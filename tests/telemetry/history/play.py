@@ -144,14 +144,15 @@ def list_buckets() -> dict[Key, rollups.Bucket]:
     found = {}
     for row in RollUp.objects.all():
         [found[row.device_id, row.tenure, row.seconds, row.start]] = rollups.read_all([row.data])
-    for row in PackedDay.objects.all():
-        of = row.device_id, row.tenure
-        assert not any(key[:2] == of and key[3] // DAY == row.day for key in found)
-        sums, hours, body = ((of and bytes(of)) for of in (row.sums, row.hours, row.body))
-        day = packed_sums.read_day(row.day, sums, body)
+    for packed in PackedDay.objects.all():
+        of = packed.device_id, packed.tenure
+        assert not any(key[:2] == of and key[3] // DAY == packed.day for key in found)
+        sums, hours, body = (each and bytes(each) for each in (packed.sums, packed.hours, packed.body))
+        day = packed_sums.read_day(packed.day, sums, body)
         assert day is not None
-        found[*of, DAY, row.day * DAY] = day
-        found.update({(*of, HOUR, start // 1000): each for start, each in packed_sums.read_hours(row.day, hours, body)})
+        found[*of, DAY, packed.day * DAY] = day
+        told = packed_sums.read_hours(packed.day, hours, body)
+        found.update({(*of, HOUR, start // 1000): each for start, each in told})
     return found
 
 

@@ -15,7 +15,7 @@ from devices.lifecycle import assignments
 from devices.models import Assignment, Device
 from telemetry.attention import silence
 from telemetry.dashboard import readings
-from telemetry.history import packer, reports, retention, roller, series
+from telemetry.history import functions, packer, reports, retention, roller, series
 from telemetry.history.rollups import DAY
 from telemetry.ingest import partitions
 from telemetry.models import LateReport, PackedDay, Report, RollUp, RollUpMark
@@ -24,7 +24,7 @@ from tests.telemetry.history.play import Clock, at, check, list_stored
 from tests.telemetry.reports import EPOCH, now, save, timed
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
     from tests.conftest import World
 
@@ -33,7 +33,7 @@ HOUR_MS, DAY_MS = 3_600_000, DAY * 1000
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, world: World, settings: SettingsWrapper) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch, world: World, settings: Settings) -> Clock:
     clock = Clock()
     clock.hour = START + 10 * DAY
     monkeypatch.setattr(roller, "_find_last_hour", lambda: clock.hour)
@@ -77,7 +77,7 @@ def test_none_is_packed_while_the_former_release_may_still_read(
     assert PackedDay.objects.exists()
 
 
-def test_none_is_where_the_operator_says_so(world: World, clock: Clock, settings: SettingsWrapper) -> None:
+def test_none_is_where_the_operator_says_so(world: World, clock: Clock, settings: Settings) -> None:
     settings.PACK_AFTER_DAYS = 0
     fill(world.placed)
     assert roller.roll(60)
@@ -211,7 +211,7 @@ def test_going_back_makes_reports_of_them_again(world: World, clock: Clock) -> N
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
     @pytest.fixture(autouse=True)
-    def _stored(self, world: World, clock: Clock, settings: SettingsWrapper) -> None:
+    def _stored(self, world: World, clock: Clock, settings: Settings) -> None:
         settings.PACK_AFTER_DAYS = 0
         fill(world.placed)
         assert roller.roll(60)
@@ -294,7 +294,7 @@ class TestAtOnce:
 
             monkeypatch.setattr(reports, "_divide", wait)
             within = span.start, span.end
-            columns = reports.read_columns(world.placed, ["rpm"], within, series.Told, series.find_told)
+            columns = reports.read_columns(world.placed, ["rpm"], within, functions.Told, functions.find_told)
             seen.append(columns["rpm"][1])
             seen.append(series.read_reported(world.placed, ["rpm"], span).values["rpm"])
 

@@ -25,13 +25,13 @@ from tests.telemetry.reports import EPOCH, now, save, timed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
     from tests.conftest import World
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, world: World, settings: SettingsWrapper) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch, world: World, settings: Settings) -> Clock:
     clock = Clock()
     monkeypatch.setattr(roller, "_find_last_hour", lambda: clock.hour)
     monkeypatch.setattr(levels, "LEAST", 3)
@@ -48,7 +48,7 @@ def test_sums_and_packed_days_are_a_recount(
     world: World,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
-    settings: SettingsWrapper,
+    settings: Settings,
     seed: int,
 ) -> None:
     settings.PACK_AFTER_DAYS = int(bool(seed % 4))
