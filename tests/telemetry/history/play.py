@@ -147,7 +147,7 @@ def list_buckets() -> dict[Key, rollups.Bucket]:
     for packed in PackedDay.objects.all():
         of = packed.device_id, packed.tenure
         assert not any(key[:2] == of and key[3] // DAY == packed.day for key in found)
-        sums, hours, body = (each and bytes(each) for each in (packed.sums, packed.hours, packed.body))
+        sums, hours, body = (None if each is None else bytes(each) for each in (packed.sums, packed.hours, packed.body))
         day = packed_sums.read_day(packed.day, sums, body)
         assert day is not None
         found[*of, DAY, packed.day * DAY] = day

@@ -24,7 +24,7 @@ from tests.telemetry.history.play import Clock, at, check, list_stored
 from tests.telemetry.reports import EPOCH, now, save, timed
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import Settings
+    from pytest_django import Settings
 
     from tests.conftest import World
 

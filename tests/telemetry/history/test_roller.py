@@ -25,7 +25,7 @@ from tests.telemetry.reports import EPOCH, now, save, timed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_django.fixtures import Settings
+    from pytest_django import Settings
 
     from tests.conftest import World
 
