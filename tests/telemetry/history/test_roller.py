@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, world: World, settings: Settings) -> 
     clock = Clock()
     monkeypatch.setattr(roller, "_find_last_hour", lambda: clock.hour)
     monkeypatch.setattr(levels, "LEAST", 3)
-    monkeypatch.setattr(roller, "UPGRADE", timedelta(0))
+    monkeypatch.setattr(roller, "UPGRADE", timedelta(seconds=-1))
     settings.PACK_AFTER_DAYS = 0
     for module in (series, states):
         monkeypatch.setattr(module, "BUCKETS", BUCKETS)
