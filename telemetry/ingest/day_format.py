@@ -102,7 +102,8 @@ def _scale(values: list[Any], by: int, *, mixed: bool) -> list[int] | None:
         is_whole = type(value) is int
         if (number != value * by) if is_whole else (number / by != value):
             return None
-        if not is_whole and (math.copysign(1.0, value) < 0 if number == 0 else mixed and number % by == 0):
+        is_ambiguous = (mixed and number % by == 0) or (number == 0 and math.copysign(1.0, value) < 0)
+        if is_ambiguous and not is_whole:
             return None
         numbers.append(number)
     return numbers
