@@ -312,6 +312,10 @@ HOOK_KEEP_DAYS = env.int("HOOK_KEEP_DAYS", default=90)
 """How long it is kept what hooks were told and answered."""
 COMMAND_KEEP_DAYS = env.int("COMMAND_KEEP_DAYS", default=90)
 """How long a command is kept that ended; its events stay."""
+PACK_AFTER_DAYS = env.int("PACK_AFTER_DAYS", default=7)
+"""After which what devices report is packed, a row a device and day; 0: never. What comes later is packed again."""
+if PACK_AFTER_DAYS and PACK_AFTER_DAYS < 2:
+    raise ImproperlyConfigured("PACK_AFTER_DAYS is at least 2, or 0 for never: most of a day has come late by then.")
 
 INVITATION_SPAN = timedelta(hours=1)
 INVITATION_LIMIT = env.int("INVITATION_LIMIT", default=100)

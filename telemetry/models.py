@@ -187,16 +187,50 @@ class RollUp(models.Model):
         return f"{self.device_id} {self.start}+{self.seconds}"
 
 
+class PackedDayQuerySet(models.QuerySet["PackedDay"]):
+    def of(self, device: Device) -> Self:
+        """Return those of the device's current assignment; of a device in no group, of none."""
+        return self.filter(device=device, tenure=device.assignment_id or NO_TENURE)
+
+
+class PackedDay(models.Model):
+    """Hold what a device reported in one assignment and one day in UTC, together: instead of its reports.
+
+    What comes later for such a day lies beside it as a `Report`, and counts for more, until it is packed as well: so
+    who reads takes reports first, then packed days (`telemetry.history.reports`). Packed by `telemetry.history.packer`.
+    """
+
+    pk = models.CompositePrimaryKey("device_id", "tenure", "day")
+    device = models.ForeignKey(Device, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    tenure = models.BigIntegerField()  # the assignment's primary key, NO_TENURE for none
+    day = models.IntegerField()  # since the epoch
+    reports = models.IntegerField()
+    body = models.BinaryField()  # telemetry.ingest.day_format
+    # What roll-ups hold of the day, and of its hours (telemetry.history.packed_sums); null where reports are so few
+    # that they are summed as they are read.
+    sums = models.BinaryField(null=True)
+    hours = models.BinaryField(null=True)
+
+    objects = PackedDayQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.day}"
+
+
 class RollUpMark(models.Model):
-    """Say how far roll-ups reach: one row. All three are seconds since the epoch, of whole hours.
+    """Say how far roll-ups and packed days reach: one row. Times are seconds since the epoch, of whole hours.
 
     What is older than `until` when it is stored is noted as a `LateReport`. Roll-ups stand for what lies between
-    `since` and `rolled`, except for hours that have such a note.
+    `since` and `rolled`, except for hours that have such a note. What lies before `packed` is packed, but for what was
+    noted, and for days that are too large; nothing is before `packing_from` has come, so that a site of the release
+    that knew of no packed days has ended by then.
     """
 
     since = models.BigIntegerField()
     rolled = models.BigIntegerField()
     until = models.BigIntegerField()
+    packed = models.BigIntegerField(default=0, db_default=0)
+    packing_from = models.DateTimeField(null=True)
     worker = models.UUIDField(null=True)
     held_until = models.DateTimeField(null=True)
 

@@ -25,9 +25,11 @@ def push() -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def keep_history() -> None:
-    """Make the tables of the months that come, and delete what is older than it is to be kept. Safe to repeat."""
+    """Make the tables of the months that come, delete what is older than it is to be kept, and give back the disk of
+    what was packed. Safe to repeat."""
     partitions.make_ahead()
     retention.clear_old()
+    partitions.shrink_emptied()
 
 
 @shared_task  # type: ignore[untyped-decorator]

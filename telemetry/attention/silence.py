@@ -22,6 +22,7 @@ from devices.models import Attention, Connection
 from devices.mqtt import heartbeat
 from lib import live
 from lib.db.clock import read_now
+from telemetry.history.reports import read_last_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -145,7 +146,15 @@ def _read_times(devices: Sequence[int]) -> list[tuple[int, list[float]]]:
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [json.dumps(list(devices))])
-        return [(device, _parse(times)) for device, times in cursor.fetchall()]
+        found = [(device, _parse(times)) for device, times in cursor.fetchall()]
+    return [(device, _add_packed(device, times)) for device, times in found]
+
+
+def _add_packed(device: int, times: list[float]) -> list[float]:
+    """Return them with those of packed days, where those that lie are too few."""
+    if len(times) > PAUSES:
+        return times
+    return sorted({*times, *read_last_times(device, PAUSES + 1)})[-PAUSES - 1 :]
 
 
 def _parse(times: Any) -> list[float]:

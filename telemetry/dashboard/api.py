@@ -15,7 +15,7 @@ from telemetry.dashboard import readings
 from telemetry.dashboard.dropped import list_dropped
 from telemetry.history import export, kept, parquet_export, series, states, time_range
 from telemetry.ingest.writer import count_milliseconds
-from telemetry.models import Drop, Report
+from telemetry.models import Drop
 from tenants.api.base import ApiView, Serializer
 from tenants.api.schema import OpenApiParameter, describe_operation
 
@@ -158,7 +158,7 @@ class Telemetry(ApiView):
         device = get_device(self.user, serial)
         span = time_range.parse_span(request.query_params, device)
         names = readings.choose_numeric(device, request.query_params.getlist("attribute"))
-        columns = asdict(series.read_series(Report.objects.of(device), names, span, device))
+        columns = asdict(series.read_series(device, names, span))
         return Response({**_describe_span(device, span, self.user), **columns})
 
 
@@ -170,7 +170,7 @@ class Timelines(ApiView):
         device = get_device(self.user, serial)
         span = time_range.parse_span(request.query_params, device)
         attributes = readings.choose_states(device, request.query_params.getlist("attribute"))
-        timelines = states.read_timelines(Report.objects.of(device), attributes, span)
+        timelines = states.read_timelines(device, attributes, span)
         shown = {name: asdict(timeline) for name, timeline in timelines.items()}
         return Response({**_describe_span(device, span, self.user), "timelines": shown})
 

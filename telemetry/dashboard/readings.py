@@ -14,6 +14,7 @@ from devices.models.refused_attempt import compute_mark
 from lib.prepared import Limit, prepared
 from lib.refusals import Refusal
 from telemetry.dashboard.dropped import list_dropped
+from telemetry.history.reports import read_newest
 from telemetry.ingest import gps
 from telemetry.ingest.writer import EPOCH
 from telemetry.models import Latest, Report
@@ -136,7 +137,8 @@ def list_states(declared: list[Attribute]) -> list[Attribute]:
 def list_recent_reports(device: Device, declared: list[Attribute], size: int) -> list[tuple[datetime, list[str]]]:
     """Return the newest reports, for those who can't see charts: times, and values in the order of `declared`, in
     words."""
-    rows = _select_recent_reports(device.pk, device.assignment_id, Limit(size))
+    lying = list(_select_recent_reports(device.pk, device.assignment_id, Limit(size)))
+    rows = read_newest(device, lying, size)
     return [(at, [words(data.get(attribute.name), attribute) for attribute in declared]) for at, data in rows]
 
 

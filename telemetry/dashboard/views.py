@@ -26,7 +26,6 @@ from telemetry.history import export as telemetry_export
 from telemetry.history import kept, parquet_export, states, time_range
 from telemetry.history import series as history
 from telemetry.ingest.writer import count_milliseconds
-from telemetry.models import Report
 from telemetry.templatetags.readings import tone
 from tenants import downloads
 from tenants.models import User
@@ -114,7 +113,7 @@ def series(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
     span = time_range.parse_span(request.GET, device)
     names = readings.choose_numeric(device, request.GET.getlist("attribute"))
-    read = history.read_series(Report.objects.of(device), names, span, device).as_json(span)
+    read = history.read_series(device, names, span).as_json(span)
     return JsonResponse(read | kept.tell(device, span.start, request.user))
 
 
@@ -125,7 +124,7 @@ def timeline(request: HttpRequest, serial: str) -> JsonResponse:
     device = get_device(request.user, serial)
     span = time_range.parse_span(request.GET, device)
     attributes = readings.choose_states(device, request.GET.getlist("attribute"))
-    timelines = states.read_timelines(Report.objects.of(device), attributes, span)
+    timelines = states.read_timelines(device, attributes, span)
     shown = {state for line in timelines.values() for stretch in line.stretches for state in stretch.states}
     return JsonResponse(
         {

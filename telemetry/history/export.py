@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from devices.models import Device
 from lib import streaming
 from lib.csv_export import Plain, encode_csv
+from telemetry.history.reports import CHUNK, read_next
 from telemetry.history.series import Span
 from telemetry.history.states import SWITCH
 from telemetry.ingest import gps
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 
     from devices.models import Attribute
     from devices.mqtt.messages import Value
+    from telemetry.history.reports import Row
     from tenants.models import User
 
-    Row = tuple[datetime, dict[str, Value]]
-
-CHUNK = 2_000
 SLICE = 200  # rows that the database hands over at once
 BYTES = 4 << 20  # of texts, from which on a chunk has fewer rows
 
@@ -61,14 +60,21 @@ async def read_chunks(device: Device, user: User, span: Span) -> AsyncIterator[l
     """Yield reports of the span in the order of time, as many at once as fit into some megabytes. Raises Left."""
     start = span.start
     while rows := await streaming.run_step(_read_chunk, device, user, Span(start, span.end)):
-        yield rows
+        for n in range(0, len(rows), CHUNK):
+            if n:
+                await streaming.run_step(_check, device, user)
+            yield rows[n : n + CHUNK]
         start = rows[-1][0] + timedelta(microseconds=1)
 
 
-def _read_chunk(device: Device, user: User, span: Span) -> list[Row]:
+def _check(device: Device, user: User) -> None:
     visible = Device.objects.visible_to(reload_user(user)).filter(pk=device.pk, assignment=device.assignment_id)
     if not visible.exists():
         raise Left
+
+
+def _read_chunk(device: Device, user: User, span: Span) -> list[Row]:
+    _check(device, user)
     within = Report.objects.of(device).filter(at__gte=span.start, at__lt=span.end)
     asked = within.order_by("at").values_list("at", "data")[:CHUNK]
     rows: list[Row] = []
@@ -80,7 +86,7 @@ def _read_chunk(device: Device, user: User, span: Span) -> list[Row]:
             room -= sum(len(value) for value in row[1].values() if isinstance(value, str))
             if room < 0:
                 break
-    return rows
+    return read_next(device, span.start, span.end, rows, more=len(rows) == CHUNK or room < 0)
 
 
 def _build_heading(attribute: Attribute) -> str:

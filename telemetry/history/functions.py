@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import FloatField, Func, IntegerField
@@ -41,3 +42,22 @@ class Number(Func):
         path = f"$.{json.dumps(self.name)}"
         number = f"CASE WHEN json_type({data}, %s) IN ('integer', 'real') THEN json_extract({data}, %s) END"
         return number, (path, path)
+
+
+class Told(Number):
+    """Extract the same, and of anything else that stands there infinity, which is none that is reported."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        number, params = super().as_postgresql(compiler, connection, **context)
+        data, _ = compiler.compile(self.source_expressions[0])
+        return f"COALESCE({number}, CASE WHEN {data} ? %s THEN 'Infinity'::double precision END)", (*params, self.name)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        number, params = super().as_sqlite(compiler, connection, **context)
+        data, _ = compiler.compile(self.source_expressions[0])
+        return f"COALESCE({number}, CASE WHEN json_type({data}, %s) IS NOT NULL THEN 9e999 END)", (*params, params[0])
+
+
+def find_told(value: Any) -> float | None:
+    """Return the number that a value is, or that `Told` extracted; None for anything else."""
+    return float(value) if type(value) in (int, float) and math.isfinite(value) else None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from devices.models import Device
     from devices.mqtt.messages import Value
     from lib.parquet import Cell
-    from telemetry.history.export import Row
+    from telemetry.history.reports import Row
     from telemetry.history.series import Span
     from tenants.models import User
 

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 
 from devices.models import Device
 from lib import columns
+from telemetry.history.rollups import DAY
 from telemetry.ingest import partitions
 from tenants.models import Organisation
 
@@ -45,7 +46,8 @@ REPORTS = Table("telemetry_report", "device_id, at", "at < %s", lambda at: conne
 SUMS = Table(
     "telemetry_rollup", "device_id, tenure, seconds, start", "start + seconds <= %s", lambda at: int(at.timestamp())
 )
-TABLES = (REPORTS, SUMS)
+PACKED = Table("telemetry_packedday", "device_id, tenure, day", "day < %s", lambda at: int(at.timestamp()) // DAY)
+TABLES = (REPORTS, SUMS, PACKED)
 
 
 def clear_old(seconds: float = RUN_SECONDS) -> int:

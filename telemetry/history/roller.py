@@ -2,6 +2,7 @@
 
 What was stored is summed once the hour is over. Whatever is stored later was noted by who stored it
 (`telemetry.ingest.late`), and its hour is summed anew. What was stored before there were roll-ups is summed backwards.
+Then days that are old enough are packed, with their sums (`telemetry.history.packer`): what comes late for these, too.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Min, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from devices.models import Device
-from telemetry.history import rollups
+from telemetry.history import packer, rollups
 from telemetry.history.rollups import DAY, HOUR
 from telemetry.ingest.writer import EPOCH, count_milliseconds
-from telemetry.models import NO_TENURE, LateReport, Report, RollUp, RollUpMark
+from telemetry.models import NO_TENURE, LateReport, PackedDay, Report, RollUp, RollUpMark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +43,7 @@ LEASE = timedelta(seconds=60)
 PATIENCE = 10.0  # seconds for transactions that were there before
 SLICE = 50.0  # seconds of work until the next one is asked for
 CHUNK = 2_000  # reports that are held at once
+UPGRADE = timedelta(days=1)  # in which the former release, which knows nothing of packed days, may still run
 
 
 class Lost(Exception):
@@ -90,9 +93,12 @@ def recount(start: int, end: int, devices: Sequence[int] | None = None) -> bool:
         return False
     try:
         mark = RollUpMark.objects.get(pk=ONLY)
-        for day in range(max(start, _find_oldest() or end) // DAY * DAY, min(end, mark.rolled), DAY):
+        oldest = min(_find_oldest() or end, _find_oldest_packed() or end)
+        for day in range(max(start, oldest) // DAY * DAY, min(end, mark.rolled), DAY):
             for some in _list_devices() if devices is None else [devices]:
                 within = max(day, mark.since), min(day + DAY, mark.rolled)
+                if day < mark.packed:
+                    pack_anew(lease, some, day)
                 sum_anew(lease, some, within[0], max(within), closed=mark.rolled)
     except Lost:
         return False
@@ -163,6 +169,44 @@ def _list_work(lease: Lease) -> Iterator[Any]:
         _move(lease, since=start)
         mark.since = start
     _move(lease, since=0)  # what is stored yet of older times is late
+    yield from _list_packing(lease)
+
+
+def _list_packing(lease: Lease) -> Iterator[Any]:
+    """Yield pieces of what is to be packed, day by day."""
+    _own(lease).filter(packing_from=None).update(packing_from=Now() + UPGRADE)
+    mark = RollUpMark.objects.filter(packing_from__lte=Now(), pk=ONLY).first()
+    if mark is None or not settings.PACK_AFTER_DAYS:
+        return
+    until = (mark.rolled - settings.PACK_AFTER_DAYS * DAY) // DAY * DAY
+    if until <= mark.packed:
+        return
+    oldest = _find_oldest() if not mark.packed else None
+    begin = mark.packed or (until if oldest is None else oldest // DAY * DAY)
+    for day in range(begin, until, DAY):
+        for devices in _list_devices():
+            for some in packer.list_pieces(devices, day // DAY):
+                yield lambda some=some, day=day: pack(lease, some, day)
+        _move(lease, packed=day + DAY)
+    _move(lease, packed=until)
+
+
+def pack(lease: Lease, devices: Sequence[int], day: int, *, notes: Sequence[int] = ()) -> None:
+    """Pack a day that starts then, and delete the notes, which were read before."""
+    prepared = packer.prepare(devices, day // DAY)
+    with transaction.atomic():
+        lease.keep()
+        there = _hold(devices)
+        LateReport.objects.filter(pk__in=notes).delete()
+        packer.pack(there, day // DAY, prepared)
+
+
+def pack_anew(lease: Lease, devices: Sequence[int], day: int) -> None:
+    """Pack, with its sums, what is packed of a day, and what lies beside it."""
+    packed = PackedDay.objects.filter(device__in=devices, day=day // DAY).values_list("device_id", flat=True)
+    for some in {*packed}, *packer.list_pieces([each for each in devices if each not in packed], day // DAY):
+        if some:
+            pack(lease, sorted(some), day)
 
 
 def _move(lease: Lease, **mark: int) -> None:
@@ -181,6 +225,14 @@ def _find_oldest() -> int | None:
             if at is not None and (oldest is None or at < oldest):
                 oldest = at
     return None if oldest is None else int(oldest.timestamp())
+
+
+def _find_oldest_packed() -> int | None:
+    """Return when the first packed day begins, in seconds since the epoch."""
+    found: list[Any] = []
+    for devices in _list_devices():
+        found += PackedDay.objects.filter(device__in=devices).aggregate(first=Min("day")).values()
+    return min((day for day in found if day is not None), default=0) * DAY or None
 
 
 def _list_devices() -> Iterator[list[int]]:
@@ -279,7 +331,16 @@ def _sum_late(lease: Lease, rows: Sequence[LateReport]) -> None:
         for start, end in _join_hours(hours):
             of = [pk for hour in range(start, end, HOUR) for pk in hours[hour]]
             within = max(start, mark.since), min(end, mark.rolled)
-            sum_anew(lease, [device], within[0], max(within), closed=mark.rolled, notes=of)
+            if start < mark.packed and _packs(device, start // DAY):
+                pack(lease, [device], start // DAY * DAY, notes=of)
+            else:
+                sum_anew(lease, [device], within[0], max(within), closed=mark.rolled, notes=of)
+
+
+def _packs(device: int, day: int) -> bool:
+    """Decide whether what lies of a packed day is packed too, and summed with it: all but what is too much to be."""
+    packed = PackedDay.objects.filter(device=device, day=day)
+    return packed.exists() or any(packer.list_pieces([device], day))
 
 
 def _join_hours(hours: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -7,12 +7,15 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from telemetry.history import runs
+from telemetry.history.runs import Runs
 from telemetry.history.timing import Timing, join, time_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 HOUR, DAY = 3600, 86_400
+FEW = 4  # numbers that are held as they are: as many as stand for more of them
 SCALE = 2.0**-532
 """What a mean's numbers are multiplied by, exactly: sums of their squares, which databases keep, then stay finite."""
 
@@ -23,39 +26,67 @@ class Sums(NamedTuple):
     high: float
     last: float
     reports: int
+    numbers: list[float] = []  # all of them, where they are few
 
 
 class Bucket(NamedTuple):
-    """Hold, of each attribute with numbers, what they come to and when they came: the number of one of `timings`, since
-    most attributes come together."""
+    """Hold, of each attribute with numbers, what they come to, and of each with states its runs; and when they came:
+    the number of one of `timings`, since most attributes come together."""
 
     timings: list[Timing]
     sums: dict[str, tuple[int, Sums]]
+    states: dict[str, tuple[int, Runs]]
+
+
+Columns = dict[str, tuple[list[int], list[Any]]]
+"""By attribute the milliseconds since the epoch of its reports, rising, and the values."""
 
 
 def sum_reports(reports: Iterable[tuple[int, Mapping[str, Any]]]) -> Bucket | None:
     """Return the bucket of reports, each its milliseconds since the epoch and its values, in the order of time; None
-    for no numbers."""
-    columns: dict[str, tuple[list[int], list[float]]] = {}
+    for neither numbers nor states."""
+    columns: Columns = {}
     for at, data in reports:
         for name, value in data.items():
-            if type(value) is float or type(value) is int:
-                column = columns.get(name)
-                if column is None:
-                    column = columns[name] = [], []
-                column[0].append(at)
-                column[1].append(float(value))
-    return _build({name: (times, _sum(numbers)) for name, (times, numbers) in columns.items()}) if columns else None
+            column = columns.get(name)
+            if column is None:
+                column = columns[name] = [], []
+            column[0].append(at)
+            column[1].append(value)
+    return sum_columns(columns)
 
 
-def _build(columns: Mapping[str, tuple[list[int], Sums]]) -> Bucket:
-    found: dict[tuple[int, ...], int] = {}
-    sums = {name: (found.setdefault(tuple(times), len(found)), of) for name, (times, of) in sorted(columns.items())}
-    return Bucket([time_reports(times) for times in found], sums)
+def sum_columns(columns: Columns) -> Bucket | None:
+    """Return the same of reports by attribute."""
+    timings: dict[tuple[int, ...], int] = {}
+    sums, states = {}, {}
+    for name, (times, values) in sorted(columns.items()):
+        kinds = set(map(type, values))
+        if kinds & {int, float}:
+            told, numbers = choose(times, values, find_number) if kinds - {float} else (times, values)
+            sums[name] = timings.setdefault(tuple(told), len(timings)), sum_numbers(numbers)
+        if kinds & {str, bool}:
+            told, found = choose(times, values, runs.find_state)
+            states[name] = timings.setdefault(tuple(told), len(timings)), runs.make_runs(zip(told, found, strict=True))
+    return Bucket([time_reports(times) for times in timings], sums, states) if timings else None
 
 
-def _sum(numbers: Sequence[float]) -> Sums:
-    return Sums(compute_mean(numbers), min(numbers), max(numbers), numbers[-1], len(numbers))
+def find_number(value: Any) -> float | None:
+    return float(value) if type(value) is float or type(value) is int else None
+
+
+def choose(times: list[int], values: list[Any], find: Callable[[Any], Any]) -> tuple[list[int], list[Any]]:
+    """Return of which times something is found, and what."""
+    found = [find(value) for value in values]
+    if None not in found:
+        return times, found
+    told = [n for n, value in enumerate(found) if value is not None]
+    return [times[n] for n in told], [found[n] for n in told]
+
+
+def sum_numbers(numbers: Sequence[float]) -> Sums:
+    held = list(numbers) if len(numbers) <= FEW else []
+    return Sums(compute_mean(numbers), min(numbers), max(numbers), numbers[-1], len(numbers), held)
 
 
 def compute_mean(numbers: Sequence[float]) -> float:
@@ -76,6 +107,8 @@ def join_sums(sums: Sequence[Sums]) -> Sums:
     if len(sums) == 1:
         return sums[0]
     reports = sum(each.reports for each in sums)
+    if reports <= FEW:
+        return sum_numbers([number for each in sums for number in each.numbers])
     mean = _weigh([each.mean * each.reports for each in sums]) / reports
     if not math.isfinite(mean):
         mean = _unscale(math.fsum(each.mean * SCALE * each.reports for each in sums) / reports)
@@ -92,41 +125,58 @@ def _weigh(numbers: Sequence[float]) -> float:
 
 def join_buckets(buckets: Sequence[Bucket]) -> Bucket:
     """Return the bucket of several that follow each other."""
-    parts: dict[str, list[tuple[int, int]]] = {}
-    for n, bucket in enumerate(buckets):
-        for name, (timing, _) in bucket.sums.items():
-            parts.setdefault(name, []).append((n, timing))
     found: dict[tuple[tuple[int, int], ...], int] = {}
-    sums = {
-        name: (found.setdefault(tuple(of), len(found)), join_sums([buckets[n].sums[name][1] for n, _ in of]))
-        for name, of in sorted(parts.items())
-    }
-    return Bucket([join([buckets[n].timings[timing] for n, timing in of]) for of in found], sums)
+
+    def join_each(of: Sequence[Mapping[str, tuple[int, Any]]], join_parts: Callable[[list[Any]], Any]) -> Any:
+        parts: dict[str, list[tuple[tuple[int, int], Any]]] = {}
+        for n, told in enumerate(of):
+            for name, (timing, part) in told.items():
+                parts.setdefault(name, []).append(((n, timing), part))
+        return {
+            name: (found.setdefault(tuple(at for at, _ in held), len(found)), join_parts([part for _, part in held]))
+            for name, held in sorted(parts.items())
+        }
+
+    sums = join_each([bucket.sums for bucket in buckets], join_sums)
+    states = join_each([bucket.states for bucket in buckets], runs.join_runs)
+    return Bucket([join([buckets[n].timings[timing] for n, timing in of]) for of in found], sums, states)
 
 
 def write(bucket: Bucket) -> str:
-    """Return the text of a bucket: its timings, then by attribute the number of the timing and the sums."""
+    """Return the text of a bucket: its timings, then by attribute the number of the timing and the sums, then likewise
+    the runs of states."""
     sums = {name: [timing, *_shorten(of)] for name, (timing, of) in bucket.sums.items()}
-    return json.dumps([bucket.timings, sums], separators=(",", ":"), ensure_ascii=False)
+    states = {
+        name: [timing, *runs.write(of, bucket.timings[timing].first)] for name, (timing, of) in bucket.states.items()
+    }
+    return json.dumps([bucket.timings, sums, states], separators=(",", ":"), ensure_ascii=False)
 
 
-def _shorten(sums: Sums) -> list[float]:
-    """Return a single number alone, else mean, low, high and last; of the mean twelve digits."""
-    return [sums.last] if sums.reports == 1 else [float(f"{sums.mean:.12g}"), *sums[1:4]]
+def _shorten(sums: Sums) -> list[Any]:
+    """Return a few numbers as a list, else mean, low, high and last; of the mean twelve digits."""
+    return [sums.numbers] if sums.reports <= FEW else [float(f"{sums.mean:.12g}"), *sums[1:4]]
 
 
-def read_all(texts: Iterable[str], names: Sequence[str] | None = None) -> list[Bucket]:
+def read_all(texts: Iterable[str], names: Collection[str] | None = None) -> list[Bucket]:
     """Return the buckets of the texts, with the attributes of these names or all."""
     made: list[Any] = json.loads(f"[{','.join(texts)}]")
-    return [_read(timings, sums, names) for timings, sums in made]
+    return [read(parts, names) for parts in made]
 
 
-def _read(timings: list[Any], sums: dict[str, Any], names: Sequence[str] | None) -> Bucket:
-    wanted = sums if names is None else [name for name in names if name in sums]
-    read = {}
-    for name in wanted:
-        timing, *of = sums[name]
-        mean, low, high, last = of if len(of) > 1 else 4 * of
-        read[name] = timing, Sums(mean, low, high, last, timings[timing][2])
+def read(parts: list[Any], names: Collection[str] | None = None) -> Bucket:
+    """Return the bucket of what its text holds."""
+    timings, sums, states = parts
     made = [Timing(*timing) for timing in timings]
-    return Bucket([each._replace(found=[(start, end) for start, end in each.found]) for each in made], read)
+    numbers, told = {}, {}
+    for name, (timing, *of) in sums.items():
+        if names is None or name in names:
+            numbers[name] = timing, (sum_numbers(of[0]) if len(of) == 1 else _lengthen(of, timings[timing][2]))
+    for name, (timing, whole, of) in states.items():
+        if names is None or name in names:
+            told[name] = timing, runs.read(whole, of, timings[timing][0])
+    return Bucket([each._replace(found=[(start, end) for start, end in each.found]) for each in made], numbers, told)
+
+
+def _lengthen(of: list[float], reports: int) -> Sums:
+    mean, low, high, last = of
+    return Sums(mean, low, high, last, reports)

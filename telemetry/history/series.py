@@ -11,16 +11,20 @@ from django.db.models import Aggregate, Avg, Case, Count, F, Max, Min, Value, Wh
 from django.db.models.functions import Abs
 from django.db.models.lookups import GreaterThan, IsNull
 
-from telemetry.history import gaps, levels, rolled, timing
-from telemetry.history.functions import Epoch, Number
+from telemetry.history import gaps, levels, packed_sums, rolled, rollups, timing
+from telemetry.history.functions import Epoch, Number, Told, find_told
+from telemetry.history.reports import is_packed, read_columns
 from telemetry.history.rollups import SCALE
 from telemetry.ingest.writer import count_milliseconds
+from telemetry.models import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from devices.models import Device
+    from telemetry.history.rollups import Columns, Sums
+    from telemetry.history.timing import Timing
     from telemetry.models import ReportQuerySet
 
 BUCKETS = 600
@@ -57,15 +61,24 @@ class Series:
         return {"from": start, "to": end, **asdict(self)}
 
 
-def read_series(scope: ReportQuerySet, names: Sequence[str], span: Span, device: Device | None = None) -> Series:
-    """Return numbers reported in the span, from the caller's `scope`: as they are if few, else in buckets.
-
-    Of a long span, what was summed before is taken where `scope` is all of a `device`'s current assignment.
-    """
+def read_series(device: Device, names: Sequence[str], span: Span) -> Series:
+    """Return numbers that a device reported in the span, in its current assignment: as they are if few, else in
+    buckets. Of a long span what was summed before is taken."""
     if not names:
         return Series(0, [], {}, {}, {}, {}, {})
-    if device is not None and (summed := _read_rolled(scope, names, span, device)) is not None:
-        return summed
+    return _read_rolled(device, names, span) or read_reported(device, names, span)
+
+
+def read_reported(device: Device, names: Sequence[str], span: Span) -> Series:
+    """Return the same without what was summed before."""
+    read = None if is_packed(device, span.start, span.end) else _read_lying(Report.objects.of(device), names, span)
+    if read is None or is_packed(device, span.start, span.end):
+        between = span.start, span.end
+        read = _read_columns(read_columns(device, names, between, Told, find_told), names, span.bucket)
+    return read
+
+
+def _read_lying(scope: ReportQuerySet, names: Sequence[str], span: Span) -> Series:
     within = scope.filter(at__gte=span.start, at__lt=span.end, data__has_any_keys=list(names))
     # Their numbers alone: beside them may stand texts of a quarter of a megabyte.
     numbers = [Number(F("data"), name) for name in names]
@@ -73,7 +86,10 @@ def read_series(scope: ReportQuerySet, names: Sequence[str], span: Span, device:
     if len(points) > BUCKETS:
         return _read_buckets(within, names, span.bucket)
     values = {name: [point[n] for point in points] for n, name in enumerate(names, start=1)}
-    times = [count_milliseconds(point[0]) for point in points]
+    return _build_points([count_milliseconds(point[0]) for point in points], values)
+
+
+def _build_points(times: list[int], values: dict[str, list[float | None]]) -> Series:
     pauses = {
         name: gaps.list_pauses(at for at, value in zip(times, column, strict=True) if value is not None)
         for name, column in values.items()
@@ -81,23 +97,48 @@ def read_series(scope: ReportQuerySet, names: Sequence[str], span: Span, device:
     return Series(0, times, values, {}, {}, *_judge(pauses))
 
 
-def _read_rolled(scope: ReportQuerySet, names: Sequence[str], span: Span, device: Device) -> Series | None:
-    """Return the same from roll-ups, in buckets of whole ones; None where they don't stand, or are not needed."""
+def _read_columns(columns: Columns, names: Sequence[str], seconds: int) -> Series:
+    times = sorted({at for told, _ in columns.values() for at in told})
+    if len(times) <= BUCKETS:
+        found = {name: dict(zip(*columns.get(name, ([], [])), strict=True)) for name in names}
+        return _build_points(times, {name: [found[name].get(at) for at in times] for name in names})
+    parts = [(start, rollups.sum_columns(part)) for start, part in packed_sums.split(columns, seconds * 1000)]
+    told = {name: rollups.choose(*columns.get(name, ([], [])), find_told)[0] for name in names}
+    timings = {name: timing.time_reports(of) if of else None for name, of in told.items()}
+    sums = {
+        name: [bucket.sums[name][1] if bucket and name in bucket.sums else None for _, bucket in parts]
+        for name in names
+    }
+    return _build_series(seconds, [start for start, _ in parts], sums, timings)
+
+
+def _read_rolled(device: Device, names: Sequence[str], span: Span) -> Series | None:
+    """Return the same from roll-ups, in buckets of whole ones, or what they hold of few; None where they don't stand,
+    or none is as long as a bucket."""
     chosen = levels.choose_bucket((span.end - span.start).total_seconds(), span.bucket)
     if chosen is None:
         return None
     level, seconds = chosen
-    read = rolled.read_buckets(scope, names, (span.start, span.end), device, level=level, seconds=seconds)
-    if read is None or read.most_reports <= BUCKETS:
+    read = rolled.read_parts(device, names, (span.start, span.end), level=level, seconds=seconds)
+    if read is None:
         return None
+    joined = rolled.join_parts(read.parts, names, seconds * 1000)
+    if joined.most_reports <= BUCKETS:
+        columns = rolled.read_few(device, names, read)
+        if len({at for told, _ in columns.values() for at in told}) <= BUCKETS:
+            return _read_columns(columns, names, seconds)
+    return _build_series(seconds, joined.times, joined.sums, joined.timings)
 
+
+def _build_series(
+    seconds: int, times: list[int], sums: dict[str, list[Sums | None]], timings: dict[str, Timing | None]
+) -> Series:
     def read_column(what: str) -> dict[str, list[float | None]]:
-        return {name: [getattr(sums, what) if sums else None for sums in read.sums[name]] for name in names}
+        return {name: [getattr(each, what) if each else None for each in of] for name, of in sums.items()}
 
-    silent = {name: timing.find_gaps(of) if of else [] for name, of in read.timings.items()}
-    longest = {name: timing.find_longest_pause(of) if of else gaps.LEAST_MS for name, of in read.timings.items()}
-    columns = read_column("mean"), read_column("low"), read_column("high")
-    return Series(seconds, read.times, *columns, silent, longest)
+    silent = {name: timing.find_gaps(of) if of else [] for name, of in timings.items()}
+    longest = {name: timing.find_longest_pause(of) if of else gaps.LEAST_MS for name, of in timings.items()}
+    return Series(seconds, times, read_column("mean"), read_column("low"), read_column("high"), silent, longest)
 
 
 def _judge(pauses: dict[str, list[gaps.Pause]]) -> tuple[dict[str, list[gaps.Gap]], dict[str, int]]:

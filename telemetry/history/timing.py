@@ -67,6 +67,11 @@ def join(timings: Sequence[Timing]) -> Timing:
     return Timing(first, last, reports, head, run[-KEPT:], _keep_longest(found))
 
 
+def list_times(timing: Timing) -> list[int]:
+    """Return the times themselves, of few."""
+    return list(accumulate(timing.head, initial=timing.first))
+
+
 def find_gaps(timing: Timing) -> list[Gap]:
     """Return those of all its reports, in the order of time."""
     head, tail = timing.head, timing.tail

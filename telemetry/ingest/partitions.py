@@ -26,7 +26,8 @@ PAST = "telemetry_report_past"
 MONTHS_AHEAD = 3
 LOCK = 7_236_461  # of whoever makes or drops one
 PATIENCE = "500ms"  # that reports wait, at most, behind a table that is to be dropped
-CHECK_VIOLATION = "23514"
+CHECK_VIOLATION, LOCKED = "23514", "55P03"
+EMPTY = 1 << 20  # bytes that an index takes from which on it is worth while
 
 _BOUND = re.compile(r"\('([^']+)'\)")
 
@@ -106,6 +107,38 @@ def is_missing(error: DatabaseError) -> bool:
     return getattr(cause, "sqlstate", None) == CHECK_VIOLATION and "no partition of relation" in str(cause)
 
 
+def shrink_emptied() -> list[str]:
+    """Give back the disk of months of which no report is left, since all were packed; return their names.
+
+    VACUUM frees a table's end by itself, holding up nobody, but leaves the index as long as it was.
+    """
+    if connection.in_atomic_block:
+        return []
+    shrunk = []
+    with connection.cursor() as cursor:
+        for month in list_months():
+            has_room = f"pg_indexes_size('{month.name}') > {EMPTY}"
+            cursor.execute(f"SELECT {has_room} AND NOT EXISTS (SELECT FROM {month.name})")  # noqa: S608 (of ours)
+            if cursor.fetchone()[0]:
+                cursor.execute(f"VACUUM {month.name}")
+                if _reindex(month.name):
+                    shrunk.append(month.name)
+    return shrunk
+
+
+def _reindex(name: str) -> bool:
+    """Make its index anew, which is done at once where there is nothing; False where it is being read."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+            cursor.execute(f"REINDEX TABLE {name}")
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != LOCKED:
+            raise
+        return False
+    return True
+
+
 def drop_before(moment: datetime) -> list[str]:
     """Drop the tables in which there is nothing as late as that; return their names.
 
@@ -125,7 +158,7 @@ def _drop(name: str) -> bool:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             cursor.execute(f"DROP TABLE IF EXISTS {name}")
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != "55P03":  # lock_not_available
+        if getattr(error.__cause__, "sqlstate", None) != LOCKED:
             raise
         log.warning("%s is being read, and is dropped the next time", name)
         return False

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
@@ -14,7 +16,6 @@ from telemetry.models import SAMPLES_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
 
 class Dialect(NamedTuple):
@@ -68,8 +69,10 @@ SQLITE = Dialect(
     locked="",  # whoever writes is alone
 )
 
-Key = tuple[int, "datetime"]
-ReportRow = tuple[int, "datetime", int | None, bool, dict[str, Any]]
+Key = tuple[int, datetime]
+ReportRow = tuple[int, datetime, int | None, bool, dict[str, Any]]
+LyingRow = tuple[int, int | None, bool, int, str]
+"""Device, assignment, whether it gave the time itself, microseconds since the epoch, and the values as JSON."""
 LatestRow = tuple[int, int | None, dict[str, Any], dict[str, Any] | None]
 
 
@@ -132,6 +135,48 @@ def write_reports(rows: Sequence[ReportRow]) -> set[Key]:
     return _find_keys(rows, written or [])
 
 
+def delete_reports(keys: Sequence[Key]) -> None:
+    """Delete those (device, at)."""
+    if not keys:
+        return
+    if _is_on_postgresql():
+        params = [columns.encode_numbers(device for device, _ in keys), _encode_times(at for _, at in keys)]
+    else:
+        params = _dump([{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)])
+    _run(
+        f"DELETE FROM telemetry_report WHERE (device_id, at) IN (SELECT device_id, at FROM {_choose_dialect().keys})",
+        params,
+    )
+
+
+def read_lying(devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
+    """Return what these devices reported from `start` to before `end`, in the order of devices and times."""
+    return _run_lying("SELECT {told} FROM telemetry_report WHERE {which}", devices, start, end)
+
+
+def take_reports(devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
+    """Delete the same, and return it: exactly what was deleted, as it was last merged."""
+    if _is_on_postgresql():  # in the order in which all lock them who merge
+        locking = "SELECT FROM telemetry_report WHERE {which} ORDER BY device_id, at FOR UPDATE"
+        _run_lying(locking, devices, start, end)
+    return _run_lying("DELETE FROM telemetry_report WHERE {which} RETURNING {told}", devices, start, end)
+
+
+def _run_lying(statement: str, devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
+    told = "(EXTRACT(EPOCH FROM at) * 1000000)::bigint, data::text" if _is_on_postgresql() else "at || '', data"
+    which = f"device_id {_choose_dialect().among} AND at >= %s AND at < %s"
+    rows = _run(
+        statement.format(told=f"device_id, assignment_id, timed, {told}", which=which),
+        [columns.encode_numbers(devices), _adapt_time(start), _adapt_time(end)],
+    )
+    found = [(*row[:2], bool(row[2]), _read_microseconds(row[3]), row[4]) for row in rows or [] if row]
+    return sorted(found, key=itemgetter(0, 3))
+
+
+def _read_microseconds(at: int | str) -> int:
+    return at if isinstance(at, int) else columns.count_microseconds(datetime.fromisoformat(f"{at}+00:00"))
+
+
 def _encode_reports(rows: Sequence[ReportRow]) -> list[str]:
     if not _is_on_postgresql():
         names = ("device_id", "at", "assignment_id", "timed", "data")
@@ -188,7 +233,7 @@ def write_latest(rows: Sequence[LatestRow]) -> None:
     )
 
 
-DropRow = tuple[int, str, int | None, int, "datetime", "datetime", str]
+DropRow = tuple[int, str, int | None, int, datetime, datetime, str]
 
 
 def write_drops(rows: Sequence[DropRow]) -> None:
@@ -237,7 +282,7 @@ def _dump(rows: list[dict[str, Any]]) -> list[str]:
 Row = tuple[Any, ...]
 
 
-def _run(statement: str, params: Sequence[str], *, unless: int = -1) -> list[Row] | None:
+def _run(statement: str, params: Sequence[Any], *, unless: int = -1) -> list[Row] | None:
     """Return its rows; None if there are none, or as many as `unless` says: then they are not even read."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.utils import IntegrityError
 
 from telemetry.ingest import late, partitions, upserts
+from telemetry.ingest.packed import LEAST_AGE, read_packed
 from telemetry.ingest.senders import read_tenures
 from telemetry.models import Drop
 from telemetry.models import Report as Stored
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from devices.mqtt.messages import Report, Value
     from telemetry.ingest.drops import Drops
+    from telemetry.ingest.packed import Packed
     from telemetry.ingest.senders import Tenure
 
 REPEATED_WITHIN = timedelta(minutes=10)
@@ -86,13 +88,29 @@ def _insert(reports: list[Report], tenures: Mapping[int, Tenure]) -> list[Report
     """Insert what nothing stands for yet, nearly always all, and merge the rest; return what changed something."""
     rows, changing = _fold_reports(reports, tenures, {})
     stood = upserts.insert_reports([(*key, row.assignment, row.timed, row.data) for key, row in _sort(rows)])
-    if not stood:
+    # After the insert, which waits for who packs what stood there: then it is seen here.
+    packed = read_packed({_build_key(each) for each in changing if each.received_at - each.at > LEAST_AGE})
+    if not stood and not packed:
         return changing
-    known = upserts.read_reports(sorted(stood))
+    inserted = dict(rows)
+    live = upserts.read_reports(sorted(stood)) if stood else {}
+    known = live | {key: {**of.data, **live.get(key, {})} for key, of in packed.items()}
     rows, changing = _fold_reports(reports, tenures, known)
+    _leave_beside(packed, stood, inserted, rows)
     merged = [(*key, row.assignment, row.timed, row.data) for key, row in _sort(rows) if key in stood]
     written = upserts.write_reports(merged)
     return [report for report in changing if (key := _build_key(report)) not in stood or key in written]
+
+
+def _leave_beside(
+    packed: Mapping[Key, Packed], stood: Collection[Key], inserted: Mapping[Key, Row], rows: Mapping[Key, Row]
+) -> None:
+    """Leave beside what is packed only what changes it, as of the assignment that it is merged into."""
+    beside = packed.keys() - stood
+    upserts.delete_reports(sorted(beside - rows.keys()))
+    for device, at in sorted(beside & rows.keys()):
+        if inserted[device, at].assignment is None and (assignment := packed[device, at].assignment) is not None:
+            Stored.objects.filter(device=device, at=at).update(assignment=assignment)
 
 
 def _tell_of_before(reports: Sequence[Report], tenures: Mapping[int, Tenure], drops: Drops) -> None:

@@ -59,10 +59,10 @@ def naive(found: Sequence[Point], name: str, seconds: int) -> dict[int, tuple[fl
 def test_buckets_agree_with_a_naive_computation(world: World, found: list[Point], start: int, width: int) -> None:
     Report.objects.all().delete()
     Report.objects.bulk_create(
-        Report(device=world.placed, at=START + timedelta(milliseconds=offset), data=data) for offset, data in found
+        Report(device=world.waiting, at=START + timedelta(milliseconds=offset), data=data) for offset, data in found
     )
     span = series.Span(START + timedelta(milliseconds=start), START + timedelta(milliseconds=start + width))
-    read = series.read_series(Report.objects.filter(device=world.placed), NAMES, span)
+    read = series.read_series(world.waiting, NAMES, span)
     inside = [(at, data) for at, data in found if start <= at < start + width and data.keys() & set(NAMES)]
     if len(inside) <= series.BUCKETS:
         assert read.bucket == 0

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from devices.models import Assignment, Attribute
-from telemetry.history import series, states
+from telemetry.history import runs, series, states
 from tests.telemetry.reports import ms, now, save, timed
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test_texts_that_are_no_states(viewer: Client, world: World) -> None:
     assert ask(viewer, world, start) == {"stretches": [], "too_many": True}
     report(world, start + HOUR, (1, "F" * 200_000))
     ((_, _, state),) = shown(ask(viewer, world, start + HOUR), start + HOUR)
-    assert state == "F" * states.LENGTH + "…"
+    assert state == "F" * runs.LENGTH + "…"
 
 
 def test_what_is_no_state_is_refused_and_of_all_the_first_are_told(viewer: Client, world: World) -> None:

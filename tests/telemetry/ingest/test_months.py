@@ -36,7 +36,7 @@ def test_what_lies_months_apart_is_stored_merged_read_and_deleted(world: World) 
     assert [(row.at, row.data) for row in mine] == [(moment, {"rpm": n, "load": 1}) for n, moment in enumerate(moments)]
     assert list(mine.reverse().values_list("at", flat=True)[:2]) == moments[:3:-1]
     span = series.Span(at - 30 * DAY, at + DAY)
-    assert series.read_series(Report.objects.of(world.placed), ["rpm"], span).values == {"rpm": [1, 2, 3]}
+    assert series.read_series(world.placed, ["rpm"], span).values == {"rpm": [1, 2, 3]}
     assert mine.filter(at__lt=at).delete()[0] == 2
     assert len(save(*(timed(world.waiting, moment, rpm=n) for n, moment in enumerate(moments)))) == 6
     world.waiting.delete()
