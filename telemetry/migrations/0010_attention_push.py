@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('telemetry', '0008_rollups'),
+        ('telemetry', '0009_packed_days'),
         ('tenants', '0015_push'),
     ]
 
