@@ -18,9 +18,11 @@ def find_match(path: str) -> ResolverMatch | None:
 
 def _find(path: str, urls: str) -> ResolverMatch | None:
     try:
-        return resolve(path, urls)
+        match = resolve(path, urls)
     except Resolver404:
         return None
+    match.tried = None  # hundreds of patterns, for Django's own page of errors
+    return match
 
 
 _remember = lru_cache(MOST)(_find)

@@ -10,6 +10,15 @@ from django.db import connection, transaction
 # Migrations write them, of each model the same, and no test does.
 KEPT = {"auth_permission", "django_content_type"}
 
+_times: list[None] = []  # an item for each time, since it was asked
+
+
+def was_emptied() -> bool:
+    """Return whether tables were emptied since this was asked last."""
+    was = bool(_times)
+    _times.clear()
+    return was
+
 
 @cache
 def list_tables() -> list[str]:
@@ -19,6 +28,7 @@ def list_tables() -> list[str]:
 
 def empty_tables() -> None:
     """Waits for whoever still writes, so that what they wrote goes, too."""
+    _times.append(None)
     quote = connection.ops.quote_name
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
