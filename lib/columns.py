@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +32,13 @@ def encode_numbers(numbers: Iterable[int | None]) -> str:
 def encode_texts(texts: Iterable[str]) -> str:
     """Texts of printable ASCII alone, like device IDs, for which both write quotes and backslashes alike."""
     return _wrap(map(json.dumps, texts))
+
+
+def select_given(given: str, kind: str) -> RawSQL:
+    """Return the values of what `encode_numbers` or `encode_texts` wrote, as a subquery; `kind`: bigint or text."""
+    postgresql = connection.vendor == "postgresql"
+    select = f"SELECT unnest(%s::{kind}[])" if postgresql else "SELECT value FROM json_each(%s)"
+    return RawSQL(select, (given,))  # noqa: S611 (only names of ours are put into the text)
 
 
 def encode_flags(flags: Iterable[bool]) -> str:

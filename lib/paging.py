@@ -72,14 +72,25 @@ def find_page(
     rows: QuerySet[Any], order: Order, size: int, *, after: Key | None = None, before: Key | None = None
 ) -> Page:
     """Return the page behind a key, or the one before it; else the first."""
+    return cut_page(list(narrow_to_page(rows, order, size, after, before)), order, size, after, before)
+
+
+def narrow_to_page(
+    rows: QuerySet[Any], order: Order, size: int, after: Key | None, before: Key | None
+) -> QuerySet[Any]:
+    """Return the query of a page and one row more: of those before a key backwards."""
     if before is not None:
-        found = list(order.sort(rows.filter(order.beyond(before, backwards=True)), backwards=True)[: size + 1])
-        shown = found[:size][::-1]
+        return order.sort(rows.filter(order.beyond(before, backwards=True)), backwards=True)[: size + 1]
+    return order.sort(rows if after is None else rows.filter(order.beyond(after)))[: size + 1]
+
+
+def cut_page(found: list[Any], order: Order, size: int, after: Key | None, before: Key | None) -> Page:
+    """Return the page of the rows that its query found."""
+    shown = found[:size]
+    earlier, later = after is not None and bool(shown), len(found) > size
+    if before is not None:
+        shown = shown[::-1]
         earlier, later = len(found) > size, bool(shown)
-    else:
-        found = list(order.sort(rows if after is None else rows.filter(order.beyond(after)))[: size + 1])
-        shown = found[:size]
-        earlier, later = after is not None and bool(shown), len(found) > size
     return Page(
         shown,
         order.write(order.key(shown[0])) if earlier else "",
@@ -90,11 +101,17 @@ def find_page(
 def find_asked_page(rows: QuerySet[Any], order: Order, size: int, query: Mapping[str, str]) -> Page:
     """Return the page that an address asks for by `after` or `before`, else the first. Raises Refusal where it names
     one that can't be."""
+    after, before = parse_asked(order, query)
+    return find_page(rows, order, size, after=after, before=before)
+
+
+def parse_asked(order: Order, query: Mapping[str, str]) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the keys that an address names as `after` and `before`. Raises Refusal where one can't be."""
     asked = [query.get(name, "") for name in ("after", "before")]
     after, before = map(order.parse, asked)
     if query.get("page") or any(text and key is None for text, key in zip(asked, (after, before), strict=True)):
         raise Refusal(PAGE_UNKNOWN)
-    return find_page(rows, order, size, after=after, before=before)
+    return after, before
 
 
 def _is_possible(value: object) -> bool:
