@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -123,8 +124,8 @@ class DeviceFilter(forms.Form):
         for field in self.fields.values():
             field.required = False
         choose["status"].choices = [("", "Any status"), *STATUSES]
-        choose["model"].widget.choices = lambda: [("", "Any model"), *_select_models(user)]
-        choose["recipe"].widget.choices = lambda: [("", "Any recipe"), *_select_recipes(user)]
+        choose["model"].widget.choices = cache(lambda: [("", "Any model"), *_select_models(user)])
+        choose["recipe"].widget.choices = cache(lambda: [("", "Any recipe"), *_select_recipes(user)])
 
     @property
     def is_plain(self) -> bool:
