@@ -1,4 +1,4 @@
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from config import views
 from config.api_docs import views as api_docs
@@ -16,7 +16,7 @@ handler404 = "config.views.not_found"
 handler429 = "config.views.too_many_requests"  # whom the limits on signing in refuse
 handler500 = "config.views.server_error"
 
-patterns = [
+patterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("metrics", show_metrics, name="metrics"),
     path("manifest.webmanifest", views.manifest, name="manifest"),

@@ -104,7 +104,8 @@ def list_trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
 @prepared
 def _select_names(user: User, paths: Whole) -> QuerySet[Group, tuple[str, str]]:
     within = Group.objects.visible_to(user).filter(path__in=columns.select_given(paths, "text"))
-    return within.order_by().values_list("path", "name")
+    names: QuerySet[Group, tuple[str, str]] = within.order_by().values_list("path", "name")
+    return names
 
 
 def _is_within(path: str, tops: Iterable[str]) -> bool:

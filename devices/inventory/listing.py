@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import IntegerField, Subquery
 
@@ -51,23 +51,32 @@ def count_devices(devices: DeviceQuerySet) -> Count:
     return Count(devices.order_by()[: COUNTED + 1].count())
 
 
-def find_devices(form: DeviceFilter, user: User, group: Group | None) -> tuple[Count, Page]:
+def find_devices(form: DeviceFilter, user: User, group: Group | None) -> tuple[Count, DeviceQuerySet]:
+    """Return how many devices there are, and those devices in the way in which a page of so many is found best."""
+    path = group.path if group else None
+    narrowed = form.apply(_select_visible(user, path))
+    count = count_devices(narrowed)
+    along = _goes_along_names(count, user, group)
+    return count, form.apply(_select_along_names(user, path)) if along else narrowed
+
+
+def find_page(form: DeviceFilter, user: User, group: Group | None) -> tuple[Count, Page]:
     """Return how many devices there are, and the page of them that the form asks for, by name. Raises Refusal where
     there is no such page."""
     after, before = paging.parse_asked(BY_NAME, form.data)
-    path, waits = group.path if group else None, bool(form.data.get("waiting"))
     if form.is_plain:
+        path, waits = group.path if group else None, bool(form.data.get("waiting"))
         count = Count(*_count_all(user, path, waits, Limit(COUNTED + 1)))
-        keys = after and tuple(after), before and tuple(before)
-        found = _select_page(user, path, waits, _goes_along_names(count, user, group), *keys, Limit(SIZE))
-    else:
-        visible = _select_visible(user, path)
-        narrowed = form.apply(visible)
-        count = count_devices(narrowed)
         along = _goes_along_names(count, user, group)
-        rows = form.apply(_select_along_names(user, path)) if along else narrowed
+        found = _select_page(user, path, waits, along, _hold(after), _hold(before), Limit(SIZE))
+    else:
+        count, rows = find_devices(form, user, group)
         found = list(paging.narrow_to_page(_load_shown(rows), BY_NAME, SIZE, after, before))
     return count, paging.cut_page(found, BY_NAME, SIZE, after, before)
+
+
+def _hold(key: list[Any] | None) -> tuple[str, int] | None:
+    return None if key is None else (key[0], key[1])
 
 
 def _goes_along_names(count: Count, user: User, group: Group | None) -> bool:

@@ -31,7 +31,7 @@ def device_list(request: SignedIn) -> HttpResponse:
     """Show home: the group tree beside the devices; for htmx the devices alone."""
     user, query, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
     group = get_group(user, query["group"]) if query.get("group") else None
-    count, page = device_listing.find_devices(form, user, group)
+    count, page = device_listing.find_page(form, user, group)
     groups = [device.group for device in page.rows if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": group_tree.list_trails(user, groups), "owner": user.owns_organisation}

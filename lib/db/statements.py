@@ -68,7 +68,9 @@ def _find_cursor_class() -> Any:
     from psycopg.errors import FeatureNotSupported
     from psycopg.pq import TransactionStatus
 
-    class PreparingCursor(ServerBindingCursor):  # type: ignore[misc, valid-type]
+    base: Any = ServerBindingCursor
+
+    class PreparingCursor(base):  # type: ignore[misc]
         logs = False
 
         def execute(self, query: Any, params: Any = None) -> Any:

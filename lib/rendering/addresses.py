@@ -18,7 +18,7 @@ _known: dict[tuple[object, ...], str | None] = {}
 def reverse_quickly(view: str, **values: Any) -> str:
     """Return what `django.urls.reverse` does, which for plain texts and numbers is much quicker. Raises
     NoReverseMatch."""
-    shape = [view, get_script_prefix(), get_urlconf()]
+    shape: list[object] = [view, get_script_prefix(), get_urlconf()]
     for name, value in values.items():
         kind = type(value)
         if not ((kind is int and value >= 0) or (kind is str and PLAIN(value))):

@@ -122,7 +122,7 @@ class Fixed(Node):
     def render(self, context: Context) -> SafeString:
         prefix = get_script_prefix() if self.by_prefix else ""
         if (text := self.texts.get(prefix)) is None:
-            text = self.texts[prefix] = SafeString("".join(node.render_annotated(context) for node in self.nodes))
+            text = self.texts[prefix] = SafeString("".join(str(node.render_annotated(context)) for node in self.nodes))
         return text
 
 
@@ -191,7 +191,7 @@ def _mark(quick: Node, node: Node) -> Node:
     return quick
 
 
-SCOPED = (BlockNode, ExtendsNode, CycleNode, IfChangedNode)
+SCOPED: Any = (BlockNode, ExtendsNode, CycleNode, IfChangedNode)
 """What keeps something for itself while its template is rendered."""
 
 

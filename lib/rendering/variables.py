@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from django.template import Context
 
 MISSING = object()
+Plain: Any = Variable  # of which the stubs leave out what is looked up
 
 
-class QuickVariable(Variable):
+class QuickVariable(Plain):  # type: ignore[misc]
     """Look a name up in the context, and what follows it in what is found."""
 
     __slots__ = ()
@@ -89,10 +90,11 @@ class QuickVariableNode(VariableNode):
     """Write a value; most are texts."""
 
     def render(self, context: Context) -> str:
-        value = self.filter_expression.resolve(context)
+        value: Any = self.filter_expression.resolve(context)
         kind = type(value)
         if kind is SafeString:
-            return value
+            safe: SafeString = value
+            return safe
         if kind is str and context.autoescape:
             return escape(value)
         return write_value(value, context)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.utils.html import escape
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 
 from lib.rendering.stencils import Stencil
 from telemetry.history.latest import read_key_values
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.template import Context
-    from django.utils.safestring import SafeString
 
     from devices.models import Attribute, Device
     from telemetry.dashboard.readings import Reading
@@ -128,7 +127,7 @@ def write_states(context: Context, readings: Iterable[Reading]) -> SafeString:
 def _tell_age(context: Context, reading: Reading) -> SafeString:
     """Return how long ago it was; of one ahead of our clock, when, and by how much it is ahead."""
     if not reading.lead:
-        return ago(context, reading.at)
+        return SafeString(ago(context, reading.at))
     return mark_safe(f"{when(context, reading.at)}, {lasting(reading.lead)} ahead")  # noqa: S308 - both are safe
 
 
