@@ -103,7 +103,7 @@ def list_trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
 
 @prepared
 def _select_names(user: User, paths: Whole) -> QuerySet[Group, tuple[str, str]]:
-    within = Group.objects.visible_to(user).filter(path__in=columns.select_given(paths, "text"))
+    within = Group.objects.visible_to(user).filter(path__one_of=paths)
     names: QuerySet[Group, tuple[str, str]] = within.order_by().values_list("path", "name")
     return names
 

@@ -49,7 +49,7 @@ def read_key_values(devices: Iterable[Device]) -> dict[int, list[tuple[Attribute
 
 @prepared
 def _select_latest(devices: Whole) -> QuerySet[Latest, tuple[int, int | None, Data]]:
-    rows = Latest.objects.filter(device__in=columns.select_given(devices, "bigint"))
+    rows = Latest.objects.filter(device__one_of=devices)
     return rows.values_list("device_id", "assignment_id", "data")
 
 

@@ -40,7 +40,7 @@ def test_it_is_rendered_once_for_each_shape() -> None:
 def test_a_template_that_looks_at_a_text_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stencils, "checked", True)
     monkeypatch.setattr(stencils, "get_template", engines["django"].from_string)
-    assert Stencil("{{ text }}{% if text %}!{% endif %}", texts=["text"]).fill("a") == "a!"
-    for looks in ("{{ text|upper }}", "{{ text|length }}", "{% if text == 'a' %}{{ text }}{% endif %}"):
+    assert Stencil("{{ text }}{% if text %}!{% endif %}", texts=["text"]).fill("ab") == "ab!"
+    for looks in ("{{ text|upper }}", "{{ text|length }}", "{% if text == 'ab' %}{{ text }}{% endif %}"):
         with pytest.raises(Unfillable):
-            Stencil(looks, texts=["text"]).fill("a")
+            Stencil(looks, texts=["text"]).fill("ab")
