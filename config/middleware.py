@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from csp.constants import HEADER
+from csp.utils import build_policy
 from django.http import HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
@@ -31,6 +33,18 @@ class Compression(GZipMiddleware):
         if response.streaming or response.has_header("ETag") or not kind.startswith(WORDS):
             return response
         return super().process_response(request, response)
+
+
+class ContentPolicy(MiddlewareMixin):
+    """Say what a page may load, which is the same for all: written down once, and not for each answer."""
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.policy = build_policy()
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response.headers.setdefault(HEADER, self.policy)
+        return response
 
 
 class Metrics(MiddlewareMixin):

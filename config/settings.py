@@ -97,7 +97,7 @@ MIDDLEWARE = [
     "config.middleware.Heads",
     "django.middleware.security.SecurityMiddleware",
     "lib.device_facing.DeviceFacing",
-    "csp.middleware.CSPMiddleware",
+    "config.middleware.ContentPolicy",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "config.middleware.PrivatePages",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -121,8 +121,16 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "lib.rendering.folding.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -142,6 +150,8 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "lib.rendering.forms.Renderer"
+
 # Data ---------------------------------------------------------------------------------------
 
 if not DEMO and not env.str("DATABASE_URL", default=""):
@@ -160,6 +170,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)
 """Connections that a process shares at most. None: each thread keeps its own, for CONN_MAX_AGE seconds."""
+DATABASE_PREPARE = env.bool("DATABASE_PREPARE", default=True)
+"""Whether PostgreSQL plans what pages ask all the time once for each connection. Not with a pooler in between that
+gives every transaction another connection."""
 DATABASE_LOCK_SECONDS = env.float("DATABASE_LOCK_SECONDS", default=0)
 DATABASE_STATEMENT_SECONDS = env.float("DATABASE_STATEMENT_SECONDS", default=0)
 """How long a statement waits for what another holds, and lasts, on PostgreSQL; 0: without end. config/asgi.py asks for

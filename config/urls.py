@@ -1,10 +1,11 @@
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from config import views
 from config.api_docs import views as api_docs
 from config.health import healthz
 from config.ingest import ingest
 from config.metrics import show_metrics
+from lib.url_index import Index
 from provisioning.doors.activate import data_views
 from provisioning.doors.activate.data import Site
 from telemetry.history.latest import read_latest
@@ -15,7 +16,7 @@ handler404 = "config.views.not_found"
 handler429 = "config.views.too_many_requests"  # whom the limits on signing in refuse
 handler500 = "config.views.server_error"
 
-urlpatterns = [
+patterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("metrics", show_metrics, name="metrics"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
@@ -36,3 +37,4 @@ urlpatterns = [
     path("", include("telemetry.urls")),
     path("", include(data_views.list_urls(Site(ingest=ingest, read_latest=read_latest)))),
 ]
+urlpatterns = [Index(patterns)]

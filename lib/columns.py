@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import CharField, ForeignKey, Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.sql.compiler import SQLCompiler
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -31,6 +35,26 @@ def encode_numbers(numbers: Iterable[int | None]) -> str:
 def encode_texts(texts: Iterable[str]) -> str:
     """Texts of printable ASCII alone, like device IDs, for which both write quotes and backslashes alike."""
     return _wrap(map(json.dumps, texts))
+
+
+@CharField.register_lookup
+class OneOf(Lookup):
+    """Match what is among the values that `encode_texts` wrote: one parameter, however many they are."""
+
+    lookup_name, prepare_rhs, kind = "one_of", False, "text"
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        if connection.vendor == "postgresql":
+            return f"{column} = ANY(%s::{self.kind}[])", (*parameters, self.rhs)
+        return f"{column} IN (SELECT value FROM json_each(%s))", (*parameters, self.rhs)  # noqa: S608 (a column of ours)
+
+
+@ForeignKey.register_lookup
+class OneOfNumbers(OneOf):
+    """Match what is among the numbers that `encode_numbers` wrote."""
+
+    kind = "bigint"
 
 
 def encode_flags(flags: Iterable[bool]) -> str:

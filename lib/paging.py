@@ -83,14 +83,31 @@ def find_page(
     rows: QuerySet[Any], order: Order, size: int, *, after: Key | None = None, before: Key | None = None
 ) -> Page:
     """Return the page behind a key, or the one before it; else the first."""
-    backwards = before is not None
-    found = _find_rows(rows, order, size + 1, before if backwards else after, backwards=backwards)
+    if order.split is None:
+        return cut_page(list(narrow_to_page(rows, order, size, after, before)), order, size, after, before)
+    return _cut(_find_in_parts(order.split(rows), order, size + 1, after, before), order, size, after, before)
+
+
+def narrow_to_page(
+    rows: QuerySet[Any], order: Order, size: int, after: Key | None, before: Key | None
+) -> QuerySet[Any]:
+    """Return the query of a page and one row more: of those before a key backwards. For orders that split nothing."""
+    key, backwards = (after, False) if before is None else (before, True)
+    found = rows if key is None else rows.filter(order.beyond(key, backwards=backwards))
+    return order.sort(found, backwards=backwards)[: size + 1]
+
+
+def cut_page(found: Sequence[Any], order: Order, size: int, after: Key | None, before: Key | None) -> Page:
+    """Return the page of the rows that its query found."""
+    return _cut([(order.key(row), row) for row in found], order, size, after, before)
+
+
+def _cut(found: Sequence[tuple[Key, Any]], order: Order, size: int, after: Key | None, before: Key | None) -> Page:
     shown = found[:size]
-    if backwards:
-        shown.reverse()
+    earlier, later = after is not None and bool(shown), len(found) > size
+    if before is not None:
+        shown = shown[::-1]
         earlier, later = len(found) > size, bool(shown)
-    else:
-        earlier, later = after is not None and bool(shown), len(found) > size
     return Page(
         [row for _, row in shown],
         order.write(shown[0][0]) if earlier else "",
@@ -98,16 +115,14 @@ def find_page(
     )
 
 
-def _find_rows(
-    rows: QuerySet[Any], order: Order, most: int, key: Key | None, *, backwards: bool
+def _find_in_parts(
+    parts: Sequence[QuerySet[Any]], order: Order, most: int, after: Key | None, before: Key | None
 ) -> list[tuple[Key, Any]]:
-    """Return so many rows with their keys from behind the key on, or from before it."""
-    if order.split is None:
-        found = rows if key is None else rows.filter(order.beyond(key, backwards=backwards))
-        return [(order.key(row), row) for row in order.sort(found, backwards=backwards)[:most]]
-    parts = list(enumerate(order.split(rows)))
+    """Return so many rows with their keys from behind a key on, or from before it."""
+    key, backwards = (after, False) if before is None else (before, True)
+    numbered = list(enumerate(parts))
     gathered: list[tuple[Key, Any]] = []
-    for number, part in reversed(parts) if backwards else parts:
+    for number, part in reversed(numbered) if backwards else numbered:
         if key is not None and (number > key[0] if backwards else number < key[0]):
             continue
         within = part if key is None or number != key[0] else part.filter(order.beyond(key[1:], backwards=backwards))
@@ -121,11 +136,17 @@ def _find_rows(
 def find_asked_page(rows: QuerySet[Any], order: Order, size: int, query: Mapping[str, str]) -> Page:
     """Return the page that an address asks for by `after` or `before`, else the first. Raises Refusal where it names
     one that can't be."""
+    after, before = parse_asked(order, query)
+    return find_page(rows, order, size, after=after, before=before)
+
+
+def parse_asked(order: Order, query: Mapping[str, str]) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the keys that an address names as `after` and `before`. Raises Refusal where one can't be."""
     asked = [query.get(name, "") for name in ("after", "before")]
     after, before = map(order.parse, asked)
     if query.get("page") or any(text and key is None for text, key in zip(asked, (after, before), strict=True)):
         raise Refusal(PAGE_UNKNOWN)
-    return find_page(rows, order, size, after=after, before=before)
+    return after, before
 
 
 def _is_possible(value: object) -> bool:

@@ -25,6 +25,7 @@ same, SQL and parameters: docs/decisions/0045.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 
@@ -32,9 +33,12 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models.sql import UpdateQuery
 
+from lib.db.statements import Preparing, keeps_statements, write_constants
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
     from django.db.models.sql.compiler import SQLCompiler
 
@@ -53,6 +57,10 @@ class Limit(int):
     """A number of rows, which stands in the SQL itself: a plan is of one."""
 
 
+class Whole(str):
+    """A text that is handed on as it is, whatever its length: many values as one, as `lib.columns` writes them."""
+
+
 class Unpreparable(TypeError):
     """Say that a function does more with a value than to hand it on."""
 
@@ -68,14 +76,19 @@ class Stand(Protocol):
         """Return one that differs in these values alone."""
 
 
-class Plan(NamedTuple):
-    """Hold a query as it was written down, and for its parameters which of the given values they are."""
+@dataclass
+class Plan:
+    """Hold a query as it was written down, and for its parameters which of the given values they are.
+
+    `kept` is its text with all but the given values in it, once it was asked on PostgreSQL.
+    """
 
     rows: QuerySet[Any]
     compiler: SQLCompiler
     sql: str
     parameters: tuple[Any, ...]
     places: list[tuple[int, int, bool]]  # of a parameter, of a value, and whether it is that one's beginning
+    kept: str | None = None
 
     def fill(self, values: list[Any]) -> tuple[Any, ...]:
         """Return the parameters for these values."""
@@ -93,11 +106,21 @@ class Plan(NamedTuple):
 
     def ask(self, parameters: tuple[Any, ...]) -> list[Any]:
         rows, query, compiler = _twin(self.rows), _twin(self.rows.query), _twin(self.compiler)
-        compiler.connection = connections[rows.db]
-        compiler.as_sql = lambda *_, **__: (self.sql, parameters)
+        sql, compiler.connection = self.sql, connections[rows.db]
+        if keeps_statements(compiler.connection):
+            sql, parameters = self._keep(compiler.connection, parameters)
+            compiler.connection = Preparing(compiler.connection)
+        compiler.as_sql = lambda *_, **__: (sql, parameters)
         query.get_compiler = lambda *_, **__: compiler
         rows._query = query
         return list(rows._iterable_class(rows))
+
+    def _keep(self, connection: BaseDatabaseWrapper, parameters: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        """Return the text and the values that go into it."""
+        given = [place for place, _, _ in self.places]
+        if self.kept is None:
+            self.kept = write_constants(connection, self.sql, parameters, given)
+        return self.kept, tuple([parameters[place] for place in given])
 
 
 def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
@@ -161,9 +184,9 @@ def _read_shape(given: Any, values: list[Any]) -> Any:
     if kind is int:
         values.append(given)
         return int
-    if kind is str or kind is bytes:
+    if kind is str or kind is bytes or kind is Whole:
         values.append(given)
-        return kind, len(given)
+        return kind, 0 if kind is Whole else len(given)
     if kind is tuple:
         return tuple([_read_shape(each, values) for each in given])
     if isinstance(given, Stand):
@@ -177,8 +200,8 @@ def _make_up(given: Any, made: list[Any]) -> Any:
     if kind is int:
         made.append(MADE_UP + APART * len(made))
         return made[-1]
-    if kind is str:
-        made.append(chr(LETTER + len(made)) * len(given))
+    if kind is str or kind is Whole:
+        made.append(chr(LETTER + len(made)) * (len(given) if kind is str else 1))
         return made[-1]
     if kind is bytes:
         made.append(bytes([len(made) % 256]) * len(given))

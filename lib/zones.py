@@ -41,6 +41,7 @@ def validate_zone(name: str) -> None:
         raise ValidationError(f"“{name[:64]}” is no time zone: choose one such as UTC or America/Los_Angeles.")
 
 
+@lru_cache(maxsize=1024)
 def get_zone(name: str) -> ZoneInfo:
     """Return the zone of this name; UTC for one that this machine no longer knows."""
     return ZoneInfo(name) if name in list_zones() else ZoneInfo("UTC")

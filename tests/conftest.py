@@ -19,6 +19,7 @@ from lib import background, late_counts, prepared
 from lib.db import deadlocks
 from lib.places import Places
 from lib.rarely import Rarely
+from lib.rendering import stencils
 from provisioning.doors import refused_attempts
 from telemetry.attention import judging
 from telemetry.history import latest
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 # A machine with much else to do is slow, not wrong.
 settings.register_profile("handover", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("handover")
-prepared.checked = True
+prepared.checked = stencils.checked = True
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from devices.models import Attention, Attribute, Device
 from devices.models.attention import narrow_needing
+from lib.prepared import Limit, prepared
 from tenants.audit import actors
 from tenants.models import Role, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+
+    from django.db.models import QuerySet
 
     from devices.models import DeviceQuerySet
     from tenants.access import Viewer
@@ -115,15 +118,32 @@ def list_attention(user: Viewer, device: Device, declared: Iterable[Attribute]) 
     }
 
 
-def summarise(visible: DeviceQuerySet, user: User) -> Summary:
-    """Return what of the devices needs attention: five queries at most, one where none does."""
-    needing = narrow_needing(visible, user.organisation_id).filter(retired_at=None)
-    few = list(needing.order_by("name", "pk")[: NAMED + 1])
+def summarise(user: User, path: str | None) -> Summary:
+    """Return what needs attention of the devices that the user sees, in the groups below this path: five queries at
+    most, one where nothing does."""
+    few = _select_needing(user, path, Limit(NAMED + 1))
     shown = fetch(few[:NAMED])
     named = [(device, shown[device.pk]) for device in few[:NAMED] if device.pk in shown]
+    if not few:
+        return Summary(0, 0, [])
+    visible = _select_visible(user, path)
     in_use = visible.filter(group__isnull=False, connection__isnull=False, locked_at=None, retired_at=None).order_by()
-    number = len(few) if len(few) <= NAMED else needing.order_by().count()
-    return Summary(in_use[: MOST + 1].count() if few else 0, number, named)
+    number = len(few) if len(few) <= NAMED else _narrow_needing(user, path).order_by().count()
+    return Summary(in_use[: MOST + 1].count(), number, named)
+
+
+def _select_visible(user: User, path: str | None) -> DeviceQuerySet:
+    visible = Device.objects.visible_to(user)
+    return visible if path is None else visible.filter(group__path__startswith=path)
+
+
+def _narrow_needing(user: User, path: str | None) -> DeviceQuerySet:
+    return narrow_needing(_select_visible(user, path), user.organisation_id).filter(retired_at=None)
+
+
+@prepared
+def _select_needing(user: User, path: str | None, most: Limit) -> QuerySet[Device]:
+    return _narrow_needing(user, path).order_by("name", "pk")[:most]
 
 
 def pick(devices: Collection[Device]) -> list[Device]:

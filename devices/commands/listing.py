@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Subquery
 from devices.commands import operations
 from devices.models import Command
 from devices.models.command import State
+from lib.prepared import Limit, prepared
 from tenants.access import get_row
 from tenants.audit import actors
 from tenants.models import User
@@ -17,6 +18,8 @@ from tenants.models import User
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from devices.models import CommandQuerySet, Device
     from devices.recipes.command_lines import Declared
@@ -56,10 +59,15 @@ def get_command(device: Device, key: UUID) -> Command:
 
 def find_recent(device: Device) -> tuple[list[Command], int]:
     """Return those that changed last, and the mark by which a page knows that there is something new."""
-    mine = Command.objects.filter(device=device, window="").with_state().select_related("by")
-    rows = list(mine.order_by("-changed_at")[:RECENT])
+    rows = _select_recent(device.pk, Limit(RECENT))
     here = [row for row in rows if row.assignment_id == device.assignment_id]
     return sorted(here, key=lambda row: -row.pk), compute_mark(rows[0].changed_at if rows else None)
+
+
+@prepared
+def _select_recent(device: int, size: Limit) -> QuerySet[Command]:
+    mine = Command.objects.filter(device=device, window="").with_state().select_related("by")
+    return mine.order_by("-changed_at")[:size]
 
 
 def describe(reader: Viewer, rows: Sequence[Command]) -> list[Shown]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -13,6 +14,7 @@ from devices.identity import serials
 from devices.models import Device, DeviceModel, Import, Recipe
 from devices.models.attention import narrow_needing
 from devices.recipes import device_models
+from lib.prepared import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +70,17 @@ class KeyedField(forms.ModelChoiceField):  # type: ignore[type-arg]
             raise forms.ValidationError(self.error_messages["invalid_choice"]) from None
 
 
+@prepared
+def _select_models(user: User) -> QuerySet[DeviceModel, tuple[int, str]]:
+    offered = device_models.filter_current_or_used(DeviceModel.objects.visible_to(user))
+    return offered.values_list("pk", "name")
+
+
+@prepared
+def _select_recipes(user: User) -> QuerySet[Recipe, tuple[int, str]]:
+    return Recipe.objects.manageable_by(user).values_list("pk", "name")
+
+
 class DeviceFilter(forms.Form):
     """Narrow the device list; every field is optional, and what is not understood finds nothing and says so.
 
@@ -103,13 +116,26 @@ class DeviceFilter(forms.Form):
         super().__init__(data, auto_id="filter-%s", use_required_attribute=False)
         gone = {"invalid_choice": "There is no such import. Send its key."}
         self._organisation = user.organisation_id
-        self.fields["import"] = KeyedField(Import.objects.manageable_by(user), error_messages=gone)
-        self.fields["recipe"].queryset = Recipe.objects.manageable_by(user)  # type: ignore[attr-defined]
+        self.fields["import"] = KeyedField(Import.objects.none(), error_messages=gone)
+        choose: Any = self.fields
+        if data.get("import"):
+            choose["import"].queryset = Import.objects.manageable_by(user)
+        if data.get("recipe"):
+            choose["recipe"].queryset = Recipe.objects.manageable_by(user)
+        if data.get("model"):
+            models = DeviceModel.objects.visible_to(user)
+            choose["model"].queryset = device_models.filter_current_or_used(models)
         for field in self.fields.values():
             field.required = False
-        models = device_models.filter_current_or_used(DeviceModel.objects.visible_to(user))
-        self.fields["model"].queryset = models  # type: ignore[attr-defined]
-        self.fields["status"].choices = [("", "Any status"), *STATUSES]  # type: ignore[attr-defined]
+        choose["status"].choices = [("", "Any status"), *STATUSES]
+        choose["model"].widget.choices = cache(lambda: [("", "Any model"), *_select_models(user)])
+        choose["recipe"].widget.choices = cache(lambda: [("", "Any recipe"), *_select_recipes(user)])
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether all is listed, or all that waits for a group, by what is understood."""
+        named = [name for name in self.fields if self.data.get(name)]
+        return set(named) <= {"waiting", "after", "before"} and (not named or self.is_valid())
 
     @property
     def active(self) -> list[str]:

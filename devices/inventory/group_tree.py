@@ -10,11 +10,15 @@ from django.db.models import Case, CharField, Count, Q, Sum, Value, When
 from django.db.models.functions import Substr
 
 from devices.models import Attention, Device
+from lib import columns
+from lib.prepared import Whole, prepared
 from tenants.models import Group, Role, under
 from tenants.tree import ancestry, topmost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from django.db.models import QuerySet
 
     from tenants.models import User
 
@@ -55,18 +59,26 @@ def walk_steps(nodes: Iterable[Node], parent: Node | None = None) -> Iterator[St
         yield Step("more", parent)
 
 
-def build_outline(user: User, current: Group | None = None) -> list[Node]:
-    """Return the user's topmost groups, their children, and everything on the way to the current group."""
+def build_outline(user: User, current: Group | None = None, *, needing: bool = True) -> list[Node]:
+    """Return the user's topmost groups, their children, and everything on the way to the current group; `needing`:
+    with how many devices need attention."""
     tops = topmost(user.reach())
     opened = {path for path in ancestry(current.path) if _is_within(path, tops)} if current else set()
     opened |= set(tops) if len(tops) == 1 else set()
+    groups = _select_shown(user, tuple(tops), tuple(_sort_deepest_first(opened)))
+    nodes = _build_nodes(groups, _count_devices(user, tops, opened), current, opened)
+    if needing:
+        _add_needing(nodes, user, tops)
+    return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
+
+
+@prepared
+def _select_shown(user: User, tops: tuple[str, ...], opened: tuple[str, ...]) -> QuerySet[Group]:
     wanted = Q(path__in=tops)
     for path in opened:
         wanted |= Q(path__startswith=path, depth=len(path) // Group.steplen + 1)
-    groups = {group.path: group for group in Group.objects.visible_to(user).filter(wanted, archived_at=None)}
-    nodes = _build_nodes(groups.values(), _count_devices(user, tops, opened), current, opened)
-    _add_needing(nodes, user, tops)
-    return sorted((nodes[path] for path in tops if path in nodes), key=_by_name)
+    shown: QuerySet[Group] = Group.objects.visible_to(user).filter(wanted, archived_at=None)
+    return shown
 
 
 def fetch_children(user: User, parent: Group, *, skip: int = 0, needing: bool = True) -> Node:
@@ -84,9 +96,16 @@ def fetch_children(user: User, parent: Group, *, skip: int = 0, needing: bool = 
 def list_trails(user: User, groups: Iterable[Group]) -> dict[str, str]:
     """Return group's path -> the names above it, less what the user may not see and the organisation itself."""
     above = {group.path: ancestry(group.parent_path)[1:] for group in groups}
-    visible = Group.objects.visible_to(user).filter(path__in={path for paths in above.values() for path in paths})
-    names = dict(visible.values_list("path", "name"))
+    paths = sorted({path for paths in above.values() for path in paths})
+    names = dict(_select_names(user, Whole(columns.encode_texts(paths)))) if paths else {}
     return {path: " › ".join(names[step] for step in steps if step in names) for path, steps in above.items()}
+
+
+@prepared
+def _select_names(user: User, paths: Whole) -> QuerySet[Group, tuple[str, str]]:
+    within = Group.objects.visible_to(user).filter(path__one_of=paths)
+    names: QuerySet[Group, tuple[str, str]] = within.order_by().values_list("path", "name")
+    return names
 
 
 def _is_within(path: str, tops: Iterable[str]) -> bool:
@@ -99,26 +118,35 @@ def _count_devices(user: User, tops: list[str], opened: set[str]) -> Counter[str
     Every leaf counts for the topmost group above it that is shown without children: the database adds up those, and the
     few that come back are added up along their paths. Other people's devices are taken off, but for admins.
     """
-    leaves = Group.objects.visible_to(user).filter(under(tops), device_count__isnull=False).order_by()
-    bucket = _choose_bucket("path", tops, opened)
-    numbers: Any = leaves.values_list(bucket).annotate(number=Sum("device_count__devices"))
-    if not set(tops) <= set(user.reach(Role.ADMIN)):
-        hidden = Device.objects.hidden_from(user).filter(under(tops, "group__path"), retired_at=None).order_by()
-        bucket = _choose_bucket("group__path", tops, opened)
-        taken_off = hidden.values_list(bucket).annotate(number=0 - Count("pk"))
-        numbers = numbers.union(taken_off, all=True)  # in the same question
+    hides = not set(tops) <= set(user.reach(Role.ADMIN))
     counts: Counter[str] = Counter()
-    for path, number in numbers:
+    for path, number in _select_counts(user, tuple(tops), tuple(_sort_deepest_first(opened)), hides):
         for above in ancestry(path):
             counts[above] += number
     return counts
 
 
-def _choose_bucket(field: str, tops: list[str], opened: set[str]) -> Case:
-    """Return the path of the shown group for which the row with this path counts, as a column."""
+@prepared
+def _select_counts(
+    user: User, tops: tuple[str, ...], opened: tuple[str, ...], hides: bool
+) -> QuerySet[Group, tuple[str, int]]:
+    leaves = Group.objects.visible_to(user).filter(under(tops), device_count__isnull=False).order_by()
+    bucket = _choose_bucket("path", tops, opened)
+    numbers: Any = leaves.values_list(bucket).annotate(number=Sum("device_count__devices"))
+    if hides:
+        hidden = Device.objects.hidden_from(user).filter(under(tops, "group__path"), retired_at=None).order_by()
+        bucket = _choose_bucket("group__path", tops, opened)
+        taken_off = hidden.values_list(bucket).annotate(number=0 - Count("pk"))
+        numbers = numbers.union(taken_off, all=True)  # in the same question
+    counted: QuerySet[Group, tuple[str, int]] = numbers
+    return counted
+
+
+def _choose_bucket(field: str, tops: Iterable[str], opened: Iterable[str]) -> Case:
+    """Return the path of the shown group for which the row with this path counts, as a column; `opened` are the deepest
+    first."""
     shown = [
-        When(**{f"{field}__startswith": path}, then=Substr(field, 1, len(path) + Group.steplen))
-        for path in _sort_deepest_first(opened)
+        When(**{f"{field}__startswith": path}, then=Substr(field, 1, len(path) + Group.steplen)) for path in opened
     ]
     closed = [When(**{f"{field}__startswith": path}, then=Value(path)) for path in tops]
     return Case(*shown, *closed, output_field=CharField())
@@ -126,16 +154,20 @@ def _choose_bucket(field: str, tops: list[str], opened: set[str]) -> Case:
 
 def _add_needing(nodes: dict[str, Node], user: User, tops: list[str]) -> None:
     """Count the devices below each node that need attention: few of many, so they are counted where they are."""
-    now = Attention.objects.visible_to(user).filter(under(tops, "device__group__path"))
-    leaves = now.order_by().values_list("device__group__path").annotate(number=Count("device", distinct=True))
-    for path, number in leaves:
+    for path, number in _select_needing(user, tuple(tops)):
         for above in ancestry(path):
             if above in nodes:
                 nodes[above].needing += number
 
 
+@prepared
+def _select_needing(user: User, tops: tuple[str, ...]) -> QuerySet[Attention, tuple[str, int]]:
+    now = Attention.objects.visible_to(user).filter(under(tops, "device__group__path"))
+    return now.order_by().values_list("device__group__path").annotate(number=Count("device", distinct=True))
+
+
 def _sort_deepest_first(paths: Iterable[str]) -> list[str]:
-    return sorted(paths, key=len, reverse=True)
+    return sorted(paths, key=lambda path: (-len(path), path))
 
 
 def _build_nodes(

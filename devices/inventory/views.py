@@ -12,7 +12,6 @@ from devices.attention import reading
 from devices.inventory import group_tree
 from devices.inventory import listing as device_listing
 from devices.inventory.filters import DeviceFilter
-from devices.models import Device
 from lib import parsing
 from tenants.access import get_group
 from tenants.models import Role
@@ -32,20 +31,20 @@ def device_list(request: SignedIn) -> HttpResponse:
     """Show home: the group tree beside the devices; for htmx the devices alone."""
     user, query, form = request.user, request.GET.dict(), DeviceFilter(request.GET.dict(), user=request.user)
     group = get_group(user, query["group"]) if query.get("group") else None
-    count, devices = device_listing.find_devices(form, user, group)
-    order = device_listing.choose_order(form.find_order(), user)
-    page = device_listing.page_devices(devices, order, query)
+    count, page = device_listing.find_page(form, user, group)
     groups = [device.group for device in page.rows if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": group_tree.list_trails(user, groups), "owner": user.owns_organisation}
-    context |= {"attention": reading.fetch(reading.pick(page.rows)), "summary": _summarise(user, form, group)}
+    summary = _summarise(user, form, group)
+    context |= {"attention": reading.fetch(reading.pick(page.rows)), "summary": summary}
     context |= _build_selecting(request, page)
     if request.htmx.target == "devices":
         return render(request, "devices/inventory/_list.html", context)
+    needing = summary is None or group is not None or summary.needing > 0
     return render(
         request,
         "devices/inventory/list.html",
-        context | {"steps": group_tree.walk_steps(group_tree.build_outline(user, group))},
+        context | {"steps": group_tree.walk_steps(group_tree.build_outline(user, group, needing=needing))},
     )
 
 
@@ -53,9 +52,7 @@ def _summarise(user: User, form: DeviceFilter, group: Group | None) -> reading.S
     """Return the first line of home: of all that is listed where nothing narrows it, else None."""
     if form.active or form.data.get("waiting"):
         return None
-    visible = Device.objects.visible_to(user)
-    visible = visible.filter(group__path__startswith=group.path) if group else visible
-    return reading.summarise(visible, user)
+    return reading.summarise(user, group.path if group else None)
 
 
 def _build_selecting(request: SignedIn, page: Page) -> dict[str, object]:

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
-from django.urls import reverse
 
 from devices.identity import serials
 from devices.models.recipe import DeviceModel, RecipeVersion
+from lib.rendering.addresses import reverse_quickly
 from tenants.models import Group, Organisation, Role, User, under
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Device(models.Model):
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
-        return reverse("telemetry:dashboard", kwargs={"serial": self.serial})
+        return reverse_quickly("telemetry:dashboard", serial=self.serial)
 
     def clean(self) -> None:
         if cause := serials.RESERVED.get(serials.fold(self.serial)):

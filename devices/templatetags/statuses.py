@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from django import template
 from django.template.loader import render_to_string
 
+from lib.rendering.folding import pure
+
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
@@ -25,14 +27,9 @@ STATUSES = {  # value -> words, icon: told apart by shape and text, never by col
 
 
 @register.simple_tag
+@pure
 @cache
 def status(value: str) -> SafeString:
     """Return a device's status as pages show it. Lists have it on every row: each of the seven is rendered once."""
     words, picture = STATUSES[value]
     return render_to_string("devices/_status.html", {"value": value, "words": words, "picture": picture})
-
-
-@register.filter
-def of_row(found: dict[int, object], pk: int) -> object:
-    """Return what was found of the row with this key; None where nothing was."""
-    return found.get(pk)

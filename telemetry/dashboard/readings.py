@@ -6,18 +6,23 @@ import json
 import zlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from devices.commands.listing import find_recent
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from devices.commands.listing import compute_mark as compute_commanded
+from devices.commands.listing import find_recent, select_last_change
 from devices.models import Attribute, Device
 from devices.models.refused_attempt import compute_mark
 from lib.prepared import Limit, prepared
 from lib.refusals import Refusal
 from telemetry.dashboard.dropped import list_dropped
+from telemetry.history.latest import list_declared
 from telemetry.history.reports import read_newest
 from telemetry.ingest import gps
 from telemetry.ingest.writer import EPOCH
-from telemetry.models import Latest, Report
+from telemetry.models import Drop, Report
 from telemetry.refusals import ATTRIBUTE_UNKNOWN, STATE_UNKNOWN
 from telemetry.templatetags.readings import words
 from tenants.models import Group
@@ -68,21 +73,16 @@ class Reading:
 
 
 def list_attributes(device: Device) -> list[Attribute]:
-    return _select_attributes(device.version_id)
-
-
-@prepared
-def _select_attributes(version: int) -> QuerySet[Attribute]:
-    return Attribute.objects.filter(version=version)
+    return list_declared(device.version_id)
 
 
 def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, Any]:
     """Return the context of `_live.html`."""
-    values, ahead = _read_values(device)
-    readings = _build_readings(values, ahead, declared)
+    now = _read_now(device)
+    readings = _build_readings(now.values, now.ahead, declared)
     last = max(readings, key=lambda reading: reading.arrived_at, default=None)
-    dropped, lost = list_dropped(device)
-    sent, commanded = find_recent(device)
+    dropped, lost = list_dropped(device) if now.lost else ([], 0)
+    sent, commanded = find_recent(device) if now.commanded else ([], 0)
     return {
         "device": device,
         "numbers": [reading for reading in readings if reading.is_number],
@@ -96,7 +96,7 @@ def build_live_context(device: Device, declared: list[Attribute]) -> dict[str, A
         "version": build_version(
             device.assignment_id,
             device.status,
-            values,
+            now.values,
             [_count_dropped(device), lost, compute_mark(device.attempted_at), device.attention_mark, commanded],
         ),
     }
@@ -108,7 +108,8 @@ def _count_dropped(device: Device) -> int | None:
 
 def list_readings(device: Device, declared: list[Attribute]) -> list[Reading]:
     """Return the latest value of each attribute that was reported in the current assignment."""
-    return _build_readings(*_read_values(device), declared)
+    now = _read_now(device)
+    return _build_readings(now.values, now.ahead, declared)
 
 
 def choose_numeric(device: Device, names: list[str]) -> list[str]:
@@ -164,14 +165,36 @@ def _select_groups(user: Viewer, paths: tuple[str, ...]) -> QuerySet[Group]:
     return found
 
 
-def _read_values(device: Device) -> tuple[Values, Ahead]:
-    data, ahead = next(iter(_select_latest(device.pk, device.assignment_id)), ({}, None))
-    return data, ahead or {}
+class Now(NamedTuple):
+    """Hold what there is of a device's current assignment, and whether it is worth to ask for drops and commands."""
+
+    values: Values
+    ahead: Ahead
+    lost: int
+    commanded: int
+
+
+def _read_now(device: Device) -> Now:
+    """Return it: one query."""
+    ((assignment, data, ahead, lost, commanded),) = _select_now(device.pk) or [NOTHING]
+    if assignment != device.assignment_id or data is None:
+        data, ahead = {}, None
+    return Now(data, ahead or {}, int(lost), compute_commanded(commanded))
+
+
+NOTHING = (None, None, None, 0, None)
 
 
 @prepared
-def _select_latest(device: int, assignment: int | None) -> QuerySet[Latest, tuple[Values, Ahead | None]]:
-    return Latest.objects.of(Device(pk=device, assignment_id=assignment)).values_list("data", "ahead")
+def _select_now(device: int) -> QuerySet[Device, Any]:
+    rows = Device.objects.filter(pk=device).annotate(lost=count_lost(), commanded=select_last_change())
+    return rows.order_by().values_list("latest__assignment_id", "latest__data", "latest__ahead", "lost", "commanded")
+
+
+def count_lost() -> Coalesce:
+    """Return how much of a device's messages was not kept, as a column of devices."""
+    drops = Drop.objects.filter(device=OuterRef("pk")).order_by().values("device")
+    return Coalesce(Subquery(drops.annotate(lost=Sum("count")).values("lost")), 0)
 
 
 def build_version(assignment: int | None, status: str, values: Values, dropped: Sequence[int | None]) -> str:

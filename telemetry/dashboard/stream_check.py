@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from devices.access import sees_at
 from devices.commands import listing as commands
@@ -26,9 +26,8 @@ from devices.models.attention import with_attention
 from devices.models.refused_attempt import compute_mark, select_last_attempt
 from devices.streams import Seen, encode_shown
 from lib import columns
-from telemetry.dashboard.readings import build_version
+from telemetry.dashboard.readings import build_version, count_lost
 from telemetry.dashboard.shared_part import render_part
-from telemetry.models import Drop
 from tenants.models import Membership, Role, User
 
 if TYPE_CHECKING:
@@ -80,12 +79,6 @@ class Statement:
             cursor.execute(text, [given if value is GIVEN else value for value in values])
             rows: list[Row] = cursor.fetchall()
             return rows
-
-
-def count_lost() -> Coalesce:
-    """Return how much of a device's messages was not kept, as a column of devices."""
-    drops = Drop.objects.filter(device=OuterRef("pk")).order_by().values("device")
-    return Coalesce(Subquery(drops.annotate(lost=Sum("count")).values("lost")), 0)
 
 
 def _select_devices(given: RawSQL) -> QuerySet[Any, Any]:

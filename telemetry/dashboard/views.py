@@ -86,7 +86,7 @@ def _build_history(request: SignedIn, device: Device, declared: list[Attribute])
 @login_required
 @require_safe
 def live(request: HttpRequest, serial: str) -> HttpResponse:
-    device = get_device(request.user, serial, related=())
+    device = get_device(request.user, serial, related=("assignment",))
     declared = readings.list_attributes(device)
     context = readings.build_live_context(device, declared) | list_attention(request.user, device, declared)
     context["attempts"] = list_attempts(request.user, device)

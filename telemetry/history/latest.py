@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from django.db.models import F
-
 from devices.models import Attribute
+from lib import columns
+from lib.prepared import Whole, prepared
 from telemetry.models import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.db.models import QuerySet
+
     from devices.models import Device
     from devices.mqtt.messages import Value
 
+    Data = dict[str, tuple[Value, int]]
+
 KEY_VALUES = 2  # of a device that a list shows: the first that its recipe declares
 
+MOST = 10_000  # recipe versions that a process knows
 _declared: dict[int, list[Attribute]] = {}  # of each recipe version seen: its attributes never change
 
 
@@ -30,13 +36,41 @@ def read_latest(device: Device) -> dict[str, tuple[Value, int]]:
 def read_key_values(devices: Iterable[Device]) -> dict[int, list[tuple[Attribute, Value]]]:
     """Return by primary key what each reported last of its recipe's first attributes: one query, and one for recipe
     versions that this process meets first."""
-    versions = {device.pk: device.version_id for device in devices}
-    if missing := set(versions.values()) - _declared.keys():
-        _declared.update({version: [] for version in missing})
-        for attribute in Attribute.objects.filter(version__in=missing).exclude(type=Attribute.Type.GPS):
-            _declared[attribute.version_id].append(attribute)
-    rows = Latest.objects.filter(device__in=versions, assignment=F("device__assignment"))
+    known = {device.pk: device for device in devices}
+    if not known:
+        return {}
+    declared = _read_declared(device.version_id for device in known.values())
     return {
-        device: [(each, data[each.name][0]) for each in _declared[versions[device]] if each.name in data][:KEY_VALUES]
-        for device, data in rows.values_list("device_id", "data")
+        pk: _choose_key_values(declared[known[pk].version_id], data)
+        for pk, assignment, data in _select_latest(Whole(columns.encode_numbers(known)))
+        if assignment == known[pk].assignment_id
     }
+
+
+@prepared
+def _select_latest(devices: Whole) -> QuerySet[Latest, tuple[int, int | None, Data]]:
+    rows = Latest.objects.filter(device__one_of=devices)
+    return rows.values_list("device_id", "assignment_id", "data")
+
+
+def _choose_key_values(attributes: Iterable[Attribute], data: Data) -> list[tuple[Attribute, Value]]:
+    shown = (each for each in attributes if each.name in data and each.type != Attribute.Type.GPS)
+    return [(each, data[each.name][0]) for each in islice(shown, KEY_VALUES)]
+
+
+def list_declared(version: int) -> list[Attribute]:
+    """Return the attributes of a recipe version, in its order: one query for one that this process meets first."""
+    return _read_declared([version])[version]
+
+
+def _read_declared(versions: Iterable[int]) -> dict[int, list[Attribute]]:
+    """Return at least the attributes of these versions."""
+    if missing := set(versions) - _declared.keys():
+        if len(_declared) >= MOST:
+            _declared.clear()
+            missing = set(versions)
+        found: dict[int, list[Attribute]] = {version: [] for version in missing}
+        for attribute in Attribute.objects.filter(version__in=missing):
+            found[attribute.version_id].append(attribute)
+        _declared.update(found)
+    return _declared

@@ -6,17 +6,21 @@ import math
 from typing import TYPE_CHECKING
 
 from django import template
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import mark_safe
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
+from lib.rendering.stencils import Stencil
 from telemetry.history.latest import read_key_values
+from tenants.templatetags.ui import ago, lasting, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
-    from django.utils.safestring import SafeString
+    from django.template import Context
 
     from devices.models import Attribute, Device
+    from telemetry.dashboard.readings import Reading
 
 register = template.Library()
 
@@ -47,9 +51,8 @@ def quantity(value: float, decimals: int | None = None) -> str:
 @register.filter
 def breakable(number: str) -> SafeString:
     """Let a long number wrap, after its groups of digits."""
-    if len(number) <= UNBROKEN:
-        return format_html("{}", number)
-    return format_html_join(mark_safe(",<wbr>"), "{}", ((part,) for part in number.split(",")))
+    written = escape(number)
+    return written if len(number) <= UNBROKEN else mark_safe(written.replace(",", ",<wbr>"))  # noqa: S308 - escaped
 
 
 def _replace_minus(text: str) -> str:
@@ -79,6 +82,94 @@ def tone(value: object) -> str:
     """Return `good`, `busy`, `bad` or `plain`, for the colour beside the word."""
     word = value.strip().lower() if isinstance(value, str) else ""
     return next((name for name, known in TONES.items() if word in known), "plain")
+
+
+TILE = Stencil(
+    "telemetry/dashboard/_tile.html",
+    texts=("label", "value", "unit", "span", "name", "age"),
+    flags=("is_outside",),
+)
+STATE = Stencil("telemetry/dashboard/_state.html", texts=("tone", "label", "value", "name", "age"))
+CHART = Stencil(
+    "telemetry/dashboard/_chart.html", texts=("name", "label", "unit", "minimum", "maximum", "decimals", "span")
+)
+TIMELINE = Stencil("telemetry/dashboard/_timeline.html", texts=("name", "label"))
+
+
+@register.simple_tag(takes_context=True)
+def write_tiles(context: Context, readings: Iterable[Reading]) -> SafeString:
+    """Show numbers that a device reported."""
+    return _join(_write_tile(reading, reading.attribute, _tell_age(context, reading)) for reading in readings)
+
+
+def _write_tile(reading: Reading, attribute: Attribute, age: SafeString) -> SafeString:
+    outside = reading.is_outside
+    value = breakable(quantity(reading.value, attribute.decimals))  # type: ignore[arg-type]
+    span = attribute.span if outside else ""
+    return TILE.fill(attribute.label, value, attribute.unit, span, attribute.name, age, outside)
+
+
+@register.simple_tag(takes_context=True)
+def write_states(context: Context, readings: Iterable[Reading]) -> SafeString:
+    """Show texts, and what is on or off, that a device reported."""
+    return _join(
+        STATE.fill(
+            tone(reading.value),
+            reading.attribute.label,
+            words(reading.value),
+            reading.attribute.name,
+            _tell_age(context, reading),
+        )
+        for reading in readings
+    )
+
+
+def _tell_age(context: Context, reading: Reading) -> SafeString:
+    """Return how long ago it was; of one ahead of our clock, when, and by how much it is ahead."""
+    if not reading.lead:
+        return SafeString(ago(context, reading.at))
+    return mark_safe(f"{when(context, reading.at)}, {lasting(reading.lead)} ahead")  # noqa: S308 - both are safe
+
+
+@register.simple_tag
+def write_charts(attributes: Iterable[Attribute]) -> SafeString:
+    """Write where the charts of numbers are drawn."""
+    return _join(
+        CHART.fill(
+            each.name,
+            each.label,
+            each.unit,
+            *("" if known is None else str(known) for known in (each.minimum, each.maximum, each.decimals)),
+            each.span,
+        )
+        for each in attributes
+    )
+
+
+@register.simple_tag
+def write_timelines(attributes: Iterable[Attribute]) -> SafeString:
+    """Write where the timelines of states are drawn."""
+    return _join(TIMELINE.fill(each.name, each.label) for each in attributes)
+
+
+@register.simple_tag(takes_context=True)
+def write_reports(context: Context, reports: Iterable[tuple[datetime, list[str]]]) -> SafeString:
+    """Write the rows of a table: times, and values in words."""
+    return _join(
+        f'<tr><th scope="row">{when(context, at)}</th><td>{_write_cells(values)}</td></tr>'
+        if values
+        else f'<tr><th scope="row">{when(context, at)}</th></tr>'
+        for at, values in reports
+    )
+
+
+def _write_cells(values: list[str]) -> str:
+    """Return them escaped, at once: no text that is kept has a NUL."""
+    return escape("\0".join(values)).replace("\0", "</td><td>")
+
+
+def _join(parts: Iterable[str]) -> SafeString:
+    return mark_safe("".join(parts))  # noqa: S308 - each part is
 
 
 @register.simple_tag

@@ -6,7 +6,7 @@ from allauth.account.auth_backends import AuthenticationBackend
 from django.core.exceptions import PermissionDenied
 
 from tenants.models import User
-from tenants.models.people import select_person
+from tenants.models.people import find_person
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]
@@ -20,5 +20,5 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]
         return user
 
     def get_user(self, user_id: int) -> User | None:
-        user = next(iter(select_person(user_id)), None)
+        user = find_person(user_id)
         return user if user and self.user_can_authenticate(user) else None

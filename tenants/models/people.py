@@ -9,7 +9,8 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Aggregate, Exists, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.crypto import salted_hmac
 
 from lib import zones
@@ -18,7 +19,9 @@ from tenants.models.tree import Group, Organisation, Role, under
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
+    from django.db.models.sql.compiler import SQLCompiler
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -177,10 +180,43 @@ def _select_grants(person: int, may_lack: bool) -> QuerySet[Membership, tuple[in
     return (of_person.in_force() if may_lack else of_person).values_list("role", "group__path")
 
 
+def find_person(pk: int) -> User | None:
+    """Return the person with the organisation and what they may reach: one query."""
+    user: Any = next(iter(_select_person(pk)), None)
+    if user is None:
+        return None
+    allowed = user.is_active and (user.has_factor or not (user.organisation and user.organisation.require_two_factor))
+    user.grants = _read_grants(user.granted) if allowed else []
+    found: User = user
+    return found
+
+
 @prepared
-def select_person(pk: int) -> QuerySet[User]:
-    """Return the person with the organisation, in a list."""
-    return User.objects.with_organisation().filter(pk=pk)
+def _select_person(pk: int) -> QuerySet[User]:
+    written = Concat(Cast("role", models.TextField()), Value(":"), "group__path", output_field=models.TextField())
+    own = Membership.objects.filter(user=OuterRef("pk")).order_by().values("user")
+    factor = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
+    granted = Subquery(own.annotate(written=Joined(written)).values("written"))
+    rows = User.objects.with_organisation().filter(pk=pk)
+    annotations: dict[str, Any] = {"granted": granted, "has_factor": Exists(factor)}
+    return rows.annotate(**annotations)
+
+
+class Joined(Aggregate):
+    """Join texts by commas."""
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, ',')"
+    output_field = models.TextField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **extra)
+
+
+def _read_grants(written: str | None) -> list[tuple[int, str]]:
+    """Return (role, path of the group) of texts such as 30:00010002."""
+    pairs = (each.partition(":") for each in written.split(",")) if written else ()
+    return [(int(role), path) for role, _, path in pairs]
 
 
 class Membership(models.Model):

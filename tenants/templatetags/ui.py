@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django import forms, template
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import now
 
+from lib.rendering.folding import pure
 from lib.zones import PersonClock
 from tenants.models import Role
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from django.forms import BoundField
     from django.template import Context
-    from django.utils.safestring import SafeString
 
     from tenants.models import Group, User
 
@@ -31,6 +31,7 @@ UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 @register.simple_tag
+@pure
 @lru_cache(maxsize=1024)
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """Return a picture from the sprite; without a label it is decoration and hidden from screen readers."""
@@ -47,6 +48,7 @@ MESSAGE_ICONS = {
 
 
 @register.simple_tag
+@pure
 def message_icon(tone: str) -> SafeString:
     """Return the picture that opens a message; `tone` is success, error, warning or info."""
     return icon(MESSAGE_ICONS.get(tone, "info-circle-fill"))
@@ -60,24 +62,29 @@ def age(value: datetime) -> str:
     return "just now"
 
 
-def _render_time(context: Context, value: datetime, shown: str, kind: str) -> SafeString:
-    utc, clock = value.astimezone(UTC), context.get("clock") or PersonClock()
-    full = clock.describe(value)
-    return format_html(
-        '<time datetime="{}" data-time="{}" title="{}">{}</time>', utc.isoformat(), kind, full, shown or full
-    )
+@lru_cache(maxsize=8_192)
+def _open_time(value: datetime, clock: PersonClock, kind: str) -> tuple[str, str]:
+    """Return how the element begins, and the moment in words: many things happened at the same one."""
+    full = escape(clock.describe(value))
+    return f'<time datetime="{value.astimezone(UTC).isoformat()}" data-time="{kind}" title="{full}">', full
 
 
 @register.simple_tag(takes_context=True)
 def ago(context: Context, value: datetime | None, absent: str = "–") -> str:
     """Show how long ago; the page keeps it counting, and tells the moment by the reader's own clock."""
-    return _render_time(context, value, age(value), "ago") if value else absent
+    if not value:
+        return absent
+    opened, _ = _open_time(value, context.get("clock") or PersonClock(), "ago")
+    return SafeString(f"{opened}{age(value)}</time>")
 
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, value: datetime | None, absent: str = "–") -> str:
     """Show the moment by the reader's own clock, with the name of its time zone."""
-    return _render_time(context, value, "", "when") if value else absent
+    if not value:
+        return absent
+    opened, full = _open_time(value, context.get("clock") or PersonClock(), "when")
+    return SafeString(f"{opened}{full}</time>")
 
 
 @register.filter

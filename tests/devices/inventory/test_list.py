@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tenants.models import Group
     from tests.conftest import World
 
-QUERIES = 12  # one for the first line, for what needs attention in the tree, for key values
+QUERIES = 10  # one for the first line, for what needs attention in the tree, for key values
 FRAGMENT = {"HX-Request": "true", "HX-Target": "devices"}
 
 
