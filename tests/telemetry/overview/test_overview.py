@@ -273,4 +273,4 @@ def test_as_many_queries_for_many_devices(
         client.get(address)
 
 
-QUERIES = 14
+QUERIES = 13
