@@ -9,7 +9,6 @@ from typing import Any
 
 from config import environment
 from lib import log, request_ids, streaming, trusted_proxies
-from lib.routes import find_match
 from lib.stopping import is_stopping
 
 environment.load()
@@ -24,6 +23,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
+from django.urls import Resolver404, resolve
 
 from config import connections, health, limits, stopping
 from config.queueing import Queueing
@@ -60,23 +60,15 @@ class Handler(ASGIHandler):
 
     def _choose_app(self, scope: Any) -> Any:
         """Choose by how the view is marked (devices.streams.long_lived, lib.turns.out_of_turn)."""
-        match = find_match(scope["path"])
-        if match is None:
+        try:
+            view = resolve(scope["path"]).func
+        except Resolver404:
             return self._answer_in_turn
-        view = match.func
         if getattr(view, "long_lived", False):
             return self._answer_stream
         asks = getattr(view, "out_of_turn_if", None)
         goes_first = getattr(view, "out_of_turn", False) or (asks is not None and asks(dict(scope["headers"])))
         return super().__call__ if goes_first else self._answer_in_turn
-
-    def resolve_request(self, request: Any) -> Any:
-        """Return the view and what the address gives it, as it was found before."""
-        match = find_match(request.path_info)
-        if match is None:
-            return super().resolve_request(request)  # which says what was tried
-        request.resolver_match = match
-        return match
 
     async def _answer_in_turn(self, scope: Any, receive: Any, send: Any) -> None:
         await self._queueing.answer(super().__call__, scope, receive, send)

@@ -10,9 +10,8 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, TypeVar
 
 from asgiref.sync import async_to_sync
+from django.urls import Resolver404, resolve
 from django.utils.deprecation import MiddlewareMixin
-
-from lib.routes import find_match
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +47,11 @@ class DeviceFacing(MiddlewareMixin):
 
 
 def _find_match(request: HttpRequest) -> ResolverMatch | None:
-    match = find_match(request.path_info)
-    if match is None or not getattr(match.func, "device_facing", False):
+    try:
+        match = resolve(request.path_info)
+    except Resolver404:
+        return None
+    if not getattr(match.func, "device_facing", False):
         return None
     request.resolver_match = match
     return match

@@ -26,7 +26,11 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("lib", "config", "tenants", "devices", "telemetry", "provisioning")
 # What would be a rule of one's own -> the one place for it, and what else may look so.
 ONCE = {
-    r"\.is(digit|decimal|numeric)\(": {"lib/parsing.py", "config/limits.py"},  # there: bytes of a header
+    r"\.is(digit|decimal|numeric)\(": {
+        "lib/parsing.py",
+        "config/limits.py",  # there: bytes of a header
+        "lib/rendering/variables.py",  # there: a name in a template, as Django reads it
+    },
     r"2 ?\*\* ?63|1 << 63": {"lib/parsing.py"},
     r"\\ud800|0xd800": {"lib/parsing.py", "devices/identity/serials.py"},  # there: left out of a serial
     r'replace\("(\\0|\\x00)", ""\)': {"lib/parsing.py"},

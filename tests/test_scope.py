@@ -24,6 +24,7 @@ ELSEWHERE = {
     },
     "devices/bulk_actions/forms.py": {
         "versions = RecipeVersion.objects.filter(mine, recipe__organisation=user.organisation_id)": "of theirs",
+        "if person and not Organisation.objects.filter(users=self.user, personal_devices=True).exists():": OWN,
     },
     "tenants/access.py": {"return get_row(Organisation.objects.filter(users=user), slug=slug)": OWN},
 }

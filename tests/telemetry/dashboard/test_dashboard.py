@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 PAGES = ["telemetry:dashboard", "telemetry:live", "telemetry:events"]
-QUERIES = {"telemetry:dashboard": 7, "telemetry:live": 4, "telemetry:events": 5}
+QUERIES = {"telemetry:dashboard": 8, "telemetry:live": 4, "telemetry:events": 5}
 
 
 def address(name: str, device: Device) -> str:
