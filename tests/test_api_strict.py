@@ -47,7 +47,7 @@ UNKNOWN = [
     ("recipe", "1.5", "Send its id."),
     ("import", "12", "Send its key."),
     ("group", "Boise", "There is no such group."),
-    ("order", "colour", "There are: id, name."),
+    ("order", "colour", "There are: name, attention, id."),
     ("limit", "many", "Send a whole number from 1 to 200."),
     ("limit", "0", "Send a whole number from 1 to 200."),
     ("limit", "201", "Send a whole number from 1 to 200."),
