@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import World
 
-QUERIES = 4
+QUERIES = 3
 
 
 def make(world: World, count: int) -> None:
