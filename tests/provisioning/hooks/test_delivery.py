@@ -321,7 +321,7 @@ def test_a_slow_receiver_delays_no_other_organisation(back_ends: BackEnds) -> No
     for hook in back_ends.hooks[1:]:
         operations.end_hook(hook=hook, by=world.owner)
     operations.create_hook(organisation=world.other, name="Theirs", url=quick.url, by=world.stranger)
-    slow.sleep(1.5)
+    slow.sleep(4)
     for device in (world.waiting, world.placed, world.foreign):
         back_ends.place(device, world.anaheim)
     alien = Device.objects.get(pk=world.alien.pk)
@@ -330,9 +330,9 @@ def test_a_slow_receiver_delays_no_other_organisation(back_ends: BackEnds) -> No
     began = time.monotonic()
     back_ends.tell()
 
-    assert quick.got[0].at - began < 1.0
+    assert quick.got[0].at - began < 3.0
     assert len(slow.got) == 3
-    assert time.monotonic() - began < 4.0, "side by side"
+    assert time.monotonic() - began < 10.0, "side by side"
 
 
 def test_of_more_organisations_than_calls_each_has_its_turn(
