@@ -207,7 +207,7 @@ class TestAtOnce:
     ) -> None:
         monkeypatch.setattr(roller, "PATIENCE", 0.3)
         fill(world, hours=1)
-        assert roller.roll(60)
+        assert any(roller.roll(60) for _ in range(20))  # so short a patience a busy machine may exhaust by itself
         clock.hour += 3 * HOUR
         saved, go = threading.Event(), threading.Event()
 
@@ -225,7 +225,7 @@ class TestAtOnce:
             go.set()
         assert not LateReport.objects.filter(device=world.placed).exists()
         assert LateReport.objects.filter(device=world.foreign).exists()
-        assert roller.roll(60)
+        assert any(roller.roll(60) for _ in range(20))
         assert RollUp.objects.filter(start=clock.hour - 2 * HOUR).count() == 2
         assert check()
 
