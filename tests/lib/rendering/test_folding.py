@@ -18,6 +18,8 @@ SOURCES = {
     "home.html": "{% url 'devices:list' %}",
     "homes.html": "{% include 'home.html' %}",
     "context.html": "{{ template }}{{ dicts }}{{ autoescape }}{{ render_context }}{% if template %}x{% endif %}",
+    "once.html": "{% load ui %}{% icon 'lock' %}{% csrf_token %}<i>{{ answer }}</i>",
+    "each.html": "{% include 'once.html' %}{% url 'devices:list' %}",
     "base.html": "<{% block one %}one{% endblock %}|{% block two %}{% include 'fixed.html' %}{% endblock %}>",
     "page.html": "{% extends 'base.html' %}{% block one %}{{ block.super }} {{ thing.name }}{% endblock %}",
     "turn.html": "{% for x in numbers %}{% cycle 'a' 'b' %}{% include 'included.html' with title=x %}{% endfor %}",
@@ -93,3 +95,12 @@ def test_an_address_follows_the_prefix_of_the_site(name: str) -> None:
     finally:
         set_script_prefix("/")
     assert write(folded, name) == first
+
+
+@pytest.mark.parametrize("name", ["once.html", "each.html"])
+def test_what_is_of_one_answer_is_not_kept(name: str) -> None:
+    template = make_engine("lib.rendering.folding.Loader").get_template(name)
+    for number in range(3):
+        written = template.render(Context({"csrf_token": f"token-{number}", "answer": number}))
+        assert f'value="token-{number}"' in written
+        assert f"<i>{number}</i>" in written
