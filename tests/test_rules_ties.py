@@ -1,4 +1,4 @@
-"""Ties and people: page, API, a file and an action on many give one answer, and leave the same behind."""
+"""Ties, and whose a device is: page, API, a file and an action on many give one answer, and leave the same behind."""
 
 from __future__ import annotations
 
