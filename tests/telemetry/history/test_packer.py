@@ -205,6 +205,8 @@ def test_going_back_makes_reports_of_them_again(world: World, clock: Clock) -> N
     assert not PackedDay.objects.exists()
     assert list_stored() == before
     assert Report.objects.count() == 144
+    assert not RollUpMark.objects.exists()  # of what was packed there is no other sum
+    assert not RollUp.objects.exists()
 
 
 @pytest.mark.postgres
