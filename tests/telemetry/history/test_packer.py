@@ -156,6 +156,16 @@ def test_days_too_large_to_be_packed_stay_as_they_are(
     assert check()
 
 
+def test_days_of_texts_too_long_to_be_packed_stay_however_well_they_are_compressed(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packer, "MOST_BYTES", 90_000)
+    save(timed(world.placed, at(START * 1000), engineState="a" * 100_000))
+    save(timed(world.foreign, at(START * 1000), engineState="a" * 80_000))
+    assert roller.roll(60)
+    assert (list_days(world.placed), list_days(world.foreign)) == ([], [0])
+
+
 def test_the_newest_and_the_last_times_are_found_in_packed_days(world: World, clock: Clock) -> None:
     fill(world.placed, 3)
     assert roller.roll(60)
