@@ -120,7 +120,7 @@ def test_an_order_that_there_is_not(world: World, client: Client) -> None:
     assert Program(world.viewer).get("devices/", order="worst").status_code == 400
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.postgres
 def test_no_page_reads_the_fleet(world: World) -> None:
     """The few that need attention by their index, the others along the names: as PostgreSQL means to do it once the
     fleet is one that it would not read whole."""
