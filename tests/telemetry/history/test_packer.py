@@ -176,6 +176,8 @@ def test_the_newest_and_the_last_times_are_found_in_packed_days(world: World, cl
     late = at(START * 1000 + 71 * HOUR_MS + 1)
     save(timed(world.placed, late, rpm=1))
     assert [when for when, _ in readings.list_recent_reports(world.placed, declared, 2)] == [late, shown[0]]
+    save(*(timed(world.placed, at(START * 1000 + n), rpm=1) for n in (1, 2)))
+    assert [when for when, _ in readings.list_recent_reports(world.placed, declared, 2)] == [late, shown[0]]
     [(_, times)] = silence._read_times([world.placed.pk])
     assert len(times) == silence.PAUSES + 1
     assert silence.compute_patience(times) == 3 * timedelta(hours=1)
