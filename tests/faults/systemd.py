@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 
 class Unit:
@@ -77,26 +77,38 @@ class Systemd(threading.Thread):
                 unit.tend()
 
     def _obey(self, words: list[str]) -> None:
-        if words[0] == "restart" and words[1] in self._others:
-            self._others[words[1]]()
+        if words[0] == "restart":
+            for name in words[1:]:
+                self._restart(name)
         if words[:2] == ["enable", "--now"]:
             for name in words[2:]:
                 if (file := self._folder / f"{template(name)}.service").exists():
                     self.units[name] = Unit(name, file, self._told.parent)
                     self.units[name].start()
 
+    def _restart(self, name: str) -> None:
+        if name in self._others:
+            self._others[name]()
+        if unit := self.units.get(name):
+            _end([unit])
+            unit.start()
+
     def stop(self) -> None:
         self._ended.set()
         self.join()
-        running = [unit.process for unit in self.units.values() if unit.process is not None]
-        for process in running:
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        _end(self.units.values())
+
+
+def _end(units: Collection[Unit]) -> None:
+    running = [unit.process for unit in units if unit.process is not None]
+    for process in running:
+        process.terminate()
+    for process in running:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def template(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -11,7 +12,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -35,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "docs/units"
 PAGE = (ROOT / "docs/operations.md").read_text()
 BY_HAND = PAGE.split("## The first time, without containers")[1].split("\n## ")[0]
+(SEVERAL,) = re.findall(r"^  With systemd: (.*?)^  - ", PAGE, re.MULTILINE | re.DOTALL)
 TREE = ("config", "lib", "tenants", "devices", "telemetry", "provisioning", "templates", "static", "docs", "docker")
 # What a machine's administrator may, and this test may not; `systemctl` is played by Systemd.
 PLAYED = {
@@ -136,16 +138,21 @@ class Machine:
         return done.stdout
 
     def status(self, path: str = "/healthz") -> int:
+        return self._get(path)[0]
+
+    def ask(self) -> Any:
+        """What the health page says."""
+        return json.loads(self._get("/healthz")[1] or "{}")
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        by_proxy = Request(f"http://127.0.0.1:{self.web}{path}", headers={"X-Forwarded-Proto": "https"})
         try:
-            asked = Request(
-                f"http://127.0.0.1:{self.web}{path}", headers={"X-Forwarded-Proto": "https"}
-            )  # by its proxy
-            with urlopen(asked, timeout=10) as answer:
-                return int(answer.status)
+            with urlopen(by_proxy, timeout=10) as answer:
+                return answer.status, answer.read()
         except HTTPError as error:
-            return error.code
+            return error.code, error.read()
         except OSError:
-            return 0
+            return 0, b""
 
 
 @pytest.fixture
@@ -178,9 +185,10 @@ def test_the_page_by_hand(machine: Machine, systemd: Systemd) -> None:
     (link,) = re.findall(r"at <this site>(/\S+)", said)
     assert (machine.at / ".env").stat().st_mode & 0o777 == 0o600
     assert_configured(machine)
-    assert {template(name) for name in systemd.units} == {unit.stem for unit in UNITS.glob("*.service")}
     assert_in(machine)
     assert_back(machine, systemd)
+    assert_several(machine)
+    assert {template(name) for name in systemd.units} == {unit.stem for unit in UNITS.glob("*.service")}
     assert_in(machine)
     assert machine.status(link) == 200
     assert_log(systemd, link)
@@ -229,6 +237,16 @@ def assert_back(machine: Machine, systemd: Systemd) -> None:
     eventually(lambda: (heartbeat.read() or beat)["by"] != beat["by"], PATIENCE)
     eventually(lambda: machine.status() == 200, PATIENCE)
     assert [unit.name for unit in systemd.units.values() if unit.process and unit.process.poll() is not None] == []
+
+
+def assert_several(machine: Machine) -> None:
+    """As many consumers as the page shows share the work."""
+    with (machine.at / ".env").open("a") as env:
+        env.write("CONSUMERS=3\n")
+    commands = re.findall(r"`(systemctl [^`]+)`", SEVERAL)
+    machine.follow("\n".join(["```sh", "cd /srv/handover", *commands, "```"]))
+    eventually(lambda: [each["parts"] for each in machine.ask().get("consumers", [])] == [4, 4, 4], PATIENCE)
+    eventually(lambda: machine.ask().get("status") == "up", PATIENCE)
 
 
 def assert_log(systemd: Systemd, link: str) -> None:
