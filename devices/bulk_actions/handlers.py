@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F, JSONField, Value
 
-from devices.bulk_actions import file_changes
+from devices.bulk_actions import file_changes, file_judge
 from devices.bulk_actions.eligibility import CHANGE, CROWDED, ENOUGH, NO_LEAF, WAITING, Params
 from devices.commands import operations as commands
 from devices.connections import activation
@@ -30,6 +30,8 @@ from lib.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tenants.models import User
+
     Handler = Callable[["Batch"], "list[Story]"]
 
 
@@ -47,13 +49,19 @@ class Batch(NamedTuple):
     devices: list[Device]
 
     @property
+    def actor(self) -> User:
+        """Return who acts, with the roles of this moment."""
+        assert self.action.by is not None
+        return self.action.by
+
+    @property
     def params(self) -> Params:
         return Params(**self.action.params)
 
     @property
     def told(self) -> dict[str, Any]:
         """Return what every operation is told: who acts, and in which action."""
-        return {"by": self.action.by, "action": str(self.action.key)}
+        return {"by": self.actor, "action": str(self.action.key)}
 
     def tell(
         self,
@@ -242,7 +250,7 @@ def change(batch: Batch) -> list[Story]:
     """Set what a file says of each device, which is noted already: one that is not as it was checked stays."""
     keys = [device.pk for device in batch.devices]
     noted = {touched.device_id: touched for touched in Touched.objects.filter(action=batch.action, device__among=keys)}
-    changing, stay = file_changes.judge(batch.devices, noted, by=batch.action.by)
+    changing, stay = file_judge.judge(batch.devices, noted, by=batch.actor)
     outcome = [batch.tell(device, verdict=verdict) for device, verdict in stay.items()]
     opened = file_changes.carry_out(changing, noted, **batch.told)
     for device in changing:

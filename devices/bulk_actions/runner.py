@@ -16,6 +16,7 @@ from devices import batches, events, refusals, tags
 from devices.bulk_actions import eligibility
 from devices.bulk_actions import undo as undo_handlers
 from devices.bulk_actions.eligibility import CHANGE, NOT_YOURS, Params
+from devices.bulk_actions.file_judge import include_gateways
 from devices.bulk_actions.handlers import HANDLERS, Batch, Story, lock_targets
 from devices.credentials import deliveries
 from devices.jobs import leases
@@ -150,20 +151,24 @@ def _run_batch(action: BulkAction, lease: Lease[BulkAction]) -> bool:
     """Do the next batch; return whether there was one."""
     with transaction.atomic():
         following = Touched.objects.filter(action=action, device__gt=action.reached).order_by("device_id")
-        keys = list(following.values_list("device_id", flat=True)[:BATCH])
-        if not keys:
+        rows = list(following.values_list("device_id", "verdict")[:BATCH])
+        if not rows:
             return False
-        outcome = _undo_devices(action, keys) if action.undo_of else _change_devices(action, keys)
+        keys, user = [pk for pk, verdict in rows if not verdict], _find_actor(action)
+        action.by = user
+        if action.kind == BulkAction.Kind.CHANGE and not action.undo_of:
+            keys = include_gateways(action, keys)
+        outcome = _undo_devices(action, keys, user) if action.undo_of else _change_devices(action, keys, user)
         changed = sum(story.verdict == CHANGE for story in outcome)
         gone = action.kind == BulkAction.Kind.REMOVE
         _note_outcome(action, [story for story in outcome if not gone or story.verdict != CHANGE])
-        lease.update(done=F("done") + len(keys), changed=F("changed") + changed, reached=keys[-1])
+        lease.update(done=F("done") + len(keys), changed=F("changed") + changed, reached=rows[-1][0])
         _announce(action)
     return True
 
 
-def _change_devices(action: BulkAction, keys: list[int]) -> list[Story]:
-    params, user = Params(**action.params), _find_actor(action)
+def _change_devices(action: BulkAction, keys: list[int], user: User) -> list[Story]:
+    params = Params(**action.params)
     if action.kind == BulkAction.Kind.MOVE:
         _lock_target(params, user)
     elif action.kind == BulkAction.Kind.RESTORE:
@@ -188,8 +193,7 @@ def _apply(action: BulkAction, keys: list[int], devices: list[Device]) -> list[S
     return [seen.get(pk) or Story(pk, verdicts.get(pk, NOT_YOURS)) for pk in keys]
 
 
-def _undo_devices(action: BulkAction, keys: list[int]) -> list[Story]:
-    user = _find_actor(action)
+def _undo_devices(action: BulkAction, keys: list[int], user: User) -> list[Story]:
     former = Touched.objects.filter(action=action.undo_of_id, device__among=keys)
     originals = {touched.device_id: touched for touched in former}
     leaves = undo_handlers.lock_places(originals)
