@@ -114,6 +114,10 @@ def list_questions() -> dict[str, tuple[str, dict[str, Any]]]:
         "everything": {},
         "a frequent kind": {"kind": "changed"},
         "a kind that it has not": {"kind": "unlocked"},
+        "a category": {"kind": "changes"},
+        "a category that it has not": {"kind": "doors"},
+        "tokens, of which it has none": {"kind": "tokens"},
+        "words": {"q": "unlocked"},
         "connections": {"kind": "connections"},
     }
     asked = {f"owner: {name}": ("owner@kanarra.example", query) for name, query in owner.items()}

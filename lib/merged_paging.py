@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOOK = 1000  # rows: as many as are read in a few milliseconds
 ADDRESS = Order((("at", int), ("rank", int), ("pk", int)))  # microseconds since the epoch
 
 
@@ -46,21 +47,38 @@ class Source(NamedTuple):
 
     `among`: a field of theirs and the few or many rows that it may point to. Each of these is asked for its newest, by
     an index on the field and the time: who has few rows among millions waits no longer than who has most of them.
+    `around`: where that index has to pass over what is not asked for, these and others' rows of the same kind, by an
+    index of their own: the nearest of them are looked through first.
     """
 
     rank: int
     rows: QuerySet[Any]
     fields: tuple[str, ...] = ()
     among: tuple[str, QuerySet[Any]] | None = None
+    around: QuerySet[Any] | None = None
 
     def find(self, size: int, key: Key | None, *, backwards: bool = False) -> list[Row]:
         """Return so many of those behind the key, or before it, the nearest first."""
-        rows = self.rows
-        if key is not None:
-            at, pk = key.bound(self.rank)
-            rows = rows.filter(Compared(">" if backwards else "<", Moment(F("at")), F("pk"), _moment(at), Value(pk)))
-        if self.among is not None:
-            rows = _narrow(rows, self.among, size, backwards=backwards)
+        rows = self._go_on(self.rows, key, backwards=backwards)
+        if self.among is None:
+            return self._read(rows, size, backwards=backwards)
+        if self.around is not None:
+            field, parents = self.among
+            around = _sort(self._go_on(self.around, key, backwards=backwards), backwards=backwards).values("pk")
+            # Nothing else is asked of them: another index would seem to serve what is known already.
+            near = self.around.model._default_manager.filter(**{"pk__in": around[:LOOK], f"{field}__in": parents})
+            found = self._read(near, size, backwards=backwards)
+            if len(found) == size or not around[LOOK : LOOK + 1].exists():
+                return found
+        return self._read(_narrow(rows, self.among, size, backwards=backwards), size, backwards=backwards)
+
+    def _go_on(self, rows: QuerySet[Any], key: Key | None, *, backwards: bool) -> QuerySet[Any]:
+        if key is None:
+            return rows
+        at, pk = key.bound(self.rank)
+        return rows.filter(Compared(">" if backwards else "<", Moment(F("at")), F("pk"), _moment(at), Value(pk)))
+
+    def _read(self, rows: QuerySet[Any], size: int, *, backwards: bool) -> list[Row]:
         found = _sort(rows, backwards=backwards).values("at", "pk", *self.fields)[:size]
         return [Row(Key(values["at"], self.rank, values["pk"]), values) for values in found]
 
@@ -140,15 +158,17 @@ def _narrow(rows: QuerySet[Any], among: tuple[str, QuerySet[Any]], size: int, *,
     first, key = (
         F(name).asc(nulls_last=True) if backwards else F(name).desc(nulls_last=True) for name in ("first", "key")
     )
-    asked = parents.annotate(first=Subquery(times[:1]), last=Subquery(times[size - 1 : size]))
-    ordered = list(asked.order_by(first).values_list("pk", "first", "last")[: size + 1])
+    asked = parents.annotate(first=Subquery(times[:1]))
+    ordered = list(asked.order_by(first).values_list("pk", "first")[: size + 1])
     if len(ordered) > size and ordered[size - 1][1] == ordered[size][1] is not None:
         # One statement wrote of more parents: their rows' keys say which are nearer, which costs as much again to ask.
         nearest = asked.annotate(key=Subquery(keys[:1])).order_by(first, key)
-        ordered = list(nearest.values_list("pk", "first", "last")[:size])
-    chosen = [parent for parent in ordered[:size] if parent[1]]
-    farthest = [last for _, _, last in chosen if last] + ([chosen[-1][1]] if len(chosen) == size else [])
-    rows = rows.filter(**{f"{field}__in": [pk for pk, _, _ in chosen]})
+        ordered = list(nearest.values_list("pk", "first")[:size])
+    chosen = {pk: at for pk, at in ordered[:size] if at}
+    # Asked of the chosen alone: to count so far costs most where a parent has hardly a row that fits.
+    lasts = parents.filter(pk__in=chosen).order_by().values_list(Subquery(times[size - 1 : size]), flat=True)
+    farthest = [last for last in (*lasts, *[*chosen.values()][size - 1 :]) if last]
+    rows = rows.filter(**{f"{field}__in": [*chosen]})
     if not farthest:
         return rows
     at = min(farthest) if backwards else max(farthest)

@@ -17,6 +17,7 @@ from provisioning.journal import kinds
 from tenants.models import AuditEntry, Group, User
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tenants.models import GroupQuerySet
 
 DEVICES, PEOPLE = 0, 1  # ranks
-SPLIT = 4  # kinds that are looked for one by one
+SPLIT = 5  # kinds that are looked for one by one
 WHO = ("by", "by__name", "by__email", "group")
 OF_EVENT = (
     *WHO,
@@ -101,7 +102,7 @@ def _list_of_groups(reader: User, filters: Filters, rows: QuerySet[Event], group
         here = _filter_kinds(rows, filters).filter(group__in=inside)
         return [Source(DEVICES, part, OF_EVENT) for part in (here, left.filter(former_group__in=inside))]
     sources = [
-        Source(DEVICES, _filter_kinds(rows, filters), OF_EVENT, ("group", groups)),
+        *_list_inside(reader, filters, rows, groups),
         Source(DEVICES, left, OF_EVENT, ("former_group", groups)),
     ]
     if filters.group is None:
@@ -110,12 +111,27 @@ def _list_of_groups(reader: User, filters: Filters, rows: QuerySet[Event], group
     return sources
 
 
+def _list_inside(reader: User, filters: Filters, rows: QuerySet[Event], groups: GroupQuerySet) -> Iterator[Source]:
+    """Yield sources of what happened in the groups: of each kind, where a few are asked for, whose newest in the whole
+    organisation an index leads to. That of a group passes over all else that happened there."""
+    kept = _filter_kinds(rows, filters)
+    if filters.person or not _has_few_kinds(filters):
+        yield Source(DEVICES, kept, OF_EVENT, ("group", groups))
+        return
+    own = rows.filter(organisation=reader.organisation_id)
+    for kind in filters.chosen.events:
+        yield Source(DEVICES, kept.filter(kind=kind), OF_EVENT, ("group", groups), own.filter(kind=kind))
+
+
+def _has_few_kinds(filters: Filters) -> bool:
+    return bool(filters.kind or filters.words) and len(filters.chosen.events) <= SPLIT
+
+
 def _split_by_kind(rows: QuerySet[Event], filters: Filters) -> list[QuerySet[Event]]:
     """Return the rows of each kind, where a few are asked for: an index leads to the newest of one kind."""
-    chosen = filters.chosen.events
-    if filters.device or not (filters.kind or filters.words) or len(chosen) > SPLIT:
+    if filters.device or not _has_few_kinds(filters):
         return [_filter_kinds(rows, filters)]
-    return [rows.filter(kind=kind) for kind in chosen]
+    return [rows.filter(kind=kind) for kind in filters.chosen.events]
 
 
 def _filter_kinds(rows: QuerySet[Event], filters: Filters) -> QuerySet[Event]:
@@ -149,7 +165,11 @@ def _list_entry_sources(
     rows = rows.filter(kind__in=chosen) if filters.kind else rows
     rows = rows.filter(what__icontains=filters.words) if filters.words else rows
     if groups is not None:
-        rows = rows.filter(by__in=people) if people is not None else rows
-        return [Source(PEOPLE, rows, OF_ENTRY, ("group", groups))]
+        if people is not None or not (filters.kind or filters.words):
+            rows = rows.filter(by__in=people) if people is not None else rows
+            return [Source(PEOPLE, rows, OF_ENTRY, ("group", groups))]
+        parts = [rows.filter(kind=kind) for kind in chosen] if filters.kind else [rows]
+        own = {"organisation": reader.organisation_id}
+        return [Source(PEOPLE, part, OF_ENTRY, ("group", groups), part.filter(**own)) for part in parts]
     rows = rows.filter(organisation=reader.organisation_id)
     return [Source(PEOPLE, rows, OF_ENTRY, ("by", people) if people is not None else None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from tenants.models import AuditEntry, Group
 from tests import builders
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from pytest_django import DjangoAssertNumQueries
+
     from tests.conftest import World
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -73,6 +76,47 @@ def test_one_statement_may_write_of_more_parents_than_a_page_has_rows(world: Wor
     rows = Event.objects.filter(at=BEGAN)
     sources = [Source(0, rows, (), ("group", Group.objects.filter(pk__in=[group.pk for group in groups])))]
     assert [key.pk for key in walk(sources, 2, backwards=backwards)] == [row.pk for row in rows.order_by("-pk")]
+
+
+def around_of(rows: QuerySet[Any], around: QuerySet[Any], groups: QuerySet[Group]) -> list[Source]:
+    return [Source(0, rows, (), ("group", groups), around)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("look", [1, 3, 8, 1000])
+def test_however_many_are_looked_through_first_the_rows_are_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch, look: int, seed: int, *, backwards: bool
+) -> None:
+    monkeypatch.setattr(merged_paging, "LOOK", look)
+    make_rows(world, Random(seed))
+    rows = Event.objects.filter(at__lt=BEGAN + timedelta(days=1))
+    groups = Group.objects.filter(pk__in=[world.anaheim.pk, world.region.pk])
+    wanted = rows.filter(group__in=groups).order_by("-at", "-pk")
+    found = walk(around_of(rows, rows, groups), 1 + 2 * seed, backwards=backwards)
+    assert [key.pk for key in found] == [row.pk for row in wanted]
+
+
+@pytest.mark.parametrize(("look", "asked"), [(1000, 2), (5, 5)])
+def test_groups_are_asked_one_by_one_only_where_the_nearest_of_all_do_not_do(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    look: int,
+    asked: int,
+) -> None:
+    monkeypatch.setattr(merged_paging, "LOOK", look)
+    at = [BEGAN + timedelta(seconds=second) for second in range(9)]
+    for second, moment in enumerate(at):
+        group = world.boise if second else world.anaheim
+        Event.objects.create(organisation=world.kanarra, kind=Event.Kind.LOCKED, group=group, at=moment)
+    rows = Event.objects.filter(at__range=(at[0], at[-1]))
+    sources = around_of(rows, rows, Group.objects.filter(pk=world.anaheim.pk))
+    with django_assert_num_queries(asked):
+        assert [row.key.at for row in merged_paging.find_page(sources, 2).rows] == at[:1]
+    with django_assert_num_queries(1):
+        sources = around_of(rows, rows, Group.objects.filter(pk=world.boise.pk))
+        assert [row.key.at for row in merged_paging.find_page(sources, 2).rows] == [at[8], at[7]]
 
 
 @pytest.mark.parametrize("text", ["x", "WzFd", "W3RydWUsMCwxXQ", merged_paging.ADDRESS.write([2**63 - 1, 0, 1])])

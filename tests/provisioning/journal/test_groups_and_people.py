@@ -8,6 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 
@@ -153,3 +154,10 @@ def test_what_is_said_of_a_deleted_group_goes_to_the_one_above(client: Client, w
         ("Group Leaf made in Los Angeles", "Leaf"),
     ]
     assert {row.group_id for row in rows} == {world.region.pk}
+
+
+@pytest.mark.postgres
+def test_words_that_django_asks_for_are_found_by_their_index() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "entry_search" in AuditEntry.objects.filter(what__icontains="renamed to Sad").order_by().explain()
