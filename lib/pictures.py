@@ -17,8 +17,8 @@ SIDES = (600, 300, 150)  # pixels a side of what is kept: the first that makes i
 KEPT = 256 << 10  # bytes
 BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError)
 
-PRIVATE_JPEG = {"Content-Type": "image/jpeg", "Cache-Control": "private, max-age=31536000, immutable"}
-"""Headers of one whose address changes with it."""
+PRIVATE_JPEG = {"Content-Type": "image/jpeg", "Cache-Control": "no-store"}
+"""Headers of one that only some may see."""
 
 PHOTO_SIDE = 900  # pixels a side
 
