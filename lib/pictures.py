@@ -9,7 +9,7 @@ import warnings
 from io import BytesIO
 
 from django.core.exceptions import ValidationError
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 LARGEST = 1 << 20  # bytes
 PIXELS = 4_000_000
@@ -17,6 +17,15 @@ SIDES = (600, 300, 150)  # pixels a side of what is kept: the first that makes i
 KEPT = 256 << 10  # bytes
 BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError)
 
+PRIVATE_JPEG = {"Content-Type": "image/jpeg", "Cache-Control": "no-store"}
+"""Headers of one that only some may see."""
+
+PHOTO_SIDE = 900  # pixels a side
+
+NO_PHOTO = "The picture has to be a PNG or JPEG image. Save it as one and upload that."
+PHOTO_TOO_LARGE = (
+    "The picture may have 1 MB and 4 megapixels (2,000 × 2,000) at most. Make it smaller and upload it again."
+)
 NO_PNG = "The logo has to be a PNG image. Save it as one and upload that."
 TOO_LARGE = "The logo may have 1 MB and 4 megapixels (2,000 × 2,000) at most. Make it smaller and upload it again."
 
@@ -36,6 +45,27 @@ def open_picture(content: bytes | memoryview | None) -> Image.Image:
     if picture.width * picture.height > PIXELS:
         raise ValidationError(TOO_LARGE)
     return picture
+
+
+def reduce_photo(content: bytes) -> bytes:
+    """Return a JPEG of a PNG or JPEG, upright, small, and with nothing in it but its pixels. Raises ValidationError."""
+    if len(content) > LARGEST:
+        raise ValidationError(PHOTO_TOO_LARGE)
+    try:
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            picture = Image.open(BytesIO(content), formats=["PNG", "JPEG"])
+        if picture.width * picture.height > PIXELS:
+            raise ValidationError(PHOTO_TOO_LARGE)
+        upright = ImageOps.exif_transpose(picture).convert("RGBA")
+    except Image.DecompressionBombError:
+        raise ValidationError(PHOTO_TOO_LARGE) from None
+    except BROKEN:
+        raise ValidationError(NO_PHOTO) from None
+    upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+    white = Image.new("RGBA", upright.size, "white")
+    out = BytesIO()
+    Image.alpha_composite(white, upright).convert("RGB").save(out, format="JPEG", quality=80, optimize=True)
+    return out.getvalue()
 
 
 def decode_picture(content: bytes | memoryview | None) -> Image.Image:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("register/scan/", views.scan, name="scan"),
     path("register/<uuid:key>/", views.window, name="window"),
     path("register/<uuid:key>/stream/", views.stream, name="stream"),
+    path("register/<uuid:key>/picture/<slug:digest>.jpg", views.picture, name="window-picture"),
     path("register/<uuid:key>/proof/", views.prove, name="prove"),
     path("register/<uuid:key>/place/", views.place, name="place"),
     path("register/<uuid:key>/identify/", views.identify, name="identify"),

@@ -15,7 +15,7 @@ Tiers = list[list[str]]
 
 _TR005 = re.compile(
     r"(?:LW:D0|URN:LW:DP|URN:DEV:LW)[:_](?P<join_eui>[0-9A-F]{16})[:_](?P<dev_eui>[0-9A-F]{16})[:_](?P<profile>[0-9A-F]{8})"
-    r"(?P<fields>(?:[:_]%?[^:_]+)*)[:_]?\Z",
+    r"(?P<fields>(?:[:_]+%?[^:_]+)*)[:_]*\Z",
     re.IGNORECASE,
 )
 _LORAWAN = re.compile(r"(LW:D|URN:LW:|URN:DEV:LW:)", re.IGNORECASE)

@@ -17,7 +17,15 @@ from devices.models.job import Job
 from devices.models.label_rule import LabelName, LabelNameQuerySet, LabelRule, LabelRuleQuerySet
 from devices.models.presence_secret import PresenceSecret
 from devices.models.print_job import LabelPrintJob, LabelPrintJobQuerySet
-from devices.models.recipe import Attribute, DeviceModel, DeviceModelQuerySet, Recipe, RecipeQuerySet, RecipeVersion
+from devices.models.recipe import (
+    Attribute,
+    DeviceModel,
+    DeviceModelQuerySet,
+    Recipe,
+    RecipePicture,
+    RecipeQuerySet,
+    RecipeVersion,
+)
 from devices.models.refused_attempt import RefusedAttempt, RefusedAttemptQuerySet
 from devices.models.tie import Tie, TieQuerySet
 
@@ -64,6 +72,7 @@ __all__ = [
     "PresenceSecret",
     "Problem",
     "Recipe",
+    "RecipePicture",
     "RecipeQuerySet",
     "RecipeVersion",
     "RefusedAttempt",

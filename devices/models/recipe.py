@@ -90,6 +90,17 @@ class Recipe(models.Model):
         return select_last_version(self.pk)[0]
 
 
+class RecipePicture(models.Model):
+    """Keep a picture of where people find what a device asks of them: its button, its display, its label."""
+
+    recipe = models.OneToOneField(Recipe, models.CASCADE, primary_key=True, related_name="picture", db_constraint=False)
+    digest = models.CharField(max_length=16)
+    data = models.BinaryField()  # a JPEG
+
+    def __str__(self) -> str:
+        return f"{self.recipe_id}: {self.digest}"
+
+
 class RecipeVersion(models.Model):
     """Record what a recipe says at one time; never changed once made."""
 

@@ -7,6 +7,7 @@ from devices.recipes import (
     format_views,
     label_rule_api,
     label_rule_views,
+    picture_views,
     views,
 )
 
@@ -18,6 +19,9 @@ urlpatterns = [
     path("recipes/<int:pk>/", views.recipe, name="recipe"),
     path("recipes/<int:pk>/edit/", views.edit, name="recipe-edit"),
     path("recipes/<int:pk>/change/", views.change, name="recipe-change"),
+    path("recipes/<int:pk>/picture/", picture_views.upload, name="recipe-picture-upload"),
+    path("recipes/<int:pk>/picture/remove/", picture_views.remove, name="recipe-picture-remove"),
+    path("recipes/<int:pk>/picture/<slug:digest>.jpg", picture_views.picture, name="recipe-picture"),
     path("recipes/<int:pk>/retire/", views.retire, name="recipe-retire"),
     path("recipes/<int:pk>/restore/", views.restore, name="recipe-restore"),
     path("settings/serials/", format_views.identity, name="identity"),

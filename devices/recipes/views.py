@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from devices.models import Recipe
-from devices.recipes import command_lines
+from devices.recipes import command_lines, pictures
 from devices.recipes import operations as recipes
 from devices.recipes.forms import RecipeForms, make_identity_form
 from devices.recipes.organisation_format import format_of
@@ -52,7 +52,7 @@ def recipe(request: SignedIn, pk: int) -> HttpResponse:
     if shown is None:
         raise Http404
     context: dict[str, object] = {"recipe": chosen, "versions": versions, "shown": shown}
-    context |= {"is_last": shown is versions[0]}
+    context |= {"is_last": shown is versions[0], "picture": pictures.find_digest(chosen.pk)}
     context |= {"behind": recipes.count_behind(chosen, versions[0])}
     return render(request, "devices/recipes/recipe.html", context | _describe_version(chosen, shown))
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from provisioning.doors import api, views
+from provisioning.doors import api, log_views, views
 from provisioning.doors.activate import api as activate_api
 from provisioning.doors.activate import content_views as content
 from provisioning.doors.activate import views as activate
@@ -26,6 +26,8 @@ urlpatterns = [
     path("doors/new/<slug:kind>/", views.new, name="door-new"),
     path("doors/new/<slug:kind>/create/", views.create, name="door-create"),
     path("doors/<uuid:key>/", views.door, name="door"),
+    path("doors/<uuid:key>/log/", log_views.door_log, name="door-log"),
+    path("doors/<uuid:key>/log/stream/", log_views.stream, name="door-log-stream"),
     path("doors/<uuid:key>/edit/", views.edit, name="door-edit"),
     path("doors/<uuid:key>/change/", views.change, name="door-change"),
     path("doors/<uuid:key>/end/", views.end, name="door-end"),

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from lib import origins, paging
 from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import show_in_form
-from provisioning.doors import operations
+from provisioning.doors import door_log, operations
 from provisioning.doors.access import get_door, get_door_key
 from provisioning.doors.forms import DoorForm
 from provisioning.doors.kinds import KINDS, get_kind
@@ -52,13 +52,15 @@ def door(request: SignedIn, key: UUID) -> HttpResponse:
 
 def show_door(request: SignedIn, chosen: Door, own: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Show a door with what is its kind's `own`, for instance a form that was refused."""
-    made = DoorRegistration.objects.of(chosen)
+    made, log = DoorRegistration.objects.of(chosen), door_log.read_log(chosen)
     context = {
         "door": chosen,
         "kind": get_kind(chosen.kind),
         "keys": DoorKey.objects.of(chosen).with_state()[:KEYS],
         "refusals": DoorRefusal.objects.of(chosen),
         "page": paging.find_asked_page(made, paging.NEWEST_FIRST, SIZE, request.GET.dict()),
+        "log": log,
+        "log_version": door_log.write_version(log),
         "origin": origins.get_site_origin(request),
     }
     return render(request, "provisioning/doors/door.html", context | own, status=status)

@@ -23,8 +23,10 @@ from devices.access import sees
 from devices.connections import refused_attempts
 from devices.identity import serials
 from devices.models import Device, RefusedAttempt
+from devices.recipes import pictures
 from lib import origins
 from lib.decorators import redirect_unless_posted
+from lib.pictures import PRIVATE_JPEG
 from lib.refusal_pages import show_in_form
 from provisioning.models import Window, build_topic
 from provisioning.presence.challenge import draw_symbol
@@ -110,6 +112,16 @@ def window(request: SignedIn, key: UUID) -> HttpResponse:
     return _render_window(request, window)
 
 
+@require_safe
+@login_required
+def picture(request: SignedIn, key: UUID, digest: str) -> HttpResponse:
+    """Show where on the device to find what it asks for."""
+    data = pictures.find_picture(get_window(request.user, key).device.version.recipe_id, digest)
+    if data is None:
+        raise Http404
+    return HttpResponse(data, headers=PRIVATE_JPEG)
+
+
 def _render_window(
     request: SignedIn,
     window: Window,
@@ -127,6 +139,9 @@ def _render_window(
         "device": device,
         "form": form,
         "proof": (proof or ProofForm(method=window.method)) if window.method in CODES else None,
+        "picture": pictures.find_digest(window.device.version.recipe_id)
+        if window.state == Window.State.WAITING
+        else "",
         "symbol": draw_symbol(window.challenge) if window.challenge else "",
         "seconds": seconds,
         "time_left": f"{seconds // 60}:{seconds % 60:02}",

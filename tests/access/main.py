@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devices.models import RecipeVersion
-from devices.recipes import command_lines
+from devices.recipes import command_lines, pictures
 from provisioning.windows import operations as windows
 from tests.access import ANY_ADMIN, ELSEWHERE, MEMBERS, OPEN, SIGNED_IN, Row, everybody, placed
+from tests.access.recipes import make_picture
 from tests.provisioning.conftest import report_press
 from tests.tenants.organisations.test_theme import PNG
 
@@ -25,6 +26,11 @@ def window(world: World) -> dict[str, object]:
     opened = windows.open_window(device=world.waiting, by=world.technician)
     report_press(world.waiting)
     return {"key": opened.key}
+
+
+def pictured_window(world: World) -> dict[str, object]:
+    make_picture(world.version.recipe, world.owner)
+    return window(world) | {"digest": pictures.find_digest(world.version.recipe_id)}
 
 
 def logo(world: World) -> dict[str, object]:
@@ -96,6 +102,7 @@ ROWS: dict[str, Row] = {
     "provisioning:scan": Row((302, 404, 404, 404, 404, 404, 404), "post", data=lambda world: {"text": "NOSUCHDEVICE"}),
     "provisioning:window": Row(MY_WINDOW, kwargs=window),
     "provisioning:stream": Row((302, 404, 200, 404, 404, 404, 404), kwargs=window),
+    "provisioning:window-picture": Row((302, 404, 200, 404, 404, 404, 404), kwargs=pictured_window),
     "provisioning:prove": Row((302, 404, 422, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:place": Row((302, 404, 422, 404, 404, 404, 404), "post", kwargs=window),
     "provisioning:identify": Row((302, 404, 302, 404, 404, 404, 404), "post", kwargs=blinking),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from devices.models import LabelName, LabelRule
+from devices.recipes import pictures
 from tests.access import OWNER, OWNERS, Row
 
 if TYPE_CHECKING:
+    from devices.models import Recipe
+    from tenants.models import User
     from tests.conftest import World
 
 DONE = (302, 404, 404, 404, 302, 404, 404)
@@ -17,6 +23,17 @@ INVALID_OWN = (302, 404, 404, 404, 422, 404, 422)
 
 def recipe(world: World) -> dict[str, object]:
     return {"pk": world.version.recipe_id}
+
+
+def make_picture(of: Recipe, by: User) -> None:
+    out = BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(out, format="PNG")
+    pictures.keep(recipe=of, content=out.getvalue(), by=by)
+
+
+def recipe_picture(world: World) -> dict[str, object]:
+    make_picture(world.version.recipe, world.owner)
+    return recipe(world) | {"digest": pictures.find_digest(world.version.recipe_id)}
 
 
 def model(world: World) -> dict[str, object]:
@@ -43,6 +60,9 @@ ROWS: dict[str, Row] = {
     "devices:recipe-edit": Row(OWNER, kwargs=recipe),
     "devices:recipe-change": Row(INVALID, "post", kwargs=recipe),
     "devices:recipe-retire": Row(DONE, "post", kwargs=recipe),
+    "devices:recipe-picture": Row(OWNER, kwargs=recipe_picture),
+    "devices:recipe-picture-upload": Row(DONE, "post", kwargs=recipe),
+    "devices:recipe-picture-remove": Row(DONE, "post", kwargs=recipe),
     "devices:recipe-restore": Row(DONE, "post", kwargs=recipe),
     "devices:identity": Row(OWNERS),
     "devices:identity-save": Row(INVALID_OWN, "post", data=lambda world: {"identity-kind": "what"}),

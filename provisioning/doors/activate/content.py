@@ -15,7 +15,6 @@ from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.activate.data import TOO_FAST_SECONDS
 from provisioning.doors.operations import record_change
-from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorContent, DoorRegistration
 
 if TYPE_CHECKING:
@@ -68,8 +67,8 @@ def delete(*, content: DoorContent, by: User) -> bool:
 
 
 def find_for(device: Device, vendor: str, model: str) -> DoorContentQuerySet:
-    """Return what the device may download: that of the door by which it came. Raises Refusal, counted at the door,
-    where it says another vendor or model than the door's, and where it asks too often."""
+    """Return what the device may download: that of the door by which it came. Raises Refusal where it says
+    another vendor or model than the door's, and where it asks too often."""
     if debts.add(device.device_id, time.monotonic()) is Pace.BEYOND:
         raise Refusal(refusals.DATA_TOO_FAST, retry_seconds=TOO_FAST_SECONDS)
     row = DoorRegistration.objects.filter(device=device).select_related("door").first()
@@ -77,9 +76,7 @@ def find_for(device: Device, vendor: str, model: str) -> DoorContentQuerySet:
         return DoorContent.objects.none()
     for said, own in ((vendor, row.door.settings.get("vendor")), (model, row.door.settings.get("model"))):
         if said and own and said != own:
-            refusal = Refusal(refusals.CONTENT_OTHER_VENDOR)
-            note_refusal(refusal, door=row.door, identity=device.serial, device=device)
-            raise refusal
+            raise Refusal(refusals.CONTENT_OTHER_VENDOR)
     return DoorContent.objects.of(row.door)
 
 

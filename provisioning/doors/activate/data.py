@@ -9,6 +9,7 @@ import json
 import re
 import time
 from base64 import b64decode
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,7 +33,7 @@ from provisioning.doors.refused_attempts import note_refusal
 from provisioning.models import Door, DoorRegistration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from devices.mqtt.messages import Value
     from lib.refusals import Kind
@@ -75,11 +76,22 @@ def authenticate(
     if organisation is not None and credential.device.organisation_id != organisation.pk:
         raise Refusal(refusals.DATA_CREDENTIAL)
     if credential.limited:
-        raise Refusal(refusals.DATA_TOO_FAST, retry_seconds=TOO_FAST_SECONDS)
+        with counted_of(credential.device):
+            raise Refusal(refusals.DATA_TOO_FAST, retry_seconds=TOO_FAST_SECONDS)
     if standing.is_use_due(credential):
         standing.note_use(credential)
         presence.record_seen({credential.device_id: read_now(credential.device)})
     return credential
+
+
+@contextmanager
+def counted_of(device: Device) -> Iterator[None]:
+    """Count what is refused within at the door that let the device in, and at the device."""
+    try:
+        yield
+    except Refusal as refusal:
+        _note(device, refusal)
+        raise
 
 
 def write(site: Site, device: Device, values: Iterable[tuple[str, str]]) -> None:
@@ -205,7 +217,11 @@ def _refuse_token(token: str) -> Credential:
 def _count_refused(device: Device, reason: Kind) -> Refusal:
     """Return the one refusal that devices hear, once it is counted at the door that let the device in, and at the
     device."""
+    _note(device, Refusal(reason, hint=""))
+    return Refusal(refusals.DATA_CREDENTIAL)
+
+
+def _note(device: Device, refusal: Refusal) -> None:
     row = DoorRegistration.objects.filter(device=device).select_related("door").first()
     if row is not None:
-        note_refusal(Refusal(reason, hint=""), door=row.door, identity=device.serial, device=device)
-    return Refusal(refusals.DATA_CREDENTIAL)
+        note_refusal(refusal, door=row.door, identity=device.serial, device=device)

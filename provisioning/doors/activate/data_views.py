@@ -73,7 +73,8 @@ def list_urls(site: data.Site) -> list[URLPattern | URLResolver]:
         """Write what is in the body (POST), and read what the query names; or say what is to be waited for."""
         credential, names = _authenticate(request, caller), parse_names(request.META.get("QUERY_STRING", ""))
         if request.method == "POST":
-            data.write(site, credential.device, parse_form(request.body))
+            with data.counted_of(credential.device):
+                data.write(site, credential.device, parse_form(request.body))
         latest = site.read_latest(credential.device)
         waits = request.method == "GET" and names
         seconds = polling.read_seconds(request.headers.get("Request-Timeout", "")) if waits else None
@@ -94,13 +95,17 @@ def list_urls(site: data.Site) -> list[URLPattern | URLResolver]:
     @device_view("POST", render=render, largest=LARGEST)
     def record(request: HttpRequest, caller: Caller) -> HttpResponse:
         """Store values of moments that are past."""
-        data.record(site, _authenticate(request, caller).device, parse_form(request.body))
+        device = _authenticate(request, caller).device
+        with data.counted_of(device):
+            data.record(site, device, parse_form(request.body))
         return HttpResponse(status=204)
 
     @device_view("GET", render=render)
     def download(request: HttpRequest, caller: Caller) -> HttpResponse:
         """Tell which content there is for the device, or send it."""
-        return answer_download(request, _authenticate(request, caller).device)
+        device = _authenticate(request, caller).device
+        with data.counted_of(device):
+            return answer_download(request, device)
 
     addresses = [
         path("provision/download", download, name="device-download"),

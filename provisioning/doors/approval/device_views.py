@@ -103,8 +103,9 @@ def register(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Tell a device how it connects: `{"connectionStringType": "SharedAccessSignature"}` -> `{"connectionString",
     "iotHubHostName", "connectionStringType", "connectionStringExpiration", "tokenRemainingLifetime"}`."""
     token = read_token(request)
-    if read_json(request).get("connectionStringType", KIND_OF_CREDENTIAL) != KIND_OF_CREDENTIAL:
-        raise Refusal(refusals.DOOR_UNREADABLE, what=f"of the connectionStringType {KIND_OF_CREDENTIAL}")
+    with registration_tokens.counted_for(token, caller.organisation):
+        if read_json(request).get("connectionStringType", KIND_OF_CREDENTIAL) != KIND_OF_CREDENTIAL:
+            raise Refusal(refusals.DOOR_UNREADABLE, what=f"of the connectionStringType {KIND_OF_CREDENTIAL}")
     made = registering.register(token=token, address=caller.address, organisation=caller.organisation)
     device, issued = made.device, made.issued
     host = str(build_configuration(device, issued)["host"])

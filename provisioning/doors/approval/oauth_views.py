@@ -95,7 +95,8 @@ def token(request: HttpRequest, caller: Caller) -> HttpResponse:
     elif sent.get("grant_type") == DEVICE_CODE:
         issued = operations.poll_operation(key=key, operation=sent.get("device_code", ""), address=caller.address)
     else:
-        raise Refusal(refusals.GRANT_UNKNOWN)
+        with counted_at(key.door):
+            raise Refusal(refusals.GRANT_UNKNOWN)
     answer: dict[str, object] = {"access_token": issued.token, "token_type": "Bearer", "refresh_token": issued.token}
     if issued.expires_at:
         answer["expires_in"] = max(round((issued.expires_at - timezone.now()) / timedelta(seconds=1)), 0)

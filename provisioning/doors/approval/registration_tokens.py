@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,8 @@ from provisioning.doors.registration import check_address
 from provisioning.models import Door, ProvisioningOperation, RegistrationToken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.db.models import QuerySet
 
     from devices.models import Device
@@ -90,6 +93,18 @@ def find_token(token: str, organisation: Organisation | None) -> RegistrationTok
     if not found or (organisation is not None and found[0].operation.organisation_id != organisation.pk):
         raise Refusal(refusals.DOOR_UNKNOWN)
     return found[0]
+
+
+@contextmanager
+def counted_for(token: str, organisation: Organisation | None) -> Iterator[None]:
+    """Count what is refused within at the door of the token, and at its device. Raises Refusal, for an unknown one that
+    alone."""
+    try:
+        yield
+    except Refusal as refusal:
+        operation = find_token(token, organisation).operation
+        note_refusal(refusal, door=operation.door, identity=operation.identity, device=operation.device)
+        raise
 
 
 @prepared

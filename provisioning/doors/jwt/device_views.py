@@ -36,7 +36,7 @@ def register(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Let a device in: `{"token", "manufacturerId"}` -> `{"deviceId", "accessKey", "accessSecret"}`."""
     sent = read_json(request)
     if not (identity := read_text(sent, "manufacturerId").strip()):
-        raise Refusal(refusals.DOOR_NO_IDENTITY)
+        raise operations.refuse_nameless(token=sent.get("token"), organisation=caller.organisation)
     device, issued = operations.register(
         token=sent.get("token"), identity=identity, address=caller.address, organisation=caller.organisation
     )

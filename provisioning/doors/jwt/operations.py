@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,20 @@ def register(*, token: object, identity: str, address: str | None, organisation:
     once = Once(claims["jti"], _read_end(claims)) if door.settings.get("once") else None
     with counted_at(door, identity=identity):
         return register_by_door(door=door, key=key, identity=identity, address=address, once=once)
+
+
+def refuse_nameless(*, token: object, organisation: Organisation | None) -> Refusal:
+    """Return the refusal of a device that says no identity, counted at the door whose key signed its token, if one
+    did."""
+    refusal = Refusal(refusals.DOOR_NO_IDENTITY)
+    with suppress(Refusal):
+        read = tokens.read_token(token)
+        try:
+            door = tokens.check_token(read, find_doors(read.issuer, organisation)).door
+        except AtDoor as refused:
+            door = refused.door
+        note_refusal(refusal, door=door)
+    return refusal
 
 
 def _read_end(claims: dict[str, Any]) -> datetime | None:

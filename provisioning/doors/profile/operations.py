@@ -37,11 +37,11 @@ NAME_LENGTH, SHOWN = 50, 8  # characters
 
 
 class Asked(NamedTuple):
-    """Hold what a device says of itself beside the token."""
+    """Hold what a device says of itself beside the token; `tags` is None for what is no list of texts."""
 
     hardware_id: str = ""
     name: str = ""
-    tags: Sequence[str] = ()
+    tags: Sequence[str] | None = ()
 
 
 def make_token(*, door: Door, by: User) -> tuple[DoorKey, str]:
@@ -144,8 +144,11 @@ def _read_name(name: str) -> str:
     return names.clean_one_line(name)
 
 
-def _read_tags(door: Door, texts: Sequence[str]) -> dict[str, str]:
-    """Return the door's tags with those that the device asks for on top: `name: value`, or a name alone."""
+def _read_tags(door: Door, texts: Sequence[str] | None) -> dict[str, str]:
+    """Return the door's tags with those that the device asks for on top: `name: value`, or a name alone. Raises
+    Refusal."""
+    if texts is None:
+        raise Refusal(refusals.DOOR_TAGS_UNFIT)
     try:
         own = [tags.parse_entry(text) for text in texts]
         return tags.check({**door.settings.get("tags", {}), **{each.name: each.value or "" for each in own}})

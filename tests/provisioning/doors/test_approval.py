@@ -320,7 +320,7 @@ def test_other_methods_and_large_bodies(world: World) -> None:
     problem(answer, 405)
     assert answer["Allow"] == "POST"
     problem(Sdk(token).send("POST", "/provisioning-operations/init", '{"x":"' + "x" * 20_000 + '"}'), 413)
-    problem(Sdk(token).send("PUT", "/devices/register", '{"connectionStringType":"X509"}', token), 400)
+    problem(Sdk(token).send("PUT", "/devices/register", '{"connectionStringType":"X509"}', token), 401)
 
 
 def test_another_organisations_address_knows_no_token_of_this_one(world: World) -> None:

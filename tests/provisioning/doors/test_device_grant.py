@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.db.models.functions import Now
 from django.test import Client
+from oauthlib.oauth2 import DeviceClient, OAuth2Error
 
 from devices.models import Device
 from provisioning.doors import refused_attempts
@@ -94,6 +95,62 @@ def test_a_device_gets_its_token_and_registers(world: World, client_id: str) -> 
     assert Device.objects.get(own_id="dev-0001").group == world.anaheim
 
 
+class StockDevice:
+    """A device of which a stock library writes each request, and reads each answer."""
+
+    def __init__(self, client_id: str) -> None:
+        self.client = DeviceClient(client_id)
+
+    def authorize(self, **told: str) -> Any:
+        # What it puts into the address belongs into the body: RFC 8628, 3.1.
+        asked = urlsplit(self.client.prepare_request_uri("https://testserver/oauth/device_authorization", **told))
+        answer = self.send(asked.path, asked.query)
+        assert answer.status_code == 200, answer.content
+        return answer.json()
+
+    def poll(self, code: str) -> Any:
+        return self.read(self.client.prepare_request_body(code, include_client_id=True))
+
+    def refresh(self) -> Any:
+        return self.read(self.client.prepare_refresh_body(client_id=self.client.client_id))
+
+    def register(self) -> Any:
+        address, headers, _ = self.client.add_token("https://testserver/devices/register", http_method="PUT")
+        assert urlsplit(address).query == ""
+        return Client().put(urlsplit(address).path, "{}", "application/json", headers=headers)
+
+    def read(self, body: str) -> Any:
+        """The token; or the name of the error that the library raises."""
+        try:
+            return self.client.parse_request_body_response(self.send("/oauth/token", body).content.decode())
+        except OAuth2Error as error:
+            return error.error
+
+    def send(self, path: str, body: str) -> Any:
+        return Client().post(path, body, "application/x-www-form-urlencoded")
+
+
+def test_a_stock_library_gets_its_device_in(world: World, client_id: str) -> None:
+    device = StockDevice(client_id)
+    told = device.authorize(device_id="dev-0001", scope="state")
+    assert [device.poll(told["device_code"]) for _ in range(2)] == ["authorization_pending", "slow_down"]
+    approve(told["device_code"], world.technician, group=world.anaheim)
+    first = device.poll(told["device_code"])["access_token"]
+    assert device.register().status_code == 200
+    assert Device.objects.get(own_id="dev-0001").group == world.anaheim
+    assert device.refresh()["access_token"] not in (first, "")
+    assert device.register().status_code == 429  # the token counts; its credential is some moments old
+    assert StockDevice("another").read("grant_type=refresh_token&client_id=another") == "invalid_client"
+
+
+def test_a_stock_library_is_told_why_its_device_stays_out(world: World, client_id: str) -> None:
+    device = StockDevice(client_id)
+    denied, late = (device.authorize(device_id=f"dev-000{number}")["device_code"] for number in (1, 2))
+    decisions.cancel_operation(operation=get_operation(denied), by=world.technician)
+    ProvisioningOperation.objects.filter(key=late).update(expires_at=Now())
+    assert [device.poll(code) for code in (denied, late, "x")] == ["access_denied", "expired_token", "invalid_grant"]
+
+
 def test_the_token_is_refreshed(world: World, client_id: str) -> None:
     stock = OauthClient(client_id)
     former = Sdk(client_id).get_approved(world.owner, "dev-0001")
@@ -176,6 +233,6 @@ def test_other_grants_methods_and_full_doors(world: World, client_id: str, setti
     door.save(update_fields=["cap"])
     assert error(stock.authorize()) == "unauthorized_client"
     refused_attempts.refused_attempts.count()
-    assert set(DoorRefusal.objects.values_list("reason", flat=True)) == {"door-full"}
+    assert set(DoorRefusal.objects.values_list("reason", flat=True)) == {"door-full", "grant-unknown"}
     settings.DOOR_REFUSALS_ADDRESS = 0
     assert error(stock.authorize(), 429) == "temporarily_unavailable"

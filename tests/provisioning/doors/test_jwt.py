@@ -141,7 +141,7 @@ def test_an_identity_that_no_serial_has_is_refused(world: World) -> None:
     door = make_jwt_door(world.version)
     for identity in ("---", "x" * 5000, "new", "SN\u202e1", "\U0001f600", "K7QX2M9TB4AA"):
         assert refused(register(identity)) in {INVALID, MISSING}
-    assert reasons(door) == {"door-identity-unfit"}
+    assert reasons(door) == {"door-identity-unfit", "door-identity-missing"}
 
 
 def test_a_listed_device_is_taken_over(world: World) -> None:

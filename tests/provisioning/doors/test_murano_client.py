@@ -145,6 +145,21 @@ def test_older_firmware_says_its_key_on_the_other_path_and_closes(site: Site) ->
     assert Client(site).exchange(f"{head}{body}".encode()).status == 409
 
 
+def test_old_modems_speak_http_1_0_and_get_a_whole_answer(site: Site) -> None:
+    cik = activate(Client(site))
+    key = f"X-Exosite-CIK: {cik}\r\nContent-Type: {FORM}\r\n"
+    for request, body, status, told in (
+        ("POST /onep:v1/stack/alias", "rpm=55", 204, b""),
+        ("GET /onep:v1/stack/alias?rpm", "", 200, b"rpm=55"),
+        ("GET /onep:v1/stack/alias?nope", "", 204, b""),
+        ("POST /provision/activate", "vendor=p&model=p&sn=00000001", 403, b""),  # without Host: of no organisation
+    ):
+        head = f"{request} HTTP/1.0\r\n{key}" + (f"Content-Length: {len(body)}\r\n" if body else "")
+        answer = Client(site).exchange(f"{head}\r\n{body}".encode())
+        assert (answer.status, answer.body) == (status, told)
+        assert answer.headers["connection"] == "close"
+
+
 def test_its_watcher_waits_without_a_thread_and_is_not_asked_each_second(site: Site) -> None:
     client = Client(site)
     cik = activate(client)

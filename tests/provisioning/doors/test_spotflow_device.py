@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,8 @@ from devices.credentials import operations as credentials
 from devices.models import Credential, Device
 from devices.mqtt import topics
 from devices.mqtt.consumer import Consumer
-from provisioning.models import ProvisioningOperation
+from provisioning.doors.approval import decisions, registration_tokens
+from provisioning.models import ProvisioningOperation, RegistrationToken
 from telemetry.models import Latest
 from tests import parts
 from tests.mqtt import tls
@@ -132,8 +134,8 @@ def consumer(site: Site) -> Iterator[None]:
 
 
 @contextmanager
-def started(site: Site, token: str) -> Iterator[subprocess.Popen[str]]:
-    program = site.start(token, "dev-0001")
+def started(site: Site, token: str, own_id: str = "dev-0001") -> Iterator[subprocess.Popen[str]]:
+    program = site.start(token, own_id)
     try:
         yield program
     finally:
@@ -175,3 +177,41 @@ def test_its_start_returns_and_what_it_sends_is_stored(world: World, site: Site,
         say(program, '{"rpm": 8}')
         eventually(lambda: last_rpm() == 8)
         assert Credential.objects.filter(device=device, revoked_at=None).count() == 1
+
+
+@pytest.mark.parametrize("site", [2], indirect=True)
+def test_it_refreshes_its_token_and_asks_again_when_that_is_revoked(world: World, site: Site) -> None:
+    door, token = make_approval_door(world.version, settings={"token_days": 80 / 86_400})
+    with started(site, token) as program:
+        let_in(program, world)
+        turn_away(site, token, world)  # another one, meanwhile
+        former = RegistrationToken.objects.get()
+        # It looks once a minute whether half of the token's time has passed.
+        eventually(lambda: RegistrationToken.objects.standing().exclude(pk=former.pk).exists(), 75)
+        former.refresh_from_db()
+        assert former.ended_at is not None
+        time.sleep(2)  # it has the answer, and writes it down
+    with started(site, token) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline().split() == ["started", "kanarra", "dev-0001"]  # nobody was asked
+        refreshed = RegistrationToken.objects.get(used_at__gt=former.ended_at)
+        assert former.successor_id == refreshed.pk
+        device = Device.objects.get(own_id="dev-0001")
+        assert registration_tokens.revoke(door=door, device=device, by=world.owner)
+    with started(site, token) as program:
+        code = read_line(program, "code")[1]  # it asks to come in again
+        assert code == str(ProvisioningOperation.objects.get(identity="dev-0001", outcome=""))
+    assert not Credential.objects.filter(device=device, revoked_at=None).exists()
+
+
+def turn_away(site: Site, token: str, world: World) -> None:
+    """What somebody turned away ends, and does not ask again."""
+    with started(site, token, "dev-0002") as program:
+        read_line(program, "code")
+        waiting = ProvisioningOperation.objects.get(identity="dev-0002")
+        decisions.cancel_operation(operation=waiting, by=world.technician)
+        said, _ = program.communicate(timeout=20)
+        assert program.returncode != 0
+        assert "cancel" in said.lower(), said
+        assert ProvisioningOperation.objects.get(identity="dev-0002") == waiting
+        assert not Device.objects.filter(own_id="dev-0002").exists()

@@ -79,6 +79,21 @@ def test_tr005_gives_serial_then_dev_eui() -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        ":CAF2C:OAABBCCDDEEFF:SYYWWNNNNNN:PFOOBAR",  # as The Things Stack writes it
+        ":C1234:SYYWWNNNNNN",  # to which a checksum that does not end the code is any text
+        "::SYYWWNNNNNN:",
+        ":SYYWWNNNNNN::",
+        ":XUNKNOWN:O:SYYWWNNNNNN:P",
+    ],
+)
+def test_fields_of_tr005_stand_in_any_order_and_may_be_empty(fields: str) -> None:
+    text = f"LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122{fields}"
+    assert label_reader.read_label(text, origins=HERE).tiers[-2] == ("YYWWNNNNNN",)
+
+
+@pytest.mark.parametrize(
     ("text", "serial"),
     [
         (f"01{GTIN}21{SERIAL}", SERIAL),
