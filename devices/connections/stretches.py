@@ -10,20 +10,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
-from devices.models import Assignment, ConnectedStretch
+from devices.models import Assignment, ConnectedStretch, Device
 from lib.db.clock import read_now
 from lib.paging import Order
 from tenants.models import Role, User, under
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
 
-    from devices.models import Device
     from tenants.access import Viewer
 
 NEWEST_FIRST = Order((("number", int),), newest_first=True)
@@ -101,6 +100,12 @@ def find_periods(user: Viewer, device: Device) -> list[Period]:
         else:
             joined.append(Period(start, end))
     return joined
+
+
+def find_last_keys(devices: Collection[int]) -> dict[int, int | None]:
+    """Return which of the devices there are, each with the primary key of its last stretch, if it has one."""
+    own = ConnectedStretch.objects.filter(device=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    return dict(Device.objects.filter(pk__in=devices).order_by().values_list("pk", Subquery(own)))
 
 
 def select_stretches(device: Device, periods: Iterable[Period]) -> QuerySet[ConnectedStretch]:

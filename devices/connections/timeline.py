@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, Now
 
+from devices.connections import stretches
 from devices.models import ConnectedStretch, Connection, Device
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def record(changes: Sequence[Change], *, by_broker: bool = True) -> None:
 
 def _find_last(devices: Collection[int]) -> tuple[set[int], dict[int, ConnectedStretch]]:
     """Return which of the devices there are, and hold the last row of each."""
-    own = ConnectedStretch.objects.filter(device=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    known = dict(Device.objects.filter(pk__in=devices).order_by().values_list("pk", Subquery(own)))
+    known = stretches.find_last_keys(devices)
     keys = [key for key in known.values() if key]
     rows = ConnectedStretch.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
     return set(known), {row.device_id: row for row in rows}

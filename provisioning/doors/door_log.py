@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from devices.connections import stretches
 from devices.models import ConnectedStretch, Connection
 from provisioning.models import DoorRefusal, DoorRegistration
 
@@ -61,13 +62,8 @@ def _list_connections(came: dict[int, DoorRegistration]) -> Iterator[Entry]:
     for heard in Connection.objects.filter(pk__in=came, reported_at__isnull=False):
         assert heard.reported_at is not None
         yield Entry(heard.reported_at, "write", "Reported", came[heard.pk].device)
-    # Of each device one is open, or the last one that ended.
-    last = ConnectedStretch.objects.filter(device__in=came).order_by("device", "-number")
-    seen: set[int] = set()
-    for stretch in last:
-        if stretch.device_id in seen:
-            continue
-        seen.add(stretch.device_id)
+    last = [key for key in stretches.find_last_keys(came.keys()).values() if key]
+    for stretch in ConnectedStretch.objects.filter(pk__in=last):
         device = came[stretch.device_id].device
         yield Entry(stretch.connected_at, "connect", "Connected", device)
         if stretch.ended_at:
