@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 
 checked = False
 MOST = 500  # shapes of one function
+UNKNOWN: Any = object()
 MADE_UP, LETTER = 9_100_000_000_000_000_000, 0xE000  # a number that no row has; a letter for private use
 APART = 1_000_000  # so that nothing counted up from one made-up number is another
 
@@ -165,7 +166,9 @@ def _find_plan(
     """Return the plan for what is given, with its parameters; None where there can't be one."""
     values: list[Any] = []
     shape = _read_shape(args, values)
-    plan = plans[shape] if shape in plans else _keep(plans, shape, _try_plan(build, args))
+    plan = plans.get(shape, UNKNOWN)  # asked once: another thread may forget it meanwhile
+    if plan is UNKNOWN:
+        plan = _keep(plans, shape, _try_plan(build, args))
     if plan is None:
         return None
     return _compare(build, args, plan, values) if checked else (plan, plan.fill(values))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Pattern = URLPattern | URLResolver
 
 MOST = 30  # slashes; an address with more is looked at as if it had as many
+MOST_KEPT = 1_000  # looks of addresses: strangers may ask for any
 
 
 class Look(NamedTuple):
@@ -43,6 +44,8 @@ class Index(URLResolver):
     def resolve(self, path: str) -> ResolverMatch:
         look = self._look_at(path)
         if (narrowed := self._narrowed.get(look)) is None:
+            if len(self._narrowed) >= MOST_KEPT:
+                self._narrowed.clear()
             narrowed = self._narrowed[look] = self._narrow(look)
         return narrowed.resolve(path)
 

@@ -37,6 +37,8 @@ WHOLE = (
     "tests/faults/test_proxy.py",
     "tests/faults/test_rabbitmq.py",
     "tests/faults/test_rabbitmq_gateways.py",
+    "tests/faults/test_rabbitmq_losses.py",
+    "tests/faults/test_rabbitmq_shut_out.py",
     "tests/faults/test_tls_end.py",
     "tests/devices/broker/embedded/test_broker.py",
     "tests/devices/broker/embedded/test_gateways.py",

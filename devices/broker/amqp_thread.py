@@ -5,6 +5,7 @@ One connection stands for one run of one broker: when it ends, nothing is known 
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
@@ -40,14 +41,24 @@ class AmqpThread(ABC):
 
     def __init__(self, name: str) -> None:
         self._stopping = threading.Event()
+        self._told_last = ""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         if settings.BROKER_AMQP_URL:
             self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, within: float = WITHIN) -> None:
+        """Have it end, and wait for that."""
         self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(within)
+
+    def _tell(self, what: str) -> None:
+        """Log it once; nothing, when it is over."""
+        if what and what != self._told_last:
+            logging.getLogger(type(self).__module__).warning("%s", what)
+        self._told_last = what
 
     @abstractmethod
     def look(self, connection: Connection) -> None: ...

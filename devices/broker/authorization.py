@@ -11,7 +11,7 @@ from django.conf import settings
 from devices import refusals
 from devices.broker import refused_connects, refused_topics
 from devices.commands import subscriptions
-from devices.credentials import certificates
+from devices.credentials import certificates, standing
 from devices.credentials import operations as credentials
 from devices.models import Credential, Device, Tie
 from devices.mqtt import client, parts, topics
@@ -20,7 +20,7 @@ from lib.parsing import remove_nul
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from devices.credentials.operations import Use
+    from devices.credentials.standing import Use
 
 Action = Literal["publish", "subscribe", "receive"]
 
@@ -179,7 +179,7 @@ def admit(username: str, password: str, client_id: str) -> Identity | None:
 def note_connect(identity: Identity | None) -> None:
     """Note that the credential was used. Never refuses a device, but may wait for the database's writers (SQLite)."""
     if identity and identity.credential:
-        credentials.note_use(identity.credential)
+        standing.note_use(identity.credential)
 
 
 def identify(username: str) -> Identity | None:
@@ -226,7 +226,7 @@ def find_live_keys(access_keys: Iterable[str]) -> set[str]:
 
 class Known(NamedTuple):
     """Hold what the database says of an access key: whose it is, the hash of its secret (None where it has none),
-    whether it is a certificate's, what its use has to note, and whether it lasts (`credentials.Standing`)."""
+    whether it is a certificate's, what its use has to note, and whether it lasts (`standing.Standing`)."""
 
     caller: Caller
     secret_hash: bytes | None
@@ -246,7 +246,7 @@ class Known(NamedTuple):
 
 def identify_many(usernames: Collection[str]) -> dict[str, Known]:
     """Return, by access key, whose they are with which a device may connect now, in two queries."""
-    found = credentials.find_standing({remove_nul(username) for username in usernames})
+    found = standing.find_standing({remove_nul(username) for username in usernames})
     ties = find_spoken_for(each.use.device for each in found) if found else {}
     return {
         each.access_key: Known(

@@ -22,8 +22,8 @@ from django.db import close_old_connections, connections
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from devices.credentials.operations import NOTED_EVERY
 from devices.models import Connection, Credential, CredentialUse, Device, Tie
+from devices.models.credential import NOTED_EVERY
 from devices.mqtt import client, topics
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ waits in the queue while the site is away loses nothing of it.
 
 from __future__ import annotations
 
-import logging
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +16,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from devices.broker.amqp_thread import WITHIN, AmqpThread
+from devices.broker.amqp_thread import AmqpThread
 from devices.broker.rabbitmq import CONNECTIONS
 from devices.connections import timeline
 from devices.models import ConnectedStretch, Device
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from amqp import Channel, Connection, Message
-
-log = logging.getLogger(__name__)
 
 MOST = 1_000  # taken at once
 FULL = 190_000
@@ -105,12 +102,6 @@ class ConnectionEvents(AmqpThread):
     def __init__(self) -> None:
         super().__init__("comings")
         self._site = client.parse_address(settings.MQTT_URL).username or ""
-        self._told = ""
-
-    def stop(self) -> None:
-        super().stop()
-        if self._thread.ident is not None:
-            self._thread.join(WITHIN)
 
     def look(self, connection: Connection) -> None:
         try:
@@ -146,9 +137,3 @@ class ConnectionEvents(AmqpThread):
         store([said for said in read if said is not None])
         channel.basic_ack(taken[-1].delivery_tag, multiple=True)
         return len(taken) == MOST
-
-    def _tell(self, what: str) -> None:
-        """Log it once."""
-        if what and what != self._told:
-            log.warning("%s", what)
-        self._told = what

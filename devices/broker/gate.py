@@ -65,7 +65,7 @@ class Gate:
                 return
 
     def close(self) -> None:
-        self._queue.stop()
+        self._queue.stop(within=0)
         self._lookup.close()
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:

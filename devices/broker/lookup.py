@@ -25,8 +25,9 @@ from django.conf import settings
 from django.db import Error, connection, connections
 
 from devices.broker import authorization
-from devices.credentials import certificates
+from devices.credentials import certificates, standing
 from devices.credentials import operations as credentials
+from devices.models.credential import NOTED_EVERY
 from lib.db.clock import read_now
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from devices.broker.authorization import Caller, Known, Question
-    from devices.credentials.operations import Use
+    from devices.credentials.standing import Use
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ MOST_AT_ONCE = 1_000
 MOST_NOTES = 100_000
 MOST_ENDED = 10_000
 """Devices of which something ended; of more nobody is believed for longer than `FRESH`."""
-NOTED_EVERY = credentials.NOTED_EVERY.total_seconds()
+NOTED_SECONDS = NOTED_EVERY.total_seconds()
 
 T = TypeVar("T")
 
@@ -217,7 +218,7 @@ class Lookup:
     def _note(self, remembered: Remembered) -> None:
         """Note the use, if that is due; what can't be noted now is due at the next connect."""
         now, use = time.monotonic(), remembered.known.use
-        if remembered.noted_at and now - remembered.noted_at < NOTED_EVERY:
+        if remembered.noted_at and now - remembered.noted_at < NOTED_SECONDS:
             return
         if _get_age(remembered) > FRESH:
             use = use._replace(unnoted=True)
@@ -259,7 +260,7 @@ def _get_age(remembered: Remembered) -> float:
 
 def _look(last: datetime | None) -> Look:
     now = read_now()
-    return Look(now, credentials.find_ended_devices((last or now) - UNSEEN, now, most=MOST_ENDED))
+    return Look(now, standing.find_ended_devices((last or now) - UNSEEN, now, most=MOST_ENDED))
 
 
 def _run(ask: Callable[[], T]) -> T:
@@ -280,8 +281,8 @@ def _run(ask: Callable[[], T]) -> T:
 
 def _note_uses(uses: Sequence[Use]) -> bool:
     """Note them together; each alone where that fails, since one of them may be gone."""
-    if credentials.note_uses(uses):
+    if standing.note_uses(uses):
         return True
     connection.close()
-    noted = [credentials.note_uses([use]) for use in uses]
+    noted = [standing.note_uses([use]) for use in uses]
     return all(noted)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from amqp.exceptions import NotFound
 
 from devices.broker import division, kept
-from devices.broker.amqp_thread import WITHIN, AmqpThread, find_missing
+from devices.broker.amqp_thread import AmqpThread, find_missing
 from devices.broker.rabbitmq import UNROUTED
 from devices.mqtt.messages import counts
 from devices.mqtt.parts import is_divided
@@ -39,12 +39,6 @@ class UnroutedReports(AmqpThread):
         self._consumer = consumer
         self._were_gone: set[int] = set()
         self._routed_until = 0.0
-        self._told = ""
-
-    def stop(self) -> None:
-        super().stop()
-        if self._thread.ident is not None:
-            self._thread.join(WITHIN)
 
     def look(self, connection: Connection) -> None:
         self._look_after_queues(connection)
@@ -84,9 +78,3 @@ class UnroutedReports(AmqpThread):
             counts["unrouted"] += brought
             log.warning("%d reports came while the broker had no queue of the consumer's", brought)
         return brought == kept.MOST
-
-    def _tell(self, what: str) -> None:
-        """Log it once."""
-        if what and what != self._told:
-            log.warning("%s", what)
-        self._told = what

@@ -15,7 +15,7 @@ from devices.lifecycle import persons, removal
 from devices.models import BulkAction, Credential, Device, RecipeVersion, Tie
 from devices.recipes.operations import Line
 from devices.ties.operations import MOST_DEVICES, MOST_GATEWAYS
-from tenants.models import Group, Organisation, User, under
+from tenants.models import Group, User, under
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +30,7 @@ WORDS = {
     CHANGE: "changed",
     NOT_YOURS: "not yours to manage any more",
     SINCE: "changed by somebody since",
-    NOBODY: "whose it was has no role in that group any more",
+    NOBODY: "whose it was has no role in that group any more, or may be given no device",
     NO_LEAF: "the former group can't take devices any more",
     "there": "in this group already",
     "free": "in no group already",
@@ -285,10 +285,9 @@ def _list_person_obstacles(params: Params) -> list[tuple[str, Q]]:
     nobody: list[tuple[str, Q]] = [("homeless", Q(group=None)), ("archived", Q(group__archived_at__isnull=False))]
     if not params.person:
         return [*nobody, ("theirs", Q(person=None))]
-    there = User.objects.filter(pk=params.person, is_active=True).values("organisation")
-    allowed = Organisation.objects.filter(pk__in=there, personal_devices=True)
-    paths = persons.find_paths([params.person]).get(params.person, [])
-    reached = Q(organisation__in=allowed, group__in=Group.objects.filter(under(paths)))
+    there = User.objects.filter(pk=params.person).values_list("organisation", flat=True).first() or 0
+    paths = persons.find_reach([params.person], organisation=there).get(params.person, [])
+    reached = Q(organisation=there, group__in=Group.objects.filter(under(paths)))
     return [*nobody, ("theirs", Q(person=params.person)), (OUTSIDER, ~reached)]
 
 

@@ -7,90 +7,20 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import OuterRef, Subquery
 from django.db.models.fields.json import KT, KeyTransform
 
-from devices.bulk_actions.eligibility import APART, NO_LEAF, OUTSIDER, SINCE
-from devices.lifecycle import assignments, edits, persons
+from devices.lifecycle import assignments, edits
 from devices.models import Device, Touched
 from devices.ties import operations as ties
 from devices.ties.operations import Pair
-from tenants.models import Group, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from tenants.models import User
+
     Alike = tuple[frozenset[str], int | None]
-    Where = tuple[int | None, int | None]
 
 ELSEWHERE = {"group", "person", "gateways"}
 """What is noted of a device and is not in its own fields alone."""
-
-
-def judge(
-    devices: Collection[Device], noted: Mapping[int, Touched], *, by: User | None
-) -> tuple[list[Device], dict[Device, str]]:
-    """Return the devices that become what is noted of them, and why others stay: what was noted `before` is not so any
-    more, or what they would be can't be. They are held, and so are the people, groups and gateways that are noted."""
-    said = {device: noted[device.pk] for device in devices}
-    stored = ties.list_gateways([device.pk for device in devices if "gateways" in noted[device.pk].before])
-    groups = {touched.after["group"] for touched in said.values() if touched.after.get("group")}
-    paths = dict(Group.objects.filter(pk__in=assignments.lock_leaves(groups)).values_list("pk", "path"))
-    reached = persons.find_paths(_find_active({touched.after.get("person") for touched in said.values()} - {None}))
-    changing: list[Device] = []
-    stay: dict[Device, str] = {}
-    for device, touched in said.items():
-        after, whose = touched.after, touched.after.get("person")
-        if any(_read_stored(device, field, stored) != value for field, value in touched.before.items()):
-            stay[device] = SINCE
-        elif "group" in after and after["group"] not in paths:
-            stay[device] = NO_LEAF
-        elif whose and whose != device.person_id and not persons.reaches(reached.get(whose, ()), paths[after["group"]]):
-            stay[device] = OUTSIDER
-        else:
-            changing.append(device)
-    for device in _find_apart(changing, noted, by):
-        stay[device] = APART
-    return [device for device in changing if device not in stay], stay
-
-
-def _read_stored(device: Device, field: str, ties_: Mapping[int, list[int]]) -> Any:
-    return ties_.get(device.pk, []) if field == "gateways" else device.serializable_value(field)
-
-
-def _find_active(people: Collection[int]) -> list[int]:
-    """Return those of the people who may have devices of their own."""
-    active = User.objects.filter(pk__in=people, is_active=True, organisation__personal_devices=True)
-    return list(active.values_list("pk", flat=True)) if people else []
-
-
-def _find_apart(devices: Collection[Device], noted: Mapping[int, Touched], by: User | None) -> list[Device]:
-    """Return those of the devices whose gateways would not be where they would be. Of who stays for that, others may be
-    apart then: asked until nobody is."""
-    named = {gateway for device in devices for gateway in noted[device.pk].after.get("gateways", ())}
-    if not named:
-        return []
-    managed = Device.objects.manageable_by(by) if by else Device.objects.none()
-    known = {each.pk: _get_where(each) for each in managed.filter(pk__among=named, retired_at=None)}
-    moving = {device.pk: device for device in devices}
-    apart: list[Device] = []
-    while True:
-        now = known | {pk: _get_where(device, noted[pk]) for pk, device in moving.items() if pk in known}
-        out = [device for device in moving.values() if _is_apart(device, noted[device.pk], now)]
-        if not out:
-            return apart
-        apart += out
-        for device in out:
-            del moving[device.pk]
-
-
-def _is_apart(device: Device, touched: Touched, now: Mapping[int, Where]) -> bool:
-    where = _get_where(device, touched)
-    return any(now.get(gateway) != where for gateway in touched.after.get("gateways", ()))
-
-
-def _get_where(device: Device, touched: Touched | None = None) -> Where:
-    """Return the group where the device is, or will be, and whose it is there."""
-    if touched is not None and "group" in touched.after:
-        return touched.after["group"], touched.after.get("person")
-    return device.group_id, device.person_id
 
 
 def carry_out(

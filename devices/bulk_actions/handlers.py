@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F, JSONField, Value
 
-from devices.bulk_actions import file_changes
+from devices.bulk_actions import file_changes, file_judge
 from devices.bulk_actions.eligibility import CHANGE, CROWDED, ENOUGH, NO_LEAF, WAITING, Params
 from devices.commands import operations as commands
 from devices.connections import activation
@@ -28,14 +28,31 @@ from lib import key_wrapping
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    Handler = Callable[["Batch"], "list[Touched]"]
+    from tenants.models import User
+
+    Handler = Callable[["Batch"], "list[Story]"]
+
+
+class Story(NamedTuple):
+    """Tell what became of a device, by its primary key, and what it was before and is now; as `Touched` keeps it."""
+
+    device: int
+    verdict: str
+    before: Mapping[str, object] = {}
+    after: Mapping[str, object] = {}
 
 
 class Batch(NamedTuple):
     action: BulkAction
     devices: list[Device]
+
+    @property
+    def actor(self) -> User:
+        """Return who acts, with the roles of this moment."""
+        assert self.action.by is not None
+        return self.action.by
 
     @property
     def params(self) -> Params:
@@ -44,26 +61,30 @@ class Batch(NamedTuple):
     @property
     def told(self) -> dict[str, Any]:
         """Return what every operation is told: who acts, and in which action."""
-        return {"by": self.action.by, "action": str(self.action.key)}
+        return {"by": self.actor, "action": str(self.action.key)}
 
-    def build_touched(
-        self, device: Device, before: object = None, after: object = None, verdict: str = CHANGE
-    ) -> Touched:
-        return Touched(action=self.action, device=device, verdict=verdict, before=before or {}, after=after or {})
+    def tell(
+        self,
+        device: Device,
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+        verdict: str = CHANGE,
+    ) -> Story:
+        return Story(device.pk, verdict, before or {}, after or {})
 
 
-def move(batch: Batch) -> list[Touched]:
+def move(batch: Batch) -> list[Story]:
     params = batch.params
     opened = assignments.assign_devices(batch.devices, group=params.group, keep=params.keep, **batch.told)
     return [
-        batch.build_touched(device, _describe_place(device, named=not params.keep), {"assignment": opened[device.pk]})
+        batch.tell(device, _describe_place(device, named=not params.keep), {"assignment": opened[device.pk]})
         for device in batch.devices
     ]
 
 
-def release(batch: Batch) -> list[Touched]:
+def release(batch: Batch) -> list[Story]:
     assignments.release_devices(batch.devices, **batch.told)
-    return [batch.build_touched(device, _describe_place(device, named=True)) for device in batch.devices]
+    return [batch.tell(device, _describe_place(device, named=True)) for device in batch.devices]
 
 
 def _describe_place(device: Device, *, named: bool) -> dict[str, object]:
@@ -73,79 +94,77 @@ def _describe_place(device: Device, *, named: bool) -> dict[str, object]:
     return before
 
 
-def tag(batch: Batch) -> list[Touched]:
+def tag(batch: Batch) -> list[Story]:
     return _patch(batch, {batch.params.tag: batch.params.value})
 
 
-def untag(batch: Batch) -> list[Touched]:
+def untag(batch: Batch) -> list[Story]:
     return _patch(batch, {batch.params.tag: None})
 
 
-def _patch(batch: Batch, patch: dict[str, str | None]) -> list[Touched]:
+def _patch(batch: Batch, patch: dict[str, str | None]) -> list[Story]:
     edits.change_devices(batch.devices, to={"tags": Patched(F("tags"), Value(patch, JSONField()))}, **batch.told)
-    return [
-        batch.build_touched(device, {key: device.tags.get(key) for key in patch}, patch) for device in batch.devices
-    ]
+    return [batch.tell(device, {key: device.tags.get(key) for key in patch}, patch) for device in batch.devices]
 
 
-def set_model(batch: Batch) -> list[Touched]:
+def set_model(batch: Batch) -> list[Story]:
     after = {"model": batch.params.model}
     edits.change_devices(batch.devices, to=after, **batch.told)
-    return [batch.build_touched(device, {"model": device.model_id}, after) for device in batch.devices]
+    return [batch.tell(device, {"model": device.model_id}, after) for device in batch.devices]
 
 
-def lock(batch: Batch) -> list[Touched]:
+def lock(batch: Batch) -> list[Story]:
     locked = locks.lock_devices(batch.devices, **batch.told)
     at = Device.objects.get(pk=locked[0]).locked_at  # of one statement, so of all
     after = {"locked_at": at and at.isoformat()}
-    return [batch.build_touched(device, None, after) for device in batch.devices]
+    return [batch.tell(device, None, after) for device in batch.devices]
 
 
-def unlock(batch: Batch) -> list[Touched]:
+def unlock(batch: Batch) -> list[Story]:
     locks.unlock_devices(batch.devices, **batch.told)
-    return [batch.build_touched(device) for device in batch.devices]
+    return [batch.tell(device) for device in batch.devices]
 
 
-def reopen(batch: Batch) -> list[Touched]:
+def reopen(batch: Batch) -> list[Story]:
     activation.reopen_activation(batch.devices, **batch.told)
-    return [batch.build_touched(device) for device in batch.devices]
+    return [batch.tell(device) for device in batch.devices]
 
 
-def retire(batch: Batch) -> list[Touched]:
+def retire(batch: Batch) -> list[Story]:
     retired = retirement.retire_devices(batch.devices, **batch.told)
     at = Device.objects.get(pk=retired[0]).retired_at  # of one statement, so of all
     after = {"retired_at": at and at.isoformat()}
-    return [batch.build_touched(device, {"group": device.group_id}, after) for device in batch.devices]
+    return [batch.tell(device, {"group": device.group_id}, after) for device in batch.devices]
 
 
-def restore(batch: Batch) -> list[Touched]:
+def restore(batch: Batch) -> list[Story]:
     retirement.bring_back_devices(batch.devices, **batch.told)
-    return [batch.build_touched(device) for device in batch.devices]
+    return [batch.tell(device) for device in batch.devices]
 
 
-def free(batch: Batch) -> list[Touched]:
+def free(batch: Batch) -> list[Story]:
     retirement.free_serials(batch.devices, **batch.told)
-    return [batch.build_touched(device) for device in batch.devices]
+    return [batch.tell(device) for device in batch.devices]
 
 
-def remove(batch: Batch) -> list[Touched]:
+def remove(batch: Batch) -> list[Story]:
     left = removal.remove_devices(batch.devices, **batch.told)
-    return [batch.build_touched(device, verdict=left.get(device.pk, CHANGE)) for device in batch.devices]
+    return [batch.tell(device, verdict=left.get(device.pk, CHANGE)) for device in batch.devices]
 
 
-def give_version(batch: Batch) -> list[Touched]:
+def give_version(batch: Batch) -> list[Story]:
     version = RecipeVersion.objects.get(pk=batch.params.version)
     versions.give_version(batch.devices, version=version, **batch.told)
     after = {"version": version.pk}
-    return [batch.build_touched(device, {"version": device.version_id}, after) for device in batch.devices]
+    return [batch.tell(device, {"version": device.version_id}, after) for device in batch.devices]
 
 
-def revoke(batch: Batch) -> list[Touched]:
+def revoke(batch: Batch) -> list[Story]:
     credentials.revoke_all_credentials(batch.devices, **batch.told)
-    return [batch.build_touched(device) for device in batch.devices]
+    return [batch.tell(device) for device in batch.devices]
 
 
-def reissue(batch: Batch) -> list[Touched]:
+def reissue(batch: Batch) -> list[Story]:
     """Make a new credential for each device, which the delivery's key makes again whenever that is asked for."""
     if batch.action.delivery is None:
         raise Refusal(JOB_KEY_GONE)
@@ -156,12 +175,10 @@ def reissue(batch: Batch) -> list[Touched]:
 
     ends = credentials.AT_ONCE if batch.params.at_once else None
     outcome = credentials.rotate_credentials_of(batch.devices, ends=ends, make=make, **batch.told)
-    return [
-        batch.build_touched(device, verdict=ENOUGH if device in outcome.refused else CHANGE) for device in batch.devices
-    ]
+    return [batch.tell(device, verdict=ENOUGH if device in outcome.refused else CHANGE) for device in batch.devices]
 
 
-def command(batch: Batch) -> list[Touched]:
+def command(batch: Batch) -> list[Story]:
     """Send it to each, as its own version of the recipe declares it."""
     params, sent = batch.params, set()
     by_version: dict[int, list[Device]] = {}
@@ -172,22 +189,22 @@ def command(batch: Batch) -> list[Touched]:
             devices = by_version[version.pk]
             made = commands.send_many(devices, declared=declared, payload=params.payload, **batch.told)
             sent |= {each.device_id for each in made}
-    return [batch.build_touched(device, verdict=CHANGE if device.pk in sent else WAITING) for device in batch.devices]
+    return [batch.tell(device, verdict=CHANGE if device.pk in sent else WAITING) for device in batch.devices]
 
 
-def tie(batch: Batch) -> list[Touched]:
+def tie(batch: Batch) -> list[Story]:
     """Tie each to the gateway, which the runner holds with them, as far as it may speak for so many."""
     gateway = Device.objects.get(pk=batch.params.speaker)
     refused = ties.tie_all([Pair(device, gateway) for device in batch.devices], **batch.told).refused
     out = {pair.device.pk for pair in refused}
     after = {"gateways": [gateway.pk]}
     return [
-        batch.build_touched(device, verdict=CROWDED) if device.pk in out else batch.build_touched(device, None, after)
+        batch.tell(device, verdict=CROWDED) if device.pk in out else batch.tell(device, None, after)
         for device in batch.devices
     ]
 
 
-def untie(batch: Batch) -> list[Touched]:
+def untie(batch: Batch) -> list[Story]:
     params, through = batch.params, ties.list_gateways([device.pk for device in batch.devices])
     gateways = Device.objects.in_bulk({gateway for found in through.values() for gateway in found})
     pairs = [
@@ -199,10 +216,10 @@ def untie(batch: Batch) -> list[Touched]:
     ended: dict[int, list[int]] = {}
     for device, gateway in sorted(ties.untie_all(pairs, **batch.told)):
         ended.setdefault(device, []).append(gateway)
-    return [batch.build_touched(device, {"gateways": ended.get(device.pk, [])}) for device in batch.devices]
+    return [batch.tell(device, {"gateways": ended.get(device.pk, [])}) for device in batch.devices]
 
 
-def give(batch: Batch) -> list[Touched]:
+def give(batch: Batch) -> list[Story]:
     """Give each to the person, whose row the runner holds, within the group in which it is."""
     by_group: dict[int, list[Device]] = {}
     for device in batch.devices:
@@ -212,9 +229,9 @@ def give(batch: Batch) -> list[Touched]:
     for group in sorted(leaves):
         opened |= assignments.assign_devices(by_group[group], group=group, person=person, **batch.told)
     return [
-        batch.build_touched(device, _describe_place(device, named=True), {"assignment": opened[device.pk]})
+        batch.tell(device, _describe_place(device, named=True), {"assignment": opened[device.pk]})
         if device.pk in opened
-        else batch.build_touched(device, verdict=NO_LEAF)
+        else batch.tell(device, verdict=NO_LEAF)
         for device in batch.devices
     ]
 
@@ -229,12 +246,12 @@ def lock_targets(action: BulkAction, keys: list[int]) -> list[int]:
     return sorted({gateway for each in said for gateway in each.get("gateways", ())})
 
 
-def change(batch: Batch) -> list[Touched]:
+def change(batch: Batch) -> list[Story]:
     """Set what a file says of each device, which is noted already: one that is not as it was checked stays."""
     keys = [device.pk for device in batch.devices]
     noted = {touched.device_id: touched for touched in Touched.objects.filter(action=batch.action, device__among=keys)}
-    changing, stay = file_changes.judge(batch.devices, noted, by=batch.action.by)
-    outcome = [batch.build_touched(device, verdict=verdict) for device, verdict in stay.items()]
+    changing, stay = file_judge.judge(batch.devices, noted, by=batch.actor)
+    outcome = [batch.tell(device, verdict=verdict) for device, verdict in stay.items()]
     opened = file_changes.carry_out(changing, noted, **batch.told)
     for device in changing:
         before, after = noted[device.pk].before, noted[device.pk].after
@@ -242,7 +259,7 @@ def change(batch: Batch) -> list[Touched]:
             before |= {"assignment": device.assignment_id, "group": device.group_id}
             before |= {"name": device.name, "description": device.description, "tags": device.tags}
             after = {**after, "assignment": opened[device.pk]}
-        outcome.append(batch.build_touched(device, before, after))
+        outcome.append(batch.tell(device, before, after))
     return outcome
 
 

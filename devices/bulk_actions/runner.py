@@ -16,7 +16,8 @@ from devices import batches, events, refusals, tags
 from devices.bulk_actions import eligibility
 from devices.bulk_actions import undo as undo_handlers
 from devices.bulk_actions.eligibility import CHANGE, NOT_YOURS, Params
-from devices.bulk_actions.handlers import HANDLERS, Batch, lock_targets
+from devices.bulk_actions.file_judge import include_gateways
+from devices.bulk_actions.handlers import HANDLERS, Batch, Story, lock_targets
 from devices.credentials import deliveries
 from devices.jobs import leases
 from devices.lifecycle import assignments, persons
@@ -150,20 +151,24 @@ def _run_batch(action: BulkAction, lease: Lease[BulkAction]) -> bool:
     """Do the next batch; return whether there was one."""
     with transaction.atomic():
         following = Touched.objects.filter(action=action, device__gt=action.reached).order_by("device_id")
-        keys = list(following.values_list("device_id", flat=True)[:BATCH])
-        if not keys:
+        rows = list(following.values_list("device_id", "verdict")[:BATCH])
+        if not rows:
             return False
-        outcome = _undo_devices(action, keys) if action.undo_of else _change_devices(action, keys)
-        changed = sum(touched.verdict == CHANGE for touched in outcome)
+        keys, user = [pk for pk, verdict in rows if not verdict], _find_actor(action)
+        action.by = user
+        if action.kind == BulkAction.Kind.CHANGE and not action.undo_of:
+            keys = include_gateways(action, keys)
+        outcome = _undo_devices(action, keys, user) if action.undo_of else _change_devices(action, keys, user)
+        changed = sum(story.verdict == CHANGE for story in outcome)
         gone = action.kind == BulkAction.Kind.REMOVE
-        _note_outcome(action, [touched for touched in outcome if not gone or touched.verdict != CHANGE])
-        lease.update(done=F("done") + len(keys), changed=F("changed") + changed, reached=keys[-1])
+        _note_outcome(action, [story for story in outcome if not gone or story.verdict != CHANGE])
+        lease.update(done=F("done") + len(keys), changed=F("changed") + changed, reached=rows[-1][0])
         _announce(action)
     return True
 
 
-def _change_devices(action: BulkAction, keys: list[int]) -> list[Touched]:
-    params, user = Params(**action.params), _find_actor(action)
+def _change_devices(action: BulkAction, keys: list[int], user: User) -> list[Story]:
+    params = Params(**action.params)
     if action.kind == BulkAction.Kind.MOVE:
         _lock_target(params, user)
     elif action.kind == BulkAction.Kind.RESTORE:
@@ -180,16 +185,15 @@ def _change_devices(action: BulkAction, keys: list[int]) -> list[Touched]:
     return _apply(action, keys, devices)
 
 
-def _apply(action: BulkAction, keys: list[int], devices: list[Device]) -> list[Touched]:
-    seen = {device.pk: Touched(action=action, device=device, verdict=device.verdict) for device in devices}
+def _apply(action: BulkAction, keys: list[int], devices: list[Device]) -> list[Story]:
     changing = [device for device in devices if device.verdict == CHANGE]
-    if changing:
-        seen |= {touched.device_id: touched for touched in HANDLERS[action.kind](Batch(action, changing))}
-    return [seen.get(pk) or Touched(action=action, device_id=pk, verdict=NOT_YOURS) for pk in keys]
+    told = HANDLERS[action.kind](Batch(action, changing)) if changing else []
+    seen = {story.device: story for story in told}
+    verdicts = {device.pk: device.verdict for device in devices}
+    return [seen.get(pk) or Story(pk, verdicts.get(pk, NOT_YOURS)) for pk in keys]
 
 
-def _undo_devices(action: BulkAction, keys: list[int]) -> list[Touched]:
-    user = _find_actor(action)
+def _undo_devices(action: BulkAction, keys: list[int], user: User) -> list[Story]:
     former = Touched.objects.filter(action=action.undo_of_id, device__among=keys)
     originals = {touched.device_id: touched for touched in former}
     leaves = undo_handlers.lock_places(originals)
@@ -199,7 +203,7 @@ def _undo_devices(action: BulkAction, keys: list[int]) -> list[Touched]:
     if changing := [device for device in devices if device.verdict == CHANGE]:
         undo_handlers.UNDO_HANDLERS[action.kind](Batch(action, changing), originals)
     seen = {device.pk: device.verdict for device in devices}
-    return [Touched(action=action, device_id=pk, verdict=seen.get(pk, NOT_YOURS)) for pk in keys]
+    return [Story(pk, seen.get(pk, NOT_YOURS)) for pk in keys]
 
 
 def _find_actor(action: BulkAction) -> User:
@@ -240,20 +244,18 @@ def _lock_former(keys: list[int]) -> None:
     assignments.lock_leaves({pk for (pk,) in groups if pk})
 
 
-def _note_outcome(action: BulkAction, outcome: list[Touched]) -> None:
+def _note_outcome(action: BulkAction, outcome: list[Story]) -> None:
     """Note one and the same story of several devices in one UPDATE; where each has its own, all in one statement."""
-    stories: dict[str, list[Touched]] = {}
-    for touched in outcome:
-        stories.setdefault(json.dumps([touched.verdict, touched.before, touched.after]), []).append(touched)
-    if len(stories) > STORIES:
-        fields = ["verdict", "before", "after"]
-        Touched.objects.bulk_create(
-            outcome, update_conflicts=True, unique_fields=["action", "device"], update_fields=fields
-        )
-        return
-    for alike in stories.values():
-        rows = Touched.objects.filter(action=action, device__among=[touched.device_id for touched in alike])
-        rows.update(verdict=alike[0].verdict, before=alike[0].before, after=alike[0].after)
+    alike: dict[str, list[Story]] = {}
+    for story in outcome:
+        alike.setdefault(json.dumps(story[1:]), []).append(story)
+        if len(alike) > STORIES:
+            columns = {"device_id": "bigint", "verdict": "text", "before": "jsonb", "after": "jsonb"}
+            bulk_sql.update_each(Touched, outcome, columns=columns, key="device_id", same={"action_id": action.pk})
+            return
+    for stories in alike.values():
+        rows = Touched.objects.filter(action=action, device__among=[story.device for story in stories])
+        rows.update(verdict=stories[0].verdict, before=stories[0].before, after=stories[0].after)
 
 
 def _end(action: BulkAction, lease: Lease[BulkAction], state: str, cause: str = "") -> None:

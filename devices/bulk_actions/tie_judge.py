@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from devices.models import Device
@@ -28,6 +29,8 @@ class TieJudge:
         named = {gateway for before, _, _ in self._said.values() for gateway in before or ()}
         managed = Device.objects.manageable_by(user).filter(pk__among=named, retired_at=None) if named else ()
         self._gateways = {gateway.pk: gateway for gateway in managed}
+        spoken_for = ties.list_spoken_for(named) if named else {}
+        self._spoken = Counter({gateway: len(devices) for gateway, devices in spoken_for.items()})
 
     def are_as_left(self, device: Device) -> bool:
         """Decide whether its ties are those that the action left: of one it made, all; of one it ended, none."""
@@ -47,3 +50,19 @@ class TieJudge:
             return True
         found = [self._gateways.get(gateway) for gateway in before]
         return all(gateway is not None and ties.get_place(gateway) == ties.get_place(device) for gateway in found)
+
+    def take_room(self, device: Device) -> bool:
+        """Count it at its former gateways; return whether they may speak for one more, and it through all of them, with
+        those that were asked about before it."""
+        before, after, moved = self._said.get(device.pk, (None, None, False))
+        if moved or before is None:
+            return True
+        stored = set(self._stored.get(device.pk, ()))
+        new, ending = set(before) - stored, set() if after is None else stored - set(before)
+        if any(self._spoken[gateway] >= ties.MOST_DEVICES for gateway in new):
+            return False
+        if new and len((stored | new) - ending) > ties.MOST_GATEWAYS:
+            return False
+        self._spoken.update(new)
+        self._spoken.subtract(ending)
+        return True

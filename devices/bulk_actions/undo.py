@@ -8,7 +8,7 @@ from django.db.models import F, Max, OuterRef, Subquery
 from django.db.models.fields.json import KT, KeyTransform
 
 from devices.bulk_actions import file_changes
-from devices.bulk_actions.eligibility import APART, CHANGE, FULL, NO_LEAF, NOBODY, NOT_YOURS, SINCE
+from devices.bulk_actions.eligibility import APART, CHANGE, CROWDED, FULL, NO_LEAF, NOBODY, NOT_YOURS, SINCE
 from devices.bulk_actions.handlers import Batch
 from devices.bulk_actions.tie_judge import TieJudge
 from devices.lifecycle import assignments, edits, locks, persons, retirement, versions
@@ -52,7 +52,7 @@ def judge(action: BulkAction, devices: list[Device], originals: Originals, leave
     """Set `verdict` of each device."""
     paths = dict(Group.objects.filter(pk__in=leaves).values_list("pk", "path"))
     whose = _find_people(originals)
-    reached = persons.find_paths(set(whose.values()))
+    reached = persons.find_reach(set(whose.values()), organisation=action.organisation_id)
     latest = _find_latest(devices) if action.kind == BulkAction.Kind.RELEASE else {}
     ties = TieJudge(devices, originals, user)
     for device in devices:
@@ -71,6 +71,8 @@ def judge(action: BulkAction, devices: list[Device], originals: Originals, leave
             device.verdict = NOT_YOURS
         elif group and device.pk in whose and not persons.reaches(reached.get(whose[device.pk], ()), paths[group]):
             device.verdict = NOBODY
+        elif not ties.take_room(device):
+            device.verdict = CROWDED
 
 
 def _find_people(originals: Originals) -> dict[int, int]:

@@ -14,21 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import Error, connection, transaction
-from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
+from django.db import connection, transaction
+from django.db.models import Case, OuterRef, Q, Subquery, When
 from django.db.models.functions import Least, Now
 
 from devices import batches, events, refusals
-from devices.connections import activation
 from devices.events import Fact
-from devices.models import Connection, Credential, CredentialUse, Device, Event, Tie
+from devices.models import Credential, Device, Event
 from lib.db import bulk_sql, copy
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
-
-    from django.db.models import QuerySet
 
     from devices.models import CredentialQuerySet
     from lib.key_wrapping import Access
@@ -40,8 +37,6 @@ MAX_LIVE = 10
 """Credentials of a device that work at the same time."""
 MAX_AN_HOUR = 30
 """Credentials made for a device within an hour."""
-NOTED_EVERY = timedelta(seconds=5)
-"""How exact the time of a credential's last use is."""
 AT_ONCE = timedelta()
 ROTATING = (Credential.Kind.ACCESS_KEY,)
 """What a rotation replaces."""
@@ -270,116 +265,16 @@ def find_credential(
 
 def find_usable(credentials: CredentialQuerySet) -> Credential | None:
     """Return the credential among them, with its device and what is to be done when it is used."""
-    return _with_due(credentials).with_limited().select_related("device").first()
+    return credentials.with_due().with_limited().select_related("device").first()
 
 
 def find_credentials(access_keys: Iterable[str]) -> dict[str, Credential]:
     """Return the live ones among the access keys, certificates' too, with their devices, by key; one indexed query."""
     keys = Credential.objects.live().filter(access_key__in=access_keys)
-    live = _with_due(keys).with_limited().select_related("device")
+    live = keys.with_due().with_limited().select_related("device")
     return {credential.access_key: credential for credential in live}
-
-
-class Use(NamedTuple):
-    """Hold what is to be done when a credential is used: primary keys, and what of it is due."""
-
-    credential: int
-    device: int
-    unnoted: bool = True
-    is_first: bool = False  # of the device, which is activated by it
-    has_former: bool = False  # others end by it
-
-
-class Standing(NamedTuple):
-    """Hold of a credential with which a device may connect now what brokers ask. `secret_hash` is None of what has no
-    secret for brokers; `certified` of a certificate; `lasts` if nothing but what `find_ended_devices` tells ends it."""
-
-    access_key: str
-    secret_hash: bytes | None
-    certified: bool
-    device_id: str
-    limited: bool
-    lasts: bool
-    use: Use
-
-
-def find_standing(access_keys: Iterable[str]) -> list[Standing]:
-    """Return what stands of the access keys; one indexed query."""
-    live = _with_due(Credential.objects.live().filter(access_key__in=access_keys)).with_limited()
-    own = "access_key", "kind", "secret_hash", "pk", "unnoted", "has_former", "limited"
-    rows = live.values_list(*own, "device_id", "device__device_id", "device__activated_at")
-    return [
-        Standing(
-            key,
-            bytes(secret_hash) if kind == Credential.Kind.ACCESS_KEY else None,
-            kind == Credential.Kind.CERTIFICATE,
-            device_id,
-            limited,
-            activated is not None and not limited,
-            Use(pk, device, unnoted, activated is None, has_former),
-        )
-        for key, kind, secret_hash, pk, unnoted, has_former, limited, device, device_id, activated in rows
-    ]
-
-
-def find_ended_devices(since: datetime, now: datetime, *, most: int) -> set[str] | None:
-    """Return the device IDs of which something ended after `since` that let them do something at a broker.
-
-    A credential, by its own end too, their leave to connect, to send as much as they did, or to speak for another one.
-    None for `most` or more.
-    """
-    ended = Q(revoked_at__gt=since) | Q(expires_at__gt=since, expires_at__lte=now)
-    rows: list[QuerySet[Any, str]] = [
-        Credential.objects.filter(ended).values_list("device__device_id", flat=True),
-        Device.objects.filter(locked_at__gt=since).values_list("device_id", flat=True),
-        Connection.objects.filter(limited_until__gt=Now()).values_list("device__device_id", flat=True),
-        Tie.objects.filter(ended_at__gt=since).values_list("gateway__device_id", flat=True),
-    ]
-    found = [device_id for each in rows for device_id in each[:most]]
-    return set(found) if len(found) < most else None
 
 
 def matches_secret(credential: Credential | None, secret_hash: bytes) -> bool:
     """Decide whether this is the hash of the credential's secret, in a time that tells nothing."""
     return hmac.compare_digest(bytes(credential.secret_hash) if credential else bytes(32), secret_hash)
-
-
-def _with_due(credentials: CredentialQuerySet) -> CredentialQuerySet:
-    """Add what is to be done when it is used now: whether to note that, and whether others end by it."""
-    noted = Q(use__last_at__gt=Now() - NOTED_EVERY)
-    former = Credential.objects.filter(superseded_by=OuterRef("pk"), revoked_at=None)
-    due: dict[str, Any] = {"unnoted": Case(When(noted, then=False), default=True), "has_former": Exists(former)}
-    return credentials.annotate(**due)
-
-
-def is_use_due(credential: Credential) -> bool:
-    """Decide whether `note_use` has anything to do for this credential, as `find_credential` found it."""
-    return credential.unnoted or credential.has_former or credential.device.activated_at is None
-
-
-def note_use(credential: Credential) -> None:
-    """Note that a device connected with it, as `find_credential` found it: activate it, and end what is superseded.
-
-    Again and again changes nothing. It never refuses: what can't be written now (the database may be read-only) is
-    due at the next connect.
-    """
-    has_former, is_first = credential.has_former, credential.device.activated_at is None
-    note_uses([Use(credential.pk, credential.device_id, credential.unnoted, is_first, has_former)])
-
-
-def note_uses(used: Collection[Use]) -> bool:
-    """Do what `note_use` does for many, in as many statements as for one; return whether it could."""
-    unnoted = sorted({use.credential for use in used if use.unnoted})  # in an order, for others note the same
-    noted = [CredentialUse(credential_id=credential, last_at=Now()) for credential in unnoted]
-    try:
-        CredentialUse.objects.bulk_create(
-            noted, update_conflicts=True, update_fields=["last_at"], unique_fields=["credential"]
-        )
-        activation.activate_devices([use.device for use in used if use.is_first])
-        if successors := [use.credential for use in used if use.has_former]:
-            former = Credential.objects.filter(superseded_by__in=successors)
-            revoke_credentials(former, None, "its successor was used")
-    except Error as error:
-        log.warning("the use of %d credentials is not noted: %s", len(used), error)
-        return False
-    return True

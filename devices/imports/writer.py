@@ -20,7 +20,7 @@ from devices.models import Assignment, Credential, Device, Event, PresenceSecret
 from devices.models.device import new_device_id
 from lib import key_wrapping
 from lib.db import copy
-from tenants.models import Group, Organisation, Presence, User
+from tenants.models import Group, Organisation, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -116,10 +116,8 @@ class RowWriter:
         given = [parsed for parsed in wanted if parsed.person is not None]
         if not given:
             return []
-        allowed = Organisation.objects.filter(pk=self._organisation, personal_devices=True).exists()
-        here = {"organisation": self._organisation, "is_active": True}
-        there = User.objects.filter(pk__in={parsed.person for parsed in given}, **here).values_list("pk", flat=True)
-        paths = persons.find_paths(set(there) if allowed else ())
+        people = {parsed.person for parsed in given if parsed.person is not None}
+        paths = persons.find_reach(people, organisation=self._organisation)
         groups = dict(Group.objects.filter(pk__in={parsed.group for parsed in given}).values_list("pk", "path"))
         return [
             RowError(parsed.row, self.rules.find_column("person"), NOT_THERE)

@@ -99,8 +99,9 @@ def assign_devices(
         besides = dict(to or {})
         leaving = {device.pk for device in devices if device.assignment_id and not keep}
         name = Case(When(group=group, person=person, then=F("name")), default=F("serial"))
-        _write_placements(leaving, **_express_registered_facts() | {"name": name, **besides})
-        _write_placements(set(keys) - leaving, **besides)
+        place = {"group": group, "person": person}
+        _write_placements(leaving, place, **_express_registered_facts() | {"name": name, **besides})
+        _write_placements(set(keys) - leaving, place, **besides)
         _record_placements(devices, opened, dict.fromkeys(opened, (group, person)), by, facts)
         batches.announce(devices)
     return opened
@@ -185,12 +186,14 @@ def _close_all(devices: Sequence[Device], by: User | None, facts: Mapping[str, o
         Assignment.objects.filter(pk__among=current, closed_at=None).update(closed_at=Now())
 
 
-def _write_placements(keys: Collection[int], **facts: Any) -> None:
-    """Set each device's open assignment, or none, and the facts: in one statement, since each writes the row."""
+def _write_placements(keys: Collection[int], place: Mapping[str, int | None] | None = None, **facts: Any) -> None:
+    """Set each device's open assignment, or none, and the facts: in one statement, since each writes the row. `place`
+    is the group and the person of all of those assignments, where they are one and the same."""
     if not keys:
         return
     current = Assignment.objects.filter(device=OuterRef("pk"), closed_at=None)
-    now = {name: Subquery(current.values(field)) for name, field in _PLACE.items()}
+    known = place or {}
+    now = {name: known[name] if name in known else Subquery(current.values(of)) for name, of in _PLACE.items()}
     Device.objects.filter(pk__among=keys).update(**now, **facts)
 
 

@@ -45,12 +45,18 @@ def refuse_outsider(person: User, *, organisation: int, path: str) -> None:
     """Raise Refusal unless the person, whose row is held, may have devices of the group with this path."""
     if not Organisation.objects.filter(pk=organisation, personal_devices=True).exists():
         raise Refusal(PERSON_NOT_ALLOWED, field="person")
-    is_there = User.objects.filter(pk=person.pk, organisation=organisation, is_active=True).exists()
-    if not is_there or not reaches(find_paths([person.pk]).get(person.pk, ()), path):
+    if not reaches(find_reach([person.pk], organisation=organisation).get(person.pk, ()), path):
         raise Refusal(PERSON_NOT_THERE, field="person")
 
 
-def find_paths(people: Collection[int]) -> dict[int, list[str]]:
+def find_reach(people: Collection[int], *, organisation: int) -> dict[int, list[str]]:
+    """Return person -> the paths of the groups of which they may be given devices: none for who is disabled or of
+    another organisation, and for nobody where that wants no such thing."""
+    own = {"organisation": organisation, "organisation__personal_devices": True, "is_active": True}
+    return find_paths(User.objects.filter(pk__in=people, **own))
+
+
+def find_paths(people: Collection[int] | QuerySet[User]) -> dict[int, list[str]]:
     """Return person -> the paths of the groups in which they have a role."""
     found: dict[int, list[str]] = {}
     for person, path in Membership.objects.filter(user__in=people).values_list("user", "group__path"):

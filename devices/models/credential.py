@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Case, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Now
 
 from devices.models.device import Assignment, Device
+
+NOTED_EVERY = timedelta(seconds=5)
+"""How exact the time of a credential's last use is."""
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
@@ -27,6 +31,13 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         annotations: dict[str, Any] = {"limited": Case(shut_out, default=False)}
         return self.annotate(**annotations)
 
+    def with_due(self) -> CredentialQuerySet:
+        """Add what is to be done when it is used now: `unnoted`, to note that, and `has_former`, others end by it."""
+        noted = Q(use__last_at__gt=Now() - NOTED_EVERY)
+        former = Credential.objects.filter(superseded_by=OuterRef("pk"), revoked_at=None)
+        due: dict[str, Any] = {"unnoted": Case(When(noted, then=False), default=True), "has_former": Exists(former)}
+        return self.annotate(**due)
+
 
 class Credential(models.Model):
     """Record what a device authenticates with; the secret is stored as its SHA-256 only."""
@@ -35,7 +46,7 @@ class Credential(models.Model):
         ACCESS_KEY = "access-key", "Access key and secret"
         CERTIFICATE = "certificate", "X.509 certificate"
 
-    if TYPE_CHECKING:  # annotated by `devices.credentials.operations.find_credential`, and `with_limited`
+    if TYPE_CHECKING:  # annotated by `with_due` and `with_limited`
         limited: bool
         unnoted: bool
         has_former: bool

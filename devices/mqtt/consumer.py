@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from devices.mqtt import parts, topics
 from devices.mqtt.fences import Fences, measure_since_start
 from devices.mqtt.heartbeat import BEHIND_SECONDS, EVERY_SECONDS, Heartbeat
-from devices.mqtt.intake import PUT_OFF_SECONDS, Arrival, Intake, Limited
+from devices.mqtt.intake import PUT_OFF_SECONDS, ROOMS, Arrival, Intake, Limited, count_most
 from devices.mqtt.limits import Pace
 from devices.mqtt.link import Link
 from devices.mqtt.messages import Message, counts
@@ -176,20 +176,36 @@ class Consumer:
         with self._arrived:
             self._connection += 1
 
-    def take_in(self, link: Link, deliveries: Sequence[Delivery]) -> None:
+    def take_in(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Take deliveries in; return those that have to wait until others are stored, in their order.
+
+        Only before the first fence of a connection does anything wait: what comes then lay at the broker, and no press
+        among it counts. Later whatever has no room is left out, until the broker repeats it, so that presses come.
+        """
         if self._stopping.is_set():
-            return
-        now, done, is_due = time.monotonic(), [], False
+            return ()
+        now, is_due = time.monotonic(), False
+        done: list[int] = []
+        held_up: list[Delivery] = []
         with self._arrived:
+            most = count_most([other.waiting for other in self._links.values() if other is not link])
             for delivery in deliveries:
+                if delivery.mid and (held_up or self._must_wait(link, most)):
+                    held_up.append(delivery)
+                    continue
                 verdict = self._take_in(link, delivery, now)
                 if verdict is None and delivery.mid:
                     done.append(delivery.mid)
                 is_due |= verdict is True
+            link.is_held_up = bool(held_up)
             if is_due:
                 self._arrived.notify()
         if done:
             link.acknowledge_now(done)
+        return held_up
+
+    def _must_wait(self, link: Link, most: int) -> bool:
+        return link.came_after is None and (link.waiting >= most or any(map(self._intake.is_full, ROOMS)))
 
     def _take_in(self, link: Link, delivery: Delivery, now: float) -> bool | None:
         """Queue it; return whether somebody should look at once. None if there is nothing to be done with it, so that
@@ -209,6 +225,7 @@ class Consumer:
         if pace is Pace.BEYOND:
             return None
         if not self._intake.is_full(pace):
+            link.waiting += mid > 0
             return self._intake.put(Arrival(link.connection, mid, delivery.qos, topic, message, link=link), pace)
         counts["shed"] += 1
         link.shed = link.shed or mid > 0
@@ -258,10 +275,20 @@ class Consumer:
                 if self._stopping.is_set():
                     self._intake.measure(math.inf)  # nothing is put off any more
                 batch = self._intake.take(time.monotonic())
+                self._make_room(batch)
             if batch or self._stopping.is_set():
                 return batch
             self._beat()
             self._tell_limited()
+
+    def _make_room(self, batch: Sequence[Arrival]) -> None:
+        """Let those look again that are held up, since these are taken."""
+        for arrival in batch:
+            if arrival.link and arrival.mid:
+                arrival.link.waiting -= 1
+        for link in self._links.values():
+            if batch and link.is_held_up:
+                link.go_on()
 
     def _deal_with(self, batch: list[Arrival]) -> bool:
         """Return whether the batch is durable or beyond help; False only when stopping before it was."""
@@ -313,11 +340,12 @@ class Consumer:
                 arrival.stored.release()
 
     def _redeliver_shed(self) -> None:
-        """Connect anew once there is room again: the broker then repeats what was not acknowledged."""
-        if self._intake:
+        """Connect anew once there is room again: the broker then repeats what was not acknowledged, so nothing of the
+        same session should wait to be stored."""
+        if not self._intake.is_half_empty():
             return
         for link in self._links.values():
-            if link.shed:
+            if link.shed and not link.waiting:
                 link.shed = False
                 link.reconnect()
 

@@ -33,6 +33,7 @@ FLOOD, MEASURED_SECONDS = 2_000, 0.05  # so many late ones a second are a flood
 FEWEST_PUT_OFF, MOST_PUT_OFF = 1_000, 16_000  # in which late ones wait, if so many do
 PUT_OFF_SECONDS = 0.25
 MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20  # of either
+ROOMS = (Pace.WITHIN, Pace.BEHIND)
 MARKS = (b"registerButton", b"presenceAnswer")
 PRESS = re.compile(rb'"(?:registerButton"\s*:\s*(?:true|[1-9])|presenceAnswer"\s*:)')
 
@@ -40,6 +41,18 @@ PRESS = re.compile(rb'"(?:registerButton"\s*:\s*(?:true|[1-9])|presenceAnswer"\s
 def is_press(payload: bytes) -> bool:
     """Return whether it looks like a press or a signed answer."""
     return any(mark in payload for mark in MARKS) and PRESS.search(payload) is not None
+
+
+def count_most(others: Sequence[int]) -> int:
+    """Return how many messages may wait of one session, of which the broker gives out what lay there, where so many
+    wait of each of the others: all together no more than half of what there is room for, so that what devices send
+    now finds room beside it, whatever the broker would give out of each.
+
+    Half of that is divided among them, so that each goes on; of the rest it has what the others leave.
+    """
+    most = MAX_QUEUED // 2
+    share = max(most // (2 * (len(others) + 1)), 1)
+    return max(share, most - share * len(others) - sum(others))
 
 
 class Arrival(NamedTuple):
@@ -71,6 +84,9 @@ class Room:
     def is_full(self) -> bool:
         return self.messages >= MAX_QUEUED or self.octets >= MAX_QUEUED_BYTES
 
+    def is_half_empty(self) -> bool:
+        return self.messages <= MAX_QUEUED / 2 and self.octets <= MAX_QUEUED_BYTES / 2
+
     def enter(self, arrival: Arrival) -> None:
         self.messages += 1
         self.octets += len(arrival.message.payload)
@@ -90,7 +106,7 @@ class Intake:
         self._most = FEWEST
         self._prompt: deque[Arrival] = deque()
         self._late: dict[str, deque[Arrival]] = {}
-        self._rooms = {Pace.WITHIN: Room(), Pace.BEHIND: Room()}
+        self._rooms = {pace: Room() for pace in ROOMS}
         self._share = FEWEST_LATE
         self._late_at = self._measured_at = -math.inf
         self._came, self._rate = 0, 0.0  # late ones since, and a second
@@ -104,6 +120,10 @@ class Intake:
 
     def is_full(self, pace: Pace) -> bool:
         return self._rooms[pace].is_full()
+
+    def is_half_empty(self) -> bool:
+        """Return whether half of either room is free, at least."""
+        return all(room.is_half_empty() for room in self._rooms.values())
 
     def put(self, arrival: Arrival, pace: Pace) -> bool:
         """Take it in; return whether somebody should look at once."""

@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 class Taker(Protocol):
     """What takes the deliveries of several, in the thread of each."""
 
-    def take_in(self, link: Link, deliveries: Sequence[Delivery]) -> None: ...
+    def take_in(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Return those for which there is no room (see `receiver.Listener`)."""
 
     def on_lost(self) -> None: ...
 
@@ -40,6 +41,8 @@ class Link:
         self.up_to = time.monotonic()  # what had come to the broker by then has been delivered
         self.session: bool | None = None  # whether the broker had kept it, until somebody was told
         self.shed = False
+        self.waiting = 0  # of what came by it and the broker repeats, in the intake
+        self.is_held_up = False  # for want of room
         self.is_left = False
         self.same_connection = threading.Lock()
         self._taker = taker
@@ -57,13 +60,19 @@ class Link:
         with self.same_connection:
             self.is_left = True
         self._subscribed.clear()
+        self.is_held_up = False
         self.stop()
 
     def is_subscribed(self) -> bool:
-        return self._subscribed.is_set()
+        """Return whether it hears devices: what it can't take in yet may come before what the broker answers."""
+        return self._subscribed.is_set() or self.is_held_up
 
     def reconnect(self) -> None:
         self._receiver.reconnect()
+
+    def go_on(self) -> None:
+        """Look whether there is room for what is held up."""
+        self._receiver.go_on()
 
     def take_fence(self, fence: Fence) -> None:
         """Take a fence of the present connection; one that a later one had overtaken moves nothing back."""
@@ -90,9 +99,11 @@ class Link:
 
     def on_lost(self, why: str) -> None:
         self._subscribed.clear()
+        self.is_held_up = False
         with self.same_connection:
             self.connection += 1
             self.came_after = None
+            self.shed = False  # it is repeated anyway
         self._taker.on_lost()
         if not self.is_left and not self._taker.is_stopping():
             log.warning("lost the broker: %s (if again and again: another consumer has this client id)", why)
@@ -104,6 +115,5 @@ class Link:
             self.up_to = time.monotonic()
             self._subscribed.set()
 
-    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None:
-        if not self.is_left:
-            self._taker.take_in(self, deliveries)
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        return () if self.is_left else self._taker.take_in(self, deliveries)

@@ -59,7 +59,9 @@ class Listener(Protocol):
 
     def on_subscribed(self, codes: Sequence[int]) -> None: ...
 
-    def on_deliveries(self, deliveries: Sequence[Delivery]) -> None: ...
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Return those for which there is no room now: they are handed over again, before what comes after them, and
+        nothing is read meanwhile (see `Receiver.go_on`)."""
 
     def on_lost(self, why: str) -> None: ...
 
@@ -77,7 +79,9 @@ class Receiver:
         self._stopping = threading.Event()
         self._is_dropped = False
         self._is_told = False
+        self._rest, self._untaken = b"", list[Delivery]()
         self._awake, self._wake = socket.socketpair()
+        self._wake.setblocking(False)  # where it is full, there is enough to wake it
         self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
 
     def start(self) -> None:
@@ -102,6 +106,10 @@ class Receiver:
     def reconnect(self) -> None:
         """End the connection without a word, and make a new one."""
         self._is_dropped = True
+        self._rouse()
+
+    def go_on(self) -> None:
+        """Hand over again what there was no room for."""
         self._rouse()
 
     def _rouse(self) -> None:
@@ -153,6 +161,7 @@ class Receiver:
 
     def _serve(self, connection: socket.socket) -> None:
         """Read and write until the connection ends."""
+        self._rest, self._untaken = b"", []
         try:
             connection.setblocking(False)
             self._exchange(connection)
@@ -163,18 +172,20 @@ class Receiver:
         self._listener.on_lost(why)
 
     def _exchange(self, connection: socket.socket) -> None:
-        poll, rest = select.poll(), b""
+        poll = select.poll()
         poll.register(self._awake, select.POLLIN)
         heard = said = time.monotonic()
         while not self._is_dropped:
-            poll.register(connection, select.POLLIN | (select.POLLOUT if self._saying else 0))
-            pending = connection.pending() if isinstance(connection, ssl.SSLSocket) else 0
+            self._hand_over([])
+            hears = select.POLLIN if not self._untaken else 0
+            poll.register(connection, hears | (select.POLLOUT if self._saying else 0))
+            pending = connection.pending() if hears and isinstance(connection, ssl.SSLSocket) else 0
             ready = dict(poll.poll(0 if pending else LOOK_SECONDS * 1000))
             if self._awake.fileno() in ready:
                 self._awake.recv(4096)
             now = time.monotonic()
-            if (pending or ready.get(connection.fileno(), 0) & ~select.POLLOUT) and (read := _read(connection)):
-                rest, heard = self._take(rest + read), now
+            if self._hear(connection, pending or ready.get(connection.fileno(), 0) & ~select.POLLOUT):
+                heard = now
             if self._saying and self._say(connection):
                 said = now
             if self._stopping.is_set() and not self._saying:
@@ -186,6 +197,18 @@ class Receiver:
             if now - said > KEEPALIVE / 2:
                 with self._lock:
                     self._saying += PINGREQ
+
+    def _hear(self, connection: socket.socket, ready: int) -> bool:
+        """Read what there is and hand it over, unless what came before has no room; return whether the broker was
+        heard, or could not be. Raises OSError where the connection has ended."""
+        if self._untaken:
+            if ready:
+                raise ConnectionResetError("it hung up")
+            return True
+        if not ready or not (read := _read(connection)):
+            return False
+        self._rest = self._take(self._rest + read)
+        return True
 
     def _say(self, connection: socket.socket) -> bool:
         """Write what there is to say, as far as it goes; return whether something went."""
@@ -214,8 +237,9 @@ class Receiver:
         return data[at:]
 
     def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
-        if deliveries:
-            self._listener.on_deliveries(deliveries)
+        """Hand over what there was no room for, and then what came since."""
+        if offered := [*self._untaken, *deliveries]:
+            self._untaken = list(self._listener.on_deliveries(offered))
 
 
 def _read(connection: socket.socket) -> bytes:

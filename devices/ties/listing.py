@@ -53,11 +53,12 @@ def get_gateway(user: User, device: Device, serial: str, *, role: Role = Role.VI
 
 
 def find_gateway(user: User, serial: str) -> Device:
-    """Return the device that the user manages, by what was typed. Raises Refusal."""
-    found = Device.objects.manageable_by(user).filter(serial_key=serials.fold(serial)).first()
-    if found is None:
-        raise Refusal(TIE_UNKNOWN_GATEWAY, field="gateway")
-    return found
+    """Return the device that the user manages, by what was typed; an address with colons or without. Raises Refusal."""
+    managed, key = Device.objects.manageable_by(user), serials.fold(serial)
+    for written in filter(None, (key, serials.write_otherwise(key))):
+        if (found := managed.filter(serial_key=written).first()) is not None:
+            return found
+    raise Refusal(TIE_UNKNOWN_GATEWAY, field="gateway")
 
 
 def list_offered(user: User, device: Device) -> list[Device]:

@@ -177,6 +177,15 @@ def list_gateways(devices: Collection[int]) -> dict[int, list[int]]:
     return found
 
 
+def list_spoken_for(gateways: Collection[int]) -> dict[int, set[int]]:
+    """Return, by gateway, the devices for which it may speak now, by primary keys."""
+    found: dict[int, set[int]] = {}
+    ties = Tie.objects.standing().filter(gateway__among=gateways)
+    for gateway, device in ties.values_list("gateway_id", "device_id"):
+        found.setdefault(gateway, set()).add(device)
+    return found
+
+
 def end_ties(devices: Collection[int], *, by: User | None, why: Ends, **facts: object) -> int:
     """End every tie of these locked devices, by primary key, at either end; return how many that were.
 

@@ -1,7 +1,9 @@
-"""Statements about many rows: INSERT … SELECT, none of which passes through here, UPDATE … RETURNING, and `__among`."""
+"""Statements about many rows: INSERT … SELECT, none of which passes through here, UPDATE … RETURNING, UPDATE of each to
+values of its own, and `__among`."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
@@ -10,7 +12,7 @@ from django.db.models import F, ForeignKey, IntegerField, Lookup
 from django.db.models.sql import UpdateQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Model, QuerySet
@@ -29,7 +31,9 @@ class Among(Lookup):
         column, params = self.process_lhs(compiler, connection)
         keys = list(self.rhs)
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s::bigint[])", (*params, keys)
+            # As one text: psycopg takes each element of a list by itself.
+            text = ",".join(str(int(key)) for key in keys if key is not None)
+            return f"{column} = ANY(%s::bigint[])", (*params, f"{{{text}}}")
         if not keys:
             raise EmptyResultSet
         return f"{column} IN ({','.join(['%s'] * len(keys))})", (*params, *keys)
@@ -75,3 +79,27 @@ def update(rows: QuerySet[Any], **to: Any) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(f"{text} RETURNING id", values)
         return sorted(pk for (pk,) in cursor.fetchall())
+
+
+def update_each(
+    into: type[Model], rows: Iterable[Sequence[Any]], *, columns: Mapping[str, str], key: str, same: Mapping[str, int]
+) -> None:
+    """Update the row of `into` whose `key` each of `rows` has, and that has what is the `same` of all.
+
+    One statement. `rows` have what JSON can write, in the order of `columns`: column -> its type in PostgreSQL. They
+    travel as one text, since psycopg takes each value by itself.
+    """
+    table, text = into._meta.db_table, json.dumps([list(row) for row in rows])
+    if connection.vendor == "postgresql":
+        picked = [f"(said ->> {at})::{kind} AS {column}" for at, (column, kind) in enumerate(columns.items())]
+        source = "json_array_elements(%s::json) AS said"
+    else:
+        picked = [f"json_extract(value, '$[{at}]') AS {column}" for at, column in enumerate(columns)]
+        source = "json_each(%s)"
+    to = ", ".join(f"{column} = new.{column}" for column in columns if column != key)
+    where = " AND ".join([f"{table}.{key} = new.{key}", *(f"{table}.{column} = %s" for column in same)])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {to} FROM (SELECT {', '.join(picked)} FROM {source}) AS new WHERE {where}",  # noqa: S608
+            [text, *same.values()],
+        )

@@ -11,11 +11,12 @@ PLAIN = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 """Texts that stand in an address as they are, wherever any text may."""
 LETTERS, DIGITS = "zqxjzqxj", 9_100_000_000_000_000_000  # made up, and in no address of ours
 MOST = 2_000
+UNKNOWN = ""  # no address is empty
 
 _known: dict[tuple[object, ...], str | None] = {}
 
 
-def reverse_quickly(view: str, **values: Any) -> str:
+def reverse_quickly(view: str, /, **values: Any) -> str:
     """Return what `django.urls.reverse` does, which for plain texts and numbers is much quicker. Raises
     NoReverseMatch."""
     shape: list[object] = [view, get_script_prefix(), get_urlconf()]
@@ -25,16 +26,17 @@ def reverse_quickly(view: str, **values: Any) -> str:
             return reverse(view, kwargs=values)
         shape += name, kind
     key = tuple(shape)
-    if key not in _known:
-        _keep(key, _find_pattern(view, values))
-    pattern = _known[key]
+    pattern = _known.get(key, UNKNOWN)
+    if pattern is UNKNOWN:
+        pattern = _keep(key, _find_pattern(view, values))
     return reverse(view, kwargs=values) if pattern is None else pattern % values
 
 
-def _keep(key: tuple[object, ...], pattern: str | None) -> None:
+def _keep(key: tuple[object, ...], pattern: str | None) -> str | None:
     if len(_known) >= MOST:
         _known.clear()
     _known[key] = pattern
+    return pattern
 
 
 def _find_pattern(view: str, values: dict[str, Any]) -> str | None:

@@ -113,7 +113,7 @@ class Fixed(Node):
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = list(nodes)
-        self.by_prefix = any(isinstance(node, URLNode) or getattr(node, "by_prefix", False) for node in nodes)
+        self.by_prefix = any(map(_goes_by_prefix, nodes))
         self.texts: dict[str, SafeString] = {}
 
     def render_annotated(self, context: Context) -> SafeString:
@@ -124,6 +124,12 @@ class Fixed(Node):
         if (text := self.texts.get(prefix)) is None:
             text = self.texts[prefix] = SafeString("".join(str(node.render_annotated(context)) for node in self.nodes))
         return text
+
+
+def _goes_by_prefix(node: Node) -> bool:
+    if isinstance(node, Included):
+        return any(map(_goes_by_prefix, node.found.nodelist))
+    return node.by_prefix if isinstance(node, Fixed) else isinstance(node, URLNode)
 
 
 class Included(IncludeNode):

@@ -44,8 +44,6 @@ def _find(context: Context, name: str) -> Any:
     for values in reversed(context.dicts):
         if name in values:
             return values[name]
-    if hasattr(context, name):
-        return getattr(context, name) if not hasattr(type(context), name) else MISSING
     raise VariableDoesNotExist("Nothing is called %r here", (name,))
 
 

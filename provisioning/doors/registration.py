@@ -108,14 +108,15 @@ def register_by_door(
     does it in `counted_at`.
     """
     check_policy(door, identity, key=key, address=address)
+    group = group or door.group_id
     with transaction.atomic():
         if known:
-            _take_over(door, known)
+            _take_over(door, known, group)
             device, is_new = known, False
         elif goes_by_id:
-            device, is_new = _find_or_make_own(door, identity, name, tags)
+            device, is_new = _find_or_make_own(door, identity, name, tags, group)
         else:
-            device, is_new = _find_or_make(door, identity, name, tags)
+            device, is_new = _find_or_make(door, identity, name, tags, group)
         _write_lineage(door, key, device, is_new)
         if once:
             _use_token(door, once)
@@ -123,7 +124,7 @@ def register_by_door(
         if activates and not activates(device):
             raise Refusal(refusals.DOOR_WINDOW_OVER)
         told = [*_tell_made(door, device, issued, is_new)]
-        if (group := group or door.group_id) is not None and device.group_id is None:
+        if group is not None and device.group_id is None:
             events.record_each(told, by=by)
             told = []
             place(device, group, by)
@@ -202,7 +203,9 @@ def _refuse_closed(state: State, kinds: Mapping[State, Kind], *, makes: bool) ->
         raise Refusal(kind)
 
 
-def _find_or_make(door: Door, identity: str, name: str, tags: Mapping[str, str] | None) -> tuple[Device, bool]:
+def _find_or_make(
+    door: Door, identity: str, name: str, tags: Mapping[str, str] | None, group: int | None
+) -> tuple[Device, bool]:
     """Return the device, and whether it is new."""
     version = door.recipe.current
     serial = _read_serial(identity, version)
@@ -211,20 +214,22 @@ def _find_or_make(door: Door, identity: str, name: str, tags: Mapping[str, str] 
             return _make(door, version, serial, name, tags), True
         except Refusal:
             if (device := find_device(door, serial)) is not None:
-                _take_over(door, device)
+                _take_over(door, device, None)
             raise
     if (device := find_device(door, serial)) is not None:
-        _take_over(door, device)
+        _take_over(door, device, group)
         return device, False
     return _make(door, version, serial, name, tags), True
 
 
-def _find_or_make_own(door: Door, own_id: str, name: str, tags: Mapping[str, str] | None) -> tuple[Device, bool]:
+def _find_or_make_own(
+    door: Door, own_id: str, name: str, tags: Mapping[str, str] | None, group: int | None
+) -> tuple[Device, bool]:
     """Return the device that goes by the ID from now on, and whether it is new. A serial that folds as the ID does is
     another device's, unless it waits for this door."""
     listed = own_ids.find_listed(door, own_id) if door.admits != Door.Admits.NEW else None
     if listed is not None and (door.admits == Door.Admits.LISTED or _waits(listed)):
-        _take_over(door, listed)
+        _take_over(door, listed, group)
         own_ids.write_own_id(listed, own_id)
         return listed, False
     version, name = door.recipe.current, name or own_id
@@ -267,8 +272,10 @@ def _read_serial(identity: str, version: RecipeVersion) -> str:
     return serial
 
 
-def _take_over(door: Door, device: Device) -> None:
-    """Hold a device that was added before. Raises Refusal unless it waits for this door: it has no credential yet."""
+def _take_over(door: Door, device: Device, group: int | None) -> None:
+    """Hold a device that was added before, and the group into which it comes. Raises Refusal unless it waits for this
+    door: it has no credential yet."""
+    lock_place(device, group)
     held = batches.hold([device.pk])
     # After that: what a statement asks beside the row that it locks stays as it was before it waited.
     found = _select_standing(device.pk)
@@ -310,6 +317,12 @@ def _tell_made(door: Door, device: Device, issued: Issued | None, is_new: bool) 
     if is_new or made:
         kind = Event.Kind.REGISTERED if is_new else Event.Kind.CREDENTIAL_ISSUED
         yield Fact.about(device, kind, {**made, "door": door.name})
+
+
+def lock_place(device: Device, group: int | None) -> None:
+    """Lock the group into which `place` puts the device; called before the device is held, as everybody does."""
+    if group is not None and device.group_id is None:
+        assignments.lock_leaves([group])
 
 
 def place(device: Device, group: int | None, by: User | None = None) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEY_VALUES = 2  # of a device that a list shows: the first that its recipe declares
 
-MOST = 10_000  # recipe versions that a process knows
+MOST = 50_000  # attributes, and recipe versions, that a process knows: some fifty megabytes
 _declared: dict[int, list[Attribute]] = {}  # of each recipe version seen: its attributes never change
 
 
@@ -64,13 +64,15 @@ def list_declared(version: int) -> list[Attribute]:
 
 
 def _read_declared(versions: Iterable[int]) -> dict[int, list[Attribute]]:
-    """Return at least the attributes of these versions."""
-    if missing := set(versions) - _declared.keys():
-        if len(_declared) >= MOST:
-            _declared.clear()
-            missing = set(versions)
+    """Return the attributes of these versions; another thread may forget them meanwhile."""
+    told = {version: _declared.get(version) for version in set(versions)}
+    known = {version: attributes for version, attributes in told.items() if attributes is not None}
+    if missing := told.keys() - known.keys():
         found: dict[int, list[Attribute]] = {version: [] for version in missing}
         for attribute in Attribute.objects.filter(version__in=missing):
             found[attribute.version_id].append(attribute)
+        if sum(1 + len(attributes) for attributes in list(_declared.values())) >= MOST:
+            _declared.clear()
         _declared.update(found)
-    return _declared
+        known |= found
+    return known

@@ -41,10 +41,13 @@ class Kept(NamedTuple):
 
 
 class Size(Func):
-    """Compute how many bytes a report's values take as they are stored."""
+    """Compute how many bytes a report's values take as they are read: long texts are stored compressed."""
 
     output_field = IntegerField()
-    template = "pg_column_size(%(expressions)s)"
+    template = (
+        "CASE WHEN pg_column_compression(%(expressions)s) IS NULL THEN pg_column_size(%(expressions)s) "
+        "ELSE octet_length((%(expressions)s)::text) END"
+    )
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template="LENGTH(%(expressions)s)", **context)

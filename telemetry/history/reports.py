@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
@@ -146,12 +148,13 @@ def read_next(device: Device, start: datetime, end: datetime, lying: Sequence[Ro
 
 
 def read_newest(device: Device, lying: list[Row], size: int) -> list[Row]:
-    """Return the newest reports, the newest first; those that lie were read before."""
+    """Return the newest reports, the newest first; as many of those that lie were read before."""
+    since = lying[-1][0] if len(lying) == size else EPOCH
     packed: list[Row] = []
-    if len(lying) < size:
-        days = PackedDay.objects.of(device).order_by("-day").values_list("day", "body")
-        for day, body in days.iterator(4):
-            packed = _list_rows(day, bytes(body)) + packed
+    if timezone.now() - since > LEAST_AGE:  # what lies may have come late, for days before others that are packed
+        days = PackedDay.objects.of(device).filter(day__gte=numbers.count_microseconds(since) // DAY_US)
+        for day, body in days.order_by("-day").values_list("day", "body").iterator(4):
+            packed = _list_newest(day, bytes(body), size) + packed
             if len(packed) >= size:
                 break
     return merge_rows(packed, lying)[: -size - 1 : -1]
@@ -161,11 +164,18 @@ def read_last_times(device: int, size: int) -> list[float]:
     """Return when a device reported last, as far as that is packed, in whichever assignment: seconds since the epoch,
     at least so many if there are."""
     found: list[float] = []
-    rows = PackedDay.objects.filter(device=device).order_by("-day").values_list("day", "body")[:size]
-    for day, body in rows:
-        found += [at / 1_000_000 for at, _, _ in day_format.decode(day * DAY_US, bytes(body))]
+    days = PackedDay.objects.filter(device=device).order_by("-day").values_list("day", "body")[:size]
+    for _, of in groupby(days.iterator(4), key=itemgetter(0)):  # one of each assignment
+        found += [at / 1_000_000 for day, body in of for at in day_format.read_times(day * DAY_US, bytes(body))]
+        if len(found) >= size:
+            break
     return sorted(found)[-size:]
 
 
 def _list_rows(day: int, body: bytes) -> list[Row]:
     return [(numbers.make_time(at), data) for at, _, data in day_format.decode(day * DAY_US, body)]
+
+
+def _list_newest(day: int, body: bytes, size: int) -> list[Row]:
+    newest = set(day_format.read_times(day * DAY_US, body)[-size:])
+    return [(numbers.make_time(at), data) for at, _, data in day_format.decode_some(day * DAY_US, body, newest)]

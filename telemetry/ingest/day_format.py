@@ -213,6 +213,29 @@ def decode(start: int, body: bytes, names: Collection[str] | None = None) -> Rep
     return [(start + time * reader.unit, n not in without, row) for n, (time, row) in told if row or names is None]
 
 
+def read_times(start: int, body: bytes) -> list[int]:
+    """Return of when the reports are, in microseconds since the epoch."""
+    reader = _Reader(body)
+    return [start + time * reader.unit for time in reader.read_times()[0]]
+
+
+def decode_some(start: int, body: bytes, moments: Collection[int]) -> Reports:
+    """Return the reports of these microseconds since the epoch: sooner than all of a day."""
+    reader = _Reader(body)
+    times, untimed = reader.read_times()
+    found = {n: at for n, time in enumerate(times) if (at := start + time * reader.unit) in moments}
+    if not found:
+        return []
+    rows: dict[int, dict[str, Any]] = {n: {} for n in found}
+    for name, at, values, _ in reader.read_columns(None):
+        told = ((n, values[n]) for n in rows) if at is None else zip(at, values, strict=True)
+        for n, value in told:
+            if n in rows:
+                rows[n][name] = value
+    without = set(untimed)
+    return [(at, n not in without, rows[n]) for n, at in found.items()]
+
+
 def decode_columns(start: int, body: bytes, names: Collection[str] | None = None) -> dict[str, Column]:
     """Return the same by attribute."""
     reader = _Reader(body)

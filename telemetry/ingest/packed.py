@@ -39,7 +39,6 @@ def read_packed(keys: Collection[Key]) -> dict[Key, Packed]:
     found = {}
     for device, tenure, day, body in rows.values_list("device_id", "tenure", "day", "body"):
         if moments := wanted.get((device, day)):
-            for at, _, data in day_format.decode(day * DAY_US, bytes(body)):
-                if at in moments:
-                    found[moments[at]] = Packed(tenure or None, data)
+            for at, _, data in day_format.decode_some(day * DAY_US, bytes(body), moments.keys()):
+                found[moments[at]] = Packed(tenure or None, data)
     return found

@@ -128,10 +128,16 @@ def shrink_emptied() -> list[str]:
 
 def _reindex(name: str) -> bool:
     """Make its index anew, which is done at once where there is nothing; False where it is being read."""
+    return _run_unless_read(f"REINDEX TABLE {name}")
+
+
+def _run_unless_read(*statements: str) -> bool:
+    """Run them in one transaction; False where somebody reads the table for longer than reports can wait."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-            cursor.execute(f"REINDEX TABLE {name}")
+            for statement in statements:
+                cursor.execute(statement)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) != LOCKED:
             raise
@@ -152,14 +158,7 @@ def drop_before(moment: datetime) -> list[str]:
 
 
 def _drop(name: str) -> bool:
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            cursor.execute(f"DROP TABLE IF EXISTS {name}")
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != LOCKED:
-            raise
+    if not _run_unless_read(f"SELECT pg_advisory_xact_lock({LOCK})", f"DROP TABLE IF EXISTS {name}"):
         log.warning("%s is being read, and is dropped the next time", name)
         return False
     log.info("Dropped %s, which was older than anybody keeps reports", name)

@@ -15,7 +15,8 @@ def start_anew(apps, schema_editor):
 
 
 def unpack(apps, schema_editor):
-    """Make reports of what is packed again: what came later for the same moment counts for more."""
+    """Make reports of what is packed again: what came later for the same moment counts for more. The former release
+    makes sums of its own, anew: it can't read these, and there are none of what was packed."""
     from telemetry.ingest import day_format, partitions
 
     PackedDay, Report = apps.get_model('telemetry', 'PackedDay'), apps.get_model('telemetry', 'Report')
@@ -39,6 +40,7 @@ def unpack(apps, schema_editor):
                     within.filter(at=at).update(assignment_id=packed.tenure or None, **merged)
             Report.objects.bulk_create(made, batch_size=1000)
         PackedDay.objects.filter(day=day).delete()
+    start_anew(apps, schema_editor)
 
 
 class Migration(migrations.Migration):

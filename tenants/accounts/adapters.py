@@ -78,6 +78,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
             user=user,
             session=request.session.session_key or "",
             browser=known_devices.find_device(request, user.email) or "",
+            browsers=known_devices.list_devices(request),
         )
         known_devices.remember(request, answer, user.email)
         return answer
@@ -107,11 +108,6 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def logout(self, request: HttpRequest) -> None:
         if isinstance(request.user, User):
             events.record(Kind.SIGNED_OUT, user=request.user)
-            push.end_here(
-                user=request.user,
-                session=request.session.session_key or "",
-                browser=known_devices.find_device(request, request.user.email) or "",
-            )
         super().logout(request)
 
     def set_password(self, user: User, password: str) -> None:

@@ -31,6 +31,11 @@ def find_device(request: HttpRequest, email: str) -> str | None:
     return _read_cookie(request).get(_hash_email(email))
 
 
+def list_devices(request: HttpRequest) -> list[str]:
+    """Return the browser's names for all accounts that it is known for."""
+    return list(_read_cookie(request).values())
+
+
 def remember(request: HttpRequest, response: HttpResponse, email: str) -> None:
     known = _read_cookie(request)
     known = {**known, _hash_email(email): known.get(_hash_email(email)) or secrets.token_urlsafe(12)}

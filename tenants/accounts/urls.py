@@ -7,10 +7,11 @@ from allauth.mfa.totp import views as totp
 from django.urls import path, re_path
 
 from tenants.accounts.second_factor import record_changes
+from tenants.accounts.sign_out import SignOut
 
 urlpatterns = [
     path("login/", account.login, name="account_login"),
-    path("logout/", account.logout, name="account_logout"),
+    path("logout/", SignOut.as_view(), name="account_logout"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("password/change/", account.password_change, name="account_change_password"),

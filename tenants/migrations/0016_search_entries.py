@@ -15,6 +15,10 @@ SEARCH = [
     "DROP INDEX CONCURRENTLY IF EXISTS entry_search",
     "CREATE INDEX CONCURRENTLY entry_search ON tenants_auditentry USING gin (upper(what::text) gin_trgm_ops)",
 ]
+CAN_HAVE = """
+SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'
+  AND (installed_version IS NOT NULL OR has_database_privilege(current_database(), 'CREATE'))
+"""
 REMOVE = "DROP INDEX IF EXISTS entry_search"
 
 
@@ -22,9 +26,9 @@ def index_search(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor != "postgresql":
         return
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'")
-        if cursor.fetchone() is None:
-            return  # PostgreSQL without its contrib modules: a search reads the organisation's entries
+        cursor.execute(CAN_HAVE)
+        if cursor.fetchone() is None:  # without contrib modules, or without the right: a search reads all entries
+            return
     for statement in ["CREATE EXTENSION IF NOT EXISTS pg_trgm", *SEARCH]:
         schema_editor.execute(statement, params=None)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST = 10  # browsers of a person
 GONE = (404, 410)  # RFC 8030, 7.3, and as services answer
+TAKEN = "whoever signed in there"
 UNFIT = "What this browser said of its push service can't be used. Reload the page and try again."
 Kind = AccountEvent.Kind
 
@@ -44,7 +45,7 @@ def subscribe(
         if not held.values_list("pk").first():
             raise Refusal(refusals.PUSH_SIGNED_OUT)
         digest = PushSubscription.digest_of(endpoint)
-        PushSubscription.objects.filter(digest=digest).exclude(user=user).delete()  # whose browser it was before
+        _take(user, PushSubscription.objects.filter(digest=digest))
         known = PushSubscription.objects.filter(user=user)
         known.exclude(epoch=user.epoch).delete()
         if known.exclude(digest=digest).count() >= MOST:
@@ -76,16 +77,19 @@ def end_others(*, user: User, session: str) -> None:
     PushSubscription.objects.filter(user=user).exclude(session=session).delete()
 
 
-def end_here(*, user: User, session: str, browser: str) -> None:
-    """Tell the browser nothing more that signs out."""
-    here = Q(session=session) | (Q(browser=browser) if browser else Q(pk__in=[]))
-    PushSubscription.objects.filter(here, user=user).delete()
+def end_here(*, session: str, browsers: Collection[str]) -> None:
+    """Tell the browser nothing more that signs out; `browsers` are its names for all whom it knows."""
+    here = Q(browser__in=[name for name in browsers if name])
+    PushSubscription.objects.filter(here | Q(session=session) if session else here).delete()
 
 
-def follow(*, user: User, session: str, browser: str) -> None:
-    """Note by which session a browser is signed in that signed in again."""
+def follow(*, user: User, session: str, browser: str, browsers: Collection[str]) -> None:
+    """Note by which session a browser is signed in that signed in again; `browsers` are its names for all whom it
+    knows, and who was told there before is not any more."""
     if browser:
         PushSubscription.objects.filter(user=user, browser=browser).update(session=session)
+    if others := {*browsers} - {browser, ""}:
+        _take(user, PushSubscription.objects.filter(browser__in=others))
 
 
 def settle(subscription: PushSubscription, answer: Answer) -> None:
@@ -111,6 +115,14 @@ def _read(endpoint: str, p256dh: str, auth: str) -> web_push.Browser:
     if not is_reachable(target.host, read_networks(settings.HOOK_NETWORKS)):
         raise ValidationError(UNFIT)
     return browser
+
+
+@transaction.atomic
+def _take(user: User, chosen: QuerySet[PushSubscription]) -> None:
+    """Tell whoever had the user's browser before nothing more there."""
+    for each in chosen.exclude(user=user).select_related("user"):
+        if each.delete()[0]:
+            events.record(Kind.PUSH_ENDED, user=each.user, browser=each.device, by=TAKEN)
 
 
 @transaction.atomic

@@ -20,7 +20,7 @@ from devices.credentials import operations as credentials
 from tests import builders, certificates, parts
 from tests.devices.broker.embedded.test_certificates import count_reasons
 from tests.devices.broker.embedded.topics import commands, states
-from tests.faults.test_rabbitmq import consuming
+from tests.faults.rabbitmq import consuming
 from tests.mqtt import fleet as fleets
 from tests.mqtt.gateway import ACCEPTED, Gateway
 from tests.mqtt.processes import eventually

@@ -12,7 +12,7 @@ from devices.lifecycle import assignments
 from devices.models import CredentialUse
 from devices.ties import operations as ties
 from tests.builders import make_device
-from tests.faults.test_rabbitmq import closing_for, fleet, port, stored
+from tests.faults.rabbitmq import closing_for, fleet, port, stored
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
 

@@ -129,6 +129,27 @@ def test_of_many_at_once_each_has_its_own(world: World) -> None:
         assert list(pool.map(run, keys)) == [[key] * 20 for key in keys]
 
 
+def test_what_others_forget_meanwhile_is_written_down_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another thread does, in between any two steps: here when the second look at the plan begins."""
+    monkeypatch.setattr(preparing, "MOST", 1)
+    key, looks = world.placed.pk, iter([False] * 2)
+
+    class Looked:
+        def __hash__(self) -> int:
+            if next(looks, False):
+                ask(key, object())
+            return 1
+
+    @prepared
+    def ask(key: int, besides: object) -> QuerySet[Device]:
+        return Device.objects.filter(pk=key)
+
+    looked = Looked()
+    ask(key, looked)
+    looks = iter([False, True])
+    assert ask(key, looked) == [world.placed]
+
+
 @prepared_update
 def rename(device: int, digest: bytes, name: str) -> Update:
     known = Credential.objects.filter(device=OuterRef("pk"), secret_hash=digest)

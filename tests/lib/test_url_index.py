@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from django.urls import Resolver404, URLPattern, URLResolver
 from django.urls.resolvers import RegexPattern
 
 from config import urls
+from lib import url_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,3 +51,14 @@ def test_each_address_leads_to_the_same_view() -> None:
     found = {path: find(plain, path) for path in paths}
     assert sum(match is not None for match in found.values()) > 500
     assert {path: find(quick, path) for path in paths} == found
+
+
+def test_what_strangers_ask_for_is_not_kept_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(url_index, "MOST_KEPT", 20)
+    index = url_index.Index(urls.patterns)
+    for number in range(1, 100):
+        for first in ("devices", "account", "nothing"):
+            with pytest.raises(Resolver404):
+                index.resolve(f"{first}{'/' * number}nothing")
+    assert len(index._narrowed) <= 20
+    assert index.resolve("devices/new/").view_name == "devices:new"

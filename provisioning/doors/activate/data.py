@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from devices import refusals as device_refusals
 from devices.connections import presence
 from devices.credentials import operations as credentials
+from devices.credentials import standing
 from devices.credentials.tokens import derive_access_key, find_by_token
 from devices.identity import serials
 from devices.models import Credential, Device
@@ -75,8 +76,8 @@ def authenticate(
         raise Refusal(refusals.DATA_CREDENTIAL)
     if credential.limited:
         raise Refusal(refusals.DATA_TOO_FAST, retry_seconds=TOO_FAST_SECONDS)
-    if credentials.is_use_due(credential):
-        credentials.note_use(credential)
+    if standing.is_use_due(credential):
+        standing.note_use(credential)
         presence.record_seen({credential.device_id: read_now(credential.device)})
     return credential
 

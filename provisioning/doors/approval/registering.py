@@ -18,7 +18,7 @@ from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.approval import registration_tokens
 from provisioning.doors.refused_attempts import note_refusal
-from provisioning.doors.registration import check_address, place, register_by_door
+from provisioning.doors.registration import check_address, lock_place, place, register_by_door
 from provisioning.doors.renewal import renew_credential
 from provisioning.models import ProvisioningOperation, RegistrationToken, express_state
 
@@ -80,10 +80,11 @@ def _register(found: RegistrationToken, door: Door, address: str | None) -> tupl
     if held.device is None:
         device, issued = _make(held, door, address, until + LONGER)
     else:
-        device = held.device
+        device, group = held.device, held.group_id if held.registered_at is None else None
+        lock_place(device, group)
         issued = renew_credential(door=door, device=device, too_soon=_say_too_soon)
         Credential.objects.filter(access_key=issued.access_key).update(expires_at=until + LONGER)
-        place(device, held.group_id if held.registered_at is None else None, held.by)
+        place(device, group, held.by)
     _note_registered(held.pk, device.pk)
     transaction.on_commit(lambda: live.announce([held.topic]))
     registration_tokens.note_use(found, device, is_first=held.device is None)

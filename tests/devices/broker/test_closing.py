@@ -14,6 +14,7 @@ from devices.broker import closing
 from devices.broker.closing import BELIEVED, Closer, find_endings
 from devices.connections import limited
 from devices.credentials import operations as credentials
+from devices.credentials import standing
 from devices.lifecycle import locks
 from devices.models import Credential, CredentialUse
 from devices.mqtt import client
@@ -29,7 +30,7 @@ def connected(device: Device) -> Credential:
     issued = credentials.issue_credential(device=device, by=None)
     credential = credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret)
     assert credential is not None
-    credentials.note_use(credential)
+    standing.note_use(credential)
     return credential
 
 
@@ -69,7 +70,7 @@ def test_a_device_that_finished_its_rotation(world: World) -> None:
     assert ended() == set()
     new = credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret)
     assert new is not None
-    credentials.note_use(new)
+    standing.note_use(new)
     assert ended() == {(world.placed.device_id, True)}
 
 
@@ -85,7 +86,7 @@ def test_who_connected_with_what_stands_since_is_left_alone(world: World) -> Non
     issued = credentials.rotate_credentials(device=world.placed, by=world.owner)
     new = credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret)
     assert new is not None
-    credentials.note_use(new)
+    standing.note_use(new)
     connected(world.foreign)
     Credential.objects.filter(pk=ends.pk).update(expires_at=Now() - timedelta(seconds=2))
     assert ended() == set()

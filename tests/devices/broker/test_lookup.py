@@ -18,6 +18,7 @@ from devices.broker.authorization import Question
 from devices.broker.lookup import Lookup, Unanswered
 from devices.connections import limited
 from devices.credentials import operations as credentials
+from devices.credentials import standing
 from devices.lifecycle import locks, retirement
 from devices.models import Credential, CredentialUse, Device
 from devices.ties import operations as ties
@@ -232,7 +233,7 @@ def test_nothing_is_believed_for_long_while_nobody_can_look(
 ) -> None:
     async def talk(of: Lookup) -> None:
         assert await may(of, connect(world.placed, issued))
-        monkeypatch.setattr(credentials, "find_ended_devices", lambda *_, **__: (_ for _ in ()).throw(RuntimeError))
+        monkeypatch.setattr(standing, "find_ended_devices", lambda *_, **__: (_ for _ in ()).throw(RuntimeError))
         await pass_time()
         before = len(asked)
         assert await may(of, connect(world.placed, issued))
@@ -321,8 +322,8 @@ def test_many_uses_cost_as_much_as_one(world: World, django_assert_num_queries: 
     devices = [make_device(world.version, group=world.anaheim, by=world.owner) for _ in range(8)]
     keys = [credentials.issue_credential(device=device, by=None).access_key for device in devices]
     Device.objects.update(activated_at=Now())
-    uses = [each.use for each in credentials.find_standing(keys)]
+    uses = [each.use for each in standing.find_standing(keys)]
     for some in (uses[:1], uses[1:]):
         with django_assert_num_queries(3):  # a transaction of one statement
-            assert credentials.note_uses(some)
+            assert standing.note_uses(some)
     assert CredentialUse.objects.count() == 8

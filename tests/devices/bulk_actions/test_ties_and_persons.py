@@ -12,7 +12,7 @@ from devices.bulk_actions.eligibility import Params
 from devices.lifecycle import assignments, retirement
 from devices.models import BulkAction, Device, Event, Tie, Touched
 from devices.ties import operations as ties
-from tenants.models import Organisation
+from tenants.models import Organisation, User
 from tests import builders
 from tests.devices.api import Program, kind, places
 from tests.devices.doing import act, started, undone
@@ -110,6 +110,27 @@ def test_no_more_than_a_gateway_may_speak_for(
     assert set(verdicts(other).values()) == {"itself", "change"}
 
 
+@pytest.mark.parametrize("full", ["MOST_DEVICES", "MOST_GATEWAYS"])
+def test_an_end_is_not_undone_where_there_is_no_room_any_more(
+    world: World, gateway: Device, beside: Device, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    other = builders.make_device(world.version, group=world.anaheim, by=world.owner)
+    chosen = Device.objects.filter(pk__in=[world.placed.pk, beside.pk])
+    for device in chosen:
+        ties.tie(device=device, gateway=gateway, by=world.owner)
+    action = act("untie", world.owner, chosen)
+    if full == "MOST_DEVICES":
+        monkeypatch.setattr(ties, "MOST_DEVICES", 2)
+        ties.tie(device=other, gateway=gateway, by=world.owner)
+    else:
+        monkeypatch.setattr(ties, "MOST_GATEWAYS", 1)
+        ties.tie(device=beside, gateway=other, by=world.owner)
+    back = undone(action, world.owner)
+    assert (back.state, back.changed) == ("done", 1)
+    assert verdicts(back) == {world.placed.pk: "change", beside.pk: "crowded"}
+    assert (tied(world.placed), gateway.serial in tied(beside)) == ([gateway.serial], False)
+
+
 def test_a_gateway_that_is_no_longer_managed_ends_the_action(world: World, gateway: Device) -> None:
     action = started("tie", world.admin, Device.objects.filter(pk=world.placed.pk), **through(gateway))
     assignments.release(device=gateway, by=world.owner)
@@ -202,6 +223,28 @@ def test_everybodys_again_and_the_persons_once_more(world: World, gateway: Devic
     world.viewer.memberships.all().delete()
     later = act("person", world.owner, chosen)
     assert verdicts(undone(later, world.owner)) == {world.placed.pk: "nobody"}
+
+
+@pytest.mark.usefixtures("wanted")
+@pytest.mark.parametrize("since", ["disabled", "not wanted"])
+def test_nothing_is_given_back_to_who_may_be_given_no_device(world: World, since: str) -> None:
+    chosen = Device.objects.filter(pk=world.placed.pk)
+    act("person", world.owner, chosen, person=world.viewer.pk)
+    action = act("person", world.owner, chosen)
+    if since == "disabled":
+        User.objects.filter(pk=world.viewer.pk).update(is_active=False)
+    else:
+        Organisation.objects.filter(pk=world.kanarra.pk).update(personal_devices=False)
+    assert verdicts(undone(action, world.owner)) == {world.placed.pk: "nobody"}
+    assert whose(world.placed) is None
+
+
+@pytest.mark.usefixtures("wanted")
+def test_a_person_who_is_gone_is_given_nothing_and_takes_nothing(world: World) -> None:
+    chosen = Device.objects.filter(pk=world.placed.pk)
+    act("person", world.owner, chosen, person=world.viewer.pk)
+    assert set(verdicts(act("person", world.owner, chosen, person=world.viewer.pk + 10_000)).values()) == {"outsider"}
+    assert whose(world.placed) == world.viewer.email
 
 
 def test_not_where_the_organisation_wants_no_such_thing(client: Client, world: World) -> None:

@@ -10,12 +10,13 @@ import pytest
 from django.urls import reverse
 
 from devices import imports
-from devices.bulk_actions import changes
+from devices.bulk_actions import changes, runner
 from devices.identity import serials
 from devices.imports import gateway_changes, gateways
 from devices.lifecycle import assignments, retirement
 from devices.models import Device, Event, Import, Tie
 from devices.ties import operations as ties
+from tenants.models import Membership, Role
 from tests import builders
 from tests.devices.api import Program
 from tests.devices.doing import ran, undone
@@ -264,3 +265,46 @@ def test_the_api_matches_the_column_as_the_page_does(world: World, upload: Calla
     assert answer.status_code in (200, 202), answer.content
     importing = work(importing)
     assert (problems(importing), importing.columns) == ([], ["serial", "gateways"])
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_what_moves_together_need_not_be_in_one_batch(
+    check: Run, world: World, gateway: Device, monkeypatch: pytest.MonkeyPatch, is_before: bool
+) -> None:
+    monkeypatch.setattr(runner, "BATCH", 1)
+    device = world.placed if is_before else make_beside(world)  # the former has the lower key
+    ties.tie(device=device, gateway=gateway, by=world.owner)
+    there = f"#{world.boise.pk}"
+    rows = f"{gateway.serial},{there},\n{device.serial},{there},{gateway.serial}\n{world.waiting.serial},{there},\n"
+    checked = check(f"Serial,Group,Gateways\n{rows}", act="change")
+    action = ran(changes.start_changes(importing=checked, by=world.owner))
+    assert (action.changed, action.done, action.total) == (3, 3, 3)
+    assert {touched.verdict for touched in action.touched.all()} == {"change"}
+    assert tied(device.serial) == [gateway.serial]
+
+
+def test_who_finds_no_room_any_more_stays_and_the_others_do_not(
+    check: Run, world: World, gateway: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ties, "MOST_DEVICES", 2)
+    leaving, other, newcomer = (make_beside(world) for _ in range(3))
+    ties.tie(device=leaving, gateway=gateway, by=world.owner)
+    rows = f"{leaving.serial},Left,{other.serial}\n{world.placed.serial},One,{gateway.serial}\n"
+    checked = check(f"Serial,Name,Gateways\n{rows}{other.serial},Two,{gateway.serial}\n", act="change")
+    assert problems(checked) == []
+    ties.tie(device=newcomer, gateway=gateway, by=world.owner)
+    action = ran(changes.start_changes(importing=checked, by=world.owner))
+    assert (action.state, action.changed) == ("done", 2)
+    verdicts = {touched.device_id: touched.verdict for touched in action.touched.all()}
+    assert verdicts == {leaving.pk: "change", world.placed.pk: "change", other.pk: "crowded"}
+    other.refresh_from_db()
+    assert (other.name, tied(other.serial)) == (other.serial, [])
+    assert tied(world.placed.serial) == tied(newcomer.serial) == [gateway.serial]
+
+
+def test_a_file_moves_nothing_to_where_its_starter_manages_nothing_any_more(check: Run, world: World) -> None:
+    text = f"Serial,Group\n{world.placed.serial},#{world.boise.pk}\n"
+    action = changes.start_changes(importing=check(text, act="change"), by=world.owner)
+    world.owner.memberships.all().delete()
+    Membership.objects.create(user=world.owner, group=world.anaheim, role=Role.ADMIN)
+    assert (ran(action).changed, action.touched.get().verdict) == (0, "not-yours")

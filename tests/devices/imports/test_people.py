@@ -10,8 +10,9 @@ from django.urls import reverse
 from devices import imports
 from devices.bulk_actions import changes
 from devices.imports import people
+from devices.lifecycle import assignments
 from devices.models import Device, Event
-from tenants.models import Organisation, User
+from tenants.models import Membership, Organisation, Role, User
 from tests.devices.doing import ran, undone
 from tests.devices.imports.conftest import problems, work
 from tests.devices.imports.pages import downloaded
@@ -117,3 +118,17 @@ def test_who_lost_the_role_since_keeps_the_device_as_it_is(check: Run, world: Wo
     action = ran(changes.start_changes(importing=checked, by=world.owner))
     assert (action.changed, action.touched.get().verdict) == (0, "outsider")
     assert whose(world.placed.serial) == (world.anaheim.name, None)
+
+
+def test_whose_it_is_stays_behind_where_they_lost_the_role_in_the_group_to_which_it_goes(
+    check: Run, world: World
+) -> None:
+    there = Membership.objects.create(user=world.viewer, group=world.boise, role=Role.VIEWER)
+    assignments.assign_devices([world.placed], group=world.anaheim.pk, person=world.viewer.pk, by=world.owner)
+    text = f"Serial,Group,Person\n{world.placed.serial},#{world.boise.pk},{world.viewer.email}\n"
+    checked = check(text, act="change")
+    assert problems(checked) == []
+    there.delete()
+    action = ran(changes.start_changes(importing=checked, by=world.owner))
+    assert (action.changed, action.touched.get().verdict) == (0, "outsider")
+    assert whose(world.placed.serial) == (world.anaheim.name, world.viewer.email)

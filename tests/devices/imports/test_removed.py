@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from devices import imports
 from devices.connections import activation, presence
 from devices.credentials import operations as credentials
+from devices.credentials import standing
 from devices.lifecycle import assignments, edits, locks
 from devices.lifecycle.register_with_credential import add_device
 from devices.models import Credential, Delivery, Device, Event, GroupDeviceCount, Import, RecipeVersion
@@ -47,7 +48,7 @@ def use(device: Device) -> None:
     issued = credentials.issue_credential(device=device, by=None)
     credential = credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret)
     assert credential
-    credentials.note_uses([credentials.Use(credential.pk, credential.device_id)])
+    standing.note_uses([standing.Use(credential.pk, credential.device_id)])
 
 
 def test_an_imports_devices_go_and_all_that_was_made_with_them(

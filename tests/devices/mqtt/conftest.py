@@ -68,13 +68,14 @@ def sink() -> Sink:
 
 
 @pytest.fixture
-def start(broker: Process, sink: Sink) -> Iterator[Callable[[], Consumer]]:
+def start(broker: Process, sink: Sink) -> Iterator[Callable[..., Consumer]]:
     """Starts a consumer, always of the same client id, and waits until it is subscribed."""
     started: list[Consumer] = []
 
-    def begin() -> Consumer:
+    def begin(held: Sequence[int] = (0,)) -> Consumer:
         url = f"mqtt://127.0.0.1:{broker.port}"
-        consumer = Consumer(sink, client_id="consumer", url=url, clock=timezone.now, temporary=(ConnectionError,))
+        clock, temporary = timezone.now, (ConnectionError,)
+        consumer = Consumer(sink, client_id="consumer", url=url, clock=clock, temporary=temporary, held=held)
         consumer.start()
         started.append(consumer)
         eventually(consumer.is_subscribed)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from typing import TYPE_CHECKING
+
 import pytest
 
 from devices.mqtt import packets
 from devices.mqtt.receiver import Delivery, Receiver
+from tests.mqtt.processes import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 
 class Notes:
-    def __init__(self) -> None:
+    def __init__(self, room: int = 1_000) -> None:
         self.heard: list[object] = []
+        self.room = room
 
     def on_connected(self, resumed: bool) -> None:
         self.heard.append(resumed)
@@ -18,9 +27,11 @@ class Notes:
     def on_subscribed(self, codes: object) -> None:
         self.heard.append(codes)
 
-    def on_deliveries(self, deliveries: object) -> None:
-        assert isinstance(deliveries, list)
-        self.heard += deliveries
+    def on_deliveries(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        taken, held_up = deliveries[: self.room], deliveries[self.room :]
+        self.heard += taken
+        self.room -= len(taken)
+        return held_up
 
     def on_lost(self, why: str) -> None:
         self.heard.append(why)
@@ -49,9 +60,54 @@ def test_packets_are_taken_apart_wherever_they_are_cut(size: int) -> None:
     assert heard == [HEARD[0], b"\x01\x80", *HEARD[1:]]
 
 
+def test_what_there_is_no_room_for_comes_again_before_what_comes_after_it() -> None:
+    notes = Notes(room=1)
+    receiver = Receiver(notes, "consumer", ["a/b"], url="mqtt://127.0.0.1:1")
+    receiver._take(SENT[0] + SENT[1] + SUBACK + SENT[2])
+    assert notes.heard == [HEARD[0], b"\x01\x80"]
+    notes.room = 1
+    receiver._hand_over([])
+    assert notes.heard[2:] == HEARD[1:2]
+    notes.room = 5
+    receiver._hand_over([HEARD[0]])
+    receiver._hand_over([])
+    assert notes.heard[2:] == [*HEARD[1:], HEARD[0]]
+
+
 @pytest.mark.parametrize(
     "broken", [b"\x30\x00", b"\x30\x02\x00\x01", b"\x32\x03\x00\x01a", b"\x30\xff\xff\xff\xff\x01"]
 )
 def test_what_is_no_packet_ends_the_connection(broken: bytes) -> None:
     with pytest.raises(packets.Malformed):
         take(broken)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a connection: ours, and the broker's."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_the_end_of_a_connection_that_is_held_up_is_noticed_at_once(ends: tuple[socket.socket, socket.socket]) -> None:
+    notes, (ours, theirs) = Notes(room=0), ends
+    receiver = Receiver(notes, "consumer", ["a/b"], url="mqtt://127.0.0.1:1")
+    serving = threading.Thread(target=receiver._serve, args=[ours], daemon=True)
+    serving.start()
+    theirs.sendall(SENT[1])
+    eventually(lambda: receiver._untaken)
+    theirs.close()
+    serving.join(5)
+    assert notes.heard == ["it hung up"]
+
+
+def test_what_a_connection_left_is_nothing_to_the_next(ends: tuple[socket.socket, socket.socket]) -> None:
+    """Its packet ids mean other messages there."""
+    notes, (ours, theirs) = Notes(room=0), ends
+    receiver = Receiver(notes, "consumer", ["a/b"], url="mqtt://127.0.0.1:1")
+    receiver._take(SENT[1])
+    notes.room = 5
+    theirs.close()
+    receiver._serve(ours)
+    assert notes.heard == ["it hung up"]

@@ -12,6 +12,7 @@ from devices.broker import authorization
 from devices.bulk_actions import eligibility
 from devices.connections import limited
 from devices.credentials import operations as credentials
+from devices.credentials import standing
 from devices.lifecycle import assignments, locks, removal, retirement
 from devices.models import BulkAction, Device, Event, Tie
 from devices.ties import operations as ties
@@ -194,7 +195,7 @@ def test_who_connects_by_itself_shuts_out_no_gateway(world: World, tied: Device)
     issued = credentials.issue_credential(device=world.placed, by=None)
     used = credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret)
     assert used is not None
-    credentials.note_use(used)
+    standing.note_use(used)
     limited.record_limits({world.placed.device_id: (60.0, 1)})
     assert list(Device.objects.filter(Device.is_shut_out())) == [world.placed]
 

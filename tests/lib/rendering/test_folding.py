@@ -15,6 +15,11 @@ LIBRARIES = {"ui": "tenants.templatetags.ui", "static": "django.templatetags.sta
 SOURCES = {
     "included.html": "{% load ui %}[{% icon 'lock' %}{{ title }}{% url 'devices:list' as home %}{{ home }}]",
     "fixed.html": "{% load ui %}{% icon 'lock' %}{% message_icon 'warning' %}",
+    "home.html": "{% url 'devices:list' %}",
+    "homes.html": "{% include 'home.html' %}",
+    "context.html": "{{ template }}{{ dicts }}{{ autoescape }}{{ render_context }}{% if template %}x{% endif %}",
+    "once.html": "{% load ui %}{% icon 'lock' %}{% csrf_token %}<i>{{ answer }}</i>",
+    "each.html": "{% include 'once.html' %}{% url 'devices:list' %}",
     "base.html": "<{% block one %}one{% endblock %}|{% block two %}{% include 'fixed.html' %}{% endblock %}>",
     "page.html": "{% extends 'base.html' %}{% block one %}{{ block.super }} {{ thing.name }}{% endblock %}",
     "turn.html": "{% for x in numbers %}{% cycle 'a' 'b' %}{% include 'included.html' with title=x %}{% endfor %}",
@@ -79,13 +84,23 @@ def test_it_writes_the_same(name: str) -> None:
     assert [write(folded, name) for _ in range(3)] == [expected] * 3
 
 
-def test_an_address_follows_the_prefix_of_the_site() -> None:
+@pytest.mark.parametrize("name", ["urls.html", "home.html", "homes.html"])
+def test_an_address_follows_the_prefix_of_the_site(name: str) -> None:
     folded = make_engine("lib.rendering.folding.Loader")
-    first = write(folded, "urls.html")
+    first = write(folded, name)
     set_script_prefix("/below/")
     try:
-        assert write(folded, "urls.html").startswith("/below/")
+        assert write(folded, name).startswith("/below/")
         assert reverse("devices:list").startswith("/below/")
     finally:
         set_script_prefix("/")
-    assert write(folded, "urls.html") == first
+    assert write(folded, name) == first
+
+
+@pytest.mark.parametrize("name", ["once.html", "each.html"])
+def test_what_is_of_one_answer_is_not_kept(name: str) -> None:
+    template = make_engine("lib.rendering.folding.Loader").get_template(name)
+    for number in range(3):
+        written = template.render(Context({"csrf_token": f"token-{number}", "answer": number}))
+        assert f'value="token-{number}"' in written
+        assert f"<i>{number}</i>" in written

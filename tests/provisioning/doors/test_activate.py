@@ -17,6 +17,7 @@ from django.test import Client
 from devices.broker import authorization
 from devices.connections import activation
 from devices.credentials import operations as credentials
+from devices.credentials import standing
 from devices.credentials.tokens import derive_access_key, find_by_token
 from devices.identity import serials
 from devices.lifecycle import locks, retirement
@@ -256,7 +257,7 @@ def test_an_activated_one_that_is_opened_again_gets_another_token_once(world: Wo
     assert find_by_token(first)  # until the new one is used: an answer may get lost
     found = find_by_token(second)
     assert found
-    credentials.note_use(found)
+    standing.note_use(found)
     assert find_by_token(first) is None
     assert activate(world.waiting).status_code == 409
     rotated = Event.objects.get(kind=Event.Kind.CREDENTIAL_ROTATED)

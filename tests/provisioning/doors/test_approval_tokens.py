@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from devices.credentials import operations as credentials
+from devices.credentials import standing
 from devices.lifecycle import locks
 from devices.models import Credential, Device, Event, RefusedAttempt
 from provisioning.doors.approval import registration_tokens
@@ -210,7 +211,7 @@ def test_one_that_never_gets_to_connect_waits_longer_each_time(world: World, dja
     last = sdk.register(registration).json()["connectionString"].rpartition("=")[2].split(".")
     found = credentials.find_credential(access_key=last[1], access_secret=last[2])
     assert found is not None
-    credentials.note_use(found)  # connected: it is as any other again
+    standing.note_use(found)  # connected: it is as any other again
     assert sdk.register(registration)["Retry-After"] == "30"
 
 

@@ -7,14 +7,16 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from threading import Barrier
+from threading import Barrier, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from devices import batches
 from devices.identity import serials
+from devices.lifecycle import assignments
 from devices.models import Credential, Device, Event
 from lib.refusals import Refusal
 from provisioning.doors import registration
@@ -69,6 +71,26 @@ def test_one_of_fifty_takes_the_listed_device(version: RecipeVersion) -> None:
     answers = register_at_once([waiting.serial] * 50)
     assert answers == {"made": 1, "Device already registered.": 49}
     assert Credential.objects.get().device == waiting
+
+
+@pytest.mark.postgres
+def test_a_listed_device_that_somebody_places_meanwhile_waits_for_that(version: RecipeVersion) -> None:
+    """Who places it holds the group first and then the device, as everybody does."""
+    group = builders.make_group(version.recipe.organisation.root, "Anaheim")
+    make_jwt_door(version, admits="listed", group=group)
+    first, waiting = (builders.make_device(version) for _ in range(2))
+    assert register_at_once([first.serial]) == {"made": 1}
+    answers: list[Counter[str]] = []
+    thread = Thread(target=lambda: answers.append(register_at_once([waiting.serial])))
+    with transaction.atomic():
+        assert assignments.lock_leaves([group.pk])
+        thread.start()
+        thread.join(0.5)
+        assert batches.hold([waiting.pk])
+        assert not answers
+    thread.join(10)
+    assert answers == [{"made": 1}]
+    assert Device.objects.get(pk=waiting.pk).group == group
 
 
 @pytest.mark.parametrize("model", [Door, DoorKey])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import timedelta
 from importlib import import_module
@@ -18,8 +19,8 @@ from telemetry.attention import silence
 from telemetry.dashboard import readings
 from telemetry.history import functions, packer, reports, retention, roller, series
 from telemetry.history.rollups import DAY
-from telemetry.ingest import partitions
-from telemetry.models import LateReport, PackedDay, Report, RollUp, RollUpMark
+from telemetry.ingest import day_format, partitions, upserts
+from telemetry.models import NO_TENURE, LateReport, PackedDay, Report, RollUp, RollUpMark
 from tenants.models import Organisation
 from tests.telemetry.history.play import Clock, at, check, list_stored
 from tests.telemetry.reports import EPOCH, now, save, timed
@@ -141,6 +142,75 @@ def test_what_comes_without_an_assignment_is_merged_into_the_one_that_it_is_of(w
     assert list_stored()[world.placed.pk, START * 1000] == (former, {"rpm": 0, "engineState": "idle", "load": 5})
 
 
+@pytest.mark.parametrize("own", [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("tenures", [(7, 7), (7, None), (None, 7), (7, 8), (None, None)])
+def test_packing_merges_as_storing_does(
+    world: World, tenures: tuple[int | None, int | None], own: tuple[bool, bool]
+) -> None:
+    told = zip(tenures, own, [{"rpm": 1, "load": 1}, {"rpm": 2}], strict=True)
+    rows: list[upserts.ReportRow] = [(world.placed.pk, at(START * 1000 + 5), *each) for each in told]
+    for row in rows:
+        upserts.write_reports([row])
+    stored = Report.objects.get()
+    day, us = START // DAY, START * 1_000_000 + 5_000
+    body = day_format.encode(day * day_format.DAY_US, [(us, own[0], rows[0][4])])
+    lying = (world.placed.pk, tenures[1], own[1], us, json.dumps(rows[1][4]))
+    merged = packer._merge(day, [(tenures[0] or NO_TENURE, body)], [lying])
+    assert merged == {us: (stored.assignment_id or NO_TENURE, stored.timed, stored.data)}
+
+
+def test_what_is_stored_between_reading_and_packing_is_packed_too(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world.placed)
+    prepare = packer.prepare
+    left = [timed(world.placed, at(START * 1000 + 5), rpm=99), timed(world.placed, at(START * 1000), rpm=7)]
+
+    def prepare_late(*args: Any) -> packer.Prepared:
+        prepared = prepare(*args)
+        save(*left)
+        left.clear()
+        return prepared
+
+    monkeypatch.setattr(packer, "prepare", prepare_late)
+    assert roller.roll(60)
+    stored = list_stored()
+    assert len(stored) == 145
+    assert stored[world.placed.pk, START * 1000 + 5][1] == {"rpm": 99}
+    assert stored[world.placed.pk, START * 1000][1]["rpm"] == 7
+    assert check()
+
+
+def test_what_is_packed_between_reading_and_packing_stays(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world.placed)
+    assert roller.roll(60)
+    prepare, lease = packer.prepare, roller.claim()
+    assert lease
+
+    def prepare_late(*args: Any) -> packer.Prepared:
+        prepared = prepare(*args)
+        monkeypatch.setattr(packer, "prepare", prepare)
+        save(timed(world.placed, at(START * 1000 + 5), rpm=99))
+        roller.pack(lease, [world.placed.pk], START)
+        return prepared
+
+    monkeypatch.setattr(packer, "prepare", prepare_late)
+    roller.pack_anew(lease, [world.placed.pk], START)
+    assert list_stored()[world.placed.pk, START * 1000 + 5][1] == {"rpm": 99}
+
+
+def test_who_lost_the_lease_packs_nothing(world: World, clock: Clock) -> None:
+    fill(world.placed)
+    lease = roller.claim()
+    assert lease
+    RollUpMark.objects.update(worker=None, held_until=None)
+    with pytest.raises(roller.Lost):
+        roller.pack(lease, [world.placed.pk], START)
+    assert (PackedDay.objects.count(), Report.objects.count()) == (0, 144)
+
+
 def test_days_too_large_to_be_packed_stay_as_they_are(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +226,54 @@ def test_days_too_large_to_be_packed_stay_as_they_are(
     assert check()
 
 
+def test_days_stay_packed_where_the_operator_packs_later_than_before(
+    world: World, clock: Clock, settings: Settings
+) -> None:
+    fill(world.placed)
+    assert roller.roll(60)
+    settings.PACK_AFTER_DAYS = 9
+    assert roller.roll(60)
+    save(timed(world.placed, at((START + 5 * DAY) * 1000 + 5), rpm=99))
+    assert roller.roll(60)
+    assert not Report.objects.exists()
+    assert not RollUp.objects.exists()
+    assert check()
+
+
+def test_what_comes_late_is_packed_too_where_nothing_was_and_where_it_is_more_than_would_be(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world.placed)
+    assert roller.roll(60)
+    monkeypatch.setattr(packer, "MOST_REPORTS", 3)
+    save(*(timed(world.placed, at(START * 1000 + 5 + n), rpm=n) for n in range(5)))
+    save(*(timed(world.foreign, at(START * 1000 + 5 + n), rpm=n) for n in range(3)))
+    assert roller.roll(60)
+    told = {row.device_id: row.reports for row in PackedDay.objects.filter(day=START // DAY)}
+    assert told == {world.placed.pk: 29, world.foreign.pk: 3}
+    assert not RollUp.objects.exists()
+    assert check()
+
+
+def test_a_recount_packs_anew(world: World, clock: Clock) -> None:
+    fill(world.placed)
+    assert roller.roll(60)
+    PackedDay.objects.update(reports=0)
+    assert roller.recount(START, START + DAY)
+    told = PackedDay.objects.order_by("day").values_list("reports", flat=True)
+    assert list(told) == [24, 0, 0, 0, 0, 0]
+
+
+def test_days_of_texts_too_long_to_be_packed_stay_however_well_they_are_compressed(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packer, "MOST_BYTES", 90_000)
+    save(timed(world.placed, at(START * 1000), engineState="a" * 100_000))
+    save(timed(world.foreign, at(START * 1000), engineState="a" * 80_000))
+    assert roller.roll(60)
+    assert (list_days(world.placed), list_days(world.foreign)) == ([], [0])
+
+
 def test_the_newest_and_the_last_times_are_found_in_packed_days(world: World, clock: Clock) -> None:
     fill(world.placed, 3)
     assert roller.roll(60)
@@ -165,6 +283,8 @@ def test_the_newest_and_the_last_times_are_found_in_packed_days(world: World, cl
     assert shown == [at(START * 1000 + n * HOUR_MS) for n in range(71, 41, -1)]
     late = at(START * 1000 + 71 * HOUR_MS + 1)
     save(timed(world.placed, late, rpm=1))
+    assert [when for when, _ in readings.list_recent_reports(world.placed, declared, 2)] == [late, shown[0]]
+    save(*(timed(world.placed, at(START * 1000 + n), rpm=1) for n in (1, 2)))
     assert [when for when, _ in readings.list_recent_reports(world.placed, declared, 2)] == [late, shown[0]]
     [(_, times)] = silence._read_times([world.placed.pk])
     assert len(times) == silence.PAUSES + 1
@@ -190,6 +310,7 @@ def test_a_removed_device_takes_its_packed_days_along(world: World, clock: Clock
     assignments.detach_devices([gone])
     Device.objects.filter(pk=gone).delete()
     assert not PackedDay.objects.filter(device_id=gone).exists()
+    upserts.write_reports([(gone, at(START * 1000), None, True, {"rpm": 1})])  # by who had begun before
     roller.pack(lease, [gone], START)
     assert not PackedDay.objects.filter(device_id=gone).exists()
 
@@ -205,6 +326,8 @@ def test_going_back_makes_reports_of_them_again(world: World, clock: Clock) -> N
     assert not PackedDay.objects.exists()
     assert list_stored() == before
     assert Report.objects.count() == 144
+    assert not RollUpMark.objects.exists()  # of what was packed there is no other sum
+    assert not RollUp.objects.exists()
 
 
 @pytest.mark.postgres

@@ -40,6 +40,10 @@ def reports(draw: st.DrawFn) -> day_format.Reports:
 def test_reports_are_read_back_as_they_were(told: day_format.Reports) -> None:
     body = day_format.encode(START, told)
     assert repr(day_format.decode(START, body)) == repr(told)
+    assert day_format.read_times(START, body) == [at for at, _, _ in told]
+    some = told[::2]
+    assert repr(day_format.decode_some(START, body, {at for at, _, _ in some} | {START - 1})) == repr(some)
+    assert day_format.decode_some(START, body, {START - 1}) == []
     for name in NAMES:
         alone = day_format.decode(START, body, {name})
         assert repr(alone) == repr([(at, timed, {name: data[name]}) for at, timed, data in told if name in data])

@@ -102,6 +102,9 @@ def test_a_browser_is_that_of_who_said_so_last(world: World) -> None:
     Browser(f"{SERVICE}one").subscribe(world.viewer)
     Browser(f"{SERVICE}one").subscribe(world.stranger)
     assert (told(world.viewer), told(world.stranger)) == ([], [f"{SERVICE}one"])
+    assert kinds(world.viewer) == ["push-added", "push-ended"]
+    ended = AccountEvent.objects.of(world.viewer).get(kind="push-ended")
+    assert (ended.data["by"], ended.address) == (operations.TAKEN, None)
 
 
 def test_there_is_a_bound_for_each_person(world: World) -> None:
@@ -184,6 +187,36 @@ def test_a_session_that_ran_out_does_not_and_signing_out_later_does(signed_in: C
     PushSubscription.objects.update(session="an older one")  # the browser's own name is enough
     signed_in.post("/accounts/logout/")
     assert told(world.viewer) == []
+
+
+def test_signing_out_on_a_page_of_a_session_that_ran_out_ends_it(signed_in: Client, world: World) -> None:
+    signed_in.post("/account/push/subscribe/", Browser(f"{SERVICE}here").sent)
+    Browser(f"{SERVICE}elsewhere").subscribe(world.viewer, session="elsewhere", browser="another")
+    signed_in.cookies.pop("sessionid")
+    signed_in.post("/accounts/logout/")
+    assert told(world.viewer) == [f"{SERVICE}elsewhere"]
+
+
+def test_turning_back_while_signing_in_does_not(signed_in: Client, world: World) -> None:
+    signed_in.post("/account/push/subscribe/", Browser(f"{SERVICE}here").sent)
+    signed_in.cookies.pop("sessionid")
+    begun = signed_in.session
+    begun["account_login"] = {}
+    begun.save()
+    signed_in.post("/accounts/logout/")
+    assert told(world.viewer) == [f"{SERVICE}here"]
+
+
+def test_who_signs_in_with_a_browser_after_somebody_ends_what_they_were_told(signed_in: Client, world: World) -> None:
+    """On a computer that is shared, where a session ran out."""
+    signed_in.post("/account/push/subscribe/", Browser(f"{SERVICE}here").sent)
+    Browser(f"{SERVICE}elsewhere").subscribe(world.viewer, session="elsewhere", browser="another")
+    signed_in.cookies.pop("sessionid")
+    world.sibling.set_password(PASSWORD)
+    world.sibling.save()
+    sign_in(signed_in, world.sibling)
+    assert told(world.viewer) == [f"{SERVICE}elsewhere"]
+    assert kinds(world.viewer)[-2:] == ["push-added", "push-ended"]
 
 
 def test_signing_another_browser_out_ends_its_own(signed_in: Client, world: World) -> None:
