@@ -26,7 +26,7 @@ check: .venv/test.stamp
 parts: .venv/test.stamp
 	@scripts/parts
 
-BENCHES := press ingest streams scan pages imports labels actions soak neighbours doors
+BENCHES := press ingest streams scan first_scan pages imports labels actions soak neighbours doors
 bench: export DEMO := 1
 bench: .venv/test.stamp parts
 	@for each in $(BENCHES); do echo "== $$each"; $(BIN)/python -m "bench.$$each" || failed="$$failed $$each"; done; \

@@ -33,6 +33,8 @@ KEPT = """async () => {
     const kept = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
     return kept.flat().map(({ url }) => new URL(url).pathname);
 }"""
+PRELOADS = """async () =>
+    (await (await navigator.serviceWorker.ready).navigationPreload.getState()).enabled"""
 # By how much the layout shifted, as browsers measure it: shifts within half a second of a tap don't count.
 WATCH = """() => {
     window.shifts = [];
@@ -72,10 +74,12 @@ def test_the_scanner_is_fetched_ahead_and_starts_by_itself(filming: Browser, pro
         page.add_init_script(f"({WATCH})()")
         page.goto(root(proxy) + reverse("devices:list"))
         eventually(lambda: keeps(page, "zxing_reader"))
+        assert page.evaluate(PRELOADS)
         proxy.asked.clear()
         page.goto(root(proxy) + reverse("provisioning:register"))
         expect(page.get_by_role("heading", name="Bring the device online")).to_be_visible(timeout=2 * SOON)
         assert [path for path in proxy.asked if "zxing" in path or "/scan" in path] == []
+        assert proxy.asked.count(reverse("provisioning:register")) == 1
         window = world.waiting.windows.get()
         windows.cancel_window(window=window, by=world.technician)
         page.route("**/register/scan/", lambda route: route.fulfill(status=204))
