@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 NAMES = 180  # characters of names in a cause
 EXTRA = {"model", "group", "tags", "certificate", "claim_code", "gateways", "person"}  # fields that few files have
+TELL_THEMSELVES = {"serial", "gateways", "claim_code", "certificate"}  # what a spreadsheet did to them
 SPOILT_CODE = (
     "A spreadsheet made a number, a date or an error of this code. Format the column as text, enter or paste the codes "
     "anew, and save it again."
@@ -146,6 +147,8 @@ class Rules:
         if "\0" in text:
             at = next(at for at, cell in enumerate(cells) if "\0" in cell)
             return (), [RowError(row, self.find_title(at), "There is a NUL character in this cell. Remove it.")]
+        if spreadsheets.may_be_damaged(text) and (damaged := self._find_damaged_cells(row, cells)):
+            return (), damaged
         if not text.isascii() and (spoilt := self._find_spoilt_letters(row, cells)):
             return (), spoilt
         if is_suspect(cells, self._header, self._serial_at) and (cause := self._explain_no_device(cells)):
@@ -216,6 +219,14 @@ class Rules:
             RowError(row, self.find_title(at), f"{quote_cell(cell)}{cell.cause}")
             for at in self.at.values()
             if isinstance(cell := cells[at], Shown) and (at in self._of_serials or not cell.only_as_serial)
+        ]
+
+    def _find_damaged_cells(self, row: int, cells: Sequence[str]) -> list[RowError]:
+        """Return the problems of cells of which a spreadsheet lost what was meant."""
+        return [
+            RowError(row, self.find_title(at), f"{quote_cell(cells[at])}{cause}")
+            for field, at in self.at.items()
+            if field not in TELL_THEMSELVES and (cause := spreadsheets.explain_damage_anywhere(cells[at].strip()))
         ]
 
     def _find_spoilt_letters(self, row: int, cells: Sequence[str]) -> list[RowError]:

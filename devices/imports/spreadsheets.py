@@ -16,10 +16,16 @@ _MONTH = rf"(?:{_MONTHS})[a-zü]{{0,6}}\.?"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?:19|20)?\d\d"
 _CLOCK = r"(?:[ T]\d{1,2}:\d\d(?::\d\d)?(?:\.0+)?)?"
+_FAILED = (
+    re.compile(r"#(?:N/?A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!)|#N/V|#BEZUG!|#WERT!", re.IGNORECASE),
+    "A formula of the spreadsheet failed here.",
+)
+_NARROW = re.compile(r"#{2,}"), "The column was too narrow when this was copied out of a spreadsheet."
+_LOST = "A spreadsheet wrote this long number in short, and its last digits are lost."
 _DAMAGE = (
     (
         re.compile(r"[+-]?\d(?:[.,]\d+)?E[+-]\d+|\d[.,]\d+E\d+", re.IGNORECASE),
-        "A spreadsheet wrote this long number in short, and its last digits are lost.",
+        _LOST,
     ),
     (re.compile(r"\d+[.,]0{1,6}"), "A spreadsheet or program made a decimal number of this serial."),
     (re.compile(r"\d{1,3}(?:[,'\u2019\u00a0\u202f]\d{3})+"), "A spreadsheet grouped the digits of this serial."),
@@ -31,11 +37,13 @@ _DAMAGE = (
         ),
         "A spreadsheet made a date of this serial.",
     ),
-    (re.compile(r"#{2,}"), "The column was too narrow when this was copied out of a spreadsheet."),
-    (re.compile(r"#(?:N/?A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!)|#N/V|#BEZUG!|#WERT!", re.IGNORECASE),
-     "A formula of the spreadsheet failed here."),
+    _NARROW,
+    _FAILED,
     (re.compile(r"=.*", re.DOTALL), "A spreadsheet's formula stands here instead of its value."),
 )  # fmt: skip
+# What is so in any column: 12 to 20 digits are an identity, which a spreadsheet shows in short unless it is text.
+_DAMAGE_ANYWHERE = (_NARROW, _FAILED, (re.compile(r"\d(?:[.,]\d{1,5})?E\+1[1-9]"), _LOST))
+REMEDY_ANYWHERE = "Write the cell anew, formatted as text, or leave it empty."
 REMEDY = "Format the column as text, enter or paste the serials anew, and save it again."
 MARKS = "='\u2019"  # that digits are text
 _LOOSE = re.compile(  # what any of the damages is, and hardly any serial: a single look at most of them
@@ -62,6 +70,17 @@ def explain_damage(text: str) -> str:
         return ""
     cause = next((words for pattern, words in _DAMAGE if pattern.fullmatch(text)), "")
     return f"{cause} {REMEDY}" if cause else ""
+
+
+def may_be_damaged(row: str) -> bool:
+    """Say whether `explain_damage_anywhere` may find something in a row of cells, without looking at each."""
+    return "#" in row or "E+1" in row
+
+
+def explain_damage_anywhere(text: str) -> str:
+    """Say what a spreadsheet lost of a cell, whatever it tells, and what to do; "" if nothing."""
+    cause = next((words for pattern, words in _DAMAGE_ANYWHERE if pattern.fullmatch(text)), "")
+    return f"{cause} {REMEDY_ANYWHERE}" if cause else ""
 
 
 def explain_lost_zeros(text: str, fitting: Format) -> str:

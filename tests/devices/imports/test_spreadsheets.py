@@ -11,6 +11,7 @@ from tests.devices.imports.conftest import problems
 
 if TYPE_CHECKING:
     from devices.models import RecipeVersion
+    from tests.conftest import World
     from tests.devices.imports.conftest import Run
 
 OPAQUE, IMEI = {"kind": "opaque"}, {"kind": "base10", "length": 15}
@@ -91,3 +92,36 @@ def test_a_space_after_the_delimiter(run: Run, check: Run) -> None:
     assert list(made) == [("SHF1", "Pump"), ("SHF2", "Fan")]
     [(row, _, cause)] = problems(check('Serial, Name\nSHF3, "Big" pump\n'))
     assert (row, "closing quote" in cause) == (2, True)
+
+
+ANYWHERE = [
+    ("#REF!", "formula of the spreadsheet failed"),
+    ("#n/a", "formula of the spreadsheet failed"),
+    ("#BEZUG!", "formula of the spreadsheet failed"),
+    ("#####", "too narrow"),
+    ("8.61235E+14", "its last digits are lost"),
+    ("8,94455E+18", "its last digits are lost"),
+]
+
+
+@pytest.mark.parametrize("heading", ["Name", "Description", "Group", "Model", "tag:iccid"])
+def test_what_is_lost_is_named_in_every_column(check: Run, heading: str) -> None:
+    importing = check(f"Serial;{heading}\n" + "".join(f'AB-{at};"{cell}"\n' for at, (cell, _) in enumerate(ANYWHERE)))
+    told = problems(importing)
+    assert [(row, column) for row, column, _ in told] == [(row, heading) for row in range(2, len(ANYWHERE) + 2)]
+    for (cell, said), (_, _, cause) in zip(ANYWHERE, told, strict=True):
+        assert cause.startswith(f"“{cell}”: ")
+        assert said in cause
+        assert "leave it empty" in cause
+
+
+def test_an_error_of_a_formula_changes_no_name(check: Run, world: World) -> None:
+    importing = check(f"Serial,Name\n{world.placed.serial},#REF!\n", act="change")
+    assert [(row, column) for row, column, _ in problems(importing)] == [(2, "Name")]
+    assert importing.changing == 0
+
+
+def test_names_and_tags_that_look_a_little_so(run: Run) -> None:
+    cells = ["#12", "# 3", "#REF", "Pump #N/A", "1.5E+02", "6.02E+23", "E+12", "8E14"]
+    importing = run("Serial,Name,tag:of\n" + "".join(f"AB-{at},{cell},{cell}\n" for at, cell in enumerate(cells)))
+    assert (importing.made, problems(importing)) == (len(cells), [])
