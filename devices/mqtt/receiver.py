@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 128 << 10  # octets that are read at once
 LOOK_SECONDS = 1.0
+HUNG_UP = getattr(select, "POLLRDHUP", 0)  # Linux says so only if it is asked; others do unasked
 REFUSALS = {
     1: "it does not speak MQTT 3.1.1",
     2: "it does not take the client id",
@@ -177,9 +178,9 @@ class Receiver:
         heard = said = time.monotonic()
         while not self._is_dropped:
             self._hand_over([])
-            hears = select.POLLIN if not self._untaken else 0
+            hears = select.POLLIN if not self._untaken else HUNG_UP
             poll.register(connection, hears | (select.POLLOUT if self._saying else 0))
-            pending = connection.pending() if hears and isinstance(connection, ssl.SSLSocket) else 0
+            pending = connection.pending() if not self._untaken and isinstance(connection, ssl.SSLSocket) else 0
             ready = dict(poll.poll(0 if pending else LOOK_SECONDS * 1000))
             if self._awake.fileno() in ready:
                 self._awake.recv(4096)

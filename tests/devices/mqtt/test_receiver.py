@@ -84,8 +84,10 @@ def test_what_is_no_packet_ends_the_connection(broken: bytes) -> None:
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a connection: ours, and the broker's."""
-    ours, theirs = socket.socketpair()
+    """Both ends of a connection by TCP, which ends otherwise than a pair of sockets: ours, and the broker's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
     with ours, theirs:
         yield ours, theirs
 
