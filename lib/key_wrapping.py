@@ -11,16 +11,12 @@ import base64
 import hmac
 import secrets
 from functools import lru_cache
-from hashlib import sha256
 from typing import NamedTuple
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-
-_BLOCK = 64  # bytes that SHA-256 takes at once
-_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))  # RFC 2104
 
 
 class Access(NamedTuple):
@@ -67,19 +63,16 @@ def list_digests(text: str) -> list[bytes]:
 
 
 class Deriver:
-    """Derive many secrets from one key by HMAC-SHA256, whose two hashes begin with the key: each secret goes on from
-    copies of them, in half the time."""
+    """Derive many secrets from one key: each goes on from a copy of the code's beginning, in two thirds of the time."""
 
     def __init__(self, key: bytes) -> None:
-        block = key.ljust(_BLOCK, b"\0") if len(key) <= _BLOCK else sha256(key).digest().ljust(_BLOCK, b"\0")
-        self._inner, self._outer = sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
+        self._beginning = hmac.new(key, digestmod="sha256")
 
     def derive_bytes(self, label: str, number: int) -> bytes:
         """Return 32 bytes that only the key's holder can tell."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(f"{label}:{number}".encode())
-        outer.update(inner.digest())
-        return outer.digest()
+        code = self._beginning.copy()
+        code.update(f"{label}:{number}".encode())
+        return code.digest()
 
     def derive_access(self, number: int) -> Access:
         """Return the credential of one row of a delivery; the same each time it is asked for.

@@ -36,16 +36,9 @@ CHUNK = 1 << 16
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _MAIN = ("http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://purl.oclc.org/ooxml/spreadsheetml/main")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+# What reading a damaged file raises; a way of packing or locking that zipfile does not know is NotImplementedError.
 _DAMAGES = (
-    *(
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        UnicodeError,
-    ),  # of zipfile: a way to pack or lock it knows not
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, UnicodeError),
     *(expat.ExpatError, KeyError, ValueError, IndexError, OverflowError),
 )
 _OTHERS = (

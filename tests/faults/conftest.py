@@ -1,4 +1,7 @@
-"""What of these tests needs a part that no package of this system brings is run where it is named."""
+"""A fleet on a production broker, for tests that share it.
+
+What of these tests needs a part that no package of this system brings is run where it is named.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,20 @@ import os
 import re
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.rabbitmq import consuming
+from tests.mqtt import fleet as fleets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_django import Settings
+
+    from devices.mqtt.messages import Message
+    from tests.mqtt.fleet import Fleet
 
 
 def _hands_certificates_on() -> bool:
@@ -26,3 +43,23 @@ def pytest_report_header() -> str:
         if HANDS_ON
         else "left out: tests/faults/test_rabbitmq_certificates.py (HAPROXY names no HAProxy from 2.9 on)"
     )
+
+
+@pytest.fixture(scope="module")
+def fleet(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One for all tests of a file, since the node takes ten seconds to start."""
+    with fleets.fleet(tmp_path_factory.mktemp("fleet")) as it:
+        yield it
+
+
+@pytest.fixture
+def port(fleet: Fleet, settings: Settings) -> int:
+    settings.MQTT_URL, settings.BROKER_AMQP_URL = fleet.site_url, f"amqp://127.0.0.1:{fleet.amqp}"
+    return fleet.port
+
+
+@pytest.fixture
+def stored(port: int, fleet: Fleet) -> Iterator[list[Message]]:
+    messages: list[Message] = []
+    with consuming(fleet, messages):
+        yield messages

@@ -16,7 +16,7 @@ from devices.credentials import operations as credentials
 from devices.lifecycle import locks
 from devices.models import ConnectedStretch, Credential, RefusedAttempt
 from tests.builders import make_device, make_recipe
-from tests.faults.rabbitmq import asking, fleet, port, stored
+from tests.faults.rabbitmq import asking
 from tests.mqtt.backlog import nothing_is_known_of_a_backlog
 from tests.mqtt.gateway import ACCEPTED, PATIENCE, Gateway, gateway
 from tests.mqtt.processes import eventually
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
     from tests.mqtt.fleet import Fleet
 
-__all__ = ["fleet", "port", "stored"]
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.faults,
-    pytest.mark.slow,
-    pytest.mark.postgres,
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
 
 def test_a_device_that_speaks_its_vendors_mqtt(world: World, fleet: Fleet, port: int, stored: list[Message]) -> None:

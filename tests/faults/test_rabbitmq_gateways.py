@@ -12,7 +12,7 @@ from devices.lifecycle import assignments
 from devices.models import CredentialUse
 from devices.ties import operations as ties
 from tests.builders import make_device
-from tests.faults.rabbitmq import closing_for, fleet, port, stored
+from tests.faults.rabbitmq import closing_for
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
 
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
     from tests.mqtt.fleet import Fleet
 
-__all__ = ["fleet", "port", "stored"]
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.faults,
-    pytest.mark.slow,
-    pytest.mark.postgres,
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
 
 def test_for_as_long_as_it_is_tied(

@@ -12,7 +12,7 @@ from devices.broker.amqp_thread import has_queue, queue_name
 from devices.credentials import operations as credentials
 from devices.mqtt.client import take_place
 from tests.builders import make_device
-from tests.faults.rabbitmq import asking, consuming, fleet, port, stored
+from tests.faults.rabbitmq import asking, consuming
 from tests.mqtt.fleet import ready
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
     from tests.mqtt.fleet import Fleet
 
-__all__ = ["fleet", "port", "stored"]
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.faults,
-    pytest.mark.slow,
-    pytest.mark.postgres,
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
 
 def test_a_fleet_lives_through_gates_that_end_and_a_database_that_is_away(

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from devices.credentials import operations as credentials
 from devices.lifecycle import locks
 from devices.models import Credential, CredentialUse, Event
-from tests.faults.rabbitmq import closing_for, fleet, port, stored
+from tests.faults.rabbitmq import closing_for
 from tests.mqtt.gateway import ACCEPTED, Gateway, gateway
 from tests.mqtt.processes import eventually
 from tests.mqtt.reporters import Restless, heard
@@ -25,13 +25,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
     from tests.mqtt.fleet import Fleet
 
-__all__ = ["fleet", "port", "stored"]
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.faults,
-    pytest.mark.slow,
-    pytest.mark.postgres,
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
 
 def rotate(world: World, port: int) -> Gateway:

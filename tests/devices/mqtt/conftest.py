@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.utils import timezone
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.mqtt.consumer import Consumer
 from devices.mqtt.messages import counts
@@ -85,3 +87,13 @@ def start(broker: Process, sink: Sink) -> Iterator[Callable[..., Consumer]]:
     sink.open.set()
     for consumer in started:
         consumer.stop(1)
+
+
+@pytest.fixture
+def device(broker: Process) -> Iterator[Client]:
+    client = Client(CallbackAPIVersion.VERSION2, "device")
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    yield client
+    client.disconnect()
+    client.loop_stop()
