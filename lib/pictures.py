@@ -11,16 +11,14 @@ from io import BytesIO
 from django.core.exceptions import ValidationError
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from lib.caching import FOR_EVER
-
 LARGEST = 1 << 20  # bytes
 PIXELS = 4_000_000
 SIDES = (600, 300, 150)  # pixels a side of what is kept: the first that makes it no larger than KEPT
 KEPT = 256 << 10  # bytes
 BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError)
 
-PRIVATE_JPEG = {"Content-Type": "image/jpeg", "Cache-Control": FOR_EVER}
-"""Headers of one that only some may see, at an address that names what is in it."""
+PRIVATE_JPEG = {"Content-Type": "image/jpeg", "Cache-Control": "no-store"}
+"""Headers of one that only some may see."""
 
 PHOTO_SIDE = 900  # pixels a side
 

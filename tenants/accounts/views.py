@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from lib import theme as colours
-from lib.caching import FOR_EVER
 from lib.decorators import redirect_unless_posted
 from tenants.access import get_organisation
 from tenants.accounts.clock import choose_clock, choose_mails
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from tenants.access import SignedIn
+
+FOR_EVER = "private, max-age=31536000, immutable"
 
 
 @require_safe
