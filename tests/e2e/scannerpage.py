@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.e2e.browser import BROWSER, WHOLE_BROWSER
 from tests.e2e.fakecamera import film, flags
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page, Playwright
 
 SERIAL = "7KQ4M2XW9D3T"
-BROWSER = [
+QUIET = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -41,9 +42,11 @@ def serving() -> Iterator[str]:
 
 
 @contextmanager
-def phone(playwright: Playwright, *arguments: str, **options: Any) -> Iterator[BrowserContext]:
-    """A phone's browser; a script error or a breach of the policy fails the test at its end."""
-    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*BROWSER, *arguments])
+def phone(playwright: Playwright, *arguments: str, whole: bool = False, **options: Any) -> Iterator[BrowserContext]:
+    """A phone's browser, `whole` where permissions or several cameras count; a script error or a breach of the policy
+    fails the test at its end."""
+    program = WHOLE_BROWSER if whole else BROWSER
+    browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *arguments])
     context = browser.new_context(**{**PHONE, **options})
     faults: list[str] = []
     context.on("weberror", lambda error: faults.append(str(error.error)))

@@ -63,7 +63,7 @@ def stands_still(page: Page) -> None:
 def filming(beside_a_loop: None, world: World, tmp_path: Path) -> Iterator[Browser]:
     """A browser whose camera sees the label of the waiting device."""
     film = fakecamera.film(tmp_path / "label.mjpeg", [fakecamera.scene(world.waiting.serial)])
-    with sync_playwright() as playwright, launch(playwright, *fakecamera.flags(film)) as running:
+    with sync_playwright() as playwright, launch(playwright, *fakecamera.flags(film), whole=True) as running:
         yield running
 
 

@@ -13,14 +13,14 @@ from playwright.sync_api import expect
 
 from lib import web_push
 from tenants.models import PushSubscription
-from tests.e2e.browser import PHONE, faults_by_day_and_night
+from tests.e2e.browser import PHONE, faults_by_day_and_night, launch
 from tests.e2e.live_pages import sign_in
 from tests.tenants.push.browsers import Browser as Subscribed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
     from tests.conftest import World
     from tests.mqtt.processes import Process
@@ -51,6 +51,12 @@ PRETEND = """
   Object.defineProperty(Notification, "permission", { get: () => "%s" });
 })();
 """
+
+
+@pytest.fixture(scope="module")
+def browser(beside_a_loop: None, playwright: Playwright) -> Iterator[Browser]:
+    with launch(playwright, whole=True) as running:
+        yield running
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ def test_a_camera_that_fails_says_why_and_leaves_the_other_ways(
 
 
 def test_a_browser_that_refuses_the_camera(playwright: Playwright, address: str) -> None:
-    with phone(playwright, FAKE[1], "--deny-permission-prompts") as context:
+    with phone(playwright, FAKE[1], "--deny-permission-prompts", whole=True) as context:
         page = opened(context, address)
         scan(page)
         expect(page.get_by_role("alert")).to_contain_text("The camera is not allowed")

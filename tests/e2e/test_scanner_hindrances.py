@@ -67,7 +67,8 @@ def test_a_camera_that_meets_no_wish_is_taken_as_it_is(playwright: Playwright, a
 
 
 def test_another_camera_is_chosen_and_remembered(playwright: Playwright, address: str) -> None:
-    with phone(playwright, FLAGS[0], "--use-fake-device-for-media-stream=device-count=2") as context:
+    two = (FLAGS[0], "--use-fake-device-for-media-stream=device-count=2")
+    with phone(playwright, *two, whole=True) as context:
         context.add_init_script(ONLY_ANY.replace("wish.video === true", "true"))
         page = opened(context, address)
         scan(page)
