@@ -46,7 +46,7 @@ def walk_by_token(given: Given) -> Walk:
     """Come in as the vendor's SDK does."""
     started = require((yield _send("POST", "/provisioning-operations/init", given, {"deviceId": given.serial})))
     operation, code = read_fields(started.text, "provisioningOperationId", "verificationCode")
-    yield Shown(code, code, "Somebody approves it under Devices > Approve, or where a phone has that page.")
+    yield Shown(code, code, "Somebody approves it: Register device, then “A new device shows a code? Approve it”.")
     asked = _send("PUT", "/provisioning-operations/complete", given, {"provisioningOperationId": operation})
     while (answer := require((yield asked), 202)).status == 202:
         yield Wait(EVERY)

@@ -29,18 +29,18 @@ MQTT_URL = "mqtt://127.0.0.1:1883"
 EXAMPLES = """\
 examples:
   # one gateway, its label and button on http://127.0.0.1:8090/
-  ACCESS_SECRET=... python -m firmware_sim --serial 7K3MQ2XW9TBC \\
+  ACCESS_SECRET=... python -m firmware_sim --serial HYER63P4RGEE \\
       --device-id 66f0c0ffee66f0c0ffee0001 --access-key KEY --panel 8090
 
   # the first 300 of the factory's file, except the one that is provisioned live
-  python -m firmware_sim --devices result.csv --fleet 300 --except 7K3MQ2XW9TBC
+  python -m firmware_sim --devices result.csv --fleet 300 --except HYER63P4RGEE
 
   # one gateway of that file, over TLS, pressed 5 s after it came online
-  python -m firmware_sim --devices result.csv --only 7K3MQ2XW9TBC \\
+  python -m firmware_sim --devices result.csv --only HYER63P4RGEE \\
       --mqtt-url mqtts://broker.example --ca-file ca.pem --press-after 5
 
   # one gateway from the shelf: it asks a door for its credential, keeps it, and connects
-  TOKEN=... python -m firmware_sim --door jwt --serial 7K3MQ2XW9TBC --site https://handover.example
+  TOKEN=... python -m firmware_sim --door jwt --serial HYER63P4RGEE --site https://handover.example
 
 environment: MQTT_URL, PANEL_PORT, ACCESS_SECRET and PRESENCE_SECRET stand in for the options of these names; with
 --door also SITE, ORGANISATION, SERIAL, TOKEN and DEVICE_ID.

@@ -136,6 +136,17 @@ TOO_MANY_CODES = declare(
     "Wait, or ask an admin of your organisation to place the device.",
     429,
 )
+OPERATION_LOCKED = declare(
+    "operation-locked",
+    "Too many wrong codes were entered for this device.",
+    "Start the device again: it shows a new code. Or ask an admin of your organisation to let it in.",
+    429,
+)
+DEVICE_PLACED = declare(
+    "device-placed",
+    "This device is in a group already, and your organisation does not allow placed devices to be registered again.",
+    "Release it first, or ask an admin of your organisation to.",
+)
 CLAIM_CODE_GONE = declare(
     "claim-code-gone",
     "The claim code was used or replaced meanwhile.",

@@ -7,7 +7,6 @@ docs/decisions/0038 says why a device is known by the very certificate.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
@@ -55,7 +54,7 @@ def read_shown(request: HttpRequest) -> Shown | None:
         raise Refusal(refusals.CERTIFICATE_UNREADABLE, what="Client-Cert is no byte sequence of RFC 8941")
     try:
         der = base64.b64decode(sent[1:-1], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of another kind for letters beyond ASCII
         raise Refusal(refusals.CERTIFICATE_UNREADABLE, what=str(error)[:100]) from None
     return read_der(der, is_proved=came_by_proxy(request))
 

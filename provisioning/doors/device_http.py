@@ -33,7 +33,7 @@ from tenants.accounts.events import address_of
 from tenants.api.throttles import count_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Iterator
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 
     from django.http import HttpRequest, HttpResponse
 
@@ -131,6 +131,15 @@ def read_text(sent: dict[str, Any], name: str) -> str:
     """Return what was sent under a name, as far as it is text that a database takes; else nothing."""
     value = sent.get(name)
     return value if isinstance(value, str) and "\0" not in value and value.isprintable() else ""
+
+
+def read_identity(sent: Mapping[str, Any], name: str) -> str | None:
+    """Return what a device calls itself: "" where it says nothing, None where that is no text of printable letters.
+    Taken for nothing, it would be another device each time that it asks."""
+    value = sent.get(name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return ""
+    return read_text({name: value}, name).strip() or None
 
 
 @contextmanager

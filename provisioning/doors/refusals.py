@@ -346,6 +346,12 @@ OPERATION_EXPIRED = declare(
     "It asks again by itself: approve that, with the new code.",
     410,
 )
+OPERATION_SERVED = declare(
+    "operation-served",
+    "A device came in by this approval already, or somebody revoked what it had: it lets nobody in again.",
+    "Start the device again, and approve it anew with the code that it shows.",
+    410,
+)
 OPERATIONS_TOO_MANY = declare(
     "operations-too-many",
     "{most} devices wait for approval already.",

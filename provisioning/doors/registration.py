@@ -174,10 +174,20 @@ def is_within(address: str | None, networks: list[str]) -> bool:
     return any(here in ipaddress.ip_network(network) for network in networks)
 
 
-def fits(door: Door, identity: str) -> bool:
-    """Decide whether the identity may be one of a new device of this door's."""
+def has_pattern_of(door: Door, identity: str) -> bool:
+    """Decide whether the identity is one of those that the door is for."""
     try:
         _require_pattern(door, identity)
+    except Refusal:
+        return False
+    return True
+
+
+def fits(door: Door, identity: str) -> bool:
+    """Decide whether the identity may be one of a new device of this door's."""
+    if not has_pattern_of(door, identity):
+        return False
+    try:
         _read_serial(identity, door.recipe.current)
     except Refusal:
         return False

@@ -18,9 +18,9 @@ from devices.recipes.label_rules import find_model
 from lib import origins
 from lib.refusals import Refusal
 from provisioning.models import Window
-from provisioning.refusals import WINDOW_ENDED
+from provisioning.refusals import DEVICE_PLACED, WINDOW_ENDED
 from provisioning.windows import identify, operations
-from provisioning.windows.access import find_scanned, get_window, is_known, read_scanned_facts, refuse_serial
+from provisioning.windows.access import find_scanned, get_window, is_known, read_scanned_facts
 from provisioning.windows.forms import PlaceForm
 from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
@@ -116,7 +116,7 @@ class Windows(ApiView):
         text = self.read(Scan)["text"]
         device, _ = find_scanned(user, text, origins=origins.list_label_origins(request))
         if device is None:
-            raise refuse_serial(user, text)
+            raise Refusal(DEVICE_PLACED, field="text")  # they see it, or nothing would have been found
         facts, token = read_scanned_facts(user, text), api_selection.get_narrow_token(request, user)
         opened = operations.open_window(device=device, by=user, token=token, label=facts.without_secrets())
         prove_by_label(window=opened, by=user, token=facts.owner_token)

@@ -21,6 +21,7 @@ from tests.e2e.live_pages import HEARD, address, hear, sign_in
 from tests.e2e.scannerpage import serving
 from tests.e2e.silentproxy import SilentProxy
 from tests.mqtt.processes import python, running
+from tests.stack import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from provisioning.models import Window
     from tests.conftest import World
     from tests.mqtt.processes import Process
+    from tests.stack import Stack
 
 expect.set_options(timeout=20_000)  # milliseconds: a busy machine is slow, not wrong
 
@@ -40,6 +42,13 @@ def beside_a_loop() -> Iterator[None]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     yield
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Stack]:
+    """One demo for all modules that take it: what others changed in it does not matter to them."""
+    with demo() as running:
+        yield running
 
 
 @pytest.fixture(scope="package")

@@ -15,10 +15,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import PHONE, faults_by_day_and_night, launch, sign_in
-from tests.stack import ROOT, demo
+from tests.stack import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page, Playwright
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
     from tests.stack import Factory, Stack
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with demo() as running:
-        yield running
 
 
 def ask_for_digits(stack: Stack, browser: Browser, device: Factory) -> str:

@@ -15,7 +15,6 @@ from playwright.sync_api import Error, expect, sync_playwright
 from tests.e2e import shelf
 from tests.e2e.browser import DESKTOP, PHONE, faults_by_day_and_night, launch, sign_in, turn
 from tests.mqtt.gateway import ACCEPTED, Gateway
-from tests.stack import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from tests.stack import Stack
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with demo() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

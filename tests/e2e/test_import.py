@@ -15,7 +15,6 @@ from playwright.sync_api import expect, sync_playwright
 
 from devices.identity import serials
 from tests.e2e.browser import DESKTOP, PHONE, faults, launch, sign_in
-from tests.stack import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +34,6 @@ DROP = """([text, name]) => {
         zone.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
     }
 }"""
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with demo() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from devices.identity import serials
 from devices.models import Credential
 from lib.refusals import Refusal
 from provisioning.doors import refusals
-from provisioning.doors.activate.operations import Asked, activate, find_doors
+from provisioning.doors.activate.operations import Asked, activate, choose_door, find_doors
 from provisioning.doors.client_certificates import judge
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import find_device
@@ -70,8 +70,10 @@ def _counted(shown: Shown, device: Device | None, organisation: Organisation | N
     except Refusal as refusal:
         with suppress(Refusal):
             whose = device.organisation if device else organisation
-            door = find_doors(Asked(shown.identity), whose)[0]
-            about = device or find_device(door, shown.identity)
+            asked = Asked(shown.identity, certificate=shown, by_certificate_alone=True)
+            doors = find_doors(asked, whose)
+            about = device or find_device(doors[0], shown.identity)
+            door = choose_door(doors, asked, about)
             note_refusal(refusal, door=door, identity=shown.identity, device=about)
         told = refusal.kind in (refusals.CERTIFICATE_UNPROVED, refusals.CERTIFICATE_EARLY, refusals.CERTIFICATE_EXPIRED)
         raise refusal if told else Refusal(refusals.DATA_CREDENTIAL) from None

@@ -26,7 +26,14 @@ from lib.prepared import prepared
 from lib.refusals import Refusal
 from provisioning.doors import refusals
 from provisioning.doors.client_certificates import is_signed_by, judge
-from provisioning.doors.registration import check_policy, counted_at, find_device, fits, register_by_door
+from provisioning.doors.registration import (
+    check_policy,
+    counted_at,
+    find_device,
+    fits,
+    has_pattern_of,
+    register_by_door,
+)
 from provisioning.models import Door, DoorVendor, State
 
 if TYPE_CHECKING:
@@ -62,7 +69,7 @@ def activate(*, asked: Asked, address: str | None, organisation: Organisation | 
     door."""
     doors = find_doors(asked, organisation)
     device = find_device(doors[0], asked.identity)
-    door = _choose_door(doors, asked.identity, device)
+    door = choose_door(doors, asked, device)
     with counted_at(door, identity=asked.identity):
         if not asked.identity:
             raise Refusal(refusals.DOOR_NO_IDENTITY)
@@ -109,21 +116,38 @@ def _select_all_doors() -> QuerySet[Door]:
     return doors.defer("recipe__organisation__logo")
 
 
-def _choose_door(doors: Sequence[Door], identity: str, device: Device | None) -> Door:
-    """Return the door of the device's recipe, or of a recipe of which a new one with this identity may be."""
-    if device is not None:
-        return next((door for door in doors if door.recipe_id == device.version.recipe_id), doors[0])
-    makers = (door for door in doors if door.admits != Door.Admits.LISTED and fits(door, identity))
-    return next(makers, doors[0])
+def choose_door(doors: Sequence[Door], asked: Asked, device: Device | None) -> Door:
+    """Return the door that would let the device in, or else the one of which it is told why not.
+
+    A known device's is one of its recipe. Of several, one counts before the others that is open, that takes such an
+    identity, a device that was added or one that nobody added, and what the device shows.
+    """
+    mine = [door for door in doors if device is not None and door.recipe_id == device.version.recipe_id]
+    other = Door.Admits.LISTED if device is None else Door.Admits.NEW
+
+    def rank(door: Door) -> tuple[bool, ...]:
+        fitting = fits(door, asked.identity) if device is None else has_pattern_of(door, asked.identity)
+        is_admitted, is_enough = door.admits != other, _is_enough(door, asked)
+        return door.state != State.OPEN, not fitting, not (is_admitted and is_enough), not is_admitted, not is_enough
+
+    return min(mine or doors, key=rank)
+
+
+def _is_enough(door: Door, asked: Asked) -> bool:
+    """Decide whether the device shows what the door asks of it."""
+    wanted = door.settings.get("authentication")
+    if wanted == CERTIFICATE:
+        return asked.certificate is not None
+    return not asked.by_certificate_alone and (wanted == PASSWORD) is (asked.password is not None)
 
 
 def _choose_credential(door: Door, asked: Asked) -> Make:
     """Return what makes the credential, as the door wants it. Raises Refusal."""
-    wanted, password = door.settings.get("authentication"), asked.password
-    if wanted == CERTIFICATE and asked.certificate:
+    password = asked.password
+    if not _is_enough(door, asked):
+        raise Refusal(refusals.DOOR_AUTHENTICATION, wanted=door.settings.get("authentication"))
+    if asked.certificate and door.settings.get("authentication") == CERTIFICATE:
         return _take_certificate(door, asked.identity, asked.certificate)
-    if wanted == CERTIFICATE or asked.by_certificate_alone or (wanted == PASSWORD) is not (password is not None):
-        raise Refusal(refusals.DOOR_AUTHENTICATION, wanted=wanted)
     if password is None:
         return make_token
     if len(password.encode()) < SHORTEST_PASSWORD:

@@ -21,7 +21,7 @@ from lib.refusals import Refusal
 from provisioning.doors import own_ids, refusals
 from provisioning.doors.approval import codes
 from provisioning.models import ProvisioningOperation
-from provisioning.refusals import TOO_MANY_CODES, WITHOUT_PROOF, WRONG_CODE
+from provisioning.refusals import OPERATION_LOCKED, WITHOUT_PROOF, WRONG_CODE
 from tenants.models import Group, Role, User
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _require_proof(operation: ProvisioningOperation, by: User, code: str, group:
         return
     waiting = ProvisioningOperation.objects.pending().filter(pk=operation.pk)
     if not waiting.filter(wrong_codes__lt=MOST_WRONG).update(wrong_codes=F("wrong_codes") + 1):
-        raise Refusal(TOO_MANY_CODES, field="code") if waiting.exists() else _refuse_decided(operation)
+        raise Refusal(OPERATION_LOCKED, field="code") if waiting.exists() else _refuse_decided(operation)
     if not compare_digest(codes.read_code(code), operation.code):
         raise Refusal(WRONG_CODE, field="code")
     waiting.update(wrong_codes=F("wrong_codes") - 1)

@@ -32,6 +32,7 @@ PROBLEMS = "/problems/deviceProvisioning/"
 TYPES = {
     refusals.OPERATION_CANCELLED: f"{PROBLEMS}provisioningOperationCancelled",
     refusals.OPERATION_EXPIRED: f"{PROBLEMS}provisioningOperationExpired",
+    refusals.OPERATION_SERVED: f"{PROBLEMS}provisioningOperationExpired",
     refusals.OPERATION_UNKNOWN: f"{PROBLEMS}provisioningOperationNotFound",
 }
 STATUSES = {

@@ -41,6 +41,7 @@ ERRORS = {
     refusals.OPERATION_ASKED_OFTEN: "slow_down",
     refusals.OPERATION_CANCELLED: "access_denied",
     refusals.OPERATION_EXPIRED: "expired_token",
+    refusals.OPERATION_SERVED: "expired_token",
     refusals.OPERATION_UNKNOWN: "invalid_grant",
     refusals.REGISTRATION_TOKEN_OTHER: "invalid_grant",
     refusals.GRANT_UNKNOWN: "unsupported_grant_type",

@@ -16,7 +16,7 @@ from devices.credentials import operations as credentials
 from devices.models import Event
 from lib.prepared import Update, prepared, prepared_update
 from lib.refusals import Refusal
-from provisioning.doors import operations, refusals
+from provisioning.doors import operations, own_ids, refusals
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_address
 from provisioning.models import Door, ProvisioningOperation, RegistrationToken
@@ -47,11 +47,14 @@ def hash_token(token: str) -> bytes:
 
 
 def issue_first(operation: ProvisioningOperation) -> Issued:
-    """Return a token for an approved operation; those before end. Raises Refusal where it was cancelled meanwhile."""
+    """Return a token for an approved operation; those before end. Raises Refusal where it was cancelled meanwhile, or
+    served already: a device that registered keeps its token, and who is out is let in by a new approval alone."""
     with transaction.atomic():
         held = _hold(operation.pk)
         if held.outcome != ProvisioningOperation.State.APPROVED:
             raise Refusal(refusals.OPERATION_CANCELLED)
+        if held.registered_at is not None or _was_ended_by_somebody(held) or _was_replaced(held):
+            raise Refusal(refusals.OPERATION_SERVED)
         RegistrationToken.objects.filter(operation=held, ended_at=None).update(ended_at=Now())
         return _issue(held)[1]
 
@@ -73,7 +76,7 @@ def refresh(*, key: DoorKey, token: str, address: str | None) -> Issued:
 
 
 def _replace(former: RegistrationToken | None) -> Issued:
-    if former is None or former.over or _was_ended_by_somebody(former):
+    if former is None or former.over or _was_ended_by_somebody(former.operation):
         raise Refusal(refusals.REGISTRATION_TOKEN_OTHER)
     with transaction.atomic():
         held = _hold(former.operation_id)
@@ -115,7 +118,7 @@ def _select_token(token_hash: bytes) -> QuerySet[RegistrationToken]:
 
 def require_standing(token: RegistrationToken) -> None:
     """Raise Refusal unless the token counts."""
-    if token.ended_at is not None or _was_ended_by_somebody(token):
+    if token.ended_at is not None or _was_ended_by_somebody(token.operation):
         raise Refusal(refusals.REGISTRATION_TOKEN_ENDED)
     if token.over:
         raise Refusal(refusals.REGISTRATION_TOKEN_EXPIRED)
@@ -150,12 +153,23 @@ def revoke(*, door: Door, device: Device, by: User) -> bool:
     return True
 
 
-def _was_ended_by_somebody(token: RegistrationToken) -> bool:
-    """Return whether somebody revoked a credential of its device since: that would come back by this token."""
-    if (device := token.operation.device) is None:
+def _was_ended_by_somebody(operation: ProvisioningOperation) -> bool:
+    """Return whether somebody revoked a credential of its device since it was approved: that would come back by it."""
+    if operation.device_id is None or operation.decided_at is None:
         return False
-    revoked = Event.objects.filter(device=device, kind=Event.Kind.CREDENTIAL_REVOKED, at__gte=token.issued_at)
+    revoked = Event.objects.filter(
+        device=operation.device_id, kind=Event.Kind.CREDENTIAL_REVOKED, at__gte=operation.decided_at
+    )
     return revoked.filter(Q(data__reason=BY_PEOPLE[0]) | Q(data__reason=BY_PEOPLE[1])).exists()
+
+
+def _was_replaced(operation: ProvisioningOperation) -> bool:
+    """Return whether another one, approved later for the same ID, brought its device in."""
+    device = operation.device_id or getattr(own_ids.find_own(operation.organisation_id, operation.identity), "pk", None)
+    if device is None or operation.decided_at is None:
+        return False
+    others = ProvisioningOperation.objects.filter(device=device, decided_at__gt=operation.decided_at)
+    return others.filter(registered_at__isnull=False).exists()
 
 
 def _issue(operation: ProvisioningOperation) -> tuple[RegistrationToken, Issued]:

@@ -9,7 +9,7 @@ from django.http import HttpResponse, JsonResponse
 from devices.credentials.snippets import build_configuration
 from lib.refusals import Refusal
 from provisioning.doors import refusals
-from provisioning.doors.device_http import device_view, read_json, read_text
+from provisioning.doors.device_http import device_view, read_identity, read_json, read_text
 from provisioning.doors.profile import operations
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def hand_out(request: HttpRequest, caller: Caller) -> HttpResponse:
     listed = sent.get("tags") or []
     fit = isinstance(listed, list) and len(listed) <= MOST_TAGS and all(isinstance(tag, str) for tag in listed)
     asked = operations.Asked(
-        hardware_id=read_text(sent, "hardwareId").strip(),
+        hardware_id=read_identity(sent, "hardwareId"),
         name=read_text(sent, "givenName"),
         tags=listed if fit else None,
     )

@@ -37,9 +37,10 @@ NAME_LENGTH, SHOWN = 50, 8  # characters
 
 
 class Asked(NamedTuple):
-    """Hold what a device says of itself beside the token; `tags` is None for what is no list of texts."""
+    """Hold what a device says of itself beside the token; `hardware_id` is None for what is no text, `tags` for what is
+    no list of texts."""
 
-    hardware_id: str = ""
+    hardware_id: str | None = ""
     name: str = ""
     tags: Sequence[str] | None = ()
 
@@ -67,7 +68,9 @@ def hand_out(
     """Let the device in, or renew the credential of one that came by this door. Raises Refusal, counted at the door."""
     key = find_key(token, organisation)
     door = key.get_door()
-    with counted_at(door, identity=asked.hardware_id):
+    with counted_at(door, identity=asked.hardware_id or ""):
+        if asked.hardware_id is None:
+            raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
         if device := _find_own(door, asked.hardware_id):
             check_policy(door, asked.hardware_id, key=key, address=address, makes=False)
             return device, _renew(door, device)
@@ -77,15 +80,17 @@ def hand_out(
 
 
 def hand_out_token(
-    *, token: str, hardware_id: str, chooses: bool, address: str | None, organisation: Organisation | None
+    *, token: str, hardware_id: str | None, chooses: bool, address: str | None, organisation: Organisation | None
 ) -> str:
     """Let a device in by a token of its own, once; one that `chooses` its credential is refused. Raises Refusal,
     counted at the door."""
     key = find_key(token, organisation)
     door = key.get_door()
-    with counted_at(door, identity=hardware_id):
+    with counted_at(door, identity=hardware_id or ""):
         if chooses:
             raise Refusal(refusals.DOOR_AUTHENTICATION, wanted="token that the site makes")
+        if hardware_id is None:
+            raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
         _, issued = _register(door, key, Asked(hardware_id), address, make=make_device_token)
     assert issued is not None
     return issued.access_secret

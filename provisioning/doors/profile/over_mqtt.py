@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioning.doors.device_http import guesses_counted, read_text
+from provisioning.doors.device_http import guesses_counted, read_identity, read_text
 from provisioning.doors.organisations import find_organisation
 from provisioning.doors.profile import operations
 
@@ -24,7 +24,7 @@ def provision(sent: Mapping[str, Any], caller: Caller) -> str:
     with guesses_counted(address):
         return operations.hand_out_token(
             token=read_text(told, "provisionDeviceSecret"),
-            hardware_id=read_text(told, "deviceName").strip(),
+            hardware_id=read_identity(told, "deviceName"),
             chooses=chooses,
             address=address,
             organisation=find_organisation(caller.host),

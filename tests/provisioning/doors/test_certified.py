@@ -284,6 +284,13 @@ def test_an_admin_gives_the_door_its_authorities(client: Client, world: World, d
     assert "Give certificates in PEM" in wrong.content.decode()
 
 
+@pytest.mark.parametrize("sent", [":\xff:", ":!!!:", ":=:", ":\xc3\xbc:"])
+def test_what_is_no_byte_sequence_is_refused_as_unreadable(world: World, door: Door, sent: str) -> None:
+    for answer in (send(sent), send(sent, path=ACTIVATE, body="", **BARE)):
+        assert answer.status_code in (400, 401)
+        assert b"can't be read" in answer.content
+
+
 def test_a_certificate_of_no_known_version_is_refused_as_unreadable(client: Client, world: World, door: Door) -> None:
     """Anybody can send one: no proof of its key is needed for that."""
     made = of(world.waiting)

@@ -231,6 +231,12 @@ def register_again(site: Site) -> Any:
     return Sdk(site.token).register(token)
 
 
+def fetch_once_more(site: Site) -> Any:
+    token = Sdk(site.token).get_approved(site.world.owner, "dev-0001")
+    assert Sdk(site.token).register(token).status_code == 200
+    return Sdk(site.token).complete(str(ProvisioningOperation.objects.get().key))
+
+
 def ask_for_another_grant(site: Site) -> Any:
     return OauthClient(site.token).poll("x", grant_type="password")
 
@@ -278,6 +284,7 @@ OWN: dict[tuple[str, str], Callable[[Site], Any]] = {
     ("operation-unknown", "approval"): lambda site: Sdk(site.token).complete("op-1"),
     ("operation-cancelled", "approval"): decide("cancelled"),
     ("operation-expired", "approval"): decide("expired"),
+    ("operation-served", "approval"): fetch_once_more,
     ("registration-token-ended", "approval"): register_with(ended_at=Now()),
     ("registration-token-expired", "approval"): register_with(expires_at=Now()),
     ("registration-token-other", "approval"): lambda site: Sdk(site.token).refresh("nobody's"),

@@ -100,6 +100,18 @@ def test_without_a_hardware_id_it_gets_a_serial_unless_the_door_wants_one(world:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("said", [4711, True, ["x"], {"a": 1}, "\0", "\u202e", "a\nb"])
+def test_a_hardware_id_that_is_no_text_is_not_taken_for_none(world: World, said: object) -> None:
+    door, token = make_profile_door(world.version)
+    assert refused(ask(token, hardwareId=said)) == NOT_LISTED
+    assert door.registrations.count() == 0
+    refused_attempts.refused_attempts.count()
+    assert DoorRefusal.objects.of(door).get().reason == "door-identity-unfit"
+    for nothing in (None, "", " "):
+        assert ask(token, hardwareId=nothing).status_code == 200
+
+
+@pytest.mark.django_db
 def test_it_asks_again_and_the_former_credential_ends_with_the_new_ones_first_use(world: World) -> None:
     door, token = make_profile_door(world.version)
     Door.objects.update(cap=1)

@@ -69,9 +69,14 @@ def test_not_json_and_no_object(technician: Client) -> None:
 def test_absent_and_not_yours_answer_alike(technician: Client, world: World) -> None:
     answers = {
         technician.post(reverse("provisioning:api-windows"), {"text": text}, "application/json").content
-        for text in ("KPNOSUCHDEVICE", world.foreign.serial, world.alien.serial, world.placed.serial)
+        for text in ("KPNOSUCHDEVICE", world.foreign.serial, world.alien.serial)
     }
     assert len(answers) == 1
+
+
+def test_who_sees_a_placed_device_is_told_that_it_is_placed(technician: Client, world: World) -> None:
+    answer = technician.post(reverse("provisioning:api-windows"), {"text": world.placed.serial}, "application/json")
+    assert (answer.status_code, answer.json()["type"].rpartition("#")[2]) == (409, "problem-device-placed")
 
 
 def test_busy_and_late_and_unpressed_are_conflicts(technician: Client, world: World) -> None:
