@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from devices.models import Device
 from lib import live
 from tests.e2e.live_pages import HEARD, SOON, address, has_form, hear, hold_stream, lose_once, press, sign_in
+from tests.mqtt.processes import eventually
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
@@ -196,18 +197,19 @@ def test_no_connection_goes_when_values_are_live_again(
     expect(page.locator("[data-live-says=lost]")).to_be_hidden(timeout=2 * SOON)
 
 
-def test_the_oldest_of_too_many_pages_says_so_and_can_go_on(
-    context: BrowserContext, proxy: SilentProxy, world: World
-) -> None:
+def test_one_of_too_many_pages_says_so_and_can_go_on(context: BrowserContext, proxy: SilentProxy, world: World) -> None:
+    """The oldest stream's: on a busy machine the first page may have opened another one since."""
     sign_in(context, world.viewer)
     address = f"http://127.0.0.1:{proxy.port}{reverse('telemetry:dashboard', kwargs={'serial': world.placed.serial})}"
     pages = [context.new_page() for _ in range(3)]
     for page in pages:
         page.goto(address)
         page.evaluate(HEARD)
-    expect(pages[0].get_by_text("More live pages are open than fit")).to_be_visible(timeout=SOON)
-    pages[0].get_by_role("button", name="Go on live here").click()
-    expect(pages[0].get_by_text("More live pages are open than fit")).to_be_hidden(timeout=SOON)
+    told = [page.get_by_text("More live pages are open than fit") for page in pages]
+    eventually(lambda: any(each.is_visible() for each in told))
+    page, said = next(pair for pair in zip(pages, told, strict=True) if pair[1].is_visible())
+    page.get_by_role("button", name="Go on live here").click()
+    expect(said).to_be_hidden(timeout=SOON)
 
 
 def test_many_who_look_at_a_device_are_shown_what_is_new_without_asking(
