@@ -144,6 +144,8 @@ class _Exchange:
 
     async def _send(self, request: h11.Request, site: h11.Connection, writer: asyncio.StreamWriter) -> None:
         kept = [(name, value) for name, value in request.headers.raw_items() if not _is_ours(name)]
+        if not any(name.lower() == b"host" for name, _ in kept):
+            kept.append((b"Host", self._site.encode()))  # an old modem's HTTP/1.0: as the site takes it without us
         headers = [*kept, *self._told, (b"Connection", b"close")]
         await _say(site, writer, h11.Request(method=request.method, target=request.target, headers=headers))
         try:

@@ -225,6 +225,16 @@ def test_bodies_and_streams_pass_as_they_come(end: End) -> None:
     client.close()
 
 
+def test_a_request_of_http_1_0_names_no_host(end: End) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", end.https), timeout=20) as plain,
+        end.context().wrap_socket(plain, server_hostname="127.0.0.1") as client,
+    ):
+        client.sendall(b"GET /old HTTP/1.0\r\n\r\n")
+        with client.makefile("rb") as answer:
+            assert answer.read().split(b" ", 2)[1] == b"200"
+
+
 def test_organisations_by_host_name_have_a_certificate_and_strangers_none(tmp_path: Path) -> None:
     file = renew_certificate(tmp_path, ["*.devices.example", "127.0.0.1"])
     first = (tmp_path / AUTHORITY).read_text()
