@@ -16,8 +16,8 @@ demo: .venv/demo.stamp
 
 test: export DEMO := 1
 test: check parts
-	$(BIN)/python -m pytest -n 4
-	$(BIN)/python -m pytest -n 3 --sqlite --again -m "not e2e and not faults and not slow and not postgres"
+	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 2 --sqlite --again -m "not e2e and not faults and not slow and not postgres"
 
 check: export DEMO := 1
 check: .venv/test.stamp

@@ -103,7 +103,7 @@ TWICE = (
     "tests/test_events.py",
     "tests/test_site.py",
 )
-COMPUTES = {"gw0", "gw3"}
+COMPUTES = "gw0"
 started: list[parts.Server] = []
 folder: Path | None = None
 migrating: subprocess.Popen[bytes] | None = None
@@ -123,7 +123,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def prepare(*, sqlite: bool, processes: object) -> None:
     global folder, migrating
-    if WORKER in COMPUTES:
+    if WORKER == COMPUTES:
         os.nice(3)  # the tests of the others have limits of time
     # A run starts hundreds of Python's processes: what the first compiles serves all others.
     sys.dont_write_bytecode = False
