@@ -127,7 +127,7 @@ def read_json(request: HttpRequest) -> dict[str, Any]:
     return sent
 
 
-def read_text(sent: dict[str, Any], name: str) -> str:
+def read_text(sent: Mapping[str, Any], name: str) -> str:
     """Return what was sent under a name, as far as it is text that a database takes; else nothing."""
     value = sent.get(name)
     return value if isinstance(value, str) and "\0" not in value and value.isprintable() else ""
@@ -139,7 +139,7 @@ def read_identity(sent: Mapping[str, Any], name: str) -> str | None:
     value = sent.get(name)
     if value is None or (isinstance(value, str) and not value.strip()):
         return ""
-    return read_text({name: value}, name).strip() or None
+    return read_text(sent, name).strip() or None
 
 
 @contextmanager

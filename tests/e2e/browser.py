@@ -49,7 +49,7 @@ AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 
 @contextmanager
 def launch(playwright: Playwright, *arguments: str, whole: bool = False) -> Iterator[Browser]:
-    """Start it, the `whole` one where messages are shown or files fetched ahead."""
+    """Start it; the `whole` one where messages are shown, files fetched ahead, permissions or several cameras count."""
     program = WHOLE_BROWSER if whole else BROWSER
     browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *arguments])
     try:

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.browser import BROWSER, WHOLE_BROWSER
+from tests.e2e.browser import launch
 from tests.e2e.fakecamera import film, flags
 
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page, Playwright
 
 SERIAL = "7KQ4M2XW9D3T"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 800}, "has_touch": True}
 
 
@@ -45,14 +39,12 @@ def serving() -> Iterator[str]:
 def phone(playwright: Playwright, *arguments: str, whole: bool = False, **options: Any) -> Iterator[BrowserContext]:
     """A phone's browser, `whole` where permissions or several cameras count; a script error or a breach of the policy
     fails the test at its end."""
-    program = WHOLE_BROWSER if whole else BROWSER
-    browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *arguments])
-    context = browser.new_context(**{**PHONE, **options})
     faults: list[str] = []
-    context.on("weberror", lambda error: faults.append(str(error.error)))
-    context.on("console", lambda line: faults.append(line.text) if breach(line.text) else None)
-    yield context
-    browser.close()
+    with launch(playwright, *arguments, whole=whole) as browser:
+        context = browser.new_context(**{**PHONE, **options})
+        context.on("weberror", lambda error: faults.append(str(error.error)))
+        context.on("console", lambda line: faults.append(line.text) if breach(line.text) else None)
+        yield context
     assert faults == [], faults
 
 

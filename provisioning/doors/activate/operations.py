@@ -86,7 +86,7 @@ def activate(*, asked: Asked, address: str | None, organisation: Organisation | 
 
 
 def find_doors(asked: Asked, organisation: Organisation | None) -> list[Door]:
-    """Return the doors that the device may mean, the open ones first: at least one. Raises Refusal."""
+    """Return the doors that the device may mean, at least one. Raises Refusal."""
     if organisation is not None:
         found = _select_doors(organisation.pk)
         # Newer firmware says something as its vendor and model, too; the host name counts.
@@ -96,7 +96,7 @@ def find_doors(asked: Asked, organisation: Organisation | None) -> list[Door]:
         found = [door for door in mine if door.settings.get("model") in ("", None, asked.model)]
     if not found:
         raise Refusal(refusals.DOOR_UNKNOWN)
-    return sorted(found, key=lambda door: door.state != State.OPEN)
+    return found
 
 
 @prepared
@@ -119,18 +119,18 @@ def _select_all_doors() -> QuerySet[Door]:
 def choose_door(doors: Sequence[Door], asked: Asked, device: Device | None) -> Door:
     """Return the door that would let the device in, or else the one of which it is told why not.
 
-    A known device's is one of its recipe. Of several, one counts before the others that is open, that takes such an
-    identity, a device that was added or one that nobody added, and what the device shows.
+    A known device's is one of its recipe. Of several, one counts before the others that is open, for devices that were
+    added or for those that nobody added, and asks for what the device shows; and of these, one for such identities.
     """
     mine = [door for door in doors if device is not None and door.recipe_id == device.version.recipe_id]
     other = Door.Admits.LISTED if device is None else Door.Admits.NEW
 
     def rank(door: Door) -> tuple[bool, ...]:
-        fitting = fits(door, asked.identity) if device is None else has_pattern_of(door, asked.identity)
         is_admitted, is_enough = door.admits != other, _is_enough(door, asked)
-        return door.state != State.OPEN, not fitting, not (is_admitted and is_enough), not is_admitted, not is_enough
+        return door.state != State.OPEN, not (is_admitted and is_enough), not is_admitted, not is_enough
 
-    return min(mine or doors, key=rank)
+    best, is_for = sorted(mine or doors, key=rank), fits if device is None else has_pattern_of
+    return next((door for door in best if is_for(door, asked.identity)), best[0])
 
 
 def _is_enough(door: Door, asked: Asked) -> bool:

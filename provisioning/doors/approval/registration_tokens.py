@@ -17,6 +17,7 @@ from devices.models import Event
 from lib.prepared import Update, prepared, prepared_update
 from lib.refusals import Refusal
 from provisioning.doors import operations, own_ids, refusals
+from provisioning.doors.approval import decisions
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_address
 from provisioning.models import Door, ProvisioningOperation, RegistrationToken
@@ -142,11 +143,14 @@ def _note_used(token: int) -> Update:
 
 
 def revoke(*, door: Door, device: Device, by: User) -> bool:
-    """End the registration tokens of a device, and with them its credentials: it is out until somebody approves it
-    again. Return whether this call did."""
+    """End the registration tokens of a device, and with them its credentials and approvals that it did not use yet: it
+    is out until somebody approves it again. Return whether this call did."""
     own = RegistrationToken.objects.filter(operation__device=device, ended_at=None)
+    of = ProvisioningOperation.State
+    unused = ProvisioningOperation.objects.filter(device=device, outcome=of.APPROVED, registered_at=None)
     with transaction.atomic():
-        if not own.update(ended_at=Now()):
+        cancelled = [decisions.cancel_operation(operation=each, by=by) for each in unused.select_related("door")]
+        if not (own.update(ended_at=Now()) or any(cancelled)):
             return False
         credentials.revoke_all_credentials([device], by=by)
         operations.record_change(door, by, f"registration token of {device.own_id} revoked")
@@ -155,21 +159,18 @@ def revoke(*, door: Door, device: Device, by: User) -> bool:
 
 def _was_ended_by_somebody(operation: ProvisioningOperation) -> bool:
     """Return whether somebody revoked a credential of its device since it was approved: that would come back by it."""
-    if operation.device_id is None or operation.decided_at is None:
+    if operation.device_id is None:
         return False
-    revoked = Event.objects.filter(
-        device=operation.device_id, kind=Event.Kind.CREDENTIAL_REVOKED, at__gte=operation.decided_at
-    )
+    since = Event.objects.filter(device=operation.device_id, at__gte=operation.decided_at)
+    revoked = since.filter(kind=Event.Kind.CREDENTIAL_REVOKED)
     return revoked.filter(Q(data__reason=BY_PEOPLE[0]) | Q(data__reason=BY_PEOPLE[1])).exists()
 
 
 def _was_replaced(operation: ProvisioningOperation) -> bool:
     """Return whether another one, approved later for the same ID, brought its device in."""
-    device = operation.device_id or getattr(own_ids.find_own(operation.organisation_id, operation.identity), "pk", None)
-    if device is None or operation.decided_at is None:
-        return False
-    others = ProvisioningOperation.objects.filter(device=device, decided_at__gt=operation.decided_at)
-    return others.filter(registered_at__isnull=False).exists()
+    device = operation.device or own_ids.find_own(operation.organisation_id, operation.identity)
+    later = ProvisioningOperation.objects.filter(decided_at__gt=operation.decided_at, registered_at__isnull=False)
+    return device is not None and later.filter(device=device).exists()
 
 
 def _issue(operation: ProvisioningOperation) -> tuple[RegistrationToken, Issued]:

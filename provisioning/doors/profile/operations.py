@@ -69,9 +69,7 @@ def hand_out(
     key = find_key(token, organisation)
     door = key.get_door()
     with counted_at(door, identity=asked.hardware_id or ""):
-        if asked.hardware_id is None:
-            raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
-        if device := _find_own(door, asked.hardware_id):
+        if asked.hardware_id and (device := _find_own(door, asked.hardware_id)):
             check_policy(door, asked.hardware_id, key=key, address=address, makes=False)
             return device, _renew(door, device)
         device, issued = _register(door, key, asked, address)
@@ -89,8 +87,6 @@ def hand_out_token(
     with counted_at(door, identity=hardware_id or ""):
         if chooses:
             raise Refusal(refusals.DOOR_AUTHENTICATION, wanted="token that the site makes")
-        if hardware_id is None:
-            raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
         _, issued = _register(door, key, Asked(hardware_id), address, make=make_device_token)
     assert issued is not None
     return issued.access_secret
@@ -100,6 +96,8 @@ def _register(
     door: Door, key: DoorKey, asked: Asked, address: str | None, make: Make = credentials.make_random
 ) -> Registered:
     check_policy(door, key=key, address=address)
+    if asked.hardware_id is None:
+        raise Refusal(refusals.DOOR_IDENTITY_UNFIT)
     identity = asked.hardware_id or _make_serial(door)
     name, own = _read_name(asked.name), _read_tags(door, asked.tags)
     asked_so: dict[str, Any] = {

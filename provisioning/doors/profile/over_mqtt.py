@@ -19,12 +19,12 @@ OWN = "ACCESS_TOKEN"
 def provision(sent: Mapping[str, Any], caller: Caller) -> str:
     """Return the token of a new device: `{"provisionDeviceSecret": <the door's token>, "deviceName"?: <its identity>}`.
     Raises Refusal, counted at the door. Tokens that are none are counted of the address, as over HTTP."""
-    address, told = caller.address or None, dict(sent)
+    address = caller.address or None
     chooses = sent.get("credentialsType") not in (None, "", OWN) or bool(sent.get("token"))
     with guesses_counted(address):
         return operations.hand_out_token(
-            token=read_text(told, "provisionDeviceSecret"),
-            hardware_id=read_identity(told, "deviceName"),
+            token=read_text(sent, "provisionDeviceSecret"),
+            hardware_id=read_identity(sent, "deviceName"),
             chooses=chooses,
             address=address,
             organisation=find_organisation(caller.host),

@@ -173,7 +173,7 @@ def test_a_credential_that_somebody_revoked_does_not_come_back(world: World) -> 
     assert Device.objects.filter(own_id="dev-0001").count() == DoorRegistration.objects.count() == 1
 
 
-@pytest.mark.parametrize("how", ["token", "credential"])
+@pytest.mark.parametrize("how", ["token", "token of one whose credential ended", "credential"])
 def test_whom_somebody_revoked_no_former_approval_lets_in(world: World, how: str) -> None:
     door, token = make_approval_door(world.version)
     sdk = Sdk(token)
@@ -183,29 +183,36 @@ def test_whom_somebody_revoked_no_former_approval_lets_in(world: World, how: str
     device = Device.objects.get(own_id="dev-0001")
     waits = sdk.get_approved(world.owner, "dev-0001")  # once more, and not registered yet
     other = str(ProvisioningOperation.objects.exclude(key=operation).get().key)
-    if how == "token":
-        registration_tokens.revoke(door=door, device=device, by=world.owner)
+    if how.startswith("token"):
+        if how != "token":
+            Credential.objects.update(revoked_at=Now())
+        assert registration_tokens.revoke(door=door, device=device, by=world.owner)
     else:
         credentials.revoke_credential(credential=Credential.objects.live().get(), by=world.owner)
     make_older()
-    for each in (operation, other):
-        assert problem(sdk.complete(each), 410) == EXPIRED
+    assert problem(sdk.complete(operation), 410) == EXPIRED
+    assert problem(sdk.complete(other), 410) == (CANCELLED if how.startswith("token") else EXPIRED)
     assert problem(sdk.register(waits), 401) == UNAUTHORIZED
     assert not Credential.objects.live().exists()
     assert sdk.register(sdk.get_approved(world.owner, "dev-0001")).status_code == 200
 
 
-def test_the_replaced_one_does_not_put_its_replacement_out(world: World) -> None:
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_replaced_one_does_not_put_its_replacement_out(world: World, is_known: bool) -> None:
     _, token = make_approval_door(world.version)
     former, newer = Sdk(token), Sdk(token)
+    if is_known:
+        newer.register(newer.get_approved(world.owner, "dev-0001"))
     started = [each.init("dev-0001").json()["provisioningOperationId"] for each in (former, newer)]
     for each in started:
         approve(each, world.owner)
         make_older()
+    fetched = former.complete(started[0]).json()["registrationToken"]
     registration = newer.complete(started[1]).json()["registrationToken"]
     assert newer.register(registration).status_code == 200
     assert problem(former.complete(started[0]), 410) == EXPIRED
     make_older()
+    assert former.register(fetched).status_code >= 400
     assert newer.register(registration).status_code == 200
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from devices.lifecycle import assignments
 from devices.models import Device, Event
 from provisioning.doors.approval import decisions, operator_views
 from provisioning.doors.approval.codes import make_code, read_code, show_code
@@ -240,6 +241,17 @@ def test_the_list_goes_on_by_itself(world: World, sdk: Sdk) -> None:
     assert "<html" not in page
     assert operator_views.check_waiting(User.objects.filter(pk=world.viewer.pk)) is None
     assert operator_views.check_waiting(User.objects.none()) is None
+
+
+def test_who_let_one_in_without_a_group_is_led_on_to_registering_it(world: World, sdk: Sdk) -> None:
+    operation = wait(sdk)
+    decisions.approve_operation(operation=operation, by=world.technician, code=str(operation))
+    sdk.register(sdk.complete(str(operation.key)).json()["registrationToken"])
+    device = Device.objects.get(own_id=get_operation(str(operation.key)).identity)
+    path = f"{reverse('provisioning:register')}?serial={device.serial}"
+    assert path in browser(world.technician).get(at("approval", operation)).content.decode()
+    assignments.assign(device=device, group=world.boise, name="Theirs", model=None, by=world.owner)
+    assert path not in browser(world.technician).get(at("approval", operation)).content.decode()
 
 
 def test_a_device_that_waits_is_followed_to_its_end(world: World, sdk: Sdk) -> None:
