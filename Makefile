@@ -36,7 +36,8 @@ bench: .venv/test.stamp parts
 ROUNDS := 100
 soak: export DEMO := 1
 soak: .venv/test.stamp
-	SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/test_sequences.py tests/tenants/groups/test_tree.py
+	SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/test_sequences.py tests/tenants/groups/test_tree.py \
+		tests/provisioning/presence/test_rotating_code.py tests/provisioning/presence/test_challenge.py
 	$(BIN)/python -m bench.stops
 
 # Vendors' clients that would take the place of what the tests need: an environment each.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection, connections
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from config import health
@@ -27,6 +27,7 @@ from telemetry.ingest import decoder, keeping
 from tenants import downloads
 from tenants.models import Group, Organisation, Role, User
 from tests import builders, emptying, template
+from tests.signing_in import sign_in
 from tests.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 settings.register_profile("handover", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("handover")
 prepared.checked = stencils.checked = True
+Client._login = sign_in  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

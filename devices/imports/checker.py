@@ -143,12 +143,17 @@ class Checked:
     def store_changes(self) -> None:
         """Store what the last rows would change: new devices change nothing."""
 
-    def _find_repeats(self, wanted: ParsedRow) -> list[RowError]:
-        errors = []
-        key = serials.write_otherwise(wanted.key) if ":" in wanted.key else ""
-        if wanted.key and (first := self._serials.find_first(key or wanted.key, wanted.row)) != wanted.row:
+    def _find_repeats(self, wanted: ParsedRow) -> Sequence[RowError]:
+        errors: list[RowError] = []
+        key = wanted.key
+        if ":" in key:
+            key = serials.write_otherwise(key) or key
+        first = self._serials.find_first(key, wanted.row) if key else wanted.row
+        if first != wanted.row:
             cause = f"“{wanted.serial}”: The same serial as in row {first}; look-alikes such as O and 0 count as one."
             errors.append(RowError(wanted.row, self._rules.find_column("serial"), cause))
+        elif not wanted.certificate and not wanted.claim_digest:  # as most
+            return ()
         if wanted.certificate:
             first = self._certificates.find_first(wanted.certificate.fingerprint, wanted.row)
             if first != wanted.row:

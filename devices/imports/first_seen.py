@@ -22,16 +22,7 @@ class FirstSeen:
         """Return the row in which the key was first; this one, if it is new."""
         if self._free == 0:
             self._grow()
-        return self._put(hash(key) & BITS or 1, row)
-
-    def _make(self, slots: int) -> None:
-        size = 1 << (slots - 1).bit_length()
-        self._mask, self._free = size - 1, int(size * FULLEST)
-        self._keys = array("Q", [0]) * size
-        self._rows = array("I", [0]) * size
-
-    def _put(self, code: int, row: int) -> int:
-        keys, mask = self._keys, self._mask
+        code, keys, mask = hash(key) & BITS or 1, self._keys, self._mask
         at = code & mask
         while (found := keys[at]) != code:
             if found == 0:
@@ -41,9 +32,20 @@ class FirstSeen:
             at = (at + 1) & mask
         return self._rows[at]
 
+    def _make(self, slots: int) -> None:
+        size = 1 << (slots - 1).bit_length()
+        self._mask, self._free = size - 1, int(size * FULLEST)
+        self._keys = array("Q", [0]) * size
+        self._rows = array("I", [0]) * size
+
     def _grow(self) -> None:
-        keys, rows = self._keys, self._rows
-        self._make(2 * len(keys))
-        for code, row in zip(keys, rows, strict=True):
+        former, rows = self._keys, self._rows
+        self._make(2 * len(former))
+        keys, mask = self._keys, self._mask
+        for code, row in zip(former, rows, strict=True):
             if code:
-                self._put(code, row)
+                at = code & mask
+                while keys[at]:
+                    at = (at + 1) & mask
+                keys[at], self._rows[at] = code, row
+                self._free -= 1

@@ -187,8 +187,8 @@ class Rules:
         text = "" if self._serial_at is None else cells[self._serial_at].strip()
         if not text and self.makes_serials:
             return "", ""
-        is_bare = text.isascii() and text.isalnum()  # as most are, a million in a file
-        if not is_bare or text[:2] == "01":
+        is_bare = text.isascii() and text.isalnum() and text[:2] != "01"  # as most are, a million in a file
+        if not is_bare:
             if text[:1] in spreadsheets.MARKS:
                 text = spreadsheets.read_serial(text)
             try:
@@ -201,7 +201,7 @@ class Rules:
             is_doubtful = problem or (self._takes_any and not text.isalnum())
             if is_doubtful and (cause := self._explain_serial(text, problem)):
                 wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{cause}"))
-        serial = serials.canonical(text)
+        serial = text.upper() if is_bare else serials.canonical(text)
         return serial, serials.join_look_alikes(serial)
 
     def _explain_serial(self, text: str, problem: str | None) -> str | None:

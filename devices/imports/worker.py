@@ -24,7 +24,7 @@ from devices.lifecycle import persons
 from devices.models import Assignment, Credential, Delivery, Device, Event, File, Import, Problem, Recipe
 from devices.recipes import operations as recipes
 from lib import live
-from lib.db import copy
+from lib.db import copy, search_index
 from lib.refusals import Refusal
 from tenants.models import User
 
@@ -80,6 +80,7 @@ def _go_on(importing: Import, lease: Lease[Import]) -> None:
         _make_at_once(importing, lease, writer)
     else:
         _make_by_batches(importing, lease, writer)
+    search_index.sort_in(Device)
 
 
 def _make_at_once(importing: Import, lease: Lease[Import], writer: RowWriter) -> None:

@@ -19,7 +19,7 @@ from devices.lifecycle import persons, registration
 from devices.models import Assignment, Credential, Device, Event, PresenceSecret, RecipeVersion
 from devices.models.device import new_device_id
 from lib import key_wrapping
-from lib.db import copy
+from lib.db import copy, search_index
 from tenants.models import Group, Organisation, Presence
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class RowWriter:
 
     def make(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[int, list[RowError]]:
         """Return how many were made, and why others of the batch were not, besides those refused before."""
+        search_index.gather()
         wanted, wrong = self._read(batch, refused)
         if not all(parsed.key for parsed in wanted):
             self._add_serials(wanted, wrong, {row: count for row, count, _ in batch})

@@ -277,8 +277,8 @@ def test_a_file_that_is_no_picture_says_so(playwright: Playwright, address: str)
 
 def test_without_a_connection_the_serial_waits_for_it(playwright: Playwright, address: str, tmp_path: Path) -> None:
     with seeing(playwright, tmp_path, scene(SERIAL)) as context:
-        page = opened(context, address)
-        page.wait_for_load_state("networkidle")
+        with context.expect_event("requestfinished", lambda request: request.url.endswith(".wasm")):
+            page = opened(context, address)  # it fetches the decoder ahead
         context.set_offline(True)
         scan(page)
         expect(message(page)).to_contain_text("no connection")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from django.db import connection
+
 from devices import imports
 from devices.credentials import listing as credential_listing
 from devices.credentials import operations as credentials
 from devices.models import Device, Event, Import
+from lib.db import search_index
 from tests.devices.imports.conftest import result, table, work
 
 if TYPE_CHECKING:
@@ -58,3 +62,18 @@ def test_serials_are_made_for_so_many_devices(world: World) -> None:
     rows = result(importing)
     assert len({row["Access secret"] for row in rows}) == 1200
     assert rows[7]["Serial"] == made[7].serial
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_a_search_has_to_find_is_sorted_in_when_the_import_ends(run: Run, world: World, at_once: bool) -> None:
+    """Not by whoever adds the next device, or by each search until then."""
+    assert search_index.sort_in(Device)  # of the world's own, added one by one
+    importing = run(FILE, all_or_nothing=at_once)
+    assert importing.made == 2
+    assert search_index.sort_in(Device) == 0
+    assert Device.objects.filter(name__icontains="irs", source=importing).count() == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW gin_pending_list_limit")
+        assert cursor.fetchone()[0] != search_index.GATHERED

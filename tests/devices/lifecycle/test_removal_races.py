@@ -21,6 +21,7 @@ from provisioning.windows import operations as windows
 from telemetry.models import Report
 from tests import builders
 from tests.devices.api import Program
+from tests.locks import look_for_deadlocks_after, wait_until_somebody_waits
 from tests.provisioning.conftest import pressed_window
 from tests.provisioning.windows.test_races import at_once
 from tests.refused import is_refusal, refused
@@ -76,18 +77,23 @@ def test_of_removing_and_a_press_that_wait_for_each_other_both_are_done(world: W
 
     def remove() -> None:
         try:
+            look_for_deadlocks_after(seconds=3)
             answers.append(owner.delete(f"devices/{world.waiting.serial}/").status_code)
         finally:
             connection.close()
 
     thread = threading.Thread(target=remove)
-    with transaction.atomic():
-        assert Window.objects.filter(pk=window.pk).update(pressed_at=Now()) == 1
-        thread.start()
-        thread.join(0.5)  # it waits for the window, and looks for a deadlock a second after it began to
-        assert batches.hold([world.waiting.pk])
-        assert not answers
-    thread.join(10)
+    look_for_deadlocks_after(seconds=60)
+    try:
+        with transaction.atomic():
+            assert Window.objects.filter(pk=window.pk).update(pressed_at=Now()) == 1
+            thread.start()
+            wait_until_somebody_waits()
+            assert batches.hold([world.waiting.pk])
+            assert not answers
+        thread.join(10)
+    finally:
+        connection.close()
     assert answers == [204]
     assert not Window.objects.exists()
 

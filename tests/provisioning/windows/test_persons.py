@@ -15,6 +15,7 @@ from lib.refusals import Refusal
 from provisioning.windows import operations as windows
 from tenants.models import Organisation, User
 from tenants.people import operations as people
+from tests.locks import wait_until_somebody_waits
 from tests.provisioning.conftest import form_data, pressed_window
 from tests.refused import is_refusal
 
@@ -123,13 +124,3 @@ def test_who_is_removed_at_that_moment_gets_nothing(world: World, removed_first:
         assert device.group is None
     else:
         assert (outcome, device.group, device.events.latest("pk").kind) == (None, world.anaheim, "unassigned")
-
-
-def wait_until_somebody_waits() -> None:
-    with connection.cursor() as cursor:
-        for _ in range(2000):
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-            cursor.execute("SELECT pg_sleep(0.005)")
-    raise AssertionError("nobody waits")
