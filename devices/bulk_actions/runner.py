@@ -23,7 +23,7 @@ from devices.jobs import leases
 from devices.lifecycle import assignments, persons
 from devices.models import BulkAction, Device, Event, Touched
 from lib import live, tasks
-from lib.db import bulk_sql, copy, deadlocks
+from lib.db import bulk_sql, copy, deadlocks, search_index
 from lib.refusals import Refusal
 from tenants.models import ApiToken, Group, User
 
@@ -125,6 +125,8 @@ def run(*, action: BulkAction, in_turn: bool = True) -> None:
             if in_turn:
                 lease.give_way()
         _end(running, lease, BulkAction.State.DONE)
+        if running.total > BATCH:
+            search_index.sort_in(Device)
 
     leases.work(lease, go_on, end=partial(_end, running, lease))
 
@@ -154,6 +156,8 @@ def _run_batch(action: BulkAction, lease: Lease[BulkAction]) -> bool:
         rows = list(following.values_list("device_id", "verdict")[:BATCH])
         if not rows:
             return False
+        if action.total > BATCH:  # what it changes is indexed anew
+            search_index.gather()
         keys, user = [pk for pk, verdict in rows if not verdict], _find_actor(action)
         action.by = user
         if action.kind == BulkAction.Kind.CHANGE and not action.undo_of:

@@ -66,6 +66,18 @@ def opened(context: BrowserContext, address: str, query: str = "") -> Page:
     return page
 
 
+FETCHED = "performance.getEntriesByType('resource').some(({name}) => name.endsWith('.wasm'))"
+
+
+def wait_for_decoder(page: Page) -> None:
+    """Return once the page has fetched it ahead. Raises AssertionError after twenty seconds."""
+    for _ in range(200):
+        if page.workers and page.workers[0].evaluate(FETCHED):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the decoder was not fetched")
+
+
 START = """
     const root = document.querySelector("[data-scanner]");
     if (["idle", "paused", "failed"].includes(root.dataset.state)) root.querySelector("[data-scan-start]").click();

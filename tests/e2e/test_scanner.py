@@ -12,7 +12,17 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.e2e.fakecamera import FLAGS as FAKE
 from tests.e2e.fakecamera import scene
-from tests.e2e.scannerpage import SERIAL, message, opened, phone, photograph, posted, scan, seeing
+from tests.e2e.scannerpage import (
+    SERIAL,
+    message,
+    opened,
+    phone,
+    photograph,
+    posted,
+    scan,
+    seeing,
+    wait_for_decoder,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -277,8 +287,8 @@ def test_a_file_that_is_no_picture_says_so(playwright: Playwright, address: str)
 
 def test_without_a_connection_the_serial_waits_for_it(playwright: Playwright, address: str, tmp_path: Path) -> None:
     with seeing(playwright, tmp_path, scene(SERIAL)) as context:
-        with context.expect_event("requestfinished", lambda request: request.url.endswith(".wasm")):
-            page = opened(context, address)  # it fetches the decoder ahead
+        page = opened(context, address)
+        wait_for_decoder(page)
         context.set_offline(True)
         scan(page)
         expect(message(page)).to_contain_text("no connection")
