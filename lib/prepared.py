@@ -12,12 +12,12 @@
 
     won = count(door.pk) == 1
 
-What is kept goes by the *shape* of what is given: a whole number (`int`), the length of a text or of bytes, and a tuple
-of such; for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations, types)
-by its value. For a new shape the function is called with made-up values, and where these stand among the parameters,
-the given ones stand from then on. So the function may not look at numbers and texts, only hand them on to the query, as
-they are or as a text's beginning (`startswith`): where a made-up value is found in another form, the query is built
-each time.
+What is kept goes by the *shape* of what is given: a whole number (`int`), a UUID, the length of a text or of bytes, and
+a tuple of such; for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations,
+types) by its value. For a new shape the function is called with made-up values, and where these stand among the
+parameters, the given ones stand from then on. So the function may not look at numbers and texts, only hand them on to
+the query, as they are or as a text's beginning (`startswith`): where a made-up value is found in another form, the
+query is built each time.
 While `checked` is true, as in all tests, that raises `Unpreparable`; and the first queries of each shape, and one of
 ten after these, are built anyway and have to be the same, SQL and parameters: docs/decisions/0045.
 """
@@ -28,6 +28,7 @@ import logging
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
@@ -103,6 +104,8 @@ class Plan:
         for place, number, begins in self.places:
             value = values[number]
             given = _write_beginning(self.compiler, value) if begins else value
+            if type(given) is UUID and type(filled[place]) is str:
+                given = given.hex  # as SQLite has it
             filled[place] = given if type(given) is type(filled[place]) else type(filled[place])(given)
         return tuple(filled)
 
@@ -190,9 +193,9 @@ def _keep(plans: dict[Any, Plan | None], shape: Any, plan: Plan | None) -> Plan 
 def _read_shape(given: Any, values: list[Any]) -> Any:
     """Return what of it a plan goes by, and add the rest to the values."""
     kind = type(given)
-    if kind is int:
+    if kind is int or kind is UUID:
         values.append(given)
-        return int
+        return kind
     if kind is str or kind is bytes or kind is Whole:
         values.append(given)
         return kind, 0 if kind is Whole else len(given)
@@ -208,6 +211,9 @@ def _make_up(given: Any, made: list[Any]) -> Any:
     kind = type(given)
     if kind is int:
         made.append(MADE_UP + APART * len(made))
+        return made[-1]
+    if kind is UUID:
+        made.append(UUID(int=MADE_UP + APART * len(made)))
         return made[-1]
     if kind is str or kind is Whole:
         made.append(chr(LETTER + len(made)) * (len(given) if kind is str else 1))
@@ -264,6 +270,8 @@ def _make_compiler(built: QuerySet[Any] | Update) -> SQLCompiler:
 def _find(compiler: SQLCompiler, place: int, parameter: Any, made: list[Any]) -> tuple[int, int, bool] | None:
     plain = _unwrap(parameter)
     for number, value in enumerate(made):
+        if isinstance(value, UUID) and plain == value.hex:
+            return place, number, False
         if plain == value and (not isinstance(value, bytes) or isinstance(plain, bytes | memoryview)):
             return place, number, False
         if isinstance(value, str) and parameter == _write_beginning(compiler, value):

@@ -89,6 +89,8 @@ def find_names(organisation: int | None) -> dict[str, str]:
 def find_model(organisation: int, facts: Mapping[str, str]) -> DeviceModel | None:
     """Return the model that a label means, by its profile before its AppEUI; None where nothing is said of either, or
     the model is retired."""
+    if not (facts.get("profile") or facts.get("join_eui")):
+        return None
     rules = _find_rules(organisation, facts).filter(model__retired_at=None).select_related("model")
     ranked = sorted(rules, key=_rank)
     return ranked[0].model if ranked else None

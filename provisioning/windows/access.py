@@ -5,12 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from django.http import Http404
+
 from devices.access import share_organisation
 from devices.identity import label_text, serials
 from devices.identity.label_facts import LabelFacts, read_facts
 from devices.models import Device
 from devices.recipes.label_rules import find_names
 from devices.recipes.organisation_format import list_serial_lengths, makes_checked_serials
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from provisioning.models import Window
 from provisioning.refusals import AMBIGUOUS_LABEL, SERIAL_LENGTH, SERIAL_MISTYPED, UNKNOWN_SERIAL
@@ -20,6 +23,8 @@ from tenants.access import get_row
 if TYPE_CHECKING:
     from collections.abc import Collection
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from provisioning.scanning.label_reader import Reading
     from tenants.access import Viewer
@@ -89,7 +94,21 @@ def is_known(user: Viewer, device: Device) -> bool:
 
 
 def get_window(user: Viewer, key: UUID, token: ApiToken | None = None) -> Window:
-    scope = Window.objects.visible_to(user, token).with_state()
-    window = get_row(scope.select_related("device__group", "device__model", "device__version"), key=key)
+    if token is not None:
+        window = get_row(_load_windows(user, token), key=key)
+    elif found := _select_window(user, key):
+        (window,) = found
+    else:
+        raise Http404
     share_organisation(user, window.device)
     return window
+
+
+@prepared
+def _select_window(user: Viewer, key: UUID) -> QuerySet[Window]:
+    return _load_windows(user).filter(key=key)
+
+
+def _load_windows(user: Viewer, token: ApiToken | None = None) -> QuerySet[Window]:
+    scope = Window.objects.visible_to(user, token).with_state()
+    return scope.select_related("device__group", "device__model", "device__version")

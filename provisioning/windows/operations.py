@@ -23,6 +23,7 @@ from devices.models.refused_attempt import with_last_attempt
 from devices.refusals import DEVICE_MOVED
 from lib import live, names
 from lib.db import deadlocks
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from provisioning import refusals
 from provisioning.models import Window, build_topic
@@ -32,6 +33,8 @@ from tenants.models import Group, Presence, Role, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from django.db.models import QuerySet
 
     from lib.refusals import Kind
     from provisioning.models import WindowQuerySet
@@ -189,10 +192,15 @@ def find_finished(
 
 def list_recent_groups(user: User) -> list[Group]:
     """Return the groups into which the user put devices lately and still may, the last one first."""
-    done = Window.objects.filter(technician=user, outcome=Window.State.COMPLETED).order_by("-pk")
-    lately = list(dict.fromkeys(done.values_list("device__group", flat=True)[:LOOKED_BACK]))
-    groups = Group.objects.registrable_by(user).in_bulk([pk for pk in lately if pk])
+    lately = [pk for pk in dict.fromkeys(_select_lately(user.pk)) if pk]
+    groups = Group.objects.registrable_by(user).in_bulk(lately) if lately else {}
     return [groups[pk] for pk in lately if pk in groups][:RECENT]
+
+
+@prepared
+def _select_lately(technician: int) -> QuerySet[Window, int | None]:
+    done = Window.objects.filter(technician=technician, outcome=Window.State.COMPLETED).order_by("-pk")
+    return done.values_list("device__group", flat=True)[:LOOKED_BACK]
 
 
 def refuse_barred(device: Device) -> None:
@@ -212,7 +220,14 @@ def find_barred(device: Device, user: User) -> Device | None:
 
 def load_device(window: Window) -> Device:
     """Return the window's device as it is now: with its status, and `attempted_at`, when it was refused last."""
-    return with_last_attempt(Device.objects.with_status()).get(pk=window.device_id)
+    if not (found := _select_device(window.device_id)):
+        raise Device.DoesNotExist
+    return found[0]
+
+
+@prepared
+def _select_device(key: int) -> QuerySet[Device]:
+    return with_last_attempt(Device.objects.with_status()).filter(pk=key)
 
 
 def list_attempts(window: Window, device: Device, *, known: bool) -> list[RefusedAttempt]:

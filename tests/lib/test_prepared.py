@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -15,6 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from devices.models import Credential, Device
 from lib import prepared as preparing
 from lib.prepared import Limit, Unpreparable, Update, prepared, prepared_update
+from provisioning.models import Window
+from provisioning.windows import operations as windows
 from tenants.models import Role
 from tests import builders
 
@@ -66,6 +69,21 @@ def test_it_is_built_once_for_each_shape(world: World) -> None:
         assert len(ask(0, Limit(3))) == 3
     assert len(built) == 2  # a shape each: a limit stands in the SQL
     assert len(asked) == 4
+
+
+def test_uuids_are_handed_on_as_the_database_has_them(world: World) -> None:
+    built: list[UUID] = []
+
+    @prepared
+    def select(key: UUID) -> QuerySet[Window]:
+        built.append(key)
+        return Window.objects.filter(key=key)
+
+    devices = world.waiting, builders.make_device(world.version, name="Another")
+    opened = [windows.open_window(device=device, by=world.technician) for device in devices]
+    assert [select(window.key) for window in opened] == [[window] for window in opened]
+    assert select(uuid4()) == []
+    assert len(built) == 1
 
 
 def test_people_of_one_shape_see_their_own(world: World) -> None:
