@@ -148,7 +148,7 @@ def in_looks(page: Page, url: str, status: int = 200, looks: Sequence[Look] = LO
         turn(page, scheme)
         found += [(size["width"], scheme, wrong) for wrong in too_wide(page)]
     page.evaluate(THIN)
-    for size, scheme in reversed(looks):
+    for size, scheme in looks:
         page.set_viewport_size(size)
         turn(page, scheme)
         found += [(size["width"], scheme, wrong) for wrong in violations(page)]
