@@ -119,9 +119,7 @@ class Device(models.Model):
     version = models.ForeignKey(RecipeVersion, models.PROTECT, related_name="devices")
     name = models.CharField(max_length=120)
     description = models.CharField(max_length=500, blank=True)
-    model = models.ForeignKey(
-        DeviceModel, models.PROTECT, null=True, blank=True, related_name="devices", db_index=False
-    )
+    model = models.ForeignKey(DeviceModel, models.PROTECT, null=True, blank=True, related_name="devices")
     tags = models.JSONField(default=dict, blank=True)
     group = models.ForeignKey(Group, models.PROTECT, null=True, blank=True, related_name="devices")
     # Once, by an index with a condition (below). To PostgreSQL a column that is unique without one is a key, and who
@@ -169,7 +167,6 @@ class Device(models.Model):
             # Few of many: a filter that finds them reads these alone.
             models.Index(fields=["group", "person"], name="device_personal", condition=Q(person__isnull=False)),
             models.Index(fields=["person"], name="device_of_person", condition=Q(person__isnull=False)),
-            models.Index(fields=["model"], name="device_of_model", condition=Q(model__isnull=False)),
             models.Index(fields=["organisation", "name"], name="device_locked", condition=Q(locked_at__isnull=False)),
             models.Index(fields=["organisation", "name"], name="device_retired", condition=Q(retired_at__isnull=False)),
             models.Index(
