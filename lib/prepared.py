@@ -18,8 +18,8 @@ types) by its value. For a new shape the function is called with made-up values,
 parameters, the given ones stand from then on. So the function may not look at numbers and texts, only hand them on to
 the query, as they are or as a text's beginning (`startswith`): where a made-up value is found in another form, the
 query is built each time.
-While `checked` is true, as in all tests, that raises `Unpreparable`; and the first queries of each shape, and one of
-ten after these, are built anyway and have to be the same, SQL and parameters: docs/decisions/0045.
+While `checked` is true, as in all tests, that raises `Unpreparable`; and each query is built anyway and has to be the
+same, SQL and parameters: docs/decisions/0045.
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ Row = TypeVar("Row")
 log = logging.getLogger(__name__)
 
 checked = False
-FIRST, FEW = 3, 10  # of a shape: how many are compared, and one of how many after these
 MOST = 500  # shapes of one function
 UNKNOWN: Any = object()
 MADE_UP, LETTER = 9_100_000_000_000_000_000, 0xE000  # a number that no row has; a letter for private use
@@ -92,11 +91,6 @@ class Plan:
     parameters: tuple[Any, ...]
     places: list[tuple[int, int, bool]]  # of a parameter, of a value, and whether it is that one's beginning
     kept: str | None = None
-    asked: int = 0
-
-    def is_compared(self) -> bool:
-        self.asked += 1
-        return self.asked <= FIRST or self.asked % FEW == 0
 
     def fill(self, values: list[Any]) -> tuple[Any, ...]:
         """Return the parameters for these values."""
@@ -180,7 +174,7 @@ def _find_plan(
         plan = _keep(plans, shape, _try_plan(build, args))
     if plan is None:
         return None
-    return _compare(build, args, plan, values) if checked and plan.is_compared() else (plan, plan.fill(values))
+    return _compare(build, args, plan, values) if checked else (plan, plan.fill(values))
 
 
 def _keep(plans: dict[Any, Plan | None], shape: Any, plan: Plan | None) -> Plan | None:

@@ -89,8 +89,6 @@ def find_names(organisation: int | None) -> dict[str, str]:
 def find_model(organisation: int, facts: Mapping[str, str]) -> DeviceModel | None:
     """Return the model that a label means, by its profile before its AppEUI; None where nothing is said of either, or
     the model is retired."""
-    if not (facts.get("profile") or facts.get("join_eui")):
-        return None
     rules = _find_rules(organisation, facts).filter(model__retired_at=None).select_related("model")
     ranked = sorted(rules, key=_rank)
     return ranked[0].model if ranked else None
@@ -105,8 +103,12 @@ def find_recipe(organisation: int | None, text: str) -> Recipe | None:
 
 
 def _find_rules(organisation: int, facts: Mapping[str, str]) -> LabelRuleQuerySet:
-    said = Q(kind=LabelRule.Kind.PROFILE, value=facts.get("profile", ""))
-    said |= Q(kind=LabelRule.Kind.JOIN_EUI, value=facts.get("join_eui", ""))
+    said = Q()
+    for kind, fact in ((LabelRule.Kind.PROFILE, "profile"), (LabelRule.Kind.JOIN_EUI, "join_eui")):
+        if value := facts.get(fact):
+            said |= Q(kind=kind, value=value)
+    if not said:  # as of most labels, which have their serial alone: nothing is asked
+        return LabelRule.objects.none()
     return LabelRule.objects.filter(said, organisation=organisation)
 
 

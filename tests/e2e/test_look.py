@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.e2e import text_zoom
-from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in, too_wide, turn, violations
+from tests.e2e.browser import DESKTOP, PHONE, faults, launch, sign_in, turn
 from tests.stack import demo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page, ViewportSize
 
@@ -106,10 +106,6 @@ BELOW = {
 # Each size and each scheme: what is too wide is so in both schemes, and what can't be read is so at both sizes.
 LOOKS: list[Look] = [(PHONE, "light"), (DESKTOP, "dark")]
 
-# Of the API's page: what one template writes three hundred times is looked at a few times.
-THIN = """document.querySelectorAll(
-    ".api-docs .operation:nth-of-type(n+4), .api-docs li:nth-of-type(n+4), .api-docs tr:nth-of-type(n+8)")
-    .forEach((each) => each.remove())"""
 KEPT = """navigator.serviceWorker.ready
     .then(() => caches.keys())
     .then((names) => Promise.all(names.map(async (name) => (await caches.open(name)).keys())))
@@ -136,22 +132,17 @@ def said_by(page: Page) -> list[str]:
     return said
 
 
-def in_looks(page: Page, url: str, status: int = 200, looks: Sequence[Look] = LOOKS) -> list[object]:
+def in_looks(page: Page, url: str, status: int = 200) -> list[object]:
     """What is wrong with a page, opened once and then turned about."""
-    size, scheme = looks[0]
+    size, scheme = LOOKS[0]
     page.set_viewport_size(size)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     answer = page.goto(url)
     found: list[object] = [] if answer and answer.status == status else [f"status {answer and answer.status}"]
-    for size, scheme in looks:
+    for size, scheme in LOOKS:
         page.set_viewport_size(size)
         turn(page, scheme)
-        found += [(size["width"], scheme, wrong) for wrong in too_wide(page)]
-    page.evaluate(THIN)
-    for size, scheme in looks:
-        page.set_viewport_size(size)
-        turn(page, scheme)
-        found += [(size["width"], scheme, wrong) for wrong in violations(page)]
+        found += [(size["width"], scheme, wrong) for wrong in faults(page)]
     return found
 
 
@@ -184,15 +175,14 @@ def test_the_administration(stack: Stack, browser: Browser, person: str) -> None
     sign_in(page, stack, person)
     nav = page.get_by_role("navigation", name="Administration")
     urls = [*ADMINS, *(OWNERS if person == OWNER else [])]
-    looks = LOOKS if person == OWNER else LOOKS[1:]  # the same pages, of which less is there
     found = {}
     for url in urls:
-        found[url] = in_looks(page, stack.url + url, looks=looks)
+        found[url] = in_looks(page, stack.url + url)
         if url != "/manage/" and not url.startswith("/?"):
             expect(nav.locator("[aria-current]"), url).to_have_count(1)
     offered = {link.get_attribute("href") for link in nav.get_by_role("link").all()}
     assert offered == {url for url in urls if "?" not in url} - LINKED
-    found |= {url: in_looks(page, stack.url + url, looks=looks) for url in further(page, stack)}
+    found |= {url: in_looks(page, stack.url + url) for url in further(page, stack)}
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
     assert said == []
     page.close()

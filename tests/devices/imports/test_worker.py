@@ -64,6 +64,17 @@ def test_serials_are_made_for_so_many_devices(world: World) -> None:
     assert rows[7]["Serial"] == made[7].serial
 
 
+def test_what_fails_after_the_end_changes_nothing_of_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The devices are there: sorting in is for searches, and others do it as well."""
+
+    def fail(_: object) -> int:
+        raise RuntimeError("no right to")
+
+    monkeypatch.setattr(search_index, "sort_in", fail)
+    importing = run(FILE)
+    assert (importing.state, importing.cause, importing.made) == (Import.State.DONE, "", 2)
+
+
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("at_once", [True, False])
