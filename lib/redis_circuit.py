@@ -74,11 +74,13 @@ def _trip(url: str, error: Exception) -> None:
 
 
 def _close_once_it_answers(url: str) -> None:
-    with connect(url) as client:
-        while not _answers(client):
-            time.sleep(AGAIN_SECONDS)
-    _open.discard(url)
-    log.warning("Redis answers again")
+    try:
+        with connect(url) as client:
+            while not _answers(client):
+                time.sleep(AGAIN_SECONDS)
+        log.warning("Redis answers again")
+    finally:  # whatever ended this: the next who asks finds out
+        _open.discard(url)
 
 
 def _answers(client: redis.Redis) -> bool:

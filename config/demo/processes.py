@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -78,6 +79,12 @@ class Ports:
         """Return the names and addresses by which the TLS end is called."""
         names = ["localhost", DOMAIN, f"*.{DOMAIN}", LOOPBACK, "::1"]
         return names if self.reachable_host in names else [*names, self.reachable_host]
+
+    def list_panels(self, count: int) -> list[int]:
+        """Return ports for the panels of devices on the shelf: those after the demo's, without what it uses itself."""
+        used = {self.web, self.mqtt, self.panel, self.https, self.mqtts, self.hooks}
+        after = [*range(self.panel + 1, 65536), *range(1024, self.panel)]
+        return list(islice((port for port in after if port not in used), count))
 
     @property
     def reachable_host(self) -> str:

@@ -37,7 +37,7 @@ from provisioning.models import Door, DoorKey
 from tenants.models import User
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from devices.models import Recipe
     from tenants.models import Organisation
@@ -56,7 +56,7 @@ class Shelf(NamedTuple):
     name: str
     settings: Mapping[str, object]
     number: int
-    panel: int = 0  # the port on which it shows what it waits for
+    shows: bool = False  # on a panel, what it waits for
 
     @property
     def serial(self) -> str:
@@ -64,7 +64,6 @@ class Shelf(NamedTuple):
         return payload + serials.compute_check_characters(payload)
 
 
-OWNERS_PANEL = 8004
 APPROVAL = "Approval in the field"
 APPROVAL_SETTINGS = {"waits": 60, "token_days": 90, "credential_days": 30}
 SHELVES = (
@@ -99,7 +98,7 @@ SHELVES = (
         APPROVAL,
         APPROVAL_SETTINGS,
         4,
-        8002,
+        shows=True,
     ),
     Shelf(
         Door.Kind.APPROVAL,
@@ -108,9 +107,12 @@ SHELVES = (
         APPROVAL,
         APPROVAL_SETTINGS,
         5,
-        8003,
+        shows=True,
     ),
 )
+
+PANELS = sum(shelf.shows for shelf in SHELVES) + 1
+"""That and the one whose label has an owner token show what they wait for."""
 
 
 def make_doors(organisation: Organisation, recipe: Recipe, *, by: User) -> None:
@@ -133,11 +135,13 @@ def _make_door(shelf: Shelf, organisation: Organisation, recipe: Recipe, by: Use
         registration.register_device(version=recipe.current, by=by, serial=shelf.serial, name="On the shelf")
 
 
-def renew_files(folder: Path, slug: str, *, site: str, mqtt_url: str) -> None:
-    """Write for each device what its maker gave it, and for the doors' pages the commands. A token that still counts
-    stays; where there is none, or none that counts, another is made."""
+def renew_files(folder: Path, slug: str, *, site: str, mqtt_url: str, panels: Iterable[int]) -> None:
+    """Write for each device what its maker gave it, and for the doors' pages the commands, whose panels have these ports
+    (PANELS of them). A token that still counts stays; where there is none, or none that counts, another is made."""
     commands: list[DoorCommand] = []
+    ports = iter(panels)
     for shelf in SHELVES:
+        panel = next(ports) if shelf.shows else 0
         file = folder / f"{shelf.option}.json"
         door = Door.objects.filter(organisation__slug=slug, kind=shelf.kind, name=shelf.name, ended_at=None).first()
         given = _give(shelf, door, file) if door else None
@@ -149,12 +153,12 @@ def renew_files(folder: Path, slug: str, *, site: str, mqtt_url: str) -> None:
             given["mqtt_url"] = mqtt_url
         with open_private(file) as out:
             json.dump(given, out, indent=2)
-        commands.append(DoorCommand(str(door.key), shelf.words, _write_command(shelf.option, file, shelf.panel)))
+        commands.append(DoorCommand(str(door.key), shelf.words, _write_command(shelf.option, file, panel)))
     file = folder / f"{owned.OPTION}.json"
     if given := owned.give(file, slug):  # it has no door
         with open_private(file) as out:
             json.dump({**given, "serial": owned.SERIAL, "mqtt_url": mqtt_url}, out, indent=2)
-        commands.append(DoorCommand("", owned.WORDS, _write_command(owned.OPTION, file, OWNERS_PANEL)))
+        commands.append(DoorCommand("", owned.WORDS, _write_command(owned.OPTION, file, next(ports))))
     else:
         file.unlink(missing_ok=True)
     keep_commands(folder, commands)

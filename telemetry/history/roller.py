@@ -43,6 +43,19 @@ LEASE = timedelta(seconds=60)
 PATIENCE = 10.0  # seconds for transactions that were there before
 SLICE = 50.0  # seconds of work until the next one is asked for
 CHUNK = 2_000  # reports that are held at once
+ARE_DONE = """
+SELECT pg_snapshot_xmax(now)::text::bigint >= %s AND NOT EXISTS (
+    SELECT FROM pg_snapshot_xip(now) AS writing
+    WHERE writing::text::bigint < %s AND NOT EXISTS (
+        SELECT FROM pg_locks JOIN pg_stat_activity AS others USING (pid) JOIN pg_database ON pg_database.oid = datid
+        WHERE locktype = 'transactionid' AND granted AND mode = 'ExclusiveLock' AND transactionid = writing::xid
+            AND pg_database.datname <> current_database()
+    )
+)
+FROM pg_current_snapshot() AS now
+"""
+"""Whether transactions with a lesser number are done: a snapshot has those of the whole server, and of one that holds its
+own number's lock in another database nothing is to be waited for."""
 UPGRADE = timedelta(days=1)  # in which the former release, which knows nothing of packed days, may still run
 
 
@@ -144,8 +157,8 @@ def move_mark(lease: Lease) -> bool:
         number = cursor.fetchone()[0]
         began = time.monotonic()
         while True:
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-            if cursor.fetchone()[0] >= number:
+            cursor.execute(ARE_DONE, [number, number])
+            if cursor.fetchone()[0]:
                 return True
             if time.monotonic() - began > PATIENCE:
                 log.warning("roll-ups wait: a transaction has been writing for more than %.0f seconds", PATIENCE)

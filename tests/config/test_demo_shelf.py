@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from config.demo import door_commands, shelf
+from config.demo.processes import Ports
 from devices.credentials import operations as credentials
 from devices.credentials import presence_secrets
 from devices.models import Device, PresenceSecret
@@ -38,7 +40,8 @@ def folder(tmp_path: Path, settings: Settings) -> Path:
 
 def renew(folder: Path) -> dict[str, dict[str, str]]:
     """What the makers' files say once they are renewed."""
-    shelf.renew_files(folder, "kanarra", site="http://127.0.0.1:8000", mqtt_url="mqtt://127.0.0.1:1883")
+    ends = {"site": "http://127.0.0.1:8000", "mqtt_url": "mqtt://127.0.0.1:1883"}
+    shelf.renew_files(folder, "kanarra", **ends, panels=range(8002, 8002 + shelf.PANELS))
     files = [folder / f"{option}.json" for option in (*(each.option for each in shelf.SHELVES), "owner-token")]
     return {file.stem: json.loads(file.read_text()) for file in files if file.exists()}
 
@@ -115,6 +118,15 @@ def test_a_doors_page_names_its_command(folder: Path, client: Client) -> None:
     assert "door-try" not in client.get(reverse("provisioning:doors")).content.decode()
     (folder / "doors.json").unlink()
     assert "door-try" not in client.get(door.get_absolute_url()).content.decode()
+
+
+def test_each_panel_has_a_port_of_its_own(folder: Path) -> None:
+    renew(folder)
+    asked = [each.line.split() for each in door_commands.read_commands(folder)]
+    assert [line[-1] for line in asked if "--panel" in line] == ["8002", "8003", "8004"]
+    ports = Ports("127.0.0.1", web=8501, mqtt=8503, panel=8500, https=8504, mqtts=65535, hooks=8444)
+    assert ports.list_panels(3) == [8502, 8505, 8506]
+    assert replace(ports, panel=65534).list_panels(2) == [1024, 1025]
 
 
 def test_a_device_whose_label_has_an_owner_token(folder: Path) -> None:

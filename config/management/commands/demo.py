@@ -94,7 +94,10 @@ class Command(BaseCommand):
             if mute := places.renew_places(file.parent / places.FILE, devices, organisations.list_homes()):
                 supervisor.say("demo", f"{places.OLD.format(number=mute)} {_tell_how_to_begin_anew()}")
             mqtt_url = strip_account(os.environ.get("MQTT_URL") or f"mqtt://{LOOPBACK}:{ports.mqtt}")
-            shelf.renew_files(file.parent, organisations.KANARRA.slug, site=ports.site, mqtt_url=mqtt_url)
+            panels = ports.list_panels(shelf.PANELS)
+            shelf.renew_files(
+                file.parent, organisations.KANARRA.slug, site=ports.site, mqtt_url=mqtt_url, panels=panels
+            )
             hooks.renew_hooks(file.parent, organisations.KANARRA.slug, port=ports.hooks)
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None

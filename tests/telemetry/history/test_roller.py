@@ -10,6 +10,7 @@ from fractions import Fraction
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
@@ -227,6 +228,17 @@ class TestAtOnce:
         assert LateReport.objects.filter(device=world.foreign).exists()
         assert any(roller.roll(60) for _ in range(20))
         assert RollUp.objects.filter(start=clock.hour - 2 * HOUR).count() == 2
+        assert check()
+
+    def test_who_writes_in_another_database_is_not_waited_for(
+        self, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(roller, "PATIENCE", 0.3)
+        fill(world, hours=1)
+        of_server = connection.get_connection_params() | {"dbname": "postgres"}
+        with psycopg.connect(**of_server) as other:
+            other.execute("SELECT pg_current_xact_id()")
+            assert any(roller.roll(60) for _ in range(20))
         assert check()
 
 
