@@ -54,8 +54,8 @@ SELECT pg_snapshot_xmax(now)::text::bigint >= %s AND NOT EXISTS (
 )
 FROM pg_current_snapshot() AS now
 """
-"""Whether transactions with a lesser number are done: a snapshot has those of the whole server, and of one that holds its
-own number's lock in another database nothing is to be waited for."""
+"""Whether transactions with a lesser number are done: a snapshot has those of the whole server, and one that holds the
+lock of its number in another database writes nothing here."""
 UPGRADE = timedelta(days=1)  # in which the former release, which knows nothing of packed days, may still run
 
 
