@@ -136,7 +136,7 @@ def _make_door(shelf: Shelf, organisation: Organisation, recipe: Recipe, by: Use
 
 
 def renew_files(folder: Path, slug: str, *, site: str, mqtt_url: str, panels: Iterable[int]) -> None:
-    """Write for each device what its maker gave it, and for the doors' pages the commands, with these ports (PANELS) for
+    """Write for each device what its maker gave it, and for the doors' pages the commands, with PANELS ports for
     what they show. A token that still counts stays; where there is none, or none that counts, another is made."""
     commands: list[DoorCommand] = []
     ports = iter(panels)
