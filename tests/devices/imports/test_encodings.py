@@ -159,6 +159,56 @@ def test_letters_that_were_lost_are_told_by_row(check: Run) -> None:
     assert "A letter was lost" in problems(importing)[0][2]
 
 
+@pytest.mark.parametrize(
+    ("read_as", "name"),
+    [
+        ("windows-1252", "Kühlraum"),
+        ("mac-roman", "Kühlraum 2"),
+        ("mac-roman", "Café “Nord”"),
+        ("cp850", "Café"),
+        ("cp437", "Höhe"),
+        ("windows-1250", "Kühlraum"),
+        ("windows-1251", "Холодильник"),
+        ("windows-1251", "Kühlraum"),
+    ],
+)
+def test_letters_that_were_read_in_another_encoding_are_told_by_row(check: Run, read_as: str, name: str) -> None:
+    shown = name.encode().decode(read_as, "replace").replace("\ufffd", "\x98")  # as a browser reads the one it has not
+    importing = check(f"Serial,Name\nS1,{shown}\nS2,{name}\n")
+    [(row, column, cause)] = problems(importing)
+    assert (row, column, f"It was “{name}”" in cause) == (2, "Name", True)
+
+
+@pytest.mark.parametrize("read_as", ["windows-1252", "latin-1", "mac-roman", "cp850", "windows-1251", "gb18030"])
+def test_a_lost_letter_is_told_however_it_was_read_since(check: Run, read_as: str) -> None:
+    shown = "Hall \ufffd\ufffd 2".encode().decode(read_as)
+    [(row, column, cause)] = problems(check(f"Serial,Name\nS1,{shown}\n"))
+    assert (row, column, "A letter was lost" in cause) == (2, "Name", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Рівне",
+        "СЁМГА",
+        "Київ",
+        "РС-485",
+        "TĂŞNAD",
+        "ĂSTA",
+        "√2",
+        "√ 16 mm²",
+        "├─ Pump",
+        "5–°C",
+        "Щит №5",
+        "冷库一号",
+        "Ñuñoa",
+        "ÏLE",
+    ],
+)
+def test_what_another_encoding_has_too_is_no_mojibake(text: str) -> None:
+    assert undo_mojibake(text) == ""
+
+
 @pytest.mark.parametrize("text", ["Größe", "CAFÉ®", "NÃO", "Åbo £5", "naïve", "主泵房", "São João"])
 def test_what_is_no_mojibake(text: str) -> None:
     assert undo_mojibake(text) == ""
