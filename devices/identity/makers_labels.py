@@ -157,7 +157,7 @@ _NAME = re.compile(
     rf"(?<![0-9A-Za-z])((?:{_DEVICE}[\s_-]*)?(?:{_SERIAL}){_NUMBER}|{_ADDRESS})\.?\s*[:=#]\s*", re.IGNORECASE
 )
 _SPACED = re.compile(rf"(S\s*/\s*N|SN|SERIAL{_NUMBER}|{_ADDRESS})\.?\s+", re.IGNORECASE)
-_OTHER_NAME = re.compile(r"\s+[A-Za-z][\w/ .-]{0,20}?\s?[:=]|\s*[;,|]|\s*\Z")
+_OTHER_NAME = re.compile(r"\s+[A-Za-z][\w/ .-]{0,20}?\s?[:=]|\s*&[A-Za-z][\w.-]{0,20}=|\s*[;,|]|\s*\Z")
 
 
 def read_record(text: str) -> Tiers | None:

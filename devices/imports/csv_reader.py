@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
 SEPARATOR = re.compile(r'\ufeff?"?sep=([^\r\n])"?[,;\t|]*\s*$', re.IGNORECASE)
+MARK_AS_LETTERS = "ï»¿"  # UTF-8's byte order mark, as a program wrote it that took it for letters
+END_OF_FILE = "\x1a"
 LINE = 1 << 18  # characters; a cell has at most csv.field_size_limit(), half of it
 MAX_COLUMNS = 200
 MAX_CELLS = 10 * MAX_COLUMNS  # of a row: beyond it they are not even counted as too many
@@ -124,6 +126,14 @@ def _explain_row(cells: list[str], lines: _Lines, encoding: str) -> Bad:
     return Bad(at, f"{cause}write the letter anew and save the whole as UTF-8. Else choose another encoding.")
 
 
+def _drop_end_of_file(line: str) -> str:
+    """Return the line without the end of a file as DOS marks it: a line of its own, or the end of the last one."""
+    bare = line.rstrip("\r\n")
+    if not bare.strip(END_OF_FILE):
+        return line[len(bare) :]
+    return line.rstrip(END_OF_FILE)
+
+
 def is_encodable(text: str) -> bool:
     """Decide, faster than by a search, whether there is no half of a surrogate pair in it."""
     try:
@@ -159,8 +169,11 @@ class _Lines:
         line = self.last = self._read() if self._left is not None else self._text.readline(LINE)
         if self._first:
             self._first = False
+            line = self.last = line.removeprefix(MARK_AS_LETTERS)
             if SEPARATOR.match(line):
                 line = self.last = self._read()
+        if END_OF_FILE in line:
+            line = self.last = _drop_end_of_file(line)
         if not line:
             raise StopIteration
         if not line.isascii() and not is_encodable(line):

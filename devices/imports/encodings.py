@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from charset_normalizer import from_bytes
@@ -138,23 +139,38 @@ def is_sure_utf8(sample: bytes) -> bool:
     return not letters or re.search(r"[A-Za-z][^\W\d_a-zA-Z]|[^\W\d_a-zA-Z][A-Za-z]", text) is not None
 
 
-# A letter of two, three bytes in UTF-8, each of which was read as one of Windows-1252.
-_FOLLOWING = bytes(range(0x80, 0xC0)).decode("windows-1252", "ignore")
-_MOJIBAKE = re.compile(f"[ÂÃÄÅÎÏÐÑ×ØÙâãäåæçèé][\u0080-\u00bf{re.escape(_FOLLOWING)}]")
+# What the bytes that follow the first one of a letter in UTF-8 are in other encodings.
+_FOLLOWING = {
+    encoding: "".join(
+        bytes([byte]).decode(encoding, "ignore") + (chr(byte) if byte < 0xA0 else "") for byte in range(0x80, 0xC0)
+    )
+    for encoding in ("windows-1252", "mac-roman", "cp850", "cp437", "windows-1251")
+}
+_WEST = re.escape(_FOLLOWING["windows-1252"])
+_CYRILLIC = re.escape(_FOLLOWING["windows-1251"])
+# A letter of two, three bytes in UTF-8, each of which was read as one of the encoding; as hardly any word has them.
+_MOJIBAKE = {
+    "windows-1252": re.compile(f"[ÂÃÄÅÎÏÐÑ×ØÙâãäåæçèé][\u0080-\u00bf{_WEST}]|ï¿½"),
+    "mac-roman": re.compile(f"√[{re.escape(_FOLLOWING['mac-roman'])}]|\u201aÄ|ÔøΩ"),
+    "cp850": re.compile(f"[├┬][{re.escape(_FOLLOWING['cp850'])}]|\u00b4┐¢"),
+    "cp437": re.compile(f"[├┬][{re.escape(_FOLLOWING['cp437'])}]|∩┐╜"),
+    "windows-1250": re.compile("Ă[¤¶ĽźŸ©§«„–]|ďż˝"),
+    "windows-1251": re.compile(f"(?:[\u0420\u0421][{_CYRILLIC}]){{2}}|Г[{_CYRILLIC}]|пїЅ"),
+    "gb18030": re.compile("锟斤拷"),
+}
 
 
 def undo_mojibake(text: str) -> str:
-    """Return what a text was before its UTF-8 was read as Windows-1252; "" if it was not."""
-    if not _MOJIBAKE.search(text):
-        return ""
-    try:
-        return b"".join(_encode(character) for character in text).decode("utf-8")
-    except UnicodeError:
-        return ""
+    """Return what a text was before its UTF-8 was read in another encoding; "" if it was not."""
+    for encoding, pattern in _MOJIBAKE.items():
+        if pattern.search(text):
+            with suppress(UnicodeError):
+                return b"".join(_encode(character, encoding) for character in text).decode("utf-8")
+    return ""
 
 
-def _encode(character: str) -> bytes:
+def _encode(character: str, encoding: str) -> bytes:
     try:
-        return character.encode("windows-1252")
+        return character.encode(encoding)
     except UnicodeError:
         return character.encode("latin-1")

@@ -48,7 +48,7 @@ _KINDS = frozenset(
 
 # Instead of a serial: said in words, or left to be filled in.
 _NOTE = re.compile(
-    r"(?:n\.?/?a\.?|none|nil|null|nan|tb[acd]|unknown|pending|missing|empty|blank|ditto|dto\.?|spare|scrap(?:ped)?|"
+    r"(?:n\.?/?a\.?|none|nil|null|nan|undefined|tb[acd]|unknown|pending|missing|empty|blank|ditto|dto\.?|spare|scrap(?:ped)?|"
     r"returned|lost|broken|defective|example|sample|unbekannt|keine?|leer|offen|fehlt|defekt|verschrottet|beispiel|muster|"
     r"(?:[^\W\d_]*[\s_.-]*)x{4,})\W*",
     re.IGNORECASE,

@@ -235,9 +235,10 @@ class Rules:
         for at in self.at.values():
             if cells[at].isascii():
                 continue
-            if "\ufffd" in cells[at]:
+            before = undo_mojibake(cells[at])
+            if "\ufffd" in cells[at] + before:
                 cause = "A letter was lost (�) when the file was saved: write it anew, and save it as UTF-8."
-            elif before := undo_mojibake(cells[at]):
+            elif before:
                 cause = (
                     f"It was “{before[:40]}” before it was read in a wrong encoding: write it so, or choose another."
                 )

@@ -21,7 +21,17 @@ _KINDS = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"SQLite format 3": "a database",
+    b"ID;P": "a SYLK file",
+    b"TABLE\r\n0,1": "a DIF file",
+    b"TABLE\n0,1": "a DIF file",
 }
+_MESSAGE = re.compile(rb"(?:[a-z-]+: [^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){0,20}?mime-version: ", re.IGNORECASE)
+_EBCDIC = b"".join(  # letters and digits
+    bytes(range(first, first + count))
+    for count, firsts in ((9, (0x81, 0x91, 0xC1, 0xD1)), (8, (0xA2, 0xE2)), (10, (0xF0,)))
+    for first in firsts
+)
+_EBCDIC_SIGNS = bytes.fromhex("05 0d 15 25 40 4b 4d 5d 5e 60 61 6b 6d 7a 7f")
 _ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")
 _MARKUP = re.compile(
     rb"\s*(?:(?P<html><!doctype html|<html|<head|<body|<table|<meta)"
@@ -117,8 +127,15 @@ class Sniffer:
         kind = next((words for magic, words in _KINDS.items() if self.sample.startswith(magic)), None)
         if kind is None and (markup := _MARKUP.match(self.sample.removeprefix(codecs.BOM_UTF8))):
             kind = _WORDS[markup.lastgroup or ""]
+        if kind is None and _MESSAGE.match(self.sample):
+            kind = "a web page saved in one file (MHTML), or an e-mail"
+        if kind is None and _is_ebcdic(self.sample):
+            kind = "text of a mainframe (EBCDIC)"
         if kind:
             raise Refusal(refusals.FILE_NOT_CSV, field="file", what=kind)
+        if _is_joined(self.sample):
+            what = "a file put together from several encodings: it begins as UTF-8 and goes on as UTF-16"
+            raise Refusal(refusals.FILE_NOT_TABLE, field="file", what=what)
 
     def _ask(self, guesses: list[Guess]) -> Told:
         """Return the likeliest with all of them. Where some lines are UTF-8 and others not, that is one more."""
@@ -146,6 +163,27 @@ def _has_utf8(sample: bytes) -> bool:
         except UnicodeError:
             continue
     return False
+
+
+def _is_ebcdic(sample: bytes) -> bool:
+    """Decide whether nearly all bytes are letters, digits and signs of EBCDIC; any other text has other line ends."""
+    signs = len(sample) - len(sample.translate(None, _EBCDIC_SIGNS))
+    letters = len(sample) - len(sample.translate(None, _EBCDIC))
+    return b"\n" not in sample and 0 < signs < letters and (signs + letters) > 0.9 * len(sample)
+
+
+def _is_joined(sample: bytes) -> bool:
+    """Decide whether lines of UTF-16 follow ones of UTF-8, as a shell appends them that writes UTF-16."""
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    head, _, rest = sample.partition(b"\0")
+    lines, end, _ = head.rpartition(b"\n")
+    if not end or not lines or len(rest) < 3 or rest.count(0) < 0.3 * len(rest):
+        return False
+    try:
+        return bool(lines.decode())
+    except UnicodeError:
+        return False
 
 
 def _detect_utf32(sample: bytes) -> str:

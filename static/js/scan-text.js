@@ -33,6 +33,9 @@ globalThis.ScanText = (() => {
   ];
   const LABEL_PATH = /^\/d\/([^/]+)\/?$/i; // upper case too: QR codes are smaller that way
   const DIGITAL_LINK = /\/(01|gtin)\/\d{8,14}(\/.*)?\/(21|ser)\/[^/]+/i; // GS1's, at whatever site
+  // A field of an address's query that names the device; an id is of anything, hence no candidate.
+  const SERIAL_FIELD = /^((device|dev|unit|product|hw|hardware)[\s_-]*)?(s\s*\/\s*n|sn|ser(ial)?|serien?)[\s_-]*(no|nr|num|number|nummer|code|#)?\.?$/i;
+  const ADDRESS_FIELD = /^(((wi-?fi|wlan|lan|eth|ethernet|ble|bt)[\s_-]*)?mac([\s_-]*(addr|address|id))?|dev[\s_-]*eui|eui([\s_-]?(48|64))?|imei)\.?$/i;
   const TOKEN = 8; // characters of a serial that is known within another text
   const PART = "part:";
 
@@ -66,9 +69,15 @@ globalThis.ScanText = (() => {
 
   function ofAddress(url, hosts) {
     if (DIGITAL_LINK.test(url.pathname)) return { candidate: true };
+    if (!hosts.includes(url.host) && namesDevice(url)) return { candidate: true };
     if (!hosts.includes(url.host)) return { what: `a web address (${url.host.slice(0, 60)})` };
     if (!LABEL_PATH.test(url.pathname)) return { what: "a page of this site, but not a device" };
     return { candidate: true };
+  }
+
+  function namesDevice(url) {
+    const names = [...url.searchParams].filter(([, value]) => value).map(([name]) => name.trim());
+    return /^https?:$/.test(url.protocol) && names.some((name) => SERIAL_FIELD.test(name) || ADDRESS_FIELD.test(name));
   }
 
   /**

@@ -61,6 +61,7 @@ def test_a_label_in_view_is_posted(playwright: Playwright, address: str, tmp_pat
         ("BEGIN:VCARD\nVERSION:3.0\nN:Doe\nEND:VCARD", "A contact card"),
         ("bitcoin:175tWpb8K1S7NmH4Zx6rewF9WQrcZv245W", "A payment code"),
         ("https://elsewhere.example/d/7KQ4M2XW9D3T", "A web address (elsewhere.example)"),
+        ("https://elsewhere.example/manual?id=7&session=2", "A web address (elsewhere.example)"),
         ("javascript:alert(1)", "not a label of this site"),
         ("<img src=x onerror=alert(1)>", "not a label of this site"),
     ],
@@ -117,6 +118,9 @@ READ_AS_TYPED = [
     "SN:KANARRA01339\nMAC:001B44113AB8\nPN:KG-250",
     "LW:0001",
     '{"serial": "KANARRA01339"}',
+    "https://maker.example/p?lang=en&sn=KANARRA01339",
+    "https://maker.example/p?Device-Serial=KANARRA01339",
+    "https://maker.example/p?wifi_mac=001B44113AB8#top",
 ]
 
 

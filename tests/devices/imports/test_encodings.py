@@ -140,6 +140,21 @@ def test_a_page_asks(client: Client, world: World, upload: Callable[..., Import]
     assert "Which one reads right?" not in again
 
 
+def test_a_mark_in_the_wrong_encoding_is_no_part_of_a_name(run: Run) -> None:
+    importing = run("\ufeffï»¿Serial,Name\nS1,Pump\n", encoding="utf-8")
+    assert (importing.header, importing.made) == (["Serial", "Name"], 1)
+
+
+@pytest.mark.parametrize("end", ["\r\n\x1a", "\x1a", "\n\x1a\x1a\n", "\r\n\x1a\r\n"])
+def test_an_end_of_file_as_dos_writes_it_is_no_row(run: Run, end: str) -> None:
+    importing = run(f"Serial,Name\r\nS1,Pump\r\nS2,Fan{end}")
+    assert (importing.total, importing.made, problems(importing)) == (2, 2, [])
+
+
+def test_an_end_of_file_amid_rows_is_told(check: Run) -> None:
+    assert [row for row, _, _ in problems(check("Serial,Name\nS1,Pump\x1a\nS2,Fan\n"))] == [2]
+
+
 MIXED = b"Serial,Name\r\nMIX1,K\xc3\xbchlraum\r\nMIX2,H\xf6he\r\n"
 
 
@@ -159,6 +174,56 @@ def test_letters_that_were_lost_are_told_by_row(check: Run) -> None:
     assert "A letter was lost" in problems(importing)[0][2]
 
 
+@pytest.mark.parametrize(
+    ("read_as", "name"),
+    [
+        ("windows-1252", "Kühlraum"),
+        ("mac-roman", "Kühlraum 2"),
+        ("mac-roman", "Café “Nord”"),
+        ("cp850", "Café"),
+        ("cp437", "Höhe"),
+        ("windows-1250", "Kühlraum"),
+        ("windows-1251", "Холодильник"),
+        ("windows-1251", "Kühlraum"),
+    ],
+)
+def test_letters_that_were_read_in_another_encoding_are_told_by_row(check: Run, read_as: str, name: str) -> None:
+    shown = name.encode().decode(read_as, "replace").replace("\ufffd", "\x98")  # as a browser reads the one it has not
+    importing = check(f"Serial,Name\nS1,{shown}\nS2,{name}\n")
+    [(row, column, cause)] = problems(importing)
+    assert (row, column, f"It was “{name}”" in cause) == (2, "Name", True)
+
+
+@pytest.mark.parametrize("read_as", ["windows-1252", "latin-1", "mac-roman", "cp850", "windows-1251", "gb18030"])
+def test_a_lost_letter_is_told_however_it_was_read_since(check: Run, read_as: str) -> None:
+    shown = "Hall \ufffd\ufffd 2".encode().decode(read_as)
+    [(row, column, cause)] = problems(check(f"Serial,Name\nS1,{shown}\n"))
+    assert (row, column, "A letter was lost" in cause) == (2, "Name", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Рівне",
+        "СЁМГА",
+        "Київ",
+        "РС-485",
+        "TĂŞNAD",
+        "ĂSTA",
+        "√2",
+        "√ 16 mm²",
+        "├─ Pump",
+        "5–°C",
+        "Щит №5",
+        "冷库一号",
+        "Ñuñoa",
+        "ÏLE",
+    ],
+)
+def test_what_another_encoding_has_too_is_no_mojibake(text: str) -> None:
+    assert undo_mojibake(text) == ""
+
+
 @pytest.mark.parametrize("text", ["Größe", "CAFÉ®", "NÃO", "Åbo £5", "naïve", "主泵房", "São João"])
 def test_what_is_no_mojibake(text: str) -> None:
     assert undo_mojibake(text) == ""
@@ -174,6 +239,14 @@ def test_what_is_no_mojibake(text: str) -> None:
         (b"<devices>\n <device/></devices>", "XML"),
         (b'[{"serial": "S1"}]', "JSON"),
         (b'{\n "devices": []}', "JSON"),
+        (b'ID;PWXL;N;E\nC;Y1;X1;K"Serial"\nE\n', "a SYLK file"),
+        (b"MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n\r\n--x\r\n<html>", "a web page"),
+        (b"From: <Saved by Blink>\r\nSubject: Serials\r\nMIME-Version: 1.0\r\n\r\n<html>", "a web page"),
+        (b'TABLE\r\n0,1\r\n"EXCEL"\r\nVECTORS\r\n0,2\r\n""\r\n', "a DIF file"),
+        ("Serial,Name\nS1,Pump\n".encode("cp500"), "EBCDIC"),
+        ("Serial,Name\rS1,Kühlraum\r".encode("cp1140"), "EBCDIC"),
+        (b"Serial,Name\nS1,Pump\n" + "S2,Fan\r\n".encode("utf-16-le"), "put together from several encodings"),
+        (b"\xef\xbb\xbfSerial,Name\r\n" + b"S1,Pump\r\n" * 60 + "S2,Fan\r\n".encode("utf-16"), "several encodings"),
     ],
 )
 def test_what_is_no_csv_is_named(upload: Callable[..., Import], data: bytes, said: str) -> None:

@@ -61,13 +61,14 @@ def test_no_serial_is_made_for_a_subtotal(check: Run, world: World) -> None:
     assert (problems(named), named.serials_to_make) == ([], 1)
 
 
-def test_a_word_instead_of_a_serial_is_told_of_its_cell(check: Run) -> None:
-    importing = check("Serial,Name\nAB-1,Pump\nTBD,Fan\nTBD,Fan\n")
+@pytest.mark.parametrize("word", ["TBD", "undefined"])
+def test_a_word_instead_of_a_serial_is_told_of_its_cell(check: Run, word: str) -> None:
+    importing = check(f"Serial,Name\nAB-1,Pump\n{word},Fan\n{word},Fan\n")
     assert problems(importing)[0][:2] == (3, "Serial")
-    assert problems(importing)[0][2].startswith("“TBD”: There is a word where the serial should be.")
+    assert problems(importing)[0][2].startswith(f"“{word}”: There is a word where the serial should be.")
     groups: Any = importing.problem_groups
     [group] = groups
-    assert (group["column"], group["rows"], group["sample"]) == ("Serial", 2, "TBD")
+    assert (group["column"], group["rows"], group["sample"]) == ("Serial", 2, word)
 
 
 def test_no_number_is_told_before_rows_are_counted(mine: Client, upload: Callable[..., Import]) -> None:

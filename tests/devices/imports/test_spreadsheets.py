@@ -46,6 +46,8 @@ DAMAGE = [
     ("3/1/2026", "a date"),
     ("########", "too narrow"),
     ("#N/A", "formula of the spreadsheet failed"),
+    ("#NV", "formula of the spreadsheet failed"),
+    ("Err:502", "formula of the spreadsheet failed"),
     ("=A2&B2", "formula stands here"),
 ]
 
@@ -98,6 +100,22 @@ ANYWHERE = [
     ("#REF!", "formula of the spreadsheet failed"),
     ("#n/a", "formula of the spreadsheet failed"),
     ("#BEZUG!", "formula of the spreadsheet failed"),
+    ("#NV", "formula of the spreadsheet failed"),
+    ("#¡REF!", "formula of the spreadsheet failed"),
+    ("#¿NOMBRE?", "formula of the spreadsheet failed"),
+    ("#VALEUR!", "formula of the spreadsheet failed"),
+    ("#N/D", "formula of the spreadsheet failed"),
+    ("#RIF!", "formula of the spreadsheet failed"),
+    ("#\u041d/Д", "formula of the spreadsheet failed"),
+    ("#ЗНАЧ!", "formula of the spreadsheet failed"),
+    ("#ERROR!", "formula of the spreadsheet failed"),
+    ("Err:502", "formula of the spreadsheet failed"),
+    ("NULL", "wrote an empty cell so"),
+    ("(null)", "wrote an empty cell so"),
+    ("nan", "wrote an empty cell so"),
+    ("undefined", "wrote an empty cell so"),
+    ("\\N", "wrote an empty cell so"),
+    ("[object Object]", "wrote an empty cell so"),
     ("#####", "too narrow"),
     ("8.61235E+14", "its last digits are lost"),
     ("8,94455E+18", "its last digits are lost"),
@@ -115,6 +133,15 @@ def test_what_is_lost_is_named_in_every_column(check: Run, heading: str) -> None
         assert "leave it empty" in cause
 
 
+@pytest.mark.parametrize(
+    ("cell", "before"),
+    [("Pump &amp; Fan", "Pump & Fan"), ("K&uuml;hlraum", "Kühlraum"), ("H&#246;he &#x32;", "Höhe 2")],
+)
+def test_what_was_written_for_a_web_page_is_named(check: Run, cell: str, before: str) -> None:
+    [(row, column, cause)] = problems(check(f'Serial,Name\nS1,"{cell}"\nS2,Fan\n'))
+    assert (row, column, f"It was “{before}”" in cause) == (2, "Name", True)
+
+
 def test_an_error_of_a_formula_changes_no_name(check: Run, world: World) -> None:
     importing = check(f"Serial,Name\n{world.placed.serial},#REF!\n", act="change")
     assert [(row, column) for row, column, _ in problems(importing)] == [(2, "Name")]
@@ -122,6 +149,21 @@ def test_an_error_of_a_formula_changes_no_name(check: Run, world: World) -> None
 
 
 def test_names_and_tags_that_look_a_little_so(run: Run) -> None:
-    cells = ["#12", "# 3", "#REF", "Pump #N/A", "1.5E+02", "6.02E+23", "E+12", "8E14"]
+    cells = [
+        "#12",
+        "# 3",
+        "#REF",
+        "Pump #N/A",
+        "1.5E+02",
+        "6.02E+23",
+        "E+12",
+        "8E14",
+        "#Fire!",
+        "Nan",
+        "Nullpunkt",
+        "Err: 5",
+        "R&D; Lab",
+        "A&B",
+    ]
     importing = run("Serial,Name,tag:of\n" + "".join(f"AB-{at},{cell},{cell}\n" for at, cell in enumerate(cells)))
     assert (importing.made, problems(importing)) == (len(cells), [])
