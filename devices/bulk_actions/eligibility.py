@@ -11,7 +11,7 @@ from django.db.models import BigIntegerField, Case, CharField, Count, Exists, F,
 
 from devices import tags
 from devices.credentials.operations import MAX_AN_HOUR, MAX_LIVE
-from devices.lifecycle import persons, removal
+from devices.lifecycle import endings, persons, removal
 from devices.models import BulkAction, Credential, Device, RecipeVersion, Tie
 from devices.recipes.operations import Line
 from devices.ties.operations import MOST_DEVICES, MOST_GATEWAYS
@@ -143,49 +143,35 @@ def preview(devices: DeviceQuerySet, kind: str, params: Params) -> Preview:
         changing=counts.get(CHANGE, 0),
         reasons={WORDS[code]: n for code, n in counts.items() if code != CHANGE},
         losing=_list_losing(rows) if hands_over else [],
-        ending=_count_ending(annotate_verdicts(devices, kind, params)) if hands_over else 0,
+        ending=endings.count_ending(_list_changing(devices, kind, params)) if hands_over else 0,
         digest=hashlib.sha256(text.encode()).hexdigest()[:32],
-        effects=_list_effects(annotate_verdicts(devices, kind, params), kind, params),
+        effects=_list_effects(_list_changing(devices, kind, params), kind, params),
     )
 
 
-def _list_effects(devices: DeviceQuerySet, kind: str, params: Params) -> list[str]:
-    versions = _compare_versions(devices, params.version) if params.version else []
-    room = _tell_room(devices, params) if kind == BulkAction.Kind.TIE else []
-    ending = _tell_ending(devices) if kind == BulkAction.Kind.PERSON else []
-    return [*versions, *room, *ending, *(_tell_ties(devices) if kind in UNTYING else [])]
+def _list_changing(devices: DeviceQuerySet, kind: str, params: Params) -> DeviceQuerySet:
+    return annotate_verdicts(devices, kind, params).filter(verdict=CHANGE)  # type: ignore[misc]
 
 
-def _tell_room(devices: DeviceQuerySet, params: Params) -> list[str]:
+def _list_effects(changing: DeviceQuerySet, kind: str, params: Params) -> list[str]:
+    versions = _compare_versions(changing, params.version) if params.version else []
+    room = _tell_room(changing, params) if kind == BulkAction.Kind.TIE else []
+    ending = endings.tell_ending(changing) if kind == BulkAction.Kind.PERSON else []
+    return [*versions, *room, *ending, *(endings.tell_ties(changing) if kind in UNTYING else [])]
+
+
+def _tell_room(changing: DeviceQuerySet, params: Params) -> list[str]:
     """Say for how many more devices the gateway may speak, where that is fewer than there are."""
     room = MOST_DEVICES - Tie.objects.standing().filter(gateway=params.speaker).count()
-    if devices.filter(verdict=CHANGE).order_by().count() <= room:  # type: ignore[misc]
+    if changing.order_by().count() <= room:
         return []
     return [f"The gateway may speak for {room:,} more: the others stay as they are."]
 
 
-def _tell_ending(devices: DeviceQuerySet) -> list[str]:
-    """Say how many devices have credentials that would end."""
-    if not (ending := _count_ending(devices)):
-        return []
-    have = "1 of them has" if ending == 1 else f"{ending:,} of them have"
-    return [f"{have} credentials that were issued in its group. They end, also if it is undone; the factory's stay."]
-
-
-def _tell_ties(devices: DeviceQuerySet) -> list[str]:
-    """Say how many ties between gateways and devices would end."""
-    changing = devices.filter(verdict=CHANGE).order_by().values("pk")  # type: ignore[misc]
-    ending = Tie.objects.standing().filter(Q(device__in=changing) | Q(gateway__in=changing)).count()
-    if not ending:
-        return []
-    ties = "1 tie to a gateway ends" if ending == 1 else f"{ending:,} ties to gateways end"
-    return [f"{ties}, also if it is undone: who was spoken for is silent until tied again."]
-
-
-def _compare_versions(devices: DeviceQuerySet, new: int) -> list[str]:
+def _compare_versions(changing: DeviceQuerySet, new: int) -> list[str]:
     """Say for each version that devices would leave which attributes come and go."""
-    changing = devices.filter(verdict=CHANGE).order_by().values("version")  # type: ignore[misc]
-    counts = dict(changing.annotate(n=Count("pk")).values_list("version", "n"))
+    numbers = changing.order_by().values("version")
+    counts = dict(numbers.annotate(n=Count("pk")).values_list("version", "n"))
     versions = RecipeVersion.objects.filter(pk__in=[*counts, new]).prefetch_related("attributes")
     declared = {version.pk: {each.name: each for each in version.attributes.all()} for version in versions}
     words = []
@@ -202,11 +188,6 @@ def _compare_versions(devices: DeviceQuerySet, new: int) -> list[str]:
 
 def _differ(one: Attribute, other: Attribute) -> bool:
     return any(getattr(one, part.name) != getattr(other, part.name) for part in fields(Line))
-
-
-def _count_ending(devices: DeviceQuerySet) -> int:
-    issued = Credential.objects.standing().filter(device=OuterRef("pk"), assignment__isnull=False)
-    return devices.filter(Exists(issued), verdict=CHANGE).order_by().count()  # type: ignore[misc]
 
 
 def _list_losing(rows: Iterable[dict[str, Any]]) -> list[Share]:

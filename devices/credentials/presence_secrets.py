@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-    from devices.models import Device
+    from devices.models import Device, RecipeVersion
     from tenants.models import User
 
 CODE_LENGTH = 16
@@ -128,6 +128,11 @@ def end_issued_secrets(devices: Collection[int]) -> None:
 def choose_method(device: Device) -> Presence:
     """Return what a window on the device asks for: as its recipe says, or else its organisation."""
     return Presence(device.version.presence or device.organisation.presence)
+
+
+def find_wanted_secret(version: RecipeVersion) -> str:
+    """Return the name of what each device of the recipe needs for a window, as it is given it; empty if nothing."""
+    return LABELS.get(version.presence or version.recipe.organisation.presence, "")
 
 
 def describe_presence(device: Device) -> dict[str, object]:

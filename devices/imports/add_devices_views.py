@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from devices import imports
+from devices.credentials import presence_secrets
 from devices.imports.add_devices_forms import FileForm, ManyForm, OneForm
 from devices.lifecycle import register_with_credential
 from devices.recipes.operations import find_available_recipes
@@ -62,7 +63,9 @@ def one(request: SignedIn) -> HttpResponse:
         added = register_with_credential.add_device(by=user, **form.device)
     if refused:
         return _page(request, "one", form, status=refused.status)
-    answer = render(request, "devices/imports/added.html", {"added": added, "device": added.device})
+    shown = {"added": added, "device": added.device}
+    shown["wanted"] = "" if added.device.group_id else presence_secrets.find_wanted_secret(added.device.version)
+    answer = render(request, "devices/imports/added.html", shown)
     answer["Cache-Control"] = "no-store"
     return answer
 

@@ -18,7 +18,7 @@ from devices.imports import spreadsheets
 from devices.imports.cell_formats import Shown
 from devices.imports.cells import quote_cell, read_gateways
 from devices.imports.certificates import Cause, parse_certificate
-from devices.imports.columns import TAG
+from devices.imports.columns import FIELDS, TAG
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
 from devices.imports.groups import GroupNames
@@ -90,6 +90,8 @@ class Rules:
         self.makes_serials = importing.make_serials or not importing.header  # without a file all are made
         self._needs_certificate = version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE
         self.at = {field: column for column, field in enumerate(importing.columns) if field}
+        wanted = presence_secrets.find_wanted_secret(version) if "claim_code" in self.at else ""
+        self._needs_claim_code = wanted == FIELDS["claim_code"]
         self.tags_at = [(field[len(TAG) :], at) for field, at in self.at.items() if field.startswith(TAG)]
         self._default = (version.model_id, json.dumps(version.default_tags), importing.group_id)
         self._default_tags = dict(version.default_tags)
@@ -291,6 +293,11 @@ class Rules:
         if self._needs_certificate and not self.read_cell(cells, "certificate"):
             wrong.append(
                 self.make_error(row, "certificate", "The certificate is missing: this recipe asks for one each.")
+            )
+        is_placed = taken.get("group", wanted.group) is not None
+        if self._needs_claim_code and not is_placed and not self.read_cell(cells, "claim_code"):
+            wrong.append(
+                self.make_error(row, "claim_code", "The claim code is missing: this recipe asks technicians for it.")
             )
         if tags := self._merge_tags(row, cells, taken.pop("tags", None), wrong):
             taken["tags"] = tags

@@ -202,6 +202,10 @@ class ImportWhole(ImportShown):
     act = serializers.ChoiceField(Import.Act.choices, help_text="Whether rows are new devices, or change some.")
     changing = serializers.IntegerField(help_text="Once checked: devices that would change.")
     changed_fields = serializers.DictField(child=serializers.IntegerField(), help_text="How many devices, by field.")
+    effects = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="In words, what it does besides: credentials and ties that end; what the devices made lack.",
+    )
     action = serializers.UUIDField(allow_null=True, help_text="That carries out its changes.")
     problems = serializers.IntegerField(help_text="How many there are; a row can have several.")
     problem_groups = ProblemGroup(many=True, help_text="Why rows don't fit, by cause, as the check found.")
@@ -273,5 +277,6 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     more |= {name: getattr(row, name) or [] for name in ("sheets", "encoding_guesses", "problem_groups")}
     more["double_columns"] = describe_doubles(row)
     more["changed_fields"] = row.changed_fields or {}
+    more["effects"] = import_status.list_effects(row)
     more["action"] = BulkAction.objects.manageable_by(user).filter(importing=row).values_list("key", flat=True).first()
     return serialize_import(row) | {name: getattr(row, name) for name in plain} | more

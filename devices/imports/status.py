@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from devices.credentials import presence_secrets
 from devices.imports.change_finder import describe_changes
 from devices.imports.columns import FIELDS
 from devices.imports.corrections import Corrections, mark_cell
 from devices.imports.doubles import describe_doubles
 from devices.imports.problem_groups import find_format
 from devices.jobs import progress
-from devices.models import BulkAction, Import, RecipeVersion
+from devices.lifecycle import endings
+from devices.models import BulkAction, Device, Import, RecipeVersion
 from devices.models.bulk_action import UNDO_HOURS
 from devices.recipes.organisation_format import format_of
 from lib import paging
@@ -60,8 +63,30 @@ def build_context(importing: Import, user: User, query: Mapping[str, str]) -> di
         "correctable": is_matching(importing, asked=True),
         "doubles": [{**each, "words": FIELDS[str(each["field"])].lower()} for each in describe_doubles(importing)],
         "result": tell_result(importing, user),
+        "effects": list_effects(importing),
         "removable": _is_recent(importing) and importing.made > importing.removed,
     }
+
+
+def list_effects(importing: Import) -> list[str]:
+    """Return, in words, what carrying it out does besides, or has done."""
+    if importing.act == Import.Act.ADD:
+        return _tell_secret(importing)
+    if importing.state != State.CHECKED or ("group" not in importing.columns and "person" not in importing.columns):
+        return []
+    leaving = Device.objects.filter(Exists(importing.changes.filter(device=OuterRef("pk"), after__has_key="group")))
+    return [*endings.tell_ending(leaving), *endings.tell_ties(leaving)]
+
+
+def _tell_secret(importing: Import) -> list[str]:
+    """Say that what technicians are asked for has yet to be made, where the file has no column for it."""
+    wanted = "" if importing.group_id else presence_secrets.find_wanted_secret(importing.version)
+    if not wanted or "claim_code" in importing.columns:
+        return []
+    return [
+        f"{wanted}: none of them has one yet, and this recipe asks technicians for it. Make one for each device that "
+        "is to be registered, on its page under Credentials."
+    ]
 
 
 def _is_recent(importing: Import) -> bool:

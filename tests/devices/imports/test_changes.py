@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from devices import imports
 from devices.bulk_actions import changes, runner
+from devices.credentials import operations as credentials
 from devices.models import BulkAction, Device, DeviceModel, Event, Import, Touched
+from devices.ties import operations as ties
 from lib.refusals import Refusal
 from tenants.models import Role
 from tests import builders
@@ -276,6 +278,25 @@ def test_programs_ask_for_it_and_read_what_changes(world: World, upload: Callabl
     assert owner.get(at).json()["action"] == action["key"]
     assert owner.post(f"actions/{action['key']}/undo/").json()["changed"] == 1
     assert "hall" not in stored(world.placed)[2]
+
+
+def test_what_ends_for_good_with_a_hand_over_is_told_before_it(client: Client, change: Run, world: World) -> None:
+    issued = credentials.issue_credential(device=world.placed, by=world.owner)
+    beside = builders.make_device(world.version, serial="G1", group=world.anaheim, by=world.owner)
+    ties.tie(device=world.placed, gateway=beside, by=world.owner)
+    named = change(f"Serial,Name\n{world.placed.serial},One\n")
+    importing = change(f"Serial,Group\n{world.placed.serial},#{world.foreign.group_id}\n{world.waiting.serial},\n")
+    effects = Program(world.owner).get(f"imports/{importing.key}/").json()["effects"]
+    assert [each.partition(" that")[0].partition(",")[0] for each in effects] == [
+        "1 of them has credentials",
+        "1 tie to a gateway ends",
+    ]
+    client.force_login(world.owner)
+    assert all(each in words(client.get(address(importing))) for each in effects)
+    assert Program(world.owner).get(f"imports/{named.key}/").json()["effects"] == []
+    undone(ran(changes.start_changes(importing=importing, by=world.owner)), by=world.owner)
+    assert stored(world.placed)[4] == world.placed.group_id
+    assert credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret) is None
 
 
 def test_whoever_lost_the_right_since_changes_nothing(change: Run, world: World) -> None:
