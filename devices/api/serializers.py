@@ -42,6 +42,7 @@ class Named(Serializer):
 class DeviceShown(Serializer):
     serial = serializers.CharField()
     device_id = serializers.CharField(help_text="Its identity at the MQTT broker.")
+    own_id = serializers.CharField(help_text="By which it goes at the door of approval; empty where it came by none.")
     name = serializers.CharField()
     description = serializers.CharField()
     status = serializers.ChoiceField(Device.Status.choices)
@@ -155,6 +156,7 @@ def serialize_device(row: Device) -> dict[str, Any]:
     return {
         "serial": row.serial,
         "device_id": row.device_id,
+        "own_id": row.own_id,
         "name": row.name,
         "description": row.description,
         "status": row.status,

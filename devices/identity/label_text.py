@@ -80,8 +80,9 @@ def _find_serials(text: str, origins: Collection[str]) -> makers_labels.Tiers | 
     """Return what the text holds, the surest first; None where it is no label's whole text."""
     if _ADDRESS.match(text):
         return _read_address(text, origins)
-    if link := makers_labels.read_gs1_link(unquote(text)):
-        return link
+    for read in (makers_labels.read_gs1_link, makers_labels.read_query):
+        if tiers := read(text):
+            return tiers
     return makers_labels.read_whole_text(text)
 
 

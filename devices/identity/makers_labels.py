@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 GS, RS, EOT = "\x1d", "\x1e", "\x04"
 Tiers = list[list[str]]
@@ -97,9 +97,9 @@ def read_gs1(text: str) -> Tiers | None:
 
 
 def read_gs1_link(text: str) -> Tiers | None:
-    """Read a GS1 Digital Link, at whatever site: its serial. `text` is percent-decoded by the caller."""
+    """Read a GS1 Digital Link, at whatever site: its serial, in which a slash is written as %2F."""
     match = _LINK.match(text)
-    return [[match[2]]] if match and _is_gtin(match[1].zfill(14)) else None
+    return [[unquote(match[2])]] if match and _is_gtin(match[1].zfill(14)) else None
 
 
 def _split_elements(text: str) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from lib.parsing import is_storable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from devices.imports.csv_reader import Bad
 
@@ -44,8 +44,12 @@ class Corrections:
         return {"cells": cells, "texts": texts, "dropped": sorted(self.dropped)}
 
     def merge(self, later: Corrections) -> Corrections:
-        """Return these with later ones on top. Raises ValidationError of `corrections`."""
-        merged = Corrections(self.cells | later.cells, self.texts | later.texts, self.dropped | later.dropped)
+        """Return these with later ones on top, whose texts are meant as these show them. Raises ValidationError of
+        `corrections`."""
+        instead = later._index_texts()
+        cells = {(row, at): _replace(instead, at, text) for (row, at), text in self.cells.items()}
+        texts = {(at, old): _replace(instead, at, text) for (at, old), text in self.texts.items()}
+        merged = Corrections(cells | later.cells, texts | later.texts, self.dropped | later.dropped)
         if merged.number > MOST:
             raise _refuse(f"{merged.number:,} corrections are too many: at most {MOST:,}. Correct the file instead.")
         for text in (*later.cells.values(), *later.texts.values()):
@@ -63,7 +67,7 @@ class Corrections:
         for (row, at), text in self.cells.items():
             by_row.setdefault(row, {})[at] = text
         dropped = self.dropped
-        texts = {(at, unify_line_ends(old)): text for (at, old), text in self.texts.items()}
+        texts = self._index_texts()
 
         def correct(row: int, cells: list[str] | Bad) -> list[str] | Bad | None:
             if row in dropped:
@@ -71,13 +75,17 @@ class Corrections:
             if not isinstance(cells, list):
                 return cells
             if texts:
-                cells = [texts.get((at, unify_line_ends(cell.strip())), cell) for at, cell in enumerate(cells)]
+                cells = [_replace(texts, at, cell) for at, cell in enumerate(cells)]
             for at, text in by_row.get(row, {}).items():
                 cells = [*cells, *[""] * (at + 1 - len(cells))]
                 cells[at] = text
             return cells
 
         return correct
+
+    def _index_texts(self) -> dict[tuple[int, str], str]:
+        """Return what to write instead of a cell's text, by its column and the text as it is compared."""
+        return {(at, unify_line_ends(old)): text for (at, old), text in self.texts.items()}
 
 
 def is_offered(cells: Sequence[str]) -> bool:
@@ -88,6 +96,10 @@ def is_offered(cells: Sequence[str]) -> bool:
 def unify_line_ends(text: str) -> str:
     """Return the text as it is compared with one that a page sent, whose lines a browser ends with CR LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _replace(texts: Mapping[tuple[int, str], str], at: int, cell: str) -> str:
+    return texts.get((at, unify_line_ends(cell.strip())), cell)
 
 
 def mark_cell(text: str) -> str:

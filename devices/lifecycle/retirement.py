@@ -77,13 +77,15 @@ def free_serial(*, device: Device, by: User) -> str:
 
 
 def free_serials(devices: Collection[Device], *, by: User | None, **facts: object) -> list[int]:
-    """Let other devices have the serials of these retired ones, which get others; return their primary keys."""
+    """Let other devices have the serials of these retired ones, which get others, and the IDs by which they went at a
+    door; return their primary keys."""
     held = Q(retired_at__isnull=False, former_serial="")
     behind = (Value(MARK), Cast("pk", CharField()))
     to = {
         "former_serial": F("serial"),
         "serial": Concat(Left("serial", KEPT), *behind),
         "serial_key": Concat(Left("serial_key", KEPT), *behind),
+        "own_id": "",
     }
     return batches.update_batch(
         devices, only_if=held, to=to, kind=Event.Kind.SERIAL_FREED, by=by, facts=facts, of_retired=True

@@ -370,3 +370,19 @@ OPERATION_ID_TAKEN = declare(
     "Another device of your organisation goes by this ID, and it is not yours to let in again.",
     "Give this one another ID, or ask an admin of your organisation.",
 )
+OPERATION_DOOR_CLOSED = declare(
+    "operation-door-closed",
+    "The door {door} would not let this device in any more: it, or the token with which the device came, is ended, "
+    "full or past its time, or the device's address is outside of its networks.",
+    "Ask an admin of your organisation for a door that is open, and let the device begin again.",
+)
+OPERATION_ID_NOT_FOR_DOOR = declare(
+    "operation-id-not-for-door",
+    "The door {door} lets in IDs like {pattern} alone.",
+    "Give the device such an ID, or ask an admin of your organisation to change the door.",
+)
+OPERATION_DEVICE_BARRED = declare(
+    "operation-device-barred",
+    "The device that goes by this ID is locked or retired, or its activation window is over.",
+    "Have an admin unlock it, bring it back, open it again or give its serial free; or give this one another ID.",
+)

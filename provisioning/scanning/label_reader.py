@@ -142,7 +142,7 @@ def _read_address(text: str, origins: Collection[str]) -> str:
 
 def _read_elsewhere(text: str, host: str) -> str:
     if tiers := makers_labels.read_gs1_link(text):
-        return unquote(tiers[0][0])
+        return tiers[0][0]
     if not host:
         raise refuse_text("an address of this site, but not a device's")
     if text.startswith("//"):

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from devices import events
-from devices.models import Event
+from devices.models import Device, Event
 from devices.refusals import GROUP_TAKES_NO_DEVICES
 from lib import live, names
 from lib.refusals import Refusal
 from provisioning.doors import own_ids, refusals
 from provisioning.doors.approval import codes
+from provisioning.doors.registration import check_policy
 from provisioning.models import ProvisioningOperation
 from provisioning.refusals import OPERATION_LOCKED, WITHOUT_PROOF, WRONG_CODE
 from tenants.models import Group, Role, User
-
-if TYPE_CHECKING:
-    from devices.models import Device
 
 State = ProvisioningOperation.State
 FETCHED_WITHIN = timedelta(hours=24)
@@ -54,9 +52,10 @@ def approve_operation(
         if group is not None and not Group.objects.registrable_by(taker).filter(pk=group.pk).exists():
             raise Refusal(GROUP_TAKES_NO_DEVICES, field="group")
         device = own_ids.find_own(operation.organisation_id, own_id)
-        if device is not None and not (_may_let_in(by, device) and _may_let_in(taker, device)):
+        if device is not None and not (may_let_in(by, device) and may_let_in(taker, device)):
             raise Refusal(refusals.OPERATION_ID_TAKEN, field="identity")
         to: dict[str, Any] = {"identity": own_id, "name": name, "group": group, "device": device, "by": by}
+        _require_open_door(operation, own_id, device)
         if not operation.close(State.APPROVED, only_if=Q(outcome=""), expires_at=Now() + FETCHED_WITHIN, **to):
             raise _refuse_decided(operation)
         _record(Event.Kind.OPERATION_APPROVED, operation, by, own_id)
@@ -101,12 +100,30 @@ def _choose_id(operation: ProvisioningOperation, identity: str) -> str:
         raise refusal.at("identity") from None
 
 
-def _may_let_in(user: User, device: Device) -> bool:
+def may_let_in(user: User, device: Device) -> bool:
     """Decide whether the user may give this device a new token: it is in no group, or in one in which they may register
-    devices."""
+    devices, and nobody else's there."""
     if device.group is None:
         return bool(user.reach(Role.TECHNICIAN))
-    return user.may(Role.TECHNICIAN, device.group.path)
+    is_others = device.person_id not in (None, user.pk)
+    return user.may(Role.ADMIN if is_others else Role.TECHNICIAN, device.group.path)
+
+
+def _require_open_door(operation: ProvisioningOperation, own_id: str, device: Device | None) -> None:
+    """Raise Refusal where the device would be refused when it registers, as all is now: by the door, or for what it
+    is."""
+    door = operation.door
+    try:
+        check_policy(door, own_id, key=operation.token, address=operation.address, makes=device is None)
+    except Refusal as refusal:
+        if refusal.kind is refusals.DOOR_IDENTITY_OTHER:
+            raise Refusal(
+                refusals.OPERATION_ID_NOT_FOR_DOOR, field="identity", door=door.name, pattern=door.pattern
+            ) from None
+        raise Refusal(refusals.OPERATION_DOOR_CLOSED, door=door.name) from None
+    known = device or own_ids.find_claimed(door, own_id)
+    if known and not Device.objects.filter(Device.may_connect(), pk=known.pk).exists():
+        raise Refusal(refusals.OPERATION_DEVICE_BARRED, field="identity")
 
 
 def _refuse_decided(operation: ProvisioningOperation) -> Refusal:

@@ -11,12 +11,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from devices.credentials.operations import make_random
+from devices.lifecycle import edits
 from devices.models import Credential
 from lib import live
 from lib.prepared import Update, prepared, prepared_update
 from lib.refusals import Refusal
 from provisioning.doors import refusals
-from provisioning.doors.approval import registration_tokens
+from provisioning.doors.approval import decisions, registration_tokens
 from provisioning.doors.refused_attempts import note_refusal
 from provisioning.doors.registration import check_address, lock_place, place, register_by_door
 from provisioning.doors.renewal import renew_credential
@@ -79,16 +80,26 @@ def _register(found: RegistrationToken, door: Door, address: str | None) -> tupl
     until = found.now + timedelta(days=door.settings.get("credential_days") or DAYS)
     if held.device is None:
         device, issued = _make(held, door, address, until + LONGER)
+        _give_name(held, device)
     else:
         device, group = held.device, held.group_id if held.registered_at is None else None
         lock_place(device, group)
+        is_theirs = held.by is not None and decisions.may_let_in(held.by, device)
         issued = renew_credential(door=door, device=device, too_soon=_say_too_soon)
         Credential.objects.filter(access_key=issued.access_key).update(expires_at=until + LONGER)
+        if held.registered_at is None and is_theirs:
+            _give_name(held, device)
         place(device, group, held.by)
     _note_registered(held.pk, device.pk)
     transaction.on_commit(lambda: live.announce([held.topic]))
     registration_tokens.note_use(found, device, is_first=held.device is None)
     return device, issued, until
+
+
+def _give_name(held: ProvisioningOperation, device: Device) -> None:
+    """Call a device that was there before as whoever approved it did."""
+    if held.name and device.name != held.name:
+        edits.change_devices([device], to={"name": held.name}, by=held.by)
 
 
 @prepared_update

@@ -138,6 +138,25 @@ def test_a_text_of_several_lines_is_replaced_as_a_browser_sends_it(client: Clien
     assert importing.refused == 0
 
 
+def test_what_was_corrected_is_corrected_once_more(client: Client, check: Run, world: World) -> None:
+    """A text is meant as the page shows it: the file's, or one that was written instead, by row or for all."""
+    client.force_login(world.owner)
+    model = world.version.model
+    assert model is not None
+    importing = check("Serial,Model\nS1,KG-61\nS2,KG-61\nS3,KG-62\nS4,KG-60\n")
+    post(client, importing, at="1", old="KG-61", instead="KG-60")
+    post(client, importing, **{"cell-4-1": "KG-60"})
+    assert [cause[:7] for _, _, cause in problems(importing)] == ["“KG-60”"] * 4
+    post(client, importing, at="1", old="KG-60", instead=model.name)
+    assert importing.refused == 0
+    texts = imports.Corrections({(2, 1): "C"}, {(1, "A"): "B", (1, "B"): "A"})
+    swapped = imports.Corrections({(3, 1): "B"}, {(1, "C"): "A"}).merge(texts)
+    assert (swapped.cells, swapped.texts) == (
+        {(2, 1): "C", (3, 1): "A"},
+        {(1, "C"): "B", (1, "A"): "B", (1, "B"): "A"},
+    )
+
+
 @pytest.mark.parametrize("shown", ["2-0", "2-0:", ":", "x-y:z", "2-0:0:0", f"{'9' * 5000}-0:1", "\0"])
 def test_odd_marks_correct_what_was_typed(client: Client, check: Run, world: World, shown: str) -> None:
     client.force_login(world.owner)

@@ -135,6 +135,25 @@ def test_a_labels_whole_text_gives_its_serial(run: Run) -> None:
     assert list(made(bare)) == ["AABBCCDDEEFF0022"]
 
 
+@pytest.mark.parametrize(
+    ("label", "cause"),
+    [
+        ("https://id.gs1.org/01/09501101530003/21/S1%2F2", "“S1/2” doesn't fit"),
+        ("https://maker.example/?sn=S1&serial=S2", "names two serials"),
+    ],
+)
+def test_of_an_address_no_part_becomes_a_serial(check: Run, label: str, cause: str) -> None:
+    """As the scanner reads it: a slash in a serial ends nothing, and of two names none is left out."""
+    ((row, _, told),) = problems(check(f"Serial,Name\r\n{label},Sensor\r\n"))
+    assert row == 2
+    assert cause in told
+
+
+def test_an_address_whose_query_names_more_gives_its_serial(run: Run) -> None:
+    importing = run("Serial,Name\r\nhttps://maker.example/x?sn=S%31&model=KG,Sensor\r\n")
+    assert list(made(importing)) == ["S1"]
+
+
 def test_letters_that_may_be_others_are_asked_for(upload: Callable[..., Import], check: Run) -> None:
     names = "Serial,Name\r\nGBK1,水泵一号\r\nGBK2,冷却风扇\r\n".encode("gb18030")
     asked = upload(names)

@@ -323,7 +323,8 @@ def test_a_registered_device_that_asks_for_another_credential_is_told(world: Wor
 PEOPLES = {
     *("door-name-taken", "door-issuer-taken", "door-vendor-taken", "door-serials-unknown", "door-too-many-keys"),
     *("door-ended-already", "door-key-algorithm", "content-too-many", "operation-decided", "operation-without-id"),
-    *("operation-id-fixed", "operation-id-taken"),
+    *("operation-id-fixed", "operation-id-taken", "operation-id-not-for-door", "operation-door-closed"),
+    "operation-device-barred",
 }
 STRANGERS = {
     *("door-unknown", "door-limited", "door-method", "door-body-too-large", "certificate-unreadable"),

@@ -104,6 +104,7 @@ def test_fields_of_tr005_stand_in_any_order_and_may_be_empty(fields: str) -> Non
         (f"(01){GTIN}(21){SERIAL}", SERIAL),
         (f"(01) {GTIN} (21) {SERIAL}", SERIAL),
         (f"https://id.gs1.org/01/{GTIN}/21/{SERIAL}", SERIAL),
+        (f"https://id.gs1.org/01/{GTIN}/21/%41B%2E1", "AB.1"),
         (f"HTTPS://maker.example/shop/01/{GTIN}/10/LOT7/21/{SERIAL}?17=261231", SERIAL),
         (f"https://devices.example/01/{GTIN}/21/{SERIAL}", SERIAL),
         (f"[)>\x1e06\x1d1PKG-250\x1dS{SERIAL}\x1dQ1\x1e\x04", SERIAL),
