@@ -55,7 +55,7 @@ def approve_operation(
         if device is not None and not (may_let_in(by, device) and may_let_in(taker, device)):
             raise Refusal(refusals.OPERATION_ID_TAKEN, field="identity")
         to: dict[str, Any] = {"identity": own_id, "name": name, "group": group, "device": device, "by": by}
-        _require_open_door(operation, own_id, device)
+        _require_open_door(operation, own_id, device, by)
         if not operation.close(State.APPROVED, only_if=Q(outcome=""), expires_at=Now() + FETCHED_WITHIN, **to):
             raise _refuse_decided(operation)
         _record(Event.Kind.OPERATION_APPROVED, operation, by, own_id)
@@ -109,9 +109,9 @@ def may_let_in(user: User, device: Device) -> bool:
     return user.may(Role.ADMIN if is_others else Role.TECHNICIAN, device.group.path)
 
 
-def _require_open_door(operation: ProvisioningOperation, own_id: str, device: Device | None) -> None:
+def _require_open_door(operation: ProvisioningOperation, own_id: str, device: Device | None, by: User) -> None:
     """Raise Refusal where the device would be refused when it registers, as all is now: by the door, or for what it
-    is."""
+    is, as far as whoever approves it may know that."""
     door = operation.door
     try:
         check_policy(door, own_id, key=operation.token, address=operation.address, makes=device is None)
@@ -122,7 +122,7 @@ def _require_open_door(operation: ProvisioningOperation, own_id: str, device: De
             ) from None
         raise Refusal(refusals.OPERATION_DOOR_CLOSED, door=door.name) from None
     known = device or own_ids.find_claimed(door, own_id)
-    if known and not Device.objects.filter(Device.may_connect(), pk=known.pk).exists():
+    if known and may_let_in(by, known) and not Device.objects.filter(Device.may_connect(), pk=known.pk).exists():
         raise Refusal(refusals.OPERATION_DEVICE_BARRED, field="identity")
 
 

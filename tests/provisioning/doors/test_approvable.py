@@ -71,6 +71,13 @@ def test_a_device_that_may_not_connect_is_not_approved(world: World, own: bool) 
     approve(started, world.technician)
 
 
+def test_of_a_device_elsewhere_nobody_is_told_that_it_is_locked(world: World) -> None:
+    sdk = Sdk(make_approval_door(world.version, admits="any")[1])
+    locks.lock_devices([world.foreign], by=world.owner)
+    started = wait(sdk, world.foreign.serial)
+    approve(started, world.technician)
+
+
 def test_an_id_is_free_with_the_serial_of_a_retired_device(world: World) -> None:
     sdk = Sdk(make_approval_door(world.version)[1])
     former = sdk.get_approved(world.owner, "dev-0001")
