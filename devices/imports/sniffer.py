@@ -178,7 +178,8 @@ def _is_joined(sample: bytes) -> bool:
         return False
     head, _, rest = sample.partition(b"\0")
     lines, end, _ = head.rpartition(b"\n")
-    if not end or not lines or len(rest) < 3 or rest.count(0) < 0.3 * len(rest):
+    few, many = sorted((rest[::2].count(0), rest[1::2].count(0)))  # every second byte, of Latin letters
+    if not end or not lines or len(rest) < 3 or few or many < 0.3 * len(rest):
         return False
     try:
         return bool(lines.decode())
