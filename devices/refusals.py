@@ -73,7 +73,7 @@ PERSON_NOT_ALLOWED = declare(
 )
 PERSON_NOT_THERE = declare(
     "person-not-there",
-    "Nobody whom you see has this e-mail address and a role in the group. Nothing was changed.",
+    "Nobody with this e-mail address has a role in the group, as far as you see. Nothing was changed.",
     "Check the address and the group, or ask an admin of the group to invite them first.",
     400,
 )

@@ -20,9 +20,7 @@ NOT_ALLOWED = (
     "the organisation's settings."
 )
 NO_GROUP = "What is one person's is in a group, too: name the group."
-NOT_THERE = (
-    "Nobody whom you see has this e-mail address and a role in the group. Check both, or have them invited first."
-)
+NOT_THERE = "Nobody with this e-mail address has a role in the group, as far as you see. Check both, or invite them."
 
 
 class Known(NamedTuple):

@@ -11,7 +11,8 @@ from lib.fields import OneLineField
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
-    from tenants.models import User
+    from devices.models import Device
+    from tenants.models import Group, User
 
 EVERYBODY = "Everybody of the group"
 
@@ -25,10 +26,10 @@ class PersonField(OneLineField):
         said = "Of the group, only that person and the admins see the device then."
         super().__init__(label="Who sees it", required=False, max_length=254, help_text=said, **kwargs)
 
-    def offer(self, user: User) -> None:
-        """Offer the people whom the user knows, themselves first."""
+    def offer(self, user: User, group: Group | None = None) -> None:
+        """Offer the people whom the user knows, themselves first; of a group that is known already, who has a role."""
         self.user = user
-        people = list(persons.list_known(user)[: persons.OFFERED + 1])
+        people = list(persons.list_known(user, group)[: persons.OFFERED + 1])
         if len(people) > persons.OFFERED:
             self.help_text = f"Empty: everybody of the group. Else one person's e-mail address. {self.help_text}"
             self.widget = forms.EmailInput({"autocomplete": "off", "maxlength": 254})
@@ -57,8 +58,8 @@ class PersonForm(forms.Form):
     person = PersonField()
     field_order = ("person", "name")
 
-    def __init__(self, data: Any, *, user: User, name: str, person: User | None) -> None:
-        initial = {"name": name, "person": person.email if person else ""}
+    def __init__(self, data: Any, *, user: User, device: Device) -> None:
+        initial = {"name": device.name, "person": device.person.email if device.person else ""}
         super().__init__(data, initial=initial, auto_id="person-%s", use_required_attribute=False)
         field: Any = self.fields["person"]
-        field.offer(user)
+        field.offer(user, device.group)

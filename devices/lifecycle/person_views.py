@@ -30,7 +30,7 @@ def person(request: SignedIn, serial: str) -> HttpResponse:
     if device.group is None:
         raise Http404
     sent = request.POST if request.method == "POST" else None
-    form = PersonForm(sent, user=request.user, name=device.name, person=device.person)
+    form = PersonForm(sent, user=request.user, device=device)
     page, shown = "devices/lifecycle/person.html", {"device": device, "form": form}
     if not form.is_valid():
         return render(request, page, shown, status=422 if form.is_bound else 200)

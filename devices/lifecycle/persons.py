@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import F, Value
+
 from devices.refusals import PERSON_NOT_ALLOWED, PERSON_NOT_THERE
 from lib.refusals import Refusal
 from tenants.models import Membership, Organisation, User
@@ -17,14 +19,21 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from tenants.models import Group
+
 OFFERED = 100
 """People in a list to choose from; of more, their addresses are typed."""
 
 
-def list_known(user: User) -> QuerySet[User]:
-    """Return the people of the organisation to whom the user could give a device, as far as they know them."""
+def list_known(user: User, group: Group | None = None) -> QuerySet[User]:
+    """Return the people of the organisation to whom the user could give a device, as far as they know them; of a group,
+    those who have a role there."""
     own = {"organisation": user.organisation_id, "organisation__isnull": False, "is_active": True}
-    return User.objects.known_to(user).filter(**own).order_by("name", "email")
+    people = User.objects.known_to(user).filter(**own).order_by("name", "email")
+    if group is None:
+        return people
+    above = Membership.objects.annotate(at=Value(group.path)).filter(at__startswith=F("group__path"))
+    return people.filter(pk__in=above.values("user"))
 
 
 def find_person(user: User, email: str) -> User:

@@ -192,6 +192,15 @@ def test_an_admin_chooses_on_its_page_and_by_the_api(world: World, personal: Dev
     assert (wrong.status_code, wrong.json()["code"]) == (400, PERSON_NOT_THERE.code)
 
 
+def test_whoever_has_no_role_in_the_group_is_not_offered(world: World, personal: Device, client: Client) -> None:
+    client.force_login(world.owner)
+    page = client.get(reverse("devices:person", kwargs={"serial": personal.serial})).content.decode()
+    offered = {each.email for each in persons.list_known(world.owner) if f'value="{each.email}"' in page}
+    assert {world.technician.email, world.viewer.email, world.owner.email} <= offered
+    assert world.sibling.email not in offered
+    assert world.sibling in persons.list_known(world.owner)
+
+
 def test_of_more_people_than_a_list_takes_the_address_is_typed(
     world: World, personal: Device, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
