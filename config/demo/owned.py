@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME, OPTION = "Retrofit with owner token", "owner-token"
-WORDS = "a label with an owner token; scan it"
+WORDS = "a claim code (owner token) in its label's QR code; scan it"
 PAYLOAD = "KANARRS006"
 SERIAL = PAYLOAD + serials.compute_check_characters(PAYLOAD)
 
