@@ -24,8 +24,8 @@ class Method(NamedTuple):
 CODES: dict[str, Method] = {
     Presence.CLAIM_CODE: Method(
         "Claim code",
-        "It stands on the device's label, or is in its QR code alone: then scan that. Some makers call it an owner token. "
-        "Capitals, spaces and dashes don't matter.",
+        "It stands on the device's label, or is in its QR code alone: then scan that. Some makers call it an owner "
+        "token. Capitals, spaces and dashes don't matter.",
         claim_code.prove,
     ),
     Presence.ROTATING_CODE: Method(
