@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 
 from lib.private_file import open_private
+from provisioning.models import DoorRegistration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ class DoorCommand(NamedTuple):
     door: str
     words: str
     line: str
+    serial: str = ""
 
 
 def keep_commands(folder: Path, commands: Sequence[DoorCommand]) -> None:
@@ -38,9 +40,14 @@ def read_commands(folder: Path) -> list[DoorCommand]:
 
 
 def offer_command(request: HttpRequest) -> dict[str, object]:
-    """Tell the page of a door `demo_command`, which brings the device in that waits for it; no other page."""
+    """Tell the page of a door `demo_command`, which brings the device in that waits for it, and `demo_came`: whether
+    all came in that did; no other page."""
     match = request.resolver_match
     if match is None or "key" not in match.kwargs or not match.view_name.startswith("provisioning:door"):
         return {}
-    commands = read_commands(settings.VAR_DIR / "demo")
-    return {"demo_command": next((each.line for each in commands if each.door == str(match.kwargs["key"])), "")}
+    key = str(match.kwargs["key"])
+    commands = [each for each in read_commands(settings.VAR_DIR / "demo") if each.door == key]
+    came = DoorRegistration.objects.filter(door__key=key, device__serial__in=[each.serial for each in commands])
+    serials = set(came.values_list("device__serial", flat=True)) if commands else set()
+    waiting = [each for each in commands if each.serial not in serials]
+    return {"demo_command": (waiting or commands)[0].line if commands else "", "demo_came": not waiting}

@@ -153,7 +153,8 @@ def renew_files(folder: Path, slug: str, *, site: str, mqtt_url: str, panels: It
             given["mqtt_url"] = mqtt_url
         with open_private(file) as out:
             json.dump(given, out, indent=2)
-        commands.append(DoorCommand(str(door.key), shelf.words, _write_command(shelf.option, file, panel)))
+        line = _write_command(shelf.option, file, panel)
+        commands.append(DoorCommand(str(door.key), shelf.words, line, shelf.serial))
     file = folder / f"{owned.OPTION}.json"
     if given := owned.give(file, slug):  # it has no door
         with open_private(file) as out:

@@ -268,12 +268,12 @@ class ConfirmForm(forms.Form):
         super().__init__(data, auto_id="confirm-%s", use_required_attribute=False)
         self.number, self.dangerous = number, dangerous
         self.fields["typed"].required = dangerous
-        self.fields["typed"].error_messages["required"] = f"Type the number of devices that change: {number}."
-        self.fields["typed"].label = f"Type {number} to confirm"
+        self.fields["typed"].error_messages["required"] = f"Type the number of devices that change: {number:,}."
+        self.fields["typed"].label = f"Type {number:,} to confirm"
         self.fields["typed"].widget.attrs |= {"inputmode": "numeric", "autocomplete": "off"}
 
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"]
         if self.dangerous and typed.replace(",", "").strip() != str(self.number):
-            raise forms.ValidationError(f"Type the number of devices that change: {self.number}.")
+            raise forms.ValidationError(f"Type the number of devices that change: {self.number:,}.")
         return typed

@@ -69,6 +69,15 @@ def write_otherwise(key: str) -> str:
     return key.replace(":", "") if ":" in key else ":".join(key[at : at + 2] for at in range(0, len(key), 2))
 
 
+def explain_equality(one: str, other: str) -> str:
+    """Return why two canonical serials count as one that are written in two ways; "" of those written alike."""
+    if one == other:
+        return ""
+    if join_look_alikes(one) == join_look_alikes(other):
+        return "look-alikes such as O and 0, or I and 1, count as one"
+    return "an address counts as one with colons and without"
+
+
 def is_plausible(text: str) -> bool:
     """Return whether the text could be a serial of any format at all."""
     return bool(_SHAPE.match(canonical(text)))

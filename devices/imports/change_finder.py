@@ -16,7 +16,7 @@ from devices.imports.first_seen import FirstSeen
 from devices.imports.gateway_changes import GatewayChanges
 from devices.imports.groups import GroupNames
 from devices.imports.people import People
-from devices.imports.row_parser import RowError, Rules, read_tags
+from devices.imports.row_parser import RowError, Rules, list_models, read_tags
 from devices.lifecycle import assignments
 from devices.models import Change, Device, DeviceModel
 from lib import names
@@ -54,7 +54,7 @@ class ChangeFinder:
         organisation = importing.version.recipe.organisation
         self._groups = GroupNames(organisation.root.path)
         models = DeviceModel.objects.filter(organisation=organisation.pk).values_list("name", "pk", "retired_at")
-        self._models = {name.casefold(): (pk, retired_at is None) for name, pk, retired_at in models}
+        self._models = {name.casefold(): (pk, name, retired_at is None) for name, pk, retired_at in models}
         self._serials = FirstSeen(importing.total)
         self._managed = Device.objects.manageable_by(importing.by) if importing.by else Device.objects.none()
         self._managed = self._managed.filter(organisation=organisation)
@@ -184,10 +184,10 @@ class ChangeFinder:
 
     def _read_model(self, text: str, device: Device) -> int:
         found = self._models.get(read_neutral(text).casefold())
-        if found and (found[1] or found[0] == device.model_id):
+        if found and (found[2] or found[0] == device.model_id):
             return found[0]
-        offered = ", ".join(name for name, (_, is_offered) in list(self._models.items())[:10] if is_offered)
-        raise Cause(f"No such model. Supported are: {offered or 'none yet'}.")
+        offered = list_models(name for _, name, is_offered in self._models.values() if is_offered)
+        raise Cause(f"No such model. Supported are: {offered}.")
 
     def _read_group(self, text: str, device: Device) -> int:
         text = read_neutral(text)

@@ -92,7 +92,7 @@ class Checked:
         self.doubles = DoubleCounter(importing)
         self._rules = Rules(importing)
         self._can_differ = can_differ(self._rules.format)
-        self._organisation = importing.organisation_id
+        self._importing = importing
         self._serials = FirstSeen(importing.total)
         self._certificates = FirstSeen()
         self._claim_codes = FirstSeen()
@@ -116,7 +116,7 @@ class Checked:
             if len(parsed.serial) > spreadsheets.DIGITS and self.rounded >= 0:
                 zeros = spreadsheets.count_rounded(parsed.serial)
                 self.rounded = zeros if zeros < 0 else self.rounded + zeros
-        wrong += find_taken(self._organisation, self._rules, wanted)
+        wrong += find_taken(self._importing, self._rules, wanted)
         self.count = batch[-1][1]
         refused = {error.row for error in wrong}
         if self._gateways:
@@ -172,7 +172,6 @@ class CheckedChanges(Checked):
 
     def __init__(self, importing: Import) -> None:
         super().__init__(importing)
-        self._importing = importing
         self._finder = ChangeFinder(importing)
         self._found: list[Change] = []
 
@@ -190,8 +189,9 @@ class CheckedChanges(Checked):
         Change.objects.bulk_create(self._found, batch_size=500)
 
 
-def find_taken(organisation: int, rules: Rules, wanted: Sequence[ParsedRow]) -> list[RowError]:
+def find_taken(importing: Import, rules: Rules, wanted: Sequence[ParsedRow]) -> list[RowError]:
     """Return the errors of those whose serial or certificate another device has."""
+    organisation = importing.organisation_id
     keys = [parsed.key for parsed in wanted if parsed.key]
     addresses = [key for key in keys if len(key) in serials.ADDRESS_LENGTHS]
     others = {key: other for key in addresses if (other := serials.write_otherwise(key))}
@@ -200,15 +200,32 @@ def find_taken(organisation: int, rules: Rules, wanted: Sequence[ParsedRow]) -> 
     certificates = locks.find_taken_credentials(fingerprints)
     if not taken and not certificates:
         return []
-    errors, retired = [], _find_retired(organisation, taken)
+    errors, retired, named = [], _find_retired(organisation, taken), _find_named(importing, taken)
     for parsed in wanted:
         if parsed.key in taken or others.get(parsed.key) in taken:
-            cause = f"“{parsed.serial}”: {RETIRED if {parsed.key, others.get(parsed.key)} & retired else REGISTERED}"
+            words = RETIRED if {parsed.key, others.get(parsed.key)} & retired else REGISTERED
+            there = named.get(parsed.key) or named.get(others.get(parsed.key, ""), "")
+            cause = f"“{parsed.serial}”: {words}{_explain_writing(parsed.serial, there)}"
             errors.append(RowError(parsed.row, rules.find_column("serial"), cause))
         if parsed.certificate and parsed.certificate.fingerprint in certificates:
             cause = "Another device has this certificate already. Each device needs its own."
             errors.append(RowError(parsed.row, rules.find_column("certificate"), cause))
     return errors
+
+
+def _find_named(importing: Import, keys: Collection[str]) -> dict[str, str]:
+    """Return the serials of devices that whoever asked for the import sees, by their folded ones."""
+    if importing.by is None or not keys:
+        return {}
+    seen = Device.objects.visible_to(importing.by).filter(organisation=importing.organisation_id)
+    return dict(seen.filter(serial_key__in=keys).values_list("serial_key", "serial"))
+
+
+def _explain_writing(serial: str, there: str) -> str:
+    """Say how the device that is there writes its serial, where that is in another way."""
+    serial = serials.canonical(serial)
+    why = serials.explain_equality(serial, there or serial)
+    return f" It is written “{there}” there: {why}." if why else ""
 
 
 def _find_retired(organisation: int, keys: Collection[str]) -> set[str]:

@@ -30,6 +30,7 @@ FIELDS = {
 }
 """Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
 TAG = "tag:"
+NEEDED = "For this recipe each row needs its device's own serial: none is made here."
 UNSAID = "?"  # instead of a field: a person has to say what the column is
 HIDDEN = "(hidden column)"  # ends the name of a column that a sheet does not show: it is left out unless asked for
 
@@ -175,7 +176,8 @@ def check_columns(
     if make_serials and not fitting.can_generate:
         raise ValidationError({"make_serials": f"This recipe's serials can't be made here: {fitting.describe()}."})
     if "serial" not in kept and not make_serials:
-        raise ValidationError({"columns": ask_for_serials(fitting)})
+        lacking = "" if fitting.can_generate else f" {NEEDED}"
+        raise ValidationError({"columns": ask_for_serials(fitting) + lacking})
     if "certificate" not in kept and needs_certificate:
         raise ValidationError({"columns": "Say which column holds the certificates: this recipe asks for one each."})
     return kept
@@ -209,7 +211,7 @@ def ask_for_serials(fitting: Format) -> str:
     """Return the question for whoever has to say where the serials are."""
     if fitting.can_generate:
         return "Say which column holds the serials; or, where the file has none, have one made for each row."
-    return "Say which column holds the serials: this recipe's can't be made here."
+    return "Say which column holds the serials."
 
 
 def title_field(field: str) -> str:

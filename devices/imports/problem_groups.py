@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST = 100  # causes that are told apart
 _CELL = re.compile(r"“([^”]*)”: ")
 _ROW = re.compile(r"\bin row \d+")
+_WRITTEN = re.compile(r"\bis written “[^”]*” there")
 _STRANGE = re.compile(r"“.”(?= (?:can't stand|never stands))")
 _NUMBERED = re.compile(r"([A-Za-z._:-]*)(\d+)")
 HEX = re.compile(r"[0-9A-Fa-f]{4,}")
@@ -60,6 +61,7 @@ class ProblemGroups:
         for error in errors:
             cell = match[1] if (match := _CELL.match(error.cause)) else ""
             cause = _ROW.sub("in an earlier row", _STRANGE.sub("A character", _CELL.sub("", error.cause, count=1)))
+            cause = _WRITTEN.sub("is written otherwise there", cause)
             key = (error.column, cause) if len(self._groups) < MOST else ("", _REST)
             if (error.column, cause) in self._groups:
                 key = error.column, cause

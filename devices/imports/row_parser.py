@@ -30,7 +30,7 @@ from lib import names
 from lib.csv_export import read_neutral
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from devices.identity.certificates import Certificate
 
@@ -337,10 +337,7 @@ class Rules:
 
     @cached_property
     def _offered_models(self) -> str:
-        names = sorted(name for _, name in self._models.values())
-        shown = [name for at, name in enumerate(names) if sum(map(len, names[: at + 1])) < NAMES]
-        rest = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
-        return ", ".join(shown) + rest if names else "none yet"
+        return list_models(name for _, name in self._models.values())
 
     def _read_group(self, text: str) -> int:
         assert self._groups is not None
@@ -375,6 +372,14 @@ def clean_pattern(text: str) -> str:
     if set("{}") & set(pattern.replace("{serial}", "").replace("{n}", "")):
         raise ValidationError("Only {serial} and {n} can stand in braces.")
     return pattern
+
+
+def list_models(offered: Iterable[str]) -> str:
+    """Return the names of models in a few words, for whoever named one that is not among them."""
+    ordered = sorted(offered)
+    shown = [name for at, name in enumerate(ordered) if sum(map(len, ordered[: at + 1])) < NAMES]
+    rest = f" and {len(ordered) - len(shown):,} more" if len(ordered) > len(shown) else ""
+    return ", ".join(shown) + rest if ordered else "none yet"
 
 
 def find_models(organisation: int) -> dict[str, tuple[int, str]]:

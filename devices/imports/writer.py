@@ -53,7 +53,7 @@ class RowWriter:
         wanted, wrong = self._read(batch, refused)
         if not all(parsed.key for parsed in wanted):
             self._add_serials(wanted, wrong, {row: count for row, count, _ in batch})
-        wrong += find_taken(self._organisation, self.rules, wanted)
+        wrong += find_taken(self.importing, self.rules, wanted)
         persons.hold_people({parsed.person for parsed in wanted if parsed.person is not None})
         wrong += self._find_homeless(wanted)
         wrong += self._find_outsiders(wanted)

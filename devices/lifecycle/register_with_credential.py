@@ -42,7 +42,7 @@ def add_device(
     registration.register_device.
     """
     with transaction.atomic():
-        device = registration.make_device(version=version, serial=serial, name=name, model=model, tags=tags)
+        device = registration.make_device(version=version, serial=serial, name=name, model=model, tags=tags, by=by)
         keyed = version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
         issued = credentials.make_first(device) if keyed else None  # the factory's: before it is in a group
         made: dict[str, Any] = {"access_key": issued.access_key} if issued else {}

@@ -46,7 +46,7 @@ def register_device(
 ) -> Device:
     """Return a new device without a credential; see `make_device`."""
     with transaction.atomic():
-        device = make_device(version=version, serial=serial, name=name, model=model, tags=tags)
+        device = make_device(version=version, serial=serial, name=name, model=model, tags=tags, by=by)
         events.record(Event.Kind.REGISTERED, device=device, by=by)
     return device
 
@@ -60,13 +60,15 @@ def make_device(
     tags: Mapping[str, str] | None = None,
     was_current: bool = False,
     own_id: str = "",
+    by: User | None = None,
 ) -> Device:
     """Return a new device of a recipe, whose model and tags it gets beside its own.
 
     Its serial fits the recipe's format; without one it gets one that does, and that is free. Raises Refusal where
     it is taken, even where another committed it this very moment, and where the recipe is retired or has a later
     version, unless the caller read it only just as the one that `was_current`; ValidationError. The caller records it,
-    in the same transaction. One that goes by its `own_id` is refused likewise where another does.
+    in the same transaction. One that goes by its `own_id` is refused likewise where another does. `by`: to whom the
+    refusal names the device that has the serial, if they see it.
     """
     if was_current:
         recipes.require_not_retired(version.recipe)
@@ -86,14 +88,25 @@ def make_device(
         if problem := fitting.problem(serial):
             raise ValidationError({"serial": problem})
         if (device := _make(own, serial)) is None:
-            shown = serials.format_in_fours(serials.canonical(serial))
-            raise Refusal(SERIAL_TAKEN, field="serial", serial=shown)
+            raise Refusal(SERIAL_TAKEN, field="serial", serial=_name_taken(version, serials.canonical(serial), by))
         return device
     for _ in range(ATTEMPTS):
         made = fitting.generate(secrets.token_bytes(32))
         if made.upper() not in serials.RESERVED and (device := _make(own, made)):
             return device
     raise ValidationError({"serial": NO_FREE_SERIAL})
+
+
+def _name_taken(version: RecipeVersion, serial: str, by: User | None) -> str:
+    """Return the serial of the device that has it, and why the two are one; of a device that `by` doesn't see, what was
+    asked for."""
+    key = serials.fold(serial)
+    keys = [key, serials.write_otherwise(key)]
+    visible = Device.objects.visible_to(by) if by else Device.objects.none()
+    held = visible.filter(organisation=version.recipe.organisation_id, serial_key__in=keys)
+    there = held.values_list("serial", flat=True).first() or serial
+    why = serials.explain_equality(serial, there)
+    return serials.format_in_fours(there) + (f" ({why})" if why else "")
 
 
 def read_serial(text: str, fitting: Format) -> str:

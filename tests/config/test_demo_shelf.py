@@ -17,8 +17,9 @@ from devices.credentials import operations as credentials
 from devices.credentials import presence_secrets
 from devices.models import Device, PresenceSecret
 from provisioning.doors import operations as doors
-from provisioning.models import Door, DoorKey, JwtIssuer
+from provisioning.models import Door, DoorKey, DoorRegistration, JwtIssuer
 from tenants.models import Organisation, User
+from tests import builders
 from tests.provisioning.doors.makers import Sdk, call
 
 if TYPE_CHECKING:
@@ -118,6 +119,39 @@ def test_a_doors_page_names_its_command(folder: Path, client: Client) -> None:
     assert "door-try" not in client.get(reverse("provisioning:doors")).content.decode()
     (folder / "doors.json").unlink()
     assert "door-try" not in client.get(door.get_absolute_url()).content.decode()
+
+
+def test_a_doors_page_says_whether_its_device_came_in(folder: Path, client: Client) -> None:
+    given = renew(folder)
+    client.force_login(admin())
+    door, waits = Door.objects.get(kind="jwt"), "waits on the shelf"
+    assert waits in client.get(door.get_absolute_url()).content.decode()
+    assert register(given["jwt"]).status_code == 200
+    page = client.get(door.get_absolute_url()).content.decode()
+    assert (waits in page, "brings it in" in page) == (False, False)
+    assert "came in by this door" in page
+    assert "door-try" in page
+    other = Door.objects.get(kind="profile")
+    assert waits in client.get(other.get_absolute_url()).content.decode()
+
+
+def test_of_two_devices_of_a_door_the_one_that_waits_is_brought_in(folder: Path, client: Client) -> None:
+    renew(folder)
+    client.force_login(admin())
+    door = Door.objects.get(kind="approval")
+    first, second = (each for each in door_commands.read_commands(folder) if each.door == str(door.key))
+    assert f">{first.line}<" in client.get(door.get_absolute_url()).content.decode()
+    make_registration(door, first.serial)
+    assert f">{second.line}<" in client.get(door.get_absolute_url()).content.decode()
+    make_registration(door, second.serial)
+    page = client.get(door.get_absolute_url()).content.decode()
+    assert f">{first.line}<" in page
+    assert "waits on the shelf" not in page
+
+
+def make_registration(door: Door, serial: str) -> None:
+    device = builders.make_device(door.recipe.current, serial=serial)
+    DoorRegistration.objects.create(door=door, device=device)
 
 
 def test_each_panel_has_a_port_of_its_own(folder: Path) -> None:

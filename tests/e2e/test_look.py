@@ -291,3 +291,16 @@ def test_text_at_twice_its_size_stays_whole(stack: Stack, browser: Browser) -> N
     wrong = {url: broken for url, broken in found.items() if broken}
     assert not wrong, "\n".join(f"{url}: {broken}" for url, broken in wrong.items())
     page.close()
+
+
+def test_at_twice_its_size_a_field_to_type_in_has_the_whole_width(stack: Stack, browser: Browser) -> None:
+    page = browser.new_page(viewport=PHONE)
+    sign_in(page, stack, TECHNICIAN)
+    for url, field in (("/register/", "#scan-text"), ("/", "#filter-q")):
+        page.goto(stack.url + url)
+        page.evaluate(text_zoom.TWICE)
+        page.evaluate(text_zoom.TWO_FRAMES)
+        box = page.locator(field).bounding_box()
+        assert box
+        assert box["width"] >= PHONE["width"] - 2 * 16, url
+    page.close()

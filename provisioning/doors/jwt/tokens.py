@@ -74,6 +74,8 @@ def read_token(text: object) -> Read:
     header, claims = _read_part(parts[0]), _read_part(parts[1])
     if "crit" in header:
         raise _unreadable("its header has `crit`, which asks for what we don't know")
+    if header.get("b64") is False:
+        raise _unreadable("its header has `b64`, which leaves out what it claims")
     algorithm, name, issuer = header.get("alg"), header.get("kid", ""), claims.get("iss")
     if not isinstance(algorithm, str) or not isinstance(name, str) or len(name) > LONGEST_NAME:
         raise _unreadable("its header names no algorithm, or no key, in text")
@@ -90,6 +92,7 @@ def check_token(token: Read, doors: Sequence[Keyed]) -> Checked:
     taking = [keyed for keyed in doors if token.algorithm in keyed.door.settings["algorithms"]]
     if not taking:
         raise Refusal(refusals.DOOR_TOKEN_ALGORITHM)
+    _require_whole(token)
     for door, key in _list_candidates(token, taking):
         try:
             return Checked(door, key, _decode(token, door, key))
@@ -98,6 +101,17 @@ def check_token(token: Read, doors: Sequence[Keyed]) -> Checked:
         except Refusal as refusal:
             raise AtDoor(door, refusal) from None
     raise Refusal(refusals.DOOR_TOKEN_SIGNATURE)
+
+
+def _require_whole(token: Read) -> None:
+    """Raise Refusal where a part is not as base64url writes it: each has one writing (RFC 4648, 3.5)."""
+    for name, part in zip(("header", "part of claims", "signature"), token.text.split("."), strict=True):
+        try:
+            written = base64.urlsafe_b64encode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        except binascii.Error:
+            written = b""
+        if written.decode().rstrip("=") != part:
+            raise _unreadable(f"its {name} is no base64url: it is cut, longer than it was made, or changed")
 
 
 class AtDoor(Exception):
@@ -149,7 +163,7 @@ def _explain(error: Exception) -> dict[str, Any]:
     if isinstance(error, MissingRequiredClaimError):
         missing = {"exp": refusals.DOOR_TOKEN_ENDLESS, "jti": refusals.DOOR_TOKEN_UNNAMED}
         return {"kind": missing.get(error.claim, refusals.DOOR_TOKEN_AUDIENCE)}
-    return {"kind": refusals.DOOR_TOKEN_UNREADABLE, "what": "a claim of it has a wrong type"}
+    return {"kind": refusals.DOOR_TOKEN_UNREADABLE, "what": "a claim of it has a wrong type or value"}
 
 
 def _read_part(part: str) -> dict[str, Any]:

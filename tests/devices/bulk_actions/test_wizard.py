@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 
-from devices.bulk_actions import runner
+from devices.bulk_actions import eligibility, runner
 from devices.credentials import operations as credentials
 from devices.inventory.selection import Selection
 from devices.models import BulkAction, Delivery, Device, DeviceModel, Event, Import, Touched
@@ -105,6 +106,24 @@ def test_all_that_match_are_meant_over_pages_less_those_left_out(client: Client,
     assert (action.changed, Device.objects.filter(tags__site="roof").count()) == (59, 59)
     left_out.refresh_from_db()
     assert left_out.tags == {}
+
+
+def test_thousands_are_set_apart(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count_thousands(*asked: Any) -> eligibility.Preview:
+        return replace(counted(*asked), total=2345, changing=1234, reasons={"locked already": 1111})
+
+    action = act("lock", world.owner)
+    counted = eligibility.preview
+    monkeypatch.setattr(eligibility, "preview", count_thousands)
+    client.force_login(world.owner)
+    body = preview(client, "retire", scope="all")
+    for said in ("1,234 of 2,345 devices will", "1,111 locked already", "Type 1,234 to confirm", r"and 2,3\d\d more"):
+        assert re.search(said, body), said
+    assert "that change: 1,234." in confirm(client, body, typed="1").content.decode()
+    BulkAction.objects.update(changed=1234, total=2345, state=BulkAction.State.DONE)
+    assert ">1,234 of 2,345<" in client.get(reverse("devices:actions")).content.decode()
+    shown = client.get(action.get_absolute_url()).content.decode()
+    assert ">1,234<" in shown
 
 
 def test_serials_of_others_change_nothing(client: Client, world: World) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
 from devices import imports
 from devices.bulk_actions import changes, runner
@@ -193,6 +194,14 @@ def test_rows_that_change_nothing_say_why(change: Run, world: World, row: str, s
     assert said in problems(importing)[0][2]
     assert (importing.refused, importing.changing) == (1, 1)
     assert stored(world.alien)[0] != "x"
+
+
+def test_models_that_there_are_are_named_as_written(change: Run, world: World) -> None:
+    DeviceModel.objects.filter(organisation=world.kanarra).update(retired_at=now())
+    for name in ("KG-70", "KG-9", "KF-10"):
+        DeviceModel.objects.create(organisation=world.kanarra, name=name)
+    said = problems(change(f"Serial,Model\n{world.placed.serial},KG-61\n"))[0][2]
+    assert said == "“KG-61”: No such model. Supported are: KF-10, KG-70, KG-9."
 
 
 def test_a_retired_device_is_left_alone(change: Run, world: World) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from devices import imports
+from devices.imports.checker import Checked
 from devices.models import Credential, Device, Import
 from tests import builders
 from tests.devices.imports.conftest import problems, result, work
@@ -65,6 +66,27 @@ def test_serials_that_are_there_twice(check: Run, world: World) -> None:
     first, second = (cause for _, _, cause in problems(importing))
     assert "row 2" in first
     assert "There is a device with this serial already" in second
+
+
+def test_a_serial_that_is_there_in_another_writing_is_named(check: Run, world: World) -> None:
+    for serial in ("NOB00001", "NOB00010", "NOB-7"):
+        builders.make_device(world.version, serial=serial)
+    importing = check("Serial\nnob-0000I\nNOBOOO1O\nnob7\n")
+    same, alike = (
+        "There is a device with this serial already.",
+        "look-alikes such as O and 0, or I and 1, count as one.",
+    )
+    assert [cause for _, _, cause in problems(importing)] == [
+        f"“NOB0000I”: {same} It is written “NOB00001” there: {alike}",
+        f"“NOBOOO1O”: {same} It is written “NOB00010” there: {alike}",
+        f"“NOB7”: {same}",
+    ]
+    told = {group["cause"]: group["rows"] for group in importing.problem_groups or []}
+    assert told == {f"{same} It is written otherwise there: {alike}": 2, same: 1}
+    Import.objects.update(by=world.stranger)
+    importing.refresh_from_db()
+    found = Checked(importing).find_problems([(2, 1, ["nob-0000I"])])
+    assert [error.cause for error in found] == [f"“NOB0000I”: {same}"]
 
 
 def test_another_organisations_serials_and_groups_do_not_matter(check: Run, world: World) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from devices.imports.columns import NEEDED
 from devices.models import RecipeVersion
 from tests.devices.imports.conftest import problems, work
 from tests.devices.imports.pages import address, matched, words
@@ -90,6 +91,8 @@ def test_the_page_says_at_once_that_no_column_is_the_serial(mine: Client, upload
     assert asked in words(mine.get(address(importing)))
     again = mine.post(address(importing, "import-match"), matched(importing))
     assert words(again).count(asked) == 1
+    assert NEEDED in words(again)  # only where somebody went on without
+    assert NEEDED not in words(mine.get(address(importing)))
     assert asked not in words(mine.get(address(upload("Geräte-Nr.,Bezeichnung\nAB-1,Pump\n"))))
 
 

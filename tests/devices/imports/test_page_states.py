@@ -54,6 +54,14 @@ def test_problems_name_row_column_and_cause(mine: Client, check: Run) -> None:
     assert [line.split(",")[:2] for line in file.splitlines()[1:]] == [[f'"{row}"', '"Serial"'] for row in "345"]
 
 
+def test_each_is_said_of_several_alone(mine: Client, check: Run) -> None:
+    assert "2 devices from the recipe" in (several := words(mine.get(address(check(GOOD)))))
+    assert ", each with an access key" in several
+    one = words(mine.get(address(check("Serial\nAB-01\n"))))
+    assert ", with an access key and a secret" in one
+    assert "each with" not in one
+
+
 def test_problems_are_paged(mine: Client, check: Run, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     importing = check("Serial\n" + "?\n" * 120)
     seen: list[str] = []

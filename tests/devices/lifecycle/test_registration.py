@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.urls import reverse
 
+from devices.identity import serials
 from devices.lifecycle import registration
 from devices.models import Device, Event
 from devices.refusals import SERIAL_TAKEN
 from lib.refusals import Refusal
+from tests import builders
 from tests.refused import refused
 
 if TYPE_CHECKING:
@@ -29,6 +31,32 @@ def test_a_serial_that_is_taken_leaves_the_transaction_usable(world: World) -> N
             registration.register_device(version=world.version, by=world.owner, serial=world.placed.serial.lower())
         assert not Event.objects.filter(device__name="Twin").exists()
     registration.register_device(version=world.version, by=world.owner)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("typed", "there", "why"),
+    [("nob-0000I", "NOB00001", "look-alikes"), ("001B44113AB7", "00:1B:44:11:3A:B7", "with colons and without")],
+)
+def test_the_device_that_is_there_is_named_as_it_is_written(
+    client: Client, world: World, typed: str, there: str, why: str
+) -> None:
+    world.version.identity = {"kind": "opaque"}
+    world.version.save()
+    builders.make_device(world.version, serial=there)
+    named = f"There is a device with the serial {serials.format_in_fours(there)} ("
+    body = {"recipe": world.version.recipe_id, "serial": typed}
+    client.force_login(world.owner)
+    page = client.post(reverse("devices:new-one"), body)
+    told = client.post("/api/v1/devices/", body, content_type="application/json").json()["detail"]
+    for said in (page.content.decode(), told):
+        assert named in said
+        assert why in said
+    for by in (world.stranger, None):  # who see it not
+        with pytest.raises(Refusal) as refusal:
+            registration.register_device(version=world.version, by=by, serial=typed)
+        asked = serials.format_in_fours(serials.canonical(typed))
+        assert refusal.value.message.startswith(f"There is a device with the serial {asked} already.")
 
 
 @pytest.mark.postgres

@@ -176,6 +176,33 @@ def test_what_a_true_token_is_refused_for(
     assert told(door) == {reason}
 
 
+def list_messages(door: Door) -> list[str]:
+    refused_attempts.refused_attempts.count()
+    return [refusal.message for refusal in DoorRefusal.objects.of(door)]
+
+
+def test_a_token_that_is_not_whole_is_told_as_that(door: Door) -> None:
+    header, claims, signature = sign(key=PRIVATE["ES256"], algorithm="ES256").split(".")
+    short = encode(b'{"alg": "ES256"}').removesuffix("Q")
+    forms = {
+        "signature": [f"{header}.{claims}.{signature}x", f"{header}.{claims}.{signature}AAA", f"{header}.{claims}.A"],
+        "header": [f"{short}{last}.{claims}.{signature}" for last in "RST"],
+    }
+    for part, tokens in forms.items():
+        for token in tokens:
+            DoorRefusal.objects.all().delete()
+            assert register(serials.generate(), token).status_code == 403
+            (message,) = list_messages(door)
+            assert f"its {part} is no base64url" in message
+
+
+def test_a_claim_s_value_is_told_as_that(door: Door) -> None:
+    for claims in ({"exp": "soon"}, {"iat": "x"}, {"nbf": []}, {"sub": 3}):
+        DoorRefusal.objects.all().delete()
+        assert register(serials.generate(), sign(claims)).status_code == 403
+        assert "a claim of it has a wrong type" in list_messages(door)[0]
+
+
 def test_what_the_rules_admit(world: World) -> None:
     soon = int(time.time()) + 60
     make_jwt_door(world.version, settings={"expires": True, "audience": "handover", "once": True, "leeway": 120})

@@ -9,12 +9,14 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from devices.commands import queue
+from devices.credentials import presence_secrets
 from devices.models import Command, Connection, Device, Event, RecipeVersion
 from devices.recipes import command_lines
 from provisioning import refusals
 from provisioning.models import Window
 from provisioning.windows import identify
 from provisioning.windows import operations as windows
+from tests.provisioning.conftest import ask_for
 from tests.provisioning.windows.test_races import at_once
 from tests.refused import refused
 
@@ -57,6 +59,32 @@ def test_the_scan_lets_it_blink_and_again_when_asked(client: Client, world: Worl
     client.post(reverse("provisioning:identify", kwargs={"key": window.key}))  # twice at once
     assert told() == ["identify"]
     assert Command.objects.filter(expires_at__gt=window.deadline).count() == 0
+
+
+def show(client: Client, window: Window) -> str:
+    return client.get(reverse("provisioning:window", kwargs={"key": window.key})).content.decode()
+
+
+def test_of_a_device_that_is_not_connected_no_blinking_is_said(client: Client, world: World) -> None:
+    client.force_login(world.technician)
+    Connection.objects.all().delete()
+    page = show(client, scan(world, world.waiting))
+    assert "Not connected yet" in page
+    assert "blink" not in page
+
+
+def test_where_a_code_is_asked_for_the_page_tells_not_whether_it_is_connected(client: Client, world: World) -> None:
+    ask_for(world, "claim-code")
+    presence_secrets.make_presence_secret(device=world.waiting, method="claim-code", by=None)
+    client.force_login(world.technician)
+    window = scan(world, world.waiting)
+    pages = [show(client, window)]
+    Connection.objects.all().delete()
+    pages.append(show(client, window))
+    for page in pages:
+        assert "The right one blinks for a while, if it is connected." in page
+        assert "Let it blink again" in page
+        assert "Not connected" not in page
 
 
 @pytest.mark.postgres
