@@ -197,7 +197,8 @@ def test_a_token_that_is_not_whole_is_told_as_that(door: Door) -> None:
 
 
 def test_a_claim_s_value_is_told_as_that(door: Door) -> None:
-    for claims in ({"exp": "soon"}, {"iat": "x"}, {"nbf": []}, {"sub": 3}):
+    wrong: list[dict[str, Any]] = [{"exp": "soon"}, {"iat": "x"}, {"nbf": []}, {"sub": 3}]
+    for claims in wrong:
         DoorRefusal.objects.all().delete()
         assert register(serials.generate(), sign(claims)).status_code == 403
         assert "a claim of it has a wrong type" in list_messages(door)[0]
