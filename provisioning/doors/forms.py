@@ -83,7 +83,7 @@ class DoorForm(StoredForm):
         recipes: Any = self.fields["recipe"]
         recipes.queryset = find_available_recipes(user)
         group: Any = self.fields["group"]
-        group.offer(user, "place")
+        group.offer(user, "place", stored=door.group if door else None)
         if door:
             del self.fields["recipe"]
 

@@ -17,7 +17,7 @@ from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import remember_page, show_in_form
 from tenants import picker, tree
 from tenants.access import get_group, require_admin
-from tenants.groups import move_preview, operations
+from tenants.groups import archive_effects, move_preview, operations
 from tenants.groups.forms import NameForm
 from tenants.models import Invitation, Role
 from tenants.people import listing as people_listing
@@ -78,6 +78,7 @@ def _render_group(
         "obstacles": operations.list_obstacles(group),
         "unfit": move_preview.explain_unfit(group),
         "beyond": {act: operations.explain_beyond(user, group, act) for act in ("move", "restore", "delete")},
+        "archiving": archive_effects.foresee_archive(group),
         "new": new or NameForm(prefix="new"),
         "rename": name or _make_rename_form(group),
     }
