@@ -65,9 +65,9 @@ class Picker(forms.Widget):
 
     legend = "Used recently"
 
-    def __init__(self, user: User, among: str, recent: list[Choice], attrs: dict[str, Any] | None = None) -> None:
-        super().__init__(attrs)
-        self.user, self.among, self.offered = user, among, recent
+    def __init__(self, user: User, among: str, recent: list[Choice], kept: Group | None = None) -> None:
+        super().__init__()
+        self.user, self.among, self.offered, self.kept = user, among, recent, kept
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         written = data.get(f"{name}-sought")
@@ -99,6 +99,8 @@ class Picker(forms.Widget):
 
     def _find_chosen(self, value: Any) -> tuple[str, str]:
         pk = parsing.parse_whole_number(str(getattr(value, "pk", value) or ""))
+        if pk and self.kept and self.kept.pk == pk:
+            return describe_kept(self.kept), str(pk)
         group = SCOPES[self.among](self.user).filter(pk=pk).first() if pk else None
         return (group.name, str(group.pk)) if group else ("", "")
 
@@ -109,25 +111,34 @@ class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
     user: User
     among: str
     understood = 0
+    kept: Group | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(Group.objects.none(), **kwargs)
 
-    def offer(self, user: User, among: str, *, recent: Iterable[Group] = ()) -> list[int]:
-        """Offer the user's groups in a scope; return the ids of those listed, none if they are too many for a list."""
+    def offer(self, user: User, among: str, *, recent: Iterable[Group] = (), stored: Group | None = None) -> list[int]:
+        """Offer the user's groups in a scope; return the ids of those listed, none if they are too many for a list.
+
+        The `stored` one stays a choice, and says what it is, where the scope has it no more.
+        """
         self.user, self.among, self.queryset = user, among, SCOPES[among](user)
         rows, recently_used = list(self.queryset[: LISTED + 1]), list(recent)
+        self.kept = kept = None if stored is None or self.queryset.filter(pk=stored.pk).exists() else stored
         few = len(rows) <= LISTED
         shown = name_groups(user, [*recently_used, *(rows if few else [])])
         if few:
-            self.choices = [*self._build_empty_option(), *self._build_options(rows, shown[len(recently_used) :])]
+            first = [*self._build_empty_option(), *([(kept.pk, describe_kept(kept))] if kept else [])]
+            self.choices = [*first, *self._build_options(rows, shown[len(recently_used) :])]
             return [row.pk for row in rows]
-        self.widget = Picker(user, among, shown)
+        self.widget = Picker(user, among, shown, kept)
         self.widget.is_required = self.required
         return []
 
     def clean(self, value: Any) -> Any:
         return super().clean(self._find_only_match(value) if isinstance(value, Sought) else value)
+
+    def to_python(self, value: Any) -> Any:
+        return self.kept if self.kept and str(value) == str(self.kept.pk) else super().to_python(value)
 
     def prepare_value(self, value: Any) -> Any:
         """Return what words were understood as, once they were."""
@@ -155,6 +166,11 @@ class GroupField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
     def _build_empty_option(self) -> list[tuple[str, str]]:
         return [("", str(self.empty_label))] if self.empty_label is not None else []
+
+
+def describe_kept(group: Group) -> str:
+    """Name a group that is chosen, and can't be chosen any more."""
+    return f"{group} ({'archived' if group.archived_at else 'has groups below it'})"
 
 
 def build_option_groups(choices: list[Choice]) -> list[tuple[str, list[tuple[int, str]]]]:

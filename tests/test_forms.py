@@ -45,7 +45,8 @@ def fields() -> set[str]:
     """The names of every form's fields: a page ignores those that it does not have."""
     assert get_resolver().url_patterns  # imports them all
     named = {name for kind in kinds(BaseForm) for name in getattr(kind, "base_fields", {})}
-    return named | {"login", "password", "code"}  # allauth adds them later
+    shown = {"shown", "own-shown", "identity-shown", "rename-shown"}  # beside the fields: see lib.stored_form
+    return named | shown | {"login", "password", "code"}  # allauth adds them later
 
 
 def post(client: Client, name: str, world: World, data: dict[str, object]) -> None:

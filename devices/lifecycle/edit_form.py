@@ -8,6 +8,7 @@ from django import forms
 
 from devices.tags import TEXT_LENGTH, describe_problem, judge, parse, write_lines
 from lib.fields import OneLineField, SeveralLinesField
+from lib.stored_form import StoredForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from devices.models import Device
 
 
-class EditForm(forms.Form):
+class EditForm(StoredForm):
     name = OneLineField(label="Name", max_length=120, error_messages={"required": "Give the device a name."})
     description = SeveralLinesField(
         label="Description", max_length=500, required=False, widget=forms.Textarea({"rows": 3})
@@ -30,11 +31,8 @@ class EditForm(forms.Form):
 
     def __init__(self, data: Mapping[str, str] | None, *, device: Device) -> None:
         self.device = device
-        written = write_lines(device.tags)
-        initial = {"name": device.name, "description": device.description, "tags": written}
-        super().__init__(data, initial=initial, auto_id="edit-%s", use_required_attribute=False)
-        for name in ("name", "description"):
-            self.fields[name].stored = initial[name]  # type: ignore[attr-defined]
+        stored = {"name": device.name, "description": device.description, "tags": write_lines(device.tags)}
+        super().__init__(data, stored=stored, auto_id="edit-%s", use_required_attribute=False)
 
     def clean_tags(self) -> dict[str, Any]:
         kept, wrong = judge(parse(self.cleaned_data["tags"], "\n"), self.device.tags)

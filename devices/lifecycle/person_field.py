@@ -9,6 +9,7 @@ from django import forms
 from devices.lifecycle import persons
 from lib.fields import OneLineField
 from lib.refusals import Refusal
+from lib.stored_form import StoredForm
 
 if TYPE_CHECKING:
     from devices.models import Device
@@ -48,7 +49,7 @@ class PersonField(OneLineField):
             raise forms.ValidationError(str(refusal), code="invalid_choice") from None
 
 
-class PersonForm(forms.Form):
+class PersonForm(StoredForm):
     name = OneLineField(
         label="Name",
         max_length=120,
@@ -59,7 +60,7 @@ class PersonForm(forms.Form):
     field_order = ("person", "name")
 
     def __init__(self, data: Any, *, user: User, device: Device) -> None:
-        initial = {"name": device.name, "person": device.person.email if device.person else ""}
-        super().__init__(data, initial=initial, auto_id="person-%s", use_required_attribute=False)
+        stored = {"name": device.name, "person": device.person.email if device.person else ""}
+        super().__init__(data, stored=stored, auto_id="person-%s", use_required_attribute=False)
         field: Any = self.fields["person"]
         field.offer(user, device.group)

@@ -30,7 +30,7 @@ def edit(request: SignedIn, serial: str) -> HttpResponse:
         status = 422 if form.is_bound else 200
         return render(request, "devices/lifecycle/edit.html", {"device": device, "form": form}, status=status)
     with show_in_form(form) as refused:
-        if edits.change_device(device=device, **form.cleaned_data, by=request.user):
+        if edits.change_device(device=device, **form.changes, by=request.user):
             messages.success(request, "Saved.")
     if refused:
         return render(request, "devices/lifecycle/edit.html", {"device": device, "form": form}, status=refused.status)

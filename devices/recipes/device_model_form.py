@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from django import forms
-
 from lib.fields import OneLineField
+from lib.stored_form import StoredForm
 
 
-class ModelForm(forms.Form):
+class ModelForm(StoredForm):
     name = OneLineField(label="Name", max_length=120, error_messages={"required": "Give the model a name."})

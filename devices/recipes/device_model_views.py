@@ -17,7 +17,7 @@ from lib.refusal_pages import show_in_form
 from tenants.access import get_row, require_owner
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpResponse, QueryDict
 
     from tenants.access import SignedIn, Viewer
 
@@ -62,7 +62,7 @@ def add(request: SignedIn) -> HttpResponse:
 def rename(request: SignedIn, pk: int) -> HttpResponse:
     user = require_owner(request.user)
     chosen = get_model(user, pk)
-    form = ModelForm(request.POST, auto_id=f"model-{pk}-%s")
+    form = _make_form(chosen, request.POST)
     if not form.is_valid():
         return _page(request, ModelForm(), renaming=form, pk=pk, status=422)
     with show_in_form(form) as refused:
@@ -113,5 +113,5 @@ def _page(
     )
 
 
-def _make_form(model: DeviceModel) -> ModelForm:
-    return ModelForm(initial={"name": model.name}, auto_id=f"model-{model.pk}-%s")
+def _make_form(model: DeviceModel, data: QueryDict | None = None) -> ModelForm:
+    return ModelForm(data, stored={"name": model.name}, auto_id=f"model-{model.pk}-%s")

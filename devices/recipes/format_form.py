@@ -8,6 +8,7 @@ from django import forms
 
 from devices.identity import formats, serials
 from devices.identity.formats import Format, Kind, Separator
+from lib.stored_form import StoredForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,7 @@ SEPARATORS = {Separator.COLON: "colon", Separator.DASH: "dash", Separator.NONE: 
 WRITTEN = {name: separator for separator, name in SEPARATORS.items()}
 
 
-class IdentityForm(forms.Form):
+class IdentityForm(StoredForm):
     """Ask for a format. After validation `stored_json` is its JSON; empty stands for `usual`, to which the first choice
     falls back.
 
@@ -60,7 +61,7 @@ class IdentityForm(forms.Form):
         super().__init__(
             data,
             prefix="identity",
-            initial=_build_initial(own or (None if whose else usual)),
+            stored=_build_initial(own or (None if whose else usual)),
             use_required_attribute=False,
             **kwargs,
         )

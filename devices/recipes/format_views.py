@@ -35,7 +35,7 @@ def identity(request: SignedIn) -> HttpResponse:
 def save(request: SignedIn) -> HttpResponse:
     user = require_owner(request.user)
     assert user.organisation is not None
-    form = IdentityForm(request.POST, usual=formats.OWN)
+    form = IdentityForm(request.POST, stored=user.organisation.identity, usual=formats.OWN)
     if not form.is_valid():
         return _page(request, form, status=422)
     choose_format(organisation=user.organisation, identity=form.format.as_json(), by=user)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from devices.models import Recipe
 from devices.recipes.operations import find_available_recipes
 from lib.fields import OneLineField
+from lib.stored_form import StoredForm
 from provisioning.models import Door
 from tenants.picker import GroupField
 
@@ -22,7 +23,7 @@ MOST_NETWORKS = 50
 MOST = 10_000_000
 
 
-class DoorForm(forms.Form):
+class DoorForm(StoredForm):
     name = OneLineField(max_length=120, error_messages={"required": "Give the door a name."})
     recipe = forms.ModelChoiceField(
         Recipe.objects.none(),
@@ -77,15 +78,14 @@ class DoorForm(forms.Form):
     )
 
     def __init__(self, *args: Any, user: User, door: Door | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, stored=_read_stored(door) if door else None, **kwargs)
         self.door = door
         recipes: Any = self.fields["recipe"]
         recipes.queryset = find_available_recipes(user)
         group: Any = self.fields["group"]
-        group.offer(user, "place")
+        group.offer(user, "place", stored=door.group if door else None)
         if door:
             del self.fields["recipe"]
-            self.initial = _show(door)
 
     def clean_last_day(self) -> datetime | None:
         """Return the end of that day."""
@@ -105,10 +105,9 @@ class DoorForm(forms.Form):
 
     @property
     def policy(self) -> dict[str, Any]:
-        """Return what `operations.create_door` takes, but for the kind's own settings."""
-        values = dict(self.cleaned_data)
-        values["expires_at"] = values.pop("last_day")
-        return values
+        """Return what `operations.create_door` takes, but for the kind's own settings; of a door that there is, what
+        was touched."""
+        return {"expires_at" if name == "last_day" else name: value for name, value in self.changes.items()}
 
 
 def read_networks(texts: list[str]) -> list[str]:
@@ -138,6 +137,6 @@ def get_last_day(door: Door) -> Any:
     return (door.expires_at - timedelta(microseconds=1)).astimezone(UTC).date() if door.expires_at else None
 
 
-def _show(door: Door) -> dict[str, Any]:
+def _read_stored(door: Door) -> dict[str, Any]:
     kept = {name: getattr(door, name) for name in ("name", "admits", "cap", "pattern", "group")}
     return kept | {"networks": ", ".join(door.networks), "last_day": get_last_day(door)}

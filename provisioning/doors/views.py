@@ -109,8 +109,9 @@ def change(request: SignedIn, key: UUID) -> HttpResponse:
     own = get_kind(chosen.kind).form(request.POST, prefix="own", kept=chosen.settings)
     if not (form.is_valid() & own.is_valid()):
         return _page(request, chosen.kind, form, own, chosen, status=422)
+    fields = form.policy | ({"settings": own.settings} if own.changes else {})
     with show_in_form(form) as refused:
-        operations.change_door(door=chosen, fields=form.policy | {"settings": own.settings}, by=request.user)
+        operations.change_door(door=chosen, fields=fields, by=request.user)
     if refused:
         return _page(request, chosen.kind, form, own, chosen, status=refused.status)
     messages.success(request, "Saved. It holds from now on.")

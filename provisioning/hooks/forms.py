@@ -6,11 +6,12 @@ from django import forms
 
 from lib.fields import OneLineField
 from lib.outgoing.addresses import LONGEST
+from lib.stored_form import StoredForm
 from provisioning.hooks.operations import MOST_POSITION
 from provisioning.models import Hook
 
 
-class HookForm(forms.Form):
+class HookForm(StoredForm):
     name = OneLineField(max_length=120, error_messages={"required": "Give the hook a name."})
     url = forms.CharField(
         label="Address",

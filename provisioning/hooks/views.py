@@ -85,18 +85,22 @@ def create(request: SignedIn) -> HttpResponse:
 @login_required
 def edit(request: SignedIn, key: UUID) -> HttpResponse:
     chosen = get_hook(request.user, key)
-    kept = {name: getattr(chosen, name) for name in operations.FIELDS}
-    return _page(request, HookForm(initial=kept), chosen)
+    return _page(request, HookForm(stored=_read_stored(chosen)), chosen)
+
+
+def _read_stored(hook: Hook) -> dict[str, object]:
+    return {name: getattr(hook, name) for name in operations.FIELDS}
 
 
 @login_required
 @redirect_unless_posted(back="provisioning:hook-edit")
 def change(request: SignedIn, key: UUID) -> HttpResponse:
-    chosen, form = get_hook(request.user, key), HookForm(request.POST)
+    chosen = get_hook(request.user, key)
+    form = HookForm(request.POST, stored=_read_stored(chosen))
     if not form.is_valid():
         return _page(request, form, chosen, status=422)
     with show_in_form(form) as refused:
-        operations.change_hook(hook=chosen, fields=form.cleaned_data, by=request.user)
+        operations.change_hook(hook=chosen, fields=form.changes, by=request.user)
     if refused:
         return _page(request, form, chosen, status=refused.status)
     messages.success(request, "Saved. It holds from the next message on.")

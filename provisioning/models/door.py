@@ -119,6 +119,11 @@ class Door(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("provisioning:door", kwargs={"key": self.key})
 
+    @property
+    def is_group_unfit(self) -> bool:
+        """Tell whether its group takes no devices, and the door so refuses all that come."""
+        return self.group is not None and not self.group.takes_devices
+
 
 class DoorKeyQuerySet(models.QuerySet["DoorKey"]):
     def of(self, door: Door) -> DoorKeyQuerySet:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from django import forms
-
 from lib.fields import OneLineField
+from lib.stored_form import StoredForm
 
 
-class NameForm(forms.Form):
+class NameForm(StoredForm):
     """Ask for the name of a group."""
 
     name = OneLineField(max_length=120)

@@ -17,13 +17,13 @@ from lib.decorators import redirect_unless_posted
 from lib.refusal_pages import remember_page, show_in_form
 from tenants import picker, tree
 from tenants.access import get_group, require_admin
-from tenants.groups import move_preview, operations
+from tenants.groups import archive_effects, move_preview, operations
 from tenants.groups.forms import NameForm
 from tenants.models import Invitation, Role
 from tenants.people import listing as people_listing
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpResponse, QueryDict
 
     from tenants.access import SignedIn
     from tenants.models import Group
@@ -78,10 +78,15 @@ def _render_group(
         "obstacles": operations.list_obstacles(group),
         "unfit": move_preview.explain_unfit(group),
         "beyond": {act: operations.explain_beyond(user, group, act) for act in ("move", "restore", "delete")},
+        "archiving": archive_effects.foresee_archive(group),
         "new": new or NameForm(prefix="new"),
-        "rename": name or NameForm(prefix="rename", initial={"name": group.name}),
+        "rename": name or _make_rename_form(group),
     }
     return render(request, "tenants/groups/group.html", context, status=status)
+
+
+def _make_rename_form(group: Group, data: QueryDict | None = None) -> NameForm:
+    return NameForm(data, prefix="rename", stored={"name": group.name})
 
 
 @login_required
@@ -101,7 +106,8 @@ def create(request: SignedIn, pk: int) -> HttpResponse:
 @login_required
 @redirect_unless_posted(back="tenants:group")
 def rename(request: SignedIn, pk: int) -> HttpResponse:
-    group, form = get_group(request.user, pk, role=Role.ADMIN), NameForm(request.POST, prefix="rename")
+    group = get_group(request.user, pk, role=Role.ADMIN)
+    form = _make_rename_form(group, request.POST)
     if not form.is_valid():
         return _render_group(request, group, name=form, status=422)
     with show_in_form(form, at="name") as refused:

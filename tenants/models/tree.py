@@ -79,6 +79,11 @@ class Group(MP_Node):
         return self.name
 
     @property
+    def takes_devices(self) -> bool:
+        """Tell whether devices can be placed in it."""
+        return self.numchild == 0 and self.archived_at is None
+
+    @property
     def root_path(self) -> str:
         return str(self.path[: self.steplen])
 

@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 
 from lib import pictures, theme, zones
 from lib.fields import OneLineField
+from lib.stored_form import StoredForm
 from tenants.models import Organisation, Presence
 from tenants.organisations.operations import SETTINGS
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 COLOUR = RegexValidator(r"^#[0-9a-f]{6}\Z", "Give a colour as # and six hex digits, such as #0f5cc0.")
 
 
-class SettingsForm(forms.Form):
+class SettingsForm(StoredForm):
     name = OneLineField(max_length=120, label="Name", help_text="As people read it at the top of every page.")
     time_zone = forms.ChoiceField(
         choices=zones.list_choices,
@@ -111,8 +112,8 @@ class SettingsForm(forms.Form):
         return bytes(content)
 
     def settings(self) -> dict[str, Any]:
-        """Return what `organisations.change` takes; the logo only if it is to change."""
-        changes = {name: value for name, value in self.cleaned_data.items() if name in {"name", *SETTINGS}}
+        """Return what `organisations.change` takes, of what was touched; the logo only if it is to change."""
+        changes = {name: value for name, value in self.changes.items() if name in {"name", *SETTINGS}}
         if changes["logo"] is None and not self.cleaned_data["remove_logo"]:
             del changes["logo"]
         return changes

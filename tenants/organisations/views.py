@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @login_required
 def settings(request: SignedIn) -> HttpResponse:
     organisation = _get_own_organisation(request)
-    return _show_form(request, organisation, SettingsForm(initial=initial_values(organisation)))
+    return _show_form(request, organisation, SettingsForm(stored=initial_values(organisation)))
 
 
 def _get_own_organisation(request: SignedIn) -> Organisation:
@@ -42,7 +42,8 @@ def _show_form(request: SignedIn, organisation: Organisation, form: SettingsForm
 @login_required
 @redirect_unless_posted(back="tenants:settings")
 def save(request: SignedIn) -> HttpResponse:
-    organisation, form = _get_own_organisation(request), SettingsForm(request.POST, request.FILES)
+    organisation = _get_own_organisation(request)
+    form = SettingsForm(request.POST, request.FILES, stored=initial_values(organisation))
     if not form.is_valid():
         return _show_form(request, organisation, form, status=422)
     with show_in_form(form) as refused:

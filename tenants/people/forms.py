@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from lib.fields import OneLineField
+from lib.stored_form import StoredForm
 from tenants.models import Membership, Role, User
 
 if TYPE_CHECKING:
@@ -19,11 +20,12 @@ ROLES = [
 ]
 
 
-class RoleForm(forms.Form):
+class RoleForm(StoredForm):
     role = forms.TypedChoiceField(
         choices=ROLES,
         coerce=lambda value: Role(int(value)),
         widget=forms.RadioSelect,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose one of the three roles."),
     )
 
 

@@ -22,9 +22,10 @@ from tenants.people.forms import RoleForm
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpResponse
+    from django.http import HttpResponse, QueryDict
 
     from tenants.access import SignedIn
+    from tenants.models import Membership
 
 
 @require_safe
@@ -60,21 +61,26 @@ def person(request: SignedIn, pk: int) -> HttpResponse:
     return _show_person(request, pk)
 
 
-def _show_person(request: SignedIn, pk: int, *, status: int = 200, error: str = "") -> HttpResponse:
+def _show_person(request: SignedIn, pk: int, *, refused: tuple[int, RoleForm] | None = None) -> HttpResponse:
+    """Show a person; `refused` is the form for one of their memberships, by its key."""
     who = people_listing.add_details(request.user, User.objects.manageable_by(request.user)).get(pk=pk)
     held = list(who.memberships.all())
     paths = [row.group.path for row in held]
     *returning, all_returning = reach.foresee_loss(who, [*([path] for path in paths), paths])
-    forms = [RoleForm(initial={"role": row.role}, auto_id=f"role-{row.pk}-%s") for row in held]
+    sent = dict([refused] if refused else [])
+    forms = [sent.get(row.pk) or _make_role_form(row) for row in held]
     context = {
         "person": who,
         "rows": list(zip(held, forms, returning, strict=True)),
         "trails": tree.trails(request.user, [row.group for row in held]),
-        "error": error,
         "myself": who.pk == request.user.pk,
         "returning": all_returning,
     }
-    return render(request, "tenants/people/person.html", context, status=status)
+    return render(request, "tenants/people/person.html", context, status=422 if refused else 200)
+
+
+def _make_role_form(membership: Membership, data: QueryDict | None = None) -> RoleForm:
+    return RoleForm(data, stored={"role": membership.role}, auto_id=f"role-{membership.pk}-%s")
 
 
 @login_required
@@ -82,9 +88,9 @@ def _show_person(request: SignedIn, pk: int, *, status: int = 200, error: str = 
 def change_role(request: SignedIn, pk: int) -> HttpResponse:
     who = get_person(request.user, pk)
     membership = get_membership(request.user, who, request.POST.get("membership", ""))
-    form = RoleForm(request.POST)
+    form = _make_role_form(membership, request.POST)
     if not form.is_valid():
-        return _show_person(request, pk, status=422, error="Choose one of the three roles.")
+        return _show_person(request, pk, refused=(membership.pk, form))
     new_role = form.cleaned_data["role"]
     if new_role == membership.role:
         return redirect("tenants:person", pk=pk)

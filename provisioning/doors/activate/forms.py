@@ -8,6 +8,7 @@ from django import forms
 
 from devices.identity import serials
 from lib.fields import OneLineField
+from lib.stored_form import StoredForm
 from provisioning.doors.activate import content
 from provisioning.doors.activate.operations import CERTIFICATE, HOURS, LONGEST_HOURS, PASSWORD, TOKEN
 from provisioning.doors.client_certificates import read_authorities, write_pem
@@ -16,7 +17,7 @@ MOST_SERIALS = 500
 LONGEST_AUTHORITIES = 20_000  # characters
 
 
-class ActivateForm(forms.Form):
+class ActivateForm(StoredForm):
     hours = forms.IntegerField(
         label="Activation window, in hours",
         min_value=1,
@@ -59,10 +60,9 @@ class ActivateForm(forms.Form):
     )
 
     def __init__(self, *args: Any, kept: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, stored=kept or None, **kwargs)
         self.kept = kept
         if kept:
-            self.initial = kept
             del self.fields["vendor"]
 
     def clean_authorities(self) -> str:

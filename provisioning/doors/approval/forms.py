@@ -8,6 +8,7 @@ from django import forms
 
 from lib.fields import OneLineField
 from lib.refusals import Refusal
+from lib.stored_form import StoredForm
 from provisioning.doors import own_ids
 
 LONGEST_WAIT, LONGEST_LIFE = 1440, 3650  # minutes; days
@@ -18,7 +19,7 @@ def _whole(most: int, *, empty: bool = False) -> dict[str, str]:
     return dict.fromkeys(("required", "invalid", "min_value", "max_value"), words)
 
 
-class ApprovalForm(forms.Form):
+class ApprovalForm(StoredForm):
     waits = forms.IntegerField(
         label="A device waits for approval, in minutes",
         min_value=1,
@@ -46,9 +47,7 @@ class ApprovalForm(forms.Form):
     )
 
     def __init__(self, *args: Any, kept: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if kept:
-            self.initial = kept
+        super().__init__(*args, stored=kept or None, **kwargs)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import Any
 from django import forms
 
 from lib.fields import OneLineField
+from lib.stored_form import StoredForm
 from provisioning.doors.jwt import keys
 
 
-class JwtForm(forms.Form):
+class JwtForm(StoredForm):
     issuer = OneLineField(
         max_length=200,
         help_text="The iss of its tokens, such as factory.example. It is your organisation's alone, for good.",
@@ -45,10 +46,9 @@ class JwtForm(forms.Form):
     )
 
     def __init__(self, *args: Any, kept: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, stored=kept or None, **kwargs)
         self.kept = kept
         if kept:
-            self.initial = kept
             del self.fields["issuer"]
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from devices import tags
+from lib.stored_form import StoredForm
 
 
 class TagsField(forms.CharField):
@@ -31,7 +32,7 @@ class TagsField(forms.CharField):
         return tags.write_lines(value) if isinstance(value, dict) else value
 
 
-class ProfileForm(forms.Form):
+class ProfileForm(StoredForm):
     activates = forms.BooleanField(
         label="Devices may connect at once",
         required=False,
@@ -52,9 +53,7 @@ class ProfileForm(forms.Form):
     )
 
     def __init__(self, *args: Any, kept: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if kept:
-            self.initial = kept
+        super().__init__(*args, stored=kept or None, **kwargs)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
@@ -16,7 +17,10 @@ from provisioning.doors import refusals, refused_attempts
 from provisioning.doors.forms import read_networks
 from provisioning.doors.registration import check_policy, is_within
 from provisioning.models import Door, DoorKey, JwtIssuer
+from tenants import picker
+from tests.builders import make_group
 from tests.devices.api import Program, kind, places
+from tests.page_form import PageForm
 from tests.provisioning.doors.makers import SECRET, make_jwt_door, register, sign
 from tests.provisioning.doors.test_jwt_attacks import PEM, PRIVATE
 from tests.refused import refused
@@ -265,3 +269,40 @@ def test_programs_are_told_what_does_not_fit(world: World) -> None:
     door = make_jwt_door(world.version)
     assert places(program.post(f"doors/{door.key}/keys/", {"public_keys": "x"})) == ["#/public_keys"]
     assert kind(program.post(f"doors/{door.key}/keys/", {"public_keys": PEM["EdDSA"]})) == "door-key-algorithm"
+
+
+@pytest.mark.parametrize("listed", [200, 0])
+def test_a_door_whose_group_is_archived_says_so_and_keeps_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, listed: int
+) -> None:
+    """Whether groups are listed or searched for."""
+    monkeypatch.setattr(picker, "LISTED", listed)
+    client, group = browser(world.owner), make_group(world.kanarra.root, "Yard")
+    door = make_jwt_door(world.version, group=group)
+    told = "1 door places devices here. Once the group is archived, it refuses them until given another group."
+    assert told in client.get(f"/groups/{group.pk}/").content.decode()
+    assert b"archived" not in client.get(door.get_absolute_url()).content
+    client.post(f"/groups/{group.pk}/archive/")
+    assert b"Its group Yard is archived and takes no devices" in client.get(door.get_absolute_url()).content
+    assert b"Its group is archived: refuses devices" in client.get("/doors/").content
+    page = client.get(url("door-edit", door)).content
+    assert b"Yard (archived)" in page
+    sent = {**PageForm(page, url("door-change", door)).sent, "name": "Line 2"}
+    assert client.post(url("door-change", door), sent).status_code == 302
+    door.refresh_from_db()
+    assert (door.name, door.group) == ("Line 2", group)
+    client.post(url("door-change", door), {**sent, "group": "", "group-sought": ""})
+    door.refresh_from_db()
+    assert door.group is None
+    answer = client.post(url("door-change", door), {**sent, "shown": "", "group": str(group.pk)})
+    assert (answer.status_code, b"take devices (any more)" in answer.content) == (422, True)
+
+
+def test_a_group_without_open_doors_says_nothing_of_them(world: World) -> None:
+    client, group = browser(world.owner), make_group(world.kanarra.root, "Yard")
+    make_jwt_door(world.version, group=group, ended_at=Now())
+    assert b"devices here. Once" not in client.get(f"/groups/{group.pk}/").content
+    for name in ("Line 1", "Line 2"):
+        make_jwt_door(world.version, name=name, group=group)
+    told = b"2 doors place devices here. Once the group is archived, they refuse"
+    assert told in client.get(f"/groups/{group.pk}/").content
