@@ -85,7 +85,7 @@ def _tell_secret(importing: Import) -> list[str]:
         return []
     return [
         f"{wanted}: none of them has one yet, and this recipe asks technicians for it. Make one for each device that "
-        "is to be registered, on its page under Credentials."
+        "they are to place, on its page under Credentials."
     ]
 
 
