@@ -100,11 +100,12 @@ class Checked:
         named = None if at is None else list_named(importing, at)
         self._gateways = None if named is None else GatewayRows(importing, self._rules, named)
 
-    def find_problems(self, batch: Sequence[row_source.Row]) -> list[RowError]:
+    def find_problems(self, batch: row_source.Batch) -> list[RowError]:
         wrong: list[RowError] = []
         wanted: list[ParsedRow] = []
+        is_plain = batch.is_plain
         for row, count, cells in batch:
-            found = self._rules.read(row, count, cells)
+            found = self._rules.read(row, count, cells, is_plain=is_plain)
             if isinstance(found, ParsedRow):
                 wanted.append(found)
                 wrong += self._find_repeats(found)
@@ -175,7 +176,7 @@ class CheckedChanges(Checked):
         self._finder = ChangeFinder(importing)
         self._found: list[Change] = []
 
-    def find_problems(self, batch: Sequence[row_source.Row]) -> list[RowError]:
+    def find_problems(self, batch: row_source.Batch) -> list[RowError]:
         self._found, wrong = self._finder.find(batch)
         self.count = batch[-1][1]
         self.refused += len({error.row for error in wrong})

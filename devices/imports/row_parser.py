@@ -106,10 +106,12 @@ class Rules:
         self._tags = lru_cache(4096)(read_tags)
         self._people = People(importing) if "person" in self.at else None
 
-    def read(self, row: int, count: int, cells: Sequence[str] | Bad) -> ParsedRow | list[RowError]:
+    def read(
+        self, row: int, count: int, cells: Sequence[str] | Bad, *, is_plain: bool = False
+    ) -> ParsedRow | list[RowError]:
         """Return the row as a device to be, or why it can't be one. `count` is its place among the devices: the name
-        pattern's {n}."""
-        cells, wrong = self.prepare(row, cells)
+        pattern's {n}. `is_plain`: its batch is."""
+        cells, wrong = self.prepare(row, cells, is_plain=is_plain)
         if wrong:
             return wrong
         serial, key = self._read_serial(row, cells, wrong)
@@ -130,7 +132,9 @@ class Rules:
         serial, key = ("", "") if wrong else self._read_serial(row, cells, wrong)
         return ParsedRow(row, serial, key, "", "", None, "", None, None) if key and not wrong else None
 
-    def prepare(self, row: int, cells: Sequence[str] | Bad) -> tuple[Sequence[str], list[RowError]]:
+    def prepare(
+        self, row: int, cells: Sequence[str] | Bad, *, is_plain: bool = False
+    ) -> tuple[Sequence[str], list[RowError]]:
         """Return the row's cells as they are read, one for each column; or why it can't be one of a device."""
         if isinstance(cells, Bad):
             return (), [RowError(row, "" if cells.column is None else self.find_title(cells.column), cells.cause)]
@@ -141,24 +145,28 @@ class Rules:
             cells = [*cells[:width], *[""] * (width - len(cells))]
         if self._is_workbook and not self.trusted and (lost := self._find_lost_cells(row, cells)):
             return (), lost
-        text = "".join(cells)
-        if '="' in text:
-            cells = [spreadsheets.read_formula(cell.strip()) for cell in cells]
+        if not is_plain:
+            text = "".join(cells)
+            if '="' in text:
+                cells = [spreadsheets.read_formula(cell.strip()) for cell in cells]
+            if not self.trusted and (wrong := self._find_spoilt(row, cells, text)):
+                return (), wrong
         if self.trusted:
             return cells, []
-        if "\0" in text:
-            at = next(at for at, cell in enumerate(cells) if "\0" in cell)
-            return (), [RowError(row, self.find_title(at), "There is a NUL character in this cell. Remove it.")]
-        if spreadsheets.may_be_damaged(text) and (damaged := self._find_damaged_cells(row, cells)):
-            return (), damaged
-        if not text.isascii() and (spoilt := self._find_spoilt_letters(row, cells)):
-            return (), spoilt
         if is_suspect(cells, self._header, self._serial_at) and (cause := self._explain_no_device(cells)):
             words = f"{cause} Leave it out, or skip the rows that don't fit."
             if cause == NO_SERIAL:
                 return (), [self.make_error(row, "serial", f"{quote_cell(self.read_cell(cells, 'serial'))}{words}")]
             return (), [RowError(row, "", words)]
         return cells, []
+
+    def _find_spoilt(self, row: int, cells: Sequence[str], text: str) -> list[RowError]:
+        """Return the problems of cells of which something was lost before the file came here. `text`: all of them."""
+        if "\0" in text:
+            at = next(at for at, cell in enumerate(cells) if "\0" in cell)
+            return [RowError(row, self.find_title(at), "There is a NUL character in this cell. Remove it.")]
+        damaged = self._find_damaged_cells(row, cells) if spreadsheets.may_be_damaged(text) else []
+        return damaged or ([] if text.isascii() else self._find_spoilt_letters(row, cells))
 
     def _explain_no_device(self, cells: Sequence[str]) -> str:
         serial = "" if self._serial_at is None else cells[self._serial_at].strip()

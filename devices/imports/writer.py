@@ -45,7 +45,7 @@ class RowWriter:
         self.importing, self._secrets = importing, key_wrapping.Deriver(key)
         self.rules = Rules(importing, trusted=True)
         self._organisation = importing.organisation_id
-        self._kind = importing.version.credential_kind
+        self._gives_keys = importing.version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
 
     def make(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[int, list[RowError]]:
         """Return how many were made, and why others of the batch were not, besides those refused before."""
@@ -168,7 +168,7 @@ class RowWriter:
             until = connection.ops.adapt_datetimefield_value(certificate.expires_at)
             digest = bytes.fromhex(certificate.fingerprint)
             return pk, Credential.Kind.CERTIFICATE.value, certificate.fingerprint, digest, until
-        if self._kind != RecipeVersion.CredentialKind.ACCESS_KEY:
+        if not self._gives_keys:
             return None
         access_key, secret = self._secrets.derive_access(wanted.row)
         return pk, "access-key", access_key, hashlib.sha256(secret.encode()).digest(), None
@@ -180,10 +180,10 @@ class RowWriter:
         assigned: dict[int, int],
         issued: Sequence[tuple[Any, ...] | None],
     ) -> Iterator[Fact]:
-        organisation = self._organisation
+        organisation, registered = self._organisation, Event.Kind.REGISTERED
         for pk, credential in zip(keys, issued, strict=True):
             data = {"access_key": credential[2]} if credential else {}
-            yield Fact(Event.Kind.REGISTERED, organisation, pk, None, data)
+            yield Fact(registered, organisation, pk, None, data)
         if assigned:
             for pk, parsed in zip(keys, wanted, strict=True):
                 if (assignment := assigned.get(pk)) is not None:

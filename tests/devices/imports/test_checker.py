@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from devices import imports
 from devices.imports.checker import Checked
+from devices.imports.row_source import Batch
 from devices.models import Credential, Device, Import
 from tests import builders
 from tests.devices.imports.conftest import problems, result, work
@@ -85,7 +86,7 @@ def test_a_serial_that_is_there_in_another_writing_is_named(check: Run, world: W
     assert told == {f"{same} It is written otherwise there: {alike}": 2, same: 1}
     Import.objects.update(by=world.stranger)
     importing.refresh_from_db()
-    found = Checked(importing).find_problems([(2, 1, ["nob-0000I"])])
+    found = Checked(importing).find_problems(Batch([(2, 1, ["nob-0000I"])]))
     assert [error.cause for error in found] == [f"“NOB0000I”: {same}"]
 
 
@@ -218,3 +219,11 @@ def test_handovers_own_serials_are_made_where_the_file_has_none(run: Run, world:
     assert (device.name, len(device.serial)) == ("One", 12)
     assert [row for row, _, _ in problems(importing)] == [3]
     assert result(importing)[0]["Serial"] == device.serial
+
+
+@pytest.mark.parametrize("cell", ["NULL", "KÃ¼hlraum", "a\0b", "#REF!"])
+def test_a_spoilt_cell_is_told_wherever_it_stands(check: Run, cell: str) -> None:
+    spoilt = {1, 257, 499, 500, 501, 820, 1200}  # batches have 500 rows, and are looked at in shorter parts
+    rows = (f"S{row},{cell if row in spoilt else 'Pump'},{'x' * 120}\n" for row in range(1, 1201))
+    importing = check("Serial,Name,Description\n" + "".join(rows))
+    assert {row - 1 for row, _, _ in problems(importing)} == spoilt
