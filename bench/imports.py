@@ -208,13 +208,13 @@ def p95(taken: list[float]) -> float:
 @contextmanager
 def site() -> Iterator[Any]:
     """Signed in, from a process of its own."""
+    from bench.servers import build_site_command
     from tests import builders
     from tests.parts import free_port, wait_for
     from tests.web import Browser
 
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "error"]
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = subprocess.Popen(build_site_command(ROOT, port), cwd=ROOT)
     wait_for(port, process)
     try:
         browser = Browser(f"http://127.0.0.1:{port}")

@@ -55,3 +55,12 @@ def check_out(commit: str) -> Iterator[Path]:
             yield tree
         finally:
             subprocess.run([*git, "remove", "--force", str(tree)], check=True)
+
+
+def build_site_command(tree: Path, port: int, *options: str, app: str = "config.asgi:application") -> list[str]:
+    """Return the command that starts the site of a build as docs/operations.md has it; older builds have no protocol of
+    their own, nor has another `app`."""
+    is_ours = app.startswith("config.") and (tree / "config" / "connections.py").exists()
+    own = ("--http", "config.connections:Connection") if is_ours else ()
+    site = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "error"]
+    return [*site, "--no-proxy-headers", "--no-server-header", "--no-access-log", *own, *options]

@@ -36,7 +36,7 @@ import redis.asyncio
 from psycopg import sql
 
 from bench.ingest import wait_for
-from bench.servers import check_out
+from bench.servers import build_site_command, check_out
 from tests import parts
 
 if TYPE_CHECKING:
@@ -90,10 +90,12 @@ async def _tell(event: asyncio.Event, send: Any) -> None:
 
 
 @contextmanager
-def server(app: str, tree: Path, environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
+def server(
+    tree: Path, environment: dict[str, str], app: str = "config.asgi:application"
+) -> Iterator[tuple[int, psutil.Process]]:
     port = parts.free_port()
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "error", "--no-access-log"]
-    process = subprocess.Popen([*command, "--timeout-graceful-shutdown", "2"], cwd=tree, env=environment)
+    site = build_site_command(tree, port, "--timeout-graceful-shutdown", "2", app=app)
+    process = subprocess.Popen(site, cwd=tree, env=environment)
     try:
         parts.wait_for(port, process)
         yield port, psutil.Process(process.pid)
@@ -274,15 +276,15 @@ def measure(name: str, tree: Path, environment: dict[str, str], options: argpars
         def pages(port: int, serials: list[str]) -> list[Page]:
             return [Page(port, f"/devices/{serial}/stream/", world.cookies[0]) for serial in serials]
 
-        with server("config.asgi:application", tree, environment) as (port, process):
+        with server(tree, environment) as (port, process):
             one = asyncio.run(
                 hold(process, pages(port, world.serials[:1] * options.streams), world, options.streams, options.rounds)
             )
         print(f"{name}: {options.streams} streams of one device      {one}", flush=True)
-        with server("config.asgi:application", tree, environment) as (port, process):
+        with server(tree, environment) as (port, process):
             own = asyncio.run(hold(process, pages(port, world.serials), world, 1, options.rounds))
         print(f"{name}: {options.streams} streams, a device each     {own}", flush=True)
-        with server("config.asgi:application", tree, environment) as (port, _):
+        with server(tree, environment) as (port, _):
             device = f"/devices/{world.serials[0]}"
             viewers = [Page(port, f"{device}/stream/", cookie, f"{device}/live/") for cookie in world.cookies]
             reached = asyncio.run(watch(viewers, world, options.rounds))
@@ -313,7 +315,7 @@ def measure_floor(environment: dict[str, str], options: argparse.Namespace) -> f
                 await asyncio.sleep(1)
         return statistics.quantiles(taken, n=100)[98]
 
-    with server("bench.streams:floor", ROOT, environment) as (port, _):
+    with server(ROOT, environment, "bench.streams:floor") as (port, _):
         for page in pages:
             page.port = port
         return asyncio.run(hear())
@@ -341,6 +343,7 @@ def make_environment(folder: str, store: str, database: str, options: argparse.N
         "STREAMS_PERSON": str(options.streams),
         "STREAMS_ORGANISATION": str(options.streams + options.viewers),
         "STREAMS_PROCESS": str(options.streams + options.viewers),
+        "CONNECTS_ADDRESS": "10000",  # all are of one address
     }
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ CHECKS = 4  # threads for what all streams of a process ask the database
 SLOW = 2.0  # seconds for such a question, at least, until the stream beats without its answer
 
 AT_ONCE = 1_000  # streams of one question
-BEATS = 16  # of one heartbeat: so many of each second's streams ask together
+BEATS = 16  # of one heartbeat: those whose time is up within one of them ask together
 LEAST = 0.01  # seconds between two questions
 
 _checks = ThreadPoolExecutor(CHECKS, thread_name_prefix="stream")
@@ -138,6 +139,7 @@ class Stream:
 
     __slots__ = (
         "__weakref__",
+        "_beat",
         "_hurried",
         "_is_looking",
         "_is_resting",
@@ -158,6 +160,7 @@ class Stream:
         self._writer: Writer | None = None
         self._loop: Loop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._beat = 0  # of the loop, at which its time is up; 0: at none
         self._word = ""
         self._hurried = self._is_woken = self._is_looking = self._is_resting = False
 
@@ -199,8 +202,8 @@ class Stream:
         if self._loop is None:
             return
         live.get_hub().remove((self.topic.name, *self.topic.also), self.wake)
-        self._loop = None
         self._stop_timer()
+        self._loop = None
         if self.ended is not None:
             self.ended()
 
@@ -218,8 +221,16 @@ class Stream:
         if not self._is_looking and not self._is_resting:
             self._look()
 
-    def tell(self, looked: bool, seen: Seen | None) -> None:
-        """Take the answer to what was asked; `looked`: whether the database could be asked."""
+    def come_due(self) -> None:
+        """Go on: the beat has come for which it waited."""
+        self._beat = 0
+        if self._is_looking:
+            self._beat_unanswered()
+        else:
+            self._look()
+
+    def tell(self, looked: bool, seen: Seen | None, alive: bytes) -> None:
+        """Take the answer to what was asked; `looked`: whether the database could be asked. `alive`: the heartbeat."""
         if self._loop is None or self._writer is None:
             return
         self._is_looking = False
@@ -232,7 +243,7 @@ class Stream:
         if seen is not None and seen.final:
             self._end(_encode_event("gone"))
             return
-        self._writer.write(_build_heartbeat(looked=looked))
+        self._writer.write(alive)
         self._wait(self._spacing if self._hurried or changed else 0.0, seen.again_in if seen else None)
 
     def _begin(self, writer: Writer) -> None:
@@ -247,42 +258,42 @@ class Stream:
         if self._loop is None or self._writer is None:
             return
         if self._writer.is_clogged:  # it is told when it reads again
-            self._call_later(settings.STREAM_HEARTBEAT_SECONDS, self._look)
+            self._wait_for_beat(self._loop.every)
             return
         self._hurried, self._is_woken, self._is_looking = self._is_woken, False, True
-        self._call_later(max(settings.STREAM_HEARTBEAT_SECONDS, SLOW), self._beat_unanswered)
+        self._wait_for_beat(max(self._loop.every, SLOW))
         self._loop.ask(self)
 
     def _beat_unanswered(self) -> None:
         """Say that the site is there: a slow database does not make the stream fall silent."""
-        if self._writer is not None:
+        if self._writer is not None and self._loop is not None:
             self._writer.write(_build_heartbeat(looked=False))
-            self._call_later(max(settings.STREAM_HEARTBEAT_SECONDS, SLOW), self._beat_unanswered)
+            self._wait_for_beat(max(self._loop.every, SLOW))
 
     def _wait(self, rest: float, again_in: float | None) -> None:
         """Look again at the next heartbeat or `again_in`, but heed no announcement within `rest` seconds."""
-        pause = max(min(self._find_beat(), again_in or float("inf")) - rest, LEAST)
         if rest:
             self._is_resting = True
-            self._call_later(rest, self._end_rest, pause)
+            self._call_later(rest, self._end_rest, rest, again_in)
         elif self._is_woken:
             self._look()
         else:
-            self._call_later(pause, self._look)
+            self._look_later(0.0, again_in)
 
-    def _end_rest(self, pause: float) -> None:
+    def _end_rest(self, rested: float, again_in: float | None) -> None:
         self._is_resting = False
         if self._is_woken:
             self._look()
         else:
-            self._call_later(pause, self._look)
+            self._look_later(rested, again_in)
 
-    def _find_beat(self) -> float:
-        """Return the seconds until it asks by itself: those that can ask together do, at the same moments."""
-        every: float = settings.STREAM_HEARTBEAT_SECONDS
-        if self.topic.together is None or self._loop is None:
-            return every
-        return every - (self._loop.time() % (every / BEATS))
+    def _look_later(self, rested: float, again_in: float | None) -> None:
+        if self._loop is None:
+            return
+        if again_in is not None and again_in < self._loop.every:
+            self._call_later(max(again_in - rested, LEAST), self._look)
+        else:
+            self._wait_for_beat(self._loop.every - rested)
 
     def _end(self, last: bytes) -> None:
         writer = self._writer
@@ -297,10 +308,18 @@ class Stream:
         if self._loop is not None:
             self._timer = self._loop.call_later(seconds, call, *given)
 
+    def _wait_for_beat(self, seconds: float) -> None:
+        self._stop_timer()
+        if self._loop is not None:
+            self._beat = self._loop.wait_for_beat(self, seconds)
+
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._beat and self._loop is not None:
+            self._loop.forget(self, self._beat)
+            self._beat = 0
 
 
 class Parts:
@@ -369,23 +388,62 @@ class Round:
                 for stream in asked:
                     stream.break_off()
                 continue
+            alive = _build_heartbeat(looked=looked)
             for stream, answer in zip(asked, seen or [None] * len(asked), strict=True):
-                stream.tell(looked, answer)
+                stream.tell(looked, answer, alive)
 
 
 class Loop:
-    """Keep what the streams of an event loop share. What they do is in one context: none keeps its request's."""
+    """Keep what the streams of an event loop share. What they do is in one context: none keeps its request's.
+
+    Thousands wait for their next heartbeat: by beats, of which only the first has a timer. So those ask together whose
+    time is up at about one moment.
+    """
 
     def __init__(self) -> None:
         self._context = Context()
         self._rounds: dict[Any, Round] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def time(self) -> float:
-        return asyncio.get_running_loop().time()
+        self.every: float = settings.STREAM_HEARTBEAT_SECONDS
+        self._length = self.every / BEATS
+        self._waiting: dict[int, dict[Stream, None]] = {}  # for a beat, by its number
+        self._timer: asyncio.TimerHandle | None = None
+        self._timed = 0  # the beat that has the timer
 
     def call_later(self, seconds: float, call: Callable[..., None], *given: object) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, call, *given, context=self._context)
+
+    def wait_for_beat(self, stream: Stream, seconds: float) -> int:
+        """Let the stream come due after so many seconds, or a beat before; return the number of the beat."""
+        now = time.monotonic()
+        beat = max(int((now + seconds) / self._length), int(now / self._length) + 1)
+        self._waiting.setdefault(beat, {})[stream] = None
+        if self._timer is None or beat < self._timed:
+            self._set_timer(beat)
+        return beat
+
+    def forget(self, stream: Stream, beat: int) -> None:
+        """Let the stream not come due at this beat."""
+        self._waiting.get(beat, {}).pop(stream, None)
+
+    def _set_timer(self, beat: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timed = beat
+        self._timer = self.call_later(beat * self._length - time.monotonic(), self._come_due)
+
+    def _come_due(self) -> None:
+        self._timer = None
+        now = max(int(time.monotonic() / self._length), self._timed)
+        for beat in sorted(beat for beat in self._waiting if beat <= now):
+            for stream in self._waiting.pop(beat):
+                try:
+                    stream.come_due()
+                except Exception:
+                    log.exception("a live stream breaks off")
+                    stream.break_off()
+        if self._waiting and self._timer is None:
+            self._set_timer(min(self._waiting))
 
     def ask(self, stream: Stream) -> None:
         """Let the stream be told what its page shows; those who ask now, and can, ask together."""
@@ -411,7 +469,7 @@ class Loop:
             log.exception("a live stream breaks off")
             stream.break_off()
         else:
-            stream.tell(looked, seen)
+            stream.tell(looked, seen, _build_heartbeat(looked=looked))
 
 
 _loops: MutableMapping[asyncio.AbstractEventLoop, Loop] = WeakKeyDictionary()

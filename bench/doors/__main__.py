@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.doors.fleet import fill
-from bench.servers import run_servers
+from bench.servers import build_site_command, run_servers
 from tests import parts
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ WARM_UP_SECONDS, MOST_A_SECOND = 1.0, 400
 @contextmanager
 def run_site() -> Iterator[int]:
     port = parts.free_port()
-    command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "error"]
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = subprocess.Popen(build_site_command(ROOT, port), cwd=ROOT)
     try:
         parts.wait_for(port, process)
         yield port

@@ -1,0 +1,112 @@
+"""What thousands of streams wait for between two heartbeats: beats, of which the next one alone has a timer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from devices import streams
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pytest_django import Settings
+
+EVERY = 0.4
+
+
+class Waiting:
+    """Be what waits, in place of a stream."""
+
+    def __init__(self, loop: streams.Loop, due: Callable[[], None]) -> None:
+        self._loop, self._due = loop, due
+        self.at: list[float] = []
+        self.is_broken = False
+
+    def wait(self, seconds: float) -> int:
+        return self._loop.wait_for_beat(cast("streams.Stream", self), seconds)
+
+    def forget(self, beat: int) -> None:
+        self._loop.forget(cast("streams.Stream", self), beat)
+
+    def come_due(self) -> None:
+        self.at.append(asyncio.get_running_loop().time())
+        self._due()
+
+    def break_off(self) -> None:
+        self.is_broken = True
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings: Settings) -> None:
+    settings.STREAM_HEARTBEAT_SECONDS = EVERY
+
+
+def run(scene: Callable[[Callable[..., Waiting]], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        loop = streams.Loop()
+        await scene(lambda due=lambda: None: Waiting(loop, due))
+
+    asyncio.run(whole())
+
+
+def count_timers() -> int:
+    scheduled: list[asyncio.TimerHandle] = cast("Any", asyncio.get_running_loop())._scheduled
+    return sum(not handle.cancelled() for handle in scheduled)
+
+
+def test_a_thousand_wait_with_one_timer_and_come_due_within_a_beat() -> None:
+    async def scene(make: Callable[..., Waiting]) -> None:
+        before, began = count_timers(), asyncio.get_running_loop().time()
+        many = [make() for _ in range(1_000)]
+        for n, each in enumerate(many):
+            each.wait(EVERY * (1 + n % 2))
+        assert count_timers() == before + 1
+        await asyncio.sleep(EVERY * 2.5)
+        for n, each in enumerate(many):
+            [at] = each.at
+            assert -EVERY / streams.BEATS <= at - began - EVERY * (1 + n % 2) < EVERY / 4
+        assert count_timers() == before
+
+    run(scene)
+
+
+def test_who_waits_for_less_comes_first_and_who_is_forgotten_never() -> None:
+    async def scene(make: Callable[..., Waiting]) -> None:
+        long, short, gone = make(), make(), make()
+        long.wait(EVERY)
+        gone.forget(gone.wait(EVERY / 2))
+        short.wait(EVERY / 4)
+        await asyncio.sleep(EVERY * 1.5)
+        assert (len(short.at), len(long.at), gone.at) == (1, 1, [])
+        assert short.at < long.at
+
+    run(scene)
+
+
+def test_who_breaks_off_takes_none_of_the_others_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(make: Callable[..., Waiting]) -> None:
+        many = [make() for _ in range(3)]
+        broken = make(lambda: 1 // 0)
+        for each in [many[0], broken, *many[1:]]:
+            each.wait(EVERY / 4)
+        await asyncio.sleep(EVERY)
+        assert (broken.is_broken, [len(each.at) for each in many]) == (True, [1, 1, 1])
+        many[0].wait(EVERY / 4)
+        await asyncio.sleep(EVERY)
+        assert len(many[0].at) == 2
+
+    run(scene)
+    assert "a live stream breaks off" in caplog.text
+
+
+def test_who_waits_anew_when_due_is_due_again() -> None:
+    async def scene(make: Callable[..., Waiting]) -> None:
+        again = make(lambda: again.wait(EVERY / 4))
+        again.wait(EVERY / 4)
+        await asyncio.sleep(EVERY * 1.5)
+        assert 4 <= len(again.at) <= 8
+
+    run(scene)
