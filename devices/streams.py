@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -29,12 +30,13 @@ from django.http import HttpResponse, StreamingHttpResponse
 
 from devices.mqtt.hearing import get_hearing
 from lib import live, stopping
+from lib.beats import Beats
 from lib.lines import find_line
 from lib.places import Bound, Places
 from tenants.accounts.sessions import SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, MutableMapping, Sequence
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -224,10 +226,12 @@ class Stream:
     def come_due(self) -> None:
         """Go on: the beat has come for which it waited."""
         self._beat = 0
-        if self._is_looking:
-            self._beat_unanswered()
-        else:
-            self._look()
+        self._look()
+
+    def beat(self, alive: bytes) -> None:
+        """Say that the site is there, though nobody answers: a slow database does not make the stream fall silent."""
+        if self._loop is not None and self._writer is not None and not self._writer.is_clogged:
+            self._writer.write(alive)
 
     def tell(self, looked: bool, seen: Seen | None, alive: bytes) -> None:
         """Take the answer to what was asked; `looked`: whether the database could be asked. `alive`: the heartbeat."""
@@ -261,14 +265,8 @@ class Stream:
             self._wait_for_beat(self._loop.every)
             return
         self._hurried, self._is_woken, self._is_looking = self._is_woken, False, True
-        self._wait_for_beat(max(self._loop.every, SLOW))
+        self._stop_timer()
         self._loop.ask(self)
-
-    def _beat_unanswered(self) -> None:
-        """Say that the site is there: a slow database does not make the stream fall silent."""
-        if self._writer is not None and self._loop is not None:
-            self._writer.write(_build_heartbeat(looked=False))
-            self._wait_for_beat(max(self._loop.every, SLOW))
 
     def _wait(self, rest: float, again_in: float | None) -> None:
         """Look again at the next heartbeat or `again_in`, but heed no announcement within `rest` seconds."""
@@ -311,14 +309,14 @@ class Stream:
     def _wait_for_beat(self, seconds: float) -> None:
         self._stop_timer()
         if self._loop is not None:
-            self._beat = self._loop.wait_for_beat(self, seconds)
+            self._beat = self._loop.beats.wait(self, seconds)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._beat and self._loop is not None:
-            self._loop.forget(self, self._beat)
+            self._loop.beats.forget(self, self._beat)
             self._beat = 0
 
 
@@ -371,6 +369,7 @@ def encode_shown(version: str, html: str) -> bytes:
 class Round:
     """Collect, in an event loop, the streams that ask the same kind of question while the last one is on its way."""
 
+    loop: Loop
     together: Callable[[Sequence[Any], Sequence[int]], Sequence[Seen | None]]
     waiting: list[Stream] = field(default_factory=list)
     asking: asyncio.Task[None] | None = None
@@ -378,11 +377,13 @@ class Round:
     async def ask_all(self) -> None:
         hub = live.get_hub()
         while self.waiting:
-            asked, self.waiting = self.waiting[:AT_ONCE], self.waiting[AT_ONCE:]
+            asked = self.waiting[:AT_ONCE]
+            del self.waiting[:AT_ONCE]
             crowds = [hub.count_waiters(stream.topic.name) for stream in asked]
             ask = partial(self.together, [stream.topic.check for stream in asked], crowds)
             try:
-                looked, seen = await _run(ask)
+                with self.loop.beating(asked, self.waiting):
+                    looked, seen = await _run(ask)
             except Exception:
                 log.exception("live streams break off")
                 for stream in asked:
@@ -394,56 +395,36 @@ class Round:
 
 
 class Loop:
-    """Keep what the streams of an event loop share. What they do is in one context: none keeps its request's.
-
-    Thousands wait for their next heartbeat: by beats, of which only the first has a timer. So those ask together whose
-    time is up at about one moment.
-    """
+    """Keep what the streams of an event loop share. What they do is in one context: none keeps its request's."""
 
     def __init__(self) -> None:
+        self.every: float = settings.STREAM_HEARTBEAT_SECONDS
         self._context = Context()
+        self.beats: Beats[Stream] = Beats(self.every / BEATS, self._context)
         self._rounds: dict[Any, Round] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.every: float = settings.STREAM_HEARTBEAT_SECONDS
-        self._length = self.every / BEATS
-        self._waiting: dict[int, dict[Stream, None]] = {}  # for a beat, by its number
-        self._timer: asyncio.TimerHandle | None = None
-        self._timed = 0  # the beat that has the timer
 
     def call_later(self, seconds: float, call: Callable[..., None], *given: object) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, call, *given, context=self._context)
 
-    def wait_for_beat(self, stream: Stream, seconds: float) -> int:
-        """Let the stream come due after so many seconds, or a beat before; return the number of the beat."""
-        now = time.monotonic()
-        beat = max(int((now + seconds) / self._length), int(now / self._length) + 1)
-        self._waiting.setdefault(beat, {})[stream] = None
-        if self._timer is None or beat < self._timed:
-            self._set_timer(beat)
-        return beat
+    @contextmanager
+    def beating(self, *waiting: Iterable[Stream]) -> Iterator[None]:
+        """Let those who wait say that the site is there, for as long as the database does not answer."""
+        pause = max(self.every, SLOW)
+        timer: asyncio.TimerHandle
 
-    def forget(self, stream: Stream, beat: int) -> None:
-        """Let the stream not come due at this beat."""
-        self._waiting.get(beat, {}).pop(stream, None)
+        def beat() -> None:
+            nonlocal timer
+            timer = self.call_later(pause, beat)
+            alive = _build_heartbeat(looked=False)
+            for stream in chain(*waiting):
+                stream.beat(alive)
 
-    def _set_timer(self, beat: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timed = beat
-        self._timer = self.call_later(beat * self._length - time.monotonic(), self._come_due)
-
-    def _come_due(self) -> None:
-        self._timer = None
-        now = max(int(time.monotonic() / self._length), self._timed)
-        for beat in sorted(beat for beat in self._waiting if beat <= now):
-            for stream in self._waiting.pop(beat):
-                try:
-                    stream.come_due()
-                except Exception:
-                    log.exception("a live stream breaks off")
-                    stream.break_off()
-        if self._waiting and self._timer is None:
-            self._set_timer(min(self._waiting))
+        timer = self.call_later(pause, beat)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def ask(self, stream: Stream) -> None:
         """Let the stream be told what its page shows; those who ask now, and can, ask together."""
@@ -451,7 +432,7 @@ class Loop:
         if topic.together is None:
             self._begin(self._ask_one(stream))
             return
-        round_ = self._rounds.setdefault(topic.together, Round(topic.together))
+        round_ = self._rounds.setdefault(topic.together, Round(self, topic.together))
         round_.waiting.append(stream)
         if round_.asking is None or round_.asking.done():
             round_.asking = self._begin(round_.ask_all())
@@ -464,7 +445,8 @@ class Loop:
 
     async def _ask_one(self, stream: Stream) -> None:
         try:
-            looked, seen = await _run(stream.topic.check)
+            with self.beating([stream]):
+                looked, seen = await _run(stream.topic.check)
         except Exception:
             log.exception("a live stream breaks off")
             stream.break_off()

@@ -1,35 +1,34 @@
-"""What thousands of streams wait for between two heartbeats: beats, of which the next one alone has a timer."""
+"""Thousands wait for beats, of which the next one alone has a timer."""
 
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
-import pytest
-
-from devices import streams
+from lib.beats import Beats
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pytest_django import Settings
+    import pytest
 
-EVERY = 0.4
+EVERY, LENGTH = 0.4, 0.025
 
 
 class Waiting:
-    """Be what waits, in place of a stream."""
+    """Note when it comes due."""
 
-    def __init__(self, loop: streams.Loop, due: Callable[[], None]) -> None:
-        self._loop, self._due = loop, due
+    def __init__(self, beats: Beats[Waiting], due: Callable[[], object]) -> None:
+        self._beats, self._due = beats, due
         self.at: list[float] = []
         self.is_broken = False
 
     def wait(self, seconds: float) -> int:
-        return self._loop.wait_for_beat(cast("streams.Stream", self), seconds)
+        return self._beats.wait(self, seconds)
 
     def forget(self, beat: int) -> None:
-        self._loop.forget(cast("streams.Stream", self), beat)
+        self._beats.forget(self, beat)
 
     def come_due(self) -> None:
         self.at.append(asyncio.get_running_loop().time())
@@ -39,15 +38,10 @@ class Waiting:
         self.is_broken = True
 
 
-@pytest.fixture(autouse=True)
-def _quick(settings: Settings) -> None:
-    settings.STREAM_HEARTBEAT_SECONDS = EVERY
-
-
 def run(scene: Callable[[Callable[..., Waiting]], Awaitable[None]]) -> None:
     async def whole() -> None:
-        loop = streams.Loop()
-        await scene(lambda due=lambda: None: Waiting(loop, due))
+        beats: Beats[Waiting] = Beats(LENGTH, copy_context())
+        await scene(lambda due=lambda: None: Waiting(beats, due))
 
     asyncio.run(whole())
 
@@ -67,7 +61,7 @@ def test_a_thousand_wait_with_one_timer_and_come_due_within_a_beat() -> None:
         await asyncio.sleep(EVERY * 2.5)
         for n, each in enumerate(many):
             [at] = each.at
-            assert -EVERY / streams.BEATS <= at - began - EVERY * (1 + n % 2) < EVERY / 4
+            assert -LENGTH <= at - began - EVERY * (1 + n % 2) < EVERY / 4
         assert count_timers() == before
 
     run(scene)
@@ -99,12 +93,12 @@ def test_who_breaks_off_takes_none_of_the_others_with_it(caplog: pytest.LogCaptu
         assert len(many[0].at) == 2
 
     run(scene)
-    assert "a live stream breaks off" in caplog.text
+    assert "breaks off" in caplog.text
 
 
 def test_who_waits_anew_when_due_is_due_again() -> None:
     async def scene(make: Callable[..., Waiting]) -> None:
-        again = make(lambda: again.wait(EVERY / 4))
+        again: Waiting = make(lambda: again.wait(EVERY / 4))
         again.wait(EVERY / 4)
         await asyncio.sleep(EVERY * 1.5)
         assert 4 <= len(again.at) <= 8
