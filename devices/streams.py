@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -59,6 +59,7 @@ SLOW = 2.0  # seconds for such a question, at least, until the stream beats with
 AT_ONCE = 1_000  # streams of one question
 BEATS = 16  # of one heartbeat: those whose time is up within one of them ask together
 LEAST = 0.01  # seconds between two questions
+LOOKS = 8  # within the time in which a stream without an answer may be silent
 
 _checks = ThreadPoolExecutor(CHECKS, thread_name_prefix="stream")
 
@@ -153,12 +154,14 @@ class Stream:
         "_word",
         "_writer",
         "ended",
+        "silent_since",
         "topic",
     )
 
     def __init__(self, topic: Topic, last: str, spacing: float = 0.0) -> None:
         self.topic, self._last, self._spacing = topic, last, spacing
         self.ended: Callable[[], None] | None = None
+        self.silent_since = 0.0  # by the monotonic clock: when it asked, or said last that it has no answer
         self._writer: Writer | None = None
         self._loop: Loop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -230,6 +233,7 @@ class Stream:
 
     def beat(self, alive: bytes) -> None:
         """Say that the site is there, though nobody answers: a slow database does not make the stream fall silent."""
+        self.silent_since = time.monotonic()
         if self._loop is not None and self._writer is not None and not self._writer.is_clogged:
             self._writer.write(alive)
 
@@ -265,6 +269,7 @@ class Stream:
             self._wait_for_beat(self._loop.every)
             return
         self._hurried, self._is_woken, self._is_looking = self._is_woken, False, True
+        self.silent_since = time.monotonic()
         self._stop_timer()
         self._loop.ask(self)
 
@@ -372,26 +377,35 @@ class Round:
     loop: Loop
     together: Callable[[Sequence[Any], Sequence[int]], Sequence[Seen | None]]
     waiting: list[Stream] = field(default_factory=list)
+    asked: list[Stream] = field(default_factory=list)  # by the question that is on its way
     asking: asyncio.Task[None] | None = None
 
     async def ask_all(self) -> None:
+        with self.loop.beating(lambda: [*self.asked, *self.waiting]):
+            await self._ask_all()
+
+    async def _ask_all(self) -> None:
         hub = live.get_hub()
         while self.waiting:
-            asked = self.waiting[:AT_ONCE]
-            del self.waiting[:AT_ONCE]
+            asked = self.asked = self.waiting[:AT_ONCE]
+            self.waiting = self.waiting[AT_ONCE:]
             crowds = [hub.count_waiters(stream.topic.name) for stream in asked]
             ask = partial(self.together, [stream.topic.check for stream in asked], crowds)
             try:
-                with self.loop.beating(asked, self.waiting):
-                    looked, seen = await _run(ask)
+                looked, seen = await _run(ask)
             except Exception:
                 log.exception("live streams break off")
                 for stream in asked:
                     stream.break_off()
                 continue
+            self.asked = []
             alive = _build_heartbeat(looked=looked)
             for stream, answer in zip(asked, seen or [None] * len(asked), strict=True):
-                stream.tell(looked, answer, alive)
+                try:
+                    stream.tell(looked, answer, alive)
+                except Exception:
+                    log.exception("a live stream breaks off")
+                    stream.break_off()
 
 
 class Loop:
@@ -408,19 +422,20 @@ class Loop:
         return asyncio.get_running_loop().call_later(seconds, call, *given, context=self._context)
 
     @contextmanager
-    def beating(self, *waiting: Iterable[Stream]) -> Iterator[None]:
-        """Let those who wait say that the site is there, for as long as the database does not answer."""
+    def beating(self, list_waiting: Callable[[], Iterable[Stream]]) -> Iterator[None]:
+        """Let those who wait for long say that the site is there: for an answer, or until their turn comes to ask."""
         pause = max(self.every, SLOW)
         timer: asyncio.TimerHandle
 
         def beat() -> None:
             nonlocal timer
-            timer = self.call_later(pause, beat)
-            alive = _build_heartbeat(looked=False)
-            for stream in chain(*waiting):
-                stream.beat(alive)
+            timer = self.call_later(pause / LOOKS, beat)
+            alive, late = _build_heartbeat(looked=False), time.monotonic() - pause
+            for stream in list_waiting():
+                if stream.silent_since <= late:
+                    stream.beat(alive)
 
-        timer = self.call_later(pause, beat)
+        timer = self.call_later(pause / LOOKS, beat)
         try:
             yield
         finally:
@@ -445,7 +460,7 @@ class Loop:
 
     async def _ask_one(self, stream: Stream) -> None:
         try:
-            with self.beating([stream]):
+            with self.beating(lambda: [stream]):
                 looked, seen = await _run(stream.topic.check)
         except Exception:
             log.exception("a live stream breaks off")

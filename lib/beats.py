@@ -67,5 +67,5 @@ class Beats(Generic[W]):
                 except Exception:
                     log.exception("what waited for its beat breaks off")
                     waiting.break_off()
-        if self._waiting and self._timer is None:
+        if self._waiting:  # whoever came meanwhile may have set the timer for a later one
             self._set_timer(min(self._waiting))

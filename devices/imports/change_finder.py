@@ -26,7 +26,7 @@ from tenants.models import User
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from devices.imports.row_source import Row
+    from devices.imports.row_source import Batch
     from devices.models import Import
 
     Clean = Callable[[str], str]
@@ -61,12 +61,13 @@ class ChangeFinder:
         self._people = People(importing) if "person" in self._rules.at else None
         self._gateways = GatewayChanges(importing, self._rules) if "gateways" in self._rules.at else None
 
-    def find(self, batch: Sequence[Row]) -> tuple[list[Change], list[RowError]]:
+    def find(self, batch: Batch) -> tuple[list[Change], list[RowError]]:
         """Return what changes, and what is wrong."""
         wishes: list[Wish] = []
         wrong: list[RowError] = []
+        is_plain = batch.is_plain
         for row, _, cells in batch:
-            found, causes = self._rules.prepare(row, cells)
+            found, causes = self._rules.prepare(row, cells, is_plain=is_plain)
             if causes:
                 wrong += causes
             elif isinstance(wish := self._read_wish(row, found), Wish):

@@ -110,7 +110,7 @@ def _make_at_once(importing: Import, lease: Lease[Import], writer: RowWriter) ->
             return
 
 
-def _make_all(writer: RowWriter, batch: list[row_source.Row]) -> int:
+def _make_all(writer: RowWriter, batch: row_source.Batch) -> int:
     try:
         made, wrong = writer.make(batch, ())
     except IntegrityError:
@@ -146,7 +146,7 @@ def _make_by_batches(importing: Import, lease: Lease[Import], writer: RowWriter)
 
 
 def _make_batch(
-    importing: Import, lease: Lease[Import], writer: RowWriter, batch: list[row_source.Row], refused: set[int]
+    importing: Import, lease: Lease[Import], writer: RowWriter, batch: row_source.Batch, refused: set[int]
 ) -> None:
     races = 0
     for _ in _await_turns(lease):

@@ -25,7 +25,7 @@ from tenants.models import Group, Organisation, Presence
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from devices.imports.row_source import Row
+    from devices.imports.row_source import Batch
     from devices.models import Import
 
 _DEVICE = (
@@ -47,7 +47,7 @@ class RowWriter:
         self._organisation = importing.organisation_id
         self._gives_keys = importing.version.credential_kind == RecipeVersion.CredentialKind.ACCESS_KEY
 
-    def make(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[int, list[RowError]]:
+    def make(self, batch: Batch, refused: Collection[int]) -> tuple[int, list[RowError]]:
         """Return how many were made, and why others of the batch were not, besides those refused before."""
         search_index.gather()
         wanted, wrong = self._read(batch, refused)
@@ -65,13 +65,14 @@ class RowWriter:
         tie_rows(wanted, self.importing)
         return len(wanted), wrong
 
-    def _read(self, batch: Sequence[Row], refused: Collection[int]) -> tuple[list[ParsedRow], list[RowError]]:
+    def _read(self, batch: Batch, refused: Collection[int]) -> tuple[list[ParsedRow], list[RowError]]:
         wanted: list[ParsedRow] = []
         wrong: list[RowError] = []
+        is_plain = batch.is_plain
         for row, count, cells in batch:
             if row in refused:
                 continue
-            found = self.rules.read(row, count, cells)
+            found = self.rules.read(row, count, cells, is_plain=is_plain)
             if isinstance(found, ParsedRow):
                 wanted.append(found)
             else:

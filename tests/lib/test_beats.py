@@ -104,3 +104,19 @@ def test_who_waits_anew_when_due_is_due_again() -> None:
         assert 4 <= len(again.at) <= 8
 
     run(scene)
+
+
+def test_who_waits_anew_when_due_delays_none_of_the_next_beats() -> None:
+    async def scene(make: Callable[..., Waiting]) -> None:
+        began = asyncio.get_running_loop().time()
+        clogged: Waiting = make(lambda: clogged.wait(EVERY * 2))
+        clogged.wait(EVERY / 4)
+        later = [make() for _ in range(3)]
+        for n, each in enumerate(later, 2):
+            each.wait(EVERY * n / 4)
+        await asyncio.sleep(EVERY * 1.5)
+        for n, each in enumerate(later, 2):
+            [at] = each.at
+            assert at - began < EVERY * (n + 1) / 4
+
+    run(scene)

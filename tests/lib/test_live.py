@@ -7,7 +7,7 @@ import signal
 import time
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import redis
@@ -19,7 +19,7 @@ from lib import live
 from tests import parts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     from pytest_django import Settings
 
@@ -274,3 +274,51 @@ def test_a_loop_that_ends_is_not_held_up_whenever_it_ends(server: Killable) -> N
     server.start()
     for n in range(300):
         asyncio.run(scene(n * 0.00002))
+
+
+def test_those_whose_turn_to_ask_is_late_are_told_that_the_site_is_there(
+    server: Killable, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.streams.SLOW", 0.2)
+    monkeypatch.setattr("devices.streams.AT_ONCE", 1)
+    settings.STREAM_HEARTBEAT_SECONDS = 0.6  # no question takes as long, and three do
+
+    def look_all(checks: Sequence[object], crowds: Sequence[int]) -> list[Seen]:
+        time.sleep(0.4)
+        return [Seen("1") for _ in checks]
+
+    async def scene() -> None:
+        topic = Topic("device:a", lambda: Seen("1"), together=look_all)
+        streams = [Stream(topic, "1").read() for _ in range(4)]
+        async with asyncio.timeout(SOON):
+            began = time.monotonic()
+            first = await asyncio.gather(*(anext(stream) for stream in streams))
+            taken = time.monotonic() - began
+        for stream in streams:
+            await cast("Any", stream).aclose()
+        assert [b'"hears": true' in said for said in first] == [True, False, False, False]
+        assert taken < 1.2  # the last has its answer after 1.6
+
+    server.start()
+    asyncio.run(scene())
+
+
+def test_a_reader_that_breaks_takes_none_of_the_others_with_it(server: Killable, settings: Settings) -> None:
+    def look_all(checks: Sequence[object], crowds: Sequence[int]) -> list[Seen]:
+        return [Seen("2") for _ in checks]
+
+    async def scene() -> None:
+        topic = Topic("device:a", lambda: Seen("2"), together=look_all)
+        broken, whole = Stream(topic, "1"), Stream(topic, "1")
+        broken_said, said = broken.read(), whole.read()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Stream, "tell", lambda stream, *given: 1 // 0 if stream is broken else tell(stream, *given))
+            async with asyncio.timeout(SOON):
+                first = await asyncio.gather(anext(broken_said, b"broken"), anext(said))
+        assert first[0] == b"broken"
+        assert first[1].startswith(b"event: changed")
+        await cast("Any", said).aclose()
+
+    tell = Stream.tell
+    server.start()
+    asyncio.run(scene())
