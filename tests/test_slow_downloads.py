@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
 from devices import imports
+from devices.imports.row_source import Batch
 from devices.lifecycle import assignments
 from devices.models import Device, Import
 from tenants.models import Role
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("telemetry.history.export", "devices.bulk_actions.credentials_file", "devices.imports.results"):
         monkeypatch.setattr(f"{module}.CHUNK", 1)
-    monkeypatch.setattr("devices.imports.row_source.batch_rows", lambda rows, total=0: ([row] for row in rows))
+    monkeypatch.setattr("devices.imports.row_source.batch_rows", lambda rows, total=0: (Batch([row]) for row in rows))
 
 
 def told(reader: User, method: str, path: str, meanwhile: Callable[[], object]) -> list[str]:
