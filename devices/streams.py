@@ -12,56 +12,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import Context
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import Error as DatabaseError
-from django.db import close_old_connections
 from django.http import HttpResponse, StreamingHttpResponse
 
 from devices.mqtt.hearing import get_hearing
+from devices.stream_loop import encode_event, get_loop
 from lib import live, stopping
-from lib.beats import Beats
 from lib.lines import find_line
 from lib.places import Bound, Places
 from tenants.accounts.sessions import SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, MutableMapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+    from devices.stream_loop import Loop
     from lib.lines import Line, Writer
     from tenants.models import User
 
     View = TypeVar("View", bound=Callable[..., object])
 
-S = TypeVar("S")
-
-log = logging.getLogger(__name__)
-
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 RESTART = "restart"
 """Why a stream ends without a word: the process does, and the browser connects to another one, or anew."""
-CHECKS = 4  # threads for what all streams of a process ask the database
-SLOW = 2.0  # seconds for such a question, at least, until the stream beats without its answer
-
-AT_ONCE = 1_000  # streams of one question
-BEATS = 16  # of one heartbeat: those whose time is up within one of them ask together
 LEAST = 0.01  # seconds between two questions
-LOOKS = 8  # within the time in which a stream without an answer may be silent
-
-_checks = ThreadPoolExecutor(CHECKS, thread_name_prefix="stream")
 
 
 class Seen(NamedTuple):
@@ -200,7 +180,7 @@ class Stream:
         """End it because a newer one takes its place, or the process ends."""
         self._word = word
         if self._loop is not None:
-            self._end(b"" if word == RESTART else _encode_event("closed", word))
+            self._end(b"" if word == RESTART else encode_event("closed", word))
 
     def stop(self) -> None:
         """End without a word: nobody reads any more."""
@@ -243,19 +223,19 @@ class Stream:
             return
         self._is_looking = False
         if looked and seen is None:
-            self._end(_encode_event("gone"))
+            self._end(encode_event("gone"))
             return
         if changed := seen is not None and seen.version != self._last:
             self._last = seen.version
-            self._writer.write(seen.event or _encode_event("changed", seen.version, seen.version))
+            self._writer.write(seen.event or encode_event("changed", seen.version, seen.version))
         if seen is not None and seen.final:
-            self._end(_encode_event("gone"))
+            self._end(encode_event("gone"))
             return
         self._writer.write(alive)
         self._wait(self._spacing if self._hurried or changed else 0.0, seen.again_in if seen else None)
 
     def _begin(self, writer: Writer) -> None:
-        self._loop, self._writer = _get_loop(), writer
+        self._loop, self._writer = get_loop(), writer
         live.get_hub().add((self.topic.name, *self.topic.also), self.wake)
         if self._word:
             self.leave(self._word)
@@ -350,147 +330,6 @@ class Parts:
     abort = end
 
 
-def _encode_event(name: str, data: str = "", identity: str = "") -> bytes:
-    known = f"id: {identity}\n" if identity else ""
-    return f"event: {name}\n{known}data: {data or name}\n\n".encode()
-
-
-def _build_heartbeat(*, looked: bool) -> bytes:
-    """Return the event `alive`. `looked`: whether the database, without which nothing is heard, has answered."""
-    return _encode_heartbeat(settings.STREAM_HEARTBEAT_SECONDS, looked and get_hearing().last())
-
-
-@lru_cache(maxsize=8)
-def _encode_heartbeat(every: float, heard: bool) -> bytes:
-    return _encode_event("alive", json.dumps({"every": every, "hears": heard}))
-
-
 def encode_shown(version: str, html: str) -> bytes:
     """Encode the event that carries a version's fragment."""
-    return _encode_event("shown", json.dumps(html), version)
-
-
-@dataclass
-class Round:
-    """Collect, in an event loop, the streams that ask the same kind of question while the last one is on its way."""
-
-    loop: Loop
-    together: Callable[[Sequence[Any], Sequence[int]], Sequence[Seen | None]]
-    waiting: list[Stream] = field(default_factory=list)
-    asked: list[Stream] = field(default_factory=list)  # by the question that is on its way
-    asking: asyncio.Task[None] | None = None
-
-    async def ask_all(self) -> None:
-        with self.loop.beating(lambda: [*self.asked, *self.waiting]):
-            await self._ask_all()
-
-    async def _ask_all(self) -> None:
-        hub = live.get_hub()
-        while self.waiting:
-            asked = self.asked = self.waiting[:AT_ONCE]
-            self.waiting = self.waiting[AT_ONCE:]
-            crowds = [hub.count_waiters(stream.topic.name) for stream in asked]
-            ask = partial(self.together, [stream.topic.check for stream in asked], crowds)
-            try:
-                looked, seen = await _run(ask)
-            except Exception:
-                log.exception("live streams break off")
-                for stream in asked:
-                    stream.break_off()
-                continue
-            self.asked = []
-            alive = _build_heartbeat(looked=looked)
-            for stream, answer in zip(asked, seen or [None] * len(asked), strict=True):
-                try:
-                    stream.tell(looked, answer, alive)
-                except Exception:
-                    log.exception("a live stream breaks off")
-                    stream.break_off()
-
-
-class Loop:
-    """Keep what the streams of an event loop share. What they do is in one context: none keeps its request's."""
-
-    def __init__(self) -> None:
-        self.every: float = settings.STREAM_HEARTBEAT_SECONDS
-        self._context = Context()
-        self.beats: Beats[Stream] = Beats(self.every / BEATS, self._context)
-        self._rounds: dict[Any, Round] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def call_later(self, seconds: float, call: Callable[..., None], *given: object) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(seconds, call, *given, context=self._context)
-
-    @contextmanager
-    def beating(self, list_waiting: Callable[[], Iterable[Stream]]) -> Iterator[None]:
-        """Let those who wait for long say that the site is there: for an answer, or until their turn comes to ask."""
-        pause = max(self.every, SLOW)
-        timer: asyncio.TimerHandle
-
-        def beat() -> None:
-            nonlocal timer
-            timer = self.call_later(pause / LOOKS, beat)
-            alive, late = _build_heartbeat(looked=False), time.monotonic() - pause
-            for stream in list_waiting():
-                if stream.silent_since <= late:
-                    stream.beat(alive)
-
-        timer = self.call_later(pause / LOOKS, beat)
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def ask(self, stream: Stream) -> None:
-        """Let the stream be told what its page shows; those who ask now, and can, ask together."""
-        topic = stream.topic
-        if topic.together is None:
-            self._begin(self._ask_one(stream))
-            return
-        round_ = self._rounds.setdefault(topic.together, Round(self, topic.together))
-        round_.waiting.append(stream)
-        if round_.asking is None or round_.asking.done():
-            round_.asking = self._begin(round_.ask_all())
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, context=self._context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _ask_one(self, stream: Stream) -> None:
-        try:
-            with self.beating(lambda: [stream]):
-                looked, seen = await _run(stream.topic.check)
-        except Exception:
-            log.exception("a live stream breaks off")
-            stream.break_off()
-        else:
-            stream.tell(looked, seen, _build_heartbeat(looked=looked))
-
-
-_loops: MutableMapping[asyncio.AbstractEventLoop, Loop] = WeakKeyDictionary()
-
-
-def _get_loop() -> Loop:
-    loop = asyncio.get_running_loop()
-    if (known := _loops.get(loop)) is None:
-        known = _loops[loop] = Loop()
-    return known
-
-
-async def _run(check: Callable[[], S]) -> tuple[bool, S | None]:
-    try:
-        return True, await asyncio.get_running_loop().run_in_executor(_checks, _run_check, check)
-    except DatabaseError as error:
-        log.warning("live stream can't read what it shows, trying again: %s", error)
-        return False, None
-
-
-def _run_check(check: Callable[[], S]) -> S:
-    """Run the check, keeping no database connection afterwards."""
-    close_old_connections()
-    try:
-        return check()
-    finally:
-        close_old_connections()
+    return encode_event("shown", json.dumps(html), version)

@@ -13,7 +13,7 @@ from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from config import health
-from devices import streams
+from devices import stream_loop, streams
 from devices.broker import refused_connects, refused_topics
 from lib import background, late_counts, prepared
 from lib.db import deadlocks
@@ -152,8 +152,8 @@ def _threads_leave_no_session_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _streams_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process keeps them, and they their connections to the database, which the next test may not have."""
-    threads = ThreadPoolExecutor(streams.CHECKS)
-    monkeypatch.setattr(streams, "_checks", threads)
+    threads = ThreadPoolExecutor(stream_loop.CHECKS)
+    monkeypatch.setattr(stream_loop, "_checks", threads)
     yield
     threads.shutdown(cancel_futures=True)
 

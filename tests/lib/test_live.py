@@ -279,8 +279,8 @@ def test_a_loop_that_ends_is_not_held_up_whenever_it_ends(server: Killable) -> N
 def test_those_whose_turn_to_ask_is_late_are_told_that_the_site_is_there(
     server: Killable, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devices.streams.SLOW", 0.2)
-    monkeypatch.setattr("devices.streams.AT_ONCE", 1)
+    monkeypatch.setattr("devices.stream_loop.SLOW", 0.2)
+    monkeypatch.setattr("devices.stream_loop.AT_ONCE", 1)
     settings.STREAM_HEARTBEAT_SECONDS = 0.6  # no question takes as long, and three do
 
     def look_all(checks: Sequence[object], crowds: Sequence[int]) -> list[Seen]:

@@ -130,7 +130,7 @@ def shown(world: World) -> str:
 
 
 def test_a_slow_database_does_not_make_it_fall_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devices.streams.SLOW", 0.1)
+    monkeypatch.setattr("devices.stream_loop.SLOW", 0.1)
     heard = threading.Event()
 
     def look_late(watches: Sequence[Watch], crowds: Sequence[int]) -> list[Seen | None]:
