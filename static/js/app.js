@@ -3,6 +3,7 @@
   const all = (selector, within = document) => within.querySelectorAll(selector);
 
   const LEAST_MS = 3000; // in which a message can be read
+  const [SOON_MS, LONGEST_MS] = [1000, 15_000]; // until what was not answered is asked for again
 
   // What a page asks for by itself does not keep its person signed in.
   document.addEventListener("htmx:configRequest", (event) => {
@@ -39,6 +40,8 @@
   // What went wrong with a request, said once, where screen readers hear it.
   // `until`: what its end is known by, "signal" or "answer"; it goes then.
   function trouble(text, until, near = until === "answer") {
+    const [standing] = all(`[data-messages] [data-until="${until}"]`);
+    if (!near && standing?.querySelector("p").textContent === text) return; // told once, however often the page tries
     const message = document.querySelector("[data-trouble]").content.firstElementChild.cloneNode(true);
     message.dataset.until = until;
     message.dataset.since = Date.now();
@@ -56,7 +59,7 @@
 
   function over(until) {
     for (const message of all(`[data-messages] [data-until="${until}"]`)) {
-      if (Date.now() - message.dataset.since > LEAST_MS) message.remove();
+      setTimeout(() => message.remove(), Number(message.dataset.since) + LEAST_MS - Date.now());
     }
   }
 
@@ -128,6 +131,7 @@
   const unheard = ({ detail }) => {
     const unsent = detail.elt?.closest("[data-unsent]")?.dataset.unsent;
     trouble(unsent ?? "No connection. What you see may be old; it goes on when the signal is back.", "signal", Boolean(unsent));
+    soon(detail.elt);
   };
   globalThis.handoverTell = trouble;
   document.addEventListener("htmx:sendError", unheard);
@@ -142,7 +146,8 @@
   });
   document.addEventListener("htmx:responseError", ({ detail }) => {
     const known = { 404: "This is no longer here. Reload the page.", 503: "The site can’t reach its database at the moment, and nothing was done. Try again in a few seconds." };
-    trouble(known[detail.xhr.status] || said(detail.xhr.responseText), "answer");
+    trouble(known[detail.xhr.status] || said(detail.xhr.responseText), "answer", Boolean(detail.requestConfig.triggeringEvent?.isTrusted));
+    if (detail.xhr.status >= 500) soon(detail.elt);
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => { if (detail.successful) for (const until of ["signal", "answer"]) over(until); });
   document.addEventListener("live:heard", () => over("signal"));
@@ -151,6 +156,15 @@
   const awake = () => document.dispatchEvent(new CustomEvent("awake"));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) awake(); });
   addEventListener("pageshow", ({ persisted }) => { if (persisted) awake(); });
+  // And soon after a look without an answer, less and less often: a signal that is back may still lose the first.
+  let next;
+  function soon(asker) {
+    if (!asker?.matches("[hx-trigger*=awake]")) return;
+    const missed = Number(asker.dataset.missed ?? 0);
+    asker.dataset.missed = missed + 1;
+    clearTimeout(next);
+    next = setTimeout(awake, Math.min(SOON_MS * 2 ** missed, LONGEST_MS));
+  }
   document.addEventListener("htmx:load", ({ detail }) => { times(detail.elt); restore(detail.elt); });
 
   for (const box of all("[data-theme-switch]")) box.hidden = false;

@@ -159,7 +159,24 @@ def test_the_list_asks_again_when_the_signal_is_back(context: BrowserContext, pr
     context.set_offline(True)
     Device.objects.filter(pk=world.placed.pk).update(name="Anaheim Renamed")
     context.set_offline(False)
-    expect(page.get_by_text("Anaheim Renamed")).to_be_visible(timeout=3_000)
+    expect(page.get_by_text("Anaheim Renamed")).to_be_visible(timeout=SOON)
+
+
+def test_a_list_whose_look_was_lost_looks_again(context: BrowserContext, proxy: SilentProxy, world: World) -> None:
+    sign_in(context, world.viewer)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{proxy.port}{reverse('devices:list')}")
+    answers = [lambda route: route.abort(), lambda route: route.fulfill(status=503, body="")]
+
+    def fail(route: Route) -> None:
+        answers.pop()(route) if answers else route.continue_()
+
+    page.route("**/*", fail)
+    Device.objects.filter(pk=world.placed.pk).update(name="Anaheim Renamed")
+    page.evaluate("document.dispatchEvent(new CustomEvent('awake'))")
+    expect(page.get_by_text("Anaheim Renamed")).to_be_visible(timeout=SOON)
+    assert not answers
+    expect(page.get_by_role("button", name="Dismiss")).to_be_hidden(timeout=SOON)
 
 
 def test_a_restart_of_the_site_is_lived_through(page: Page, window: Window, site: Process) -> None:

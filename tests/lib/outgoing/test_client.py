@@ -188,7 +188,7 @@ def test_a_head_that_never_comes_and_a_handshake_that_never_ends() -> None:
 
 
 def test_a_name_server_that_never_answers_takes_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1.5))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1.5) or [])
     assert post("https://join.example/").result == results.TIMEOUT
 
 
