@@ -48,14 +48,15 @@ def encode_event(name: str, data: str = "", identity: str = "") -> bytes:
     return f"event: {name}\n{known}data: {data or name}\n\n".encode()
 
 
-def build_heartbeat(*, looked: bool) -> bytes:
-    """Return the event `alive`. `looked`: whether the database, without which nothing is heard, has answered."""
-    return _encode_heartbeat(settings.STREAM_HEARTBEAT_SECONDS, looked and get_hearing().last())
+def hears_devices(*, looked: bool) -> bool:
+    """Return whether the site hears devices. `looked`: whether the database, without which it does not, answered."""
+    return looked and get_hearing().last()
 
 
 @lru_cache(maxsize=8)
-def _encode_heartbeat(every: float, heard: bool) -> bytes:
-    return encode_event("alive", json.dumps({"every": every, "hears": heard}))
+def encode_heartbeat(every: float, hears: bool) -> bytes:
+    """Return the event `alive`; `every`: seconds until the next."""
+    return encode_event("alive", json.dumps({"every": every, "hears": hears}))
 
 
 @dataclass
@@ -87,10 +88,10 @@ class Round:
                     stream.break_off()
                 continue
             self.asked = []
-            alive = build_heartbeat(looked=looked)
+            hears = hears_devices(looked=looked)
             for stream, answer in zip(asked, seen or [None] * len(asked), strict=True):
                 try:
-                    stream.tell(looked, answer, alive)
+                    stream.tell(looked, answer, hears)
                 except Exception:
                     log.exception("a live stream breaks off")
                     stream.break_off()
@@ -118,10 +119,10 @@ class Loop:
         def beat() -> None:
             nonlocal timer
             timer = self.call_later(pause / LOOKS, beat)
-            alive, late = build_heartbeat(looked=False), time.monotonic() - pause
+            late = time.monotonic() - pause
             for stream in list_waiting():
                 if stream.silent_since <= late:
-                    stream.beat(alive)
+                    stream.beat()
 
         timer = self.call_later(pause / LOOKS, beat)
         try:
@@ -154,7 +155,7 @@ class Loop:
             log.exception("a live stream breaks off")
             stream.break_off()
         else:
-            stream.tell(looked, seen, build_heartbeat(looked=looked))
+            stream.tell(looked, seen, hears_devices(looked=looked))
 
 
 _loops: MutableMapping[asyncio.AbstractEventLoop, Loop] = WeakKeyDictionary()

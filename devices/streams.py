@@ -1,11 +1,11 @@
 """The one stream view: server-sent events that say that a page should look again, and that the site is still there.
 
 A stream says nothing of what is on the page, except to many at once. Its events: `changed` (data and id are the version
-to show), `alive` at every heartbeat (data: seconds until the next, and whether the site hears devices), `gone` (nothing
-more will come, or the reader may no longer), `closed` (more are open than fit; data: of the person, the organisation or
-the process). Scripts see each of them, so that a connection that died in silence is noticed. To many who look at the
-same comes `shown` in place of `changed`: its id is the version, its data that version's fragment, as JSON; so they need
-not all ask: docs/decisions/0051.
+to show), `alive` where nothing was said for a while (data: seconds until the next, and whether the site hears devices),
+`gone` (nothing more will come, or the reader may no longer), `closed` (more are open than fit; data: of the person, the
+organisation or the process). Scripts see each of them, so that a connection that died in silence is noticed. To many
+who look at the same comes `shown` in place of `changed`: its id is the version, its data that version's fragment, as
+JSON; so they need not all ask: docs/decisions/0051.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 
 from devices.mqtt.hearing import get_hearing
-from devices.stream_loop import encode_event, get_loop
+from devices.stream_loop import encode_event, encode_heartbeat, get_loop
 from lib import live, stopping
 from lib.lines import find_line
 from lib.places import Bound, Places
@@ -42,6 +42,8 @@ HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-
 RESTART = "restart"
 """Why a stream ends without a word: the process does, and the browser connects to another one, or anew."""
 LEAST = 0.01  # seconds between two questions
+RESTS = 2  # looks to a heartbeat: writing to thousands takes longer than asking for them
+LATE = 1 / 8  # of the time between two looks: one that comes later is not silent, for the next may be later still
 
 
 class Seen(NamedTuple):
@@ -76,12 +78,13 @@ def long_lived(view: View) -> View:
 
 
 async def serve(
-    request: HttpRequest, look: Callable[[User, SignIn], Topic], *, spacing: float = 0.0
+    request: HttpRequest, look: Callable[[User, SignIn], Topic], *, spacing: float = 0.0, eager: bool = False
 ) -> HttpResponseBase:
     """Answer with the stream of a topic, or to HEAD with its headers alone.
 
     `look` runs in a thread, gates (raising the 404); given the user, and the sign-in on which the stream rests.
     `spacing` is the least number of seconds between two answers to announcements, for topics that change without pause.
+    `eager` is for pages at which somebody stands and waits: each look is a heartbeat, not every second one.
     The version that the page shows comes as `Last-Event-ID`, or as `v`.
     """
     user = cast("User", await request.auser())
@@ -90,7 +93,8 @@ async def serve(
         return HttpResponse(headers=HEADERS)
     if stopping.is_closing():
         return HttpResponse(status=503, headers={"Retry-After": "1", "Cache-Control": "no-store"})
-    stream = Stream(topic, request.headers.get("Last-Event-ID") or request.GET.get("v", ""), spacing)
+    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
+    stream = Stream(topic, last, spacing, eager=eager)
     place = open_streams.take(*_list_bounds(user), left=stream.leave)
     if isinstance(place, Bound):
         return HttpResponse(status=429, headers={"Retry-After": "10", "Cache-Control": "no-store"})
@@ -123,12 +127,15 @@ class Stream:
     __slots__ = (
         "__weakref__",
         "_beat",
+        "_hears",
         "_hurried",
         "_is_looking",
         "_is_resting",
         "_is_woken",
         "_last",
         "_loop",
+        "_rests",
+        "_said_at",
         "_spacing",
         "_timer",
         "_word",
@@ -138,8 +145,11 @@ class Stream:
         "topic",
     )
 
-    def __init__(self, topic: Topic, last: str, spacing: float = 0.0) -> None:
+    def __init__(self, topic: Topic, last: str, spacing: float = 0.0, *, eager: bool = False) -> None:
         self.topic, self._last, self._spacing = topic, last, spacing
+        self._rests = 1 if eager else RESTS
+        self._hears: bool | None = None  # as it said last
+        self._said_at = 0.0  # by the monotonic clock: when anything was written last
         self.ended: Callable[[], None] | None = None
         self.silent_since = 0.0  # by the monotonic clock: when it asked, or said last that it has no answer
         self._writer: Writer | None = None
@@ -211,14 +221,15 @@ class Stream:
         self._beat = 0
         self._look()
 
-    def beat(self, alive: bytes) -> None:
+    def beat(self) -> None:
         """Say that the site is there, though nobody answers: a slow database does not make the stream fall silent."""
         self.silent_since = time.monotonic()
         if self._loop is not None and self._writer is not None and not self._writer.is_clogged:
-            self._writer.write(alive)
+            self._say(self._loop, self._writer, hears=False)
 
-    def tell(self, looked: bool, seen: Seen | None, alive: bytes) -> None:
-        """Take the answer to what was asked; `looked`: whether the database could be asked. `alive`: the heartbeat."""
+    def tell(self, looked: bool, seen: Seen | None, hears: bool) -> None:
+        """Take the answer to what was asked; `looked`: whether the database could be asked. `hears`: whether the site
+        hears devices."""
         if self._loop is None or self._writer is None:
             return
         self._is_looking = False
@@ -226,13 +237,18 @@ class Stream:
             self._end(encode_event("gone"))
             return
         if changed := seen is not None and seen.version != self._last:
-            self._last = seen.version
+            self._last, self._said_at = seen.version, time.monotonic()
             self._writer.write(seen.event or encode_event("changed", seen.version, seen.version))
         if seen is not None and seen.final:
             self._end(encode_event("gone"))
             return
-        self._writer.write(alive)
+        if hears is not self._hears or time.monotonic() > self._said_at + (self._rests - 1 + LATE) * self._loop.every:
+            self._say(self._loop, self._writer, hears=hears)
         self._wait(self._spacing if self._hurried or changed else 0.0, seen.again_in if seen else None)
+
+    def _say(self, loop: Loop, writer: Writer, *, hears: bool) -> None:
+        self._hears, self._said_at = hears, time.monotonic()
+        writer.write(encode_heartbeat(self._rests * loop.every, hears))
 
     def _begin(self, writer: Writer) -> None:
         self._loop, self._writer = get_loop(), writer

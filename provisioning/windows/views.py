@@ -180,7 +180,7 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
         refused = refused_attempts.build_topic(get_window(user, key).device_id)
         return streams.Topic(build_topic(key), partial(check_progress, sign_in.users, key), also=(refused,))
 
-    return await streams.serve(request, look)
+    return await streams.serve(request, look, eager=True)
 
 
 def check_progress(users: QuerySet[User], key: UUID) -> streams.Seen | None:

@@ -14,9 +14,12 @@ window.handoverLive = (() => {
   const AT_ONCE = 5; // requests: a browser has six connections
   const NEXT_MS = 250; // after one that is not answered; more where each gets longer, so that one ends every few seconds
   const EAGER_MS = 5000; // between two looks of an eager page whose stream lives
+  const [OPEN_MS, DEAD_MS] = [8000, 4000]; // for a first word, and beyond two heartbeats without another
+  const LOST_MS = 1000; // after a heartbeat is late, until the page says that there is no connection
   const BEHIND_MS = 4000; // for what was told, until the page says that it is behind
   const HIDDEN_MS = 5_000; // until a page that nobody sees lets its connection go: a browser has six
   const CROWDED_MS = 30_000; // between two looks of a page that had to give its stream up
+  const LATE = 1.25; // of a heartbeat
   const root = document.querySelector("[data-live]");
   if (!root) return { refresh() {} };
 
@@ -139,7 +142,7 @@ window.handoverLive = (() => {
     state.late = 0;
     tell("answered");
     for (const other of asking) if (other.since < asked.since) other.abort.abort();
-    if (state.source && silent() > 1.5 * every) connect(); // the site is there: it is the stream that died
+    if (state.source && silent() > LATE * every + LOST_MS) connect(); // the site is there: it is the stream that died
   }
 
   // The watchdog.
@@ -153,10 +156,10 @@ window.handoverLive = (() => {
       return;
     }
     if (slept) wake(true);
-    const unopened = at.opened > at.heard;
-    if (state.source && now() - Math.max(at.heard, at.opened) > (unopened ? 2 : 3) * every) again();
+    const word = at.opened > at.heard ? OPEN_MS : 2 * every + DEAD_MS;
+    if (state.source && now() - Math.max(at.heard, at.opened) > word) again();
     if (now() - at.asked > pause()) ask();
-    const lost = Math.min(silent(), now() - at.answered) > 1.5 * every + (state.crowded ? crowdedPause() : 0);
+    const lost = Math.min(silent(), now() - at.answered) > LATE * every + LOST_MS + (state.crowded ? crowdedPause() : 0);
     const cut = (lost && !state.ended) || !navigator.onLine;
     says("lost", cut);
     says("deaf", !state.hears && !cut);
@@ -170,7 +173,7 @@ window.handoverLive = (() => {
     if (owed()) return eager ? 1000 : 2000;
     if (state.ended) return Infinity;
     if (state.crowded) return crowdedPause();
-    if (silent() > 1.25 * every) return eager ? 1000 : 5000;
+    if (silent() > LATE * every) return eager ? 1000 : 5000;
     return eager ? EAGER_MS : Infinity;
   }
 
@@ -178,7 +181,7 @@ window.handoverLive = (() => {
 
   // `slept`: whatever was open then may be dead, and the clock that tells how long nothing came stood still.
   function wake(slept = false) {
-    if (slept || !state.source || silent() > 1.25 * every) connect();
+    if (slept || !state.source || silent() > LATE * every) connect();
     if (!state.ended) ask();
   }
 

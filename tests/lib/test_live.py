@@ -7,6 +7,7 @@ import signal
 import time
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -14,6 +15,7 @@ import redis
 from django.db import OperationalError
 
 from devices.mqtt import hearing
+from devices.stream_loop import encode_heartbeat
 from devices.streams import Seen, Stream, Topic
 from lib import live
 from tests import parts
@@ -300,6 +302,46 @@ def test_those_whose_turn_to_ask_is_late_are_told_that_the_site_is_there(
         assert taken < 1.2  # the last has its answer after 1.6
 
     server.start()
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("eager", "looks", "every"), [(True, 1, 0.2), (False, 2, 0.4)])
+def test_a_page_that_somebody_waits_at_is_told_at_each_look_and_others_at_every_second(
+    server: Killable, settings: Settings, eager: bool, looks: int, every: float
+) -> None:
+    settings.STREAM_HEARTBEAT_SECONDS = 0.2
+    looked: list[float] = []
+
+    def check() -> Seen:
+        looked.append(time.monotonic())
+        return Seen("1")
+
+    async def scene() -> None:
+        stream = Stream(Topic("device:a", check), "1", eager=eager).read()
+        async with asyncio.timeout(SOON):
+            seen = [(await anext(stream), len(looked)) for _ in range(4)]
+        await cast("Any", stream).aclose()
+        assert {chunk for chunk, _ in seen} == {encode_heartbeat(every, hears=True)}
+        between = [after - before for (_, before), (_, after) in pairwise(seen)]
+        assert sorted(between)[1] == looks  # but for a look that came late
+
+    asyncio.run(scene())
+
+
+def test_that_the_site_hears_no_devices_is_told_at_once(
+    server: Killable, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STREAM_HEARTBEAT_SECONDS = 0.1
+    hears = [True, True, False, False, True, *[True] * 100]
+    monkeypatch.setattr("devices.stream_loop.hears_devices", lambda *, looked: hears.pop(0))
+
+    async def scene() -> None:
+        stream = Stream(Topic("device:a", lambda: Seen("1")), "1").read()
+        async with asyncio.timeout(SOON):
+            said = [await anext(stream) for _ in range(3)]
+        await cast("Any", stream).aclose()
+        assert [b'"hears": true' in chunk for chunk in said] == [True, False, True]
+
     asyncio.run(scene())
 
 

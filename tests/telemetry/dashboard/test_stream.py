@@ -51,7 +51,9 @@ def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telemetry.dashboard.views.SPACING", 0.0)
 
 
-def follow(world: World, *changes: Callable[[], object], user: User | None = None, last: str = "") -> list[str]:
+def follow(
+    world: World, *changes: Callable[[], object], user: User | None = None, last: str = "", still: int = STILL
+) -> list[str]:
     """What the stream says while one change after another happens; ends with the stream, or when it is still."""
 
     async def watch() -> list[str]:
@@ -62,19 +64,19 @@ def follow(world: World, *changes: Callable[[], object], user: User | None = Non
         assert isinstance(answer, StreamingHttpResponse)
         assert answer["Content-Type"] == "text/event-stream"
         assert "no-store" in answer["Cache-Control"]
-        async with asyncio.timeout(10):
-            return await _collect(answer, list(changes))
+        async with asyncio.timeout(20):
+            return await _collect(answer, list(changes), still)
 
     return asyncio.run(watch())
 
 
-async def _collect(answer: StreamingHttpResponse, changes: list[Callable[[], object]]) -> list[str]:
+async def _collect(answer: StreamingHttpResponse, changes: list[Callable[[], object]], still: int) -> list[str]:
     said, beats = [], 0
     async for chunk in _texts(answer):
         if not chunk.startswith("event: alive"):
             said.append(chunk)
             beats = 0
-        elif (beats := beats + 1) == STILL:
+        elif (beats := beats + 1) == still:
             if not changes:
                 break
             await sync_to_async(changes.pop(0), thread_sensitive=False)()
@@ -244,7 +246,7 @@ def test_losing_the_right_ends_it_within_five_seconds(
         lose(world)
         lost.append(time.monotonic())
 
-    assert follow(world, act)[-1] == GONE
+    assert follow(world, act, still=2)[-1] == GONE
     assert time.monotonic() - lost[0] < 5
 
 
