@@ -188,7 +188,11 @@ def test_a_head_that_never_comes_and_a_handshake_that_never_ends() -> None:
 
 
 def test_a_name_server_that_never_answers_takes_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1.5) or [])
+    def never(*_: object, **__: object) -> list[object]:
+        time.sleep(1.5)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
     assert post("https://join.example/").result == results.TIMEOUT
 
 
