@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
+from binascii import b2a_base64
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -62,6 +63,9 @@ def list_digests(text: str) -> list[bytes]:
     return [hmac.digest(_derive(secret, b"handover: short secrets"), text.encode(), "sha256") for secret in secrets_]
 
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
 class Deriver:
     """Derive many secrets from one key: each goes on from a copy of the code's beginning, in two thirds of the time."""
 
@@ -81,12 +85,9 @@ class Deriver:
         changed.
         """
         label = "secret"
-        while (secret := self._derive_text(label, number)).startswith("-"):
+        while (secret := b2a_base64(self.derive_bytes(label, number), newline=False))[:1] == b"+":
             label += "'"
-        return Access(self.derive_bytes("key", number)[:16].hex(), secret)
-
-    def _derive_text(self, label: str, number: int) -> str:
-        return base64.urlsafe_b64encode(self.derive_bytes(label, number)).decode().rstrip("=")
+        return Access(self.derive_bytes("key", number)[:16].hex(), secret.translate(_URL_SAFE, b"=").decode())
 
 
 def _make_box() -> MultiFernet:
