@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -18,3 +20,5 @@ class ConfigConfig(AppConfig):
         reach.handed_in[:] = [leavers.return_out_of_reach]
         archive_effects.handed_in[:] = [archived_groups.foresee_archive]
         reach.foresights[:] = [reach.Foresight(leavers.count_after_move, leavers.count_after_loss)]
+        gc.freeze()
+        gc.enable()

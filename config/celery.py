@@ -16,6 +16,7 @@ from celery.signals import (
 from click import Option
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # of pages, which a worker has none of: to be there soon matters more
 
 app = Celery("handover")
 app.config_from_object("django.conf:settings", namespace="CELERY")

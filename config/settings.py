@@ -3,6 +3,7 @@ without it this is production, which refuses to start with a default secret."""
 
 from __future__ import annotations
 
+import gc
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
 from lib.trusted_proxies import read_networks
+
+gc.disable()  # until config.apps says that all is loaded: to look through it again and again is a quarter of a start
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environment.load()

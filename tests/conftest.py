@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, connections
@@ -83,9 +83,22 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
     """As pytest-django does it, and the database is a copy where there is one to be copied."""
-    connections.databases["default"]["TEST"]["TEMPLATE"] = template.find()
+    creation: Any = connection.creation
+    create = creation._create_test_db
+
+    def copy(*args: Any, **kwargs: Any) -> str:
+        name: str = create(*args, **kwargs)
+        template.copy_file(name)
+        return name
+
+    with pytest.MonkeyPatch.context() as patch:
+        if connection.vendor == "sqlite":
+            patch.setattr(creation, "_create_test_db", copy)
+        else:
+            patch.setitem(connections.databases["default"]["TEST"], "TEMPLATE", template.find())
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist: the controller starts PostgreSQL for all, each worker has a Redis of its own.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 HANGS_SECONDS = 600
-# Their tests share a system that takes long to start.
+# Their tests share a system that takes long to start, or a database that takes long to make.
 WHOLE = (
     "tests/e2e/",
     "tests/faults/test_connections.py",
@@ -44,6 +44,8 @@ WHOLE = (
     "tests/devices/broker/embedded/test_gateways.py",
     "tests/devices/broker/embedded/test_interpreted.py",
     "tests/provisioning/doors/test_doors_snippets.py",
+    "tests/telemetry/ingest/test_partitions.py",
+    "tests/test_first_release.py",
     "tests/test_static.py",
 )
 BROWSERS = "tests/e2e/"
@@ -139,8 +141,8 @@ def prepare(*, sqlite: bool, processes: object) -> None:
         os.environ.pop("DATABASE_URL", None)
     elif not WORKER and initdb is not None:
         os.environ["DATABASE_URL"] = start(parts.PostgreSQL(initdb)).url
-        if processes:
-            migrating = template.migrate(folder, os.environ["DATABASE_URL"])
+    if not WORKER and processes:
+        migrating = template.migrate(folder, os.environ.get("DATABASE_URL"))
     os.environ["REDIS_URL"] = start(parts.Redis()).url
     if collecting is not None and collecting.wait() != 0:
         raise pytest.UsageError("collectstatic failed: see above.")
@@ -212,10 +214,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
     return Spread(config, log)
 
 
-def pytest_collection_finish() -> None:
-    """What is loaded by now stays to the end: looking through it for garbage again and again is left out."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded by its end stays to the end: looking through it for garbage again and again is left out."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

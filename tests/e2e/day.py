@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import psycopg
 
-from tests import leaks
+from tests import leaks, template
 from tests.e2e.browser import DESKTOP, sign_in
 from tests.stack import demo
 
@@ -40,13 +40,15 @@ class Row(NamedTuple):
 
 @contextmanager
 def database() -> Iterator[dict[str, str]]:
-    """What the demo's environment says of its database: one of its own on the tests' server, else none (SQLite)."""
+    """What the demo's environment says of its database: one of its own on the tests' server, else none (SQLite).
+
+    It is migrated already: `test_production_parts.py` has the demo do that."""
     if not (server := os.environ.get("DATABASE_URL")):
         yield {}
         return
     name = f"day_{uuid4().hex}"
     with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template.find() or "template1"}')
         try:
             yield {"DATABASE_URL": urlsplit(server)._replace(path=f"/{name}").geturl()}
         finally:

@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.e2e.browser import DESKTOP, PHONE, launch, sign_in
-from tests.stack import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 OWNER = "admin@kanarra.example"
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with demo() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

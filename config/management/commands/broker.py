@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []  # it has no pages: to be there again soon matters more
     help = "The demo's MQTT broker, for a few hundred devices. In production, run a real one: docs/operations.md."
 
     def add_arguments(self, parser: CommandParser) -> None:

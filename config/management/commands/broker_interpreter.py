@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []  # it has no pages: to be there again soon matters more
     help = "Lets devices that speak their vendor's MQTT connect to the broker. See docs/operations.md."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,14 @@ from django.db.migrations.executor import MigrationExecutor
 
 from telemetry.ingest import partitions
 from telemetry.models import Report
+from tests.conftest import World, make_world
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tests.conftest import World
+    from pytest_django import DjangoDbBlocker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 DAY = timedelta(days=1)
@@ -146,35 +149,79 @@ def test_newest_reports_are_read_from_one_month_alone(world: World) -> None:
     assert "never executed" in plan, plan
 
 
+@contextmanager
+def copied(database: str) -> Iterator[str]:
+    """A database as that one is now, on which nobody may be; yields its name."""
+    name = f"{database}_copy"
+    connection.close()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {database}")
+    try:
+        yield name
+    finally:
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+@contextmanager
+def connected(to: str) -> Iterator[None]:
+    own = connection.settings_dict["NAME"]
+    connection.close()
+    connection.settings_dict["NAME"] = to
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = own
+
+
+@dataclass
+class Former:
+    """A database of the former release, with reports; one came while a clock was far ahead."""
+
+    name: str
+    world: World
+    rows: list[dict[str, Any]]
+
+
+def migrate(targets: list[tuple[str, str]]) -> None:
+    MigrationExecutor(connection).migrate(targets)
+
+
+def migrate_all() -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+@pytest.fixture(scope="module")
+def former(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Former]:
+    """Made once, for the way back takes long: each test has a copy."""
+    with django_db_blocker.unblock(), copied(connection.settings_dict["NAME"]) as name:
+        with connected(name):
+            world = make_world()
+            moments = [now() - 70 * DAY, now(), now() + 400 * DAY]
+            save(*(timed(world.placed, moment, rpm=n) for n, moment in enumerate(moments)))
+            rows: Any = list(Report.objects.order_by("at").values())
+            migrate(FORMER)
+        yield Former(name, world, rows)
+
+
 class TestUpgrade:
     @pytest.fixture
-    def before(self, world: World) -> Iterator[list[dict[str, Any]]]:
-        """A database of the former release, with reports; one came while a clock was far ahead."""
-        moments = [now() - 70 * DAY, now(), now() + 400 * DAY]
-        save(*(timed(world.placed, moment, rpm=n) for n, moment in enumerate(moments)))
-        rows: Any = list(Report.objects.order_by("at").values())
-        self.migrate(FORMER)
-        assert ask("SELECT relkind FROM pg_class WHERE oid = 'telemetry_report'::regclass") == "r"
-        assert ask("SELECT count(*) FROM pg_constraint WHERE conrelid = 'telemetry_report'::regclass") == 3
-        yield rows
-        self.migrate_all()
-        Report.objects.all().delete()
-        self.migrate(FORMER)
-        self.migrate_all()  # of an empty table, as the next test expects it
+    def world(self, former: Former) -> World:
+        return former.world
 
-    @staticmethod
-    def migrate(targets: list[tuple[str, str]]) -> None:
-        MigrationExecutor(connection).migrate(targets)
-
-    @staticmethod
-    def migrate_all() -> None:
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+    @pytest.fixture
+    def before(self, db: None, former: Former) -> Iterator[list[dict[str, Any]]]:
+        with copied(former.name) as name, connected(name):
+            assert ask("SELECT relkind FROM pg_class WHERE oid = 'telemetry_report'::regclass") == "r"
+            assert ask("SELECT count(*) FROM pg_constraint WHERE conrelid = 'telemetry_report'::regclass") == 3
+            yield former.rows
 
     def test_what_there_is_stays_as_it_lies(self, world: World, before: list[dict[str, Any]]) -> None:
         file = ask("SELECT pg_relation_filenode('telemetry_report')")
         assert ask("SELECT count(*) FROM telemetry_report") == 3
-        self.migrate_all()
+        migrate_all()
         assert ask("SELECT pg_relation_filenode('telemetry_report_past')") == file
         assert list(Report.objects.order_by("at").values()) == before
         assert [find_month(row["at"]) for row in before[:2]] == [partitions.PAST, partitions.PAST]
@@ -189,17 +236,17 @@ class TestUpgrade:
             "WITH gone AS (DELETE FROM telemetry_report WHERE at > now() + interval '9 days' RETURNING *) "
             "INSERT INTO telemetry_report_strays SELECT * FROM gone"
         )
-        self.migrate_all()
+        migrate_all()
         assert list(Report.objects.order_by("at").values()) == before
 
     def test_the_way_back_and_forth_keeps_all(self, world: World, before: list[dict[str, Any]]) -> None:
-        self.migrate_all()
+        migrate_all()
         save(timed(world.placed, now() + 60 * DAY, rpm=7))
         for month in partitions.list_months()[:1]:
             run(f"ALTER TABLE telemetry_report DETACH PARTITION {month.name}")  # as if it had been dropped
             run(f"DROP TABLE {month.name}")
         left = list(Report.objects.order_by("at").values())
-        self.migrate(FORMER)
-        self.migrate_all()
+        migrate(FORMER)
+        migrate_all()
         assert list(Report.objects.order_by("at").values()) == left
         assert len(left) == 2
