@@ -95,6 +95,8 @@ class Drop(models.Model):
         UNKEPT = "unkept", "A value that can't be kept"
         AS_TEXT = "as-text", "A number written as text"
         UNDECLARED = "undeclared", "An attribute that its recipe does not declare"
+        BESIDE = "beside-data", "Beside “data”, where nothing but “time” is read"
+        DOUBLED = "doubled", "A name that stands twice"
         MALFORMED = "malformed", "Not JSON"
         NO_DATA = "no-data", "JSON without “data”"
         OVERSIZE = "oversize", "Too large"

@@ -42,6 +42,8 @@ UNKNOWN = [
     ("until", "2026-02-30", "year, month, day"),
     ("until", "yesterday", "year, month, day"),
     ("until", "2026-02-03T00:00", "year, month, day"),
+    ("tag", "=x", "There is no name."),
+    ("tag", " :x", "There is no name."),
     ("model", "KG-250", "Send its id."),
     ("model", "999999", "Send its id."),
     ("recipe", "1.5", "Send its id."),
@@ -63,9 +65,28 @@ def test_a_filter_that_is_not_known_is_refused_by_name(owner: Program, name: str
 
 @pytest.mark.parametrize("name", ["waiting", "status", "group", "q", "since", "limit", "tag"])
 def test_an_empty_or_repeated_one_is_refused(owner: Program, name: str) -> None:
-    assert told(owner.get("devices/", **{name: ""})) == {name: "It is empty. Give it a value, or leave it out."}
+    for empty in ("", " ", "\t\u3000"):
+        assert told(owner.get("devices/", **{name: empty})) == {name: "It is empty. Give it a value, or leave it out."}
     twice = owner.get("devices/", **{name: ["a", "b"]})
     assert told(twice) == {name: "It stands here 2 times. Send it once."}
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(owner: Program) -> None:
+    assert told(owner.get("devices/", since="2026-02-02", until="2026-02-01")) == {
+        "until": "This day is before the first one. Choose a later one."
+    }
+    assert owner.get("devices/", since="2026-02-02", until="2026-02-02").status_code == 200
+    moments = {"since": "2026-02-02T12:00:00Z", "until": "2026-02-02T12:00:00+01:00"}
+    assert told(owner.get("journal/", **moments)) == {
+        "until": "This moment is before the first one. Choose a later one."
+    }
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_beyond_all_is_refused(world: World, owner: Program, number: str) -> None:
+    answer = owner.patch(f"devices/{world.placed.serial}/", f'{{"tags": {{"a": {number}}}}}')
+    assert answer.status_code == 400
+    assert f"{number} is too large a number." in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["devices/", "groups/", "people/", "changes/", "recipes/", "imports/", "actions/"])

@@ -36,7 +36,9 @@ def lock_leaves(groups: Iterable[int]) -> set[int]:
     It is the weakest lock that `tenants.groups.operations` waits for: assignments to the same group go on.
     """
     wanted = sorted(set(groups))
-    if not wanted or not on_postgresql():
+    if not wanted:
+        return set()
+    if not on_postgresql():
         return set(Group.objects.filter(pk__in=wanted, numchild=0, archived_at=None).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(

@@ -25,11 +25,14 @@ from devices.models import Assignment, Credential, Delivery, Device, Event, File
 from devices.recipes import operations as recipes
 from lib import live
 from lib.db import copy, search_index
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from tenants.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from django.db.models import QuerySet
 
     from devices.imports.row_parser import RowError
     from devices.jobs.leases import Lease
@@ -59,9 +62,18 @@ def work(pk: int) -> None:
 
 def _require_starter(importing: Import) -> None:
     """Raise Refusal, by the roles of this moment, unless whoever started it may still import."""
-    by = User.objects.filter(pk=importing.by_id or 0).first()
-    if by is None or not Import.objects.manageable_by(by).filter(pk=importing.pk).exists():
+    if not any(_select_managed(by, importing.pk) for by in _select_starter(importing.by_id or 0)):
         raise Refusal(refusals.STARTER_NO_ADMIN)
+
+
+@prepared
+def _select_starter(pk: int) -> QuerySet[User]:
+    return User.objects.filter(pk=pk)
+
+
+@prepared
+def _select_managed(by: User, pk: int) -> QuerySet[Import, int]:
+    return Import.objects.manageable_by(by).filter(pk=pk).values_list("pk", flat=True)
 
 
 def _go_on(importing: Import, lease: Lease[Import]) -> None:
@@ -133,8 +145,7 @@ def _make_by_batches(importing: Import, lease: Lease[Import], writer: RowWriter)
     for batch in leases.pace_steps(
         row_source.batch_rows(islice(row_source.read_rows(importing), done, None), importing.total)
     ):
-        problems = Problem.objects.filter(importing=importing, row__range=(batch[0][0], batch[-1][0]))
-        refused = set(problems.values_list("row", flat=True))
+        refused = set(_select_refused(importing.pk, batch[0][0], batch[-1][0]))
         _make_batch(importing, lease, writer, batch, refused)
         if not done:
             copy.count_anew(*FILLED)
@@ -143,6 +154,11 @@ def _make_by_batches(importing: Import, lease: Lease[Import], writer: RowWriter)
         lease.give_way()
     copy.count_anew(*FILLED)
     _end(importing, lease, State.DONE)
+
+
+@prepared
+def _select_refused(importing: int, first: int, last: int) -> QuerySet[Problem, int]:
+    return Problem.objects.filter(importing=importing, row__range=(first, last)).values_list("row", flat=True)
 
 
 def _make_batch(

@@ -131,6 +131,19 @@ class DeviceFilter(forms.Form):
         choose["model"].widget.choices = cache(lambda: [("", "Any model"), *_select_models(user)])
         choose["recipe"].widget.choices = cache(lambda: [("", "Any recipe"), *_select_recipes(user)])
 
+    def clean_tag(self) -> str:
+        text = str(self.cleaned_data["tag"])
+        if text and not tags.parse_entry(text).name:
+            raise forms.ValidationError("There is no name. Write site, or site=Anaheim.")
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", "This day is before the first one. Choose a later one.")
+        return cleaned
+
     @property
     def is_plain(self) -> bool:
         """Return whether all is listed, or all that waits for a group, by what is understood."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from rest_framework import serializers
@@ -51,6 +51,11 @@ class JournalQuery(Serializer):
     )
     since = Moment(required=False, help_text="The first moment.")
     until = Moment(required=False, help_text="The first moment after the last.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "since" in attrs and "until" in attrs and attrs["until"] < attrs["since"]:
+            raise serializers.ValidationError({"until": "This moment is before the first one. Choose a later one."})
+        return attrs
 
 
 class DayQuery(Serializer):

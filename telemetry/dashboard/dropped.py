@@ -27,6 +27,9 @@ NEXT_STEPS = {
     Cause.UNKEPT: "NaN, infinite numbers, whole ones beyond 2^53, and texts with a NUL are not kept.",
     Cause.AS_TEXT: "Let it send numbers without quotes, or let its recipe read numbers written as text.",
     Cause.UNDECLARED: "Declare it in the recipe; or leave it, if nobody needs it.",
+    Cause.BESIDE: "Let it send values under “data”, and their time as “time”: a time under another name is not read, "
+    "and the report counts as of its arrival.",
+    Cause.DOUBLED: "Of a name that stands twice in one object the last value counts. Let it send each once.",
     Cause.MALFORMED: f"A message is JSON in UTF-8: {EXAMPLE}. Look at what the device sends.",
     Cause.NO_DATA: f"Values stand in an object under “data”: {EXAMPLE}.",
     Cause.OVERSIZE: "A message has at most 256 KB. Let it send several.",
@@ -39,7 +42,7 @@ NEXT_STEPS = {
     Cause.ANSWER: "Let it answer before the command expires, with its id and a status: docs/protocol.md, Commands.",
     Cause.FAILED: "The site's log says why. Tell whoever runs the site.",
 }
-VALUES = {Cause.MISTYPED, Cause.UNKEPT, Cause.AS_TEXT, Cause.UNDECLARED, Cause.ANSWER}
+VALUES = {Cause.MISTYPED, Cause.UNKEPT, Cause.AS_TEXT, Cause.UNDECLARED, Cause.BESIDE, Cause.DOUBLED, Cause.ANSWER}
 """Causes that are counted by values, the rest of whose message is kept."""
 TIMES = {Cause.TOO_OLD, Cause.PAST_KEPT, Cause.AHEAD, Cause.BAD_TIME}
 """Causes whose samples are times: one is enough."""

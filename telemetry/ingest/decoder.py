@@ -109,8 +109,9 @@ def _load_declared(versions: Iterable[int]) -> None:
 def _build_report(device: Device, message: Message, batch: Batch) -> Report | None:
     """Return a report, or None if there is nothing in it to keep. An answer beside it counts whatever its time is."""
     received_at = message.received_at
+    lost: list[tuple[Cause, str]] = []
     try:
-        body = _parse_body(message.payload)
+        body = _parse_body(message.payload, lost)
         reported, said = body["data"], body.get("time")
         if (answer := reported.pop(ANSWER, None)) is not None:
             batch.answers.append(Answer(senders.make_fresh(device), answer if isinstance(answer, str) else ""))
@@ -120,7 +121,6 @@ def _build_report(device: Device, message: Message, batch: Batch) -> Report | No
     except Refused as refusal:
         _drop_all(device, message, refusal, batch.drops)
         return None
-    lost: list[tuple[Cause, str]] = []
     data = _read_data(reported, declared.get(device.version_id, {}), lost)
     for cause, name in lost:
         counts[cause.value] += 1
@@ -141,7 +141,8 @@ def _drop_all(device: Device, message: Message, refusal: Refused, drops: Drops) 
             log.warning("%s message of device %s (%d bytes, for the %d. time)", refusal, device.device_id, size, times)
 
 
-def _parse_body(payload: bytes) -> dict[str, Any]:
+def _parse_body(payload: bytes, lost: list[tuple[Cause, str]]) -> dict[str, Any]:
+    """Return the message; what in it is not read is added to `lost`."""
     if len(payload) > MAX_BYTES:
         raise Refused(Cause.OVERSIZE)
     try:
@@ -150,25 +151,45 @@ def _parse_body(payload: bytes) -> dict[str, Any]:
         if end != len(text):
             body = _JSON.decode(text)
     except StopIteration:
-        body = _parse_padded(payload)
+        body, text = _parse_padded(payload)
     except (ValueError, RecursionError):
-        body = _parse_padded(payload)
+        body, text = _parse_padded(payload)
     if not isinstance(body, dict):
         raise Refused(Cause.NO_DATA)
     if not isinstance(body.get("data"), dict):
         raise Refused(Cause.NO_DATA, next(iter(body), ""))
+    if text.count('":') != len(body) + len(body["data"]):  # as it is where no name is doubled, and nothing nested
+        lost.extend((Cause.DOUBLED, name) for name in _find_doubled(text))
+    if len(body) > 1 + ("time" in body):
+        lost.extend((Cause.BESIDE, name) for name in body if name not in ("data", "time"))
     return body
 
 
-def _parse_padded(payload: bytes) -> object:
+def _parse_padded(payload: bytes) -> tuple[object, str]:
     """Parse it without what firmware puts around: a byte order mark, the end of a C string or of its buffer."""
     bare = payload.strip(PADDING).removeprefix(BYTE_ORDER_MARK)
     if bare == payload:
         raise Refused(Cause.MALFORMED)
     try:
-        return _JSON.decode(bare.decode())
+        text = bare.decode()
+        return _JSON.decode(text), text
     except (ValueError, RecursionError):
         raise Refused(Cause.MALFORMED) from None
+
+
+def _find_doubled(text: str) -> list[str]:
+    """Return the names that stand twice in one object, of which the last value counts."""
+    doubled: list[str] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                doubled.append(name)
+            seen.add(name)
+
+    json.loads(text, object_pairs_hook=collect)
+    return doubled
 
 
 def _read_time(raw: object, received_at: datetime, organisation: int) -> datetime:

@@ -104,7 +104,7 @@ class ApiView(APIView):
                 said[name] = [f"There is no such parameter. {there}"]
             elif len(values) > 1 and name not in several:
                 said[name] = [f"It stands here {len(values)} times. Send it once."]
-            elif "" in values:
+            elif not all(value.strip() for value in values):
                 said[name] = ["It is empty. Give it a value, or leave it out."]
         if said:
             raise BadQuery(said)

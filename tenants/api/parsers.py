@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+from math import isfinite
 from typing import Any
 
 from django.conf import settings
@@ -23,11 +24,21 @@ class BoundedJSONParser(JSONParser):
         text: Any = codecs.getreader(told.get("encoding", settings.DEFAULT_CHARSET))(stream)
         constant = json.strict_constant if self.strict else None
         try:
-            return json.load(text, parse_constant=constant, object_pairs_hook=_refuse_repeated)
+            return json.load(
+                text, parse_constant=constant, parse_float=_parse_finite, object_pairs_hook=_refuse_repeated
+            )
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from None
         except RecursionError:
             raise ParseError("The body is nested too deeply. Send JSON, as the docs show it.") from None
+
+
+def _parse_finite(text: str) -> float:
+    """Return the number. One that is too large for a float would silently mean infinity."""
+    number = float(text)
+    if not isfinite(number):
+        raise ParseError(f"{text[:64]} is too large a number.")
+    return number
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

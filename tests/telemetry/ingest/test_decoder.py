@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from devices.models import Attribute
 from devices.mqtt.messages import MAX_BYTES, Message, Report, counts
 from telemetry.ingest import decoder
+from telemetry.models import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +168,46 @@ def test_what_does_not_fit_is_dropped_and_the_rest_kept(
     assert report is not None
     assert report.data == kept
     assert counts[why] == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "kept", "why", "names"),
+    [
+        (b'{"data": {"rpm": 1}, "ts": 1795751973569}', {"rpm": 1}, "beside-data", ["ts"]),
+        (
+            b'{"Time": "2026-11-27T03:59:37Z", "data": {"rpm": 1}, "load": 2}',
+            {"rpm": 1},
+            "beside-data",
+            ["Time", "load"],
+        ),
+        (b'{"data": {"rpm": 1, "rpm": 2}}', {"rpm": 2}, "doubled", ["rpm"]),
+        (b'\xef\xbb\xbf{"data" : {"rpm" : 1 , "rpm" : 2, "rpm" : 3}}\0', {"rpm": 3}, "doubled", ["rpm", "rpm"]),
+        (b'{"data": {"rpm": 1}, "data": {"load": 2}}', {"load": 2}, "doubled", ["data"]),
+        (b'{"data": {"rpm": 1}, "time": -1500, "time": -1400}', {"rpm": 1}, "doubled", ["time"]),
+    ],
+)
+def test_what_is_not_read_beside_what_is_kept_is_told(
+    world: World, payload: bytes, kept: dict[str, Any], why: str, names: list[str]
+) -> None:
+    batch = decoder.read_batch([message(world.placed.device_id, payload)])
+    assert [report.data for report in batch.reports] == [kept]
+    assert counts[why] == len(names)
+    batch.drops.save()
+    (drop,) = Drop.objects.all()
+    assert (drop.cause, drop.count, set(drop.sample.split("\n"))) == (why, len(names), set(names))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"data": {"engineState": "\\"rpm\\": 1"}}',
+        b'{"time": {"$date": "2026-03-01T12:00:00.000Z"}, "data": {"rpm": 1}}',
+        b'{ "data" : { "rpm" : 1 } }',
+    ],
+)
+def test_what_only_looks_doubled_is_not(world: World, payload: bytes) -> None:
+    assert one(world, payload) is not None
+    assert not counts
 
 
 def test_a_float_that_overflows_is_dropped(world: World) -> None:
