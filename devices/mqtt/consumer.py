@@ -1,8 +1,8 @@
 """Every device's state from the broker, acknowledged only after it is committed.
 
-The network's thread only queues. One thread hands over whatever has arrived since its last commit (no timer, so a press
-never waits), and acknowledges after that returned. Nothing acknowledged is lost, much is delivered twice: whoever
-takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
+The network's thread only queues. One thread hands over whatever has arrived since its last commit (a press at once, a
+few reports once no more come), and acknowledges after that returned. Nothing acknowledged is lost, much is delivered
+twice: whoever takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from devices.mqtt import parts, topics
 from devices.mqtt.fences import Fences, measure_since_start
 from devices.mqtt.heartbeat import BEHIND_SECONDS, EVERY_SECONDS, Heartbeat
-from devices.mqtt.intake import PUT_OFF_SECONDS, ROOMS, Arrival, Intake, Limited, count_most
+from devices.mqtt.intake import (
+    GATHER_SECONDS,
+    PUT_OFF_SECONDS,
+    ROOMS,
+    STEP_SECONDS,
+    Arrival,
+    Intake,
+    Limited,
+    count_most,
+)
 from devices.mqtt.limits import Pace
 from devices.mqtt.link import Link
 from devices.mqtt.messages import Message, counts
@@ -272,6 +281,7 @@ class Consumer:
                 self._intake.measure(time.monotonic())
                 if not self._intake.has_due(time.monotonic()) and not self._stopping.is_set():
                     self._arrived.wait(PUT_OFF_SECONDS if self._intake else EVERY_SECONDS / 2)
+                self._gather()
                 if self._stopping.is_set():
                     self._intake.measure(math.inf)  # nothing is put off any more
                 batch = self._intake.take(time.monotonic())
@@ -280,6 +290,18 @@ class Consumer:
                 return batch
             self._beat()
             self._tell_limited()
+
+    def _gather(self) -> None:
+        """Let a few that keep coming become enough, for a moment: so that storing costs no more of each message where
+        it comes to a consumer that has time (one of several, say) than where it comes to one that is busy."""
+        until = time.monotonic() + GATHER_SECONDS
+        self._intake.gathers = True
+        while self._intake.may_grow() and not self._stopping.is_set():
+            before = len(self._intake)
+            self._arrived.wait(STEP_SECONDS)
+            if len(self._intake) == before or time.monotonic() > until:
+                break
+        self._intake.gathers = False
 
     def _make_room(self, batch: Sequence[Arrival]) -> None:
         """Let those look again that are held up, since these are taken."""

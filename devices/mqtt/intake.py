@@ -32,6 +32,8 @@ BATCH_SECONDS = 0.03  # that a batch with such may take
 FLOOD, MEASURED_SECONDS = 2_000, 0.05  # so many late ones a second are a flood
 FEWEST_PUT_OFF, MOST_PUT_OFF = 1_000, 16_000  # in which late ones wait, if so many do
 PUT_OFF_SECONDS = 0.25
+ENOUGH = 250  # of those that keep their pace: a batch of so many costs hardly less a message if it grows
+GATHER_SECONDS, STEP_SECONDS = 0.05, 0.004  # for which fewer may grow, while more come within each step
 MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20  # of either
 ROOMS = (Pace.WITHIN, Pace.BEHIND)
 MARKS = (b"registerButton", b"presenceAnswer")
@@ -111,6 +113,7 @@ class Intake:
         self._late_at = self._measured_at = -math.inf
         self._came, self._rate = 0, 0.0  # late ones since, and a second
         self._puts_off = False
+        self.gathers = False  # nobody has to look at once, but for a press, or where there are enough
         self._debts = Debts()
         self._bans = Bans()
         self._limited: dict[str, Limited] = {}
@@ -136,7 +139,13 @@ class Intake:
             self._prompt.append(arrival)
         self._came += late
         self._rooms[pace].enter(arrival)
+        if self.gathers:
+            return bool(self._first) or len(self._prompt) >= ENOUGH
         return not (late and self._puts_off)
+
+    def may_grow(self) -> bool:
+        """Return whether so few are due that storing costs more of each than it would of more; a press never waits."""
+        return not self._first and 0 < len(self._prompt) < ENOUGH
 
     def measure(self, now: float) -> None:
         """Decide whether late ones are put off: while a flood comes, everybody's messages wait behind it, and storing

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from paho.mqtt.client import Client
 
-from devices.mqtt import heartbeat
+from devices.mqtt import consumer, heartbeat, intake
 from devices.mqtt.consumer import Consumer, Unrouted
 from devices.mqtt.messages import counts
 from tests import parts
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tests.devices.mqtt.conftest import Sink
     from tests.devices.mqtt.sending import Start
     from tests.mqtt.processes import Process
+
+
+PRESS = '{"data": {"registerButton": true}}'
 
 
 def test_both_names_of_the_topic(start: Start, device: Client, sink: Sink) -> None:
@@ -65,6 +68,31 @@ def test_what_arrives_during_a_commit_is_the_next_batch(start: Start, device: Cl
     sink.open.set()
     got(sink, *numbers(1, 12))
     assert [len(batch) for batch in sink.batches] == [1, 10]
+
+
+def test_a_few_that_keep_coming_are_stored_together(
+    start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "STEP_SECONDS", 0.1)  # longer than this machine takes from one to the next
+    monkeypatch.setattr(consumer, "GATHER_SECONDS", 0.2)
+    start()
+    for number in range(100):
+        device.publish(TOPIC, str(number), qos=1)
+        time.sleep(0.004)
+    got(sink, *numbers(0, 100))
+    assert len(sink.batches) < 10
+
+
+def test_a_press_and_enough_of_others_are_not_waited_for(
+    start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "STEP_SECONDS", 60.0)
+    monkeypatch.setattr(intake, "ENOUGH", 20)
+    start()
+    send(device, "1", PRESS)
+    got(sink, PRESS, "1")
+    send(device, *numbers(2, 22))
+    got(sink, PRESS, *numbers(1, 22))
 
 
 def test_messages_of_one_device_never_share_a_millisecond(start: Start, device: Client, sink: Sink) -> None:
