@@ -182,7 +182,7 @@ class PostgreSQL(Server):
             number = pwd.getpwnam(owner).pw_uid
             os.chown(self.folder, number, -1)
             os.chown(password, number, -1)
-        account = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}"]
+        account = ["-U", "postgres", "-A", "password", f"--pwfile={password}"]
         command = [str(self._bin / "initdb"), "-D", str(self._data), "-N", "-E", "UTF8", "--locale=C.UTF-8", *account]
         subprocess.run(command, check=True, user=owner, cwd=self.folder, stdout=subprocess.DEVNULL)
 
