@@ -40,7 +40,8 @@ def read_gateways(text: str) -> Mapping[str, str]:
         key = serials.fold(serial)
         if cause or not key:
             raise Cause(f"{quote_cell(serial)}{cause or 'This is no serial.'}")
-        found.setdefault(key, serial)
+        if not found.keys() & {key, *serials.write_otherwise(key)}:
+            found[key] = serial
     if len(found) > MOST_GATEWAYS:
         raise Cause(f"{len(found)} gateways are too many: a device speaks through {MOST_GATEWAYS} at most.")
     return found

@@ -101,11 +101,11 @@ class ChangeFinder:
         return Wish(row, text, serials.fold(text), said)
 
     def _find_devices(self, keys: set[str]) -> dict[str, Device]:
-        """Return the device that each key names; an address of a device may be written with colons or without."""
-        others = {key: other for key in keys if (other := serials.write_otherwise(key))}
+        """Return the device that each key names; an address of a device may be written otherwise."""
+        others = serials.list_writings(keys)
         related = self._managed.select_related("group", "model", "version", "person")
-        found = {device.serial_key: device for device in related.filter(serial_key__in=keys | {*others.values()})}
-        return {key: found[other] for key, other in others.items() if other in found} | found
+        found = {device.serial_key: device for device in related.filter(serial_key__in=keys.union(*others.values()))}
+        return {key: found[each] for key, written in others.items() for each in written if each in found} | found
 
     def _compare(self, wish: Wish, device: Device | None) -> Change | list[RowError]:
         """Return the change, or what is wrong: nothing, where the device is as the row says."""
