@@ -77,6 +77,11 @@ def join_writings(key: str) -> str:
     return key.replace(":", "").replace(".", "") if is_written else key
 
 
+def is_address(text: str) -> bool:
+    """Return whether it is a MAC or EUI address and nothing else, in upper or lower case."""
+    return len(text) in ADDRESS_LENGTHS and _ADDRESS.fullmatch(text.upper()) is not None
+
+
 def write_otherwise(key: str) -> tuple[str, ...]:
     """Return a folded MAC or EUI address in its other writings: bare, in pairs, in fours; () for what is none."""
     if len(key) not in ADDRESS_LENGTHS or not _ADDRESS.fullmatch(key):
