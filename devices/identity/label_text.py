@@ -91,7 +91,7 @@ def read_serial(text: str, fitting: Format, *, origins: Collection[str] = ()) ->
             return next(iter(fits.values()))
     named = next((each for tier in found for each in tier), "")
     if all(tier.is_weak for tier in found):
-        raise ValueError("This is a data record whose id may be of anything. Give the serial alone.")
+        raise ValueError("This is a data record in which an id may be of anything. Give the serial alone.")
     cause = fitting.problem(named) or ""
     raise ValueError(f"This is a label's whole text, and its serial “{named[:64]}” doesn't fit. {cause}")
 

@@ -197,7 +197,9 @@ class Rules:
         text = "" if self._serial_at is None else cells[self._serial_at].strip()
         if not text and self.makes_serials:
             return "", ""
-        is_bare = text.isascii() and text.isalnum() and text[:2] != "01"  # as most are, a million in a file
+        is_bare = (
+            text.isascii() and text.isalnum() and text[:2] not in label_text.STARTS
+        )  # as most are, a million in a file
         if not is_bare:
             if text[:1] in spreadsheets.MARKS:
                 text = spreadsheets.read_serial(text)
