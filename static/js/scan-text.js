@@ -68,6 +68,7 @@ globalThis.ScanText = (() => {
   ];
   const LABEL_PATH = /^\/d\/+([^/]+)\/*$/i; // upper case too: QR codes are smaller that way
   const DIGITAL_LINK = /\/(01|gtin)\/\d{8,14}(\/.*)?\/(21|ser)\/([^/]+)/i; // GS1's, at whatever site
+  let own = new Map(); // an organisation's names of fields, folded, and what they hold
   const PART = "part:";
 
   /** Without what scanners and encoders put around a text and between its characters. */
@@ -112,7 +113,9 @@ globalThis.ScanText = (() => {
   }
 
   function rankQuery(url) {
-    return /^https?:$/.test(url.protocol) ? rankPairs([...url.searchParams].filter(([, value]) => value)) : null;
+    if (!/^https?:$/.test(url.protocol)) return null;
+    const pairs = [...url.searchParams].filter(([, value]) => value);
+    return rankOwn(pairs) ?? rankPairs(pairs);
   }
 
   /**
@@ -155,6 +158,21 @@ globalThis.ScanText = (() => {
 
   // A tier has the keys of what a label names in one rank; `two`: of which it names two where a device has one.
   const tier = (texts) => ({ keys: texts.map(key), two: new Set(texts.map(key)).size > 1 });
+
+  const foldName = (name) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+
+  /** By the names that an organisation gives its makers' fields: of each the first, and what is one only as such. */
+  function rankOwn(pairs) {
+    const found = ["serial", "dev_eui"].map((fact) => pairs.find(([name]) => own.get(foldName(name)) === fact));
+    const tiers = found.map((pair) => tier(pair ? [pair[1]] : []));
+    if (!ADDRESS.test(tiers[1].keys[0] ?? "")) tiers[1] = tier([]);
+    return tiers.some(({ keys }) => keys.length) ? tiers : null;
+  }
+
+  /** Take an organisation's names of fields: "devid:serial hwid:dev_eui". */
+  function calls(names) {
+    own = new Map(names.split(/\s+/).filter(Boolean).map((pair) => pair.split(":")));
+  }
 
   function rankPairs(pairs) {
     const named = RANKS.map((rank) => pairs.filter(([name]) => rank.test(name.trim())));
@@ -234,7 +252,7 @@ globalThis.ScanText = (() => {
     } catch {
       return [];
     }
-    return levels.map(rankPairs).find(Boolean) ?? [];
+    return rankOwn(levels.flat()) ?? levels.map(rankPairs).find(Boolean) ?? [];
   }
 
   function readLines(text) {
@@ -327,5 +345,5 @@ globalThis.ScanText = (() => {
       : `${named} is not a device label. Look for the label with the device's serial.`;
   }
 
-  return { classify, labels, read, normalise, advice };
+  return { calls, classify, labels, read, normalise, advice };
 })();

@@ -162,6 +162,25 @@ def test_the_browser_reads_labels_as_the_server_does(playwright: Playwright, add
         assert [len(there), len(back)] == [2 - is_same] * 2, (one, other)
 
 
+def test_the_browser_knows_the_organisations_names_of_fields(playwright: Playwright, address: str) -> None:
+    texts = [
+        f"https://maker.example/?id={label_cases.METER}",
+        f"https://maker.example/?Dev-Eui-Hex={label_cases.EUI.lower()}",
+        f'{{"id":"{label_cases.METER}"}}',
+        f"https://maker.example/?uuid={label_cases.METER}",
+    ]
+    with phone(playwright) as context:
+        page = opened(context, address, "?names=id:serial%20deveuihex:dev_eui")
+        read = page.evaluate(READ, [texts, label_cases.ORIGIN])
+    metered = {"candidate": True, "named": label_cases.METER}
+    assert read == [
+        metered,
+        {"candidate": True, "named": label_cases.EUI},
+        metered,
+        {"candidate": False, "named": None},
+    ]
+
+
 def test_two_codes_of_two_devices_are_refused_where_one_names_both(
     playwright: Playwright, address: str, tmp_path: Path
 ) -> None:
