@@ -38,7 +38,7 @@ _ODD = (
     (
         re.compile(
             r"(?:[A-Z]{0,3}ID|UUID|NO|NR|NUM|NUMBER|NUMMER|ST|SERVICE ?TAG|[A-Z]{1,3}SN|PN|MODEL|TYPE|LOT|BATCH|REV|QTY"
-            r"|BARCODE|ICCID|ASSET|TAG)\.?\s*:|(?:NO|NR)\.\s*\S",
+            r"|BARCODE|ICCID|ASSET|TAG|REPLACES?|GATEWAY|PARENT|OLD|NEW|BATTERY|.*[^0-9A-Z](?:SN|SERIAL|MAC|IMEI|EUI))\.?\s*:|(?:NO|NR)\.\s*\S",
             re.IGNORECASE,
         ),
         "There is a name before the serial: give the serial alone.",
@@ -111,7 +111,7 @@ def _name_odd(text: str) -> str:
 
 
 def _is_two(text: str, words: Sequence[str]) -> bool:
-    return bool(_TWO.match(text)) and (not words[0].isdecimal() or len({*map(len, words)}) == 1)
+    return bool(_TWO.match(text)) and (words[0][0].isalpha() or len({*map(len, words)}) == 1)
 
 
 def _takes_all(fitting: Format) -> bool:

@@ -132,7 +132,7 @@ def read_lines(text: str) -> Tiers | None:
     if not named and len(parts) < 2:
         return None
     if named and not own and not bare:
-        raise Misread("a label that names another device or a part of one, and no serial of its own")
+        raise Misread("a serial of another device or of a part")
     tiers = _rank_pairs(own) or [Tier(), Tier()]
     return tiers if tiers[0] or len(parts) < 2 else [*tiers, _rank_bare(bare)]
 
@@ -169,6 +169,6 @@ def _rank_bare(lines: list[str]) -> Tier:
     rivals = [
         line
         for line in lines
-        if any(map(str.isdecimal, line)) and len(canonical(line)) >= least and not _DATE.fullmatch(line)
+        if re.search("[0-9]", line) and len(canonical(line)) >= least and not _DATE.fullmatch(line)
     ]
     return Tier(lines, rivals)

@@ -148,7 +148,7 @@ class Checked:
     def _find_repeats(self, wanted: ParsedRow) -> Sequence[RowError]:
         errors: list[RowError] = []
         key = wanted.key
-        if not key.isalnum():
+        if ":" in key or "." in key:
             key = serials.join_writings(key)
         first = self._serials.find_first(key, wanted.row) if key else wanted.row
         if first != wanted.row:

@@ -48,16 +48,29 @@ READ = {
 NAMED = {
     **{
         f"{name}GW-1": "There is a name before the serial"
-        for name in ("ID: ", "No: ", "Nr. ", "ST:", "UID:", "UUID: ", "PN:", "CSN:", "Lot: ")
+        for name in (
+            "ID: ",
+            "No: ",
+            "Nr. ",
+            "ST:",
+            "UID:",
+            "UUID: ",
+            "PN:",
+            "CSN:",
+            "Lot: ",
+            "SIM-SN: ",
+            "Replaces: SN ",
+        )
     },
+    "Gateway SN GW-1": "a serial of another device or of a part",
     "2 x GW-2": "There is a number of pieces before the serial",
     "1x GW-2": "There is a number of pieces before the serial",
     "GW-7 GW-8": "These are 2 serials, GW-7, GW-8",
     "861234567890301 861234567890302": "These are 2 serials",
     "AA:BB:CC:00:00:01 AA:BB:CC:00:00:02": "These are 2 serials",
     "4711.": "There is a full stop behind the serial",
-    "Battery SN: GW-10": "names another device or a part of one",
-    "Replaces S/N: GW-11": "names another device or a part of one",
+    "Battery SN: GW-10": "a serial of another device or of a part",
+    "Replaces S/N: GW-11": "a serial of another device or of a part",
     "https://maker.example/manual?id=42": "a web address that names no serial",
     "https://maker.example/p/GW-1": "a web address that names no serial",
     '{"id":43,"type":"manual"}': "an id may be of anything",
