@@ -32,10 +32,10 @@ _SHAPE = re.compile(r"[0-9A-Z._:]{1,64}\Z")
 
 _WRITINGS = ((":", 2), (".", 4), (".", 2), (":", 4))  # what stands between how many digits, besides none
 ADDRESS_LENGTHS = frozenset((12, 14, 16, 17, 19, 23))
-_ADDRESS = re.compile(
-    "[0-9A-F]{12}|[0-9A-F]{16}"
-    r"|[0-9A-F]{2}([:.])[0-9A-F]{2}(?:\1[0-9A-F]{2}){4}(?:(?:\1[0-9A-F]{2}){2})?"
-    r"|[0-9A-F]{4}([:.])[0-9A-F]{4}(?:\2[0-9A-F]{4}){1,2}"
+_ADDRESS = re.compile(  # by its first digits at once, as most serials are none
+    r"[0-9A-F]{2}(?:[0-9A-F]{10}(?:[0-9A-F]{4})?"
+    r"|([:.])[0-9A-F]{2}(?:\1[0-9A-F]{2}){4}(?:(?:\1[0-9A-F]{2}){2})?"
+    r"|[0-9A-F]{2}([:.])[0-9A-F]{4}(?:\2[0-9A-F]{4}){1,2})"
 )
 
 
