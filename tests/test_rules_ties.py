@@ -94,7 +94,7 @@ def find_name(world: World, case: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(ties, "MOST_DEVICES", 1)
     named = {
         "lower": ADDRESS.lower(),
-        "colons": serials.write_otherwise(ADDRESS),
+        "colons": serials.write_otherwise(ADDRESS)[0],
         "itself": world.placed.serial,
         "alien": world.alien.serial,
         "unknown": "NOTHING1",

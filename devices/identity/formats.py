@@ -113,6 +113,11 @@ class Format:
         return self.prefix + self._apply_casing(self._make_body(int.from_bytes(hashlib.shake_256(entropy).digest(72))))
 
     @property
+    def takes_nearly_all(self) -> bool:
+        """Return whether what fits it may as well be anything else: letters or digits of whatever length."""
+        return self.kind in SIZED and self.length is None and not self.prefix
+
+    @property
     def can_generate(self) -> bool:
         return self.kind not in SIZED or self.length is not None
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from devices.identity import makers_labels
+from devices.identity import makers_labels, named_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,6 +90,7 @@ def _find_pairs(text: str) -> list[tuple[str, str]]:
     """Return names and values of a JSON record, or of an address's query; none of any other text."""
     with suppress(ValueError, RecursionError):
         if text.startswith(("{", "[")):
-            return makers_labels.find_pairs(makers_labels.load_record(text))
+            levels = named_values.find_levels(named_values.load_record(text))
+            return [pair for pairs in levels for pair in pairs]
         return parse_qsl(urlsplit(text).query)
     return []

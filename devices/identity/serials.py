@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 12
@@ -26,8 +30,13 @@ _UNSEEN = re.compile(r"[\s\-\u2010-\u2015\u2212\x00-\x1f\x7f\ud800-\udfff]+")  #
 _SHAPE = re.compile(r"[0-9A-Z._:]{1,64}\Z")
 
 
-ADDRESS_LENGTHS = frozenset((12, 16, 17, 23))
-_ADDRESS = re.compile("[0-9A-F]{12}|[0-9A-F]{16}|(?:[0-9A-F]{2}:){5}[0-9A-F]{2}|(?:[0-9A-F]{2}:){7}[0-9A-F]{2}")
+_WRITINGS = ((":", 2), (".", 4), (".", 2), (":", 4))  # what stands between how many digits, besides none
+ADDRESS_LENGTHS = frozenset((12, 14, 16, 17, 19, 23))
+_ADDRESS = re.compile(  # by its first digits at once, as most serials are none
+    r"[0-9A-F]{2}(?:[0-9A-F]{10}(?:[0-9A-F]{4})?"
+    r"|([:.])[0-9A-F]{2}(?:\1[0-9A-F]{2}){4}(?:(?:\1[0-9A-F]{2}){2})?"
+    r"|[0-9A-F]{2}([:.])[0-9A-F]{4}(?:\2[0-9A-F]{4}){1,2})"
+)
 
 
 def _compute_powers() -> list[int]:
@@ -62,11 +71,30 @@ def join_look_alikes(serial: str) -> str:
     return serial.replace("O", "0").replace("I", "1").replace("L", "1")
 
 
-def write_otherwise(key: str) -> str:
-    """Return a folded MAC or EUI address in its other writing, with colons or without; "" for what is none."""
+def join_writings(key: str) -> str:
+    """Return a folded serial as devices are told apart: a MAC or EUI address is one in all its writings."""
+    is_written = len(key) in ADDRESS_LENGTHS and not key.isalnum() and _ADDRESS.fullmatch(key)
+    return key.replace(":", "").replace(".", "") if is_written else key
+
+
+def is_address(text: str) -> bool:
+    """Return whether it is a MAC or EUI address and nothing else, in upper or lower case."""
+    return len(text) in ADDRESS_LENGTHS and _ADDRESS.fullmatch(text.upper()) is not None
+
+
+def write_otherwise(key: str) -> tuple[str, ...]:
+    """Return a folded MAC or EUI address in its other writings: bare, in pairs, in fours; () for what is none."""
     if len(key) not in ADDRESS_LENGTHS or not _ADDRESS.fullmatch(key):
-        return ""
-    return key.replace(":", "") if ":" in key else ":".join(key[at : at + 2] for at in range(0, len(key), 2))
+        return ()
+    digits = key.replace(":", "").replace(".", "")
+    parts = {size: [digits[at : at + size] for at in range(0, len(digits), size)] for size in (2, 4)}
+    written = (digits, *(mark.join(parts[size]) for mark, size in _WRITINGS))
+    return tuple(each for each in written if each != key)
+
+
+def list_writings(keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the other writings of those folded serials that are addresses."""
+    return {key: others for key in keys if (others := write_otherwise(key))}
 
 
 def explain_equality(one: str, other: str) -> str:
@@ -75,7 +103,7 @@ def explain_equality(one: str, other: str) -> str:
         return ""
     if join_look_alikes(one) == join_look_alikes(other):
         return "look-alikes such as O and 0, or I and 1, count as one"
-    return "an address counts as one with colons and without"
+    return "an address counts as one in all its writings"
 
 
 def is_plausible(text: str) -> bool:

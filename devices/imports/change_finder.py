@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from devices import tags
@@ -43,6 +44,8 @@ class Wish(NamedTuple):
     serial: str
     key: str
     cells: dict[str, str]
+    itself: str  # the cell as it stands, folded, which counts before what it may be read as
+    cause: str  # why it can be nothing but itself
 
 
 class ChangeFinder:
@@ -74,12 +77,12 @@ class ChangeFinder:
                 wishes.append(wish)
             else:
                 wrong.append(wish)
-        devices = self._find_devices({wish.key for wish in wishes})
+        devices = self._find_devices({key for wish in wishes for key in (wish.itself, wish.key)})
         if self._gateways:
             self._gateways.load([wish.cells.get("gateways", "") for wish in wishes], devices.values())
         changes = []
         for wish in wishes:
-            device = devices.get(wish.key)
+            device = devices.get(wish.itself) or devices.get(wish.key)
             if (first := self._serials.find_first(device.serial_key if device else wish.key, wish.row)) != wish.row:
                 cause = f"The same serial as in row {first}; look-alikes such as O and 0 count as one."
                 wrong.append(self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}"))
@@ -94,23 +97,27 @@ class ChangeFinder:
         text = spreadsheets.read_serial(said.pop("serial", ""))
         if not text:
             return self._rules.make_error(row, "serial", "The serial is missing: it says which device is meant.")
+        itself, cause = serials.fold(text) if serials.is_plausible(text) else "", ""
         try:
-            text = label_text.read_serial(text, ANY)
+            text = label_text.read_serial(text, ANY, origins=settings.SITE_URLS)
         except ValueError as error:
-            return self._rules.make_error(row, "serial", f"{quote_cell(text)}{error}")
-        return Wish(row, text, serials.fold(text), said)
+            cause = str(error)
+        if cause and not itself:
+            return self._rules.make_error(row, "serial", f"{quote_cell(text)}{cause}")
+        key = itself if cause else serials.fold(text)
+        return Wish(row, text, key, said, itself or key, cause)
 
     def _find_devices(self, keys: set[str]) -> dict[str, Device]:
-        """Return the device that each key names; an address of a device may be written with colons or without."""
-        others = {key: other for key in keys if (other := serials.write_otherwise(key))}
+        """Return the device that each key names; an address of a device may be written otherwise."""
+        others = serials.list_writings(keys)
         related = self._managed.select_related("group", "model", "version", "person")
-        found = {device.serial_key: device for device in related.filter(serial_key__in=keys | {*others.values()})}
-        return {key: found[other] for key, other in others.items() if other in found} | found
+        found = {device.serial_key: device for device in related.filter(serial_key__in=keys.union(*others.values()))}
+        return {key: found[each] for key, written in others.items() for each in written if each in found} | found
 
     def _compare(self, wish: Wish, device: Device | None) -> Change | list[RowError]:
         """Return the change, or what is wrong: nothing, where the device is as the row says."""
         if device is None:
-            cause = spreadsheets.explain_damage(wish.serial) or UNKNOWN
+            cause = spreadsheets.explain_damage(wish.serial) or wish.cause or UNKNOWN
             return [self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}")]
         if device.retired_at:
             return [self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{RETIRED}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -147,8 +148,8 @@ class Checked:
     def _find_repeats(self, wanted: ParsedRow) -> Sequence[RowError]:
         errors: list[RowError] = []
         key = wanted.key
-        if ":" in key:
-            key = serials.write_otherwise(key) or key
+        if ":" in key or "." in key:
+            key = serials.join_writings(key)
         first = self._serials.find_first(key, wanted.row) if key else wanted.row
         if first != wanted.row:
             cause = f"“{wanted.serial}”: The same serial as in row {first}; look-alikes such as O and 0 count as one."
@@ -195,17 +196,18 @@ def find_taken(importing: Import, rules: Rules, wanted: Sequence[ParsedRow]) -> 
     organisation = importing.organisation_id
     keys = [parsed.key for parsed in wanted if parsed.key]
     addresses = [key for key in keys if len(key) in serials.ADDRESS_LENGTHS]
-    others = {key: other for key in addresses if (other := serials.write_otherwise(key))}
-    taken = locks.find_taken_serials(organisation, [*keys, *others.values()])
+    others = serials.list_writings(addresses)
+    taken = locks.find_taken_serials(organisation, [*keys, *chain.from_iterable(others.values())])
     fingerprints = [parsed.certificate.fingerprint for parsed in wanted if parsed.certificate]
     certificates = locks.find_taken_credentials(fingerprints)
     if not taken and not certificates:
         return []
     errors, retired, named = [], _find_retired(organisation, taken), _find_named(importing, taken)
     for parsed in wanted:
-        if parsed.key in taken or others.get(parsed.key) in taken:
-            words = RETIRED if {parsed.key, others.get(parsed.key)} & retired else REGISTERED
-            there = named.get(parsed.key) or named.get(others.get(parsed.key, ""), "")
+        if parsed.key in taken or not taken.isdisjoint(others.get(parsed.key, ())):
+            written = (parsed.key, *others.get(parsed.key, ()))
+            words = REGISTERED if retired.isdisjoint(written) else RETIRED
+            there = next((named[each] for each in written if each in named), "")
             cause = f"“{parsed.serial}”: {words}{_explain_writing(parsed.serial, there)}"
             errors.append(RowError(parsed.row, rules.find_column("serial"), cause))
         if parsed.certificate and parsed.certificate.fingerprint in certificates:

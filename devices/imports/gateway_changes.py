@@ -86,7 +86,7 @@ class GatewayChanges:
         return ""
 
     def _note(self, device: Device, after: Mapping[str, Any], where: Where) -> None:
-        if "group" in after and {device.serial_key, serials.write_otherwise(device.serial_key)} & self._named:
+        if "group" in after and serials.join_writings(device.serial_key) in self._named:
             self._moved[device.pk] = where
             self._spoken[device.pk] = 0
             self._counted.add(device.pk)

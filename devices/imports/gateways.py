@@ -36,12 +36,12 @@ FULL = f"This gateway speaks for {ties.MOST_DEVICES} devices already: use anothe
 
 
 def list_named(importing: Import, at: int) -> set[str]:
-    """Return the serials, folded, that the file names in this column, wherever."""
+    """Return the serials, as devices are told apart, that the file names in this column, wherever."""
     named: set[str] = set()
     for _, _, cells in row_source.read_rows(importing):
         if not isinstance(cells, Bad) and at < len(cells) and (text := cells[at].strip()):
             try:
-                named |= read_gateways(text).keys()
+                named.update(map(serials.join_writings, read_gateways(text)))
             except Cause:
                 continue
     return named
@@ -51,10 +51,11 @@ def find_devices(keys: Collection[str], *, organisation: int, by: User | None) -
     """Return which devices that somebody manages the folded serials name."""
     if by is None or not keys:
         return {}
-    others = {key: other for key in keys if (other := serials.write_otherwise(key))}
+    others = serials.list_writings(keys)
     managed = Device.objects.manageable_by(by).filter(organisation=organisation)
-    found = {device.serial_key: device for device in managed.filter(serial_key__in={*keys, *others.values()})}
-    return {key: device for key in keys if (device := found.get(key) or found.get(others.get(key, "")))}
+    found = {device.serial_key: device for device in managed.filter(serial_key__in={*keys}.union(*others.values()))}
+    written = {key: next((each for each in (key, *others.get(key, ())) if each in found), "") for key in keys}
+    return {key: found[each] for key, each in written.items() if each}
 
 
 class GatewayRows:
@@ -84,14 +85,15 @@ class GatewayRows:
             if causes:
                 continue
             self._spoken.update(serials.fold(text) for text in parsed.gateways)
-            if parsed.key and (self._named is None or parsed.key in self._named):
-                self._above[parsed.key] = where
+            key = serials.join_writings(parsed.key)
+            if key and (self._named is None or key in self._named):
+                self._above[key] = where
         return wrong
 
     def _judge(self, text: str, parsed: ParsedRow, found: Mapping[str, Device]) -> str:
         """Return why it can't be a gateway of the row's device; empty where it can."""
         key, where = serials.fold(text), (parsed.group, parsed.person)
-        if key in (parsed.key, serials.write_otherwise(parsed.key)):
+        if serials.join_writings(key) == serials.join_writings(parsed.key):
             return ITSELF
         device = found.get(key)
         if device is not None and device.retired_at is not None:
@@ -104,7 +106,7 @@ class GatewayRows:
         return FULL if self._spoken[key] >= ties.MOST_DEVICES else ""
 
     def _find_above(self, key: str) -> Where | None:
-        return self._above.get(key) or self._above.get(serials.write_otherwise(key))
+        return self._above.get(serials.join_writings(key))
 
     def _find_devices(self, keys: set[str]) -> dict[str, Device]:
         found = find_devices(keys, **self._who)

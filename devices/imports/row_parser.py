@@ -14,6 +14,7 @@ from devices import tags
 from devices.credentials import presence_secrets
 from devices.identity import label_text, serials
 from devices.identity.formats import SIZED, Kind
+from devices.identity.label_text import STARTS
 from devices.imports import spreadsheets
 from devices.imports.cell_formats import Shown
 from devices.imports.cells import quote_cell, read_gateways
@@ -197,7 +198,7 @@ class Rules:
         text = "" if self._serial_at is None else cells[self._serial_at].strip()
         if not text and self.makes_serials:
             return "", ""
-        is_bare = text.isascii() and text.isalnum() and text[:2] != "01"  # as most are, a million in a file
+        is_bare = text.isascii() and text.isalnum() and text[:2] not in STARTS  # as most are, a million in a file
         if not is_bare:
             if text[:1] in spreadsheets.MARKS:
                 text = spreadsheets.read_serial(text)

@@ -189,6 +189,6 @@ def _match_text(text: str) -> Q:
     """Match text anywhere in name or serial; under three characters at their beginning, where an index still helps."""
     serial, how = serials.fold(text), "contains" if len(text) >= SHORTEST else "startswith"
     found = Q(**{f"name__i{how}": text})
-    for written in filter(None, (serial, serials.write_otherwise(serial))):  # a whole address, with colons or without
+    for written in filter(None, (serial, *serials.write_otherwise(serial))):  # a whole address, in whatever writing
         found |= Q(**{f"serial_key__{how}": written})
     return found

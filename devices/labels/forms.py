@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -191,10 +192,11 @@ class PrintJobForm(LabelForm):
             raise ValidationError(
                 f"These are {len(keys):,} serials; {MOST_TYPED:,} fit here. Print an import or a group instead."
             )
-        others = {key: other for key in keys if (other := serials.write_otherwise(key))}
+        others = serials.list_writings(keys)
         own = Device.objects.manageable_by(self.user).filter(retired_at=None)
-        known = set(own.filter(serial_key__in=[*keys, *others.values()]).values_list("serial_key", flat=True))
-        typed = {others[key] if key not in known and others.get(key) in known else key: typed[key] for key in keys}
+        written = {*keys, *chain.from_iterable(others.values())}
+        known = set(own.filter(serial_key__in=written).values_list("serial_key", flat=True))
+        typed = {next((each for each in (key, *others.get(key, ())) if each in known), key): typed[key] for key in keys}
         keys = list(typed)
         if strange := [typed[key][: serials.MAX_LENGTH] for key in keys if key not in known]:
             more = f" and {len(strange) - NAMED:,} more" if len(strange) > NAMED else ""

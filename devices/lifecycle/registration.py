@@ -101,7 +101,7 @@ def _name_taken(version: RecipeVersion, serial: str, by: User | None) -> str:
     """Return the serial of the device that has it, and why the two are one; of a device that `by` doesn't see, what was
     asked for."""
     key = serials.fold(serial)
-    keys = [key, serials.write_otherwise(key)]
+    keys = [key, *serials.write_otherwise(key)]
     visible = Device.objects.visible_to(by) if by else Device.objects.none()
     held = visible.filter(organisation=version.recipe.organisation_id, serial_key__in=keys)
     there = held.values_list("serial", flat=True).first() or serial
@@ -134,10 +134,10 @@ def _make(own: Mapping[str, Any], serial: str) -> Device | None:
 
 
 def _is_there_otherwise(device: Device) -> bool:
-    """Return whether its serial is an address that another device has with colons, or without. What keeps the same text
+    """Return whether its serial is an address that another device has in another writing. What keeps the same text
     apart keeps no two of them apart: of two added in the same moment both stay."""
-    other = serials.write_otherwise(serials.fold(device.serial))
-    return bool(other) and Device.objects.filter(organisation=device.organisation, serial_key=other).exists()
+    others = serials.write_otherwise(serials.fold(device.serial))
+    return bool(others) and Device.objects.filter(organisation=device.organisation, serial_key__in=others).exists()
 
 
 def compute_expiry(version: RecipeVersion) -> CombinedExpression | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -34,6 +35,19 @@ def makes_checked_serials(organisation: Organisation | None) -> bool:
     stored = {_kind_and_prefix(organisation.identity)} if organisation.identity else {(Kind.OWN, "")}
     of_recipes = RecipeVersion.objects.filter(recipe__organisation=organisation).exclude(identity={})
     return (Kind.OWN, "") in stored | set(map(_kind_and_prefix, of_recipes.values_list("identity", flat=True)))
+
+
+def fits_formats(organisation: Organisation | None, text: str) -> bool:
+    """Return whether one of the organisation's formats, that does not take any letters and digits, takes the text."""
+    if organisation is None:
+        return False
+    of_recipes = RecipeVersion.objects.filter(recipe__organisation=organisation).exclude(identity={})
+    for stored in (organisation.identity, *of_recipes.values_list("identity", flat=True)):
+        with suppress(ValueError):
+            fitting = Format.from_json(stored) if stored else OWN
+            if not fitting.takes_nearly_all and fitting.problem(text) is None:
+                return True
+    return False
 
 
 def list_serial_lengths(organisation: Organisation | None) -> list[int]:

@@ -53,9 +53,9 @@ def get_gateway(user: User, device: Device, serial: str, *, role: Role = Role.VI
 
 
 def find_gateway(user: User, serial: str) -> Device:
-    """Return the device that the user manages, by what was typed; an address with colons or without. Raises Refusal."""
+    """Return the device that the user manages, by what was typed; an address in whatever writing. Raises Refusal."""
     managed, key = Device.objects.manageable_by(user), serials.fold(serial)
-    for written in filter(None, (key, serials.write_otherwise(key))):
+    for written in (key, *serials.write_otherwise(key)):
         if (found := managed.filter(serial_key=written).first()) is not None:
             return found
     raise Refusal(TIE_UNKNOWN_GATEWAY, field="gateway")

@@ -51,7 +51,7 @@ def find_claimed(door: Door, own_id: str) -> Device | None:
 def find_listed(door: Door, own_id: str) -> Device | None:
     """Return the device that was added before under this serial, as far as no other one goes by it already."""
     key = serials.fold(own_id)
-    keys = [each for each in (key, serials.write_otherwise(key)) if each]
+    keys = [key, *serials.write_otherwise(key)] if key else []
     own = Device.objects.filter(organisation=door.organisation_id, own_id="", serial_key__in=keys)
     found: Device | None = own.select_related("version").first()
     return found
@@ -93,5 +93,5 @@ def write_own_id(device: Device, own_id: str) -> None:
 
 def _is_free(door: Door, serial: str) -> bool:
     key = serials.fold(serial)
-    keys = [each for each in (key, serials.write_otherwise(key)) if each]
+    keys = [key, *serials.write_otherwise(key)]
     return not Device.objects.filter(organisation=door.organisation_id, serial_key__in=keys).exists()

@@ -197,7 +197,7 @@ def fits(door: Door, identity: str) -> bool:
 def find_device(door: Door, identity: str) -> Device | None:
     """Return the device of the door's organisation that has the identity as its serial."""
     key = serials.fold(identity) if 0 < len(identity) <= LONGEST else ""
-    keys = [each for each in (key, serials.write_otherwise(key)) if each]
+    keys = [key, *serials.write_otherwise(key)] if key else []
     found = _select_devices(door.organisation_id, tuple(keys)) if keys else []
     return found[0] if found else None
 

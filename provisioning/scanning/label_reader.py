@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from devices.identity import label_facts, makers_labels, serials
+from devices.identity import label_facts, makers_labels, named_values, serials
 from devices.identity.label_text import MAX_TEXT, clean_text, normalise_host
+from devices.identity.label_tiers import Misread, Tier, rank_serials, write_addresses
 from lib.refusals import Refusal
 from provisioning.refusals import NOT_A_LABEL
 from provisioning.scanning import foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from devices.identity.label_tiers import Tiers
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 
@@ -24,23 +27,32 @@ _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 class Reading:
     """Hold the serials that a text may stand for, in tiers; `what` names the text if no device has any of these.
 
-    An earlier tier counts before a later one; within one, two devices are one too many.
+    An earlier tier counts before a later one; within one, two devices are one too many, and so are two different ones
+    of the `rivals`, known or not.
     """
 
     tiers: tuple[tuple[str, ...], ...]
     what: str | None = None
+    rivals: frozenset[str] = frozenset()
 
     @property
     def candidates(self) -> list[str]:
         return [serial for tier in self.tiers for serial in tier]
 
 
-def read_label(text: str, *, origins: Collection[str], names: Mapping[str, str] | None = None) -> Reading:
+def read_label(
+    text: str,
+    *,
+    origins: Collection[str],
+    names: Mapping[str, str] | None = None,
+    fits: Callable[[str], bool] | None = None,
+) -> Reading:
     """Return what the text may stand for: itself before all that it may be read as.
 
     A bare serial, this site's address of one (`/d/<serial>` at one of `origins`, such as `https://devices.example`,
     by whatever scheme or none), or a maker's label (devices.identity.makers_labels), whose fields may be called as an
-    organisation's `names` say (devices.identity.label_facts). Raises Refusal.
+    organisation's `names` say (devices.identity.label_facts). `fits`: whether an id of whatever is such a serial as
+    the organisation has. Raises Refusal.
     """
     text = clean_text(text)
     if not text:
@@ -54,29 +66,32 @@ def read_label(text: str, *, origins: Collection[str], names: Mapping[str, str] 
         return _read_query(text, own, refusal)
     what = foreign.name_foreign(text)
     try:
-        tiers = [[text], *own, *([] if what else _read_makers_label(text))]
-    except makers_labels.Misread as misread:
-        tiers, what = [[text], *own], None if own else str(misread)
-    kept = tuple(filter(None, map(_keep_serials, tiers)))
-    if not kept:
+        found = [] if what else _read_makers_label(text)
+    except Misread as misread:
+        found, what = [], None if own else str(misread)
+    if any(tier.is_weak for tier in found):
+        found = [Tier(filter(fits, tier), tier) for tier in found] if fits else []
+        what = None if own or any(found) else "a data record without a serial"
+    reading = _keep([Tier([text]), *own, *found], what)
+    if not reading.tiers:
         raise refuse_text(what or _explain_none(text))
-    return Reading(kept, what)
+    return reading
 
 
-def _read_own_names(text: str, names: Mapping[str, str]) -> makers_labels.Tiers:
+def _read_own_names(text: str, names: Mapping[str, str]) -> Tiers:
     """Return what the fields hold that an organisation has named: the serial, then the DevEUI."""
     if not names:
         return []
     facts = label_facts.read_facts(text, names)
-    tiers = [[facts.serial] if facts.serial else [], makers_labels.write_addresses(facts.dev_eui)]
+    tiers = [rank_serials([facts.serial] if facts.serial else []), Tier(write_addresses(facts.dev_eui))]
     return [tier for tier in tiers if tier]
 
 
-def _read_query(text: str, own: makers_labels.Tiers, refusal: Refusal) -> Reading:
+def _read_query(text: str, own: Tiers, refusal: Refusal) -> Reading:
     """Read the query of an address that is none of ours, which nobody is led to. Raises the refusal for any other."""
-    tiers = [*own, *(makers_labels.read_query(text) or [])] if re.match("https?://", text, re.IGNORECASE) else []
-    if kept := tuple(filter(None, map(_keep_serials, tiers))):
-        return Reading(kept, refusal.facts.get("what"))
+    tiers = [*own, *(named_values.read_query(text) or [])] if re.match("https?://", text, re.IGNORECASE) else []
+    if (reading := _keep(tiers, refusal.facts.get("what"))).tiers:
+        return reading
     raise refusal
 
 
@@ -85,16 +100,23 @@ def refuse_text(what: str) -> Refusal:
     return Refusal(NOT_A_LABEL, field="text", what=what)
 
 
-def _read_makers_label(text: str) -> makers_labels.Tiers:
+def _read_makers_label(text: str) -> Tiers:
     forms = (
         makers_labels.read_tr005,
         makers_labels.read_plate,
         makers_labels.read_gs1,
-        makers_labels.read_record,
+        named_values.read_record,
         makers_labels.read_address,
-        makers_labels.read_lines,
+        named_values.read_lines,
     )
-    return next((tiers for form in forms if (tiers := form(text)) is not None), [])
+    found = next((tiers for form in forms if (tiers := form(text)) is not None), [])
+    ended = text.rstrip(" .,;")  # as in a list or a sentence
+    return found if found or ended == text else [Tier([ended])]
+
+
+def _keep(tiers: Tiers, what: str | None) -> Reading:
+    kept = tuple(filter(None, map(_keep_serials, tiers)))
+    return Reading(kept, what, frozenset(text for tier in tiers for text in _keep_serials(tier.rivals)))
 
 
 def _keep_serials(texts: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from devices.identity import label_text, serials
 from devices.identity.label_facts import LabelFacts, read_facts
 from devices.models import Device
 from devices.recipes.label_rules import find_names
-from devices.recipes.organisation_format import list_serial_lengths, makes_checked_serials
+from devices.recipes.organisation_format import fits_formats, list_serial_lengths, makes_checked_serials
 from lib.prepared import prepared
 from lib.refusals import Refusal
 from provisioning.models import Window
@@ -36,7 +36,10 @@ def find_scanned(user: User, text: str, *, origins: Collection[str]) -> tuple[De
 
     `origins` are the site's own (provisioning.scanning.label_reader). Raises Refusal where it is neither.
     """
-    reading = label_reader.read_label(text, origins=origins, names=find_names(user.organisation_id))
+    names, organisation = find_names(user.organisation_id), user.organisation
+    reading = label_reader.read_label(
+        text, origins=origins, names=names, fits=lambda id_: fits_formats(organisation, id_)
+    )
     device, visible = _find_by_tiers(user, reading)
     if device or visible:
         return device, visible
@@ -68,7 +71,7 @@ def refuse_serial(user: User, serial: str) -> Refusal:
 
 
 def _find_by_tiers(user: User, reading: Reading) -> tuple[Device | None, Device | None]:
-    """Return the first tier's device. Raises Refusal where a tier names two."""
+    """Return the first tier's device. Raises Refusal where a tier names two, of which one may be unknown or hidden."""
     keys = {serials.fold(candidate) for candidate in reading.candidates}
     registrable, visible = (
         {device.serial_key: device for device in scope.filter(serial_key__in=keys)}
@@ -77,12 +80,17 @@ def _find_by_tiers(user: User, reading: Reading) -> tuple[Device | None, Device 
             Device.objects.visible_to(user).select_related("group"),
         )
     )
-    known = registrable.keys() | visible.keys()
+    known = registrable | visible
     for tier in reading.tiers:
-        here = sorted({serials.fold(candidate) for candidate in tier} & known)
-        if len(here) > 1:
-            two = " and ".join((registrable | visible)[key].serial for key in here)
-            raise Refusal(AMBIGUOUS_LABEL, field="text", serials=two)
+        here = sorted({serials.fold(candidate) for candidate in tier} & known.keys())
+        named = {key: known[key].serial for key in here}
+        told = {serials.join_writings(key) for key in here}
+        for rival in filter(reading.rivals.__contains__, tier if known else ()):
+            if (one := serials.join_writings(serials.fold(rival))) not in told:
+                told.add(one)
+                named[one] = rival
+        if len(named) > 1:
+            raise Refusal(AMBIGUOUS_LABEL, field="text", serials=" and ".join(named[key] for key in sorted(named)))
         if here:
             return registrable.get(here[0]), visible.get(here[0])
     return None, None

@@ -24,6 +24,7 @@ from devices.connections import refused_attempts
 from devices.identity import serials
 from devices.models import Device, RefusedAttempt
 from devices.recipes import pictures
+from devices.recipes.label_rules import find_names
 from lib import origins
 from lib.decorators import redirect_unless_posted
 from lib.pictures import PRIVATE_JPEG
@@ -98,6 +99,8 @@ def _render_scanner(
     context = {"form": form, "mine": visible, "barred": barred, "label_origins": settings.SITE_URLS}
     if organisation := request.user.organisation:
         context["further_symbologies"] = FURTHER.get(organisation.label_symbology)
+        names = find_names(organisation.pk).items()
+        context["label_names"] = " ".join(f"{name}:{fact}" for name, fact in names if fact in ("serial", "dev_eui"))
     return render(request, "provisioning/windows/register.html", context, status=status)
 
 

@@ -12,6 +12,7 @@
       this.form = root.querySelector("form");
       this.field = this.form.elements.text;
       this.origins = [location.origin, ...root.dataset.origins.split(/\s+/).filter(Boolean)];
+      ScanText.calls(root.dataset.names);
       this.reader = new ScanReader.Reader(root.dataset);
       this.sent = -Infinity;
       this.whole = null; // what was read, while the field stands for it

@@ -59,6 +59,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "theme": theme,
         "label_origins": origins,
         "further_symbologies": request.GET.get("further"),
+        "label_names": request.GET.get("names"),
     }
     return render(request, "scanner.html", context)
 

@@ -10,6 +10,7 @@ import pytest
 import segno
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
+from devices.identity import serials
 from tests.e2e.fakecamera import FLAGS as FAKE
 from tests.e2e.fakecamera import scene
 from tests.e2e.scannerpage import (
@@ -23,6 +24,7 @@ from tests.e2e.scannerpage import (
     seeing,
     wait_for_decoder,
 )
+from tests.provisioning.scanning import label_cases
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -131,6 +133,62 @@ def test_a_photo_has_the_answer_of_the_server(playwright: Playwright, address: s
         photograph(page, scene(text, module=7))
         answer = posted(page)
         assert (answer["text"].replace("\r\n", "\n"), answer["via"]) == (text, "photo")
+
+
+READ = """([texts, origin]) => texts.map((text) => {
+    const {alone, tiers} = ScanText.read(text, [origin]);
+    const first = alone ? {keys: [alone]} : tiers.find(({keys}) => keys.length);
+    const {candidate = false} = ScanText.classify(text, [origin]);
+    return {candidate, named: first?.two ? "two devices" : first?.keys[0]};
+})"""
+LABELS = "([pairs, origin]) => pairs.map((texts) => ScanText.labels(texts, [origin]))"
+
+
+def test_the_browser_reads_labels_as_the_server_does(playwright: Playwright, address: str) -> None:
+    cases = label_cases.NAMES
+    with phone(playwright) as context:
+        page = opened(context, address)
+        read = page.evaluate(READ, [list(cases), label_cases.ORIGIN])
+        in_view = [[one, other] for one, other, _ in label_cases.IN_VIEW]
+        kept = page.evaluate(LABELS, [in_view, label_cases.ORIGIN])
+        turned = page.evaluate(LABELS, [[pair[::-1] for pair in in_view], label_cases.ORIGIN])
+    for (text, named), found in zip(cases.items(), read, strict=True):
+        if named == label_cases.NONE:
+            assert found.get("named") is None, text
+        else:
+            wanted = named if named == label_cases.TWO else serials.fold(named)
+            assert found == {"candidate": True, "named": wanted}, text
+    for (one, other, is_same), there, back in zip(label_cases.IN_VIEW, kept, turned, strict=True):
+        assert [len(there), len(back)] == [2 - is_same] * 2, (one, other)
+
+
+def test_the_browser_knows_the_organisations_names_of_fields(playwright: Playwright, address: str) -> None:
+    texts = [
+        f"https://maker.example/?id={label_cases.METER}",
+        f"https://maker.example/?Dev-Eui-Hex={label_cases.EUI.lower()}",
+        f'{{"id":"{label_cases.METER}"}}',
+        f"https://maker.example/?uuid={label_cases.METER}",
+    ]
+    with phone(playwright) as context:
+        page = opened(context, address, "?names=id:serial%20deveuihex:dev_eui")
+        read = page.evaluate(READ, [texts, label_cases.ORIGIN])
+    metered = {"candidate": True, "named": label_cases.METER}
+    assert read == [
+        metered,
+        {"candidate": True, "named": label_cases.EUI},
+        metered,
+        {"candidate": False, "named": None},
+    ]
+
+
+def test_two_codes_of_two_devices_are_refused_where_one_names_both(
+    playwright: Playwright, address: str, tmp_path: Path
+) -> None:
+    both = scene(label_cases.GATEWAY, f"SN:{label_cases.METER}\nGW:{label_cases.GATEWAY}", module=7)
+    with seeing(playwright, tmp_path, both) as context:
+        page = opened(context, address)
+        scan(page)
+        expect(message(page)).to_contain_text("Two different codes")
 
 
 def test_one_code_of_several_is_named_and_not_posted(playwright: Playwright, address: str, tmp_path: Path) -> None:

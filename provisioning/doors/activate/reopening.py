@@ -49,11 +49,11 @@ def open_again(*, door: Door, listed: Sequence[str], by: User) -> int:
 
 def _find_devices(door: Door, listed: Sequence[str], by: User) -> list[Device]:
     folded = {serials.fold(serial): serial for serial in listed}
-    keys = {key for each in folded for key in (each, serials.write_otherwise(each)) if key}
+    keys = {key for each in folded for key in (each, *serials.write_otherwise(each)) if key}
     own = Device.objects.manageable_by(by).filter(organisation=door.organisation_id, version__recipe=door.recipe_id)
     devices = list(own.filter(serial_key__in=keys).select_related("organisation").order_by("pk"))
-    known = {key for each in devices for key in (each.serial_key, serials.write_otherwise(each.serial_key))}
-    if unknown := [serial for key, serial in folded.items() if key not in known]:
+    known = {serials.join_writings(each.serial_key) for each in devices}
+    if unknown := [serial for key, serial in folded.items() if serials.join_writings(key) not in known]:
         shown = ", ".join(unknown[:MOST_NAMED]) + (", …" if len(unknown) > MOST_NAMED else "")
         raise Refusal(refusals.DOOR_SERIALS_UNKNOWN, field="serials", serials=shown)
     return devices

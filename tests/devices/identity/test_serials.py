@@ -54,3 +54,31 @@ def test_a_serial_with_separators_of_its_own_is_not_regrouped() -> None:
     assert serials.format_in_fours("TMRY5AVJ28N5") == "TMRY 5AVJ 28N5"
     for serial in ("00:1B:44:11:3A:B7", "GW-2024.0017", "KG_250_0017"):
         assert serials.format_in_fours(serial) == serial
+
+
+WRITINGS = {
+    "AABBCCDDEE01": ["AA:BB:CC:DD:EE:01", "AABB.CCDD.EE01", "AA.BB.CC.DD.EE.01", "AABB:CCDD:EE01"],
+    "70B3D57ED0001234": ["70:B3:D5:7E:D0:00:12:34", "70B3.D57E.D000.1234", "70B3:D57E:D000:1234"],
+}
+
+
+def test_an_address_is_one_in_all_its_writings() -> None:
+    for bare, others in WRITINGS.items():
+        for text in (bare, *others, *map(str.lower, others), bare.lower(), "-".join(others[0].split(":"))):
+            key = serials.fold(text)
+            assert serials.join_writings(key) == bare
+            assert {key, *serials.write_otherwise(key)} >= {bare, *others}
+            assert len(serials.write_otherwise(key)) == 4
+
+
+def test_what_has_separators_of_its_own_is_no_address() -> None:
+    for key in (
+        "",
+        "AA:BB:CC:DD:EE",
+        "AA.BB:CC.DD:EE.01",
+        "GW.2024.0017",
+        "KANARRA01339",
+        "1234.5678",
+        "AABB:CCDD:EE0",
+    ):
+        assert (serials.join_writings(key), serials.write_otherwise(key)) == (key, ())

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils.timezone import now
 
-from devices.models import Device, Import
+from devices.models import Device, Import, Tie
 from lib.refusals import Refusal
 from tenants.groups import operations as groups
 from tests import builders
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-ADDRESSES = [("AA:BB:CC:DD:EE:01", "aabbccddee01"), ("AABBCCDDEE01", "AA-BB:CC:DD:EE:01")]
+ADDRESSES = [
+    ("AA:BB:CC:DD:EE:01", "aabbccddee01"),
+    ("AABBCCDDEE01", "AA-BB:CC:DD:EE:01"),
+    ("AABB.CCDD.EE01", "AA:BB:CC:DD:EE:01"),
+    ("AABBCCDDEE01", "aabb:ccdd:ee01"),
+    ("AA.BB.CC.DD.EE.01", "AABB.CCDD.EE01"),
+]
 
 
 def made(importing: Import) -> dict[str, str]:
@@ -84,6 +90,17 @@ def test_the_list_and_the_labels_know_an_address_written_otherwise(
     assert first in client.get("/", {"q": second}).content.decode()
     page = client.post("/labels/preview/", FULL | {"serials": f"{second}\n{first}"}).content.decode()
     assert ("Not found" in page, "The first label: " in page) == (False, True)
+
+
+def test_one_file_has_an_address_once(check: Run) -> None:
+    writings = ["AABB.CCDD.EE01", "AA:BB:CC:DD:EE:01", "AABBCCDDEE01", "AA.BB.CC.DD.EE.01", "aabb:ccdd:ee01"]
+    importing = check("Serial\n" + "\n".join(writings) + "\n")
+    assert [row for row, _, cause in problems(importing) if "The same serial as in row 2" in cause] == [3, 4, 5, 6]
+
+
+def test_a_gateway_above_is_named_in_another_writing(run: Run) -> None:
+    importing = run("Serial,Gateways\nAABB.CCDD.EE01,\nGW-2,AA:BB:CC:DD:EE:01\n")
+    assert Tie.objects.get(device__source=importing).gateway.serial == "AABB.CCDD.EE01"
 
 
 def test_a_retired_device_is_told_of_by_either_writing(run: Run, check: Run, world: World) -> None:

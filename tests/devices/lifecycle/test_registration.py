@@ -36,7 +36,7 @@ def test_a_serial_that_is_taken_leaves_the_transaction_usable(world: World) -> N
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("typed", "there", "why"),
-    [("nob-0000I", "NOB00001", "look-alikes"), ("001B44113AB7", "00:1B:44:11:3A:B7", "with colons and without")],
+    [("nob-0000I", "NOB00001", "look-alikes"), ("001B44113AB7", "00:1B:44:11:3A:B7", "in all its writings")],
 )
 def test_the_device_that_is_there_is_named_as_it_is_written(
     client: Client, world: World, typed: str, there: str, why: str

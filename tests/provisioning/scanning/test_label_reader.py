@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.identity import makers_labels, serials
+from devices.identity.label_text import clean_text
 from lib.refusals import Refusal
 from provisioning.scanning import label_reader
+from tests.provisioning.scanning import label_cases
 
 HERE = ["https://devices.example"]
 SERIAL = "TMRY5AVJ28N5"
@@ -65,7 +67,8 @@ def test_what_a_serial_may_be_is_looked_up_first(serial: str) -> None:
 
 def test_tr005_gives_serial_then_dev_eui() -> None:
     assert makers_labels.compute_crc16(TR005) == 0xAF2C
-    dev_eui = ("AABBCCDDEEFF0011", "AA:BB:CC:DD:EE:FF:00:11", "AABB.CCDD.EEFF.0011", "AA.BB.CC.DD.EE.FF.00.11")
+    digits = "AABBCCDDEEFF0011"
+    dev_eui = (digits, *serials.write_otherwise(digits))
     for text in (f"{TR005}:CAF2C", f"{TR005}:Caf2c", f"{TR005}:CAF2C".lower()):
         assert label_reader.read_label(text, origins=HERE).tiers[-2:] == (("YYWWNNNNNN",), dev_eui)
     for text in (
@@ -220,3 +223,24 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     with suppress(Refusal):
         found = candidates(text)
         assert all(serials.is_plausible(serial) and serial == serials.canonical(serial) for serial in found)
+
+
+def name(text: str) -> str:
+    """What it is, in the words of the table: the first that it names beside itself."""
+    try:
+        reading = label_reader.read_label(text, origins=[label_cases.ORIGIN])
+    except Refusal:
+        return label_cases.NONE
+    itself = (serials.canonical(clean_text(text)),)
+    tiers = [tier for tier in reading.tiers if tier != itself]
+    if not tiers:
+        is_bare = serials.is_plausible(itself[0]) and reading.what is None and ":" not in itself[0]
+        return serials.fold(itself[0]) if is_bare else label_cases.NONE
+    rivals = {serials.join_writings(serials.fold(each)) for each in tiers[0] if each in reading.rivals}
+    own = [*rivals] or [serials.join_writings(serials.fold(tiers[0][0]))]
+    return own[0] if len(own) == 1 else label_cases.TWO
+
+
+@pytest.mark.parametrize(("text", "named"), label_cases.NAMES.items())
+def test_what_a_label_names_first(text: str, named: str) -> None:
+    assert name(text) == serials.fold(named) if named not in (label_cases.TWO, label_cases.NONE) else named

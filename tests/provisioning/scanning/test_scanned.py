@@ -9,9 +9,11 @@ from django.urls import reverse
 
 from devices.identity import serials
 from devices.models import Device
+from devices.recipes import label_rules
 from provisioning.models import Window
 from tenants.models import Organisation
 from tests import builders
+from tests.provisioning.scanning.label_cases import GATEWAY, IMEI, MAC, METER, NAMES, NONE, OTHER_MAC, TWO
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 OPAQUE = {"kind": "opaque"}
-SERIAL = "KANARRA01339"
+SERIAL = GATEWAY
 GTIN = "09506000134352"
 
 
@@ -65,6 +67,9 @@ def scan(client: Client, text: str) -> tuple[int, str]:
         ("001b.4411.3ab7", "00:1B:44:11:3A:B7"),
         ("00:1B:44:11:3A:B8", "001B44113AB8"),
         ("70:B3:D5:7E:D0:00:12:34", "70B3D57ED0001234"),
+        ("AABBCCDDEE03", "AABB:CCDD:EE03"),
+        ("AA:BB:CC:DD:EE:03", "AABB:CCDD:EE03"),
+        ("aabb.ccdd.ee04", "AA.BB.CC.DD.EE.04"),
         ("DevEUI: 70B3D57ED0001234\nJoinEUI: 70B3D57ED0009999", "70B3D57ED0001234"),
         ("A1", "A1"),
         ("42", "42"),
@@ -76,6 +81,7 @@ def scan(client: Client, text: str) -> tuple[int, str]:
 )
 def test_the_device_that_a_text_means(technician: Client, world: World, text: str, serial: str) -> None:
     add(world, SERIAL, "00:1B:44:11:3A:B7", "001B44113AB8", "70B3D57ED0001234", "70B3D57ED0009999")
+    add_more(world, "AABB:CCDD:EE03", "AA.BB.CC.DD.EE.04")
     add_more(world, "A1", "42", "TEL:00042", "MT:2024001", "GEO:17", "LW:0001")
     assert scan(technician, text) == (302, serial)
 
@@ -107,9 +113,61 @@ def test_a_label_that_names_two_devices_opens_none(technician: Client, world: Wo
     assert not Window.objects.exists()
 
 
-def test_two_devices_are_not_told_to_whom_one_is_hidden(technician: Client, world: World) -> None:
+OF_ANOTHER = [text for text, named in NAMES.items() if named in (METER, TWO, NONE) and "labels.example" not in text]
+
+
+@pytest.mark.parametrize("text", OF_ANOTHER)
+def test_no_label_opens_a_device_that_it_is_not_the_label_of(technician: Client, world: World, text: str) -> None:
+    """The device that it is of is unknown here; what is known is a gateway's, a part's, or its rival."""
+    add(world, GATEWAY)
+    add_more(world, "42", OTHER_MAC) if MAC in text else add_more(world, "42")
+    if "WiFi MAC" in text or "MAC1" in text:
+        Device.objects.filter(serial=OTHER_MAC).delete()
+    if "modem" in text or "gateway" in text or "GW MAC" in text:
+        add_more(world, MAC, IMEI)
+    status, page = scan(technician, text)
+    assert status in (404, 409, 422)
+    assert not Window.objects.exists()
+    if NAMES[text] == TWO:
+        assert (status, "names two devices" in page) == (409, True)
+
+
+@pytest.mark.parametrize(
+    "text", [text for text, named in NAMES.items() if named == METER and "labels.example" not in text]
+)
+def test_a_label_opens_its_own_device_beside_others(technician: Client, world: World, text: str) -> None:
+    add(world, GATEWAY)
+    add_more(world, METER, MAC, OTHER_MAC, IMEI, "42")
+    assert scan(technician, text) == (302, METER)
+
+
+def test_an_id_counts_where_a_format_knows_it(technician: Client, world: World) -> None:
+    add(world, SERIAL, "42")
+    Organisation.objects.filter(pk=world.kanarra.pk).update(identity=OPAQUE)
+    for text in ('{"id": "KANARRA01339"}', '{"deviceId": "kanarra01339"}'):
+        assert scan(technician, text)[0] == 422
+    builders.make_recipe(world.kanarra, "Fixed", identity={"kind": "opaque", "prefix": "KANARRA", "length": 5})
+    assert scan(technician, '{"id": "KANARRA01339"}') == (302, SERIAL)
+    assert scan(technician, '{"id": 42, "type": "manual"}')[0] == 422
+    assert scan(technician, '{"sn": "UNKNOWN1", "id": "KANARRA01339"}')[0] == 404
+
+
+@pytest.mark.parametrize("text", ["https://maker.example/?id=KANARRA01339", '{"id": "KANARRA01339"}'])
+def test_an_id_counts_where_the_organisation_says_so(technician: Client, world: World, text: str) -> None:
     add(world, SERIAL)
-    assert scan(technician, f"{SERIAL}\n{world.foreign.serial}") == (302, SERIAL)
+    Organisation.objects.filter(pk=world.kanarra.pk).update(identity=OPAQUE)
+    assert scan(technician, text)[0] == 422
+    label_rules.add_name(organisation=world.kanarra, name="id", fact="serial", by=world.owner)
+    assert scan(technician, text) == (302, SERIAL)
+
+
+def test_two_devices_are_not_told_to_whom_one_is_hidden(technician: Client, world: World) -> None:
+    """Beside one that they see, another organisation's is refused as one that nobody has."""
+    add(world, SERIAL)
+    for other in (world.foreign.serial, world.foreign.serial[::-1]):
+        status, page = scan(technician, f"{SERIAL}\n{other}")
+        told = page.count(other)
+        assert (status, "names two devices" in page, told > 0) == (409, True, True)
 
 
 def test_a_serial_that_nobody_has_is_named_for_what_it_looks_like(technician: Client) -> None:

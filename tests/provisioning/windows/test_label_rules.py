@@ -225,3 +225,10 @@ def test_the_end_of_a_model_tells_which_labels_meant_it(world: World, special: D
     assert not LabelRule.objects.exists()
     told = Event.objects.filter(kind=Event.Kind.MODEL_CHANGED).latest("pk").data
     assert told["act"] == f"deleted; labels with Profile {PROFILE} mean nothing any more"
+
+
+def test_the_scanner_is_told_the_names_of_fields(client: Client, world: World) -> None:
+    for name, fact in (("dev-id", "serial"), ("hw", "dev_eui"), ("fam", "profile")):
+        label_rules.add_name(organisation=world.kanarra, name=name, fact=fact, by=world.owner)
+    client.force_login(world.technician)
+    assert 'data-names="devid:serial hw:dev_eui"' in client.get("/register/").content.decode()
