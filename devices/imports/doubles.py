@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import re
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices.identity import serials
 from devices.imports import spreadsheets
-from devices.imports.columns import FIELDS, HIDDEN, UNSAID, find_spelling, guess_columns, is_serial_number
-from devices.imports.table import open_table, read_beginning
+from devices.imports.columns import (
+    FIELDS,
+    HIDDEN,
+    UNSAID,
+    find_spelling,
+    guess_columns,
+    is_serial_number,
+    is_weak,
+    list_words,
+)
+from devices.imports.csv_reader import LOOK_ROWS
+from devices.imports.table import open_table, read_first
 from devices.recipes.organisation_format import format_of
+from lib.parsing import is_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +30,18 @@ if TYPE_CHECKING:
     from devices.imports.row_source import Row
     from devices.imports.table import Table
     from devices.models import Import, RecipeVersion
+
+LEAST = 2  # rows that count
+_OTHER = (  # words of headings of what is unique, too, and surely no serial
+    "key appkey nwkkey appskey nwkskey password passwort kennwort secret token psk pin puk date datum fecha data time "
+    "zeit timestamp phone telefon tel mail email ip url link price preis lat lon lng latitude longitude gps iccid imsi "
+    "eid sim msisdn mac imei eui joineui appeui hash checksum certificate cert fingerprint"
+)
+_OTHERS = frozenset(_OTHER.split())
+_LOOKS = re.compile(  # a digit and no space; no amount, date, time or IP address
+    r"(?!\d{1,5}(?:[.,]\d+)?\Z|\d+(?:[./]\d+){1,3}\Z|\d{4}-\d\d?-\d\d?|[\d:]{4,8}\Z|.*@|https?:)"
+    r"(?=\D*\d)[^\s,;]{4,64}"
+)
 
 
 class Double(NamedTuple):
@@ -33,17 +57,27 @@ def suggest_columns(
 ) -> tuple[list[str], Import.Dialect]:
     """Return for each column the field that it seems to fill, "" or UNSAID, and the file's dialect.
 
-    UNSAID are columns of which each may be the serial: both are headed so, and the first rows have other values in
-    them. What was matched so in the recipe's last file is not asked again.
+    UNSAID are columns of which each may be the serial: both are headed so, or one by an address or id and the other not
+    at all, and the first rows have other values in them; and one that only counts rows. What was matched so in the
+    recipe's last file is not asked again.
     """
     remembered = version.recipe.columns
     found, dialect = guess_columns(header, remembered, format_of(version).can_generate)
-    rivals = [each for each in find_doubles(header, found) if _is_rival(each, header, remembered)]
-    if rivals:
-        rows = [cells for number, cells in read_beginning(table) if number > header_row]
-        for double in rivals:
-            if _may_be_either(double, rows):
-                found[double.at] = found[double.filled_by] = UNSAID
+    if "serial" not in found:
+        return found, dialect
+    taken = found.index("serial")
+    is_settled = remembered.get(header[taken]) == "serial"
+    rivals = {each for each in find_doubles(header, found) if _is_rival(each, header, remembered)}
+    if not is_settled and is_weak(header[taken]):
+        rivals |= {Double(at, "serial", taken) for at, field in enumerate(found) if _may_name(header[at], field)}
+    if is_settled and not rivals:
+        return found, dialect
+    rows = [cells for number, cells in read_first(table, LOOK_ROWS) if number > header_row]
+    for double in rivals:
+        if _may_be_either(double, rows, unknown=not is_serial_number(header[double.at])):
+            found[double.at] = found[double.filled_by] = UNSAID
+    if not is_settled and _counts_rows(rows, taken, padded=is_weak(header[taken])):
+        found[taken] = UNSAID
     return found, dialect
 
 
@@ -103,11 +137,34 @@ def _is_rival(double: Double, header: Sequence[str], remembered: Mapping[str, st
     return double.field == "serial" and is_serial_number(left) and not was_settled
 
 
-def _may_be_either(double: Double, rows: Sequence[list[str] | Bad]) -> bool:
-    """Decide whether a column may be the serials' as well: its values differ from those, and from each other."""
-    values = [_read(cells, double.at) for cells in rows if isinstance(cells, list)]
-    filled = [value for value in values if value]
-    return len(set(filled)) * 2 > len(filled) and any(_differ(cells, double) for cells in rows)
+def _may_name(name: str, field: str) -> bool:
+    """Decide whether a column that fills nothing may be the serials' by its heading, beside an address or an id."""
+    return not field and not name.endswith(HIDDEN) and _OTHERS.isdisjoint(list_words(name))
+
+
+def _may_be_either(double: Double, rows: Sequence[list[str] | Bad], *, unknown: bool) -> bool:
+    """Decide whether a column may be the serials' as well: its values differ from those, and from each other.
+    `unknown`: its heading says nothing, so that they have to be unique, and look like serials."""
+    lists = [cells for cells in rows if isinstance(cells, list)]
+    filled = [value for cells in lists if (value := _read(cells, double.at))]
+    if not any(_differ(cells, double) for cells in lists) or _counts_rows(lists, double.at, padded=unknown):
+        return False
+    if not unknown:
+        return len(set(filled)) * 2 > len(filled)
+    looks = all(_LOOKS.fullmatch(value) for cells in lists if (value := _read_text(cells, double.at)))
+    return looks and len(set(filled)) == len(filled)
+
+
+def _counts_rows(rows: Sequence[list[str] | Bad], at: int, *, padded: bool) -> bool:
+    """Decide whether a column numbers the rows: 1, 2, 3, with gaps perhaps. `padded`: so do 001, 002."""
+    texts = [text for cells in rows if isinstance(cells, list) and (text := _read_text(cells, at).strip("#.) "))]
+    if len(texts) < LEAST or not all(is_whole_number(text) and len(text) < 8 for text in texts):
+        return False
+    numbers = [int(text) for text in texts]
+    if not padded and any(text != str(number) for text, number in zip(texts, numbers, strict=True)):
+        return False
+    ascends = all(before < after for before, after in pairwise(numbers))
+    return ascends and numbers[0] <= 1 and numbers[-1] <= 2 * len(numbers)
 
 
 def _differ(cells: Sequence[str] | Bad, double: Double) -> bool:
@@ -117,5 +174,8 @@ def _differ(cells: Sequence[str] | Bad, double: Double) -> bool:
 
 
 def _read(cells: Sequence[str], at: int) -> str:
-    text = next(islice(cells, at, None), "").strip()
-    return serials.fold(spreadsheets.read_serial(text))
+    return serials.fold(spreadsheets.read_serial(_read_text(cells, at)))
+
+
+def _read_text(cells: Sequence[str], at: int) -> str:
+    return next(islice(cells, at, None), "").strip()
