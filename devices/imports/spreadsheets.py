@@ -6,17 +6,17 @@ import html
 import re
 
 from devices.identity.formats import Format, Kind
+from devices.imports.month_names import MONTH, SURE_MONTH
 from lib.csv_export import read_neutral
 from lib.parsing import is_whole_number
 
 DIGITS = 15  # of a number that a spreadsheet keeps
 _FORMULA = re.compile(r'\'?="([^"]*)"')  # as a report has it, too
-_MONTHS = "[Jj]an|[Ff]eb|[Mm][aä]r|[Mm]rz|[Aa]pr|[Mm]a[iy]|[Jj]u[nl]|[Aa]ug|[Ss]ep|[Oo][ck]t|[Nn]ov"
-_MONTHS += "|[Dd]e[cz]"
-_MONTH = rf"(?:{_MONTHS})[a-zü]{{0,6}}\.?"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?:19|20)?\d\d"
-_CLOCK = r"(?:[ T]\d{1,2}:\d\d(?::\d\d)?(?:\.0+)?)?"
+_HALF = r"[ \u00a0\u202f]?[AaPp]\.?[Mm]\.?"
+_CLOCK = rf"(?:[ T]\d{{1,2}}:\d\d(?::\d\d)?(?:\.0+)?(?:{_HALF})?)?"
+_SHORT = r"(?:0?[1-9]|1[0-2])-(?:0?[1-9]|[12]\d|3[01])-\d\d|(?:0?[1-9]|[12]\d|3[01])-(?:0?[1-9]|1[0-2])-\d\d"
 _ERRORS = (  # what spreadsheets show of a formula that failed, in the languages in which they have words of their own
     "N/?A|REF!|NAME\\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|BUSY!|UNKNOWN!|ERROR!|EXTERNAL!|"
     "NV|N/V|BEZUG!|WERT!|ZAHL!|ÜBERLAUF!|KALK!|FELD!|BLOCKIERT!|NOM\\?|VALEUR!|NOMBRE!|NUL!|PROPAGATION!|CALCUL!|"
@@ -41,12 +41,14 @@ _DAMAGE = (
     (re.compile(r"\d{1,3}(?:[,'\u2019\u00a0\u202f]\d{3})+"), "A spreadsheet grouped the digits of this serial."),
     (
         re.compile(
-            rf"\d{{1,2}}\.?[-. ]{_MONTH}(?:[-. ]{_YEAR})?|{_MONTH}[-. ]{_YEAR}"
+            rf"\d{{1,2}}\.?[-. ]{MONTH}(?:[-. ]{_YEAR})?|{SURE_MONTH}[-. ]{_YEAR}|{_SHORT}{_CLOCK}"
+            rf"|\d{{1,2}}[-. ]+[IVX]{{1,4}}[-. ]+{_YEAR}|(?:\d{{4}}[年년] ?)?\d{{1,2}}[月월] ?\d{{1,2}}[日일]"
             rf"|{_DAY}/{_DAY}/{_YEAR}{_CLOCK}|{_DAY}([-.]){_DAY}\1(?:19|20)\d\d{_CLOCK}"
             rf"|(?:19|20)\d\d([-/.])(?:0?[1-9]|1[0-2])\2{_DAY}{_CLOCK}"
         ),
         "A spreadsheet made a date of this serial.",
     ),
+    (re.compile(rf"\d{{1,2}}:\d\d(?::\d\d)?(?:{_HALF})"), "A spreadsheet made a time of this serial."),
     _NARROW,
     _FAILED,
     (re.compile(r"=.*", re.DOTALL), "A spreadsheet's formula stands here instead of its value."),
@@ -62,8 +64,9 @@ REMEDY_ANYWHERE = "Write the cell anew, formatted as text, or leave it empty."
 REMEDY = "Format the column as text, enter or paste the serials anew, and save it again."
 MARKS = "='\u2019"  # that digits are text
 _LOOSE = re.compile(  # what any of the damages is, and hardly any serial: a single look at most of them
-    rf"[+-]?[\d.,'/: \u2019\u00a0\u202f-]+(?:[TE+][\d:.+-]*)?|\d{{1,2}}\.?[-. ]{_MONTH}.*|{_MONTH}.*|#.*|=.*"
-    r"|[a-z]+:\d{3}",
+    rf"[+-]?[\d.,'/: \u2019\u00a0\u202f-]+(?:[TE+][\d:.+-]*|[AP]\.?M\.?)?|\d{{1,2}}\.?[-. ]+[^\W\d_].*|#.*|=.*"
+    rf"|[^\W\d_]{{3,12}}\.?[-. ]{_YEAR}"
+    r"|[a-z]+:\d{3}|\d[\d ]*[年년月월].*",
     re.IGNORECASE | re.DOTALL,
 )
 
