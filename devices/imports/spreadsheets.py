@@ -17,6 +17,8 @@ _YEAR = r"(?:19|20)?\d\d"
 _HALF = r"[ \u00a0\u202f]?[AaPp]\.?[Mm]\.?"
 _CLOCK = rf"(?:[ T]\d{{1,2}}:\d\d(?::\d\d)?(?:\.0+)?(?:{_HALF})?)?"
 _SHORT = r"(?:0?[1-9]|1[0-2])-(?:0?[1-9]|[12]\d|3[01])-\d\d|(?:0?[1-9]|[12]\d|3[01])-(?:0?[1-9]|1[0-2])-\d\d"
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_IP_ADDRESS = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
 _ERRORS = (  # what spreadsheets show of a formula that failed, in the languages in which they have words of their own
     "N/?A|REF!|NAME\\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|BUSY!|UNKNOWN!|ERROR!|EXTERNAL!|"
     "NV|N/V|BEZUG!|WERT!|ZAHL!|ÜBERLAUF!|KALK!|FELD!|BLOCKIERT!|NOM\\?|VALEUR!|NOMBRE!|NUL!|PROPAGATION!|CALCUL!|"
@@ -38,7 +40,10 @@ _DAMAGE = (
         _LOST,
     ),
     (re.compile(r"\d+[.,]0{1,6}"), "A spreadsheet or program made a decimal number of this serial."),
-    (re.compile(r"\d{1,3}(?:[,'\u2019\u00a0\u202f]\d{3})+"), "A spreadsheet grouped the digits of this serial."),
+    (
+        re.compile(rf"\d{{1,3}}(?:[,'\u2019\u00a0\u202f]\d{{3}})+|(?!{_IP_ADDRESS}\Z)\d{{1,3}}(?:\.\d{{3}}){{3,}}"),
+        "A spreadsheet grouped the digits of this serial.",
+    ),
     (
         re.compile(
             rf"\d{{1,2}}\.?[-. ]{MONTH}(?:[-. ]{_YEAR})?|{SURE_MONTH}[-. ]{_YEAR}|{_SHORT}{_CLOCK}"

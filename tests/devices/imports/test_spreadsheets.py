@@ -37,6 +37,9 @@ DAMAGE = [
     ("861234567890123.0", "a decimal number"),
     ("861234567890123,00", "a decimal number"),
     ("861,234,567,890,123", "grouped the digits"),
+    ("861.234.567.890.301", "grouped the digits"),
+    ("8.949.000.000.012.340.011", "grouped the digits"),
+    ("861.234.567.890", "grouped the digits"),
     ("01-Mar", "a date"),
     ("Mar-05", "a date"),
     ("3. Okt 24", "a date"),
@@ -67,6 +70,7 @@ def test_what_is_lost_is_named(check: Run, version: RecipeVersion, identity: dic
 
 def test_serials_that_look_a_little_so(run: Run) -> None:
     cells = ["MAR-05", "10.11.12", "AB-12", "12-34-56", "8E14", "V1.0", "00:11:22", "2026.01", "12.5", "1-2-3"]
+    cells += ["192.168.100.200", "10.200.100.101", "1.234.567", "1.2.3.4", "12.345", "100.200.100.200.1"]
     importing = run("Serial,Name\n" + "".join(f"{cell},Pump\n" for cell in cells))
     assert (importing.made, problems(importing)) == (len(cells), [])
 
