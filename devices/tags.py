@@ -37,7 +37,8 @@ _PARTING = re.compile("[=:]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BETWEEN = re.compile(r"[;\r\n]")
 _SEVERAL = re.compile(  # in a value: another key behind what may part tags
-    r"(?:\s*[,|/、\uff0c\uff1b\uff5c]\s*|\s+/\s+)[^\W\d][\w.-]*(?: [\w.-]+)?\s*(?:=|:(?!\d))|\s[^\W\d][\w.-]*=|\t[^\W\d][\w.-]*\s*:"
+    r"(?:\s*[,|/、\uff0c\uff1b\uff5c]\s*|\s+/\s+)[^\W\d][\w.-]*(?: [\w.-]+)?\s*(?:=|:(?!\d))|\s[^\W\d][\w.-]*="
+    r"|\t[^\W\d][\w.-]*\s*:"
 )
 _SEVERAL_TOLD = "This looks like several tags: part them by semicolons or line ends, or put the value in quotes."
 _ESCAPED = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ";=+-@"})  # in JSON: a table's cell is free of them
@@ -144,7 +145,8 @@ def write_cell(tags: Mapping[str, object]) -> str:
 
 def parse(text: str, between: Between) -> dict[str, Any]:
     """Return the tags that a text says, not judged: a JSON object, a JSON list of names and values (West
-    Connectivity), or `name=value` and `name: value` parted by line ends, in a cell (`;`) by semicolons too. Raises ValidationError.
+    Connectivity), or `name=value` and `name: value` parted by line ends, and in a cell (`;`) by semicolons too.
+    Raises ValidationError.
     """
     pairs = _from_json(text) if text.lstrip()[:1] in {"[", "{"} else _from_entries(text, between)
     parsed: dict[str, Any] = {}

@@ -106,6 +106,11 @@ def _count_known(cells: Sequence[str], remembered: Mapping[str, str]) -> tuple[b
     return "serial" in found, len(found)
 
 
+def names_serial(cells: Sequence[str], remembered: Mapping[str, str]) -> bool:
+    """Decide whether one of the cells names the column of the serials."""
+    return _count_known([cell.strip() for cell in cells], remembered)[0]
+
+
 def _looks_like(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Decide whether a row is data: it has a cell of digits, or digits and letters, in a column of such."""
     for at, cell in enumerate(cells):
