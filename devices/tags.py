@@ -252,7 +252,7 @@ def _from_entries(text: str, between: Between) -> Iterator[Entry]:
             each = "each stands on a line of its own"
             words = each if between == "\n" else "several are parted by semicolons or line ends"
             raise ValidationError(describe_problem(name, f"A tag is written key: value, and {words}."))
-        if between == ";" and _says_several(value) and not _is_quoted(value):
+        if between == ";" and _says_several(value.strip()) and not _is_quoted(value):
             raise ValidationError(describe_problem(part.strip(), _SEVERAL_TOLD))
         yield Entry(name, _parse_value(value))
 

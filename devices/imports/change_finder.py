@@ -174,6 +174,11 @@ class ChangeFinder:
             own = {name: device.tags[name] for name, _ in self._rules.tags_at if name in device.tags}
             stored = device.version.default_tags | own
         try:
+            for field in ("tags", *(f"{TAG}{name}" for name, _ in self._rules.tags_at)):
+                if cause := spreadsheets.explain_formula(text := wish.cells.get(field, "")):
+                    wrong.append(self._rules.make_error(wish.row, field, f"{quote_cell(text)}{cause}"))
+            if wrong:
+                return
             said = dict(read_tags(wish.cells["tags"])) if "tags" in wish.cells else dict(stored)
             own = {name: wish.cells.get(f"{TAG}{name}", "") for name, _ in self._rules.tags_at}
             said |= {name: read_neutral(text) for name, text in own.items() if text}
@@ -223,6 +228,8 @@ def _read_text(field: str, text: str, stored: str) -> str:
     """Return what a cell says; what is stored where that is how an export writes it."""
     if text == neutralise(stored).strip() or names.is_same(text, stored):
         return stored
+    if cause := spreadsheets.explain_formula(text):
+        raise Cause(cause)
     plain = read_neutral(text)
     return stored if names.is_same(plain, stored) else _CLEAN[field](plain)
 

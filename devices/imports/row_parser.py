@@ -116,7 +116,10 @@ class Rules:
             return wrong
         serial, key = self._read_serial(row, cells, wrong)
         name = self._read_name(row, count, serial, cells, wrong)
-        description = "" if self._description_at is None else read_neutral(cells[self._description_at].strip())
+        description = "" if self._description_at is None else cells[self._description_at].strip()
+        if description[:1] == "=":
+            self._check_formula(row, "description", description, wrong)
+        description = read_neutral(description)
         if description and not names.is_clean(description):
             description = self._clean_cell(names.clean_several_lines, row, "description", description, wrong)
         if not self._extra:
@@ -148,7 +151,7 @@ class Rules:
         if not is_plain:
             text = "".join(cells)
             if '="' in text:
-                cells = [spreadsheets.read_formula(cell.strip()) for cell in cells]
+                cells = [_read_formula(cell.strip()) for cell in cells]
             if not self.trusted and (wrong := self._find_spoilt(row, cells, text)):
                 return (), wrong
         if self.trusted:
@@ -259,13 +262,27 @@ class Rules:
 
     def _read_name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[RowError]) -> str:
         name = "" if self._name_at is None else cells[self._name_at].strip()
-        if "'" in name:
+        if name[:1] == "=":
+            self._check_formula(row, "name", name, wrong)
+        elif "'" in name:
             name = read_neutral(name)
         if not name:
             return self.make_name(count, serial)[: names.LENGTH] if serial else ""
         if names.is_clean(name):
             return name
         return self._clean_cell(names.clean_name, row, "name", name, wrong)
+
+    def _check_formula(self, row: int, field: str, text: str, wrong: list[RowError]) -> None:
+        if cause := self._explain_formula(text):
+            wrong.append(self.make_error(row, field, f"{quote_cell(text)}{cause}"))
+
+    def _refuse_formula(self, text: str) -> None:
+        if cause := self._explain_formula(text):
+            raise Cause(f"{quote_cell(text)}{cause}")
+
+    def _explain_formula(self, text: str) -> str:
+        """Say that a formula stands there; "" in a workbook, which says itself what is one."""
+        return "" if self.trusted or self._is_workbook else spreadsheets.explain_formula(text)
 
     def _clean_cell(self, clean: Callable[[str], str], row: int, field: str, text: str, wrong: list[RowError]) -> str:
         try:
@@ -282,9 +299,11 @@ class Rules:
         def take(field: str, found: Callable[[str], object]) -> None:
             if field in self.at and (text := cells[self.at[field]].strip()):
                 try:
+                    if text[0] == "=" and field not in TELL_THEMSELVES:
+                        self._refuse_formula(text)
                     taken[field] = found(read_neutral(text))
-                except Cause as cause:
-                    wrong.append(self.make_error(row, field, str(cause)))
+                except Cause as told:
+                    wrong.append(self.make_error(row, field, str(told)))
 
         take("model", self._read_model)
         take("group", self._read_group)
@@ -327,7 +346,10 @@ class Rules:
         for name, at in self.tags_at:
             if text := cells[at].strip():
                 try:
+                    self._refuse_formula(text)
                     own[name] = tags.clean_value(read_neutral(text))
+                except Cause as told:
+                    wrong.append(RowError(row, self.find_title(at), str(told)))
                 except ValidationError as error:
                     wrong.append(RowError(row, self.find_title(at), f"{quote_cell(text)}{error.message}"))
         if not own:
@@ -364,6 +386,11 @@ class Rules:
 
     def make_error(self, row: int, field: str, cause: str) -> RowError:
         return RowError(row, self.find_column(field), cause)
+
+
+def _read_formula(text: str) -> str:
+    """Return what `="…"` says; with an apostrophe before it, it is a text that an export made so."""
+    return text if text[:1] == "'" else spreadsheets.read_formula(text)
 
 
 def read_tags(text: str) -> dict[str, object]:

@@ -32,6 +32,7 @@ _FAILED = (
     re.compile(rf"#(?:{_ERRORS})|(?:Err|Fehler|Erreur):\d{{3}}", re.IGNORECASE),
     "A formula of the spreadsheet failed here.",
 )
+_FORMULA_TOLD = "A spreadsheet's formula stands here instead of its value."
 _NARROW = re.compile(r"#{2,}"), "The column was too narrow when this was copied out of a spreadsheet."
 _LOST = "A spreadsheet wrote this long number in short, and its last digits are lost."
 _DAMAGE = (
@@ -56,7 +57,7 @@ _DAMAGE = (
     (re.compile(rf"\d{{1,2}}:\d\d(?::\d\d)?(?:{_HALF})"), "A spreadsheet made a time of this serial."),
     _NARROW,
     _FAILED,
-    (re.compile(r"=.*", re.DOTALL), "A spreadsheet's formula stands here instead of its value."),
+    (re.compile(r"=.*", re.DOTALL), _FORMULA_TOLD),
 )  # fmt: skip
 # What is so in any column: 12 to 20 digits are an identity, which a spreadsheet shows in short unless it is text.
 _NOTHING = (
@@ -86,6 +87,11 @@ def read_serial(text: str) -> str:
     """Return a serial without the marks by which spreadsheets are told that it is text, or no formula."""
     text = read_neutral(read_formula(text))
     return text[1:].strip() if text[:1] in ("'", "\u2019") and text[1:2].isalnum() else text
+
+
+def explain_formula(text: str) -> str:
+    """Say that a formula stands in a cell of words, which a report would have written with an apostrophe; else ""."""
+    return f"{_FORMULA_TOLD} {REMEDY_ANYWHERE}" if text[:1] == "=" and text[1:2] not in ("", "=", ">") else ""
 
 
 def explain_damage(text: str) -> str:

@@ -29,6 +29,7 @@ BOTH = {"site": "x", "floor": "2"}
         ("note: Pump, small", {"note": "Pump, small"}),
         ("url: https://kanarra.example/a=b/c=d", {"url": "https://kanarra.example/a=b/c=d"}),
         ("at: 10:30, 11:45", {"at": "10:30, 11:45"}),
+        ("of: a=b", {"of": "a=b"}),
         ("of: a/b/c", {"of": "a/b/c"}),
         (json.dumps({"note": "a, b=c"}), {"note": "a, b=c"}),
     ],
@@ -59,5 +60,5 @@ def test_what_is_not_a_tag_of_its_line_is_told(check: Run) -> None:
 
 
 def test_a_value_that_looks_so_comes_back_in() -> None:
-    stored = {"a": "x, floor=2", "b": "x / c: d", "d": "x y=1"}
+    stored = {"a": "x, floor=2", "b": "x / c: d", "d": "x y=1", "e": "a=b"}
     assert tags.parse(tags.write_cell(stored), ";") == stored
