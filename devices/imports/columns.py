@@ -101,6 +101,7 @@ _BESIDE = frozenset(normalise_heading(word) for word in _BESIDES.split(","))
 _LATER = re.compile(r"[02-9]|1\d")  # in a heading: it is the second of something
 _WEAK = frozenset(_KNOWN["serial"][_KNOWN["serial"].index("eui") :]) - {"snr"}  # of what may be beside the serial
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_][^\W\d_A-Z]*")  # the words of “Sensor S/N 2” and of “sensorSerialNo”
+UNNAMED = "Column %d"
 _UNNAMED = re.compile(r"Column \d+")  # what is called so by its place says nothing of another file's
 _WEST = ["id", "tlsclientcertificate", "tags"]
 

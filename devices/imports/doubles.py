@@ -11,6 +11,7 @@ from devices.imports import spreadsheets
 from devices.imports.columns import (
     FIELDS,
     HIDDEN,
+    UNNAMED,
     UNSAID,
     find_spelling,
     guess_columns,
@@ -99,21 +100,27 @@ def find_doubles(header: Sequence[str], columns: Sequence[str]) -> Iterator[Doub
 
 
 class DoubleCounter:
-    """Count the rows in which a column that is left out has another value than the one that fills its field."""
+    """Count the rows in which a column that is left out has another value than the one that fills its field, or, if it
+    has no heading, any value."""
 
     def __init__(self, importing: Import) -> None:
         self._rows = dict.fromkeys(find_doubles(importing.header, importing.columns), 0)
+        self._unnamed = dict.fromkeys(_find_unnamed(importing), 0)
 
     def add(self, batch: Iterable[Row]) -> None:
-        if not self._rows:
+        if not self._rows and not self._unnamed:
             return
         for _, _, cells in batch:
             for double in self._rows:
                 self._rows[double] += _differ(cells, double)
+            if isinstance(cells, list):
+                for at in self._unnamed:
+                    self._unnamed[at] += bool(_read_text(cells, at))
 
     def as_json(self) -> dict[str, int]:
         """Return how many rows, by the column's place."""
-        return {str(double.at): rows for double, rows in self._rows.items()}
+        counted = {str(double.at): rows for double, rows in self._rows.items()}
+        return counted | {str(at): rows for at, rows in self._unnamed.items()}
 
 
 def describe_doubles(importing: Import) -> list[dict[str, object]]:
@@ -127,6 +134,24 @@ def describe_doubles(importing: Import) -> list[dict[str, object]]:
             "rows": counted.get(str(double.at)),
         }
         for double in find_doubles(header, importing.columns)
+    ]
+
+
+def describe_unnamed(importing: Import) -> list[dict[str, object]]:
+    """Return the columns without a heading that are left out, as far as any row has a value there; `rows` are how many,
+    None before they were counted."""
+    counted = importing.double_columns
+    found = [(importing.header[at], counted.get(str(at), 0) if counted else None) for at in _find_unnamed(importing)]
+    return [{"column": name, "rows": rows} for name, rows in found if rows != 0]
+
+
+def _find_unnamed(importing: Import) -> list[int]:
+    """Return the places of columns that have no heading, of a file that has a header, and that are left out."""
+    pairs = zip(importing.header, importing.columns, strict=False)
+    return [
+        at
+        for at, (name, field) in enumerate(pairs)
+        if not field and importing.header_row and name == UNNAMED % (at + 1)
     ]
 
 

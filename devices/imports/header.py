@@ -143,6 +143,9 @@ def read_header(table: Table, header_row: int) -> list[str]:
     row, nothing in it, or nothing below it."""
     first = read_beginning(table)
     header = _find_widest(first) if header_row == 0 else _take_header(first, header_row)
+    if header_row and not header[-1].strip():
+        kept = list(first)
+        header, first = _drop_empty(header, [cells for _, cells in kept]), iter(kept)
     if len(header) > MAX_COLUMNS:
         raise Refusal(refusals.TOO_MANY_COLUMNS, field="file", count=len(header), most=MAX_COLUMNS)
     if header_row and not any(isinstance(cells, Bad) or "".join(cells).strip() for _, cells in first):
@@ -175,7 +178,18 @@ def _find_widest(first: Iterable[tuple[int, list[str] | Bad]]) -> list[str]:
     filled = [cells for _, cells in first if isinstance(cells, list) and "".join(cells).strip()]
     if not filled:
         raise Refusal(refusals.FILE_BLANK, field="file")
-    return [""] * max(map(len, filled))
+    return [""] * max(map(_measure, filled))
+
+
+def _drop_empty(header: list[str], below: Iterable[list[str] | Bad]) -> list[str]:
+    """Return the header without the columns at its end of which the first rows have nothing either."""
+    width = max([_measure(header), *(_measure(cells) for cells in below if isinstance(cells, list))])
+    return header[:width]
+
+
+def _measure(cells: Sequence[str]) -> int:
+    """Return how many cells there are up to the last one that has anything in it."""
+    return next((at for at in range(len(cells), 0, -1) if cells[at - 1].strip()), 0)
 
 
 def clean_header(header: Sequence[str]) -> list[str]:

@@ -144,7 +144,8 @@ class Rules:
         width = len(self.header)
         if len(cells) != width:
             if len(cells) > width and "".join(cells[width:]).strip():
-                return (), [RowError(row, "", _explain_width(len(cells), width))]
+                words = _explain_note(cells[width:]) if self._is_workbook else _explain_width(len(cells), width)
+                return (), [RowError(row, "", words)]
             cells = [*cells[:width], *[""] * (width - len(cells))]
         if self._is_workbook and not self.trusted and (lost := self._find_lost_cells(row, cells)):
             return (), lost
@@ -420,6 +421,11 @@ def list_models(offered: Iterable[str]) -> str:
 def find_models(organisation: int) -> dict[str, tuple[int, str]]:
     offered = DeviceModel.objects.filter(organisation=organisation, retired_at=None).values_list("name", "pk")
     return {name.casefold(): (pk, name) for name, pk in offered}
+
+
+def _explain_note(beyond: Sequence[str]) -> str:
+    note = quote_cell(next(filter(str.strip, beyond))).removesuffix(": ")
+    return f"{note} stands right of the columns that the header names. Remove it, or give its column a name."
 
 
 def _explain_width(cells: int, width: int) -> str:

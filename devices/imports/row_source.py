@@ -9,6 +9,7 @@ from django.conf import settings
 from devices.imports import refusals, spreadsheets
 from devices.imports.corrections import Corrections
 from devices.imports.csv_reader import Bad
+from devices.imports.other_tables import Tables
 from devices.imports.table import open_table, read_records
 from lib.refusals import Refusal
 
@@ -33,11 +34,11 @@ def read_rows(importing: Import) -> Iterator[Row]:
     if importing.file is None and not importing.columns:
         return ((number, number, []) for number in range(1, importing.total + 1))
     correct = Corrections.from_json(importing.corrections).build() if importing.corrections else None
-    return _read_file_rows(open_table(importing), importing.header_row, correct)
+    return _read_file_rows(open_table(importing), importing.header_row, correct, Tables(importing))
 
 
-def _read_file_rows(table: Table, header_row: int, correct: Correct | None) -> Iterator[Row]:
-    count, most = 0, settings.IMPORT_MAX_ROWS
+def _read_file_rows(table: Table, header_row: int, correct: Correct | None, tables: Tables) -> Iterator[Row]:
+    count, most, after = 0, settings.IMPORT_MAX_ROWS, header_row + 1
     for number, cells in read_records(table):
         if number <= header_row:
             continue
@@ -48,6 +49,11 @@ def _read_file_rows(table: Table, header_row: int, correct: Correct | None) -> I
         found = correct(number, cells) if correct else cells
         if found is None:
             continue
+        if number != after and count:  # an empty row stands between it and the last one
+            tables.gap()
+        after = number + 1
+        if tables.is_watching:
+            found = tables.judge(number, found)
         count += 1
         yield number, count, found
 

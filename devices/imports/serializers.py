@@ -12,7 +12,7 @@ from devices.api import serializers as device_serializers
 from devices.imports import corrections
 from devices.imports import status as import_status
 from devices.imports.change_finder import describe_changes
-from devices.imports.doubles import describe_doubles
+from devices.imports.doubles import describe_doubles, describe_unnamed
 from devices.imports.sheet_choice import list_unread
 from devices.jobs import leases
 from devices.models import BulkAction, Change, Import, Problem
@@ -180,6 +180,11 @@ class DoubleColumn(Serializer):
     rows = serializers.IntegerField(allow_null=True, help_text="Once checked: rows that have another value in the two.")
 
 
+class UnnamedColumn(Serializer):
+    column = serializers.CharField()
+    rows = serializers.IntegerField(allow_null=True, help_text="Once checked: rows that have a value there.")
+
+
 class UnreadSheet(Serializer):
     sheet = serializers.CharField()
     rows = serializers.IntegerField(help_text="Below its header, about.")
@@ -202,6 +207,7 @@ class ImportWhole(ImportShown):
         help_text="What each column fills. `?`: the match has to say which is the serial.",
     )
     double_columns = DoubleColumn(many=True, help_text="Left out, though they look like what another column fills.")
+    unnamed_columns = UnnamedColumn(many=True, help_text="Left out, without a heading, though rows have values there.")
     all_or_nothing = serializers.BooleanField()
     name_pattern = serializers.CharField()
     make_serials = serializers.BooleanField()
@@ -283,7 +289,7 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     more = {"progress": progress, "problems": row.problems.count(), "result": import_status.tell_result(row, user)}
     more |= {name: getattr(row, name) or [] for name in ("encoding_guesses", "problem_groups")}
     more |= {"sheets": row.sheet_names, "unread_sheets": list_unread(row)}
-    more["double_columns"] = describe_doubles(row)
+    more |= {"double_columns": describe_doubles(row), "unnamed_columns": describe_unnamed(row)}
     more["changed_fields"] = row.changed_fields or {}
     more["effects"] = import_status.list_effects(row)
     more["action"] = BulkAction.objects.manageable_by(user).filter(importing=row).values_list("key", flat=True).first()
