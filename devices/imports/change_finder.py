@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from devices import tags
 from devices.identity import label_text, serials
-from devices.imports import spreadsheets
+from devices.imports import placeholders, spreadsheets
 from devices.imports.cells import ANY, quote_cell
 from devices.imports.certificates import Cause
 from devices.imports.columns import FIELDS, TAG
@@ -230,6 +230,8 @@ def _read_text(field: str, text: str, stored: str) -> str:
         return stored
     if cause := spreadsheets.explain_formula(text):
         raise Cause(cause)
+    if text in placeholders.DITTO or text in placeholders.NOTHING:
+        raise Cause(placeholders.DITTO_TOLD if text in placeholders.DITTO else placeholders.KEPT_TOLD)
     plain = read_neutral(text)
     return stored if names.is_same(plain, stored) else _CLEAN[field](plain)
 

@@ -87,9 +87,9 @@ def read_records(
 
 def _parse_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str] | Bad]]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-    number, before = 0, list[str]()
+    number, before, line = 0, list[str](), 0
     while True:
-        number, began, lines.taken = number + 1, reader.line_num, 0
+        number, began, lines.taken = number + 1, line, 0
         try:
             cells = next(reader)
         except (StopIteration, _Enough):
@@ -99,11 +99,13 @@ def _parse_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[
         except UnicodeError:
             raise Refusal(refusals.FILE_NOT_IN_ENCODING, field="file", encoding=encoding, row=number) from None
         except csv.Error as error:
-            yield number, _explain_error(error, lines, number, delimiter, reader.line_num - began)
+            line = reader.line_num
+            yield number, _explain_error(error, lines, number, delimiter, line - began)
         else:
+            line = reader.line_num
             if lines.cut or lines.is_spoilt or len(cells) > MAX_CELLS:
                 yield number, _explain_row(cells, lines, encoding)
-            elif reader.line_num != began + 1 and (swallowed := _find_swallowed(cells, before, delimiter, lines.first)):
+            elif line - began != 1 and (swallowed := _find_swallowed(cells, before, delimiter, lines.first)):
                 yield number, swallowed
             else:
                 yield number, cells

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from devices.imports.table import Table
     from devices.models import Import, RecipeVersion
 
+EMPTY_NAMES = "names"  # beside the columns' counts
 LEAST = 2  # rows that count
 _OTHER = (  # words of headings of what is unique, too, and surely no serial
     "key appkey nwkkey appskey nwkskey password passwort kennwort secret token psk pin puk date datum fecha data time "
@@ -143,6 +144,11 @@ def describe_unnamed(importing: Import) -> list[dict[str, object]]:
     counted = importing.double_columns
     found = [(importing.header[at], counted.get(str(at), 0) if counted else None) for at in _find_unnamed(importing)]
     return [{"column": name, "rows": rows} for name, rows in found if rows != 0]
+
+
+def describe_empty_names(importing: Import) -> dict[str, object] | None:
+    """Return how many rows have a name that says nothing, as the check found; None if none has."""
+    return (importing.double_columns or {}).get(EMPTY_NAMES)
 
 
 def _find_unnamed(importing: Import) -> list[int]:

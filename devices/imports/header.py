@@ -48,12 +48,18 @@ _KINDS = frozenset(
 
 # Instead of a serial: said in words, or left to be filled in.
 _NOTE = re.compile(
-    r"(?:n\.?/?a\.?|none|nil|null|nan|undefined|tb[acd]|unknown|pending|missing|empty|blank|ditto|dto\.?|spare|scrap(?:ped)?|"
+    r"(?:n\.?/?a\.?|none|nil|null|nan|undefined|"
+    r"tb[acd]|unknown|pending|missing|empty|blank|dit+o|dto\.?|idem|"
+    r"ohne|n\.?\s?n\.?|k\.?\s?a\.?|ok|fail(?:ed|ure)?|pass(?:ed)?|false|"
+    r"siehe oben|see above|to be filled by o\.?e\.?m\.?|default string|system serial number|not specified|no serial|"
+    r"spare|scrap(?:ped)?|"
     r"returned|lost|broken|defective|example|sample|unbekannt|keine?|leer|offen|fehlt|defekt|verschrottet|beispiel|muster|"
-    r"(?:[^\W\d_]*[\s_.-]*)x{4,})\W*",
+    r"(?:[^\W\d_]*[\s_.-]*)x{4,}|(?:f[\s:.-]?){7,}f)\W*|(?=.*[.?…])(?:(?!#)[\W_])+|(?=.*0)[0\s:.-]+",
     re.IGNORECASE,
 )
+_BLANK = re.compile(r"[0f\s:.-]+", re.IGNORECASE)
 NO_SERIAL = "There is a word where the serial should be."
+NOTHING = "This says that there is no serial."
 _CAPITALISED = re.compile(r"[A-ZÄÖÜ][a-zäöüß]{2,}\W*")
 _WORD = re.compile(  # beside a serial; one of hexadecimal letters may be a group of its own
     r"(?:\A|\s)(?=[A-Za-z]*[g-z])[A-Za-z]?[a-z]{2,}(?=\W*(?:\s|\Z))|\s{2,}|\b(?:e\.g|z\.\s?[bB]|ex|[bB]sp)\."
@@ -204,11 +210,12 @@ def is_suspect(cells: Sequence[str], header: Sequence[str], serial_at: int | Non
         return True
     serial = cells[serial_at]
     if serial_at == 0 and serial.isalnum() and not serial.isalpha():
-        return serial == header[0] if header else False
+        return (serial[0] == "0" and not serial.strip("0")) or (serial == header[0] if header else False)
     return (
         not _SERIAL.match(serial)
         or (serial_at > 0 and (not cells[0] or _TOTAL.match(cells[0]) is not None))
         or _AMOUNT.fullmatch(serial) is not None
+        or not serial.strip("0:-. ")
         or (serial_at < len(header) and serial == header[serial_at])
     )
 
@@ -233,7 +240,7 @@ def explain_no_device(
     if len(filled) == 1 < len(cells) and serial == lead and _REMARK.fullmatch(serial):
         return "This looks like a remark, not like a device."
     if serial and (_NOTE.fullmatch(serial) or _CAPITALISED.fullmatch(serial)):
-        return NO_SERIAL
+        return NO_SERIAL if re.search(r"[^\W\d_]", serial) and not _BLANK.fullmatch(serial) else NOTHING
     return ""
 
 

@@ -14,7 +14,7 @@ from devices import tags
 from devices.credentials import presence_secrets
 from devices.identity import label_text, serials
 from devices.identity.formats import SIZED, Kind
-from devices.imports import spreadsheets
+from devices.imports import placeholders, spreadsheets
 from devices.imports.cell_formats import Shown
 from devices.imports.cells import quote_cell, read_gateways
 from devices.imports.certificates import Cause, parse_certificate
@@ -22,7 +22,7 @@ from devices.imports.columns import FIELDS, TAG
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
 from devices.imports.groups import GroupNames
-from devices.imports.header import NO_SERIAL, explain_more, explain_no_device, is_suspect
+from devices.imports.header import NO_SERIAL, NOTHING, explain_more, explain_no_device, is_suspect
 from devices.imports.people import People
 from devices.models import DeviceModel, Import, RecipeVersion
 from devices.recipes.organisation_format import format_of
@@ -104,6 +104,7 @@ class Rules:
         self._models = find_models(organisation.pk) if "model" in self.at else {}
         self._groups = GroupNames(organisation.root.path) if "group" in self.at else None
         self._tags = lru_cache(4096)(read_tags)
+        self.empty_names = placeholders.EmptyNames()
         self._people = People(importing) if "person" in self.at else None
 
     def read(
@@ -115,11 +116,13 @@ class Rules:
         if wrong:
             return wrong
         serial, key = self._read_serial(row, cells, wrong)
+        if not is_plain:
+            self._check_formulas(row, cells, wrong)
         name = self._read_name(row, count, serial, cells, wrong)
         description = "" if self._description_at is None else cells[self._description_at].strip()
-        if description[:1] == "=":
-            self._check_formula(row, "description", description, wrong)
         description = read_neutral(description)
+        if description in placeholders.DITTO:
+            wrong.append(self.make_error(row, "description", f"{quote_cell(description)}{placeholders.DITTO_TOLD}"))
         if description and not names.is_clean(description):
             description = self._clean_cell(names.clean_several_lines, row, "description", description, wrong)
         if not self._extra:
@@ -159,7 +162,7 @@ class Rules:
             return cells, []
         if is_suspect(cells, self._header, self._serial_at) and (cause := self._explain_no_device(cells)):
             words = f"{cause} Leave it out, or skip the rows that don't fit."
-            if cause == NO_SERIAL:
+            if cause in (NO_SERIAL, NOTHING):
                 return (), [self.make_error(row, "serial", f"{quote_cell(self.read_cell(cells, 'serial'))}{words}")]
             return (), [RowError(row, "", words)]
         return cells, []
@@ -240,7 +243,8 @@ class Rules:
         return [
             RowError(row, self.find_title(at), f"{quote_cell(cells[at])}{cause}")
             for field, at in self.at.items()
-            if field not in TELL_THEMSELVES and (cause := spreadsheets.explain_damage_anywhere(cells[at].strip()))
+            if field not in TELL_THEMSELVES
+            and (cause := spreadsheets.explain_damage_anywhere(cells[at].strip(), may_escape=field == "tags"))
         ]
 
     def _find_spoilt_letters(self, row: int, cells: Sequence[str]) -> list[RowError]:
@@ -263,19 +267,27 @@ class Rules:
 
     def _read_name(self, row: int, count: int, serial: str, cells: Sequence[str], wrong: list[RowError]) -> str:
         name = "" if self._name_at is None else cells[self._name_at].strip()
-        if name[:1] == "=":
-            self._check_formula(row, "name", name, wrong)
-        elif "'" in name:
+        if "'" in name:
             name = read_neutral(name)
         if not name:
             return self.make_name(count, serial)[: names.LENGTH] if serial else ""
+        if name in placeholders.ALL:
+            self._judge_placeholder(row, name, wrong)
         if names.is_clean(name):
             return name
         return self._clean_cell(names.clean_name, row, "name", name, wrong)
 
-    def _check_formula(self, row: int, field: str, text: str, wrong: list[RowError]) -> None:
-        if cause := self._explain_formula(text):
-            wrong.append(self.make_error(row, field, f"{quote_cell(text)}{cause}"))
+    def _judge_placeholder(self, row: int, name: str, wrong: list[RowError]) -> None:
+        if name in placeholders.DITTO:
+            wrong.append(self.make_error(row, "name", f"{quote_cell(name)}{placeholders.DITTO_TOLD}"))
+        else:
+            self.empty_names.add(row, name)
+
+    def _check_formulas(self, row: int, cells: Sequence[str], wrong: list[RowError]) -> None:
+        for field in ("name", "description"):
+            text = self.read_cell(cells, field)
+            if text and (cause := self._explain_formula(text)):
+                wrong.append(self.make_error(row, field, f"{quote_cell(text)}{cause}"))
 
     def _refuse_formula(self, text: str) -> None:
         if cause := self._explain_formula(text):

@@ -38,7 +38,7 @@ def read_rows(importing: Import) -> Iterator[Row]:
 
 
 def _read_file_rows(table: Table, header_row: int, correct: Correct | None, tables: Tables) -> Iterator[Row]:
-    count, most, after = 0, settings.IMPORT_MAX_ROWS, header_row + 1
+    count, most, after, is_watching = 0, settings.IMPORT_MAX_ROWS, header_row + 1, False
     for number, cells in read_records(table):
         if number <= header_row:
             continue
@@ -51,9 +51,11 @@ def _read_file_rows(table: Table, header_row: int, correct: Correct | None, tabl
             continue
         if number != after and count:  # an empty row stands between it and the last one
             tables.gap()
+            is_watching = True
         after = number + 1
-        if tables.is_watching:
+        if is_watching:
             found = tables.judge(number, found)
+            is_watching = tables.is_watching
         count += 1
         yield number, count, found
 
@@ -75,12 +77,12 @@ class Batch(list["Row"]):
         cells = row[2]
         if not isinstance(cells, list):
             return 0
-        text = "".join(cells)
+        text = "\t".join(cells)
         self._texts.append(text)
         self._length += len(text)
         if self._length > AT_ONCE:
             self._look()
-        return len(text) + CELL * len(cells)
+        return len(text) + (CELL - 1) * len(cells)
 
     @property
     def is_plain(self) -> bool:
@@ -90,8 +92,8 @@ class Batch(list["Row"]):
 
     def _look(self) -> None:
         if self._is_plain:
-            text = "".join(self._texts)
-            is_suspect = '="' in text or "\0" in text or spreadsheets.may_be_damaged(text)
+            text = "\t".join(self._texts)
+            is_suspect = '="' in text or "\t=" in text or "\0" in text or spreadsheets.may_be_damaged(text)
             self._is_plain = text.isascii() and not is_suspect
         self._texts, self._length = [], 0
 

@@ -12,7 +12,7 @@ from devices.api import serializers as device_serializers
 from devices.imports import corrections
 from devices.imports import status as import_status
 from devices.imports.change_finder import describe_changes
-from devices.imports.doubles import describe_doubles, describe_unnamed
+from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
 from devices.imports.sheet_choice import list_unread
 from devices.jobs import leases
 from devices.models import BulkAction, Change, Import, Problem
@@ -185,6 +185,12 @@ class UnnamedColumn(Serializer):
     rows = serializers.IntegerField(allow_null=True, help_text="Once checked: rows that have a value there.")
 
 
+class EmptyNames(Serializer):
+    rows = serializers.IntegerField(help_text="Whose name says nothing, such as `N/A`.")
+    first_rows = serializers.ListField(child=serializers.IntegerField())
+    sample = serializers.CharField()
+
+
 class UnreadSheet(Serializer):
     sheet = serializers.CharField()
     rows = serializers.IntegerField(help_text="Below its header, about.")
@@ -208,6 +214,7 @@ class ImportWhole(ImportShown):
     )
     double_columns = DoubleColumn(many=True, help_text="Left out, though they look like what another column fills.")
     unnamed_columns = UnnamedColumn(many=True, help_text="Left out, without a heading, though rows have values there.")
+    empty_names = EmptyNames(allow_null=True, help_text="As the check found: a warning, no refusal.")
     all_or_nothing = serializers.BooleanField()
     name_pattern = serializers.CharField()
     make_serials = serializers.BooleanField()
@@ -290,6 +297,7 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     more |= {name: getattr(row, name) or [] for name in ("encoding_guesses", "problem_groups")}
     more |= {"sheets": row.sheet_names, "unread_sheets": list_unread(row)}
     more |= {"double_columns": describe_doubles(row), "unnamed_columns": describe_unnamed(row)}
+    more["empty_names"] = describe_empty_names(row)
     more["changed_fields"] = row.changed_fields or {}
     more["effects"] = import_status.list_effects(row)
     more["action"] = BulkAction.objects.manageable_by(user).filter(importing=row).values_list("key", flat=True).first()

@@ -108,16 +108,36 @@ def may_be_damaged(row: str) -> bool:
     return (  # plainly, for a loop or a pattern takes two and four times as long, a million times a file
         ("#" in row or "E+1" in row or "&" in row or "rr:" in row or "Fehler:" in row or "Erreur:" in row)
         or ("NULL" in row or "null" in row or "nan" in row or "NaN" in row or "undefined" in row)
+        or ("\\u" in row or "%C" in row or "%c" in row or "=C" in row or "<br" in row or "<BR" in row)
         or ("<NA>" in row or "\\N" in row or "[object" in row)
     )
 
 
-def explain_damage_anywhere(text: str) -> str:
-    """Say what a spreadsheet or program lost of a cell, whatever it tells, and what to do; "" if nothing."""
+def explain_damage_anywhere(text: str, *, may_escape: bool = False) -> str:
+    """Say what a spreadsheet or program lost of a cell, whatever it tells, and what to do; "" if nothing. `may_escape`:
+    in it JSON may stand."""
     cause = next((words for pattern, words in _DAMAGE_ANYWHERE if pattern.fullmatch(text)), "")
     if not cause and _ESCAPES.search(text) and (before := html.unescape(text)) != text:
         return f"It was “{before[:40]}” before a program wrote it for a web page: write it so."
+    if not cause and not may_escape and (before := _undo_escapes(text)) != text:
+        return f"It was “{before[:40]}” before a program wrote it in signs of its own: write it so."
     return f"{cause} {REMEDY_ANYWHERE}" if cause else ""
+
+
+def _undo_escapes(text: str) -> str:
+    """Return a text without what programs write for letters beyond ASCII, in JSON, addresses and mails, and for line
+    ends in web pages."""
+    text = re.sub(r"\\u([0-9A-Fa-f]{4})", lambda match: chr(int(match[1], 16)), text)
+    text = re.sub(r"(?:%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){1,3})+", _decode_escaped, text)
+    text = re.sub(r"(?:=[C-F][0-9A-F](?:=[89AB][0-9A-F]){1,3})+", _decode_escaped, text)
+    return re.sub(r"<br\s*/?>", " ", text, flags=re.IGNORECASE)
+
+
+def _decode_escaped(match: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(re.sub("[%=]", "", match[0])).decode()
+    except ValueError:
+        return match[0]
 
 
 def explain_lost_zeros(text: str, fitting: Format) -> str:
