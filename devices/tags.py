@@ -35,6 +35,12 @@ TEXT_LENGTH = 100_000  # of all tags of a device as text, whatever quotes they n
 
 _PARTING = re.compile("[=:]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BETWEEN = re.compile(r"[;\r\n]")
+_SEVERAL = re.compile(  # in a value: another key behind what may part tags
+    r"(?:\s*[,|/、\uff0c\uff1b\uff5c]\s*|\s+/\s+)[^\W\d][\w.-]*(?: [\w.-]+)?\s*(?:=|:(?!\d))|\s[^\W\d][\w.-]*="
+    r"|\t[^\W\d][\w.-]*\s*:"
+)
+_SEVERAL_TOLD = "This looks like several tags: part them by semicolons or line ends, or put the value in quotes."
 _ESCAPED = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ";=+-@"})  # in JSON: a table's cell is free of them
 _PARTS = "=:;[{"
 _EXPECTED = '{"key": "value"}, or [{"name": "key", "value": "value"}], or key: value; key: value'
@@ -134,15 +140,13 @@ def write_lines(tags: Mapping[str, object]) -> str:
 def write_cell(tags: Mapping[str, object]) -> str:
     """Return the tags as one cell of a table, as `parse(…, ";")` reads it; a spreadsheet takes none for a formula."""
     entries = sorted((name, as_text(value)) for name, value in tags.items())
-    return "; ".join(
-        f"{_write_name_in_cell(name)}: {_escape_for_cell(_quote_if_needed(value, ';'), value)}"
-        for name, value in entries
-    )
+    return "; ".join(f"{_write_name_in_cell(name)}: {_write_value_in_cell(value)}" for name, value in entries)
 
 
 def parse(text: str, between: Between) -> dict[str, Any]:
     """Return the tags that a text says, not judged: a JSON object, a JSON list of names and values (West
-    Connectivity), or `name=value` and `name: value` parted by line ends or by semicolons. Raises ValidationError.
+    Connectivity), or `name=value` and `name: value` parted by line ends, and in a cell (`;`) by semicolons too.
+    Raises ValidationError.
     """
     pairs = _from_json(text) if text.lstrip()[:1] in {"[", "{"} else _from_entries(text, between)
     parsed: dict[str, Any] = {}
@@ -155,14 +159,20 @@ def parse(text: str, between: Between) -> dict[str, Any]:
 
 def parse_entry(text: str) -> Entry:
     """Return what a text says of one tag."""
+    name, value = _part_entry(text)
+    return Entry(name, None if value is None else _parse_value(value))
+
+
+def _part_entry(text: str) -> tuple[str, str | None]:
+    """Return the tag's name, and what stands for its value, with the quotes that it may have."""
     text = text.strip()
     if (quoted := _QUOTED.match(text)) and (name := _unquote(quoted[0])) is not None:
         rest = text[quoted.end() :].lstrip()
         if not rest or rest[0] in "=:":
-            return Entry(name, _parse_value(rest[1:]) if rest else None)
+            return name, rest[1:] if rest else None
     if parting := _PARTING.search(text):
-        return Entry(text[: parting.start()].rstrip(), _parse_value(text[parting.end() :]))
-    return Entry(text, None)
+        return text[: parting.start()].rstrip(), text[parting.end() :]
+    return text, None
 
 
 def match_tag(name: str, value: str | None = None) -> Q:
@@ -213,6 +223,11 @@ def _quote_if_needed(text: str, signs: str = "") -> str:
     return json.dumps(text) if _needs_quotes(text) or any(sign in text for sign in signs) else text
 
 
+def _write_value_in_cell(value: str) -> str:
+    written = json.dumps(value) if _says_several(value) else _quote_if_needed(value, ";")
+    return _escape_for_cell(written, value)
+
+
 def _write_name_in_cell(name: str) -> str:
     return _escape_for_cell(_quote_if_needed(name, _PARTS) if neutralise(name) == name else json.dumps(name), name)
 
@@ -230,13 +245,21 @@ def _needs_quotes(text: str) -> bool:
 
 
 def _from_entries(text: str, between: Between) -> Iterator[Entry]:
-    parts = text.splitlines() if between == "\n" else text.split(";")
+    parts = text.splitlines() if between == "\n" else _BETWEEN.split(text)
     for part in filter(str.strip, parts):
-        entry = parse_entry(part)
-        if entry.value is None:
-            several = "each stands on a line of its own" if between == "\n" else "several are parted by semicolons"
-            raise ValidationError(describe_problem(entry.name, f"A tag is written key: value, and {several}."))
-        yield entry
+        name, value = _part_entry(part)
+        if value is None:
+            each = "each stands on a line of its own"
+            words = each if between == "\n" else "several are parted by semicolons or line ends"
+            raise ValidationError(describe_problem(name, f"A tag is written key: value, and {words}."))
+        if between == ";" and _says_several(value.strip()) and not _is_quoted(value):
+            raise ValidationError(describe_problem(part.strip(), _SEVERAL_TOLD))
+        yield Entry(name, _parse_value(value))
+
+
+def _says_several(value: str) -> bool:
+    """Return whether a value may hold more tags, parted by something else than a table's cell parts them by."""
+    return _SEVERAL.search(value) is not None and "://" not in value
 
 
 def _from_json(text: str) -> Iterable[tuple[str, object]]:
@@ -259,8 +282,12 @@ def _from_member(pairs: object) -> tuple[str, object]:
 
 def _parse_value(text: str) -> str:
     text = text.strip()
-    plain = _unquote(text) if _QUOTED.fullmatch(text) else None
+    plain = _unquote(text) if _is_quoted(text) else None
     return text if plain is None else plain
+
+
+def _is_quoted(text: str) -> bool:
+    return _QUOTED.fullmatch(text.strip()) is not None
 
 
 def _unquote(text: str) -> str | None:

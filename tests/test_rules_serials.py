@@ -49,7 +49,7 @@ TABLE: list[tuple[str, str, str | None]] = [
     ("opaque", "new", None),
     ("opaque", ".", None),
     ("opaque", ". .", None),
-    ("opaque", "...", "..."),
+    ("opaque", "a...", "A..."),
     ("opaque", "a/b", None),
     ("opaque", "é1", None),
     ("opaque", "---", None),

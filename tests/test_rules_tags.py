@@ -115,7 +115,7 @@ def west_cell(world: World, name: str, value: str) -> None:
 
 def column(world: World, name: str, value: str) -> None:
     try:
-        imported(world, table(["Serial", "Extra"], ["", value]), ["serial", f"tag:{name}"])
+        imported(world, table(["Serial", "Extra"], ["", neutralise(value)]), ["serial", f"tag:{name}"])
     except ValidationError:
         return
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from devices import tags
 from devices.identity import label_text, serials
-from devices.imports import spreadsheets
+from devices.imports import placeholders, spreadsheets
 from devices.imports.cells import ANY, quote_cell
 from devices.imports.certificates import Cause
 from devices.imports.columns import FIELDS, TAG
@@ -181,6 +181,11 @@ class ChangeFinder:
             own = {name: device.tags[name] for name, _ in self._rules.tags_at if name in device.tags}
             stored = device.version.default_tags | own
         try:
+            for field in ("tags", *(f"{TAG}{name}" for name, _ in self._rules.tags_at)):
+                if cause := spreadsheets.explain_formula(text := wish.cells.get(field, "")):
+                    wrong.append(self._rules.make_error(wish.row, field, f"{quote_cell(text)}{cause}"))
+            if wrong:
+                return
             said = dict(read_tags(wish.cells["tags"])) if "tags" in wish.cells else dict(stored)
             own = {name: wish.cells.get(f"{TAG}{name}", "") for name, _ in self._rules.tags_at}
             said |= {name: read_neutral(text) for name, text in own.items() if text}
@@ -230,6 +235,10 @@ def _read_text(field: str, text: str, stored: str) -> str:
     """Return what a cell says; what is stored where that is how an export writes it."""
     if text == neutralise(stored).strip() or names.is_same(text, stored):
         return stored
+    if cause := spreadsheets.explain_formula(text):
+        raise Cause(cause)
+    if text in placeholders.DITTO or text in placeholders.NOTHING:
+        raise Cause(placeholders.DITTO_TOLD if text in placeholders.DITTO else placeholders.KEPT_TOLD)
     plain = read_neutral(text)
     return stored if names.is_same(plain, stored) else _CLEAN[field](plain)
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from devices.identity import serials
 from devices.imports import corrections, locks, row_source, spreadsheets
 from devices.imports.change_finder import ChangeFinder
-from devices.imports.doubles import DoubleCounter
+from devices.imports.doubles import EMPTY_NAMES, DoubleCounter
 from devices.imports.first_seen import FirstSeen
 from devices.imports.gateways import GatewayRows, list_named
 from devices.imports.odd_serials import OddSerials, can_differ
@@ -30,6 +30,7 @@ from lib.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from devices.imports.placeholders import EmptyNames
     from devices.jobs.leases import Lease
 
 State = Import.State
@@ -69,7 +70,8 @@ def check(importing: Import, lease: Lease[Import]) -> None:
     told = {"serials_to_make": checked.bare, "problem_groups": checked.groups.describe()}
     told |= {"changing": checked.changing, "changed_fields": dict(checked.changed_fields)}
     told |= {"first_problems": checked.first, "odd_serials": checked.odd.describe()}
-    told |= {"double_columns": checked.doubles.as_json()}
+    empty = checked.empty_names.describe()
+    told |= {"double_columns": checked.doubles.as_json() | ({EMPTY_NAMES: empty} if empty else {})}
     lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused, **told)
     live.announce([leases.topic(importing)])
 
@@ -131,6 +133,10 @@ class Checked:
             self.odd.add((parsed.row, parsed.serial) for parsed in wanted if parsed.key and parsed.row not in refused)
         self.groups.add(wrong)
         return sorted(wrong)
+
+    @property
+    def empty_names(self) -> EmptyNames:
+        return self._rules.empty_names
 
     def keep_first(self, batch: Sequence[row_source.Row], wrong: Sequence[RowError]) -> None:
         """Keep the first rows with problems, to be corrected on the page."""

@@ -36,16 +36,33 @@ HIDDEN = "(hidden column)"  # ends the name of a column that a sheet does not sh
 
 # Headings of many languages, apart by commas; the surest comes first: a serial number goes before an address.
 _SPELLINGS = {
-    "serial": "serialnumber, serialno, serialnr, seriennummer, seriennr, serial, sn, deviceserial, "
-    "numéro de série, n° de série, número de serie, n.º de serie, numero di serie, numero seriale, matricola, "
-    "número de série, serienummer, numer seryjny, nr seryjny, серийный номер, заводской номер, 序列号, 序號, 序列號, "
-    "产品序列号, 设备序列号, シリアル番号, シリアルナンバー, 製造番号, 일련번호, 시리얼번호, 시리얼 넘버, "
+    "serial": "serialnumber, serialno, serialnr, seriennummer, seriennr, serial, sn, deviceserial, serialnumbers, "
+    "serialnum, serno, sernum, serialnummer, sernr, serienr, geräteseriennummer, "
+    "numéro de série, n° de série, no de série, num de série, numéro série, número de serie, n.º de serie, n serie, "
+    "nº serie, núm serie, numero di serie, n di serie, numero seriale, seriale, matricola, "
+    "número de série, número de sèrie, serienummer, tillverkningsnummer, raðnúmer, sarjanumero, valmistenumero, "
+    "seerianumber, sērijas numurs, serijos numeris, numer seryjny, nr seryjny, numer fabryczny, nr fabryczny, "
+    "sériové číslo, výrobní číslo, výrobné číslo, serijski broj, ser br, serijska številka, tvornički broj, "
+    "sorozatszám, gyári szám, gyáriszám, szériaszám, număr de serie, numărul de serie, nr de serie, "
+    "numri serial, numri i serisë, seri no, seri numaras\u0131, seriya nömrəsi, "
+    "серийный номер, заводской номер, серійний номер, заводський номер, серыйны нумар, сериен номер, "
+    "серијски \u0431\u0440\u043e\u0458, "
+    "сериски \u0431\u0440\u043e\u0458, сериялық нөмірі, σειριακός αριθμός, αριθμός σειράς, "
+    "الرقم التسلسلي, رقم تسلسلي, الرقم المتسلسل, شماره سریال, سریال, מספר סידורי, מספר סריאלי, "
+    "सीरियल नंबर, หมายเลขซีเรียล, หมายเลขเครื่อง, ซีเรียลนัมเบอร์, số sê-ri, số seri, số serial, "
+    "nomor seri, nomor serial, no seri, nombor siri, no siri, "
+    "序列号, 序號, 序列號, 产品序列号, 设备序列号, 出厂编号, 机身号, "
+    "シリアル番号, シリアルナンバー, シリアル, 製造番号, "
+    "일련번호, 시리얼번호, 시리얼 넘버, 제조번호, "
     "gerätenummer, gerätenr, fabriknummer, fabriknr, fertigungsnummer, fertigungsnr, "
-    "imei, deveui, macaddress, mac, mac地址, macアドレス, mac주소, adresse mac, dirección mac, indirizzo mac, "
-    "endereço mac, mac-adres, adres mac, mac-адрес, uuid, deviceidentity, identity, id",
+    "imei, deveui, eui, macaddress, mac, mac地址, macアドレス, mac주소, adresse mac, dirección mac, indirizzo mac, "
+    "endereço mac, mac-adres, adres mac, mac-адрес, mac-адреса, mac adresi, mac adresa, mac-osoite, mac-cím, "
+    "barcode, strichcode, code-barres, código de barras, codice a barre, streepjescode, snr, "
+    "uuid, guid, deviceidentity, identity, id",
     "name": "name, devicename, bezeichnung, gerätename, label, title, nom, nom de l'appareil, nombre, "
     "nombre del dispositivo, nome, nome dispositivo, nome do dispositivo, naam, apparaatnaam, nazwa, nazwa urządzenia, "
-    "название, имя, наименование, имя устройства, 名称, 设备名称, 设备名, 名稱, 名前, "
+    "název, názov, naziv, nimi, laitteen nimi, navn, namn, denumire, ad, ad\u0131, cihaz ad\u0131, tên, nama, όνομα, "
+    "назва, название, имя, наименование, имя устройства, الاسم, اسم, שם, ชื่อ, 名称, 设备名称, 设备名, 名稱, 名前, "
     "装置名, デバイス名, 機器名, 이름, 장치명, 장치 이름, 기기명",
     "description": "description, desc, notes, note, comments, comment, beschreibung, bemerkung, remarque, remarques, "
     "commentaire, descripción, notas, comentario, observaciones, descrizione, descrição, observações, beschrijving, "
@@ -73,8 +90,18 @@ _KNOWN = {field: [normalise_heading(spelling) for spelling in names.split(",")] 
 _BY_SPELLING = {spelling: field for field, spellings in _KNOWN.items() for spelling in spellings}
 _RANK = {spelling: rank for spellings in _KNOWN.values() for rank, spelling in enumerate(spellings)}
 _NUMBERS = frozenset(_KNOWN["serial"][: _KNOWN["serial"].index(normalise_heading("gerätenummer"))])
-_NUMBERS_UNSPACED = [spelling for spelling in _NUMBERS if not spelling[0].isascii() and spelling[0] > "\u2fff"]
+_NUMBERS_UNSPACED = [spelling for spelling in _NUMBERS if spelling[0] > "\u08ff"]
+_ADDRESSES = ("imei", "deveui", "eui", "macaddress", "mac")
+_BESIDES = (  # what may stand beside an address without making it another one's
+    "address, addr, adresse, adres, adress, adresa, number, no, nr, num, nummer, numéro, número, numero, id, code, "
+    "hex, text, dec, lan, wan, wlan, wifi, wi, fi, ethernet, eth, ble, bt, bluetooth, device, gerät, of, the, primary, "
+    "main, base, printed, label, upper, lower, lsb, msb, a"
+)
+_BESIDE = frozenset(normalise_heading(word) for word in _BESIDES.split(","))
+_LATER = re.compile(r"[02-9]|1\d")  # in a heading: it is the second of something
+_WEAK = frozenset(_KNOWN["serial"][_KNOWN["serial"].index("eui") :]) - {"snr"}  # of what may be beside the serial
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_][^\W\d_A-Z]*")  # the words of “Sensor S/N 2” and of “sensorSerialNo”
+UNNAMED = "Column %d"
 _UNNAMED = re.compile(r"Column \d+")  # what is called so by its place says nothing of another file's
 _WEST = ["id", "tlsclientcertificate", "tags"]
 
@@ -89,7 +116,7 @@ def guess_columns(
     """
     plain = [normalise_heading(name) for name in header]
     found = [""] * len(header)
-    ranked = (_rank_candidate(name, plain[at], remembered) for at, name in enumerate(header))
+    ranked = (_rank_candidate(name, _find_usual(name), remembered) for name in header)
     for (_, field), at in sorted(zip(ranked, range(len(header)), strict=True), key=lambda candidate: candidate[0][0]):
         if is_known(field) and field not in found:
             found[at] = field
@@ -108,14 +135,39 @@ def is_serial_number(name: str) -> bool:
     """Decide whether a heading is one of serial numbers, whatever stands beside it: `S/N 2`, `Sensor serial no.`"""
     if any(spelling in normalise_heading(name) for spelling in _NUMBERS_UNSPACED):
         return True
-    parts = [normalise_heading(part) for part in _PARTS.findall(name)]
+    parts = list_words(name)
     runs = ("".join(parts[at:to]) for at in range(len(parts)) for to in range(at + 1, min(at + 4, len(parts)) + 1))
     return any(run in _NUMBERS for run in runs)
 
 
 def find_spelling(name: str) -> str:
     """Return the field that a heading names in one of the usual ways; else ""."""
-    return _BY_SPELLING.get(normalise_heading(name)) or _read_tag(name)
+    return _BY_SPELLING.get(_find_usual(name)) or _read_tag(name)
+
+
+def is_weak(name: str) -> bool:
+    """Decide whether a heading says only that its column tells devices apart: an address, an id, or none at all."""
+    usual = _find_usual(name)
+    return _BY_SPELLING.get(usual) != "serial" or usual in _WEAK
+
+
+def list_words(name: str) -> list[str]:
+    """Return the words of a heading, normalised: of `sensorSerialNo` three."""
+    return [normalise_heading(part) for part in _PARTS.findall(name)]
+
+
+def _find_usual(name: str) -> str:
+    """Return the heading as it is known, normalised: `MAC (LAN)` and `IMEI no.` by the address that they name."""
+    plain = normalise_heading(name)
+    if plain in _BY_SPELLING:
+        return plain
+    parts = list_words(name)
+    for address in () if _LATER.search(name) else _ADDRESSES:
+        for at in range(len(parts)):
+            for to in (at + 1, at + 2):
+                if "".join(parts[at:to]) == address and _BESIDE.issuperset(parts[:at] + parts[to:]):
+                    return address
+    return plain
 
 
 def _rank_candidate(name: str, spelling: str, remembered: Mapping[str, str]) -> tuple[int, str]:
@@ -201,9 +253,9 @@ def ask_which_serial(header: Sequence[str], columns: Sequence[str]) -> str:
     """Return the question for whoever has to say which column is the serial."""
     asked = [f"“{name[:40]}”" for name, field in zip(header, columns, strict=True) if field == UNSAID]
     if len(asked) == 1:
-        return f"Say what {asked[0]} is, or leave it out."
+        return f"Say whether {asked[0]} is the serial, or leave it out: it may only count rows, or name something else."
     each = f"{', '.join(asked[:-1])} and {asked[-1]}"
-    words = "both look like the serial" if len(asked) == 2 else "all look like the serial"
+    words = f"{'both' if len(asked) == 2 else 'all'} look like the serial"
     return f"{each} {words}, and have other values in some rows. Say which is the serial; leave the others out."
 
 

@@ -28,6 +28,11 @@ MAX_CELLS = 10 * MAX_COLUMNS  # of a row: beyond it they are not even counted as
 ROW = 1 << 20  # characters of a row with line ends in its cells
 LOOK = 1 << 20  # characters at a file's beginning, by which a page tells what it is
 LOOK_ROWS = 1_000
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_SWALLOWED = (
+    "and what stands between became one cell. Remove the quote, or double it and close the cell; where it is meant so, "
+    "write a space after each delimiter in it."
+)
 _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that were none of the encoding
 
 
@@ -82,9 +87,9 @@ def read_records(
 
 def _parse_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str] | Bad]]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-    number = 0
+    number, before, line = 0, list[str](), 0
     while True:
-        number, began, lines.taken = number + 1, reader.line_num, 0
+        number, began, lines.taken = number + 1, line, 0
         try:
             cells = next(reader)
         except (StopIteration, _Enough):
@@ -94,12 +99,35 @@ def _parse_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[
         except UnicodeError:
             raise Refusal(refusals.FILE_NOT_IN_ENCODING, field="file", encoding=encoding, row=number) from None
         except csv.Error as error:
-            yield number, _explain_error(error, lines, number, delimiter, reader.line_num - began)
+            line = reader.line_num
+            yield number, _explain_error(error, lines, number, delimiter, line - began)
         else:
+            line = reader.line_num
             if lines.cut or lines.is_spoilt or len(cells) > MAX_CELLS:
                 yield number, _explain_row(cells, lines, encoding)
+            elif line - began != 1 and (swallowed := _find_swallowed(cells, before, delimiter, lines.first)):
+                yield number, swallowed
             else:
                 yield number, cells
+                before = cells
+
+
+def _find_swallowed(cells: Sequence[str], before: Sequence[str], delimiter: str, first: str) -> Bad | None:
+    """Say that a quote opens by mistake, where most lines of a record are as wide as the one before it.
+
+    A delimiter with a space behind it is one of a sentence, unless the file's first line parts its cells so.
+    """
+    sign = re.compile(re.escape(delimiter) + ("" if f"{delimiter} " in first else "(?! )"))
+    for at, cell in enumerate(cells):
+        counts = [len(sign.findall(line)) for line in _LINE_END.split(cell)]
+        if len(counts) < 2:
+            continue
+        counts[0] += at
+        counts[-1] += len(cells) - 1 - at
+        if len(before) > 1 and counts.count(len(before) - 1) * 2 > len(counts):
+            lines = "in the line below" if len(counts) == 2 else f"{len(counts) - 1} lines below"
+            return Bad(at, f"A quote that opens in this row closes only {lines}, {_SWALLOWED}")
+    return None
 
 
 def _explain_error(error: csv.Error, lines: _Lines, number: int, delimiter: str, taken: int) -> Bad:
@@ -156,22 +184,23 @@ class _Lines:
 
     def __init__(self, text: TextIOWrapper, most: int | None) -> None:
         self._text, self._left = text, most
-        self.last = ""
+        self.first = self.last = ""
         self.cut = False
         self.is_spoilt = False  # by bytes that are none of the encoding
         self.taken = 0  # characters of the row that is being read
-        self._first = True
+        self._is_first = True
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
         line = self.last = self._read() if self._left is not None else self._text.readline(LINE)
-        if self._first:
-            self._first = False
+        if self._is_first:
+            self._is_first = False
             line = self.last = line.removeprefix(MARK_AS_LETTERS)
             if SEPARATOR.match(line):
                 line = self.last = self._read()
+            self.first = line
         if END_OF_FILE in line:
             line = self.last = _drop_end_of_file(line)
         if not line:

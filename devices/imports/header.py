@@ -48,12 +48,18 @@ _KINDS = frozenset(
 
 # Instead of a serial: said in words, or left to be filled in.
 _NOTE = re.compile(
-    r"(?:n\.?/?a\.?|none|nil|null|nan|undefined|tb[acd]|unknown|pending|missing|empty|blank|ditto|dto\.?|spare|scrap(?:ped)?|"
+    r"(?:n\.?/?a\.?|none|nil|null|nan|undefined|"
+    r"tb[acd]|unknown|pending|missing|empty|blank|dit+o|dto\.?|idem|"
+    r"ohne|n\.?\s?n\.?|k\.?\s?a\.?|ok|fail(?:ed|ure)?|pass(?:ed)?|false|"
+    r"siehe oben|see above|to be filled by o\.?e\.?m\.?|default string|system serial number|not specified|no serial|"
+    r"spare|scrap(?:ped)?|"
     r"returned|lost|broken|defective|example|sample|unbekannt|keine?|leer|offen|fehlt|defekt|verschrottet|beispiel|muster|"
-    r"(?:[^\W\d_]*[\s_.-]*)x{4,})\W*",
+    r"(?:[^\W\d_]*[\s_.-]*)x{4,}|(?:f[\s:.-]?){7,}f)\W*|(?=.*[.?…])(?:(?!#)[\W_])+|(?=.*0)[0\s:.-]+",
     re.IGNORECASE,
 )
+_BLANK = re.compile(r"[0f\s:.-]+", re.IGNORECASE)
 NO_SERIAL = "There is a word where the serial should be."
+NOTHING = "This says that there is no serial."
 _CAPITALISED = re.compile(r"[A-ZÄÖÜ][a-zäöüß]{2,}\W*")
 _WORD = re.compile(  # beside a serial; one of hexadecimal letters may be a group of its own
     r"(?:\A|\s)(?=[A-Za-z]*[g-z])[A-Za-z]?[a-z]{2,}(?=\W*(?:\s|\Z))|\s{2,}|\b(?:e\.g|z\.\s?[bB]|ex|[bB]sp)\."
@@ -106,6 +112,11 @@ def _count_known(cells: Sequence[str], remembered: Mapping[str, str]) -> tuple[b
     return "serial" in found, len(found)
 
 
+def names_serial(cells: Sequence[str], remembered: Mapping[str, str]) -> bool:
+    """Decide whether one of the cells names the column of the serials."""
+    return _count_known([cell.strip() for cell in cells], remembered)[0]
+
+
 def _looks_like(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Decide whether a row is data: it has a cell of digits, or digits and letters, in a column of such."""
     for at, cell in enumerate(cells):
@@ -138,6 +149,9 @@ def read_header(table: Table, header_row: int) -> list[str]:
     row, nothing in it, or nothing below it."""
     first = read_beginning(table)
     header = _find_widest(first) if header_row == 0 else _take_header(first, header_row)
+    if header_row and not header[-1].strip():
+        kept = list(first)
+        header, first = _drop_empty(header, [cells for _, cells in kept]), iter(kept)
     if len(header) > MAX_COLUMNS:
         raise Refusal(refusals.TOO_MANY_COLUMNS, field="file", count=len(header), most=MAX_COLUMNS)
     if header_row and not any(isinstance(cells, Bad) or "".join(cells).strip() for _, cells in first):
@@ -170,7 +184,18 @@ def _find_widest(first: Iterable[tuple[int, list[str] | Bad]]) -> list[str]:
     filled = [cells for _, cells in first if isinstance(cells, list) and "".join(cells).strip()]
     if not filled:
         raise Refusal(refusals.FILE_BLANK, field="file")
-    return [""] * max(map(len, filled))
+    return [""] * max(map(_measure, filled))
+
+
+def _drop_empty(header: list[str], below: Iterable[list[str] | Bad]) -> list[str]:
+    """Return the header without the columns at its end of which the first rows have nothing either."""
+    width = max([_measure(header), *(_measure(cells) for cells in below if isinstance(cells, list))])
+    return header[:width]
+
+
+def _measure(cells: Sequence[str]) -> int:
+    """Return how many cells there are up to the last one that has anything in it."""
+    return next((at for at in range(len(cells), 0, -1) if cells[at - 1].strip()), 0)
 
 
 def clean_header(header: Sequence[str]) -> list[str]:
@@ -185,11 +210,12 @@ def is_suspect(cells: Sequence[str], header: Sequence[str], serial_at: int | Non
         return True
     serial = cells[serial_at]
     if serial_at == 0 and serial.isalnum() and not serial.isalpha():
-        return serial == header[0] if header else False
+        return (serial[0] == "0" and not serial.strip("0")) or (serial == header[0] if header else False)
     return (
         not _SERIAL.match(serial)
         or (serial_at > 0 and (not cells[0] or _TOTAL.match(cells[0]) is not None))
         or _AMOUNT.fullmatch(serial) is not None
+        or not serial.strip("0:-. ")
         or (serial_at < len(header) and serial == header[serial_at])
     )
 
@@ -214,7 +240,7 @@ def explain_no_device(
     if len(filled) == 1 < len(cells) and serial == lead and _REMARK.fullmatch(serial):
         return "This looks like a remark, not like a device."
     if serial and (_NOTE.fullmatch(serial) or _CAPITALISED.fullmatch(serial)):
-        return NO_SERIAL
+        return NO_SERIAL if re.search(r"[^\W\d_]", serial) and not _BLANK.fullmatch(serial) else NOTHING
     return ""
 
 

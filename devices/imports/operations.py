@@ -15,11 +15,12 @@ from django.db.models import F, Q
 from devices import events
 from devices.credentials import deliveries
 from devices.imports import columns as matching
-from devices.imports import doubles, refusals, sheet_reader, worker
+from devices.imports import doubles, refusals, sheet_choice, sheet_reader, worker
 from devices.imports.csv_reader import DELIMITERS, Preview
 from devices.imports.encodings import ENCODINGS
 from devices.imports.header import detect_header, read_header
 from devices.imports.row_parser import clean_pattern
+from devices.imports.sheet_choice import Seen
 from devices.imports.sniffer import Sniffer
 from devices.imports.table import Table, count_rows_above, detect_delimiter, open_table, read_beginning
 from devices.jobs import files, leases
@@ -31,7 +32,7 @@ from lib.tasks import enqueue
 from tenants.models import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from devices.imports.encodings import Guess
     from devices.models import File
@@ -48,7 +49,7 @@ class Found(NamedTuple):
     table: Table
     rows: int
     guesses: Sequence[Guess] = ()
-    sheets: Sequence[str] = ()
+    sheets: Sequence[Seen] = ()
 
 
 def upload(
@@ -72,10 +73,12 @@ def upload(
         )
         if not file.size:
             raise Refusal(refusals.FILE_EMPTY, field="file")
-        found = _recognise_workbook(file, sheet) if sniffer.is_zipped else _recognise_csv(file, sniffer, sheet)
+        remembered = version.recipe.columns
+        is_book = sniffer.is_zipped
+        found = _recognise_workbook(file, sheet, remembered) if is_book else _recognise_csv(file, sniffer, sheet)
         table = found.table
         if header_row is None:
-            header_row = detect_header(table, version.recipe.columns)
+            header_row = detect_header(table, remembered)
         header = read_header(table, header_row)
         columns, dialect = doubles.suggest_columns(table, header, header_row, version)
         return Import.objects.create(
@@ -88,7 +91,7 @@ def upload(
             encoding_guesses=[guess._asdict() for guess in found.guesses],
             delimiter=table.delimiter,
             sheet=table.sheet,
-            sheets=list(found.sheets),
+            sheets=[{"name": each.name, "rows": each.rows} for each in found.sheets],
             dialect=dialect,
             header=header,
             header_row=header_row,
@@ -103,11 +106,13 @@ def _recognise_csv(file: File, sniffer: Sniffer, sheet: str | None) -> Found:
     return Found(Table(file, encoding, detect_delimiter(file, encoding)), sniffer.rows + 1, guesses)
 
 
-def _recognise_workbook(file: File, sheet: str | None) -> Found:
+def _recognise_workbook(file: File, sheet: str | None, remembered: Mapping[str, str]) -> Found:
     sheets = sheet_reader.list_sheets(file)
-    table = Table(file, sheet=sheet or sheet_reader.find_first_sheet(file, sheets))
+    seen = sheet_choice.look_at_sheets(file, sheets, remembered)
+    table = Table(file, sheet=sheet or sheet_choice.choose_sheet(sheets, seen))
     height = sheet_reader.read_outline(file, table.sheet).height
-    return Found(table, height, sheets=[each.name for each in sheets])
+    unseen = [Seen(each.name, 0, 0) for each in sheets[len(seen) :]]
+    return Found(table, height, sheets=[*seen, *unseen])
 
 
 def _sniff_chunks(chunks: Iterable[bytes], sniffer: Sniffer) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices.credentials import operations as credentials
-from devices.imports import row_source
+from devices.imports import row_source, spreadsheets
 from devices.imports.change_finder import describe_changes
 from devices.imports.csv_reader import Bad
 from devices.imports.groups import find_groups
@@ -132,11 +132,16 @@ def _write_rows(
 
 
 def _fill_cells(cells: Sequence[str] | Bad, width: int, serial_at: int | None, made: Made | None) -> list[str]:
-    own_cells = [] if isinstance(cells, Bad) else list(cells[:width])
+    own_cells = [] if isinstance(cells, Bad) else [_read_formula(cell) for cell in cells[:width]]
     own_cells += [""] * (width - len(own_cells))
     if made and serial_at is not None and not own_cells[serial_at].strip():
         own_cells[serial_at] = made.serial
     return own_cells
+
+
+def _read_formula(cell: str) -> str:
+    """Return what a cell says that marks its digits as text: with an apostrophe it would be another name."""
+    return spreadsheets.read_formula(cell.strip()) if cell.lstrip().startswith('="') else cell
 
 
 def _describe_made(made: Made | None) -> list[str]:

@@ -15,7 +15,7 @@ from devices.credentials import presence_secrets
 from devices.identity import label_text, serials
 from devices.identity.formats import SIZED, Kind
 from devices.identity.label_text import STARTS
-from devices.imports import spreadsheets
+from devices.imports import placeholders, spreadsheets
 from devices.imports.cell_formats import Shown
 from devices.imports.cells import quote_cell, read_gateways
 from devices.imports.certificates import Cause, parse_certificate
@@ -23,7 +23,7 @@ from devices.imports.columns import FIELDS, TAG
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
 from devices.imports.groups import GroupNames
-from devices.imports.header import NO_SERIAL, explain_more, explain_no_device, is_suspect
+from devices.imports.header import NO_SERIAL, NOTHING, explain_more, explain_no_device, is_suspect
 from devices.imports.people import People
 from devices.models import DeviceModel, Import, RecipeVersion
 from devices.recipes.organisation_format import format_of
@@ -105,6 +105,7 @@ class Rules:
         self._models = find_models(organisation.pk) if "model" in self.at else {}
         self._groups = GroupNames(organisation.root.path) if "group" in self.at else None
         self._tags = lru_cache(4096)(read_tags)
+        self.empty_names = placeholders.EmptyNames()
         self._people = People(importing) if "person" in self.at else None
 
     def read(
@@ -116,8 +117,13 @@ class Rules:
         if wrong:
             return wrong
         serial, key = self._read_serial(row, cells, wrong)
+        if not is_plain:
+            self._check_formulas(row, cells, wrong)
         name = self._read_name(row, count, serial, cells, wrong)
-        description = "" if self._description_at is None else read_neutral(cells[self._description_at].strip())
+        description = "" if self._description_at is None else cells[self._description_at].strip()
+        description = read_neutral(description)
+        if description in placeholders.DITTO:
+            wrong.append(self.make_error(row, "description", f"{quote_cell(description)}{placeholders.DITTO_TOLD}"))
         if description and not names.is_clean(description):
             description = self._clean_cell(names.clean_several_lines, row, "description", description, wrong)
         if not self._extra:
@@ -142,21 +148,22 @@ class Rules:
         width = len(self.header)
         if len(cells) != width:
             if len(cells) > width and "".join(cells[width:]).strip():
-                return (), [RowError(row, "", _explain_width(len(cells), width))]
+                words = _explain_note(cells[width:]) if self._is_workbook else _explain_width(len(cells), width)
+                return (), [RowError(row, "", words)]
             cells = [*cells[:width], *[""] * (width - len(cells))]
         if self._is_workbook and not self.trusted and (lost := self._find_lost_cells(row, cells)):
             return (), lost
         if not is_plain:
             text = "".join(cells)
             if '="' in text:
-                cells = [spreadsheets.read_formula(cell.strip()) for cell in cells]
+                cells = [_read_formula(cell.strip()) for cell in cells]
             if not self.trusted and (wrong := self._find_spoilt(row, cells, text)):
                 return (), wrong
         if self.trusted:
             return cells, []
         if is_suspect(cells, self._header, self._serial_at) and (cause := self._explain_no_device(cells)):
             words = f"{cause} Leave it out, or skip the rows that don't fit."
-            if cause == NO_SERIAL:
+            if cause in (NO_SERIAL, NOTHING):
                 return (), [self.make_error(row, "serial", f"{quote_cell(self.read_cell(cells, 'serial'))}{words}")]
             return (), [RowError(row, "", words)]
         return cells, []
@@ -237,7 +244,8 @@ class Rules:
         return [
             RowError(row, self.find_title(at), f"{quote_cell(cells[at])}{cause}")
             for field, at in self.at.items()
-            if field not in TELL_THEMSELVES and (cause := spreadsheets.explain_damage_anywhere(cells[at].strip()))
+            if field not in TELL_THEMSELVES
+            and (cause := spreadsheets.explain_damage_anywhere(cells[at].strip(), may_escape=field == "tags"))
         ]
 
     def _find_spoilt_letters(self, row: int, cells: Sequence[str]) -> list[RowError]:
@@ -264,9 +272,31 @@ class Rules:
             name = read_neutral(name)
         if not name:
             return self.make_name(count, serial)[: names.LENGTH] if serial else ""
+        if name in placeholders.ALL:
+            self._judge_placeholder(row, name, wrong)
         if names.is_clean(name):
             return name
         return self._clean_cell(names.clean_name, row, "name", name, wrong)
+
+    def _judge_placeholder(self, row: int, name: str, wrong: list[RowError]) -> None:
+        if name in placeholders.DITTO:
+            wrong.append(self.make_error(row, "name", f"{quote_cell(name)}{placeholders.DITTO_TOLD}"))
+        else:
+            self.empty_names.add(row, name)
+
+    def _check_formulas(self, row: int, cells: Sequence[str], wrong: list[RowError]) -> None:
+        for field in ("name", "description"):
+            text = self.read_cell(cells, field)
+            if text and (cause := self._explain_formula(text)):
+                wrong.append(self.make_error(row, field, f"{quote_cell(text)}{cause}"))
+
+    def _refuse_formula(self, text: str) -> None:
+        if cause := self._explain_formula(text):
+            raise Cause(f"{quote_cell(text)}{cause}")
+
+    def _explain_formula(self, text: str) -> str:
+        """Say that a formula stands there; "" in a workbook, which says itself what is one."""
+        return "" if self.trusted or self._is_workbook else spreadsheets.explain_formula(text)
 
     def _clean_cell(self, clean: Callable[[str], str], row: int, field: str, text: str, wrong: list[RowError]) -> str:
         try:
@@ -283,9 +313,11 @@ class Rules:
         def take(field: str, found: Callable[[str], object]) -> None:
             if field in self.at and (text := cells[self.at[field]].strip()):
                 try:
+                    if text[0] == "=" and field not in TELL_THEMSELVES:
+                        self._refuse_formula(text)
                     taken[field] = found(read_neutral(text))
-                except Cause as cause:
-                    wrong.append(self.make_error(row, field, str(cause)))
+                except Cause as told:
+                    wrong.append(self.make_error(row, field, str(told)))
 
         take("model", self._read_model)
         take("group", self._read_group)
@@ -328,7 +360,10 @@ class Rules:
         for name, at in self.tags_at:
             if text := cells[at].strip():
                 try:
+                    self._refuse_formula(text)
                     own[name] = tags.clean_value(read_neutral(text))
+                except Cause as told:
+                    wrong.append(RowError(row, self.find_title(at), str(told)))
                 except ValidationError as error:
                     wrong.append(RowError(row, self.find_title(at), f"{quote_cell(text)}{error.message}"))
         if not own:
@@ -367,6 +402,11 @@ class Rules:
         return RowError(row, self.find_column(field), cause)
 
 
+def _read_formula(text: str) -> str:
+    """Return what `="…"` says; with an apostrophe before it, it is a text that an export made so."""
+    return text if text[:1] == "'" else spreadsheets.read_formula(text)
+
+
 def read_tags(text: str) -> dict[str, object]:
     """Return the tags of a cell. Raises Cause."""
     try:
@@ -394,6 +434,11 @@ def list_models(offered: Iterable[str]) -> str:
 def find_models(organisation: int) -> dict[str, tuple[int, str]]:
     offered = DeviceModel.objects.filter(organisation=organisation, retired_at=None).values_list("name", "pk")
     return {name.casefold(): (pk, name) for name, pk in offered}
+
+
+def _explain_note(beyond: Sequence[str]) -> str:
+    note = quote_cell(next(filter(str.strip, beyond))).removesuffix(": ")
+    return f"{note} stands right of the columns that the header names. Remove it, or give its column a name."
 
 
 def _explain_width(cells: int, width: int) -> str:

@@ -9,6 +9,7 @@ from django.conf import settings
 from devices.imports import refusals, spreadsheets
 from devices.imports.corrections import Corrections
 from devices.imports.csv_reader import Bad
+from devices.imports.other_tables import Tables
 from devices.imports.table import open_table, read_records
 from lib.refusals import Refusal
 
@@ -33,11 +34,11 @@ def read_rows(importing: Import) -> Iterator[Row]:
     if importing.file is None and not importing.columns:
         return ((number, number, []) for number in range(1, importing.total + 1))
     correct = Corrections.from_json(importing.corrections).build() if importing.corrections else None
-    return _read_file_rows(open_table(importing), importing.header_row, correct)
+    return _read_file_rows(open_table(importing), importing.header_row, correct, Tables(importing))
 
 
-def _read_file_rows(table: Table, header_row: int, correct: Correct | None) -> Iterator[Row]:
-    count, most = 0, settings.IMPORT_MAX_ROWS
+def _read_file_rows(table: Table, header_row: int, correct: Correct | None, tables: Tables) -> Iterator[Row]:
+    count, most, after, is_watching = 0, settings.IMPORT_MAX_ROWS, header_row + 1, False
     for number, cells in read_records(table):
         if number <= header_row:
             continue
@@ -48,6 +49,13 @@ def _read_file_rows(table: Table, header_row: int, correct: Correct | None) -> I
         found = correct(number, cells) if correct else cells
         if found is None:
             continue
+        if number != after and count:  # an empty row stands between it and the last one
+            tables.gap()
+            is_watching = True
+        after = number + 1
+        if is_watching:
+            found = tables.judge(number, found)
+            is_watching = tables.is_watching
         count += 1
         yield number, count, found
 
@@ -69,12 +77,12 @@ class Batch(list["Row"]):
         cells = row[2]
         if not isinstance(cells, list):
             return 0
-        text = "".join(cells)
+        text = "\t".join(cells)
         self._texts.append(text)
         self._length += len(text)
         if self._length > AT_ONCE:
             self._look()
-        return len(text) + CELL * len(cells)
+        return len(text) + (CELL - 1) * len(cells)
 
     @property
     def is_plain(self) -> bool:
@@ -84,8 +92,8 @@ class Batch(list["Row"]):
 
     def _look(self) -> None:
         if self._is_plain:
-            text = "".join(self._texts)
-            is_suspect = '="' in text or "\0" in text or spreadsheets.may_be_damaged(text)
+            text = "\t".join(self._texts)
+            is_suspect = '="' in text or "\t=" in text or "\0" in text or spreadsheets.may_be_damaged(text)
             self._is_plain = text.isascii() and not is_suspect
         self._texts, self._length = [], 0
 

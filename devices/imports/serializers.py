@@ -12,7 +12,8 @@ from devices.api import serializers as device_serializers
 from devices.imports import corrections
 from devices.imports import status as import_status
 from devices.imports.change_finder import describe_changes
-from devices.imports.doubles import describe_doubles
+from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
+from devices.imports.sheet_choice import list_unread
 from devices.jobs import leases
 from devices.models import BulkAction, Change, Import, Problem
 from devices.recipes.operations import find_available_recipes
@@ -47,7 +48,7 @@ class ImportFile(Serializer):
     recipe = TextChoice(find_available_recipes)
     file = serializers.FileField(allow_empty_file=True, help_text="CSV, or an Excel workbook (.xlsx).")
     sheet = serializers.CharField(
-        required=False, max_length=100, help_text="Of a workbook. Not sent: the first one that has rows."
+        required=False, max_length=100, help_text="Of a workbook. Not sent: one that names serials and has rows."
     )
     header_row = serializers.IntegerField(
         required=False, min_value=0, max_value=imports.LOOK_ROWS, help_text=f"{HEADER_ROW} Not sent: as it seems."
@@ -179,6 +180,22 @@ class DoubleColumn(Serializer):
     rows = serializers.IntegerField(allow_null=True, help_text="Once checked: rows that have another value in the two.")
 
 
+class UnnamedColumn(Serializer):
+    column = serializers.CharField()
+    rows = serializers.IntegerField(allow_null=True, help_text="Once checked: rows that have a value there.")
+
+
+class EmptyNames(Serializer):
+    rows = serializers.IntegerField(help_text="Whose name says nothing, such as `N/A`.")
+    first_rows = serializers.ListField(child=serializers.IntegerField())
+    sample = serializers.CharField()
+
+
+class UnreadSheet(Serializer):
+    sheet = serializers.CharField()
+    rows = serializers.IntegerField(help_text="Below its header, about.")
+
+
 class ImportWhole(ImportShown):
     progress = ProgressShown()
     encoding = serializers.CharField(help_text="Empty for a workbook, as is `delimiter`.")
@@ -188,6 +205,7 @@ class ImportWhole(ImportShown):
     delimiter = serializers.CharField(trim_whitespace=False)
     sheet = serializers.CharField(help_text="Of a workbook, else empty.")
     sheets = serializers.ListField(child=serializers.CharField(), help_text="Those of a workbook.")
+    unread_sheets = UnreadSheet(many=True, help_text="Others that have anything in them: an import reads one.")
     header_row = serializers.IntegerField(help_text="Before the match a guess. 0: none.")
     header = serializers.ListField(child=serializers.CharField())
     columns = serializers.ListField(
@@ -195,6 +213,8 @@ class ImportWhole(ImportShown):
         help_text="What each column fills. `?`: the match has to say which is the serial.",
     )
     double_columns = DoubleColumn(many=True, help_text="Left out, though they look like what another column fills.")
+    unnamed_columns = UnnamedColumn(many=True, help_text="Left out, without a heading, though rows have values there.")
+    empty_names = EmptyNames(allow_null=True, help_text="As the check found: a warning, no refusal.")
     all_or_nothing = serializers.BooleanField()
     name_pattern = serializers.CharField()
     make_serials = serializers.BooleanField()
@@ -274,8 +294,10 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     progress = leases.progress(row)._asdict()
     del progress["state"]
     more = {"progress": progress, "problems": row.problems.count(), "result": import_status.tell_result(row, user)}
-    more |= {name: getattr(row, name) or [] for name in ("sheets", "encoding_guesses", "problem_groups")}
-    more["double_columns"] = describe_doubles(row)
+    more |= {name: getattr(row, name) or [] for name in ("encoding_guesses", "problem_groups")}
+    more |= {"sheets": row.sheet_names, "unread_sheets": list_unread(row)}
+    more |= {"double_columns": describe_doubles(row), "unnamed_columns": describe_unnamed(row)}
+    more["empty_names"] = describe_empty_names(row)
     more["changed_fields"] = row.changed_fields or {}
     more["effects"] = import_status.list_effects(row)
     more["action"] = BulkAction.objects.manageable_by(user).filter(importing=row).values_list("key", flat=True).first()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices.imports import refusals
@@ -249,13 +248,3 @@ class _Reader:
                     cells += [""] * (column - len(cells))
                     cells[column - 1] = cells[column - 1] or text
         return cells
-
-
-def find_first_sheet(file: File, sheets: list[Sheet]) -> str:
-    """Return the first sheet that is shown and has anything in it; else the first one."""
-    shown = [sheet.name for sheet in sheets if not sheet.is_hidden] or [sheet.name for sheet in sheets]
-    for name in shown[:10]:
-        with suppress(StopIteration):
-            next(read_records(file, name, beginning=True))
-            return name
-    return shown[0]

@@ -13,8 +13,9 @@ from devices.credentials import presence_secrets
 from devices.imports.change_finder import describe_changes
 from devices.imports.columns import FIELDS
 from devices.imports.corrections import Corrections, mark_cell
-from devices.imports.doubles import describe_doubles
+from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
 from devices.imports.problem_groups import find_format
+from devices.imports.sheet_choice import tell_unread
 from devices.jobs import progress
 from devices.lifecycle import endings
 from devices.models import BulkAction, Device, Import, RecipeVersion
@@ -61,6 +62,9 @@ def build_context(importing: Import, user: User, query: Mapping[str, str]) -> di
         "offered_rows": _offer_rows(importing) if importing.state == State.CHECKED and not is_further else [],
         "corrected": Corrections.from_json(importing.corrections).number,
         "correctable": is_matching(importing, asked=True),
+        "empty_names": describe_empty_names(importing),
+        "unnamed": describe_unnamed(importing),
+        "unread": tell_unread(importing),
         "doubles": [{**each, "words": FIELDS[str(each["field"])].lower()} for each in describe_doubles(importing)],
         "result": tell_result(importing, user),
         "effects": list_effects(importing),

@@ -14,8 +14,10 @@ from devices import imports, refusals, streams
 from devices.access import get_import
 from devices.credentials import deliveries
 from devices.imports import status as import_status
+from devices.imports.doubles import describe_unnamed
 from devices.imports.forms import MatchForm, ReadingForm, read_corrections
 from devices.imports.refusals import IMPORT_NOT_STARTABLE
+from devices.imports.sheet_choice import tell_unread
 from devices.jobs import progress
 from devices.models import Delivery, Import
 from lib import paging, streaming
@@ -77,6 +79,9 @@ def _matching(request: SignedIn, importing: Import, form: MatchForm | None = Non
         form = MatchForm(user=request.user, importing=importing, preview=preview, encoding=reading.chosen_encoding)
         form.keep_answers(request.GET)
     context = {"importing": importing, "reading": reading, "preview": preview, "cause": cause, "form": form}
+    if preview:
+        importing.sheet = preview.sheet  # as it is read here
+    context |= {"unread": tell_unread(importing), "unnamed": describe_unnamed(importing)}
     context |= {"job": importing, "fragment": "devices/imports/_matching_columns.html"}
     template = "devices/imports/_matching_columns.html" if request.htmx else "devices/imports/import.html"
     return render(request, template, context, status=status)

@@ -54,6 +54,7 @@ class Sheet(NamedTuple):
     name: str
     part: str
     is_hidden: bool
+    is_active: bool = False  # the workbook opens with it
 
 
 @contextmanager
@@ -174,6 +175,7 @@ class _Book(Handler):
         self._targets = targets
         self.sheets: list[Sheet] = []
         self.counts_from_1904 = False
+        self._active = self._count = 0
         self.has_results = True  # of its formulas
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -182,12 +184,17 @@ class _Book(Handler):
         elif name == "calcPr":
             # Written by programs that compute nothing: they store no results, or 0 for each (XlsxWriter).
             self.has_results = not is_true(attributes.get("fullCalcOnLoad"))
+        elif name == "workbookView":
+            self._active = parsing.parse_whole_number(attributes.get("activeTab", "0"))
         elif name == "sheet":
+            self._count += 1
             at = next((value for key, value in attributes.items() if key.endswith(" id")), "")
             kind, part = self._targets.get(at, ("", ""))
             if kind == "worksheet":
                 hidden = attributes.get("state", "visible") != "visible"
-                self.sheets.append(Sheet(attributes.get("name", "")[:100], part, hidden))
+                self.sheets.append(
+                    Sheet(attributes.get("name", "")[:100], part, hidden, self._count - 1 == self._active)
+                )
 
 
 class _Styles(Handler):

@@ -64,7 +64,7 @@ class Import(Job):
     encoding_guesses = models.JSONField(null=True, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)
     sheet = models.CharField(max_length=100, blank=True, db_default="")  # of a workbook, which has neither of the two
-    sheets = models.JSONField(null=True, blank=True)  # those that there are
+    sheets = models.JSONField(null=True, blank=True)  # those that there are: {"name", "rows"}; of before, names
     dialect = models.CharField(max_length=8, choices=Dialect.choices, default=Dialect.OWN)
     header = models.JSONField(default=list, blank=True)  # the names of the file's columns
     header_row = models.PositiveIntegerField(default=1, db_default=1)  # that holds them; 0: none, the first is data
@@ -96,7 +96,7 @@ class Import(Job):
 
     @property
     def sheet_names(self) -> list[str]:
-        return list(self.sheets or [])
+        return [each["name"] if isinstance(each, dict) else each for each in self.sheets or []]
 
     def get_absolute_url(self) -> str:
         return reverse("devices:import", kwargs={"key": self.key})

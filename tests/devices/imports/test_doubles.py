@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.exceptions import ValidationError
 
-from devices.imports.columns import is_serial_number
+from devices.imports.columns import find_spelling, is_serial_number
 from devices.models import Device, Import
 from tests.devices.api import Program, places
 from tests.devices.imports.conftest import work
@@ -137,3 +137,61 @@ def test_also_of_changes_of_devices_that_are_there(check: Run, world: World) -> 
     Import.objects.all().delete()
     importing = check(text, act="change", columns=["serial", "?", "name"])  # the one says it of the other
     assert (importing.columns, importing.changing, importing.double_columns) == (["serial", "", "name"], 1, {"1": 1})
+
+
+COUNTED = "1;{0}01;Pump\n2;{0}02;Fan\n3;{0}03;Valve\n"
+SPELLINGS = [
+    *("Serialnummer", "SNR", "Ser.-Nr.", "MAC-Adresse", "MAC (LAN)", "Ethernet MAC", "IMEI-Nr.", "IMEI number", "EUI"),
+    *("DevEUI (hex)", "Dev EUI", "Barcode", "Serijski broj", "Sarjanumero", "Seri No", "الرقم التسلسلي"),
+    *("Výrobné číslo", "Sorozatszám", "Sériové číslo", "Серійний номер", "Σειριακός αριθμός", "מספר סידורי"),
+    *("หมายเลขซีเรียล", "Nomor seri", "Số sê-ri", "Seerianumber", "Serijos numeris", "Număr de serie", "N. di serie"),
+]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_serial_goes_before_the_number_of_a_row(upload: Upload, name: str) -> None:
+    assert upload(f"ID;{name};Name\n{COUNTED.format('AABBCC0000')}").columns == ["", "serial", "name"]
+
+
+@pytest.mark.parametrize("name", ["MAC of gateway", "Gateway EUI", "JoinEUI", "IMEI 2", "Machine", "Imeion"])
+def test_another_ones_address_is_no_serial(upload: Upload, name: str) -> None:
+    assert upload(f"Serial,{name}\nAB-01,AABBCC000001\nAB-02,AABBCC000002\n").columns == ["serial", ""]
+    assert find_spelling(name) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("id,name\n1,Pump\n2,Fan\n3,Valve\n", ["?", "name"]),
+        ("id,name\n0001,Pump\n0002,Fan\n", ["?", "name"]),
+        ("ID,name\n1,Pump\n2,Fan\n4,Valve\n", ["?", "name"]),
+        ("No,ID,Type\n1,1,KG-250\n2,2,KG-250\n", ["", "?", "model"]),
+        ("S.No,Serial No,Name\n1,1,Pump\n2,2,Fan\n", ["", "?", "name"]),
+        ("Serial No.,Unit\n1,GW-0001\n2,GW-0002\n", ["?", ""]),
+        (f"ID;Gerätekennung;Name\n{COUNTED.format('GW-00')}", ["?", "?", "name"]),
+        ("UUID;Kennung\n3f2504e0-4f89-41d3-9a0c-0305e82c3301;GW-01\n3f2504e0-4f89-41d3-9a0c-0305e82c3302;GW-02\n", 2),
+        ("MAC;Unit\n00:11:22:33:44:01;GW-01\n00:11:22:33:44:02;GW-02\n", ["?", "?"]),
+        ("MAC;SNR\n00:11:22:33:44:01;GW-01\n00:11:22:33:44:02;GW-02\n", ["?", "?"]),
+        # Not asked: what can't be the serial beside it, and what does not count.
+        ("MAC;IP;Room\n00:11:22:33:44:01;10.0.0.1;1\n00:11:22:33:44:02;10.0.0.2;1\n", ["serial", "", ""]),
+        ("MAC;App key\n00:11:22:33:44:01;AB01\n00:11:22:33:44:02;AB02\n", ["serial", ""]),
+        ("id;Type;Position\n700;A1;Hall one\n800;A1;Hall two\n", ["serial", "model", ""]),
+        ("DevEUI,SNR\n70B3D57ED0001234,9.5\n70B3D57ED0001235,8.25\n", ["serial", ""]),
+        ("Serial,Name\n0001,Pump\n0002,Fan\n", ["serial", "name"]),
+        ("Serial,Name\n1,Pump\n", ["serial", "name"]),
+    ],
+)
+def test_what_counts_rows_or_has_a_weak_name_is_asked(upload: Upload, text: str, columns: list[str] | int) -> None:
+    assert upload(text).columns == (columns if isinstance(columns, list) else ["?"] * columns)
+
+
+def test_the_number_of_a_row_is_asked_on_page_and_api(mine: Client, world: World, upload: Upload, run: Run) -> None:
+    text, asked = "id,name\n1,Pump\n2,Fan\n3,Valve\n", "Say whether “id” is the serial, or leave it out"
+    importing = upload(text)
+    assert asked in words(mine.get(address(importing)))
+    assert mine.post(address(importing, "import-match"), matched(importing)).status_code == 422
+    refused = Program(world.owner).post(f"imports/{importing.key}/match/", {})
+    assert (refused.status_code, places(refused)) == (400, ["#/columns"])
+    assert asked in refused.json()["errors"][0]["detail"]
+    run(text, columns=["serial", "name"])
+    assert upload(text.replace("1,", "4,")).columns == ["serial", "name"]  # as it was answered

@@ -33,7 +33,7 @@ TABLES: dict[str, tuple[Rows, dict[str, int], dict[int, str]]] = {
     "another table below": (
         [HEAD, ["GW-0001", "Pump"], [], ["Accessories"], ["Part", "Count"], ["Antenna", "12"]],
         {"GW0001": 2},
-        {4: "a word", 5: "a word", 6: "a word"},
+        {4: "a word", 5: "another table", 6: "another table"},
     ),
     "rows that show how": (
         [HEAD, ["e.g. GW-12345678", "Example"], ["GW-XXXXXXXX", "your name"], ["GW-0001", "Pump"]],

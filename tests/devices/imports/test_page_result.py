@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
     from tests.devices.imports.conftest import Run
 
-FILE = "Serial,Name\nAB-01,First\nAB-02,=1+1\n"
+FILE = "Serial,Name\nAB-01,First\nAB-02,'=1+1\n"
 
 
 @pytest.fixture

@@ -37,6 +37,9 @@ DAMAGE = [
     ("861234567890123.0", "a decimal number"),
     ("861234567890123,00", "a decimal number"),
     ("861,234,567,890,123", "grouped the digits"),
+    ("861.234.567.890.301", "grouped the digits"),
+    ("8.949.000.000.012.340.011", "grouped the digits"),
+    ("861.234.567.890", "grouped the digits"),
     ("01-Mar", "a date"),
     ("Mar-05", "a date"),
     ("3. Okt 24", "a date"),
@@ -67,8 +70,60 @@ def test_what_is_lost_is_named(check: Run, version: RecipeVersion, identity: dic
 
 def test_serials_that_look_a_little_so(run: Run) -> None:
     cells = ["MAR-05", "10.11.12", "AB-12", "12-34-56", "8E14", "V1.0", "00:11:22", "2026.01", "12.5", "1-2-3"]
+    cells += ["192.168.100.200", "10.200.100.101", "1.234.567", "1.2.3.4", "12.345", "100.200.100.200.1"]
     importing = run("Serial,Name\n" + "".join(f"{cell},Pump\n" for cell in cells))
     assert (importing.made, problems(importing)) == (len(cells), [])
+
+
+MONTHS = [  # as spreadsheets write them, of a serial such as MAR1 or 1-3
+    "gen feb mar apr mag giu lug ago set ott nov dic",
+    "ene feb mar abr may jun jul ago sep oct nov dic",
+    "jan fev mar abr mai jun jul ago set out nov dez",
+    "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+    "jan feb mrt apr mei jun jul aug sep okt nov dec",
+    "sty lut mar kwi maj cze lip sie wrz paź lis gru",
+    "jan feb mar apr maj jun jul aug sep okt nov dec",
+    "Oca Şub Mar Nis May Haz Tem Ağu Eyl Eki Kas Ara",
+    "tammi helmi maalis huhti touko kesä heinä elo syys loka marras joulu",
+    "led úno bře dub kvě čer čvc srp zář říj lis pro",
+    "jan. febr. márc. ápr. máj. jún. júl. aug. szept. okt. nov. dec.",
+    "ian. feb. mar. apr. mai iun. iul. aug. sept. oct. nov. dec.",
+    "янв фев мар апр май июн июл авг сен окт ноя дек",
+    "Ιαν Φεβ Μαρ Απρ Μαϊ Ιουν Ιουλ Αυγ Σεπ Οκτ Νοε Δεκ",  # noqa: RUF001
+]
+
+
+@pytest.mark.parametrize("months", MONTHS)
+def test_dates_of_many_languages_are_named(check: Run, months: str) -> None:
+    cells = [f"{at:02}-{month}" for at, month in enumerate(months.split(), 1)]
+    cells += [f"{at}-{month}-26" for at, month in enumerate(months.split(), 1)]
+    told = problems(check("Serial,Name\n" + "".join(f"{cell},x\n" for cell in cells)))
+    assert [row for row, _, cause in told if "made a date" in cause] == list(range(2, len(cells) + 2))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["01-03-26", "1-3-26", "12-31-26", "31-12-26", "3/1/2026 12:00 AM", "avr.-45", "ott-45", "1.II.2026", "3月5日"],
+)
+def test_other_dates_are_named(check: Run, cell: str) -> None:
+    [(_, _, cause)] = problems(check(f"Serial,Name\n{cell},x\n"))
+    assert "A spreadsheet made a date of this serial" in cause
+
+
+@pytest.mark.parametrize("cell", ["12:34:00 AM", "1:05 pm", "12:34:00\u202fPM"])
+def test_times_are_named(check: Run, cell: str) -> None:
+    [(_, _, cause)] = problems(check(f"Serial,Name\n{cell},x\n"))
+    assert "A spreadsheet made a time of this serial" in cause
+
+
+def test_serials_that_begin_or_end_like_a_month(run: Run) -> None:
+    cells = [f"DIC-{at}" for at in range(10, 15)] + [f"{name}-{at}" for name in NEAR for at in (12, 45)]
+    cells += ["12-GEN", "12-SET-26", "12-V", "1-II", "13-13-26", "00-01-26", "Setup-12", "12-setup", "12-dictator"]
+    importing = run("Serial,Name\n" + "".join(f"{cell},Pump\n" for cell in cells))
+    assert (importing.made, problems(importing)) == (len(cells), [])
+
+
+NEAR = ["gen", "Set", "out", "Led", "pro", "mag", "lis", "tem", "ara", "GIU", "FEV"]
 
 
 def test_zeros_at_the_front(check: Run, version: RecipeVersion) -> None:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pytest
 
 from devices import imports
-from devices.models import Device
-from tests.devices.imports.conftest import problems, table
+from devices.models import Device, Import
+from tests.devices.api import Program
+from tests.devices.imports.conftest import problems, table, work
+from tests.devices.imports.pages import address, matched, words
 from tests.devices.imports.workbooks import save, write_book, write_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from devices.models import Import
+    from django.test import Client
+
     from tests.conftest import World
     from tests.devices.imports.conftest import Run
+
+    Upload = Callable[..., Import]
 
 pytestmark = pytest.mark.django_db
 
@@ -197,4 +203,57 @@ def test_the_first_sheet_with_rows_that_is_shown(world: World, upload: Callable[
     list_.append(["Serial"])
     list_.append(["S1"])
     importing = upload(save(book))
-    assert (importing.sheet, importing.sheets) == ("Devices", ["Cover", "Old", "Devices"])
+    assert (importing.sheet, importing.sheet_names) == ("Devices", ["Cover", "Old", "Devices"])
+
+
+def write_sheets(*sheets: tuple[str, list[list[Any]]], active: int = 0) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets:
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.active = active
+    return save(book)
+
+
+def batch(letter: str, count: int) -> list[list[Any]]:
+    return [["Serial", "Name"], *([f"{letter}-{at:04}", "Pump"] for at in range(count))]
+
+
+LISTS = write_sheets(("Batch1", batch("A", 1)), ("Batch2", batch("B", 120)), ("Notes", [["Read me"]]), ("Empty", []))
+UNREAD = "2 more sheets of this workbook are not read: “Batch2” (120 rows) and “Notes” (1 row)."
+
+
+def test_sheets_that_are_not_read_are_told(client: Client, world: World, upload: Upload) -> None:
+    client.force_login(world.owner)
+    owner, importing = Program(world.owner), upload(LISTS)
+    assert UNREAD in words(client.get(address(importing)))
+    client.post(address(importing, "import-match"), matched(importing, encoding="", delimiter=""))
+    importing = work(importing)
+    assert importing.state == Import.State.CHECKED
+    assert UNREAD in words(client.get(address(importing)))
+    told = owner.get(f"imports/{importing.key}/").json()
+    assert told["sheets"] == ["Batch1", "Batch2", "Notes", "Empty"]
+    assert told["unread_sheets"] == [{"sheet": "Batch2", "rows": 120}, {"sheet": "Notes", "rows": 1}]
+    client.post(address(importing, "import-start"))
+    page = words(client.get(address(work(importing))))
+    assert "1 device added" in page
+    assert UNREAD in page
+    assert "more sheet" not in words(client.get(address(upload(write_book(batch("C", 2))))))
+
+
+@pytest.mark.parametrize(
+    ("sheets", "active", "chosen"),
+    [
+        ((("Cover", [["This workbook lists devices"]]), ("Devices", batch("A", 2))), 0, "Devices"),
+        ((("Cover", [["Kanarra"], ["Devices of June"], ["As agreed"]]), ("Devices", batch("A", 2))), 0, "Devices"),
+        ((("Prices", [["Part", "Price"], ["KG-250", 5]]), ("Devices", batch("A", 2))), 0, "Devices"),
+        ((("Batch1", batch("A", 2)), ("Batch2", batch("B", 2))), 1, "Batch2"),
+        ((("Batch1", batch("A", 2)), ("Batch2", batch("B", 2))), 0, "Batch1"),
+        ((("Batch1", batch("A", 2)), ("Notes", [["a"], ["b"]])), 1, "Batch1"),
+        ((("One", [["A", "B"], ["x", "y"]]), ("Two", [["C", "D"], ["x", "y"]])), 0, "One"),
+    ],
+)
+def test_the_sheet_of_the_devices_is_found(upload: Upload, sheets: Any, active: int, chosen: str) -> None:
+    assert upload(write_sheets(*sheets, active=active)).sheet == chosen
