@@ -161,7 +161,8 @@ def test_never_connected(client: Client, world: World) -> None:
 def test_the_devices_page_fetches_it(client: Client, world: World) -> None:
     client.force_login(world.viewer)
     address = f"/devices/{world.placed.serial}/connections/"
-    assert f'hx-get="{address}" hx-trigger="load, awake from:document"' in client.get(f"/devices/{world.placed.serial}/").content.decode()
+    page = client.get(f"/devices/{world.placed.serial}/").content.decode()
+    assert f'hx-get="{address}" hx-trigger="load, awake from:document"' in page
     part = client.get(address, headers={"HX-Request": "true", "HX-Target": "connections"}).content.decode()
     assert part.startswith('<section id="connections"')
 
