@@ -42,7 +42,7 @@ READ = {
     "SN: GW-1, Gateway SN: GW-2": "GW1",
     "https://maker.example/?sn=GW-1&gateway_sn=GW-2": "GW1",
     # What looks like a label, and is a serial.
-    **{text: text for text in ("TEL:00042", "LW:0001", "AB:12", "BT:0001", "...", "GW_2024.1", "0X1A2B3C4D", "NO5")},
+    **{text: text for text in ("TEL:00042", "LW:0001", "AB:12", "BT:0001", "GW_2024.1", "0X1A2B3C4D", "NO5")},
     **{text: text.replace(" ", "") for text in ("861 234 567 890 301", "TMRY 5AVJ 28N5", "AA BB CC DD EE 04")},
 }
 NAMED = {
