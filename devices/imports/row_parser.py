@@ -212,7 +212,7 @@ class Rules:
             try:
                 text = label_text.read_serial(text, self.format, origins=self._origins)
             except ValueError as error:
-                cause = spreadsheets.explain_damage(text) or error
+                cause = spreadsheets.explain_damage(text) or str(error)
                 wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{cause}"))
                 return "", ""
         if not (text and self.trusted):

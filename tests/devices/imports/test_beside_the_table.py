@@ -73,7 +73,7 @@ def test_another_table_below_is_told(run: Run, text: str, rows: list[int]) -> No
 
 
 def test_another_table_below_in_a_workbook_and_of_changes(check: Run) -> None:
-    rows = [["Serial", "Name"], ["GW-1", "Pump"], [None, None], ["Part", "Qty"], ["ANT-0001", 2]]
+    rows: list[list[object]] = [["Serial", "Name"], ["GW-1", "Pump"], [None, None], ["Part", "Qty"], ["ANT-0001", 2]]
     for options in ({}, {"act": "change"}):
         told = problems(check(write_book(rows), **options))
         assert (told[-1][0], OTHER in told[-1][2]) == (5, True)
