@@ -212,8 +212,8 @@ class Rules:
             try:
                 text = label_text.read_serial(text, self.format, origins=self._origins)
             except ValueError as error:
-                cause = spreadsheets.explain_damage(text) or str(error)
-                wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{cause}"))
+                words = spreadsheets.explain_damage(text) or str(error)
+                wrong.append(self.make_error(row, "serial", f"{quote_cell(text)}{words}"))
                 return "", ""
         if not (text and self.trusted):
             problem = self.format.problem(text)
