@@ -10,7 +10,7 @@ from django.conf import settings
 
 from devices.identity import label_text, serials
 from devices.identity.formats import Format, Kind
-from devices.imports import spreadsheets
+from devices.imports import placeholders, spreadsheets
 from devices.imports.certificates import Cause
 from devices.ties.operations import MOST_GATEWAYS
 from lib.csv_export import read_neutral
@@ -20,11 +20,21 @@ if TYPE_CHECKING:
 
 ANY = Format(Kind.OPAQUE)  # devices that are there may be of any recipe
 _BETWEEN = re.compile(r"[,;\n]")
+_PARTED = re.compile(r"\S\s*(?:[,;/\\|&+、·•]|\s)\s*\S")  # full-width signs are read as plain ones
+_SEVERAL = "Several gateways are parted by commas, semicolons or line breaks."
+_NONE = "This says that there is none: leave the cell empty."
 
 
 def quote_cell(text: str) -> str:
     shown = "".join(character if character.isprintable() else "�" for character in text[:40])
     return f"“{shown}{'…' if len(text) > 40 else ''}”: " if shown else ""
+
+
+def explain_gateway(text: str, cause: str) -> str:
+    """Return why what a cell has between its commas is no gateway: `cause`, and what parts several if they may be."""
+    if text in placeholders.NOTHING:
+        return _NONE
+    return f"{cause} {_SEVERAL}" if _PARTED.search(text) else cause
 
 
 def read_gateways(text: str) -> Mapping[str, str]:
@@ -45,7 +55,8 @@ def _read_gateways(text: str, origins: Collection[str]) -> Mapping[str, str]:
             cause = str(error)
         key = serials.fold(serial)
         if cause or not key:
-            raise Cause(f"{quote_cell(serial)}{cause or 'This is no serial.'}")
+            cause = explain_gateway(serial, cause or "This is no serial.")
+            raise Cause(f"{quote_cell(serial)}{cause}")
         if not found.keys() & {key, *serials.write_otherwise(key)}:
             found[key] = serial
     if len(found) > MOST_GATEWAYS:

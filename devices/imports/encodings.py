@@ -59,7 +59,14 @@ _WIDE = ("utf-16", "utf-32")  # where letters are not told by their own bytes
 _JUDGED = 1 << 13  # bytes of a sample from which an encoding is guessed
 _OFFERED = 12
 _BESIDE = {"latin-1", "iso-8859-15"}  # offered where Windows's own can't be meant
+_WESTERN = {"windows-1252", "latin-1", "iso-8859-15"}
+# The letters beyond ASCII of French, German, Spanish and Catalan, Portuguese, Italian, Dutch, and of the north.
+_LANGUAGES = ("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúüçàèòï", "áâãàçéêíóôõú", "àèéìíîòóù", "áéëíïóöü", "æøåéäö")
+# What their words hardly have: capitals within a word, three such letters in a row, and others where they never stand.
+_UNUSUAL = re.compile(r"[a-zß-öø-ÿ][À-ÖØ-ÝŒŸ]|[À-öø-ÿ]{3}|\bÈ[a-z]|\B[ìùò]\B|ã(?![oei])(?<![hlmn]ã)|ã\B(?![oei])")
 _SCRIPTS = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "HALFWIDTH": "HALFWIDTH"}
+_NUMBER = re.compile("\\b[Nn][°º]")  # as French, Spanish and Italian shorten the word
+_APOSTROPHE = "\u2019"
 _DOUBTFUL = 3  # letters beyond ASCII by which UTF-8 is no certainty
 
 
@@ -91,7 +98,22 @@ def guess_encodings(sample: bytes) -> list[Guess]:
         readings[encoding] for encoding in [*_rank(sample[:_JUDGED]), *ENCODINGS] if encoding in readings
     )
     guesses = [named[reads] for reads in ranked if reads in named]
-    return sorted(guesses, key=lambda guess: count_breaks(guess.reads) > 0)[:_OFFERED]
+    return sorted(guesses, key=_judge)[:_OFFERED]
+
+
+def _judge(guess: Guess) -> int:
+    """Return 0 for what reads as a Western language, often ranked below a rarer one; 2 for what is hardly any."""
+    if count_breaks(_NUMBER.sub("", guess.reads)):
+        return 2
+    return 0 if guess.encoding in _WESTERN and _is_western(guess.reads) else 1
+
+
+def _is_western(text: str) -> bool:
+    """Decide whether a text's letters are those of one Western language, as its words have them."""
+    beyond = {
+        letter.casefold() if letter != "ß" else letter for letter in text if not letter.isascii() and letter.isalpha()
+    }
+    return bool(beyond) and not _UNUSUAL.search(text) and any(beyond <= {*letters} for letters in _LANGUAGES)
 
 
 def _rank(sample: bytes) -> Iterator[str]:
@@ -124,7 +146,7 @@ def count_breaks(text: str) -> int:
 
 def _tell_script(character: str) -> str:
     """Return the script of a letter, "symbol" for what is none, and "" for ASCII's digits, signs and spaces."""
-    if character.isascii():
+    if character.isascii() or character == _APOSTROPHE:
         return "LATIN" if character.isalpha() else ""
     script = unicodedata.name(character, "").partition(" ")[0]
     return _SCRIPTS.get(script, script) if unicodedata.category(character)[0] in "LM" else "symbol"

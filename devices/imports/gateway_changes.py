@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from devices.identity import serials
-from devices.imports.cells import quote_cell, read_gateways
+from devices.imports.cells import explain_gateway, quote_cell, read_gateways
 from devices.imports.certificates import Cause
 from devices.imports.gateways import ELSEWHERE, FULL, ITSELF, RETIRED, find_devices, list_named
 from devices.models import Device, Tie
@@ -57,7 +57,7 @@ class GatewayChanges:
         found = []
         for key, serial in read_gateways(read_neutral(text)).items():
             if (device := self._found.get(key)) is None:
-                raise Cause(f"{quote_cell(serial)}{UNKNOWN}")
+                raise Cause(f"{quote_cell(serial)}{explain_gateway(serial, UNKNOWN)}")
             if device.retired_at is not None:
                 raise Cause(f"{quote_cell(serial)}{RETIRED}")
             found.append(device.pk)

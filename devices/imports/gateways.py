@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from devices import batches
 from devices.identity import serials
 from devices.imports import row_source
-from devices.imports.cells import quote_cell, read_gateways
+from devices.imports.cells import explain_gateway, quote_cell, read_gateways
 from devices.imports.certificates import Cause
 from devices.imports.csv_reader import Bad
 from devices.models import Device, Tie
@@ -100,7 +100,7 @@ class GatewayRows:
             return RETIRED
         place = (device.group_id, device.person_id) if device else self._find_above(key)
         if place is None:
-            return UNKNOWN
+            return explain_gateway(text, UNKNOWN)
         if place != where:
             return ELSEWHERE
         return FULL if self._spoken[key] >= ties.MOST_DEVICES else ""

@@ -33,6 +33,7 @@ _EBCDIC = b"".join(  # letters and digits
 )
 _EBCDIC_SIGNS = bytes.fromhex("05 0d 15 25 40 4b 4d 5d 5e 60 61 6b 6d 7a 7f")
 _ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")
+_BEFORE = re.compile(rb"(?:\xef\xbb\xbf|\s)*")  # what programs put before a file that they take for text
 _MARKUP = re.compile(
     rb"\s*(?:(?P<html><!doctype html|<html|<head|<body|<table|<meta)"
     rb"|(?P<xml><\?xml|<[a-z][\w:-]*(?:\s[^>]*)?>\s*<[a-z])"
@@ -102,7 +103,7 @@ class Sniffer:
     @property
     def is_zipped(self) -> bool:
         """Return whether it may be a workbook: those are zipped."""
-        return self.sample.startswith(_ZIPPED)
+        return _skip_before(self.sample).startswith(_ZIPPED)
 
     def detect_encoding(self) -> Told:
         """Return a key of ENCODINGS, and if it is a guess all that fit. Raises Refusal for what is no text."""
@@ -124,7 +125,8 @@ class Sniffer:
         return self._ask([guess for guess in guesses if guess.encoding == "utf-8"] + guesses)
 
     def _refuse_others(self) -> None:
-        kind = next((words for magic, words in _KINDS.items() if self.sample.startswith(magic)), None)
+        begin = _skip_before(self.sample)
+        kind = next((words for magic, words in _KINDS.items() if begin.startswith(magic)), None)
         if kind is None and (markup := _MARKUP.match(self.sample.removeprefix(codecs.BOM_UTF8))):
             kind = _WORDS[markup.lastgroup or ""]
         if kind is None and _MESSAGE.match(self.sample):
@@ -147,6 +149,11 @@ class Sniffer:
 
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _LINE_END = re.compile(rb"[\r\n]")
+
+
+def _skip_before(sample: bytes) -> bytes:
+    found = _BEFORE.match(sample)
+    return sample[found.end() if found else 0 :]
 
 
 def _read_mixed(sample: bytes) -> str:

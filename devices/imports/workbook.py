@@ -224,8 +224,13 @@ class _Targets(Handler):
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if "Target" in attributes and attributes.get("TargetMode") != "External":
-            part = posixpath.normpath(posixpath.join("/", self._folder, attributes["Target"])).lstrip("/")
+            part = posixpath.normpath(posixpath.join("/", self._folder, _use_slashes(attributes["Target"]))).lstrip("/")
             self.found[attributes.get("Id", "")] = attributes.get("Type", "").rpartition("/")[2], part
+
+
+def _use_slashes(path: str) -> str:
+    """Return a path of a part with the standard's sign between folders; some programs of Windows write theirs."""
+    return path.replace("\\", "/")
 
 
 def is_true(text: str | None) -> bool:
@@ -304,6 +309,9 @@ def _open_archive(file: File) -> zipfile.ZipFile:
         raise Refusal(refusals.WORKBOOK_TOO_LARGE, field="file", most=f"{MOST_PARTS:,} parts")
     if sum(part.file_size for part in parts) > MOST_BYTES:
         raise Refusal(refusals.WORKBOOK_TOO_LARGE, field="file", most=f"{MOST_BYTES >> 20} MB unpacked")
+    for part in parts:
+        part.filename = _use_slashes(part.filename)
+        archive.NameToInfo.setdefault(part.filename, part)
     return archive
 
 

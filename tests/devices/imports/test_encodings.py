@@ -91,6 +91,29 @@ def test_what_it_may_be_is_offered(encoding: str, name: str) -> None:
     assert name in [guess.reads for guess in offered], offered
 
 
+WESTERN = (
+    "Pompe à chaleur|Café|Höhe|Forêt|Größe|Ñandú|Généré à l’été|São João|Kjøkken|Blåbær|Ça va|Mañana|L’été|Señal|Caffè"
+    "|Città|Œuvre|Naïve|Manhã|Pompe à chaleur n° 2 – forêt|HÔTEL|DÉPÔT À L’ÉTÉ|Ålesund|Perché è così"
+)
+OTHERS = {
+    "windows-1250": "Łódź główna|Čerpadlo č. 1|Kőbánya hűtő|Dvořák|Příbram|Příliš žluťoučký kůň|Pompă de apă|Město|Dům",
+    "cp850": "Kühlraum|Größe Ñandú",
+    "shift_jis": "ポンプ|発電機",
+    "euc-kr": "펌프|발전기",
+}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        *(("windows-1252", name) for name in WESTERN.split("|")),
+        *((encoding, name) for encoding, names in OTHERS.items() for name in names.split("|")),
+    ],
+)
+def test_what_the_letters_say_is_offered_first(encoding: str, name: str) -> None:
+    assert guess_encodings(f"S1,{name}\n".encode(find_codec(encoding)))[0].reads == name
+
+
 def test_unicode_is_not_asked_about(upload: Callable[..., Import]) -> None:
     for data in (
         b"Serial\nS1\n",

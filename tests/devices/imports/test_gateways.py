@@ -126,12 +126,36 @@ def test_a_gateway_that_can_not_speak_for_it_is_a_problem_of_the_row(
     ("cell", "cause"),
     [
         ("1.2E+15", "its last digits are lost"),
-        ("'-", "This is no serial."),
+        ("'----", "This is no serial."),
         (", ".join(f"G{number:03}" for number in range(11)), "11 gateways are too many"),
     ],
 )
 def test_a_cell_that_names_no_gateways(check: Run, cell: str, cause: str) -> None:
     assert cause in problems(check(f'Serial,Gateways\nTANK-1,"{cell}"\n'))[0][2]
+
+
+SEVERAL = ("A / B", "A B", "A|B", "A and B", "A、B", "A，B", "A；B", "A & B", "A+B", "A\tB", "A\\B")  # noqa: RUF001
+
+
+@pytest.mark.parametrize("act", ["add", "change"])
+@pytest.mark.parametrize("cell", SEVERAL)
+def test_several_that_are_parted_otherwise_are_told_what_parts_them(
+    check: Run, world: World, gateway: Device, act: str, cell: str
+) -> None:
+    named = cell.replace("A", gateway.serial, 1).replace("B", make_beside(world).serial)
+    serial = world.placed.serial if act == "change" else "TANK-1"
+    [(row, column, cause)] = problems(check(f'Serial;Gateways\n{serial};"{named}"\n', act=act, group=world.anaheim))
+    assert (row, column) == (2, "Gateways")
+    assert cause.endswith(" Several gateways are parted by commas, semicolons or line breaks.")
+
+
+@pytest.mark.parametrize("act", ["add", "change"])
+@pytest.mark.parametrize("cell", ["N/A", "n/a", "none", "-", "keine"])
+def test_what_says_that_there_is_no_gateway_is_told_to_be_empty(check: Run, world: World, act: str, cell: str) -> None:
+    serial = world.placed.serial if act == "change" else "TANK-1"
+    [(row, column, cause)] = problems(check(f"Serial,Gateways\n{serial},{cell}\n", act=act))
+    assert (row, column) == (2, "Gateways")
+    assert cause.endswith("”: This says that there is none: leave the cell empty.")
 
 
 def test_no_more_than_a_gateway_may_speak_for(

@@ -42,9 +42,43 @@ def spoil(data: bytes) -> bytes:
     return data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :]
 
 
+def with_backslashes(data: bytes) -> bytes:
+    """Return a workbook as programs of Windows pack it that know no other sign between folders."""
+    names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    for name in names:
+        data = data.replace(name.encode(), name.replace("/", "\\").encode())
+    return data
+
+
+def packed_by_hand(data: bytes) -> bytes:
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    return with_backslashes(pack(**{name: archive.read(name) for name in archive.namelist()}))
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n", b"\xef\xbb\xbf\n "])
+@pytest.mark.parametrize("change", [bytes, with_backslashes, packed_by_hand])
+def test_a_workbook_that_is_written_a_little_otherwise_is_read(
+    run: Run, before: bytes, change: Callable[[bytes], bytes]
+) -> None:
+    importing = run(before + change(write_raw(ROWS)))
+    assert (importing.sheet, importing.made) == ("One", 1)
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n"])
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"%PDF-1.7\n", "a PDF"), (b"\xd0\xcf\x11\xe0" + bytes(500), ".xls"), (pack(), "Unpack it")]
+)
+def test_another_file_is_named_whatever_stands_before_it(
+    upload: Callable[..., Import], before: bytes, data: bytes, said: str
+) -> None:
+    with pytest.raises(Refusal, match=said):
+        upload(before + data)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
+        (pack(**{"word\\document.xml": "<a/>"}), "a text document"),
         (pack(**{"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": "<a/>"}), "OpenDocument"),
         (pack(**{"word/document.xml": "<a/>"}), "a text document"),
         (pack(**{"Index/Document.iwa": "x"}), "Numbers"),
