@@ -74,7 +74,7 @@ def test_none_is_packed_while_the_former_release_may_still_read(
     fill(world.placed)
     assert roller.roll(60)
     assert not PackedDay.objects.exists()
-    RollUpMark.objects.update(packing_from=now())
+    RollUpMark.objects.update(packing_from=now() - timedelta(seconds=1))
     assert roller.roll(60)
     assert PackedDay.objects.exists()
 
