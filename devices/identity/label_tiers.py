@@ -19,12 +19,15 @@ class Tier(list[str]):
     """Hold the texts of one rank that may be the device's serial, an address in each of its writings.
 
     `rivals`: those of which a device has but one, so that two different ones are two devices, known or not. `is_weak`:
-    what has this name is of anything, and counts only where a format or an organisation knows it.
+    what has this name is of anything, and counts only where a format or an organisation knows it. `is_bare`: no name
+    says what these are, a model's perhaps: where formats are known, such a rival has to fit one.
     """
 
-    def __init__(self, texts: Iterable[str] = (), rivals: Iterable[str] = (), *, is_weak: bool = False) -> None:
+    def __init__(
+        self, texts: Iterable[str] = (), rivals: Iterable[str] = (), *, is_weak: bool = False, is_bare: bool = False
+    ) -> None:
         super().__init__(texts)
-        self.rivals, self.is_weak = frozenset(rivals), is_weak
+        self.rivals, self.is_weak, self.is_bare = frozenset(rivals), is_weak, is_bare
 
 
 Tiers = list[Tier]

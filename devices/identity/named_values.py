@@ -163,7 +163,8 @@ def _cut_value(part: str, start: int) -> str:
 
 
 def _rank_bare(lines: list[str]) -> Tier:
-    """Return the lines alone, of which each with the size of a serial is one; words, dates and short ones are none."""
+    """Return the lines alone, of which each with the size of a serial is one; words, dates and short ones are none, and
+    an address is none beside a serial."""
     longest = max((len(canonical(line)) for line in lines), default=0)
     least = min(_SHORTEST, longest)
     rivals = [
@@ -171,4 +172,4 @@ def _rank_bare(lines: list[str]) -> Tier:
         for line in lines
         if re.search("[0-9]", line) and len(canonical(line)) >= least and not _DATE.fullmatch(line)
     ]
-    return Tier(lines, rivals)
+    return Tier(lines, [line for line in rivals if not write_addresses(line)] or rivals, is_bare=True)

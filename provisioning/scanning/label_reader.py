@@ -72,6 +72,8 @@ def read_label(
     if any(tier.is_weak for tier in found):
         found = [Tier(filter(fits, tier), tier) for tier in found] if fits else []
         what = None if own or any(found) else "a data record without a serial"
+    if fits:
+        found = [Tier(tier, filter(fits, tier.rivals)) if tier.is_bare else tier for tier in found]
     reading = _keep([Tier([text]), *own, *found], what)
     if not reading.tiers:
         raise refuse_text(what or _explain_none(text))

@@ -264,7 +264,8 @@ globalThis.ScanText = (() => {
     if (own[0]?.keys.length || !bare.length) return own;
     const least = Math.min(SHORTEST, Math.max(...bare.map((line) => normalise(line).length)));
     const rivals = bare.filter((line) => /\d/.test(line) && normalise(line).length >= least && !DATE.test(line));
-    return [...own, { keys: bare.map(key), two: tier(rivals).two }];
+    const serials = rivals.filter((line) => !ADDRESS.test(key(line))); // an address is none beside one
+    return [...own, { keys: bare.map(key), two: tier(serials.length ? serials : rivals).two }];
   }
 
   /** Each name with its value, and whether both are of another device. */

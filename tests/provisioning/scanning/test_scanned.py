@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from devices.identity import serials
+from devices.identity.formats import OWN
 from devices.models import Device
 from devices.recipes import label_rules
 from provisioning.models import Window
@@ -113,7 +114,12 @@ def test_a_label_that_names_two_devices_opens_none(technician: Client, world: Wo
     assert not Window.objects.exists()
 
 
-OF_ANOTHER = [text for text, named in NAMES.items() if named in (METER, TWO, NONE) and "labels.example" not in text]
+LINES = f"{METER}\n{GATEWAY}"
+OF_ANOTHER = [
+    text
+    for text, named in NAMES.items()
+    if named in (METER, TWO, NONE) and "labels.example" not in text and text != LINES
+]
 
 
 @pytest.mark.parametrize("text", OF_ANOTHER)
@@ -141,6 +147,19 @@ def test_a_label_opens_its_own_device_beside_others(technician: Client, world: W
     assert scan(technician, text) == (302, METER)
 
 
+def test_lines_without_names_are_rivals_where_a_format_knows_them(technician: Client, world: World) -> None:
+    """Elsewhere the one that is known is opened: the other may be a model's, or the device's own address."""
+    add(world, GATEWAY)
+    for text in (LINES, f"KG-1000X\n{GATEWAY}\n{OTHER_MAC}\n{IMEI}"):
+        assert scan(technician, text) == (302, GATEWAY)
+        Window.objects.all().delete()
+    builders.make_recipe(world.kanarra, "Meters", identity={"kind": "opaque", "prefix": "METER", "length": 7})
+    builders.make_recipe(world.kanarra, "Routers", identity={"kind": "mac48"})
+    status, page = scan(technician, LINES)
+    assert (status, "names two devices" in page) == (409, True)
+    assert scan(technician, f"{GATEWAY}\n{OTHER_MAC}") == (302, GATEWAY)
+
+
 def test_an_id_counts_where_a_format_knows_it(technician: Client, world: World) -> None:
     add(world, SERIAL, "42")
     Organisation.objects.filter(pk=world.kanarra.pk).update(identity=OPAQUE)
@@ -164,7 +183,7 @@ def test_an_id_counts_where_the_organisation_says_so(technician: Client, world: 
 def test_two_devices_are_not_told_to_whom_one_is_hidden(technician: Client, world: World) -> None:
     """Beside one that they see, another organisation's is refused as one that nobody has."""
     add(world, SERIAL)
-    for other in (world.foreign.serial, world.foreign.serial[::-1]):
+    for other in (world.foreign.serial, OWN.generate(b"nobody's" * 4)):
         status, page = scan(technician, f"{SERIAL}\n{other}")
         told = page.count(other)
         assert (status, "names two devices" in page, told > 0) == (409, True, True)
