@@ -47,12 +47,12 @@ def _read_file_rows(table: Table, header_row: int, correct: Correct | None, tabl
         if isinstance(cells, list) and not (cells and cells[0].strip()) and not "".join(cells).strip():
             continue
         found = correct(number, cells) if correct else cells
-        if found is None:
-            continue
         if number != after and count:  # an empty row stands between it and the last one
             tables.gap()
             is_watching = True
         after = number + 1
+        if found is None:
+            continue
         if is_watching:
             found = tables.judge(number, found)
             is_watching = tables.is_watching

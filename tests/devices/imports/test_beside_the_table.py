@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devices import imports
 from devices.models import Device
 from tests.devices.api import Program
 from tests.devices.imports.conftest import problems, work
@@ -94,3 +95,11 @@ def test_rows_below_an_empty_one_are_of_the_table(check: Run, text: str) -> None
 def test_the_same_header_again_goes_on(check: Run) -> None:
     told = problems(check("Serial,Name\nGW-1,Pump\n\nSerial,Name\nGW-2,Fan\n"))
     assert [(row, cause.partition(".")[0]) for row, _, cause in told] == [(4, "This row repeats the header")]
+
+
+def test_a_row_that_is_left_out_is_no_gap(check: Run, world: World) -> None:
+    importing = check("Serial,Name\nGW-1,Pump\nS!2,Pump\nPart,Qty\n")
+    imports.correct(importing=importing, by=world.owner, corrections=imports.Corrections(dropped=frozenset({3})))
+    [(row, _, cause)] = problems(work(importing))
+    assert (row, OTHER in cause) == (4, False)
+    assert "a word where the serial should be" in cause
