@@ -179,6 +179,6 @@
   // The scanner, for those who may register: once the page has all that it needs itself.
   function ahead() {
     const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 500));
-    navigator.serviceWorker.ready.then(({ active }) => idle(() => active.postMessage("scanner")));
+    navigator.serviceWorker.ready.then(({ active }) => idle(() => active.postMessage("scanner"), { timeout: 2000 }));
   }
 })();

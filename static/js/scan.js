@@ -52,7 +52,7 @@
       window.addEventListener("pagehide", () => this.pause());
       window.addEventListener("pageshow", (event) => event.persisted && this.reset());
       const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 500));
-      if (!navigator.connection?.saveData) idle(() => this.reader.prepare());
+      if (!navigator.connection?.saveData) idle(() => this.reader.prepare(), { timeout: 500 }); // a page that draws nothing may never be idle
     }
 
     pause() {

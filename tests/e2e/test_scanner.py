@@ -359,6 +359,15 @@ def test_without_a_connection_the_serial_waits_for_it(playwright: Playwright, ad
         assert posted(page) == {"text": SERIAL, "via": "camera"}
 
 
+NEVER_IDLE = "globalThis.requestIdleCallback = (work, {timeout} = {}) => timeout && setTimeout(work, timeout)"
+
+
+def test_a_page_that_is_never_idle_fetches_the_decoder_all_the_same(playwright: Playwright, address: str) -> None:
+    with phone(playwright) as context:
+        context.add_init_script(NEVER_IDLE)
+        wait_for_decoder(opened(context, address))
+
+
 def desk(playwright: Playwright) -> AbstractContextManager[BrowserContext]:
     return phone(playwright, has_touch=False, viewport={"width": 1000, "height": 800})
 
