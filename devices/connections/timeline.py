@@ -30,7 +30,7 @@ KEPT = timedelta(days=90)
 GRACE = timedelta(seconds=10)
 """A report is stored this much later, at most, than the broker saw its sender leave."""
 AT_ONCE = timedelta(milliseconds=50)
-"""Between the end of a connection and the coming of what took its place: RabbitMQ 4 tells of the end first."""
+"""Between the end of a connection and the coming of what took its place: RabbitMQ 4 may tell of the end first."""
 SOON = timedelta(seconds=1)
 """Likewise, of a connection that the site ended."""
 CHUNK = 5_000
