@@ -158,7 +158,7 @@ def test_an_authority_that_can_not_sign_is_kept_and_told(tmp_path: Path, harm: s
         put(tmp_path, AUTHORITY, short.pem.encode())
         put(tmp_path, AUTHORITY_KEY, write_key(short.key))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(ValueError, match="can't be used .*Keep both elsewhere for a new one"):
+    with pytest.raises(ValueError, match=r"can't be used .*Keep both elsewhere for a new one"):
         renew_certificate(tmp_path, ["localhost"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

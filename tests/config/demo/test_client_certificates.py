@@ -11,7 +11,7 @@ import pytest
 from config.certificates import AUTHORITY, renew_certificate
 from config.demo import proxy_header
 from config.demo.client_certificates import make_asking_context, make_context
-from tests.certificates import DAY, Made, make
+from tests.certificates import DAY, Made, make, write_without_its_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +74,15 @@ def test_without_one_it_goes_on(folder: Path, version: ssl.TLSVersion) -> None:
     shaken.shake()
     assert shaken.server.getpeercert(binary_form=True) is None
     assert shaken.server.version() == ("TLSv1.2" if version is ssl.TLSVersion.TLSv1_2 else "TLSv1.3")
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=["TLS 1.2", "TLS 1.3"])
+def test_whoever_has_not_its_key_does_not_come_in(folder: Path, tmp_path: Path, version: ssl.TLSVersion) -> None:
+    shaken = Handshake(folder, write_without_its_key(make(), tmp_path), version)
+    with pytest.raises(ssl.SSLError):
+        shaken.shake()
+    with pytest.raises(ValueError, match="handshake not done yet"):
+        shaken.server.getpeercert(binary_form=True)
 
 
 def test_one_connection_trusts_no_others_certificate(folder: Path, tmp_path: Path) -> None:
