@@ -147,6 +147,25 @@ def test_a_form_of_what_is_new_shows_nothing_and_stores_all() -> None:
     assert (form.changes["name"], form.changes["days"]) == ("New pump", None)
 
 
+def test_a_switch_that_somebody_else_turned_on_stays_on() -> None:
+    before = {**STORED, "is_on": False}
+    form = send(shown_by(before), STORED)
+    assert (form.changes, form.cleaned_data["is_on"]) == ({"logo": None}, True)
+    assert form.data["is_on"] == "on"  # so that the page shows it, if another field is refused
+
+
+class Picker(StoredForm):
+    group = forms.CharField()
+
+
+def test_of_a_picker_what_was_typed_beside_it_goes_with_it() -> None:
+    page = html.unescape(str(Picker(stored={"group": "1"}).shown))
+    shown = page.split('value="')[1].removesuffix('">')
+    form = Picker({"group": "1", "group-search": "boise", "groups": "x", SHOWN: shown}, stored={"group": "2"})
+    assert form.is_valid()
+    assert (form.cleaned_data["group"], {*form.data}) == ("2", {"group", "groups", SHOWN})
+
+
 def test_files_are_not_shown_and_a_new_one_is_a_change() -> None:
     form = Form(stored={**STORED, "logo": b"bytes"})
     assert "logo" not in form._read_stored()

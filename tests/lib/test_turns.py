@@ -89,11 +89,28 @@ def test_who_leaves_while_waiting_is_passed_over() -> None:
         await at.ask("c1")
         leaving.cancel()
         await at.settle()
+        assert at.came == ["a1"]
         await at.end("a1")
         assert at.came == ["a1", "c1"]
         await at.end("c1")
         await at.ask("d1")
         assert at.came[-1] == "d1"
+
+    run(scene)
+
+
+def test_who_left_takes_up_none_of_the_places_to_wait_in() -> None:
+    async def scene() -> None:
+        at = Scene(waiting=2)
+        await at.ask("b0")
+        leaving = await at.ask("a1")
+        await at.ask("a2")
+        leaving.cancel()
+        await at.settle()
+        await at.ask("a3")
+        for name in ("b0", "a2", "a3"):
+            await at.end(name)
+        assert at.came == ["b0", "a2", "a3"]
 
     run(scene)
 
