@@ -79,6 +79,7 @@ def test_the_vendors_way_in_shows_a_code_and_asks_until_it_is_approved() -> None
         {"deviceId": GIVEN.serial},
         {"provisioningOperationId": "op-1"},
     ]
+    assert json.loads(walking.asked[-1].body) == {"connectionStringType": "SharedAccessSignature"}
     assert [(asked.scheme, asked.token) for asked in walking.asked] == [
         *[("DeviceToken", TOKEN)] * 4,
         ("DeviceToken", "registration-1"),

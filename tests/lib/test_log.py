@@ -128,8 +128,10 @@ def test_what_is_noted_within_ends_with_it() -> None:
 def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    monkeypatch.setattr(logging, "captureWarnings", lambda _: None)
+    captured: list[bool] = []
+    monkeypatch.setattr(logging, "captureWarnings", captured.append)
     log.log_what_ends_the_process()
+    assert captured == [True]
 
 
 def end_with(error: BaseException) -> None:

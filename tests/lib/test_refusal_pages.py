@@ -51,6 +51,8 @@ def lead_away(request: Any) -> HttpResponse:
 
 @return_to("page")
 def save(request: Any, name: str) -> HttpResponse:
+    if name == "fine":
+        return HttpResponse("saved")
     raise Refusal(TAKEN)
 
 
@@ -105,6 +107,7 @@ def send(address: str, method: str = "post", htmx: bool = False, **headers: str)
         ("/save/pump/", 409, "GET pump  0 The name is taken. Choose another."),
         ("/post/pump/", 422, "GET pump  0 This is wrong. Correct it."),
         ("/post/fine/", 200, "done"),
+        ("/save/fine/", 200, "saved"),
         ("/ask/", 422, "GET pump part=2&part=3 0 This is wrong. Correct it."),
     ],
 )
