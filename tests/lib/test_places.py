@@ -121,6 +121,7 @@ def test_all_who_leave_when_told_are_told_once() -> None:
     assert len(room.left) == 2
 
 
+@pytest.mark.django_db  # whose connections are looked at when an answer is closed
 @pytest.mark.parametrize("sent", [True, False])
 def test_an_answer_gives_its_place_back_when_it_is_closed_or_lost(*, sent: bool) -> None:
     room = Room()
@@ -134,6 +135,7 @@ def test_an_answer_gives_its_place_back_when_it_is_closed_or_lost(*, sent: bool)
     assert room.places.count("process") == 0
 
 
+@pytest.mark.django_db
 def test_what_somebody_else_holds_by_then_is_not_given_back() -> None:
     room, handed_on = Room(), [False]
     place = room.must_take("a1", "a", "x")
