@@ -222,9 +222,3 @@ def test_the_certificate_is_of_the_names_by_which_it_is_called(host: str, site: 
     assert ports.site == site
     names = ["localhost", "handover.localhost", "*.handover.localhost", "127.0.0.1", "::1"]
     assert ports.certified_names == [*names, *also]
-
-
-def test_panels_of_the_shelf_take_the_ports_after_the_demos() -> None:
-    assert PORTS.list_panels(3) == [8002, 8003, 8004]
-    assert Ports("h", 8002, 8003, 8001, 8443, 8883, 8444).list_panels(2) == [8004, 8005]
-    assert Ports("h", 8000, 1883, 65_535, 1024, 8883, 8444).list_panels(2) == [1025, 1026]
