@@ -33,7 +33,7 @@ def take_answers(answers: Iterable[CommandAnswer]) -> list[CommandAnswer]:
 
 def _take(answer: CommandAnswer) -> bool:
     sent = answer.sent
-    if not isinstance(sent, dict) or sent.get("status") not in STATES:
+    if not isinstance(sent, dict) or str(sent.get("status")) not in STATES:
         return False
     try:
         key = UUID(str(sent.get("id")))

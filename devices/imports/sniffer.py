@@ -110,7 +110,7 @@ class Sniffer:
     @property
     def rows(self) -> int:
         """Count the lines below the header; of a file with line ends in its cells that is too many."""
-        return max(self._lines - (b"\n" in self._last or b"\r" in self._last), 0)
+        return max(self._lines - self._last.rstrip(b"\0").endswith((b"\n", b"\r")), 0)
 
     @property
     def is_zipped(self) -> bool:
