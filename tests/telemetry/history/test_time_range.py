@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import QueryDict
+from django.utils import timezone
 
 from devices.models import Assignment, Device
 from telemetry import refusals
 from telemetry.history import time_range
+from telemetry.history.series import Span
 from tests.refused import refused
 from tests.telemetry.reports import EPOCH, now
 
@@ -94,7 +96,7 @@ def test_all_is_since_it_is_in_its_group(world: World) -> None:
 
 @pytest.fixture
 def _at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_range.timezone, "now", lambda: NOON)
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
 
 
 @pytest.mark.usefixtures("_at_noon")
@@ -184,11 +186,11 @@ def test_a_page_goes_on_live_where_its_range_has_no_end(query: str, name: str, l
 @pytest.mark.usefixtures("_at_noon")
 def test_a_page_that_is_refused_shows_the_last_hour_live() -> None:
     shown = time_range.parse_shown(QueryDict("from=soon&to=2026-06-30T12:00:00Z"), LONE)
-    assert (shown.name, shown.live, shown.span) == ("1h", True, time_range.Span(NOON - timedelta(hours=1), NOON))
+    assert (shown.name, shown.live, shown.span) == ("1h", True, Span(NOON - timedelta(hours=1), NOON))
     assert shown.refused.startswith("“from” is no time.")
 
 
 @pytest.mark.usefixtures("_at_noon")
 def test_all_of_a_device_from_ahead_of_the_clock_is_nothing_yet() -> None:
     ahead = Device(registered_at=NOON + 40 * DAY)
-    assert time_range.parse_span(QueryDict("range=all"), ahead) == time_range.Span(NOON, NOON)
+    assert time_range.parse_span(QueryDict("range=all"), ahead) == Span(NOON, NOON)
