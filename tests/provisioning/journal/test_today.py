@@ -12,6 +12,7 @@ from django.utils import timezone
 from provisioning.journal import today
 from provisioning.models import Window
 from provisioning.refusals import DAY_UNKNOWN
+from tenants.models import Role
 from tests import builders
 from tests.refused import refused
 
@@ -111,7 +112,7 @@ def test_what_failed_is_counted_by_cause_and_told_to_the_organisations_own_admin
 def test_technicians_come_by_how_much_they_did_then_by_name(world: World) -> None:
     at = utc(2026, 11, 2, 9)
     for name, done in (("Zoe", 2), ("Ada", 1), ("Max", 1)):
-        person = builders.make_user(f"{name}@kanarra.example", world.kanarra.root, 20, name=name)  # type: ignore[arg-type]
+        person = builders.make_user(f"{name}@kanarra.example", world.kanarra.root, Role.TECHNICIAN, name=name)
         make_windows(world, *[(60, at)] * done)
         Window.objects.filter(technician=world.technician).update(technician=person)
     day = today.sum_up(world.owner, date(2026, 11, 2))
