@@ -133,7 +133,7 @@ def test_letters_that_tell_are_shown_wherever_they_stand(
     shared = "".join(character if character.isascii() else encodable(character, codec) for character in names[0])
     names[:3000] = [shared.replace("0", str(n)) for n in range(3000)]
     lines = [f'S{n},"{name}"\n' for n, name in enumerate(names)]
-    guesses = upload(("Serial,Name\n" + "".join(lines)).encode(codec)).encoding_guesses
+    guesses = upload(("Serial,Name\n" + "".join(lines)).encode(codec)).encoding_guesses or []
     reads = {guess["encoding"]: guess["reads"] for guess in guesses}
     assert any(name in reads[encoding] for name in LATER[encoding]), reads
     assert len({*reads.values()}) == len(reads)
