@@ -28,6 +28,7 @@ AUTHORITY, AUTHORITY_KEY, SERVER = "authority.pem", "authority.key", "server.pem
 AUTHORITY_LASTS, SERVER_LASTS = timedelta(days=3650), timedelta(days=397)
 EARLIER = timedelta(hours=1)
 """By how much a certificate is valid before it was made: devices' clocks are behind."""
+LONGEST_COMMON_NAME = 64
 _HOST = re.compile(r"(\*\.)?(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE | re.ASCII)
 Key = ec.EllipticCurvePrivateKey
 
@@ -38,7 +39,8 @@ def renew_certificate(folder: Path, names: Sequence[str]) -> Path:
     authority can't sign."""
     authority, key = _load_authority(folder) or _make_authority(folder)
     own = ec.generate_private_key(ec.SECP256R1())
-    builder = _begin(names[0], own, SERVER_LASTS).issuer_name(authority.subject)
+    common_name = names[0] if len(names[0]) <= LONGEST_COMMON_NAME else "Handover"  # nobody goes by it
+    builder = _begin(common_name, own, SERVER_LASTS).issuer_name(authority.subject)
     builder = builder.add_extension(x509.SubjectAlternativeName([_read_name(name) for name in names]), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_make_usage(digital_signature=True), critical=True)

@@ -98,6 +98,8 @@ def read_entry(options: Namespace, env: Mapping[str, str]) -> Entry:
         require_serial(serial)
     except ValueError as error:
         raise BadInput(f"Bad --serial: {error}. Give it as on the label.") from error
+    if not (values["token"].isascii() and values["token"].isprintable()):  # it goes into a header
+        raise BadInput("Bad --token: it has signs that no token has. Copy it whole from where it was given.")
     return Entry(
         door=options.door,
         site=_read_site(values["site"] or SITE, values["organisation"]),

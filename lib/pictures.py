@@ -9,7 +9,8 @@ import warnings
 from io import BytesIO
 
 from django.core.exceptions import ValidationError
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.Image import Transpose
 
 LARGEST = 1 << 20  # bytes
 PIXELS = 4_000_000
@@ -21,6 +22,16 @@ PRIVATE_JPEG = {"Content-Type": "image/jpeg", "Cache-Control": "no-store"}
 """Headers of one that only some may see."""
 
 PHOTO_SIDE = 900  # pixels a side
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""What puts a photo upright, by Exif's orientation: how the camera was held."""
 
 NO_PHOTO = "The picture has to be a PNG or JPEG image. Save it as one and upload that."
 PHOTO_TOO_LARGE = (
@@ -56,7 +67,7 @@ def reduce_photo(content: bytes) -> bytes:
             picture = Image.open(BytesIO(content), formats=["PNG", "JPEG"])
         if picture.width * picture.height > PIXELS:
             raise ValidationError(PHOTO_TOO_LARGE)
-        upright = ImageOps.exif_transpose(picture).convert("RGBA")
+        upright = _put_upright(picture).convert("RGBA")
     except Image.DecompressionBombError:
         raise ValidationError(PHOTO_TOO_LARGE) from None
     except BROKEN:
@@ -66,6 +77,13 @@ def reduce_photo(content: bytes) -> bytes:
     out = BytesIO()
     Image.alpha_composite(white, upright).convert("RGB").save(out, format="JPEG", quality=80, optimize=True)
     return out.getvalue()
+
+
+def _put_upright(picture: Image.Image) -> Image.Image:
+    """Turn it as `ImageOps.exif_transpose` does, which writes the rest of Exif anew, too, and fails at odd ones."""
+    picture.load()
+    turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    return picture if turn is None else picture.transpose(turn)
 
 
 def decode_picture(content: bytes | memoryview | None) -> Image.Image:

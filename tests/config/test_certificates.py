@@ -101,6 +101,15 @@ def test_what_can_be_a_host_is_one(tmp_path: Path, name: str) -> None:
     assert names_of(load(renew_certificate(tmp_path, [name]))) == [name]
 
 
+@pytest.mark.parametrize(("length", "called"), [(64, "itself"), (65, "Handover")])
+def test_a_long_name_is_certified_too(tmp_path: Path, length: int, called: str) -> None:
+    name = f"{'a' * 40}.{'b' * (length - 49)}.example"
+    own = load(renew_certificate(tmp_path, [name]))
+    assert (len(name), names_of(own)) == (length, [name])
+    [subject] = own.subject
+    assert subject.value == (name if called == "itself" else called)
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -5,7 +5,7 @@ import gzip
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from django.db import connection
+from django.db import connections
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 from django.urls import reverse
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_answer_keeps_no_connection_while_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = connections["default"]
     connection.ensure_connection()
     monkeypatch.setattr(connection, "close_at", 0)  # as where connections come from a pool
     Connections(lambda request: HttpResponse())(RequestFactory().get("/"))

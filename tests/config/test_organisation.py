@@ -69,7 +69,16 @@ def test_a_slug_or_an_admin_that_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "cause"), [({"slug": "not a slug"}, "letters, numbers"), ({"admin": "nobody"}, "Write an e-mail address")]
+    ("given", "cause"),
+    [
+        ({"slug": "not a slug"}, "letters, numbers"),
+        ({"slug": "x" * 200}, "200 characters are too many"),
+        ({"slug": ""}, "Fill this in"),
+        ({"name": "x" * 200}, "200 characters are too many"),
+        ({"name": " "}, "Give it a name"),
+        ({"admin": "nobody"}, "Write an e-mail address"),
+        ({"admin": f"{'x' * 60}@{'y' * 60}.{'z' * 60}.{'w' * 60}.{'v' * 60}.example"}, "characters are too many"),
+    ],
 )
 def test_a_slug_or_an_address_that_is_none(given: dict[str, str], cause: str) -> None:
     assert_refused(cause, **given)
@@ -88,9 +97,10 @@ def test_the_admin_is_invited(client: Client) -> None:
     assert User.objects.get(email="admin@kanarra.example").owns_organisation
 
 
-def test_an_invitation_from_no_site() -> None:
+@pytest.mark.parametrize("site", ["devices", "ftp://devices.example", "https://", "https://[::1", "//devices.example"])
+def test_an_invitation_from_no_site(site: str) -> None:
     with pytest.raises(CommandError, match="with its scheme"):
-        call_command("organisation", "Kanarra", slug="kanarra", admin="admin@kanarra.example", invite="devices")
+        call_command("organisation", "Kanarra", slug="kanarra", admin="admin@kanarra.example", invite=site)
     assert not Group.objects.exists()
 
 

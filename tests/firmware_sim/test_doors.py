@@ -230,6 +230,8 @@ def test_a_site_that_is_not_there_is_told(site: Site) -> None:
         (("--serial", "a/b"), "Bad --serial"),
         (("--serial", SERIAL), "Missing --token"),
         (("--serial", SERIAL, "--door", "activate"), "Missing --device-id. It stands on the device's page"),
+        (("--serial", SERIAL, "--token", "sec\nret"), "Bad --token"),
+        (("--serial", SERIAL, "--token", "secr\u20act", "--door", "approve"), "Bad --token"),
         (("--serial", SERIAL, "--devices", "x.csv"), "for one gateway"),
         (("--serial", SERIAL, "--token", "t", "--site", "ftp://x"), "Bad --site"),
         (("--serial", SERIAL, "--token", "t", "--site", "http://x:99999"), "Bad --site"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from io import BytesIO
 from typing import Any
 
@@ -51,6 +52,48 @@ def test_a_photo_stands_upright_and_says_nothing_of_where_it_was_taken() -> None
     assert dict(read(kept).getexif()) == {}
     assert b"client" in sent
     assert not any(words in kept for words in (b"client", b"secret", b"Exif"))
+
+
+def write_exif(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """Return Exif of these entries: tag, type, count, and the value in four bytes."""
+    rows = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + rows + bytes(4)
+
+
+def turn(orientation: int) -> tuple[int, int, int, bytes]:
+    return 0x0112, 3, 1, struct.pack("<HH", orientation, 0)
+
+
+CORNERS = {1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 1), 8: (0, 1)}
+
+
+@pytest.mark.parametrize("orientation", [0, *CORNERS, 9, 65_535])
+def test_whichever_way_the_camera_was_held(orientation: int) -> None:
+    picture = Image.new("RGB", (64, 32), WHITE)
+    picture.paste(RED, (0, 0, 16, 16))  # the first corner that the camera saw
+    kept = read(pictures.reduce_photo(write(picture, "JPEG", quality=95, exif=write_exif(turn(orientation)))))
+    assert kept.size == ((32, 64) if orientation in {5, 6, 7, 8} else (64, 32))
+    right, below = CORNERS.get(orientation, (0, 0))
+    assert is_near(kept.getpixel((4 + right * (kept.width - 9), 4 + below * (kept.height - 9))), RED)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        (0x011A, 2, 4, b"abc\0"),  # a resolution in words
+        (0x0131, 3, 1, b"\x07\0\0\0"),  # a program that is a number
+        (0x0100, 2, 2, b"x\0\0\0"),  # a width in words
+        (0x8769, 4, 1, b"\xff\xff\xff\x7f"),  # what would go on beyond its end
+        (0x011A, 5, 1, b"\xff\xff\xff\x7f"),
+    ],
+    ids=["resolution", "program", "width", "beyond", "rational beyond"],
+)
+@pytest.mark.filterwarnings("ignore")  # by which Pillow tells of them
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_odd_words_beside_a_photo_are_no_matter(kind: str, odd: tuple[int, int, int, bytes]) -> None:
+    entries = sorted([turn(6), odd])
+    kept = pictures.reduce_photo(write(Image.new("RGB", (40, 20), RED), kind, exif=write_exif(*entries)))
+    assert read(kept).size == (20, 40)
 
 
 def test_a_photo_without_ground_has_white() -> None:

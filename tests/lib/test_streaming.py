@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
-from django.db import connection
+from django.db import connections
 
 from lib import streaming
 
@@ -87,6 +87,6 @@ def test_a_thread_that_was_let_go_is_made_anew_when_it_is_needed() -> None:
 
 @pytest.mark.django_db
 def test_in_the_midst_of_a_transaction_the_connection_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "close_at", 0)
+    monkeypatch.setattr(connections["default"], "close_at", 0)
     streaming.give_back_connection()
-    assert connection.connection is not None
+    assert connections["default"].connection is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -78,6 +79,7 @@ def _ask_password() -> str:
 def _create_organisation(name: str, slug: str, email: str) -> Organisation:
     _refuse_taken(slug, email)
     validate_email(email)
+    Organisation._meta.get_field("slug").clean(slug, None)  # before a database refuses it in its own words
     organisation = groups.create_organisation(name=name, slug=slug)
     organisation.full_clean()
     return organisation
@@ -95,10 +97,11 @@ def _create_with_admin(name: str, slug: str, email: str, password: str) -> User:
 
 
 def _parse_origin(site: str) -> str:
-    parts = urlsplit(site)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValidationError("Give the site's address with its scheme, such as https://devices.example.")
-    return f"{parts.scheme}://{parts.netloc}"
+    with suppress(ValueError):
+        parts = urlsplit(site)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return f"{parts.scheme}://{parts.netloc}"
+    raise ValidationError("Give the site's address with its scheme, such as https://devices.example.")
 
 
 def _refuse_taken(slug: str, email: str) -> None:

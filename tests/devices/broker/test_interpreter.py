@@ -147,6 +147,44 @@ def test_what_it_reports_of_its_twin_is_a_report_and_is_confirmed_once_it_was_ta
     assert hub.hear_broker(puback).to_device == (puback,)
 
 
+def test_what_it_reports_of_its_twin_without_waiting_is_confirmed_at_once() -> None:
+    said = greet().hear_device(publish("$iothub/twin/PATCH/properties/reported/?$rid=r1", b'{"rpm":1}', qos=0))
+    assert [Publish.read(each) for each in said.to_broker] == [Publish(0, STATE, 0, b'{"data":{"rpm":1}}')]
+    assert [Publish.read(each).topic for each in said.to_device] == ["$iothub/twin/res/204/?$rid=r1&$version=2"]
+
+
+@pytest.mark.parametrize(
+    ("query", "request_id"),
+    [("$rid=7", "7"), ("$version=1&$rid=7", "7"), ("$rid=a-b&x=1", "a-b"), ("", ""), ("rid=7", ""), ("x$rid=7", "")],
+)
+def test_an_answer_names_the_request(query: str, request_id: str) -> None:
+    [answer] = greet().hear_device(publish(f"$iothub/twin/GET/?{query}", qos=0)).to_device
+    assert Publish.read(answer).topic == f"$iothub/twin/res/200/?$rid={request_id}"
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [Packet(0xC0, b""), Packet(0xE0, b""), packets.build_answer(Type.PUBACK, 9), publish("elsewhere", b"x")],
+    ids=["ping", "end", "acknowledgement", "elsewhere"],
+)
+def test_all_else_passes_as_it_came(packet: Packet) -> None:
+    assert greet().hear_device(packet) == Said(to_broker=(packet,))
+    assert greet().hear_broker(packet) == Said(to_device=(packet,))
+    assert greet().look_first(packet) is None
+
+
+def test_qos_2_is_granted_as_1() -> None:
+    asked = [("$iothub/methods/POST/#", 2), ("$iothub/twin/res/#", 1)]
+    assert greet().hear_device(packets.build_subscribe(2, asked)) == Said(to_device=(packets.build_suback(2, [1, 1]),))
+
+
+def test_a_suback_that_nobody_asked_for_passes_and_one_that_is_short_grants_nothing() -> None:
+    hub = greet()
+    assert hub.hear_broker(packets.build_suback(9, [0])).to_device == (packets.build_suback(9, [0]),)
+    hub.hear_device(packets.build_subscribe(1, FILTERS))
+    assert hub.hear_broker(packets.build_suback(1, [])).to_device == (packets.build_suback(1, [1, 1, 0x80]),)
+
+
 def test_subscriptions_of_its_own_are_granted_here_and_commands_by_the_broker() -> None:
     hub = greet()
     [asked] = hub.hear_device(packets.build_subscribe(1, FILTERS)).to_broker
