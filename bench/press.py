@@ -1,6 +1,7 @@
 """Press to form: from the MQTT publish to the fragment in the browser stream, on the demo's parts.
 
     python -m bench.press [--rounds 100] [--behind 500]
+    python -m bench.press --beside COMMIT [--rounds 100] [--rates 1000,2000,5000]: bench/press_beside.py
 
 Measured idle and with `--behind` messages a second of other devices behind it, beside the floor of the same run:
 broker hop + one durable commit + one Redis publish. Prints milliseconds and ratios.
@@ -202,7 +203,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--behind", type=int, default=500, help="messages a second behind the press")
+    parser.add_argument("--beside", metavar="COMMIT", help="another build, to compare with, on production's parts")
+    parser.add_argument("--rates", type=lambda text: [*map(int, text.split(","))], default=[1000, 2000, 5000])
     options = parser.parse_args()
+    if options.beside:
+        from bench.press_beside import compare
+
+        return int(not compare(options.beside, options.rounds, options.rates))
     server = parts.Redis()
     server.start()
     with closing_server(server), demo(REDIS_URL=server.url, MQTT_LIMITS="0") as stack:

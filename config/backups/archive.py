@@ -95,7 +95,7 @@ def read(path: Path) -> Manifest:
         return Manifest(**told)
     except FileNotFoundError:
         raise Unusable(f"{path} is not there. Name a file that manage.py backup made.") from None
-    except (OSError, tarfile.TarError, AssertionError, KeyError, TypeError, ValueError) as error:
+    except (OSError, tarfile.TarError, AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise Unusable(f"{path} is no whole backup ({error}). Take another one.") from None
 
 

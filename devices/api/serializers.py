@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from devices import tags
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
     from devices.models import DeviceModel, Recipe
 
 
+@extend_schema_field(
+    {"oneOf": [{"type": "string", "maxLength": tags.VALUE_LENGTH}, {"type": "number"}, {"type": "boolean"}]}
+)
+class TagValue(serializers.CharField):
+    """Read a text, or what JSON writes for a number, true or false."""
+
+
 class Tags(serializers.DictField):
     """Read texts by their names."""
 
-    child = serializers.CharField(max_length=tags.VALUE_LENGTH, allow_blank=True)
+    child = TagValue(max_length=tags.VALUE_LENGTH, allow_blank=True)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Show early what the operation refuses, each at its tag. A row that is changed is the `instance` of `read`."""

@@ -29,6 +29,10 @@ MOST = 300
 KEPT = timedelta(days=90)
 GRACE = timedelta(seconds=10)
 """A report is stored this much later, at most, than the broker saw its sender leave."""
+AT_ONCE = timedelta(milliseconds=50)
+"""Between the end of a connection and the coming of what took its place: RabbitMQ 4 may tell of the end first."""
+SOON = timedelta(seconds=1)
+"""Likewise, of a connection that the site ended."""
 CHUNK = 5_000
 BARRED = "barred"
 """Why, to a broker that knows only that a connection may go on no longer: `record` finds out the rest."""
@@ -96,6 +100,8 @@ def _apply(change: Change, last: ConnectedStretch | None, *, by_broker: bool) ->
             last.by_broker, last.connection = True, change.connection
             return last
         last.ended_at, last.reason = max(change.at, last.connected_at), Reason.TAKEN_OVER
+    if change.connection and _is_untold(last, change.at, AT_ONCE):
+        last.reason = Reason.TAKEN_OVER
     if not _comes_and_goes(last, change.at):
         return _begin(change, last, by_broker=by_broker)
     at = max(change.at, last.ended_at)
@@ -106,10 +112,20 @@ def _apply(change: Change, last: ConnectedStretch | None, *, by_broker: bool) ->
 
 
 def _end(change: Change, last: ConnectedStretch | None) -> ConnectedStretch | None:
-    if last is None or last.ended_at is not None or (change.connection and change.connection != last.connection):
+    if last is None or (change.connection and change.connection != last.connection):
         return None
+    if last.ended_at is not None:
+        if change.connection or not _is_untold(last, change.at, SOON):
+            return None
+        last.reason = change.reason
+        return last
     last.ended_at, last.reason = max(change.at, last.connected_at), change.reason
     return last
+
+
+def _is_untold(last: ConnectedStretch, at: datetime, within: timedelta) -> bool:
+    """Return whether it ended so shortly before, and the broker did not say why."""
+    return last.reason == Reason.UNTOLD and last.ended_at is not None and abs(at - last.ended_at) <= within
 
 
 def _begin(change: Change, last: ConnectedStretch | None, *, by_broker: bool) -> ConnectedStretch:

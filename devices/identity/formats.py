@@ -22,6 +22,7 @@ DIGITS, HEX = "0123456789", "0123456789ABCDEF"
 ROOMY = 12  # characters of an example of a format without a length
 LEAST = 4  # so many characters, and one or two of them can be spared for a check
 
+_SEPARATORS = re.compile(r"[:.\- ]")
 _PREFIX = re.compile(r"[0-9A-Za-z._:\-]*\Z")
 _SCHEME = {"uuid4": (8, 4, 4, 4, 12), "mac48": (2,) * 6, "eui64": (2,) * 8}
 
@@ -234,19 +235,27 @@ class Format:
     def _apply_casing(self, text: str) -> str:
         return text.lower() if self.casing == Casing.LOWER else text
 
+    def _write_address(self, text: str) -> str:
+        """Return an address of another writing in the format's own; "" for what is none of its length."""
+        digits = _SEPARATORS.sub("", text)
+        if self.kind not in SEPARATED or len(digits) != sum(_SCHEME[self.kind]) or not serials.is_address(digits):
+            return ""
+        cased = {Casing.UPPER: digits.upper(), Casing.LOWER: digits.lower()}.get(Casing(self.casing), digits)
+        return self.separator.join(_split(cased, _SCHEME[self.kind]))
+
     @property
     def _after(self) -> str:
         return f" after “{self.prefix}”" if self.prefix else ""
 
     @property
     def _body_words(self) -> str:
-        count = f"{self.length} " if self.length else ""
+        count, s = f"{self.length} " if self.length else "", "" if self.length == 1 else "s"
         case = "" if self.casing == Casing.ANY else f" in {self.casing} case"
         return {
             Kind.OWN: "12 characters of Handover's own, the last two of which check the others",
-            Kind.OPAQUE: f"{count}letters or digits (and . _ : -)",
-            Kind.BASE10: f"{count}digits",
-            Kind.BASE16: f"{count}hexadecimal digits{case}",
+            Kind.OPAQUE: f"{count}letter{s} or digit{s} (and . _ : -)",
+            Kind.BASE10: f"{count}digit{s}",
+            Kind.BASE16: f"{count}hexadecimal digit{s}{case}",
             Kind.UUID4: "a UUID of version 4",
             Kind.MAC48: f"a MAC-48 address{case}",
             Kind.EUI64: f"an EUI-64 address{case}",
@@ -276,6 +285,8 @@ class Format:
         return "The check characters do not fit: a character is mistyped. Compare it with the label."
 
     def _explain_body(self, body: str) -> str:
+        if written := self._write_address(body):
+            return f"An address in another writing. Here{self._after} it is written as {written}."
         allowed = re.compile(self._class + (f"|{self.separator}" if self.kind in SEPARATED and self.separator else ""))
         if strange := next((character for character in body if not allowed.match(character)), None):
             return f"{_quote(strange)} can't stand{self._after}: {self._body_words} expected."

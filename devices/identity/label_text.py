@@ -43,7 +43,7 @@ _ODD = (
         ),
         "There is a name before the serial: give the serial alone.",
     ),
-    (re.compile(r"[^:]*[0-9A-Za-z]\.\Z"), "There is a full stop behind the serial: remove it."),
+    (re.compile(r"[^:\s]*[0-9A-Za-z]\.\Z"), "There is a full stop behind the serial: remove it."),
 )
 _TWO = re.compile(r"([A-Z]{2,}[-_.]?)\d[0-9A-Z-]*(?:\s+\1\d[0-9A-Z-]*)+\Z|\d{8,}(?:\s+\d{8,})+\Z", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[:.\-_\s]")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+SHORT = 6  # characters that are read at one look
 LENGTH = 12
 MAX_LENGTH = 64
 
@@ -143,7 +144,8 @@ def generate() -> str:
 
 
 def format_in_fours(serial: str) -> str:
-    """Return the serial in fours, as printed and typed best; one with separators of its own stays as it is."""
-    if re.search(r"[._:]", serial):
+    """Return the serial in fours, as printed and typed best; a short one, or one with separators of its own, stays as
+    it is."""
+    if len(serial) <= SHORT or re.search(r"[._:]", serial):
         return serial
     return " ".join(serial[start : start + 4] for start in range(0, len(serial), 4))

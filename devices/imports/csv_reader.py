@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import deque
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +27,7 @@ LINE = 1 << 18  # characters; a cell has at most csv.field_size_limit(), half of
 MAX_COLUMNS = 200
 MAX_CELLS = 10 * MAX_COLUMNS  # of a row: beyond it they are not even counted as too many
 ROW = 1 << 20  # characters of a row with line ends in its cells
+REPEATED = 8 * ROW  # characters, at most, that are read again behind a quote that opens by mistake
 LOOK = 1 << 20  # characters at a file's beginning, by which a page tells what it is
 LOOK_ROWS = 1_000
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -87,9 +89,10 @@ def read_records(
 
 def _parse_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str] | Bad]]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-    number, before, line = 0, list[str](), 0
+    number, before = 0, list[str]()
     while True:
-        number, began, lines.taken = number + 1, line, 0
+        number += 1
+        lines.begin_row()
         try:
             cells = next(reader)
         except (StopIteration, _Enough):
@@ -99,13 +102,11 @@ def _parse_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[
         except UnicodeError:
             raise Refusal(refusals.FILE_NOT_IN_ENCODING, field="file", encoding=encoding, row=number) from None
         except csv.Error as error:
-            line = reader.line_num
-            yield number, _explain_error(error, lines, number, delimiter, line - began)
+            yield number, _explain_error(error, lines, number, delimiter)
         else:
-            line = reader.line_num
             if lines.cut or lines.is_spoilt or len(cells) > MAX_CELLS:
                 yield number, _explain_row(cells, lines, encoding)
-            elif line - began != 1 and (swallowed := _find_swallowed(cells, before, delimiter, lines.first)):
+            elif len(lines.row) != 1 and (swallowed := _find_swallowed(cells, before, delimiter, lines.first)):
                 yield number, swallowed
             else:
                 yield number, cells
@@ -130,13 +131,18 @@ def _find_swallowed(cells: Sequence[str], before: Sequence[str], delimiter: str,
     return None
 
 
-def _explain_error(error: csv.Error, lines: _Lines, number: int, delimiter: str, taken: int) -> Bad:
-    lines.cut = lines.is_spoilt = False
+def _explain_error(error: csv.Error, lines: _Lines, number: int, delimiter: str) -> Bad:
+    was_cut, lines.cut, lines.is_spoilt = lines.cut, False, False
     if "end of data" in str(error):
         raise Refusal(refusals.QUOTE_NOT_CLOSED, field="file", row=number)
+    below = len(lines.row) - 1
     if "limit" not in str(error):
-        return Bad(None, "There is text after a cell's closing quote. Double the quotes inside the cell.")
-    if taken > 1:
+        if not below:
+            return Bad(None, "There is text after a cell's closing quote. Double the quotes inside the cell.")
+        if not was_cut and lines.read_again():
+            return Bad(None, "A quote that opens in this row is not closed. Close it at the cell's end, or remove it.")
+        return Bad(None, f"A quote that opens in this row meets the next one {below} lines below, {_SWALLOWED}")
+    if below:
         raise Refusal(refusals.CELL_ENDLESS, field="file", row=number)
     prefix = next(csv.reader([lines.last[: csv.field_size_limit()]], delimiter=delimiter), [""])
     return Bad(len(prefix) - 1, "This cell is longer than 100 KB. Shorten it.")
@@ -187,14 +193,31 @@ class _Lines:
         self.first = self.last = ""
         self.cut = False
         self.is_spoilt = False  # by bytes that are none of the encoding
-        self.taken = 0  # characters of the row that is being read
+        self.row: list[str] = []  # lines of the one that is being read
+        self._taken = 0  # characters of it
+        self._again: deque[str] = deque()
+        self._may_repeat = REPEATED
         self._is_first = True
+
+    def begin_row(self) -> None:
+        self.row, self._taken = [], 0
+
+    def read_again(self) -> bool:
+        """Give all lines of this row but the first once more; decline where that was done too often already."""
+        if self._taken > self._may_repeat:
+            return False
+        self._may_repeat -= self._taken
+        self._again.extendleft(reversed(self.row[1:]))
+        return True
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.last = self._read() if self._left is not None else self._text.readline(LINE)
+        if self._again:
+            line = self.last = self._again.popleft()
+        else:
+            line = self.last = self._read() if self._left is not None else self._text.readline(LINE)
         if self._is_first:
             self._is_first = False
             line = self.last = line.removeprefix(MARK_AS_LETTERS)
@@ -207,8 +230,9 @@ class _Lines:
             raise StopIteration
         if not line.isascii() and not is_encodable(line):
             self.is_spoilt = True
-        self.taken += len(line)
-        if self.taken > ROW:
+        self.row.append(line)
+        self._taken += len(line)
+        if self._taken > ROW:
             raise _Endless
         if len(line) == LINE and line[-1] not in "\r\n":
             self._drop_rest()

@@ -58,6 +58,7 @@ _CODECS = {
 _WIDE = ("utf-16", "utf-32")  # where letters are not told by their own bytes
 _JUDGED = 1 << 13  # bytes of a sample from which an encoding is guessed
 _OFFERED = 12
+_CELLS, _LONG = 200, 40  # cells that are looked at; letters of one from which its words are told alone
 _BESIDE = {"latin-1", "iso-8859-15"}  # offered where Windows's own can't be meant
 _WESTERN = {"windows-1252", "latin-1", "iso-8859-15"}
 # The letters beyond ASCII of French, German, Spanish and Catalan, Portuguese, Italian, Dutch, and of the north.
@@ -89,23 +90,70 @@ def is_by_bytes(encoding: str) -> bool:
 def guess_encodings(sample: bytes) -> list[Guess]:
     """Return what lines with letters beyond ASCII may be encoded in, the likeliest first, each reading them in another
     way. Neither this nor anything else is sure of a few words."""
-    readings = {encoding: read_letters(sample, encoding) for encoding in ENCODINGS if is_by_bytes(encoding)}
-    named: dict[str, Guess] = {}
-    for encoding, reads in readings.items():
-        if reads and (encoding not in _BESIDE or not readings["windows-1252"]):
-            named.setdefault(reads, Guess(encoding, reads))
-    ranked = dict.fromkeys(
-        readings[encoding] for encoding in [*_rank(sample[:_JUDGED]), *ENCODINGS] if encoding in readings
-    )
-    guesses = [named[reads] for reads in ranked if reads in named]
-    return sorted(guesses, key=_judge)[:_OFFERED]
+    cells = _list_cells(sample)
+    readings = {encoding: read for encoding in ENCODINGS if is_by_bytes(encoding) and (read := _read(cells, encoding))}
+    named: dict[tuple[str, ...], str] = {}
+    for encoding, read in readings.items():
+        if encoding not in _BESIDE or "windows-1252" not in readings:
+            named.setdefault(read, encoding)
+    order = _order_cells([*named])
+    guesses = {read: Guess(encoding, _show(read, order)) for read, encoding in named.items()}
+    ranked = dict.fromkeys(readings[each] for each in [*_rank(sample[:_JUDGED]), *ENCODINGS] if each in readings)
+    breaks = {read: sum(count_breaks(_NUMBER.sub("", cell)) for cell in read) for read in named}
+
+    def judge(read: tuple[str, ...]) -> int:
+        """Return 0 for what reads as a Western language, often ranked below a rarer one; 2 for what is hardly any."""
+        if breaks[read] > min(breaks.values()):
+            return 2
+        encoding, reads = guesses[read]
+        return 0 if encoding in _WESTERN and not breaks[read] and _is_western(reads) else 1
+
+    return [guesses[read] for read in sorted((read for read in ranked if read in guesses), key=judge)][:_OFFERED]
 
 
-def _judge(guess: Guess) -> int:
-    """Return 0 for what reads as a Western language, often ranked below a rarer one; 2 for what is hardly any."""
-    if count_breaks(_NUMBER.sub("", guess.reads)):
-        return 2
-    return 0 if guess.encoding in _WESTERN and _is_western(guess.reads) else 1
+def _list_cells(sample: bytes) -> list[bytes]:
+    """Return the different cells with letters beyond ASCII; none of these separators is a part of a letter."""
+    return list(dict.fromkeys(cell for cell in re.split(rb"[,;\t\r\n]", sample) if not cell.isascii()))[:_CELLS]
+
+
+def _read(cells: list[bytes], encoding: str) -> tuple[str, ...]:
+    """Return the cells in this encoding; none if they can't be in it."""
+    try:
+        texts = [cell.decode(find_codec(encoding)) for cell in cells]
+    except UnicodeError:
+        return ()
+    beyond = {character for text in texts for character in text if not character.isascii()}
+    if any(unicodedata.category(character) in ("Cc", "Cn", "Co") for character in beyond):
+        return ()
+    return tuple(map(_shorten, texts))
+
+
+def _shorten(text: str) -> str:
+    """Return what of a cell tells the most."""
+    parts = [part.strip(" \"'") for part in text.split("|") if not part.isascii()]
+    told = ", ".join(parts)
+    return told if len(told) <= _LONG else " ".join(word for word in told.split() if not word.isascii())
+
+
+def _order_cells(readings: list[tuple[str, ...]]) -> list[int]:
+    """Return the places of cells, those first in which the most readings differ that were alike so far."""
+    told: list[int] = []
+    kinds: list[int] = [0] * len(readings)
+
+    def split(place: int) -> list[int]:
+        found: dict[tuple[int, str], int] = {}
+        return [found.setdefault((kind, read[place]), len(found)) for kind, read in zip(kinds, readings, strict=True)]
+
+    places = range(len(readings[0]) if readings else 0)
+    while max(kinds, default=0) < len(readings) - 1:
+        best = max(places, key=lambda place: max(split(place)))
+        kinds = split(best)
+        told.append(best)
+    return [*told, *(place for place in places if place not in told)]
+
+
+def _show(read: tuple[str, ...], order: list[int]) -> str:
+    return ", ".join([read[place] for place in order])[:80]
 
 
 def _is_western(text: str) -> bool:
@@ -123,19 +171,6 @@ def _rank(sample: bytes) -> Iterator[str]:
     for match in from_bytes(sample, cp_isolation=list(ours), preemptive_behaviour=False):
         if encoding := ours.get(match.encoding):
             yield encoding
-
-
-def read_letters(sample: bytes, encoding: str) -> str:
-    """Return the sample's cells with letters beyond ASCII in this encoding; "" if it can't be in it."""
-    try:
-        text = sample.decode(find_codec(encoding))
-    except UnicodeError:
-        return ""
-    if any(unicodedata.category(character) in ("Cc", "Cn", "Co") for character in text if not character.isascii()):
-        return ""
-    cells = (cell.strip(" \"'") for cell in re.split(r"[,;\t|\r\n]", text))
-    telling = dict.fromkeys(cell for cell in cells if not cell.isascii())
-    return ", ".join(telling)[:80]
 
 
 def count_breaks(text: str) -> int:

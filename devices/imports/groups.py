@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lib.parsing import parse_whole_number
 from tenants.models import Group
 
-LISTED = 3  # paths to choose from in a message
+LISTED, LETTERS = 3, 200  # paths to choose from in a message, and their letters: one is told, however long
 _SPACING = re.compile(r"\s*[/›]\s*|\s+")
 _NUMBER = re.compile(r"#\s*(\d{1,18})")
 HINT = "Write its path, as in “Customer / Region / Site”, or its number, as in #12."
@@ -97,8 +97,11 @@ def _is_usable(group: Known) -> bool:
 
 
 def _list(groups: list[Known]) -> str:
-    shown = ", ".join(f"“{group.words}” (#{group.pk})" for group in groups[:LISTED])
-    return f"{shown} and {len(groups) - LISTED:,} more" if len(groups) > LISTED else shown or "there is none"
+    words = [f"“{group.words}” (#{group.pk})" for group in groups[:LISTED]]
+    while len(words) > 1 and sum(map(len, words)) > LETTERS:
+        words.pop()
+    shown, more = ", ".join(words), len(groups) - len(words)
+    return f"{shown} and {more:,} more" if more else shown or "there is none"
 
 
 def _fold(text: str) -> str:

@@ -310,7 +310,7 @@ def _require_sure_encoding(importing: Import) -> str:
     """Return the import's encoding. Raises ValidationError where it is a guess that nobody has confirmed."""
     if not (guesses := importing.encoding_guesses):
         return importing.encoding
-    reads = "; ".join(f"{guess['encoding']} reads “{guess['reads'][:READS]}”" for guess in guesses[:3])
+    reads = "; ".join(f"{ENCODINGS[guess['encoding']]} reads “{guess['reads'][:READS]}”" for guess in guesses[:3])
     words = f"Say what the file's letters are encoded in: it is not surely Unicode. {reads}."
     raise ValidationError({"encoding": f"{words} A file saved as CSV UTF-8 needs no answer."})
 

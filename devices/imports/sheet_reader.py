@@ -25,7 +25,10 @@ FORMULA = 80  # characters of a formula that are told
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _MERGED = re.compile(rb"mergeCell\s[^>]{0,80}?ref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})[\"']")
 _HIDDEN_ROW = "This row is hidden in the sheet, by a filter perhaps. Show it, or remove it."
-_NO_RESULT = "The result of this formula is not in the file. Open it in a spreadsheet program, save it, and upload it."
+_NO_RESULT = (
+    "This formula has no result in the file, or one that the file says to be out of date. Open it in a spreadsheet "
+    "program, save it, and upload it."
+)
 _FAILED = "A formula of the spreadsheet failed here."
 _TOO_LONG = "This cell is longer than 100 KB. Shorten it."
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from devices.imports import refusals
 from devices.imports.encodings import Guess, guess_encodings, is_sure_utf8
 from lib.refusals import Refusal
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SAMPLE = 1 << 16  # bytes
+_ENOUGH = 24  # lines with a byte beyond ASCII, after which it makes no further line worth a look
 _KINDS = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook of before 2007 (.xls), or one with a password",
     b"%PDF": "a PDF",
@@ -65,7 +69,8 @@ class Sniffer:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._is_utf8, self._lines, self._last = True, 0, b""
         self.sample = b""
-        self.beyond = b""  # lines with letters beyond ASCII
+        self.beyond = b""  # lines with letters beyond ASCII, those that are rare in the file among them
+        self._rare, self._met = _compile(range(0x80, 0x100)), [0] * 256
         self.size = 0
 
     def feed(self, chunk: bytes) -> None:
@@ -81,12 +86,19 @@ class Sniffer:
     def _collect(self, chunk: bytes) -> None:
         """Keep whole lines with a byte beyond ASCII, of those that a chunk breaks the part that is surely one."""
         at = 0
-        while len(self.beyond) < SAMPLE and (found := _BEYOND.search(chunk, at)):
+        while len(self.beyond) < SAMPLE and (found := self._rare.search(chunk, at)):
             begin = max(chunk.rfind(b"\n", at, found.start()), chunk.rfind(b"\r", at, found.start())) + 1
             end = line_end.start() if (line_end := _LINE_END.search(chunk, found.end())) else len(chunk)
             if (begin > 0 or self.size == 0 or not self.beyond) and (line_end or not self.beyond):
-                self.beyond += chunk[begin : min(end, begin + SAMPLE)] + b"\n"
+                self._keep(chunk[begin : min(end, begin + SAMPLE)])
             at = end
+
+    def _keep(self, line: bytes) -> None:
+        self.beyond += line + b"\n"
+        for byte in {*line}:
+            self._met[byte] += 1
+        if any(self._met[byte] == _ENOUGH for byte in {*line}):
+            self._rare = _compile(byte for byte in range(0x80, 0x100) if self._met[byte] < _ENOUGH)
 
     def _decode(self, chunk: bytes, final: bool = False) -> None:
         try:
@@ -147,8 +159,12 @@ class Sniffer:
         return Told(told[0].encoding if told else "windows-1252", told or [Guess("windows-1252", "")])
 
 
-_BEYOND = re.compile(rb"[\x80-\xff]")
 _LINE_END = re.compile(rb"[\r\n]")
+
+
+def _compile(of: Iterable[int]) -> re.Pattern[bytes]:
+    """Return what finds one of these bytes."""
+    return re.compile(b"[" + re.escape(bytes(of)) + b"]" if (of := [*of]) else rb"(?!)")
 
 
 def _skip_before(sample: bytes) -> bytes:

@@ -38,6 +38,7 @@ class Selection(forms.Form):
         ticked = " ".join([data.get("chosen", ""), *data.getlist("serial")])
         super().__init__({**data.dict(), "chosen": ticked, "scope": data.get("scope", "ticked")}, auto_id=False)
         self.user = user
+        self._written: dict[str, str] = {}  # folded serials, as they came
 
     def clean_chosen(self) -> str:
         return self._fold_serials("chosen")
@@ -46,7 +47,8 @@ class Selection(forms.Form):
         return self._fold_serials("left_out")
 
     def _fold_serials(self, name: str) -> str:
-        folded = dict.fromkeys(filter(None, map(serials.fold, self.cleaned_data[name].split())))
+        folded = {key: text for text in self.cleaned_data[name].split() if (key := serials.fold(text))}
+        self._written |= folded
         if len(folded) > MOST:
             raise forms.ValidationError(
                 f"More than {MOST:,} devices are ticked. Narrow the list with its filters, and select all that match."
@@ -111,4 +113,6 @@ class Selection(forms.Form):
         chosen = self.cleaned_data["chosen"].split()
         if self.whole:
             return "" if self.cleaned_data["left_out"] else self._query.urlencode() or "all=1"
-        return urlencode({"serials": "\n".join(chosen)}) if len(chosen) <= ADDRESSED else ""
+        if len(chosen) > ADDRESSED:
+            return ""
+        return urlencode({"serials": "\n".join(self._written[key] for key in chosen)})

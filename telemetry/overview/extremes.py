@@ -46,7 +46,7 @@ def find_extremes(devices: Iterable[Seen], declared: Iterable[Attribute]) -> lis
                 found.setdefault((attribute.name, attribute.unit), []).append(end)
     ordered = sorted(newest.values(), key=lambda each: (each.position, each.label, each.pk))
     return [
-        Extremes(each, min(ends, key=_by_value), max(ends, key=_by_value_down), len(ends))
+        Extremes(each, min(ends, key=_by_value), min(ends, key=_by_value_down), len(ends))
         for each in ordered
         if (ends := found.get((each.name, each.unit)))
     ]
@@ -63,5 +63,5 @@ def _by_value(end: End) -> tuple[float, str, int]:
     return end.value, end.device.name, end.device.pk
 
 
-def _by_value_down(end: End) -> tuple[float, list[int], int]:
-    return end.value, [-ord(letter) for letter in end.device.name], -end.device.pk
+def _by_value_down(end: End) -> tuple[float, str, int]:
+    return -end.value, end.device.name, end.device.pk

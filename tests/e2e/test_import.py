@@ -19,7 +19,7 @@ from tests.e2e.browser import DESKTOP, PHONE, faults, launch, sign_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Locator, Page, ViewportSize
+    from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize
 
     from tests.stack import Stack
 
@@ -182,6 +182,28 @@ def test_a_refused_upload_says_why_and_can_be_sent_again(stack: Stack, browser: 
     page.get_by_role("button", name="Upload again").click()
     expect(page.get_by_role("heading", name="serials.csv")).to_be_visible()
     context.close()
+
+
+def test_while_the_file_is_read_again_nothing_else_can_be_chosen(stack: Stack, browser: Browser) -> None:
+    page = opened(browser, stack, PHONE, "light")
+    send(page, sheet("RDS", 2))
+    page.get_by_label("Skip them").check()
+    held: list[Route] = []
+    page.route("**/imports/*/*columns=1*", lambda route: held.append(route))
+    page.get_by_label("Between columns").select_option(label="Comma")
+    expect(page.get_by_role("status").filter(has_text="Reading the file again")).to_be_visible()
+    expect(page.get_by_label("What the column Site is")).to_be_disabled()
+    expect(page.get_by_label("Changes of devices that are there")).to_be_disabled()
+    page.get_by_label("Between columns").select_option(label="Semicolon")  # takes the place of the first
+    page.wait_for_timeout(100)
+    held[-1].continue_()
+    expect(page.get_by_label("What the column Site is")).to_be_enabled()
+    expect(page.get_by_label("Skip them")).to_be_checked()
+    page.get_by_label("Between columns").select_option(label="Comma")
+    page.wait_for_timeout(100)
+    held[-1].abort()
+    expect(page.get_by_label("Skip them")).to_be_enabled()
+    page.close()
 
 
 def test_one_device_by_keyboard(stack: Stack, browser: Browser) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from telemetry.templatetags.readings import breakable, quantity, shorten, words
+from devices.models import Attribute
+from telemetry.templatetags.readings import TONES, breakable, quantity, shorten, tone, words
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,48 @@ def test_long_texts_are_shortened() -> None:
     assert shorten("F" * 200_000) == "F" * 80 + "… (200,000 characters)"
     assert words("F" * 101).endswith("… (101 characters)")
     assert (words(None), words(True), words(1234)) == ("\u2013", "On", "1,234")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "\u2013"), (True, "On"), (False, "Off"), (0, "0.0"), (-0.04, "0.0"), (1234.56, "1,234.6"),
+        ("1234.56", "1234.56"), ("", ""), ("x" * 81, "x" * 80 + "… (81 characters)"),
+    ],
+)  # fmt: skip
+def test_a_value_of_any_type_in_words(value: object, text: str) -> None:
+    assert words(value, Attribute(decimals=1)) == text
+
+
+def test_a_shortened_text_ends_in_no_space() -> None:
+    assert shorten("x" * 79 + " " * 9) == "x" * 79 + "… (88 characters)"
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("999,999.9", "999,999.9"),
+        ("1,234,567,890", "1,<wbr>234,<wbr>567,<wbr>890"),
+        ("<b>123,456", "&lt;b&gt;123,<wbr>456"),
+    ],
+)
+def test_what_wraps_is_escaped(number: str, written: str) -> None:
+    assert breakable(number) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("running", "good"), (" Running ", "good"), ("ON", "good"), ("cranking", "busy"), ("fault", "bad"),
+        ("Emergency", "bad"), ("idle", "plain"), ("", "plain"), ("not running", "plain"), (True, "plain"),
+        (None, "plain"),
+    ],
+)  # fmt: skip
+def test_the_colour_beside_a_word(value: object, shown: str) -> None:
+    assert tone(value) == shown
+
+
+def test_no_word_has_two_colours() -> None:
+    known = [word for tones in TONES.values() for word in tones]
+    assert len(known) == len(set(known))
+    assert all(word == word.lower() for word in known)

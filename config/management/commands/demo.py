@@ -93,12 +93,10 @@ class Command(BaseCommand):
             credentials_file.renew_file(file, devices)
             if mute := places.renew_places(file.parent / places.FILE, devices, organisations.list_homes()):
                 supervisor.say("demo", f"{places.OLD.format(number=mute)} {_tell_how_to_begin_anew()}")
-            mqtt_url = strip_account(os.environ.get("MQTT_URL") or f"mqtt://{LOOPBACK}:{ports.mqtt}")
             panels = ports.list_panels(shelf.PANELS)
-            shelf.renew_files(
-                file.parent, organisations.KANARRA.slug, site=ports.site, mqtt_url=mqtt_url, panels=panels
-            )
-            hooks.renew_hooks(file.parent, organisations.KANARRA.slug, port=ports.hooks)
+            mqtt_url, slug = _read_broker(ports), organisations.KANARRA.slug
+            shelf.renew_files(file.parent, slug, site=ports.site, mqtt_url=mqtt_url, panels=panels)
+            hooks.renew_hooks(file.parent, slug, port=ports.hooks)
         except OperationalError as error:
             raise Failed(f"The database of DATABASE_URL does not answer: {error}") from None
         except OSError as error:
@@ -169,13 +167,18 @@ def _format_banner(ports: Ports, file: Path, seconds: float) -> str:
         printed=serials.format_in_fours(waiting),
         spares=" and ".join(organisations.list_spares()),
         file=file,
-        mqtt=os.environ.get("MQTT_URL", f"mqtt://127.0.0.1:{ports.mqtt}").rpartition("@")[2],
+        mqtt=_read_broker(ports),
         folder=settings.VAR_DIR,
         shelf=_format_shelf(file.parent),
         https=ports.https,
         mqtts=ports.mqtts,
         authority=settings.TLS_AUTHORITY,
     )
+
+
+def _read_broker(ports: Ports) -> str:
+    """Return the address of the broker that is used, without its account."""
+    return strip_account(os.environ.get("MQTT_URL") or f"mqtt://{LOOPBACK}:{ports.mqtt}")
 
 
 def _format_shelf(folder: Path) -> str:

@@ -99,11 +99,35 @@ def test_one_that_is_taken_over_ends_before_the_broker_says_so(world: World) -> 
     assert told(world.placed)[1] == (500, 900, "untold")
 
 
-def test_what_the_site_ended_is_named(world: World) -> None:
+@pytest.mark.parametrize("batches", [1, 2])
+def test_rabbitmq_4_may_tell_the_end_before_what_took_its_place(world: World, batches: int) -> None:
+    store([came(world.placed, 0, 1)])
+    events = [left(500, 1), came(world.placed, 500.001, 2)]
+    for each in [events] if batches == 1 else [[said] for said in events]:
+        store(each)
+    assert told(world.placed) == [(0, 500, "taken-over"), (500.001, None, "")]
+    store([left(900, 2), came(world.placed, 990, 3)])  # this one came back by itself
+    assert told(world.placed)[1] == (500.001, 900, "untold")
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+@pytest.mark.parametrize("first", ["the site", "the end"])
+def test_what_the_site_ended_is_named(world: World, first: str, batches: int) -> None:
     store([came(world.placed, 0, 1)])
     Device.objects.filter(pk=world.placed.pk).update(locked_at=START)
-    store([came(world.placed, 500, 2, by_site=True), left(500.1, 1), left(500.2, 2)])
+    events = [came(world.placed, 500, 2, by_site=True), left(500, 1)]
+    events = events if first == "the site" else events[::-1]
+    for each in [events] if batches == 1 else [[said] for said in events]:
+        store(each)
+    store([left(500.2, 2)])
     assert told(world.placed) == [(0, 500, "locked")]
+
+
+def test_who_left_before_the_site_came_left_by_itself(world: World) -> None:
+    store([came(world.placed, 0, 1), left(500, 1)])
+    Device.objects.filter(pk=world.placed.pk).update(locked_at=START)
+    store([came(world.placed, 506, 2, by_site=True), left(506, 2)])
+    assert told(world.placed) == [(0, 500, "untold")]
 
 
 def test_a_broker_started_anew_had_nobody(world: World) -> None:

@@ -245,7 +245,8 @@ def test_labels_are_asked_for_with_the_same_selection(world: World) -> None:
         return selection.build_address()
 
     assert address("scope=all&query=q%3DRoof%26group%3D7") == "q=Roof&group=7"
-    assert address(f"serial={world.placed.serial}&serial=B2") == f"serials={world.placed.serial_key}%0AB2"
+    assert address(f"serial={world.placed.serial}&serial=B2") == f"serials={world.placed.serial}%0AB2"
+    assert address("serial=LE003&serial=ioi") == "serials=LE003%0Aioi"  # as they are read, not as they are compared
     assert address("scope=all&query=&left_out=B2") == ""
     assert address("chosen=" + "+".join(f"B{number}" for number in range(2, 103))) == ""
 

@@ -74,7 +74,7 @@ def test_the_page_tells_times_durations_and_reasons(client: Client, world: World
     play(world.placed, (10, ""), (6, "keep-alive"), (5, ""))
     body = page(client, world.viewer, world.placed)
     assert "<strong>4 h 0 min</strong>" in body
-    assert "Nothing came within its keep-alive, and was away for 60 min." in body
+    assert "Nothing came within its keep-alive; it was away for 60 min." in body
     assert "until now" in body
     assert 'aria-label="Connected for 90 percent of the time that is known"' in body
     assert body.count('class="strip-here') == 2

@@ -69,7 +69,7 @@ def test_what_a_format_makes_fits_it_is_told_apart_and_can_be_registered(made: F
         (Format(Kind.BASE10), "1" * 65, "65 characters are too many"),
         (Format(Kind.BASE16, "", 4, Casing.UPPER), "00af", "“a” can't stand: 4 hexadecimal digits in upper case"),
         (Format(Kind.UUID4), "c232ab00-9414-11ec-b3c8-9f68deced846", "This is not a UUID of version 4."),
-        (Format(Kind.MAC48), "02-00-5E-10-00-01", "“-” can't stand: a MAC-48 address expected."),
+        (Format(Kind.MAC48), "02-00-5E-10-00-01", "Here it is written as 02:00:5E:10:00:01."),
         (Format(Kind.MAC48), "02:00:5E:10:00", "This is not a MAC-48 address. One looks like "),
         (Format(Kind.EUI64, separator=Separator.NONE), "02005E1000AB", "This is not an EUI-64 address."),
     ],
@@ -167,3 +167,15 @@ def test_the_recipes_format_goes_before_the_organisations(world: World) -> None:
     assert format_of(world.version) == Format(Kind.BASE10, length=8)
     world.version.identity = {"kind": "mac48"}
     assert format_of(world.version) == Format(Kind.MAC48)
+
+
+@pytest.mark.parametrize("given", ["00-1A-2b-3C-4D-01", "001a.2b3c.4d01", "001A2B3C4D01", "00 1A 2B 3C 4D 01"])
+def test_an_address_in_another_writing_is_shown_in_the_formats_own(given: str) -> None:
+    told = Format("mac48", casing="upper").problem(given)
+    assert told == "An address in another writing. Here it is written as 00:1A:2B:3C:4D:01."
+    assert "0:1A" not in str(Format("eui64").problem(given))
+
+
+def test_one_digit_is_no_digits() -> None:
+    assert Format("base10", prefix="TRIZM", length=1).describe() == "“TRIZM”, then 1 digit"
+    assert Format("base10", length=11).describe() == "11 digits"

@@ -50,9 +50,9 @@ def test_other_formats_are_neither_valid_nor_mistyped() -> None:
         assert not serials.is_mistyped(text)
 
 
-def test_a_serial_with_separators_of_its_own_is_not_regrouped() -> None:
+def test_a_short_serial_or_one_with_separators_of_its_own_is_not_regrouped() -> None:
     assert serials.format_in_fours("TMRY5AVJ28N5") == "TMRY 5AVJ 28N5"
-    for serial in ("00:1B:44:11:3A:B7", "GW-2024.0017", "KG_250_0017"):
+    for serial in ("00:1B:44:11:3A:B7", "GW-2024.0017", "KG_250_0017", "LE003", "004711"):
         assert serials.format_in_fours(serial) == serial
 
 

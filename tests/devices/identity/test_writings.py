@@ -108,7 +108,8 @@ def test_only_what_looks_like_an_own_serial_is_mistyped(text: str, is_valid: boo
 
 
 @pytest.mark.parametrize(
-    ("serial", "printed"), [("ABCDE", "ABCD E"), ("ABCD", "ABCD"), ("AB.CDEF", "AB.CDEF"), ("", "")]
+    ("serial", "printed"),
+    [("ABCDEFG", "ABCD EFG"), ("ABCDEF", "ABCDEF"), ("ABCD", "ABCD"), ("AB.CDEF", "AB.CDEF"), ("", "")],
 )
 def test_a_serial_is_printed_in_fours(serial: str, printed: str) -> None:
     assert serials.format_in_fours(serial) == printed

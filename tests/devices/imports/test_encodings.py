@@ -114,6 +114,40 @@ def test_what_the_letters_say_is_offered_first(encoding: str, name: str) -> None
     assert guess_encodings(f"S1,{name}\n".encode(find_codec(encoding)))[0].reads == name
 
 
+LATER = {
+    "windows-1250": ["Łódź wieża", "Wąbrzeźno", "Čerpadlo č. 1"],
+    "windows-1254": ["Güneş İstanbul", "Şırnak", "Pompa çıkışı"],
+    "cp852": ["Łódź główna", "Kőbánya hűtő", "Čerpadlo č. 1"],
+    "windows-1257": ["Šiluma", "Sūknis Rīga", "Põhja pump"],
+    "windows-1252": ["Kühlraum", "Forêt", "Größe"],
+}
+
+
+@pytest.mark.parametrize("before", ["Pump – hall {}", "Kanarra › Site {}", "Pumpe “{}”, " + 40 * "long "])
+@pytest.mark.parametrize("encoding", LATER)
+def test_letters_that_tell_are_shown_wherever_they_stand(
+    upload: Callable[..., Import], encoding: str, before: str
+) -> None:
+    codec = find_codec(encoding)
+    names = [*(before.format(n) for n in range(3000)), *LATER[encoding]]
+    shared = "".join(character if character.isascii() else encodable(character, codec) for character in names[0])
+    names[:3000] = [shared.replace("0", str(n)) for n in range(3000)]
+    lines = [f'S{n},"{name}"\n' for n, name in enumerate(names)]
+    guesses = upload(("Serial,Name\n" + "".join(lines)).encode(codec)).encoding_guesses or []
+    reads = {guess["encoding"]: guess["reads"] for guess in guesses}
+    assert any(name in reads[encoding] for name in LATER[encoding]), reads
+    assert len({*reads.values()}) == len(reads)
+
+
+def encodable(character: str, codec: str) -> str:
+    return character.encode(codec, "replace").decode(codec).replace("?", "é")
+
+
+def test_of_a_long_cell_the_words_that_tell_are_shown() -> None:
+    text = "An old pump beside the wall that leads to " * 3 + "Wąbrzeźno"
+    assert "Wąbrzeźno" in [guess.reads for guess in guess_encodings(text.encode("cp1250"))]
+
+
 def test_unicode_is_not_asked_about(upload: Callable[..., Import]) -> None:
     for data in (
         b"Serial\nS1\n",

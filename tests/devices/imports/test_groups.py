@@ -82,3 +82,16 @@ def test_a_parent_names_what_is_below_it(check: Run, world: World) -> None:
 def test_without_a_column_the_report_says_it_too(run: Run, world: World) -> None:
     importing = run("Serial\nS1\n?\n", group=world.boise)
     assert places(importing) == ["Kanarra / Tekton Health / Boise", ""]
+
+
+def test_no_path_to_choose_from_is_cut(check: Run, world: World) -> None:
+    parent = builders.make_group(world.sadler, "North of the river, " + "far out " * 8)
+    below = [builders.make_group(parent, f"Valley View Hospital, building {n}, west wing") for n in range(4)]
+    [(_, _, cause)] = problems(check(f"Serial,Group\nS1,#{parent.pk}\n"))
+    assert f"building 0, west wing” (#{below[0].pk}) and 3 more." in cause
+    named = builders.make_group(world.sadler, "Far " * 25)
+    for n in range(3):
+        builders.make_group(named, f"{'long ' * 20}{n}")
+    [(_, _, cause)] = problems(check(f"Serial,Group\n{'S' * 30},#{named.pk}\n"))
+    assert len(cause) <= 300
+    assert cause.endswith((".", " …"))

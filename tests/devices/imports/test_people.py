@@ -15,7 +15,7 @@ from devices.models import Device, Event
 from tenants.models import Membership, Organisation, Role, User
 from tests.devices.doing import ran, undone
 from tests.devices.imports.conftest import problems, work
-from tests.devices.imports.pages import downloaded
+from tests.devices.imports.pages import address, downloaded, words
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -132,3 +132,11 @@ def test_whose_it_is_stays_behind_where_they_lost_the_role_in_the_group_to_which
     action = ran(changes.start_changes(importing=checked, by=world.owner))
     assert (action.changed, action.touched.get().verdict) == (0, "outsider")
     assert whose(world.placed.serial) == (world.anaheim.name, world.viewer.email)
+
+
+def test_what_stays_behind_with_whoever_had_it_is_told(check: Run, client: Client, world: World) -> None:
+    importing = check(f"Serial,Person\n{world.placed.serial},{world.viewer.email}\n", act="change")
+    client.force_login(world.owner)
+    page = words(client.get(address(importing)))
+    assert "what was reported and written so far stays with whoever had it" in page
+    assert "Name, description and tags without a column stay behind" in page

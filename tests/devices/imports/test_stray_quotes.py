@@ -67,3 +67,24 @@ def test_they_are_told_of_a_file_of_changes(check: Run) -> None:
 )
 def test_cells_of_several_lines_are_read(check: Run, text: str) -> None:
     assert problems(check(text)) == []
+
+
+UNCLOSED = "A quote that opens in this row is not closed. Close it at the cell's end, or remove it."
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_behind_a_quote_that_is_not_closed_are_read(run: Run, end: str) -> None:
+    rows = ['GW-1,"big pump', *(f"GW-{n},pump" for n in range(2, 8)), 'GW-8,"north, roof"', "GW-9,last", "GW-9,x"]
+    importing = run(end.join(["Serial,Name", *rows]) + end)
+    told = {row: cause for row, _, cause in problems(importing)}
+    assert told[2] == UNCLOSED
+    assert [*told] == [2, 11]  # as they stand in the file
+    names = dict(Device.objects.filter(source=importing).values_list("serial", "name"))
+    assert names == {f"GW{n}": "pump" for n in range(2, 8)} | {"GW8": "north, roof", "GW9": "last"}
+
+
+def test_a_file_full_of_them_is_not_read_for_ever(check: Run) -> None:
+    rows = [f'GW-{n},"{"x" * 200}' if n % 2 else f"GW-{n},{'y' * 90_000}" for n in range(1, 60)]
+    importing = check("Serial,Name\n" + "\n".join([*rows, 'GW-90,"a" b', 'GW-91,"a" b', ""]))
+    told = [cause for _, _, cause in problems(importing)]
+    assert any("meets the next one" in cause or cause == UNCLOSED for cause in told)

@@ -115,7 +115,7 @@ def test_formulas_have_their_results_or_are_told(run: Run) -> None:
     importing = run(write_raw(rows))
     assert name_all() == {"GW1": "2"}
     said = {row: cause for row, _, cause in problems(importing)}
-    assert "result of this formula is not in the file" in said[3]
+    assert "has no result in the file" in said[3]
     assert "failed" in said[4]
     assert "missing" in said[5].lower() or "serial" in said[5].lower()
 
@@ -135,7 +135,7 @@ def test_results_of_a_program_that_computes_nothing_are_none(
     )
     importing = run(write_raw(rows, settings=computed))
     assert name_all() == made_of_it
-    told = ["result of this formula is not in the file" in cause for *_, cause in problems(importing)]
+    told = ["has no result in the file" in cause for *_, cause in problems(importing)]
     assert told == [True] * (2 - len(made_of_it))
 
 

@@ -71,9 +71,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         ({"state": State.DONE}, False),
         ({"state": State.CANCELLED}, False),
         ({"state": State.FAILED}, False),
-        ({"worker": uuid.uuid4()}, False),
-        ({"worker": uuid.uuid4(), "held_until": Now() - timedelta(seconds=1)}, True),
-        ({"worker": uuid.uuid4(), "held_until": None}, True),
+        ({"worker": uuid.UUID(int=7)}, False),
+        ({"worker": uuid.UUID(int=7), "held_until": Now() - timedelta(seconds=1)}, True),
+        ({"worker": uuid.UUID(int=7), "held_until": None}, True),
     ],
     ids=str,
 )
@@ -108,7 +108,7 @@ def test_what_was_abandoned_is_offered_once(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("worker", "seconds", "late"),
-    [(None, 51, False), (None, 49, True), (uuid.uuid4(), 1, False), (uuid.uuid4(), -1, True)],
+    [(None, 51, False), (None, 49, True), (uuid.UUID(int=7), 1, False), (uuid.UUID(int=7), -1, True)],
 )
 def test_a_page_says_when_nobody_came_or_is_heard(
     settings: Settings, worker: uuid.UUID | None, seconds: int, late: bool
@@ -208,7 +208,9 @@ class TestLease:
         with pytest.raises(Lost):
             lease.update(done=1)
 
-    @pytest.mark.parametrize("lose", [{"cancel_asked_at": Now()}, {"worker": uuid.uuid4()}, {"worker": None}], ids=str)
+    @pytest.mark.parametrize(
+        "lose", [{"cancel_asked_at": Now()}, {"worker": uuid.UUID(int=7)}, {"worker": None}], ids=str
+    )
     def test_writes_nothing_once_it_is_lost(
         self, job: BulkAction, lease: Lease[BulkAction], lose: dict[str, Any]
     ) -> None:

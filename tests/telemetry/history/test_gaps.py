@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from devices.models import Assignment
 from telemetry.history import time_range
+from telemetry.history.gaps import AROUND, LEAST_MS, Bucket, Pause, find_gaps, find_longest, list_pauses
+from telemetry.history.gaps import list_pauses_of_buckets as of_buckets
 from telemetry.models import Report
 from tests.telemetry.reports import ms, now
 
@@ -124,3 +126,85 @@ def test_an_attribute_that_falls_silent_inside_of_a_bucket_has_its_gap_beside_ot
     url = reverse("telemetry:api-telemetry", kwargs={"serial": world.placed.serial})
     for span in time_range.RANGES:
         assert seconds(viewer.get(url, {"range": span}).json()["gaps"]["rpm"], start) == [(400, 440)]
+
+
+# The rule itself --------------------------------------------------------------------------------
+
+S = 1_000
+
+
+def gaps_of(*pauses: int) -> list[int]:
+    """Which of pauses of so many seconds are gaps, by their number."""
+    times = [0]
+    for pause in pauses:
+        times.append(times[-1] + pause * S)
+    found = find_gaps(list_pauses(times))
+    return [times.index(start) for start, _ in found]
+
+
+@pytest.mark.parametrize(
+    ("pauses", "gaps"),
+    [
+        ([], []),
+        ([20], []),
+        ([21], [0]),
+        ([5, 5, 20, 5, 5], []),
+        ([5, 5, 21, 5, 5], [2]),
+        ([60] * 9 + [120] + [60] * 9, []),
+        ([60] * 9 + [121] + [60] * 9, [9]),
+        ([121] + [60] * 9, [0]),
+        ([60] * 9 + [121], [9]),
+        ([5] * 9 + [65, 5, 5, 5, 66] + [5] * 9, [9, 13]),
+        ([5] * 8 + [60] * 9, []),  # it reports less often from here on
+        ([5] * 12 + [60, 60, 60] + [5] * 12, [12, 13, 14]),
+    ],
+)
+def test_a_pause_is_a_gap_where_it_is_longer_than_twice_the_usual_one_around_it(
+    pauses: list[int], gaps: list[int]
+) -> None:
+    assert gaps_of(*pauses) == gaps
+
+
+def test_what_lies_further_off_judges_nothing() -> None:
+    assert gaps_of(*[300] * 20, *[5] * AROUND, 30, *[5] * AROUND, *[300] * 20) == [28]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "longest"),
+    [
+        ([], LEAST_MS),
+        ([5 * S], LEAST_MS),
+        ([10 * S], LEAST_MS),
+        ([11 * S], 22 * S),
+        ([5 * S, 60 * S], 120 * S),
+        ([5 * S, 5 * S, 60 * S], LEAST_MS),
+        ([90 * S, 30 * S, 60 * S], 120 * S),
+    ],
+)
+def test_up_to_how_long_a_pause_is_none_to_speak_of(lengths: list[int], longest: int) -> None:
+    assert find_longest(Pause(0, length) for length in lengths) == longest
+
+
+def test_between_buckets_lie_pauses_and_inside_the_longest_and_the_usual_ones() -> None:
+    buckets = [Bucket(0, 50 * S, 6), Bucket(60 * S, 60 * S, 1), Bucket(100 * S, 160 * S, 4)]
+    assert of_buckets(buckets, [(100 * S, 140 * S)]) == [
+        *[Pause(0, 10 * S, usual=True)] * 5,
+        Pause(50 * S, 60 * S),
+        Pause(60 * S, 100 * S),
+        *[Pause(100 * S, 110 * S, usual=True)] * 2,
+        Pause(100 * S, 140 * S),
+    ]
+
+
+def test_usual_pauses_of_a_bucket_are_no_more_than_judge_and_are_themselves_no_gaps() -> None:
+    pauses = of_buckets([Bucket(0, 3_000 * S, 101)], [])
+    assert pauses == [Pause(0, 30 * S, usual=True)] * AROUND
+    assert find_gaps(pauses) == []
+    assert find_gaps([*pauses, Pause(3_000 * S, 3_061 * S)]) == [(3_000 * S, 3_061 * S)]
+
+
+def test_a_long_pause_over_the_end_of_a_bucket_is_not_inside_of_it() -> None:
+    buckets = [Bucket(0, 10 * S, 2), Bucket(50 * S, 60 * S, 2)]
+    inside = of_buckets(buckets, [(10 * S, 50 * S)])
+    assert inside.count(Pause(10 * S, 50 * S)) == 1
+    assert len(inside) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from devices.models import Attribute
 from telemetry.overview import places
 from telemetry.overview.look import Seen
+from tests.telemetry.reports import EPOCH
 
 DECLARED = [Attribute(version_id=1, name="place", type="gps"), Attribute(version_id=1, name="rpm", type="number")]
 
@@ -119,6 +121,111 @@ def test_what_is_no_position_is_not_drawn() -> None:
     devices.append(Seen(2, "B", "B", 1, "online", {"place": (7, 0), "rpm": (3, 0)}))
     devices.append(Seen(3, "C", "C", 2, "online", {"place": ("10,10", 0)}))  # its recipe declares none
     assert places.draw_map(places.find_places(devices, DECLARED)) is None
+
+
+def test_the_first_position_that_a_recipe_declares_and_a_device_has_is_where_it_is() -> None:
+    declared = [
+        Attribute(version_id=1, name="b", position=2, type="gps"),
+        Attribute(version_id=1, name="a", position=2, type="gps"),
+        Attribute(version_id=1, name="z", position=1, type="gps"),
+    ]
+    reported = {"a": ("1,1", 2_000), "b": ("2,2", 1_000), "z": ("3,3", 3_000)}
+    for kept, chosen in (("abz", "z"), ("ab", "a"), ("b", "b")):
+        device = Seen(1, "A", "A", 1, "online", {name: reported[name] for name in kept})
+        (place,) = places.find_places([device], declared)
+        text, ms = reported[chosen]
+        assert (place.text, place.latitude, place.longitude) == (text, float(text[0]), float(text[2]))
+        assert place.at == EPOCH + timedelta(milliseconds=ms)
+
+
+def test_places_are_in_the_order_of_names_and_tell_where_in_words() -> None:
+    text = "-37.332331,122.0312186"
+    named = ((3, "B"), (2, "C"), (9, "A"), (1, "C"))
+    devices = [Seen(pk, f"S{pk}", name, 1, "online", {"place": (text, 0)}) for pk, name in named]
+    found = places.find_places(devices, DECLARED)
+    assert [place.device.pk for place in found] == [9, 3, 1, 2]
+    assert found[0].words == "37.33233° S, 122.03122° E"
+
+
+@pytest.mark.parametrize(("count", "listed", "unlisted"), [(1, 1, 0), (50, 50, 0), (51, 50, 1), (120, 50, 70)])
+def test_a_mark_of_many_lists_some_and_counts_the_rest(count: int, listed: int, unlisted: int) -> None:
+    (mark,) = draw(*["10,10"] * count).marks
+    assert (len(mark.listed), mark.unlisted, mark.others) == (listed, unlisted, count - 1)
+    assert bool(mark.name) == (count == 1)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("statuses", "shown"),
+    [
+        (["online", "never"], "never"),
+        (["never", "offline"], "offline"),
+        (["offline", "expired"], "expired"),
+        (["expired", "locked", "online"], "locked"),
+    ],
+)
+def test_a_mark_shows_the_status_that_most_needs_to_be_seen(statuses: list[str], shown: str, order: int) -> None:
+    devices = [Seen(n, "S", "N", 1, status, {"place": ("1,1", 0)}) for n, status in enumerate(statuses[::order])]
+    drawn = places.draw_map(places.find_places(devices, DECLARED))
+    assert drawn is not None
+    assert [mark.status for mark in drawn.marks] == [shown]
+
+
+def test_a_name_without_room_at_the_right_stands_at_the_left_and_ends_there() -> None:
+    west, east = draw("10,10", "10,40", name="Gateway of it").marks
+    assert (west.anchor, west.name_x) == ("start", round(west.x + places.ASIDE, 1))
+    assert (east.anchor, east.name_x) == ("end", round(east.x - places.ASIDE, 1))
+    assert west.x < places.WIDTH / 2 < east.x
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Pump", "Pump 0"),
+        ("Fourteen chars", "Fourteen chars 0"),
+        ("Fifteen  chars.", "Fifteen  chars.\u2026"),
+        ("Fifteen lett at", "Fifteen lett at\u2026"),
+        ("Ends in a space of", "Ends in a space\u2026"),
+    ],
+)
+def test_a_long_name_is_shortened_and_ends_in_no_space(name: str, shown: str) -> None:
+    assert draw("10,10", name=name).marks[0].name == shown
+
+
+def test_the_lines_are_where_their_degrees_are() -> None:
+    drawn = draw("0,0", "-2,3", "2,-3")
+    assert sum(not line.words for line in (*drawn.parallels, *drawn.meridians)) <= 2
+    north = {line.words: line.at for line in drawn.parallels}
+    east = {line.words: line.at for line in drawn.meridians}
+    origin, south_east, north_west = ((mark.x, mark.y) for mark in drawn.marks)
+    assert origin == (east["0\u00b0"], north["0\u00b0"]) == (places.WIDTH / 2, places.HEIGHT / 2)
+    assert (south_east[1], north_west[1]) == (north["2\u00b0 S"], north["2\u00b0 N"])
+    assert east["2\u00b0 W"] - origin[0] == pytest.approx((north_west[0] - origin[0]) * 2 / 3, abs=0.2)
+    assert east["2\u00b0 W"] < origin[0] < east["2\u00b0 E"]
+
+
+@pytest.mark.parametrize("degrees", [0.001, 0.01, 0.1, 1, 5])
+def test_degrees_have_the_decimals_that_tell_lines_apart(degrees: float) -> None:
+    drawn = draw("10,10", f"{10 + degrees},{10 + degrees}")
+    for lines in (drawn.parallels, drawn.meridians):
+        said = [line.words for line in lines if line.words]
+        assert said
+        assert len(set(said)) == len(said)
+        assert all(words.endswith(("\u00b0 N", "\u00b0 E")) for words in said)
+
+
+@pytest.mark.parametrize("span", [0.001, 0.01, 0.05, 0.2, 1.0, 3.0, 20.0, 150.0])
+def test_the_bar_is_the_longest_round_length_that_fits(span: float) -> None:
+    """As long as its words say: read back from two marks on one meridian."""
+    drawn = draw(f"{-span / 2},0", f"{span / 2},0")
+    south, north = sorted(drawn.marks, key=lambda mark: -mark.y)
+    number, unit = drawn.bar_words.replace(",", "").split()
+    metres = int(number) * {"m": 1, "km": 1000}[unit]
+    assert (unit == "km") == (metres >= 1000)
+    assert number[0] in "125"
+    assert not number[1:].strip("0")
+    assert metres / drawn.bar == pytest.approx(111_320 * span / (south.y - north.y), rel=0.02)
+    assert places.BAR / 2.5 < drawn.bar <= places.BAR
 
 
 def test_no_words_lie_on_others_or_on_marks() -> None:
