@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.utils.datastructures import MultiValueDict
 
 from lib import key_wrapping
@@ -147,7 +147,9 @@ def test_what_is_said_of_a_file_that_will_not_do(text: str, words: str) -> None:
 
 
 def send(text: str = "", secret: str = "", file: bytes | None = None) -> KeyForm:
-    files = MultiValueDict({} if file is None else {"file": [SimpleUploadedFile("keys.pem", file)]})
+    files: MultiValueDict[str, UploadedFile[Any]] = MultiValueDict()
+    if file is not None:
+        files["file"] = SimpleUploadedFile("keys.pem", file)
     return KeyForm({"name": "2026", "text": text, "secret": secret}, files)
 
 
