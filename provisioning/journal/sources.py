@@ -88,7 +88,7 @@ def _list_event_sources(
     if people is None:
         return [Source(DEVICES, part, OF_EVENT) for part in _split_by_kind(own, filters)]
     if filters.device:
-        return [Source(DEVICES, own.filter(by__in=people), OF_EVENT)]
+        return [Source(DEVICES, _filter_kinds(own, filters).filter(by__in=people), OF_EVENT)]
     # Else the index of the organisation's times serves as well as that of the person's, and is read to its end.
     same = Compared("=", F("organisation_id") + 0, Value(reader.organisation_id))
     return [Source(DEVICES, _filter_kinds(rows.filter(same), filters), OF_EVENT, ("by", people))]

@@ -87,18 +87,21 @@ class KeyForm(forms.Form):
         values: dict[str, Any] = super().clean() or {}
         if self.errors:
             return values
-        name, text, secret = values["name"], values["text"] or self._read_file(values["file"]), values["secret"]
-        if bool(text) is bool(secret):
+        name, text, file, secret = (values[each] for each in ("name", "text", "file", "secret"))
+        if sum(map(bool, (text, file, secret))) != 1:
             raise forms.ValidationError("Give one: a public key, a file with keys, or a shared secret.")
         try:
-            values["given"] = [keys.read_secret(secret, name)] if secret else keys.read_public_keys(text, name)
+            values["given"] = (
+                [keys.read_secret(secret, name)]
+                if secret
+                else keys.read_public_keys(text or self._read_file(file), name)
+            )
         except ValueError as error:
-            raise forms.ValidationError({"secret" if secret else "text": str(error)}) from None
+            where = "secret" if secret else "file" if file else "text"
+            raise forms.ValidationError({where: str(error)}) from None
         return values
 
     def _read_file(self, file: Any) -> str:
-        if not file:
-            return ""
         if file.size > keys.LONGEST_FILE:
             raise forms.ValidationError({"file": "This file is too large for keys."})
         try:

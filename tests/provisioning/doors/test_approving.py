@@ -11,13 +11,15 @@ from django.urls import reverse
 
 from devices.lifecycle import assignments
 from devices.models import Device, Event
+from devices.refusals import GROUP_TAKES_NO_DEVICES
 from provisioning.doors.approval import decisions, operator_views
 from provisioning.doors.approval.codes import make_code, read_code, show_code
 from provisioning.models import ProvisioningOperation
 from tenants.models import Role, User
-from tests.devices.api import Program, kind
+from tests.devices.api import Program, kind, places
 from tests.provisioning.doors.makers import Sdk, get_operation, make_approval_door
 from tests.provisioning.doors.test_doors import browser
+from tests.refused import refused
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -128,6 +130,39 @@ def test_wrong_codes_are_limited(world: World, sdk: Sdk) -> None:
     assert browser(world.technician).post(at("approve", operation), {"code": str(operation)}).status_code == 422
     assert get_operation(str(operation.key)).outcome == ""
     assert Program(world.owner).post(path, {}).status_code == 200  # an admin needs none
+
+
+def test_a_right_code_uses_up_none_of_the_tries(world: World, sdk: Sdk) -> None:
+    operation = wait(sdk)
+    program, path = Program(world.technician), f"approvals/{operation.key}/approve/"
+    for _ in range(decisions.MOST_WRONG + 2):
+        assert places(program.post(path, {"code": str(operation), "group": world.boise.pk})) == ["#/group"]
+        with refused(GROUP_TAKES_NO_DEVICES):
+            decisions.approve_operation(
+                operation=operation, by=world.technician, code=str(operation), group=world.boise
+            )
+    assert get_operation(str(operation.key)).wrong_codes == 0
+    assert program.post(path, {"code": str(operation), "group": world.anaheim.pk}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("who", "placed", "person", "may"),
+    [
+        ("technician", False, "", True),
+        ("viewer", False, "", False),
+        ("technician", True, "", True),
+        ("viewer", True, "", False),
+        ("sibling", True, "", False),
+        ("technician", True, "viewer", False),
+        ("technician", True, "technician", True),
+        ("admin", True, "viewer", True),
+        ("owner", True, "viewer", True),
+    ],
+)
+def test_who_may_let_a_device_in_again(world: World, who: str, *, placed: bool, person: str, may: bool) -> None:
+    device = Device.objects.select_related("group").get(pk=(world.placed if placed else world.waiting).pk)
+    device.person = getattr(world, person) if person else None
+    assert decisions.may_let_in(getattr(world, who), device) is may
 
 
 def test_without_the_code_admins_alone_approve_into_groups_that_they_manage(world: World, sdk: Sdk) -> None:

@@ -10,10 +10,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from django.utils.datastructures import MultiValueDict
 
 from lib import key_wrapping
 from provisioning.doors import refusals
 from provisioning.doors.jwt import keys
+from provisioning.doors.jwt.forms import KeyForm
 from provisioning.models import DoorKey
 from tests.refused import refused
 
@@ -138,3 +141,58 @@ def test_what_is_said_of_a_key_that_will_not_do(key: object, words: str) -> None
 def test_what_is_said_of_a_file_that_will_not_do(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         keys.read_public_keys(text)
+
+
+# As an admin sends them ----------------------------------------------------------------------------
+
+
+def send(text: str = "", secret: str = "", file: bytes | None = None) -> KeyForm:
+    files: MultiValueDict[str, UploadedFile[Any]] = MultiValueDict()
+    if file is not None:
+        files["file"] = SimpleUploadedFile("keys.pem", file)
+    return KeyForm({"name": "2026", "text": text, "secret": secret}, files)
+
+
+@pytest.mark.parametrize(
+    ("sent", "algorithm"),
+    [({"text": pem(EC)}, "ES256"), ({"file": pem(ED).encode()}, "EdDSA"), ({"secret": SECRET}, "HS256")],
+    ids=["text", "file", "secret"],
+)
+def test_a_key_comes_as_text_as_a_file_or_as_a_secret(sent: dict[str, Any], algorithm: str) -> None:
+    form = send(**sent)
+    assert form.is_valid(), form.errors
+    assert [(each.name, each.algorithm) for each in form.cleaned_data["given"]] == [("2026", algorithm)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"text": pem(EC), "secret": SECRET},
+        {"text": pem(EC), "file": pem(ED).encode()},
+        {"file": pem(ED).encode(), "secret": SECRET},
+        {"text": pem(EC), "file": pem(ED).encode(), "secret": SECRET},
+    ],
+    ids=["none", "text and secret", "text and file", "file and secret", "all"],
+)
+def test_of_several_none_is_taken_and_the_others_left_out(sent: dict[str, Any]) -> None:
+    assert send(**sent).errors == {"__all__": ["Give one: a public key, a file with keys, or a shared secret."]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "words"),
+    [
+        ({"text": "no key"}, "text", "no key that we can read"),
+        ({"secret": "short"}, "secret", "has 32 bytes at least"),
+        ({"file": b"\xff\xfe"}, "file", "no key that we can read"),
+        ({"file": b"no key"}, "file", "no key that we can read"),
+        ({"file": b" "}, "file", "no key that we can read"),
+        ({"file": b""}, "file", "empty"),
+        ({"file": b"x" * (keys.LONGEST_FILE + 1)}, "file", "too large for keys"),
+    ],
+    ids=["text", "secret", "no UTF-8", "no key", "blank", "empty", "large"],
+)
+def test_what_is_wrong_with_a_key_is_said_where_it_was_given(sent: dict[str, Any], field: str, words: str) -> None:
+    form = send(**sent)
+    assert list(form.errors) == [field]
+    assert words in form.errors[field][0]

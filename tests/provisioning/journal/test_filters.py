@@ -168,6 +168,38 @@ def test_a_period_has_its_first_moment_and_not_its_last(readers: dict[str, User]
     assert read(reader, since=datetime(2999, 1, 1, tzinfo=UTC)) == []
 
 
+@pytest.mark.parametrize("who", ["owner", "admin"])
+def test_several_filters_find_what_each_of_them_does(world: World, readers: dict[str, User], who: str) -> None:
+    reader, serial = readers[who], world.placed.serial
+    of_person = read(reader, person="technician@")
+    of_device = [each for each in read(reader, device=serial) if each.kind not in kinds.CONNECTIONS]
+    of_group = read(reader, group=Group.objects.get(pk=world.anaheim.pk))
+    found = read(reader, device=serial, person="technician@")
+    assert same(found, [each for each in of_device if each in of_person])
+    assert {each.kind for each in found} == {Kind.LOCKED, Kind.CREDENTIAL_ISSUED}
+    locked = [each for each in found if each.kind == Kind.LOCKED]
+    assert same(read(reader, device=serial, person="technician@", kind="locked"), locked)
+    assert same(read(reader, device=serial, person="technician@", words="LOCK"), locked)
+    group = Group.objects.get(pk=world.anaheim.pk)
+    assert same(read(reader, group=group, person="technician@"), [each for each in of_group if each in of_person])
+    assert same(read(reader, group=group, device=serial, kind="locked"), locked)
+    assert same(read(reader, group=group, person="technician@", words="lock"), locked)
+    assert read(reader, device=serial, words="group") == [
+        each for each in of_device if "group" in kinds.LABELS[each.kind].casefold()
+    ]
+
+
+def test_words_and_a_kind_of_entries_are_both_asked_for(readers: dict[str, User]) -> None:
+    for who in ("owner", "admin"):
+        people = read(readers[who], kind="people")
+        assert {each.kind for each in people} == {About.PERSON, About.INVITATION}
+        anaheim = [each for each in people if "anaheim" in each.words.casefold()]
+        assert len(anaheim) == 2
+        assert same(read(readers[who], kind="people", words="ANAHEIM"), anaheim)
+        mine = [each for each in anaheim if each.who and "owner@" in each.who and not each.outsider]
+        assert same(read(readers[who], kind="people", words="ANAHEIM", person="owner@"), mine)
+
+
 def test_what_is_looked_for_kind_by_kind_is_the_same_where_it_is_not(
     readers: dict[str, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,17 +3,22 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.urls import reverse
 
 from devices.lifecycle import assignments
-from devices.models import Assignment, Attribute
+from devices.models import Assignment, Attribute, Device
 from telemetry.history import export
+from telemetry.history.series import Span
+from tenants.models import Membership, User
 from tests.telemetry.reports import now, save, timed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import StreamingHttpResponse
     from django.test import Client
 
@@ -106,3 +111,81 @@ def test_bad_input_is_named(viewer: Client, world: World) -> None:
     answer = viewer.get(reverse("telemetry:export", kwargs={"serial": world.placed.serial}), {"range": "2h"})
     assert answer.status_code == 400
     assert "“range” as one of 1h" in answer.content.decode()
+
+
+def stream(user: User, device: Device, change: Callable[[], object] | None = None) -> list[list[object]]:
+    """The values of each chunk, where something changes after the first one."""
+    span = Span(now() - timedelta(days=1), now() + timedelta(days=1))
+
+    async def read() -> list[list[object]]:
+        chunks: list[list[object]] = []
+        try:
+            async for rows in export.read_chunks(device, user, span):
+                chunks.append([data["rpm"] for _, data in rows])
+                if change and len(chunks) == 1:
+                    await sync_to_async(change)()
+        except export.Left:
+            chunks.append([])
+        return chunks
+
+    return async_to_sync(read)()
+
+
+@pytest.fixture
+def reported(world: World, monkeypatch: pytest.MonkeyPatch) -> Device:
+    """Five reports, two at a time."""
+    Assignment.objects.update(opened_at=now() - timedelta(days=60))
+    at = now() - timedelta(minutes=1)
+    save(*[timed(world.placed, at + timedelta(seconds=n), rpm=n) for n in range(5)])
+    monkeypatch.setattr(export, "CHUNK", 2)
+    return Device.objects.get(pk=world.placed.pk)
+
+
+def test_a_file_is_read_some_rows_at_a_time(world: World, reported: Device) -> None:
+    assert stream(world.viewer, reported) == [[0, 1], [2, 3], [4]]
+
+
+LOSSES: dict[str, Callable[[World], object]] = {
+    "the role": lambda world: Membership.objects.filter(user=world.viewer).delete(),
+    "the account": lambda world: User.objects.filter(pk=world.viewer.pk).update(is_active=False),
+    "the device": lambda world: assignments.release(device=Device.objects.get(pk=world.placed.pk), by=world.owner),
+    "the device, which came back": lambda world: assignments.assign(
+        device=Device.objects.select_related("organisation", "version").get(pk=world.placed.pk),
+        group=world.anaheim,
+        name="Again",
+        model=None,
+        by=world.owner,
+    ),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_it_ends_with_the_right_to_see_the_device(
+    world: World, reported: Device, lose: Callable[[World], object]
+) -> None:
+    assert stream(world.viewer, reported, lambda: lose(world)) == [[0, 1], []]
+
+
+def test_whoever_never_saw_the_device_gets_nothing(world: World, reported: Device) -> None:
+    assert stream(world.sibling, reported) == [[]]
+
+
+def test_of_long_texts_fewer_are_read_at_a_time(
+    world: World, reported: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "CHUNK", 100)
+    monkeypatch.setattr(export, "BYTES", 1_000)
+    at = now()
+    for number in (5, 6):
+        save(timed(world.placed, at + timedelta(seconds=number), rpm=number, engineState="x" * 1_001))
+    assert stream(world.viewer, reported) == [[0, 1, 2, 3, 4, 5], [6]]
+
+
+def test_times_stand_beside_those_of_the_readers_clock(viewer: Client, world: World) -> None:
+    User.objects.filter(pk=world.viewer.pk).update(time_zone="America/Denver")
+    at = datetime.now(UTC).replace(microsecond=7_000) - timedelta(minutes=1)
+    save(timed(world.placed, at, rpm=1))
+    _, rows = download(viewer, world)
+    assert rows[0][:2] == ["Time (UTC)", "Time (America/Denver)"]
+    local = at.astimezone(ZoneInfo("America/Denver"))
+    assert rows[1][:2] == [f"{at:%Y-%m-%dT%H:%M:%S}.007Z", f"{local:%Y-%m-%d %H:%M:%S}.007"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -119,3 +120,49 @@ def test_the_page_asks_for_the_same(viewer: Client, world: World) -> None:
     body = viewer.get(reverse("telemetry:timeline", kwargs={"serial": world.placed.serial})).json()
     assert [stretch["states"] for stretch in body["timelines"]["engineState"]["stretches"]] == [["fault"], ["running"]]
     assert body["tones"] == {"fault": "bad", "running": "good"}
+
+
+@pytest.mark.parametrize("most", [61, 20], ids=["by bucket", "thinned out"])
+def test_a_state_that_changes_often_is_told_by_bucket_and_an_outage_is_still_one(
+    viewer: Client, world: World, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """More stretches than can be drawn become one a bucket, with all its states; none goes over a gap."""
+    monkeypatch.setattr(states, "BUCKETS", most)
+    monkeypatch.setattr(series, "BUCKETS", 61)
+    start = (now() - 2 * HOUR).replace(minute=0, second=0, microsecond=0)
+    report(world, start, *[(at, "on" if at % 20 else "off") for at in range(0, 600, 10)])
+    report(world, start, *[(at, "on" if at % 20 else "off") for at in range(900, 1200, 10)])
+    told = shown(ask(viewer, world, start), start)
+    assert {word for _, _, words in told for word in words.split()} == {"on", "off"}
+    assert (told[0][0], told[-1][1]) == (0, 1190)
+    assert not [each for each in told if each[0] < 600 and each[1] > 890]
+    assert 590 in {end for _, end, _ in told}
+    assert 900 in {begin for begin, _, _ in told}
+    assert len(told) <= 61
+
+
+@pytest.mark.parametrize(("length", "state"), [(60, "F" * 60), (61, "F" * 60 + "…"), (62, "F" * 60 + "…")])
+def test_a_state_is_shown_by_its_beginning_where_it_is_long(
+    viewer: Client, world: World, length: int, state: str
+) -> None:
+    start = now() - 2 * HOUR
+    report(world, start, (60, "F" * length))
+    assert shown(ask(viewer, world, start), start) == [(60, 60, state)]
+
+
+@pytest.mark.parametrize(("number", "too_many"), [(runs.MOST_STATES, False), (runs.MOST_STATES + 1, True)])
+def test_of_more_states_than_states_are_none_is_told(viewer: Client, world: World, number: int, too_many: bool) -> None:
+    start = now() - 2 * HOUR
+    report(world, start, *[(10 * at, f"s{at:02}") for at in range(number)])
+    told = ask(viewer, world, start)
+    assert (told["too_many"], len(told["stretches"])) == (too_many, 0 if too_many else number)
+
+
+@pytest.mark.parametrize("value", ["on", True, False, None, 7, 1.5, ["a"], {"b": 1}, "x" * 100], ids=repr)
+def test_what_is_read_from_packed_days_is_what_the_database_reads(value: object) -> None:
+    text = states.find_text(value)
+    if value is None or isinstance(value, bool | str):
+        assert text == runs.find_state(value)
+    else:
+        assert text == json.dumps(value)
+    assert text is None or len(text) <= runs.LENGTH + 1

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db.models.functions import Now
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenants.models import ApiToken, Group, Role, User
 from tenants.tokens import operations as tokens
@@ -35,6 +37,21 @@ def test_what_is_left_of_a_persons_roles_is_the_lower_one_in_the_deeper_group(
     role: Role, path: str, granted: list[tuple[int, str]], left: list[tuple[int, str]]
 ) -> None:
     assert ApiToken(role=role, group=Group(path=path)).narrow(granted) == left
+
+
+paths = st.sampled_from([ROOT, TENANT, SITE, OTHER, "000100030001", "0002"])
+roles = st.sampled_from(list(Role))
+
+
+@given(granted=st.lists(st.tuples(roles, paths), max_size=4), role=roles, scope=paths, asked=roles, path=paths)
+def test_a_token_may_what_its_person_may_within_what_it_was_made_for(
+    granted: list[tuple[int, str]], role: Role, scope: str, asked: Role, path: str
+) -> None:
+    person, program = User(), User()
+    person.grants = granted
+    program.grants = ApiToken(role=role, group=Group(path=scope)).narrow(granted)
+    made_for = asked <= role and path.startswith(scope)
+    assert program.may(asked, path) is (person.may(asked, path) and made_for)
 
 
 @pytest.mark.parametrize(
