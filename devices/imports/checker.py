@@ -16,6 +16,7 @@ from devices.imports.change_finder import ChangeFinder
 from devices.imports.doubles import EMPTY_NAMES, DoubleCounter
 from devices.imports.first_seen import FirstSeen
 from devices.imports.gateways import GatewayRows, list_named
+from devices.imports.lost_zeros import LostZerosCounter
 from devices.imports.odd_serials import OddSerials, can_differ
 from devices.imports.problem_groups import ProblemGroups
 from devices.imports.refusals import SERIALS_ROUNDED, TOO_FEW_SERIALS, TOO_MANY_ROWS
@@ -24,7 +25,7 @@ from devices.jobs import leases
 from devices.models import Change, Device, Import, Problem
 from devices.recipes.organisation_format import format_of
 from lib import live
-from lib.parsing import remove_nul
+from lib.parsing import is_whole_number, remove_nul
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
         Problem.objects.filter(importing=importing).delete()
         Change.objects.filter(importing=importing).delete()
         found = {"refused": 0, "serials_to_make": 0, "problem_groups": [], "changing": 0, "changed_fields": {}}
-        found |= {"first_problems": [], "odd_serials": None, "double_columns": None}
+        found |= {"first_problems": [], "odd_serials": None, "double_columns": None, "outlook": None}
         lease.update(done=0, started_at=Now(), finished_at=None, **found)
     checked = CheckedChanges(importing) if importing.act == Import.Act.CHANGE else Checked(importing)
     for batch in row_source.batch_rows(
@@ -70,6 +71,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
     told = {"serials_to_make": checked.bare, "problem_groups": checked.groups.describe()}
     told |= {"changing": checked.changing, "changed_fields": dict(checked.changed_fields)}
     told |= {"first_problems": checked.first, "odd_serials": checked.odd.describe()}
+    told |= {"outlook": checked.outlook}
     empty = checked.empty_names.describe()
     told |= {"double_columns": checked.doubles.as_json() | ({EMPTY_NAMES: empty} if empty else {})}
     lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused, **told)
@@ -90,6 +92,8 @@ class Checked:
         self.bare = 0  # devices that get a serial here
         self.groups = ProblemGroups()
         self.odd = OddSerials()
+        seen = Device.objects.visible_to(importing.by) if importing.by else Device.objects.none()
+        self._zeros = LostZerosCounter(seen.filter(organisation=importing.organisation_id))
         self.changing, self.changed_fields = 0, Counter[str]()
         self.first: list[tuple[int, list[str]]] = []  # rows with problems, as they stand in the file
         self.doubles = DoubleCounter(importing)
@@ -131,8 +135,15 @@ class Checked:
             self.bare += sum(not parsed.key and parsed.row not in refused for parsed in wanted)
         if self._can_differ:
             self.odd.add((parsed.row, parsed.serial) for parsed in wanted if parsed.key and parsed.row not in refused)
+        fresh = ((parsed.row, parsed.serial, parsed.key) for parsed in wanted if parsed.row not in refused)
+        self._zeros.add([each for each in fresh if is_whole_number(each[2])])
         self.groups.add(wrong)
         return sorted(wrong)
+
+    @property
+    def outlook(self) -> dict[str, object]:
+        """Return for JSON what else the devices will be."""
+        return {"lost_zeros": self._zeros.describe()}
 
     @property
     def empty_names(self) -> EmptyNames:

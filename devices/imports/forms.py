@@ -142,10 +142,20 @@ def read_corrections(data: QueryDict, importing: Import) -> Corrections:
                 cells[place] = text
     dropped = (rows | odd) & {parsing.parse_whole_number(row) for row in data.getlist("drop")}
     texts: dict[tuple[int, str], str] = {}
+    if "meant" in data:
+        texts |= _find_meant(importing, parsing.parse_whole_number(str(data["meant"])), str(data.get("sample", "")))
     at, instead = parsing.parse_whole_number(str(data.get("at", ""))), str(data.get("instead", ""))
     if instead and at < len(importing.header):
         texts[at, str(data.get("old", ""))] = instead
     return Corrections(cells, texts, frozenset(dropped))
+
+
+def _find_meant(importing: Import, at: int, sample: str) -> dict[tuple[int, str], str]:
+    """Return what the cells of a column may mean that have one cause, `sample` being the first of them."""
+    groups = [group for group in importing.problem_groups or () if group["sample"] == sample and group.get("meant")]
+    column = importing.header[at] if at < len(importing.header) else None
+    found = next((group["meant"] for group in groups if group["column"] == column), ())
+    return {(at, each["text"]): each["instead"] for each in found}
 
 
 class MatchForm(PlacingForm):

@@ -149,6 +149,11 @@ class EncodingGuess(Serializer):
     reads = serializers.CharField(help_text="What it makes of the file's letters.")
 
 
+class TextMeant(Serializer):
+    text = serializers.CharField()
+    instead = serializers.CharField()
+
+
 class ProblemGroup(Serializer):
     column = serializers.CharField()
     cause = serializers.CharField()
@@ -157,6 +162,7 @@ class ProblemGroup(Serializer):
     alike = serializers.CharField(help_text="What the cells have in common, if anything.")
     sample = serializers.CharField(help_text="The first of the cells.")
     cell = serializers.CharField(help_text="The text that all of them have, if it is one.")
+    meant = TextMeant(many=True, help_text="What the cells may mean, where that is known; `texts` corrects them.")
 
 
 class OddShape(Serializer):
@@ -171,6 +177,13 @@ class OddSerials(Serializer):
     serials = serializers.IntegerField(help_text="Of rows that fit.")
     rows = serializers.IntegerField(help_text="Whose serials look otherwise.")
     shapes = OddShape(many=True, help_text="What those look like; the shapes with the most rows.")
+
+
+class LostZeros(Serializer):
+    rows = serializers.IntegerField()
+    first_rows = serializers.ListField(child=serializers.IntegerField())
+    sample = serializers.CharField(help_text="The first of the serials.")
+    there = serializers.CharField(help_text="The one that is there.")
 
 
 class DoubleColumn(Serializer):
@@ -231,6 +244,10 @@ class ImportWhole(ImportShown):
     problem_groups = ProblemGroup(many=True, help_text="Why rows don't fit, by cause, as the check found.")
     odd_serials = OddSerials(
         allow_null=True, help_text="Serials that fit but look unlike most, as the check found: a warning, no refusal."
+    )
+    lost_zeros = LostZeros(
+        allow_null=True,
+        help_text="New serials whose digits a device has with zeros before them, as the check found: a warning.",
     )
     cause = serializers.CharField(help_text="Why it failed.")
     result = serializers.ChoiceField(RESULTS, help_text="The secrets: `theirs` is whoever ran it.")
@@ -294,7 +311,9 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     progress = leases.progress(row)._asdict()
     del progress["state"]
     more = {"progress": progress, "problems": row.problems.count(), "result": import_status.tell_result(row, user)}
-    more |= {name: getattr(row, name) or [] for name in ("encoding_guesses", "problem_groups")}
+    more["encoding_guesses"] = row.encoding_guesses or []
+    more["problem_groups"] = [{"meant": []} | group for group in row.problem_groups or []]
+    more["lost_zeros"] = (row.outlook or {}).get("lost_zeros")
     more |= {"sheets": row.sheet_names, "unread_sheets": list_unread(row)}
     more |= {"double_columns": describe_doubles(row), "unnamed_columns": describe_unnamed(row)}
     more["empty_names"] = describe_empty_names(row)

@@ -149,10 +149,12 @@ def _offer_rows(importing: Import) -> list[OfferedRow]:
 def _offer_remedy(importing: Import, group: Mapping[str, Any]) -> dict[str, Any]:
     """Return a cause with what would mend all its rows: the serials' format, or another text for one that all have."""
     sample, title = group.get("sample", ""), group["column"]
-    told = dict(group) | {"format": "", "instead": -1}
+    told = dict(group) | {"format": "", "instead": -1, "at": -1}
     if importing.state != State.CHECKED or not importing.file_id or title not in importing.header:
         return told
     at = importing.header.index(title)
+    if group.get("meant") and importing.columns[at]:
+        return told | {"at": at}
     if importing.columns[at] == "serial":
         shape = find_format(sample) if group.get("alike") and importing.act == Import.Act.ADD else None
         if shape and format_of(importing.version).problem(sample) and not shape.problem(sample):
