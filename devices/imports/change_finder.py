@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
 
 from devices import tags
 from devices.identity import label_text, serials
@@ -19,8 +20,8 @@ from devices.imports.groups import GroupNames
 from devices.imports.lost_zeros import LostZeros
 from devices.imports.people import People
 from devices.imports.row_parser import RowError, Rules, list_models, read_tags
-from devices.lifecycle import assignments
-from devices.models import Change, Device, DeviceModel
+from devices.lifecycle import assignments, endings
+from devices.models import Change, Device, DeviceModel, Import
 from lib import names
 from lib.csv_export import neutralise, read_neutral
 from tenants.models import User
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from devices.imports.row_source import Batch
-    from devices.models import Import
+    from devices.models import DeviceQuerySet
 
     Clean = Callable[[str], str]
 
@@ -272,22 +273,33 @@ def _read_text(field: str, text: str, stored: str) -> str:
 
 class Described(NamedTuple):
     """Hold a change as people write it: of each field its name, what it was and what it becomes; and, where the device
-    leaves a group, the names of those fields that it takes along as they are, and what is in them."""
+    leaves a group, the names of those fields that it takes along as they are, and what is in them; and what would end
+    for good."""
 
     change: Change
     lines: list[tuple[str, str, str]]
     stays: list[tuple[str, str]]
+    ends: list[str]
 
 
-def describe_changes(changes: Sequence[Change], root: str) -> Iterator[Described]:
-    """Yield each change as people write it."""
+def find_leaving(importing: Import) -> DeviceQuerySet:
+    """Return the devices that would come into another group, or to another person: none once that was begun."""
+    if importing.state != Import.State.CHECKED:
+        return Device.objects.none()
+    return Device.objects.filter(Exists(importing.changes.filter(device=OuterRef("pk"), after__has_key="group")))
+
+
+def describe_changes(changes: Sequence[Change], importing: Import) -> Iterator[Described]:
+    """Yield each change of the import as people write it."""
     named = {pk for change in changes for said in (change.before, change.after) if (pk := said.get("model"))}
     models = dict(DeviceModel.objects.filter(pk__in=named).values_list("pk", "name"))
     said = [each for change in changes for each in (change.before, change.after)]
     people = dict(User.objects.filter(pk__in={each.get("person") for each in said}).values_list("pk", "email"))
     gateways = {pk for each in said for pk in each.get("gateways") or ()}
     serials = dict(Device.objects.filter(pk__among=gateways).values_list("pk", "serial")) if gateways else {}
-    groups = GroupNames(root) if any("group" in change.after for change in changes) else None
+    leaving = [change.device_id for change in changes if "group" in change.after]
+    groups = GroupNames(importing.organisation.root.path) if leaving else None
+    ends = endings.list_endings(find_leaving(importing).filter(pk__among=leaving)) if leaving else {}
 
     def write(field: str, value: Any) -> str:
         if field == "tags":
@@ -306,4 +318,5 @@ def describe_changes(changes: Sequence[Change], root: str) -> Iterator[Described
         new = {field: write(field, change.after[field]) for field in fields}
         lines = [(FIELDS[field], old[field], new[field]) for field in fields if old[field] != new[field]]
         same = [(FIELDS[field], new[field]) for field in fields if old[field] == new[field] != ""]
-        yield Described(change, lines, same if change.before.get("group") else [])
+        stays = same if change.before.get("group") else []
+        yield Described(change, lines, stays, ends.get(change.device_id, []))

@@ -269,6 +269,9 @@ class RowChangeShown(Serializer):
     serial = serializers.CharField()
     changes = ValueChanged(many=True)
     stays = ValueStaying(many=True, help_text="What a device that gets another group takes along as it is.")
+    ends = serializers.ListField(
+        child=serializers.CharField(), help_text="In words, what would end for good. Empty once it was begun."
+    )
 
 
 class ProblemShown(Serializer):
@@ -278,15 +281,15 @@ class ProblemShown(Serializer):
 
 
 def serialize_changes(importing: Import, found: list[Change]) -> dict[int, dict[str, object]]:
-    root = importing.version.recipe.organisation.root.path
     return {
         change.pk: {
             "row": change.row,
             "serial": change.device.serial,
             "changes": [dict(zip(("field", "before", "after"), line, strict=True)) for line in lines],
             "stays": [{"field": field, "value": value} for field, value in stays],
+            "ends": ends,
         }
-        for change, lines, stays in describe_changes(found, root)
+        for change, lines, stays, ends in describe_changes(found, importing)
     }
 
 

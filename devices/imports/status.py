@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from devices.credentials import presence_secrets
-from devices.imports.change_finder import describe_changes
+from devices.imports.change_finder import describe_changes, find_leaving
 from devices.imports.columns import FIELDS
 from devices.imports.corrections import Corrections, mark_cell
 from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
@@ -18,7 +17,7 @@ from devices.imports.problem_groups import find_format
 from devices.imports.sheet_choice import tell_unread
 from devices.jobs import progress
 from devices.lifecycle import endings
-from devices.models import BulkAction, Device, Import, RecipeVersion
+from devices.models import BulkAction, Import, RecipeVersion
 from devices.models.bulk_action import UNDO_HOURS
 from devices.recipes.organisation_format import format_of
 from lib import paging
@@ -78,7 +77,7 @@ def list_effects(importing: Import) -> list[str]:
         return _tell_secret(importing)
     if importing.state != State.CHECKED or ("group" not in importing.columns and "person" not in importing.columns):
         return []
-    leaving = Device.objects.filter(Exists(importing.changes.filter(device=OuterRef("pk"), after__has_key="group")))
+    leaving = find_leaving(importing)
     return [*endings.tell_ending(leaving), *endings.tell_ties(leaving)]
 
 
@@ -103,7 +102,7 @@ def _describe_changes(importing: Import, user: User) -> dict[str, object]:
     first = importing.changes.select_related("device")[:FIRST]
     fields = importing.changed_fields or {}
     return {
-        "changes": list(describe_changes(list(first), importing.version.recipe.organisation.root.path)),
+        "changes": list(describe_changes(list(first), importing)),
         "counts": [(words, fields[field]) for field, words in FIELDS.items() if field in fields],
         "unchanged": importing.total - importing.refused - importing.changing,
         "action": BulkAction.objects.manageable_by(user).filter(importing=importing).first(),
