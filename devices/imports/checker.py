@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 State = Import.State
 REGISTERED = "There is a device with this serial already."
 RETIRED = "A retired device has this serial: bring it back, or give its serial free on its page."
+LONGEST = 300  # characters of a cause
 CHANCE = 3  # zeros in all: once in a thousand files it is so by itself
 
 
@@ -80,9 +81,13 @@ def check(importing: Import, lease: Lease[Import]) -> None:
 
 def store_problems(importing: Import, wrong: Iterable[RowError]) -> None:
     problems = (
-        Problem(importing=importing, row=error.row, column=error.column, cause=error.cause[:300]) for error in wrong
+        Problem(importing=importing, row=error.row, column=error.column, cause=_shorten(error.cause)) for error in wrong
     )
     Problem.objects.bulk_create(problems, batch_size=500)
+
+
+def _shorten(cause: str) -> str:
+    return cause if len(cause) <= LONGEST else f"{cause[: LONGEST - 1]}…"
 
 
 class Checked:

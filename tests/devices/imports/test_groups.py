@@ -82,3 +82,10 @@ def test_a_parent_names_what_is_below_it(check: Run, world: World) -> None:
 def test_without_a_column_the_report_says_it_too(run: Run, world: World) -> None:
     importing = run("Serial\nS1\n?\n", group=world.boise)
     assert places(importing) == ["Kanarra / Tekton Health / Boise", ""]
+
+
+def test_a_cause_that_is_too_long_to_be_kept_says_so(check: Run, world: World) -> None:
+    for at in range(3):
+        builders.make_group(world.sadler, f"{'Long ' * 18}{at}")
+    [(_, _, cause)] = problems(check(f"Serial,Group\nS1,{world.sadler.name}\n"))
+    assert (len(cause), cause[-1]) == (300, "…")
