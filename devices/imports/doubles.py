@@ -17,6 +17,7 @@ from devices.imports.columns import (
     guess_columns,
     is_serial_number,
     is_weak,
+    list_plain_names,
     list_words,
 )
 from devices.imports.csv_reader import LOOK_ROWS
@@ -69,16 +70,17 @@ def suggest_columns(
         return found, dialect
     taken = found.index("serial")
     is_settled = remembered.get(header[taken]) == "serial"
+    plain = list_plain_names(header)
     rivals = {each for each in find_doubles(header, found) if _is_rival(each, header, remembered)}
-    if not is_settled and is_weak(header[taken]):
-        rivals |= {Double(at, "serial", taken) for at, field in enumerate(found) if _may_name(header[at], field)}
+    if not is_settled and is_weak(plain[taken]):
+        rivals |= {Double(at, "serial", taken) for at, field in enumerate(found) if _may_name(plain[at], field)}
     if is_settled and not rivals:
         return found, dialect
     rows = [cells for number, cells in read_first(table, LOOK_ROWS) if number > header_row]
     for double in rivals:
-        if _may_be_either(double, rows, unknown=not is_serial_number(header[double.at])):
+        if _may_be_either(double, rows, unknown=not is_serial_number(plain[double.at])):
             found[double.at] = found[double.filled_by] = UNSAID
-    if not is_settled and _counts_rows(rows, taken, padded=is_weak(header[taken])):
+    if not is_settled and _counts_rows(rows, taken, padded=is_weak(plain[taken])):
         found[taken] = UNSAID
     return found, dialect
 
@@ -92,7 +94,7 @@ def suggest_anew(importing: Import, preview: Preview) -> list[str]:
 
 def find_doubles(header: Sequence[str], columns: Sequence[str]) -> Iterator[Double]:
     """Yield the columns that are left out though their headings name what another one fills."""
-    for at, (name, field) in enumerate(zip(header, columns, strict=False)):
+    for at, (name, field) in enumerate(zip(list_plain_names(header), columns, strict=False)):
         if field or name.endswith(HIDDEN):
             continue
         named = find_spelling(name) or ("serial" if is_serial_number(name) else "")

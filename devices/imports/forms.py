@@ -9,7 +9,7 @@ from django import forms
 
 from devices import imports
 from devices.imports.add_devices_forms import PatternField
-from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial
+from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial, make_tag
 from devices.imports.corrections import Corrections, mark_cell
 from devices.imports.doubles import find_doubles, suggest_anew
 from devices.lifecycle.placement_form import PlacingForm
@@ -247,7 +247,7 @@ class MatchForm(PlacingForm):
 def _make_column_field(title: str, field: str) -> forms.ChoiceField:
     tags = dict.fromkeys([field] if field.startswith(imports.TAG) else [])
     if title:
-        tags[f"{imports.TAG}{title}"] = None
+        tags[make_tag(title)] = None
     asked = [(UNSAID, "Serial or not?")] if field == UNSAID else []
     choices = [*asked, ("", "Leave out"), *imports.FIELDS.items()]
     choices += [(tag, f"Tag “{tag.removeprefix(imports.TAG)}”") for tag in tags]

@@ -19,7 +19,7 @@ from devices.imports import placeholders, spreadsheets
 from devices.imports.cell_formats import Shown
 from devices.imports.cells import quote_cell, read_gateways
 from devices.imports.certificates import Cause, parse_certificate
-from devices.imports.columns import FIELDS, TAG
+from devices.imports.columns import FIELDS, TAG, list_plain_names
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
 from devices.imports.groups import GroupNames
@@ -87,7 +87,7 @@ class Rules:
         self._plain = self._pattern == "{serial}"
         self._is_workbook = bool(importing.sheet)
         self._west = importing.dialect == Import.Dialect.WEST
-        self._header = self.header if importing.header_row else []  # of columns without names: none
+        self._header = list_plain_names(self.header) if importing.header_row else []  # of columns without names: none
         self.makes_serials = importing.make_serials or not importing.header  # without a file all are made
         self._needs_certificate = version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE
         self.at = {field: column for column, field in enumerate(importing.columns) if field}
