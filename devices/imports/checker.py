@@ -16,8 +16,8 @@ from devices.imports.change_finder import ChangeFinder
 from devices.imports.doubles import EMPTY_NAMES, DoubleCounter
 from devices.imports.first_seen import FirstSeen
 from devices.imports.gateways import GatewayRows, list_named
-from devices.imports.lost_zeros import LostZerosCounter
 from devices.imports.odd_serials import OddSerials, can_differ
+from devices.imports.outlook import Outlook
 from devices.imports.problem_groups import ProblemGroups
 from devices.imports.refusals import SERIALS_ROUNDED, TOO_FEW_SERIALS, TOO_MANY_ROWS
 from devices.imports.row_parser import ParsedRow, RowError, Rules
@@ -25,7 +25,7 @@ from devices.jobs import leases
 from devices.models import Change, Device, Import, Problem
 from devices.recipes.organisation_format import format_of
 from lib import live
-from lib.parsing import is_whole_number, remove_nul
+from lib.parsing import remove_nul
 from lib.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
             raise Refusal(TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
         wrong = checked.find_problems(batch)
         checked.doubles.add(batch)
+        checked.outlook.look_at(batch)
         checked.keep_first(batch, wrong)
         with transaction.atomic():
             store_problems(importing, wrong)
@@ -72,7 +73,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
     told = {"serials_to_make": checked.bare, "problem_groups": checked.groups.describe()}
     told |= {"changing": checked.changing, "changed_fields": dict(checked.changed_fields)}
     told |= {"first_problems": checked.first, "odd_serials": checked.odd.describe()}
-    told |= {"outlook": checked.outlook}
+    told |= {"outlook": checked.outlook.as_json()}
     empty = checked.empty_names.describe()
     told |= {"double_columns": checked.doubles.as_json() | ({EMPTY_NAMES: empty} if empty else {})}
     lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused, **told)
@@ -97,12 +98,11 @@ class Checked:
         self.bare = 0  # devices that get a serial here
         self.groups = ProblemGroups()
         self.odd = OddSerials()
-        seen = Device.objects.visible_to(importing.by) if importing.by else Device.objects.none()
-        self._zeros = LostZerosCounter(seen.filter(organisation=importing.organisation_id))
         self.changing, self.changed_fields = 0, Counter[str]()
         self.first: list[tuple[int, list[str]]] = []  # rows with problems, as they stand in the file
         self.doubles = DoubleCounter(importing)
         self._rules = Rules(importing)
+        self.outlook = Outlook(importing, self._rules)
         self._can_differ = can_differ(self._rules.format)
         self._importing = importing
         self._serials = FirstSeen(importing.total)
@@ -140,15 +140,9 @@ class Checked:
             self.bare += sum(not parsed.key and parsed.row not in refused for parsed in wanted)
         if self._can_differ:
             self.odd.add((parsed.row, parsed.serial) for parsed in wanted if parsed.key and parsed.row not in refused)
-        fresh = ((parsed.row, parsed.serial, parsed.key) for parsed in wanted if parsed.row not in refused)
-        self._zeros.add([each for each in fresh if is_whole_number(each[2])])
+        self.outlook.add([parsed for parsed in wanted if parsed.row not in refused] if refused else wanted)
         self.groups.add(wrong)
         return sorted(wrong)
-
-    @property
-    def outlook(self) -> dict[str, object]:
-        """Return for JSON what else the devices will be."""
-        return {"lost_zeros": self._zeros.describe()}
 
     @property
     def empty_names(self) -> EmptyNames:

@@ -154,6 +154,11 @@ def is_weak(name: str) -> bool:
     return _BY_SPELLING.get(usual) != "serial" or usual in _WEAK
 
 
+def names_address(name: str) -> bool:
+    """Decide whether a heading is one of addresses or ids, rather than of serial numbers."""
+    return is_weak(name) or _find_usual(name) in _ADDRESSES
+
+
 def list_words(name: str) -> list[str]:
     """Return the words of a heading, normalised: of `sensorSerialNo` three."""
     return [normalise_heading(part) for part in _PARTS.findall(name)]

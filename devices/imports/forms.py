@@ -9,9 +9,9 @@ from django import forms
 
 from devices import imports
 from devices.imports.add_devices_forms import PatternField
-from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial, make_tag
+from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial, find_spelling, list_plain_names, make_tag
 from devices.imports.corrections import Corrections, mark_cell
-from devices.imports.doubles import find_doubles, suggest_anew
+from devices.imports.doubles import find_doubles, find_group_columns, suggest_anew
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import Import
 from devices.recipes.organisation_format import format_of
@@ -187,12 +187,22 @@ class MatchForm(PlacingForm):
             self.fields[
                 f"column-{double.at}"
             ].help_text = f"Looks like the {named}, too: left out unless you choose it."
+        for at in self._find_guessed_groups():
+            self.fields[f"column-{at}"].help_text = "Its values are names of groups: Group is a guess."
 
     def _guess_fields(self) -> list[str]:
         """Return the fields as they are kept, if the file is still read as it was; else as anybody would match it."""
         if self.importing.header == self.preview.header and len(self.importing.columns) == len(self.preview.header):
             return list(self.importing.columns)
         return suggest_anew(self.importing, self.preview)
+
+    def _find_guessed_groups(self) -> list[int]:
+        """Return the place of the groups' column, if only its values say that it is."""
+        header, fields = list_plain_names(self.preview.header), self._list_initial_fields()
+        known = self.importing.version.recipe.columns
+        taken = [at for at, field in enumerate(fields) if field == "group" and find_spelling(header[at]) != "group"]
+        guessed = [at for at in taken if known.get(self.preview.header[at]) != "group"]
+        return find_group_columns(self.preview.rows, guessed, self.importing.version)
 
     def keep_answers(self, answered: Mapping[str, Any]) -> None:
         """Begin with what was answered before the file was read in another way; a column's by its heading."""

@@ -103,7 +103,8 @@ class Rules:
         self._description_at = self.at.get("description")
         organisation = version.recipe.organisation
         self._models = find_models(organisation.pk) if "model" in self.at else {}
-        self._groups = GroupNames(organisation.root.path) if "group" in self.at else None
+        self._root = organisation.root.path
+        self._groups = GroupNames(self._root) if "group" in self.at else None
         self._tags = lru_cache(4096)(read_tags)
         self.empty_names = placeholders.EmptyNames()
         self._people = People(importing) if "person" in self.at else None
@@ -188,6 +189,12 @@ class Rules:
     def find_column(self, field: str) -> str:
         """Return the header of the column that fills it; "" where none does."""
         return self.find_title(self.at[field]) if field in self.at else ""
+
+    def describe_group(self, group: int | None) -> str:
+        """Return the names of a row's group, and of those above it; "" for none."""
+        if self._groups is None:
+            self._groups = GroupNames(self._root)
+        return self._groups.describe(group)
 
     def make_name(self, count: int, serial: str) -> str:
         """Return the name by the pattern, for the device that is the `count`-th and has this serial."""

@@ -13,6 +13,7 @@ from devices.imports import corrections
 from devices.imports import status as import_status
 from devices.imports.change_finder import describe_changes
 from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
+from devices.imports.outlook import describe_left_out
 from devices.imports.sheet_choice import list_unread
 from devices.jobs import leases
 from devices.models import BulkAction, Change, Import, Problem
@@ -186,6 +187,19 @@ class LostZeros(Serializer):
     there = serializers.CharField(help_text="The one that is there.")
 
 
+class DeviceForeseen(Serializer):
+    row = serializers.IntegerField()
+    serial = serializers.CharField(help_text="Empty where one is made.")
+    name = serializers.CharField(help_text="Empty where the serial is made, and becomes the name.")
+    group = serializers.CharField(help_text="The names of the group and of those above it.")
+    tags = serializers.CharField(help_text="As a file would have them.")
+
+
+class LeftOutColumn(Serializer):
+    column = serializers.CharField()
+    names_groups = serializers.BooleanField(help_text="Whether most of its values are names of groups.")
+
+
 class DoubleColumn(Serializer):
     column = serializers.CharField(help_text="Its heading names the field, but it is left out.")
     field = serializers.CharField()
@@ -245,6 +259,8 @@ class ImportWhole(ImportShown):
     odd_serials = OddSerials(
         allow_null=True, help_text="Serials that fit but look unlike most, as the check found: a warning, no refusal."
     )
+    first_devices = DeviceForeseen(many=True, help_text="Once checked: what the first new devices will be.")
+    left_out_columns = LeftOutColumn(many=True, help_text="Once checked: those that hold values.")
     lost_zeros = LostZeros(
         allow_null=True,
         help_text="New serials whose digits a device has with zeros before them, as the check found: a warning.",
@@ -316,7 +332,9 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     more = {"progress": progress, "problems": row.problems.count(), "result": import_status.tell_result(row, user)}
     more["encoding_guesses"] = row.encoding_guesses or []
     more["problem_groups"] = [{"meant": []} | group for group in row.problem_groups or []]
-    more["lost_zeros"] = (row.outlook or {}).get("lost_zeros")
+    outlook = row.outlook or {}
+    more |= {"lost_zeros": outlook.get("lost_zeros"), "first_devices": outlook.get("first", [])}
+    more["left_out_columns"] = describe_left_out(row)
     more |= {"sheets": row.sheet_names, "unread_sheets": list_unread(row)}
     more |= {"double_columns": describe_doubles(row), "unnamed_columns": describe_unnamed(row)}
     more["empty_names"] = describe_empty_names(row)

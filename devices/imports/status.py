@@ -13,6 +13,7 @@ from devices.imports.change_finder import describe_changes, find_leaving
 from devices.imports.columns import FIELDS
 from devices.imports.corrections import Corrections, mark_cell
 from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
+from devices.imports.outlook import describe_left_out
 from devices.imports.problem_groups import find_format
 from devices.imports.sheet_choice import tell_unread
 from devices.jobs import progress
@@ -64,6 +65,7 @@ def build_context(importing: Import, user: User, query: Mapping[str, str]) -> di
         "empty_names": describe_empty_names(importing),
         "unnamed": describe_unnamed(importing),
         "unread": tell_unread(importing),
+        "left_out": describe_left_out(importing),
         "doubles": [{**each, "words": FIELDS[str(each["field"])].lower()} for each in describe_doubles(importing)],
         "result": tell_result(importing, user),
         "effects": list_effects(importing),
