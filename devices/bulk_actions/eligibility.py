@@ -118,6 +118,10 @@ class Preview:
     def leaving(self) -> int:
         return sum(share.number for share in self.losing)
 
+    @property
+    def ending_words(self) -> str:
+        return endings.describe_ending(self.ending)
+
 
 def annotate_verdicts(devices: DeviceQuerySet, kind: str, params: Params) -> DeviceQuerySet:
     """Set `verdict` of each device: `change`, or the reason why not."""

@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
 
 from devices import tags
 from devices.identity import label_text, serials
 from devices.imports import placeholders, spreadsheets
 from devices.imports.cells import ANY, quote_cell
 from devices.imports.certificates import Cause
-from devices.imports.columns import FIELDS, TAG
+from devices.imports.columns import FIELDS, TAG, normalise_heading
 from devices.imports.first_seen import FirstSeen
 from devices.imports.gateway_changes import GatewayChanges
 from devices.imports.groups import GroupNames
+from devices.imports.lost_zeros import LostZeros
 from devices.imports.people import People
 from devices.imports.row_parser import RowError, Rules, list_models, read_tags
-from devices.lifecycle import assignments
-from devices.models import Change, Device, DeviceModel
+from devices.lifecycle import assignments, endings
+from devices.models import Change, Device, DeviceModel, Import
 from lib import names
 from lib.csv_export import neutralise, read_neutral
 from tenants.models import User
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from devices.imports.row_source import Batch
-    from devices.models import Import
+    from devices.models import DeviceQuerySet
 
     Clean = Callable[[str], str]
 
-UNKNOWN = "No device of yours has this serial. To add it, import the file as new devices."
+UNKNOWN = "No device of yours has this serial."
+TO_ADD = "To add it, import the file as new devices."
+MISSING = "The serial is missing: it says which device is meant."
+DEVICE_ID = normalise_heading("Device ID")  # as exports and reports have it
 RETIRED = "This device is retired: bring it back first."
 _CLEAN: dict[str, Clean] = {"name": names.clean_name, "description": names.clean_several_lines}
 
@@ -46,6 +51,7 @@ class Wish(NamedTuple):
     cells: dict[str, str]
     itself: str  # the cell as it stands, folded, which counts before what it may be read as
     cause: str  # why it can be nothing but itself
+    device_id: str  # as a column says that nobody matched
 
 
 class ChangeFinder:
@@ -61,6 +67,8 @@ class ChangeFinder:
         self._serials = FirstSeen(importing.total)
         self._managed = Device.objects.manageable_by(importing.by) if importing.by else Device.objects.none()
         self._managed = self._managed.filter(organisation=organisation)
+        self._zeros = LostZeros(self._managed)
+        self._device_id_at = _find_device_ids(importing)
         self._people = People(importing) if "person" in self._rules.at else None
         self._gateways = GatewayChanges(importing, self._rules) if "gateways" in self._rules.at else None
 
@@ -73,17 +81,18 @@ class ChangeFinder:
             found, causes = self._rules.prepare(row, cells, is_plain=is_plain)
             if causes:
                 wrong += causes
-            elif isinstance(wish := self._read_wish(row, found), Wish):
-                wishes.append(wish)
             else:
-                wrong.append(wish)
+                wishes.append(self._read_wish(row, found))
         devices = self._find_devices({key for wish in wishes for key in (wish.itself, wish.key)})
         if self._gateways:
             self._gateways.load([wish.cells.get("gateways", "") for wish in wishes], devices.values())
         changes = []
+        unknown = [wish for wish in wishes if wish.itself not in devices and wish.key not in devices]
+        wrong += self._explain_unknown(unknown)
         for wish in wishes:
-            device = devices.get(wish.itself) or devices.get(wish.key)
-            if (first := self._serials.find_first(device.serial_key if device else wish.key, wish.row)) != wish.row:
+            if (device := devices.get(wish.itself) or devices.get(wish.key)) is None:
+                continue
+            if (first := self._serials.find_first(device.serial_key, wish.row)) != wish.row:
                 cause = f"The same serial as in row {first}; look-alikes such as O and 0 count as one."
                 wrong.append(self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}"))
             elif isinstance(change := self._compare(wish, device), Change):
@@ -92,20 +101,36 @@ class ChangeFinder:
                 wrong += change
         return changes, wrong
 
-    def _read_wish(self, row: int, cells: Sequence[str]) -> Wish | RowError:
+    def _read_wish(self, row: int, cells: Sequence[str]) -> Wish:
         said = {field: text for field, at in self._rules.at.items() if (text := cells[at].strip())}
         text = spreadsheets.read_serial(said.pop("serial", ""))
+        device_id = "" if self._device_id_at is None else cells[self._device_id_at].strip()
         if not text:
-            return self._rules.make_error(row, "serial", "The serial is missing: it says which device is meant.")
+            return Wish(row, "", "", said, "", MISSING, device_id)
         itself, cause = serials.fold(text) if serials.is_plausible(text) else "", ""
         try:
             text = label_text.read_serial(text, ANY, origins=settings.SITE_URLS)
         except ValueError as error:
             cause = str(error)
-        if cause and not itself:
-            return self._rules.make_error(row, "serial", f"{quote_cell(text)}{cause}")
         key = itself if cause else serials.fold(text)
-        return Wish(row, text, key, said, itself or key, cause)
+        return Wish(row, text, key, said, itself or key, cause, device_id)
+
+    def _explain_unknown(self, wishes: Sequence[Wish]) -> list[RowError]:
+        """Return why these name no device, and which one they may mean; two queries for all of them."""
+        ids = {wish.device_id for wish in wishes if wish.device_id}
+        by_id = dict(self._managed.filter(device_id__in=ids).values_list("device_id", "serial")) if ids else {}
+        zeros = self._zeros.find(wish.key for wish in wishes)
+        wrong = []
+        for wish in wishes:
+            cause = spreadsheets.explain_damage(wish.serial) or wish.cause
+            longer = zeros.get(wish.key, [])
+            if wish.device_id in by_id:
+                cause = f"{cause or UNKNOWN} By its Device ID, is it {by_id[wish.device_id]}? Correct the cell."
+            elif len(longer) == 1 and not cause:
+                cause = f"{UNKNOWN} A spreadsheet drops zeros at the front: is it {longer[0]}? Correct the cell."
+            cause = cause or f"{UNKNOWN} {TO_ADD}"
+            wrong.append(self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}"))
+        return wrong
 
     def _find_devices(self, keys: set[str]) -> dict[str, Device]:
         """Return the device that each key names; an address of a device may be written otherwise."""
@@ -114,11 +139,8 @@ class ChangeFinder:
         found = {device.serial_key: device for device in related.filter(serial_key__in=keys.union(*others.values()))}
         return {key: found[each] for key, written in others.items() for each in written if each in found} | found
 
-    def _compare(self, wish: Wish, device: Device | None) -> Change | list[RowError]:
+    def _compare(self, wish: Wish, device: Device) -> Change | list[RowError]:
         """Return the change, or what is wrong: nothing, where the device is as the row says."""
-        if device is None:
-            cause = spreadsheets.explain_damage(wish.serial) or wish.cause or UNKNOWN
-            return [self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}")]
         if device.retired_at:
             return [self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{RETIRED}")]
         after, wrong = self._read_values(wish, device)
@@ -224,6 +246,12 @@ class ChangeFinder:
         return device.serializable_value(field)
 
 
+def _find_device_ids(importing: Import) -> int | None:
+    """Return the place of the column that has device IDs, if one is headed so."""
+    headings = [normalise_heading(name) for name in importing.header]
+    return headings.index(DEVICE_ID) if DEVICE_ID in headings else None
+
+
 def _moves(device: Device, after: Mapping[str, Any]) -> bool:
     """Decide whether it would come into another group, or within its own to a person or from one."""
     if after.get("group", device.group_id) != device.group_id:
@@ -245,22 +273,33 @@ def _read_text(field: str, text: str, stored: str) -> str:
 
 class Described(NamedTuple):
     """Hold a change as people write it: of each field its name, what it was and what it becomes; and, where the device
-    leaves a group, the names of those fields that it takes along as they are, and what is in them."""
+    leaves a group, the names of those fields that it takes along as they are, and what is in them; and what would end
+    for good."""
 
     change: Change
     lines: list[tuple[str, str, str]]
     stays: list[tuple[str, str]]
+    ends: list[str]
 
 
-def describe_changes(changes: Sequence[Change], root: str) -> Iterator[Described]:
-    """Yield each change as people write it."""
+def find_leaving(importing: Import) -> DeviceQuerySet:
+    """Return the devices that would come into another group, or to another person: none once that was begun."""
+    if importing.state != Import.State.CHECKED:
+        return Device.objects.none()
+    return Device.objects.filter(Exists(importing.changes.filter(device=OuterRef("pk"), after__has_key="group")))
+
+
+def describe_changes(changes: Sequence[Change], importing: Import) -> Iterator[Described]:
+    """Yield each change of the import as people write it."""
     named = {pk for change in changes for said in (change.before, change.after) if (pk := said.get("model"))}
     models = dict(DeviceModel.objects.filter(pk__in=named).values_list("pk", "name"))
     said = [each for change in changes for each in (change.before, change.after)]
     people = dict(User.objects.filter(pk__in={each.get("person") for each in said}).values_list("pk", "email"))
     gateways = {pk for each in said for pk in each.get("gateways") or ()}
     serials = dict(Device.objects.filter(pk__among=gateways).values_list("pk", "serial")) if gateways else {}
-    groups = GroupNames(root) if any("group" in change.after for change in changes) else None
+    leaving = [change.device_id for change in changes if "group" in change.after]
+    groups = GroupNames(importing.organisation.root.path) if leaving else None
+    ends = endings.list_endings(find_leaving(importing).filter(pk__among=leaving)) if leaving else {}
 
     def write(field: str, value: Any) -> str:
         if field == "tags":
@@ -279,4 +318,5 @@ def describe_changes(changes: Sequence[Change], root: str) -> Iterator[Described
         new = {field: write(field, change.after[field]) for field in fields}
         lines = [(FIELDS[field], old[field], new[field]) for field in fields if old[field] != new[field]]
         same = [(FIELDS[field], new[field]) for field in fields if old[field] == new[field] != ""]
-        yield Described(change, lines, same if change.before.get("group") else [])
+        stays = same if change.before.get("group") else []
+        yield Described(change, lines, stays, ends.get(change.device_id, []))

@@ -17,6 +17,7 @@ from devices.imports.doubles import EMPTY_NAMES, DoubleCounter
 from devices.imports.first_seen import FirstSeen
 from devices.imports.gateways import GatewayRows, list_named
 from devices.imports.odd_serials import OddSerials, can_differ
+from devices.imports.outlook import Outlook
 from devices.imports.problem_groups import ProblemGroups
 from devices.imports.refusals import SERIALS_ROUNDED, TOO_FEW_SERIALS, TOO_MANY_ROWS
 from devices.imports.row_parser import ParsedRow, RowError, Rules
@@ -47,7 +48,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
         Problem.objects.filter(importing=importing).delete()
         Change.objects.filter(importing=importing).delete()
         found = {"refused": 0, "serials_to_make": 0, "problem_groups": [], "changing": 0, "changed_fields": {}}
-        found |= {"first_problems": [], "odd_serials": None, "double_columns": None}
+        found |= {"first_problems": [], "odd_serials": None, "double_columns": None, "outlook": None}
         lease.update(done=0, started_at=Now(), finished_at=None, **found)
     checked = CheckedChanges(importing) if importing.act == Import.Act.CHANGE else Checked(importing)
     for batch in row_source.batch_rows(
@@ -57,6 +58,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
             raise Refusal(TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
         wrong = checked.find_problems(batch)
         checked.doubles.add(batch)
+        checked.outlook.look_at(batch)
         checked.keep_first(batch, wrong)
         with transaction.atomic():
             store_problems(importing, wrong)
@@ -71,6 +73,7 @@ def check(importing: Import, lease: Lease[Import]) -> None:
     told = {"serials_to_make": checked.bare, "problem_groups": checked.groups.describe()}
     told |= {"changing": checked.changing, "changed_fields": dict(checked.changed_fields)}
     told |= {"first_problems": checked.first, "odd_serials": checked.odd.describe()}
+    told |= {"outlook": checked.outlook.as_json()}
     empty = checked.empty_names.describe()
     told |= {"double_columns": checked.doubles.as_json() | ({EMPTY_NAMES: empty} if empty else {})}
     lease.end(state=State.CHECKED, total=checked.count, refused=checked.refused, **told)
@@ -102,6 +105,7 @@ class Checked:
         self.first: list[tuple[int, list[str]]] = []  # rows with problems, as they stand in the file
         self.doubles = DoubleCounter(importing)
         self._rules = Rules(importing)
+        self.outlook = Outlook(importing, self._rules)
         self._can_differ = can_differ(self._rules.format)
         self._importing = importing
         self._serials = FirstSeen(importing.total)
@@ -139,6 +143,7 @@ class Checked:
             self.bare += sum(not parsed.key and parsed.row not in refused for parsed in wanted)
         if self._can_differ:
             self.odd.add((parsed.row, parsed.serial) for parsed in wanted if parsed.key and parsed.row not in refused)
+        self.outlook.add([parsed for parsed in wanted if parsed.row not in refused] if refused else wanted)
         self.groups.add(wrong)
         return sorted(wrong)
 

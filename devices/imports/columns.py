@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -28,7 +29,7 @@ FIELDS = {
     "gateways": "Gateways",
     "person": "Person",
 }
-"""Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column that is ignored."""
+"""Field -> its name for people. Besides them `tag:<key>`, the value of one tag, and "" for a column left out."""
 TAG = "tag:"
 NEEDED = "For this recipe each row needs its device's own serial: none is made here."
 UNSAID = "?"  # instead of a field: a person has to say what the column is
@@ -101,6 +102,7 @@ _BESIDE = frozenset(normalise_heading(word) for word in _BESIDES.split(","))
 _LATER = re.compile(r"[02-9]|1\d")  # in a heading: it is the second of something
 _WEAK = frozenset(_KNOWN["serial"][_KNOWN["serial"].index("eui") :]) - {"snr"}  # of what may be beside the serial
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[^\W\d_][^\W\d_A-Z]*")  # the words of “Sensor S/N 2” and of “sensorSerialNo”
+LONGEST = 120  # characters of a name
 UNNAMED = "Column %d"
 _UNNAMED = re.compile(r"Column \d+")  # what is called so by its place says nothing of another file's
 _WEST = ["id", "tlsclientcertificate", "tags"]
@@ -116,7 +118,8 @@ def guess_columns(
     """
     plain = [normalise_heading(name) for name in header]
     found = [""] * len(header)
-    ranked = (_rank_candidate(name, _find_usual(name), remembered) for name in header)
+    names = zip(header, list_plain_names(header), strict=True)
+    ranked = (_rank_candidate(name, bare, remembered) for name, bare in names)
     for (_, field), at in sorted(zip(ranked, range(len(header)), strict=True), key=lambda candidate: candidate[0][0]):
         if is_known(field) and field not in found:
             found[at] = field
@@ -124,7 +127,7 @@ def guess_columns(
         return found, Import.Dialect.WEST
     if "name" in found and "serial" not in found and not remembered and can_generate:
         rest = [
-            field or ("" if name.endswith(HIDDEN) else f"{TAG}{_collapse_spaces(name)[: tags.NAME_LENGTH]}")
+            field or ("" if name.endswith(HIDDEN) else make_tag(name))
             for field, name in zip(found, header, strict=True)
         ]
         return [field if is_known(field) else "" for field in rest], Import.Dialect.LOSANT
@@ -151,6 +154,11 @@ def is_weak(name: str) -> bool:
     return _BY_SPELLING.get(usual) != "serial" or usual in _WEAK
 
 
+def names_address(name: str) -> bool:
+    """Decide whether a heading is one of addresses or ids, rather than of serial numbers."""
+    return is_weak(name) or _find_usual(name) in _ADDRESSES
+
+
 def list_words(name: str) -> list[str]:
     """Return the words of a heading, normalised: of `sensorSerialNo` three."""
     return [normalise_heading(part) for part in _PARTS.findall(name)]
@@ -170,12 +178,62 @@ def _find_usual(name: str) -> str:
     return plain
 
 
-def _rank_candidate(name: str, spelling: str, remembered: Mapping[str, str]) -> tuple[int, str]:
+def name_place(at: int) -> str:
+    """Return the letters of a column as spreadsheets have them, of the first one A."""
+    return (name_place(at // 26 - 1) if at > 25 else "") + chr(65 + at % 26)
+
+
+def tell_apart(names: Sequence[str], above: Sequence[str]) -> list[str]:
+    """Return the names with a word before or behind those that several columns have: the heading `above`, which stands
+    over its first column alone, else the column's letters."""
+    told = list(names)
+    for name, number in Counter(names).items():
+        if number > 1:
+            places = [at for at, each in enumerate(names) if each == name and name != UNNAMED % (at + 1)]
+            leads = [next((lead for cell in above[at::-1] if (lead := _clean_lead(cell))), "") for at in places]
+            is_told = len(set(leads)) == len(leads) and not {"", name}.intersection(leads)
+            for at, lead in zip(places, leads, strict=True):
+                told[at] = f"{lead}: {name}"[:LONGEST] if is_told else _add_place(name, at)
+    return told
+
+
+def _clean_lead(cell: str) -> str:
+    """Return a heading above others as it stands before theirs: parted by a colon, it has none itself."""
+    return _collapse_spaces("".join(filter(str.isprintable, cell.replace(":", " "))))[:40]
+
+
+def _add_place(name: str, at: int) -> str:
+    stem, hidden = (name[: -len(HIDDEN)].rstrip(), f" {HIDDEN}") if name.endswith(HIDDEN) else (name, "")
+    place = f" (column {name_place(at)}){hidden}"
+    return stem[: LONGEST - len(place)] + place
+
+
+def list_plain_names(header: Sequence[str]) -> list[str]:
+    """Return the names without what tells equal ones apart."""
+    bare = [_strip_place(name, at) for at, name in enumerate(header)]
+    number = Counter(bare)
+    return [name if number[base] == 1 else base for name, base in zip(header, bare, strict=True)]
+
+
+def _strip_place(name: str, at: int) -> str:
+    if name.endswith(place := f" (column {name_place(at)})"):
+        return name.removesuffix(place)
+    _, colon, rest = name.partition(": ")
+    return rest if colon and rest and not _read_tag(name) else name
+
+
+def make_tag(title: str) -> str:
+    """Return the field for the tag that a heading names, without what no tag's name has."""
+    return f"{TAG}{_collapse_spaces(re.sub('[=:;]', ' ', title))[: tags.NAME_LENGTH].strip()}"
+
+
+def _rank_candidate(name: str, bare: str, remembered: Mapping[str, str]) -> tuple[int, str]:
     """Return how sure it is, lowest first, and the field. That a column was left out once says nothing against a known
-    name."""
+    name. `bare`: the name without what tells it from equal ones."""
+    spelling = _find_usual(bare)
     if name.endswith(HIDDEN):
         return -1, remembered.get(name, "")
-    if field := (not _UNNAMED.fullmatch(name) and remembered.get(name)) or _read_tag(name):
+    if field := (not _UNNAMED.fullmatch(name) and remembered.get(name)) or _read_tag(bare):
         return -1, field
     return _RANK.get(spelling, 0), _BY_SPELLING.get(spelling, "")
 
@@ -222,7 +280,9 @@ def check_columns(
     if unknown := [field for field in kept if not is_known(field)]:
         raise ValidationError({"columns": f"“{unknown[0][:80]}” is no field of a device."})
     if twice := [field for field in dict.fromkeys(kept) if field and kept.count(field) > 1]:
-        raise ValidationError({"columns": f"Two columns can't both fill {title_field(twice[0])}. Ignore one of them."})
+        raise ValidationError(
+            {"columns": f"Two columns can't both fill {title_field(twice[0])}. Leave one of them out."}
+        )
     if changes:
         return _check_changes(kept, make_serials)
     if make_serials and not fitting.can_generate:

@@ -17,9 +17,12 @@ from devices.imports.columns import (
     guess_columns,
     is_serial_number,
     is_weak,
+    list_plain_names,
     list_words,
+    names_address,
 )
 from devices.imports.csv_reader import LOOK_ROWS
+from devices.imports.outlook import LOOK, find_naming
 from devices.imports.table import open_table, read_first
 from devices.recipes.organisation_format import format_of
 from lib.parsing import is_whole_number
@@ -40,6 +43,7 @@ _OTHER = (  # words of headings of what is unique, too, and surely no serial
     "eid sim msisdn mac imei eui joineui appeui hash checksum certificate cert fingerprint"
 )
 _OTHERS = frozenset(_OTHER.split())
+_CARDS = frozenset(("iccid", "eid"))  # in headings of what tells devices apart, beside an address or id
 _LOOKS = re.compile(  # a digit and no space; no amount, date, time or IP address
     r"(?!\d{1,5}(?:[.,]\d+)?\Z|\d+(?:[./]\d+){1,3}\Z|\d{4}-\d\d?-\d\d?|[\d:]{4,8}\Z|.*@|https?:)"
     r"(?=\D*\d)[^\s,;]{4,64}"
@@ -59,6 +63,30 @@ def suggest_columns(
 ) -> tuple[list[str], Import.Dialect]:
     """Return for each column the field that it seems to fill, "" or UNSAID, and the file's dialect.
 
+    By its values a column may be the groups', unless the recipe's last file had it.
+    """
+    found, dialect = _suggest_by_names(table, header, header_row, version)
+    left = [at for at, name in enumerate(header) if not found[at] and name not in version.recipe.columns]
+    left = [at for at in left if not header[at].endswith(HIDDEN)]
+    if left and "group" not in found:
+        rows = [cells for number, cells in read_first(table, header_row + LOOK) if number > header_row]
+        for at in find_group_columns(rows, left, version)[:1]:
+            found[at] = "group"
+    return found, dialect
+
+
+def find_group_columns(rows: Iterable[list[str] | Bad], places: Iterable[int], version: RecipeVersion) -> list[int]:
+    """Return those of the columns whose values are mostly names of groups, the surest first."""
+    lists = [cells for cells in rows if isinstance(cells, list)]
+    filled = {at: cells for at in places if (cells := [text for row in lists if (text := _read_text(row, at))])}
+    return find_naming(filled, version.recipe.organisation.root.path)
+
+
+def _suggest_by_names(
+    table: Table, header: Sequence[str], header_row: int, version: RecipeVersion
+) -> tuple[list[str], Import.Dialect]:
+    """Return the same by the columns' names.
+
     UNSAID are columns of which each may be the serial: both are headed so, or one by an address or id and the other not
     at all, and the first rows have other values in them; and one that only counts rows. What was matched so in the
     recipe's last file is not asked again.
@@ -69,16 +97,17 @@ def suggest_columns(
         return found, dialect
     taken = found.index("serial")
     is_settled = remembered.get(header[taken]) == "serial"
+    plain = list_plain_names(header)
     rivals = {each for each in find_doubles(header, found) if _is_rival(each, header, remembered)}
-    if not is_settled and is_weak(header[taken]):
-        rivals |= {Double(at, "serial", taken) for at, field in enumerate(found) if _may_name(header[at], field)}
+    if not is_settled and is_weak(plain[taken]):
+        rivals |= {Double(at, "serial", taken) for at, field in enumerate(found) if _may_name(plain[at], field)}
     if is_settled and not rivals:
         return found, dialect
     rows = [cells for number, cells in read_first(table, LOOK_ROWS) if number > header_row]
     for double in rivals:
-        if _may_be_either(double, rows, unknown=not is_serial_number(header[double.at])):
+        if _may_be_either(double, rows, unknown=not is_serial_number(plain[double.at])):
             found[double.at] = found[double.filled_by] = UNSAID
-    if not is_settled and _counts_rows(rows, taken, padded=is_weak(header[taken])):
+    if not is_settled and _counts_rows(rows, taken, padded=is_weak(plain[taken])):
         found[taken] = UNSAID
     return found, dialect
 
@@ -92,10 +121,14 @@ def suggest_anew(importing: Import, preview: Preview) -> list[str]:
 
 def find_doubles(header: Sequence[str], columns: Sequence[str]) -> Iterator[Double]:
     """Yield the columns that are left out though their headings name what another one fills."""
-    for at, (name, field) in enumerate(zip(header, columns, strict=False)):
+    plain = list_plain_names(header)
+    taken = columns.index("serial") if "serial" in columns else None
+    is_address = taken is not None and taken < len(plain) and names_address(plain[taken])
+    for at, (name, field) in enumerate(zip(plain, columns, strict=False)):
         if field or name.endswith(HIDDEN):
             continue
-        named = find_spelling(name) or ("serial" if is_serial_number(name) else "")
+        is_card = is_address and not _CARDS.isdisjoint(list_words(name))
+        named = find_spelling(name) or ("serial" if is_serial_number(name) or is_card else "")
         if named in FIELDS and named in columns:
             yield Double(at, named, columns.index(named))
 

@@ -9,9 +9,9 @@ from django import forms
 
 from devices import imports
 from devices.imports.add_devices_forms import PatternField
-from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial
+from devices.imports.columns import UNSAID, ask_for_serials, ask_which_serial, find_spelling, list_plain_names, make_tag
 from devices.imports.corrections import Corrections, mark_cell
-from devices.imports.doubles import find_doubles, suggest_anew
+from devices.imports.doubles import find_doubles, find_group_columns, suggest_anew
 from devices.lifecycle.placement_form import PlacingForm
 from devices.models import Import
 from devices.recipes.organisation_format import format_of
@@ -142,10 +142,20 @@ def read_corrections(data: QueryDict, importing: Import) -> Corrections:
                 cells[place] = text
     dropped = (rows | odd) & {parsing.parse_whole_number(row) for row in data.getlist("drop")}
     texts: dict[tuple[int, str], str] = {}
+    if "meant" in data:
+        texts |= _find_meant(importing, parsing.parse_whole_number(str(data["meant"])), str(data.get("sample", "")))
     at, instead = parsing.parse_whole_number(str(data.get("at", ""))), str(data.get("instead", ""))
     if instead and at < len(importing.header):
         texts[at, str(data.get("old", ""))] = instead
     return Corrections(cells, texts, frozenset(dropped))
+
+
+def _find_meant(importing: Import, at: int, sample: str) -> dict[tuple[int, str], str]:
+    """Return what the cells of a column may mean that have one cause, `sample` being the first of them."""
+    groups = [group for group in importing.problem_groups or () if group["sample"] == sample and group.get("meant")]
+    column = importing.header[at] if at < len(importing.header) else None
+    found = next((group["meant"] for group in groups if group["column"] == column), ())
+    return {(at, each["text"]): each["instead"] for each in found}
 
 
 class MatchForm(PlacingForm):
@@ -177,12 +187,22 @@ class MatchForm(PlacingForm):
             self.fields[
                 f"column-{double.at}"
             ].help_text = f"Looks like the {named}, too: left out unless you choose it."
+        for at in self._find_guessed_groups():
+            self.fields[f"column-{at}"].help_text = "Its values are names of groups: Group is a guess."
 
     def _guess_fields(self) -> list[str]:
         """Return the fields as they are kept, if the file is still read as it was; else as anybody would match it."""
         if self.importing.header == self.preview.header and len(self.importing.columns) == len(self.preview.header):
             return list(self.importing.columns)
         return suggest_anew(self.importing, self.preview)
+
+    def _find_guessed_groups(self) -> list[int]:
+        """Return the place of the groups' column, if only its values say that it is."""
+        header, fields = list_plain_names(self.preview.header), self._list_initial_fields()
+        known = self.importing.version.recipe.columns
+        taken = [at for at, field in enumerate(fields) if field == "group" and find_spelling(header[at]) != "group"]
+        guessed = [at for at in taken if known.get(self.preview.header[at]) != "group"]
+        return find_group_columns(self.preview.rows, guessed, self.importing.version)
 
     def keep_answers(self, answered: Mapping[str, Any]) -> None:
         """Begin with what was answered before the file was read in another way; a column's by its heading."""
@@ -237,7 +257,7 @@ class MatchForm(PlacingForm):
 def _make_column_field(title: str, field: str) -> forms.ChoiceField:
     tags = dict.fromkeys([field] if field.startswith(imports.TAG) else [])
     if title:
-        tags[f"{imports.TAG}{title}"] = None
+        tags[make_tag(title)] = None
     asked = [(UNSAID, "Serial or not?")] if field == UNSAID else []
     choices = [*asked, ("", "Leave out"), *imports.FIELDS.items()]
     choices += [(tag, f"Tag “{tag.removeprefix(imports.TAG)}”") for tag in tags]

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from devices.imports import refusals, sheet_reader
-from devices.imports.columns import HIDDEN, find_spelling, normalise_heading
+from devices.imports.columns import HIDDEN, LONGEST, find_spelling, normalise_heading, tell_apart
 from devices.imports.csv_reader import MAX_COLUMNS, Bad
 from devices.imports.table import read_beginning, read_first
 from lib.parsing import is_whole_number
@@ -148,7 +148,7 @@ def read_header(table: Table, header_row: int) -> list[str]:
     """Return the names of the columns, those of a file without a header by their places. Raises Refusal: no such
     row, nothing in it, or nothing below it."""
     first = read_beginning(table)
-    header = _find_widest(first) if header_row == 0 else _take_header(first, header_row)
+    header, above = (_find_widest(first), []) if header_row == 0 else _take_header(first, header_row)
     if header_row and not header[-1].strip():
         kept = list(first)
         header, first = _drop_empty(header, [cells for _, cells in kept]), iter(kept)
@@ -157,26 +157,33 @@ def read_header(table: Table, header_row: int) -> list[str]:
     if header_row and not any(isinstance(cells, Bad) or "".join(cells).strip() for _, cells in first):
         raise Refusal(refusals.FILE_WITHOUT_ROWS, field="file")
     names = clean_header(header)
-    return _tell_hidden(names, table) if table.sheet else names
+    return tell_apart(_tell_hidden(names, table) if table.sheet else names, above)
 
 
 def _tell_hidden(names: Sequence[str], table: Table) -> list[str]:
     """Return the names, with a word where a sheet shows nothing of the column."""
     hidden = sheet_reader.read_outline(table.file, table.sheet).hidden
     return [
-        f"{name[: 119 - len(HIDDEN)]} {HIDDEN}" if any(first <= at <= last for first, last in hidden) else name
+        f"{name[: LONGEST - 1 - len(HIDDEN)]} {HIDDEN}" if any(first <= at <= last for first, last in hidden) else name
         for at, name in enumerate(names, 1)
     ]
 
 
-def _take_header(first: Iterator[tuple[int, list[str] | Bad]], header_row: int) -> list[str]:
-    header = next((cells for number, cells in first if number == header_row), [])
+def _take_header(first: Iterator[tuple[int, list[str] | Bad]], header_row: int) -> tuple[list[str], list[str]]:
+    """Return the cells that name the columns, and those right above them."""
+    header: list[str] | Bad = []
+    above: list[str] = []
+    for number, cells in first:
+        if number == header_row:
+            header = cells
+            break
+        above = cells if number == header_row - 1 and isinstance(cells, list) else []
     words = "The first row" if header_row == 1 else f"Row {header_row}"
     if isinstance(header, Bad):
         raise Refusal(refusals.HEADER_UNREADABLE, field="file", row=words, cause=header.cause)
     if not "".join(header).strip():
         raise Refusal(refusals.HEADER_EMPTY, field="file", row=words)
-    return header
+    return header, above
 
 
 def _find_widest(first: Iterable[tuple[int, list[str] | Bad]]) -> list[str]:
@@ -199,8 +206,8 @@ def _measure(cells: Sequence[str]) -> int:
 
 
 def clean_header(header: Sequence[str]) -> list[str]:
-    """Return the names cut to 120 characters, without unseen ones, and none without a name."""
-    names = ["".join(character for character in cell if character.isprintable()).strip()[:120] for cell in header]
+    """Return the names cut to LONGEST characters, without unseen ones, and none without a name."""
+    names = ["".join(character for character in cell if character.isprintable()).strip()[:LONGEST] for cell in header]
     return [name or f"Column {number}" for number, name in enumerate(names, 1)]
 
 

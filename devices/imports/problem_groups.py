@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from devices.imports.row_parser import RowError
 
 MOST = 100  # causes that are told apart
+MOST_MEANT = 1_000  # cells of a cause of which it is kept what they may mean
 _CELL = re.compile(r"“([^”]*)”: ")
 _ROW = re.compile(r"\bin row \d+")
 _WRITTEN = re.compile(r"\bis written “[^”]*” there")
+_MEANT = re.compile(r"\bis it (?!one such as)(\S+)\?")
 _STRANGE = re.compile(r"“.”(?= (?:can't stand|never stands))")
 _NUMBERED = re.compile(r"([A-Za-z._:-]*)(\d+)")
 HEX = re.compile(r"[0-9A-Fa-f]{4,}")
@@ -25,7 +27,8 @@ _REST = "Other causes, each in the list of rows."
 
 @dataclass
 class ProblemGroup:
-    """Hold a cause; `shape` is that of the cells which have it, "" once two differ: GW and 11 digits."""
+    """Hold a cause; `shape` is that of the cells which have it, "" once two differ: GW and 11 digits. `meant`: what
+    each of them should be, where its cause says so."""
 
     column: str
     cause: str
@@ -34,8 +37,11 @@ class ProblemGroup:
     shape: str | None = None
     sample: str = ""  # the first of the cells
     is_one: bool = True  # whether they are all the same
+    meant: dict[str, str] = field(default_factory=dict)
 
-    def add(self, row: int, cell: str) -> None:
+    def add(self, row: int, cell: str, meant: str = "") -> None:
+        if meant and not cell.endswith("…") and len(self.meant) < MOST_MEANT:
+            self.meant.setdefault(cell, meant)
         self.is_one = self.is_one and cell == (self.sample if self.rows else cell)
         self.sample = self.sample if self.rows else cell
         self.rows += 1
@@ -46,8 +52,11 @@ class ProblemGroup:
 
     def describe(self) -> dict[str, object]:
         alike = f"All {self.rows:,} are {self.shape}." if self.shape and self.rows > 1 else ""
-        told = {"column": self.column, "cause": self.cause, "rows": self.rows, "first_rows": self.first_rows}
+        such = "" if len(self.meant) == 1 else "one such as "
+        cause = _MEANT.sub(f"is it {such}{next(iter(self.meant.values()))}?", self.cause) if self.meant else self.cause
+        told = {"column": self.column, "cause": cause, "rows": self.rows, "first_rows": self.first_rows}
         whole = "" if self.sample.endswith("…") else self.sample
+        told |= {"meant": [{"text": text, "instead": instead} for text, instead in self.meant.items()]}
         return told | {"alike": alike, "sample": whole, "cell": whole if self.is_one else ""}
 
 
@@ -62,10 +71,12 @@ class ProblemGroups:
             cell = match[1] if (match := _CELL.match(error.cause)) else ""
             cause = _ROW.sub("in an earlier row", _STRANGE.sub("A character", _CELL.sub("", error.cause, count=1)))
             cause = _WRITTEN.sub("is written otherwise there", cause)
+            meant = match[1] if (match := _MEANT.search(cause)) else ""
+            cause = _MEANT.sub("is it …?", cause)
             key = (error.column, cause) if len(self._groups) < MOST else ("", _REST)
             if (error.column, cause) in self._groups:
                 key = error.column, cause
-            self._groups.setdefault(key, ProblemGroup(*key)).add(error.row, cell)
+            self._groups.setdefault(key, ProblemGroup(*key)).add(error.row, cell, meant)
 
     def describe(self) -> list[dict[str, object]]:
         """Return them for JSON, those with the most rows first."""

@@ -47,15 +47,16 @@ def write_problems_csv(importing: Import) -> Iterator[str]:
 
 
 def write_changes_csv(importing: Import) -> Iterator[str]:
-    """Yield row, serial, field, what it was and what it becomes, of every change that the check found."""
-    yield format_csv([["Row", "Serial", "Field", "Before", "After"]])
-    root, rows = importing.organisation.root.path, Change.objects.filter(importing=importing).select_related("device")
+    """Yield row, serial, field, what it was and what it becomes, of every change that the check found; with the first
+    field of a device what would end for good."""
+    yield format_csv([["Row", "Serial", "Field", "Before", "After", "Ends"]])
+    rows = Change.objects.filter(importing=importing).select_related("device")
     last = -1
     while batch := list(rows.filter(row__gt=last).order_by("row")[:CHUNK]):
         yield format_csv(
-            (change.row, change.device.serial, *line)
-            for change, lines, _ in describe_changes(batch, root)
-            for line in lines
+            (change.row, change.device.serial, *line, "" if at else " ".join(ends))
+            for change, lines, _, ends in describe_changes(batch, importing)
+            for at, line in enumerate(lines)
         )
         last = batch[-1].row
 

@@ -19,7 +19,7 @@ from devices.imports import placeholders, spreadsheets
 from devices.imports.cell_formats import Shown
 from devices.imports.cells import quote_cell, read_gateways
 from devices.imports.certificates import Cause, parse_certificate
-from devices.imports.columns import FIELDS, TAG
+from devices.imports.columns import FIELDS, TAG, list_plain_names
 from devices.imports.csv_reader import Bad
 from devices.imports.encodings import undo_mojibake
 from devices.imports.groups import GroupNames
@@ -87,7 +87,7 @@ class Rules:
         self._plain = self._pattern == "{serial}"
         self._is_workbook = bool(importing.sheet)
         self._west = importing.dialect == Import.Dialect.WEST
-        self._header = self.header if importing.header_row else []  # of columns without names: none
+        self._header = list_plain_names(self.header) if importing.header_row else []  # of columns without names: none
         self.makes_serials = importing.make_serials or not importing.header  # without a file all are made
         self._needs_certificate = version.credential_kind == RecipeVersion.CredentialKind.CERTIFICATE
         self.at = {field: column for column, field in enumerate(importing.columns) if field}
@@ -103,7 +103,8 @@ class Rules:
         self._description_at = self.at.get("description")
         organisation = version.recipe.organisation
         self._models = find_models(organisation.pk) if "model" in self.at else {}
-        self._groups = GroupNames(organisation.root.path) if "group" in self.at else None
+        self._root = organisation.root.path
+        self._groups = GroupNames(self._root) if "group" in self.at else None
         self._tags = lru_cache(4096)(read_tags)
         self.empty_names = placeholders.EmptyNames()
         self._people = People(importing) if "person" in self.at else None
@@ -188,6 +189,12 @@ class Rules:
     def find_column(self, field: str) -> str:
         """Return the header of the column that fills it; "" where none does."""
         return self.find_title(self.at[field]) if field in self.at else ""
+
+    def describe_group(self, group: int | None) -> str:
+        """Return the names of a row's group, and of those above it; "" for none."""
+        if self._groups is None:
+            self._groups = GroupNames(self._root)
+        return self._groups.describe(group)
 
     def make_name(self, count: int, serial: str) -> str:
         """Return the name by the pattern, for the device that is the `count`-th and has this serial."""

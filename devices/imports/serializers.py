@@ -13,6 +13,7 @@ from devices.imports import corrections
 from devices.imports import status as import_status
 from devices.imports.change_finder import describe_changes
 from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
+from devices.imports.outlook import describe_left_out
 from devices.imports.sheet_choice import list_unread
 from devices.jobs import leases
 from devices.models import BulkAction, Change, Import, Problem
@@ -149,6 +150,11 @@ class EncodingGuess(Serializer):
     reads = serializers.CharField(help_text="What it makes of the file's letters.")
 
 
+class TextMeant(Serializer):
+    text = serializers.CharField()
+    instead = serializers.CharField()
+
+
 class ProblemGroup(Serializer):
     column = serializers.CharField()
     cause = serializers.CharField()
@@ -157,6 +163,7 @@ class ProblemGroup(Serializer):
     alike = serializers.CharField(help_text="What the cells have in common, if anything.")
     sample = serializers.CharField(help_text="The first of the cells.")
     cell = serializers.CharField(help_text="The text that all of them have, if it is one.")
+    meant = TextMeant(many=True, help_text="What the cells may mean, where that is known; `texts` corrects them.")
 
 
 class OddShape(Serializer):
@@ -171,6 +178,26 @@ class OddSerials(Serializer):
     serials = serializers.IntegerField(help_text="Of rows that fit.")
     rows = serializers.IntegerField(help_text="Whose serials look otherwise.")
     shapes = OddShape(many=True, help_text="What those look like; the shapes with the most rows.")
+
+
+class LostZeros(Serializer):
+    rows = serializers.IntegerField()
+    first_rows = serializers.ListField(child=serializers.IntegerField())
+    sample = serializers.CharField(help_text="The first of the serials.")
+    there = serializers.CharField(help_text="The one that is there.")
+
+
+class DeviceForeseen(Serializer):
+    row = serializers.IntegerField()
+    serial = serializers.CharField(help_text="Empty where one is made.")
+    name = serializers.CharField(help_text="Empty where the serial is made, and becomes the name.")
+    group = serializers.CharField(help_text="The names of the group and of those above it.")
+    tags = serializers.CharField(help_text="As a file would have them.")
+
+
+class LeftOutColumn(Serializer):
+    column = serializers.CharField()
+    names_groups = serializers.BooleanField(help_text="Whether most of its values are names of groups.")
 
 
 class DoubleColumn(Serializer):
@@ -232,6 +259,12 @@ class ImportWhole(ImportShown):
     odd_serials = OddSerials(
         allow_null=True, help_text="Serials that fit but look unlike most, as the check found: a warning, no refusal."
     )
+    first_devices = DeviceForeseen(many=True, help_text="Once checked: what the first new devices will be.")
+    left_out_columns = LeftOutColumn(many=True, help_text="Once checked: those that hold values.")
+    lost_zeros = LostZeros(
+        allow_null=True,
+        help_text="New serials whose digits a device has with zeros before them, as the check found: a warning.",
+    )
     cause = serializers.CharField(help_text="Why it failed.")
     result = serializers.ChoiceField(RESULTS, help_text="The secrets: `theirs` is whoever ran it.")
 
@@ -252,6 +285,9 @@ class RowChangeShown(Serializer):
     serial = serializers.CharField()
     changes = ValueChanged(many=True)
     stays = ValueStaying(many=True, help_text="What a device that gets another group takes along as it is.")
+    ends = serializers.ListField(
+        child=serializers.CharField(), help_text="In words, what would end for good. Empty once it was begun."
+    )
 
 
 class ProblemShown(Serializer):
@@ -261,15 +297,15 @@ class ProblemShown(Serializer):
 
 
 def serialize_changes(importing: Import, found: list[Change]) -> dict[int, dict[str, object]]:
-    root = importing.version.recipe.organisation.root.path
     return {
         change.pk: {
             "row": change.row,
             "serial": change.device.serial,
             "changes": [dict(zip(("field", "before", "after"), line, strict=True)) for line in lines],
             "stays": [{"field": field, "value": value} for field, value in stays],
+            "ends": ends,
         }
-        for change, lines, stays in describe_changes(found, root)
+        for change, lines, stays, ends in describe_changes(found, importing)
     }
 
 
@@ -294,7 +330,11 @@ def serialize_whole(row: Import, user: User) -> dict[str, object]:
     progress = leases.progress(row)._asdict()
     del progress["state"]
     more = {"progress": progress, "problems": row.problems.count(), "result": import_status.tell_result(row, user)}
-    more |= {name: getattr(row, name) or [] for name in ("encoding_guesses", "problem_groups")}
+    more["encoding_guesses"] = row.encoding_guesses or []
+    more["problem_groups"] = [{"meant": []} | group for group in row.problem_groups or []]
+    outlook = row.outlook or {}
+    more |= {"lost_zeros": outlook.get("lost_zeros"), "first_devices": outlook.get("first", [])}
+    more["left_out_columns"] = describe_left_out(row)
     more |= {"sheets": row.sheet_names, "unread_sheets": list_unread(row)}
     more |= {"double_columns": describe_doubles(row), "unnamed_columns": describe_unnamed(row)}
     more["empty_names"] = describe_empty_names(row)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from devices.credentials import presence_secrets
-from devices.imports.change_finder import describe_changes
+from devices.imports.change_finder import describe_changes, find_leaving
 from devices.imports.columns import FIELDS
 from devices.imports.corrections import Corrections, mark_cell
 from devices.imports.doubles import describe_doubles, describe_empty_names, describe_unnamed
+from devices.imports.outlook import describe_left_out
 from devices.imports.problem_groups import find_format
 from devices.imports.sheet_choice import tell_unread
 from devices.jobs import progress
 from devices.lifecycle import endings
-from devices.models import BulkAction, Device, Import, RecipeVersion
+from devices.models import BulkAction, Import, RecipeVersion
 from devices.models.bulk_action import UNDO_HOURS
 from devices.recipes.organisation_format import format_of
 from lib import paging
@@ -65,6 +65,7 @@ def build_context(importing: Import, user: User, query: Mapping[str, str]) -> di
         "empty_names": describe_empty_names(importing),
         "unnamed": describe_unnamed(importing),
         "unread": tell_unread(importing),
+        "left_out": describe_left_out(importing),
         "doubles": [{**each, "words": FIELDS[str(each["field"])].lower()} for each in describe_doubles(importing)],
         "result": tell_result(importing, user),
         "effects": list_effects(importing),
@@ -78,7 +79,7 @@ def list_effects(importing: Import) -> list[str]:
         return _tell_secret(importing)
     if importing.state != State.CHECKED or ("group" not in importing.columns and "person" not in importing.columns):
         return []
-    leaving = Device.objects.filter(Exists(importing.changes.filter(device=OuterRef("pk"), after__has_key="group")))
+    leaving = find_leaving(importing)
     return [*endings.tell_ending(leaving), *endings.tell_ties(leaving)]
 
 
@@ -103,7 +104,7 @@ def _describe_changes(importing: Import, user: User) -> dict[str, object]:
     first = importing.changes.select_related("device")[:FIRST]
     fields = importing.changed_fields or {}
     return {
-        "changes": list(describe_changes(list(first), importing.version.recipe.organisation.root.path)),
+        "changes": list(describe_changes(list(first), importing)),
         "counts": [(words, fields[field]) for field, words in FIELDS.items() if field in fields],
         "unchanged": importing.total - importing.refused - importing.changing,
         "action": BulkAction.objects.manageable_by(user).filter(importing=importing).first(),
@@ -149,10 +150,12 @@ def _offer_rows(importing: Import) -> list[OfferedRow]:
 def _offer_remedy(importing: Import, group: Mapping[str, Any]) -> dict[str, Any]:
     """Return a cause with what would mend all its rows: the serials' format, or another text for one that all have."""
     sample, title = group.get("sample", ""), group["column"]
-    told = dict(group) | {"format": "", "instead": -1}
+    told = dict(group) | {"format": "", "instead": -1, "at": -1}
     if importing.state != State.CHECKED or not importing.file_id or title not in importing.header:
         return told
     at = importing.header.index(title)
+    if group.get("meant") and importing.columns[at]:
+        return told | {"at": at}
     if importing.columns[at] == "serial":
         shape = find_format(sample) if group.get("alike") and importing.act == Import.Act.ADD else None
         if shape and format_of(importing.version).problem(sample) and not shape.problem(sample):

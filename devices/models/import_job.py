@@ -78,6 +78,7 @@ class Import(Job):
     refused = models.PositiveIntegerField(default=0)  # rows with a problem
     problem_groups = models.JSONField(null=True, blank=True)  # why, by cause, as the check found
     odd_serials = models.JSONField(null=True, blank=True)  # that fit, and look like no others, as the check found
+    outlook = models.JSONField(null=True, blank=True)  # what else the check found: devices.imports.outlook
     double_columns = models.JSONField(null=True, blank=True)  # left out, though another says the same: rows that differ
     first_problems = models.JSONField(null=True, blank=True)  # [row, cells] of those that can be corrected on the page
     corrections = models.JSONField(null=True, blank=True)  # devices.imports.corrections

@@ -233,3 +233,16 @@ def test_without_javascript(stack: Stack, browser: Browser, tmp_path: Path) -> N
     page.get_by_role("button", name="Make 5 devices").click()
     expect(page.get_by_role("heading", name="5 devices added")).to_be_visible(timeout=30_000)
     context.close()
+
+
+def test_a_cell_is_corrected_in_a_field_that_shows_it(stack: Stack, browser: Browser) -> None:
+    page = opened(browser, stack, {"width": 1280, "height": 800}, "light")
+    parent = sheet("WDE", 1).replace("Harbor Medical Center", "Sadler-Isberg")
+    send(page, f"{parent}Subtotal W-1;Two;Boise / Nowhere, 24 wide;\r\n")
+    page.get_by_role("button", name="Check every row").click()
+    expect(page.get_by_role("heading", name="Correct them here")).to_be_visible(timeout=30_000)
+    fields = page.locator("input[name^=cell-]")
+    assert fields.count() >= 3
+    assert fields.evaluate_all("all => all.map(field => field.scrollWidth - field.clientWidth)") == [0] * fields.count()
+    assert faults(page) == []
+    page.context.close()

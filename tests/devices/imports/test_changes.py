@@ -297,15 +297,51 @@ def test_what_ends_for_good_with_a_hand_over_is_told_before_it(client: Client, c
     importing = change(f"Serial,Group\n{world.placed.serial},#{world.foreign.group_id}\n{world.waiting.serial},\n")
     effects = Program(world.owner).get(f"imports/{importing.key}/").json()["effects"]
     assert [each.partition(" that")[0].partition(",")[0] for each in effects] == [
-        "1 of them has credentials",
+        "One of them has a credential",
         "1 tie to a gateway ends",
     ]
     client.force_login(world.owner)
-    assert all(each in words(client.get(address(importing))) for each in effects)
+    page = words(client.get(address(importing)))
+    assert all(each in page for each in effects)
+    assert page.count("Its credential ends. Its tie to a gateway ends.") == 1
+    [row] = Program(world.owner).get(f"imports/{importing.key}/changes/").json()["results"]
+    assert row["ends"] == ["Its credential ends.", "Its tie to a gateway ends."]
+    [line, *_] = table([downloaded(client.get(address(importing, "import-changes")))])
+    assert (line["Row"], line["Ends"]) == ("2", "Its credential ends. Its tie to a gateway ends.")
+    [row] = Program(world.owner).get(f"imports/{named.key}/changes/").json()["results"]
+    assert row["ends"] == []
     assert Program(world.owner).get(f"imports/{named.key}/").json()["effects"] == []
     undone(ran(changes.start_changes(importing=importing, by=world.owner)), by=world.owner)
     assert stored(world.placed)[4] == world.placed.group_id
     assert credentials.find_credential(access_key=issued.access_key, access_secret=issued.access_secret) is None
+
+
+def test_what_ends_is_told_also_while_a_row_does_not_fit(client: Client, change: Run, world: World) -> None:
+    credentials.issue_credential(device=world.placed, by=world.owner)
+    text = f"Serial,Group\n{world.placed.serial},#{world.boise.pk}\nNO-SUCH-1,#{world.boise.pk}\n"
+    client.force_login(world.owner)
+    page = words(client.get(address(change(text, all_or_nothing=True))))
+    assert "Nothing can be changed: you chose all or nothing" in page
+    assert "One of them has a credential that was issued in its group. It ends, also if it is undone" in page
+    assert "Its credential ends." in page
+
+
+def test_of_several_all_is_said_of_several(change: Run, world: World) -> None:
+    second = builders.make_device(world.version, serial="G1", group=world.anaheim, by=world.owner)
+    for device in (world.placed, second):
+        credentials.issue_credential(device=device, by=world.owner)
+    importing = change(f"Serial,Group\n{world.placed.serial},#{world.boise.pk}\nG1,#{world.boise.pk}\n")
+    [effect] = Program(world.owner).get(f"imports/{importing.key}/").json()["effects"]
+    assert effect.startswith("2 of them have credentials that were issued in their groups. They end,")
+
+
+def test_nothing_ends_any_more_once_it_is_done(client: Client, change: Run, world: World) -> None:
+    credentials.issue_credential(device=world.placed, by=world.owner)
+    importing = change(f"Serial,Group\n{world.placed.serial},#{world.boise.pk}\n")
+    ran(changes.start_changes(importing=importing, by=world.owner))
+    credentials.issue_credential(device=Device.objects.get(pk=world.placed.pk), by=world.owner)
+    [row] = Program(world.owner).get(f"imports/{importing.key}/changes/").json()["results"]
+    assert row["ends"] == []
 
 
 def test_whoever_lost_the_right_since_changes_nothing(change: Run, world: World) -> None:
