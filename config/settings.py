@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
+from lib.outgoing import addresses
 from lib.trusted_proxies import read_networks
 
 gc.disable()  # until config.apps says that all is loaded: to look through it again and again is a quarter of a start
@@ -320,6 +321,10 @@ DOOR_REFUSALS_ADDRESS = env.int("DOOR_REFUSALS_ADDRESS", default=120)
 
 HOOK_NETWORKS = env.list("HOOK_NETWORKS", default=[])
 """Private networks to which hooks may be sent beside the Internet, e.g. `10.1.2.0/24`."""
+try:
+    addresses.read_networks(HOOK_NETWORKS)
+except ValueError as error:
+    raise ImproperlyConfigured(f"HOOK_NETWORKS has networks such as 10.1.2.0/24: {error}.") from None
 HOOK_CA = env.str("HOOK_CA", default="")
 """A certificate authority (a PEM file) that hooks' receivers may have beside those that the system knows."""
 HOOKS_ORGANISATION = env.int("HOOKS_ORGANISATION", default=4)

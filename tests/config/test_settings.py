@@ -166,3 +166,17 @@ def test_the_demo_reads_none(tmp_path: Path) -> None:
     assert started_with(tmp_path, "DATABASE_URL=postgres://a:b@c/d\n", DEMO="1").stdout.endswith(
         "handover.sqlite3 ['*']\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "words"),
+    [
+        ("HOOK_NETWORKS", "10.1.2.0/24,10.1.2.5/24", "10.1.2.5/24 has host bits set"),
+        ("TRUSTED_PROXIES", "unix,proxy", "'proxy' does not appear to be"),
+    ],
+)
+def test_a_network_that_is_none_is_refused_before_anything_needs_it(name: str, wrong: str, words: str) -> None:
+    refused = production(**{name: wrong})
+    assert refused.returncode != 0
+    assert f"{name} has " in refused.stderr
+    assert words in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import pytest
 from config.certificates import AUTHORITY, renew_certificate
 from config.demo import proxy_header
 from config.demo.client_certificates import make_asking_context, make_context
+from devices.broker.interpreter.callers import Caller
+from devices.broker.interpreter.proxied import read_header
 from tests.certificates import DAY, Made, make, write_without_its_key
 
 if TYPE_CHECKING:
@@ -158,3 +161,18 @@ def test_the_header_says_who_comes(
     else:
         assert shown is not None
         assert (shown[:5], read_fields(shown[5:])) == (b"\x03\x00\x00\x00\x01", {0x28: der})
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
+@pytest.mark.parametrize("name", [None, "hub.devices.example"])
+@pytest.mark.parametrize("der", [None, b"certificate " * 40])
+def test_the_interpreters_read_it_as_it_is_meant(address: str, name: str | None, der: bytes | None) -> None:
+    async def read() -> Caller:
+        reader = asyncio.StreamReader()
+        ends: Any = Ends((address, 50_000), (address, 8883), der, name)
+        reader.feed_data(proxy_header.build_header(ends) + b"\x10")
+        caller = await read_header(reader.readexactly)
+        assert await reader.readexactly(1) == b"\x10"  # the client's own first byte
+        return caller
+
+    assert asyncio.run(read()) == Caller(address, name or "", der or b"")
