@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from devices import tags
 from devices.identity import label_text, serials
-from devices.imports import placeholders, spreadsheets
+from devices.imports import lost_zeros, placeholders, spreadsheets
 from devices.imports.cells import ANY, quote_cell
 from devices.imports.certificates import Cause
 from devices.imports.columns import FIELDS, TAG, normalise_heading
@@ -123,12 +123,10 @@ class ChangeFinder:
         wrong = []
         for wish in wishes:
             cause = spreadsheets.explain_damage(wish.serial) or wish.cause
-            longer = zeros.get(wish.key, [])
+            asked = lost_zeros.ask(zeros.get(wish.key, ()))
             if wish.device_id in by_id:
                 cause = f"{cause or UNKNOWN} By its Device ID, is it {by_id[wish.device_id]}? Correct the cell."
-            elif len(longer) == 1 and not cause:
-                cause = f"{UNKNOWN} A spreadsheet drops zeros at the front: is it {longer[0]}? Correct the cell."
-            cause = cause or f"{UNKNOWN} {TO_ADD}"
+            cause = cause or f"{UNKNOWN} {asked or TO_ADD}"
             wrong.append(self._rules.make_error(wish.row, "serial", f"{quote_cell(wish.serial)}{cause}"))
         return wrong
 

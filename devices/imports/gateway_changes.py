@@ -6,9 +6,20 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from devices.identity import serials
+from devices.imports import lost_zeros
 from devices.imports.cells import explain_gateway, quote_cell, read_gateways
 from devices.imports.certificates import Cause
-from devices.imports.gateways import ELSEWHERE, FULL, ITSELF, RETIRED, find_devices, list_named
+from devices.imports.gateways import (
+    ELSEWHERE,
+    FULL,
+    ITSELF,
+    NOT_THERE,
+    RETIRED,
+    find_devices,
+    list_named,
+    select_managed,
+)
+from devices.imports.lost_zeros import LostZeros
 from devices.models import Device, Tie
 from devices.ties import operations as ties
 from lib.csv_export import read_neutral
@@ -19,8 +30,6 @@ if TYPE_CHECKING:
     from devices.imports.gateways import Where
     from devices.imports.row_parser import Rules
     from devices.models import Import
-
-UNKNOWN = "No device of yours has this serial."
 
 
 class GatewayChanges:
@@ -33,6 +42,7 @@ class GatewayChanges:
         self._spoken: Counter[int] = Counter()  # for how many devices each speaks, with what rows above would change
         self._counted: set[int] = set()
         self._found: dict[str, Device] = {}
+        self._zeros, self._longer = LostZeros(select_managed(**self._who)), dict[str, list[str]]()
         self._by_pk: dict[int, Device] = {}
         self._stored: dict[int, list[int]] = {}
 
@@ -45,6 +55,7 @@ class GatewayChanges:
             except Cause:
                 continue
         self._found = find_devices(keys, **self._who)
+        self._longer = self._zeros.find(keys - self._found.keys())
         self._by_pk = {device.pk: device for device in self._found.values()}
         self._stored = ties.list_gateways([device.pk for device in devices])
         new = self._by_pk.keys() - self._counted
@@ -55,9 +66,12 @@ class GatewayChanges:
     def read(self, text: str) -> list[int]:
         """Return the gateways that a cell names, by primary keys in order. Raises Cause."""
         found = []
-        for key, serial in read_gateways(read_neutral(text)).items():
+        named = read_gateways(read_neutral(text))
+        for key, serial in named.items():
             if (device := self._found.get(key)) is None:
-                raise Cause(f"{quote_cell(serial)}{explain_gateway(serial, UNKNOWN)}")
+                asked = lost_zeros.ask(self._longer.get(key, ())) if len(named) == 1 else ""
+                words = f"{NOT_THERE} {asked}" if asked else explain_gateway(serial, NOT_THERE)
+                raise Cause(f"{quote_cell(serial)}{words}")
             if device.retired_at is not None:
                 raise Cause(f"{quote_cell(serial)}{RETIRED}")
             found.append(device.pk)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from devices import batches
 from devices.identity import serials
-from devices.imports import row_source
+from devices.imports import lost_zeros, row_source
 from devices.imports.cells import explain_gateway, quote_cell, read_gateways
 from devices.imports.certificates import Cause
 from devices.imports.csv_reader import Bad
+from devices.imports.lost_zeros import LostZeros
 from devices.models import Device, Tie
 from devices.ties import operations as ties
 from devices.ties.operations import Pair
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from devices.imports.row_parser import ParsedRow, RowError, Rules
-    from devices.models import Import
+    from devices.models import DeviceQuerySet, Import
     from tenants.models import User
 
     Where = tuple[int | None, int | None]
@@ -29,6 +30,7 @@ UNKNOWN = (
     "No device of yours has this serial, nor any row above that fits. Put gateways above the devices that speak "
     "through them."
 )
+NOT_THERE = "No device of yours has this serial."
 RETIRED = "This gateway is retired: bring it back first."
 ELSEWHERE = "This gateway is in another group, or another person's. Both have to be in one place, or in no group."
 ITSELF = "A device is no gateway of its own: it speaks for itself anyway."
@@ -52,10 +54,14 @@ def find_devices(keys: Collection[str], *, organisation: int, by: User | None) -
     if by is None or not keys:
         return {}
     others = serials.list_writings(keys)
-    managed = Device.objects.manageable_by(by).filter(organisation=organisation)
+    managed = select_managed(organisation=organisation, by=by)
     found = {device.serial_key: device for device in managed.filter(serial_key__in={*keys}.union(*others.values()))}
     written = {key: next((each for each in (key, *others.get(key, ())) if each in found), "") for key in keys}
     return {key: found[each] for key, each in written.items() if each}
+
+
+def select_managed(*, organisation: int, by: User | None) -> DeviceQuerySet:
+    return (Device.objects.manageable_by(by) if by else Device.objects.none()).filter(organisation=organisation)
 
 
 class GatewayRows:
@@ -68,6 +74,7 @@ class GatewayRows:
     def __init__(self, importing: Import, rules: Rules, named: set[str] | None = None, *, holds: bool = False) -> None:
         self._rules, self._named, self._holds = rules, named, holds
         self._who: dict[str, Any] = {"organisation": importing.organisation_id, "by": importing.by}
+        self._zeros, self._longer = LostZeros(select_managed(**self._who)), dict[str, list[str]]()
         self._above: dict[str, Where] = {}
         self._spoken: Counter[str] = Counter()  # for how many devices each speaks, with those of the rows
         self._counted: set[str] = set()
@@ -75,6 +82,8 @@ class GatewayRows:
     def find_problems(self, wanted: Sequence[ParsedRow]) -> list[RowError]:
         """Return what is wrong of rows that fit in all else."""
         found = self._find_devices({serials.fold(text) for parsed in wanted for text in parsed.gateways})
+        alone = {serials.fold(parsed.gateways[0]) for parsed in wanted if len(parsed.gateways) == 1}
+        self._longer = self._zeros.find(alone - found.keys())
         wrong = []
         for parsed in wanted:
             where = parsed.group, parsed.person
@@ -100,7 +109,8 @@ class GatewayRows:
             return RETIRED
         place = (device.group_id, device.person_id) if device else self._find_above(key)
         if place is None:
-            return explain_gateway(text, UNKNOWN)
+            asked = lost_zeros.ask(self._longer.get(key, ())) if len(parsed.gateways) == 1 else ""
+            return f"{NOT_THERE} {asked}" if asked else explain_gateway(text, UNKNOWN)
         if place != where:
             return ELSEWHERE
         return FULL if self._spoken[key] >= ties.MOST_DEVICES else ""

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from devices.models import DeviceQuerySet
 
 
+def ask(there: Sequence[str]) -> str:
+    """Ask whether the only device that has them is meant; "" where there are none, or several."""
+    return f"A spreadsheet drops zeros at the front: is it {there[0]}? Correct the cell." if len(there) == 1 else ""
+
+
 class LostZeros:
     """Find serials among those of some devices: two queries for all rows of a batch."""
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from devices import imports
 from devices.bulk_actions import changes, runner
 from devices.identity import serials
-from devices.imports import gateway_changes, gateways
+from devices.imports import gateways
 from devices.lifecycle import assignments, retirement
 from devices.models import Device, Event, Import, Tie
 from devices.ties import operations as ties
@@ -237,8 +237,8 @@ def test_both_move_and_are_tied_again_where_they_arrive(carry: Carry, world: Wor
 
 
 CHANGES: dict[str, tuple[Callable[[World, Device], str], str]] = {
-    "unknown": (lambda world, gateway: "NOSUCHDEVICE", gateway_changes.UNKNOWN),
-    "another organisation's": (lambda world, gateway: world.alien.serial, gateway_changes.UNKNOWN),
+    "unknown": (lambda world, gateway: "NOSUCHDEVICE", gateways.NOT_THERE),
+    "another organisation's": (lambda world, gateway: world.alien.serial, gateways.NOT_THERE),
     "elsewhere": (lambda world, gateway: world.foreign.serial, gateways.ELSEWHERE),
     "itself": (lambda world, gateway: world.placed.serial, gateways.ITSELF),
     "retired": WRONG["retired"],

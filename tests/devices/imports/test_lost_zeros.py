@@ -126,3 +126,19 @@ def test_a_format_that_says_how_long_serials_are_offers_them_too(
     client.force_login(world.owner)
     client.post(address(importing, "import-correct"), {"meant": "0", "sample": "4711"})
     assert work(importing).refused == 0
+
+
+@pytest.mark.parametrize("act", ["add", "change"])
+def test_a_gateway_that_lost_them_is_named_too(
+    check: Run, client: Client, world: World, version: RecipeVersion, act: str
+) -> None:
+    builders.make_device(version, serial="004711")
+    builders.make_device(version, serial="D1")
+    text = f"Serial,Gateways\n{'D1' if act == 'change' else 'D2'},4711\n"
+    importing = check(text, act=act)
+    [cause] = causes(importing)
+    assert cause.startswith("“4711”: No device of yours has this serial. A spreadsheet drops zeros")
+    assert "is it 004711?" in cause
+    client.force_login(world.owner)
+    client.post(address(importing, "import-correct"), {"meant": "1", "sample": "4711"})
+    assert work(importing).refused == 0
