@@ -35,7 +35,7 @@ SERIAL_TAKEN = declare(
 DEVICE_RETIRED = declare(
     "device-retired",
     "This device is retired. Nothing was changed.",
-    "Bring it back first.",
+    "Bring it back first, or ask an admin to.",
 )
 SERIAL_WAS_FREED = declare(
     "serial-was-freed",
