@@ -29,7 +29,7 @@ def tell_ending(devices: DeviceQuerySet) -> list[str]:
 
 def describe_ending(devices: int) -> str:
     """Say that so many devices have credentials that would end."""
-    one = "One of them has a credential that was issued in its group. It ends"
+    one = "One of them has credentials that were issued in its group. They end"
     several = f"{devices:,} of them have credentials that were issued in their groups. They end"
     return (
         f"{one if devices == 1 else several}, also if it is undone: a device that uses one is cut off until it gets "

@@ -322,7 +322,7 @@ def test_what_ends_is_told_also_while_a_row_does_not_fit(client: Client, change:
     client.force_login(world.owner)
     page = words(client.get(address(change(text, all_or_nothing=True))))
     assert "Nothing can be changed: you chose all or nothing" in page
-    assert "One of them has a credential that was issued in its group. It ends, also if it is undone" in page
+    assert "One of them has credentials that were issued in its group. They end, also if it is undone" in page
     assert "Its credential ends." in page
 
 

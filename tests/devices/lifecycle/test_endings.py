@@ -29,7 +29,7 @@ class TestEndings:
         for key in ("a", "b"):
             Credential.objects.create(access_key=key, **facts)
         assert endings.count_ending(both) == 1
-        assert endings.tell_ending(both)[0].startswith("1 of them has credentials that were issued in its group.")
+        assert endings.tell_ending(both)[0].startswith("One of them has credentials that were issued in its group.")
         world.foreign.refresh_from_db()
         other = {"device": world.foreign, "assignment": world.foreign.assignment}
         Credential.objects.create(access_key="c", **facts | other)
