@@ -297,7 +297,7 @@ def test_what_ends_for_good_with_a_hand_over_is_told_before_it(client: Client, c
     importing = change(f"Serial,Group\n{world.placed.serial},#{world.foreign.group_id}\n{world.waiting.serial},\n")
     effects = Program(world.owner).get(f"imports/{importing.key}/").json()["effects"]
     assert [each.partition(" that")[0].partition(",")[0] for each in effects] == [
-        "One of them has a credential",
+        "One of them has credentials",
         "1 tie to a gateway ends",
     ]
     client.force_login(world.owner)
