@@ -38,11 +38,11 @@ listeners.tcp.1 = 127.0.0.1:{amqp}
 mqtt.listeners.tcp.1 = 127.0.0.1:{mqtt}
 mqtt.vhost = /
 mqtt.exchange = amq.topic
-mqtt.allow_anonymous = false
 mqtt.prefetch = 20000
-mqtt.subscription_ttl = 604800000
 load_definitions = {definitions}
 """
+OLDER = "mqtt.allow_anonymous = false\nmqtt.subscription_ttl = 604800000\n"
+NEWER = "anonymous_login_user = none\nmqtt.max_session_expiry_interval_seconds = 604800\n"
 
 
 class Drained(NamedTuple):
@@ -107,6 +107,8 @@ def _run_parts(count: int) -> Iterator[tuple[Build, int]]:
 
 
 def _write_configuration(folder: Path, amqp: int, port: int) -> Path:
+    from tests.mqtt.rabbitmq import GIVEN
+
     definitions = json.loads((ROOT / "docker/rabbitmq/definitions.json").read_text())
     name, password = ACCOUNT
     definitions["users"] = [{"name": name, "password": password, "tags": ""}]
@@ -114,7 +116,8 @@ def _write_configuration(folder: Path, amqp: int, port: int) -> Path:
     definitions["permissions"] = [{"user": name, "vhost": "/", **rights}]
     (folder / "definitions.json").write_text(json.dumps(definitions))
     file = folder / "rabbitmq.conf"
-    file.write_text(CONFIGURATION.format(amqp=amqp, mqtt=port, definitions=folder / "definitions.json"))
+    text = CONFIGURATION.format(amqp=amqp, mqtt=port, definitions=folder / "definitions.json")
+    file.write_text(text + (NEWER if GIVEN else OLDER))
     return file
 
 
