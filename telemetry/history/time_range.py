@@ -96,7 +96,9 @@ def name_zone(query: QueryDict, zone: ZoneInfo) -> str:
     moments = query.copy()
     for name, fold in (("from", 0), ("to", 1)):
         with suppress(ValueError, OverflowError):
-            at = parse_datetime(query.get(name, ""))
+            text = query.get(name, "")
+            # Milliseconds may read as a date without separators: 1796051531706 as the 15th of May 1796, 17:06.
+            at = None if parsing.is_whole_number(text) else parse_datetime(text)
             if at is not None and at.tzinfo is None:
                 moments[name] = at.replace(tzinfo=zone, fold=fold).astimezone(UTC).isoformat().replace("+00:00", "Z")
     if moments.get("to") == "":

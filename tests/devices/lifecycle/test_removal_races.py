@@ -112,12 +112,16 @@ def test_who_finishes_while_the_device_is_removed_is_told(world: World) -> None:
             connection.close()
 
     thread = threading.Thread(target=finish)
-    with transaction.atomic():
-        assert batches.hold([world.waiting.pk])
-        thread.start()
-        thread.join(0.5)
-        assert removal.remove_devices([world.waiting], by=world.owner) == {}
-    thread.join(10)
+    look_for_deadlocks_after(seconds=60)
+    try:
+        with transaction.atomic():
+            assert batches.hold([world.waiting.pk])
+            thread.start()
+            wait_until_somebody_waits()
+            assert removal.remove_devices([world.waiting], by=world.owner) == {}
+        thread.join(10)
+    finally:
+        connection.close()
     assert is_refusal(outcome[0], DEVICE_MOVED)
 
 

@@ -51,8 +51,8 @@ def test_names_are_listed_once() -> None:
 
 
 def test_a_body_that_is_made_to_be_slow_is_not() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     parse_form(b'a={"": "' * 8000 + b"&" * 8000)
     parse_form(b'a=["&' * 13000)
     parse_form(b"a=" + b"[" * 65000)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

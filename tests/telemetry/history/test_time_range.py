@@ -39,6 +39,7 @@ DENVER = ZoneInfo("America/Denver")
         ("from=2026-11-01T01:30&to=2026-11-01T01:30", "from=2026-11-01T07:30:00Z&to=2026-11-01T08:30:00Z"),
         ("from=2026-07-01T14:00:00Z&to=2026-07-02T14:00:00%2B01:00", ""),
         ("from=1790000000000", ""),
+        ("from=1796051531706&to=1796051591706", ""),  # as dates without separators these are of May 1796
         ("range=6h", ""),
         ("from=never&to=0000-01-01T00:00", ""),
         ("from=9999-12-31T23:59", ""),
