@@ -16,7 +16,7 @@ demo: .venv/demo.stamp
 
 test: export DEMO := 1
 test: check parts
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 3
 	$(BIN)/python -m pytest -n 2 --sqlite --again -m "not e2e and not faults and not slow and not postgres"
 
 check: export DEMO := 1

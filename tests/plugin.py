@@ -105,7 +105,7 @@ TWICE = (
     "tests/test_events.py",
     "tests/test_site.py",
 )
-NICE = {"gw0": 3, "gw3": 10}  # these compute: the tests of the others have limits of time
+COMPUTES = "gw0"
 started: list[parts.Server] = []
 folder: Path | None = None
 migrating: subprocess.Popen[bytes] | None = None
@@ -125,8 +125,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def prepare(*, sqlite: bool, processes: object) -> None:
     global folder, migrating
-    if WORKER in NICE:
-        os.nice(NICE[WORKER])
+    if WORKER == COMPUTES:
+        os.nice(3)  # the tests of the others have limits of time
     # A run starts hundreds of Python's processes: what the first compiles serves all others.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -183,10 +183,6 @@ class Kind(Enum):
     BROWSER, PATIENCE, PROCESSOR = range(3)
 
 
-# The last takes what the others, who wait at times, leave of two cores.
-OWN = (Kind.PROCESSOR, Kind.BROWSER, Kind.PATIENCE, Kind.PROCESSOR)
-
-
 @cache
 def kind(scope: str) -> Kind:
     if scope.startswith(BROWSERS):
@@ -207,7 +203,7 @@ class Spread(LoadScopeScheduling):  # type: ignore[misc]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         number = int(node.gateway.id.removeprefix("gw"))
-        own = OWN[number % len(OWN)]
+        own = (Kind.PROCESSOR, Kind.BROWSER, Kind.PATIENCE)[number % 3]
         fitting = (scope for each in (own, *Kind) for scope in self.workqueue if kind(scope) is each)
         self.workqueue.move_to_end(next(fitting), last=False)
         super()._assign_work_unit(node)
