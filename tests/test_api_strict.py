@@ -12,7 +12,7 @@ from provisioning.models import Door
 from tenants.models import Role
 from tests import builders
 from tests.access.hooks import make_hook
-from tests.devices.api import Program, body, kind, places
+from tests.devices.api import Program, body, kind, places, told
 from tests.provisioning.doors.makers import make_jwt_door
 
 if TYPE_CHECKING:
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def owner(world: World) -> Program:
     return Program(world.owner)
-
-
-def told(answer: Any) -> dict[str, str]:
-    """Parameter -> why it is refused."""
-    assert (answer.status_code, kind(answer)) == (400, "invalid"), answer.content
-    return {each["parameter"]: each["detail"] for each in answer.json()["errors"]}
 
 
 # Filters ---------------------------------------------------------------------------------------

@@ -74,3 +74,9 @@ def content(answer: Any) -> bytes:
 
 async def _joined(answer: Any) -> bytes:
     return b"".join([part async for part in answer])
+
+
+def told(answer: Any) -> dict[str, str]:
+    """Parameter -> why it is refused."""
+    assert (answer.status_code, kind(answer)) == (400, "invalid"), answer.content
+    return {each["parameter"]: each["detail"] for each in answer.json()["errors"]}

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 from tenants.api.problems import BadQuery, convert_form_errors
 from tenants.models import Role
 from tests import builders
-from tests.devices.api import Program, kind
+from tests.devices.api import Program, told
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def owner(world: World) -> Program:
     return Program(world.owner)
-
-
-def told(answer: Any) -> dict[str, str]:
-    assert (answer.status_code, kind(answer)) == (400, "invalid"), answer.content
-    return {each["parameter"]: each["detail"] for each in answer.json()["errors"]}
 
 
 WHOLE = "Send a whole number from 1 to 200."
