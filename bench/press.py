@@ -58,7 +58,7 @@ def publish(client: mqtt.Client, device: Factory, data: dict[str, object]) -> mq
 
 
 class Page:
-    """An open window's page: its stream held open, its fragment fetched on every change."""
+    """An open window's page: its stream held open, its fragment taken from it or fetched, as live.js does it."""
 
     def __init__(self, browser: Browser, path: str) -> None:
         self.path = path
@@ -72,7 +72,12 @@ class Page:
     def wait_for_form(self) -> float:
         """Seconds (monotonic) at which the fragment with the form had arrived."""
         while True:
-            if self.answer.readline().startswith(b"event: changed"):
+            event = self.answer.readline()
+            if event.startswith(b"event: shown"):
+                self.answer.readline()  # its version
+                if 'data-state="pressed"' in json.loads(self.answer.readline().removeprefix(b"data: ")):
+                    return time.perf_counter()
+            elif event.startswith(b"event: changed"):
                 self.fragments.request("GET", self.path, headers={**self.headers, "HX-Request": "true"})
                 if b'data-state="pressed"' in self.fragments.getresponse().read():
                     return time.perf_counter()

@@ -1,11 +1,11 @@
 """The one stream view: server-sent events that say that a page should look again, and that the site is still there.
 
-A stream says nothing of what is on the page, except to many at once. Its events: `changed` (data and id are the version
-to show), `alive` where nothing was said for a while (data: seconds until the next, and whether the site hears devices),
+A stream says nothing of what is on the page, with two exceptions. Its events: `changed` (data and id are the version to
+show), `alive` where nothing was said for a while (data: seconds until the next, and whether the site hears devices),
 `gone` (nothing more will come, or the reader may no longer), `closed` (more are open than fit; data: of the person, the
 organisation or the process). Scripts see each of them, so that a connection that died in silence is noticed. To many
 who look at the same comes `shown` in place of `changed`: its id is the version, its data that version's fragment, as
-JSON; so they need not all ask: docs/decisions/0051.
+JSON; so they need not all ask (docs/decisions/0051). So does it to who stands at a device's window (0061).
 """
 
 from __future__ import annotations
@@ -93,8 +93,7 @@ async def serve(
         return HttpResponse(headers=HEADERS)
     if stopping.is_closing():
         return HttpResponse(status=503, headers={"Retry-After": "1", "Cache-Control": "no-store"})
-    last = request.headers.get("Last-Event-ID") or request.GET.get("v", "")
-    stream = Stream(topic, last, spacing, eager=eager)
+    stream = Stream(topic, read_shown(request), spacing, eager=eager)
     place = open_streams.take(*_list_bounds(user), left=stream.leave)
     if isinstance(place, Bound):
         return HttpResponse(status=429, headers={"Retry-After": "10", "Cache-Control": "no-store"})
@@ -107,6 +106,11 @@ async def serve(
 
 
 open_streams = Places()
+
+
+def read_shown(request: HttpRequest) -> str:
+    """Return the version that the page shows."""
+    return request.headers.get("Last-Event-ID") or request.GET.get("v", "")
 
 
 def _list_bounds(user: User) -> tuple[Bound, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -22,7 +20,7 @@ from devices import streams
 from devices.access import sees
 from devices.connections import refused_attempts
 from devices.identity import serials
-from devices.models import Device, RefusedAttempt
+from devices.models import Device
 from devices.recipes import pictures
 from devices.recipes.label_rules import find_names
 from lib import origins
@@ -30,12 +28,11 @@ from lib.decorators import redirect_unless_posted
 from lib.pictures import PRIVATE_JPEG
 from lib.refusal_pages import show_in_form
 from provisioning.models import Window, build_topic
-from provisioning.presence.challenge import draw_symbol
-from provisioning.presence.methods import CODES
 from provisioning.windows import identify as blinking
 from provisioning.windows import operations as windows
-from provisioning.windows.access import find_labelled, find_scanned, get_window, is_known, read_scanned_facts
+from provisioning.windows.access import find_labelled, find_scanned, get_window, read_scanned_facts
 from provisioning.windows.forms import PlaceForm, ProofForm, ScanForm
+from provisioning.windows.page import FRAGMENT, Progress, build_context
 from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
 from tenants.models import Organisation, User
@@ -43,7 +40,6 @@ from tenants.models import Organisation, User
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.db.models import QuerySet
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
@@ -132,69 +128,22 @@ def _render_window(
     status: int = 200,
     proof: ProofForm | None = None,
 ) -> HttpResponse:
-    device = windows.load_device(window)
-    if form is None and window.state == Window.State.PRESSED:
-        form = PlaceForm(user=request.user, device=window.device, label=window.label)
-    known = is_known(request.user, window.device)
-    seconds = max(0, ceil((window.deadline - window.now).total_seconds()))
-    context = {
-        "window": window,
-        "device": device,
-        "form": form,
-        "proof": (proof or ProofForm(method=window.method)) if window.method in CODES else None,
-        "picture": pictures.find_digest(window.device.version.recipe_id)
-        if window.state == Window.State.WAITING
-        else "",
-        "symbol": draw_symbol(window.challenge) if window.challenge else "",
-        "seconds": seconds,
-        "time_left": f"{seconds // 60}:{seconds % 60:02}",
-        "version": build_version(window, device),
-        "mine": window.device if known and window.device.group_id else None,
-        "known": known,
-        "blinks": blinking.can_identify(window.device),
-        "attempts": windows.list_attempts(window, device, known=known),
-    }
-    template = "provisioning/windows/_window.html" if request.htmx else "provisioning/windows/window.html"
-    return render(request, template, context, status=status)
-
-
-def build_version(window: Window, device: Device) -> str:
-    """Return what the page shows; while a form is being filled in, only the window's own state counts, and while a code
-    is typed that, a bar, and what is refused meanwhile."""
-    if window.state != Window.State.WAITING:
-        return window.state
-    shown = [str(window.state)]
-    if window.method not in CODES or device.status in windows.BARRED:
-        shown.append(str(device.status))
-    refused_since = device.attempted_at is not None and device.attempted_at >= window.opened_at
-    attempts = RefusedAttempt.objects.of(device).since(window.opened_at)
-    if refused_since and (attempted := attempts.mark_last()):
-        shown += [str(attempted), str(attempts.count())]
-    return "-".join(shown)
+    context = build_context(request.user, window, windows.load_device(window), form, proof)
+    return render(request, FRAGMENT if request.htmx else "provisioning/windows/window.html", context, status=status)
 
 
 @streams.long_lived
 @require_safe
 @login_required
 async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
-    """Stream this window's progress, and nothing of the device's telemetry."""
+    """Stream this window's progress with the page's fragment, and nothing of the device's telemetry."""
 
     def look(user: User, sign_in: SignIn) -> streams.Topic:
         refused = refused_attempts.build_topic(get_window(user, key).device_id)
-        return streams.Topic(build_topic(key), partial(check_progress, sign_in.users, key), also=(refused,))
+        progress = Progress(sign_in.users, key, streams.read_shown(request), request.META.get("CSRF_COOKIE"))
+        return streams.Topic(build_topic(key), progress.check, also=(refused,))
 
     return await streams.serve(request, look, eager=True)
-
-
-def check_progress(users: QuerySet[User], key: UUID) -> streams.Seen | None:
-    """Gate anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
-    try:
-        window = get_window(users.get(), key)
-    except (User.DoesNotExist, Http404):
-        return None
-    device = windows.load_device(window)
-    ended = window.state not in {Window.State.WAITING, Window.State.PRESSED}
-    return streams.Seen(build_version(window, device), (window.deadline - window.now).total_seconds(), final=ended)
 
 
 @login_required

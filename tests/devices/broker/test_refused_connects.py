@@ -19,7 +19,7 @@ from devices.lifecycle import assignments, locks, retirement
 from devices.models import Connection, Credential, Device, RefusedAttempt
 from lib import late_counts
 from provisioning.windows import operations as windows
-from provisioning.windows.views import check_progress
+from provisioning.windows.page import Progress
 from tenants.models import User
 from tests.devices.api import Program
 from tests.devices.broker.test_rabbitmq import SECRET, basic
@@ -248,11 +248,7 @@ def test_its_page_tells_who_may_manage_or_register_it(world: World) -> None:
 def test_live_pages_look_again(world: World, issued: Issued, page: str) -> None:
     if page == "window":
         window = windows.open_window(device=world.waiting, by=world.technician)
-        users = User.objects.filter(pk=world.technician.pk)
-
-        def look() -> Any:
-            return check_progress(users, window.key)
-
+        look = Progress(User.objects.filter(pk=world.technician.pk), window.key, "", None).check
         address = reverse("provisioning:window", kwargs={"key": window.key})
     else:
         look = make_watch(world.owner, world.waiting)

@@ -105,9 +105,9 @@ def follow(user: User, window: Window, change: Callable[[], object]) -> str:
         acting = asyncio.create_task(act())
         async with asyncio.timeout(10):
             async for chunk in answer.streaming_content:
-                if chunk.startswith(b"event: changed"):
+                if chunk.startswith(b"event: shown"):
                     await acting
-                    return str(chunk.decode().partition("data: ")[2].strip())
+                    return str(chunk.decode().partition("id: ")[2].partition("\n")[0])
         return ""
 
     return asyncio.run(watch())
