@@ -9,7 +9,7 @@ from django import forms
 from lib import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class _Text(forms.CharField):
@@ -36,3 +36,17 @@ class SeveralLinesField(_Text):
 
     widget = forms.Textarea
     rule = staticmethod(names.clean_several_lines)
+
+
+class _Rows(forms.models.ModelChoiceIterator):  # type: ignore[type-arg]
+    def __iter__(self) -> Iterator[Any]:
+        if self.field.empty_label is not None:
+            yield ("", self.field.empty_label)
+        for row in self.queryset or ():
+            yield self.choice(row)
+
+
+class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Choose one of few rows: they are read once, where Django's own field opens a cursor for them each time."""
+
+    iterator = _Rows

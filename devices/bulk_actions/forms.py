@@ -15,6 +15,7 @@ from devices.models import BulkAction, Device, DeviceModel, Recipe, RecipeVersio
 from devices.recipes.command_lines import find_declared, find_problem, read_declared
 from devices.refusals import DEVICE_RETIRED, PERSON_NOT_ALLOWED
 from devices.ties.listing import find_gateway
+from lib.fields import RowField
 from lib.refusals import Refusal
 from tenants.models import Organisation
 from tenants.picker import GroupField
@@ -89,7 +90,7 @@ class TagForm(UntagForm):
 
 
 class ModelForm(ParamsForm):
-    model = forms.ModelChoiceField(
+    model = RowField(
         DeviceModel.objects.none(),
         label="Model",
         empty_label="Choose a model",
@@ -106,7 +107,7 @@ class ModelForm(ParamsForm):
 
 
 class RecipeForm(ParamsForm):
-    recipe = forms.ModelChoiceField(
+    recipe = RowField(
         Recipe.objects.none(),
         label="Recipe",
         empty_label="Choose a recipe",

@@ -19,7 +19,7 @@ from devices.recipes import label_rules
 from devices.recipes.operations import find_available_recipes
 from devices.recipes.organisation_format import format_of
 from devices.tags import TEXT_LENGTH, describe_problem, judge, parse
-from lib.fields import OneLineField
+from lib.fields import OneLineField, RowField
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -34,7 +34,7 @@ class _Adding(forms.Form):
 
     use_required_attribute = False
 
-    recipe = forms.ModelChoiceField(
+    recipe = RowField(
         Recipe.objects.none(),
         empty_label="Choose a recipe…",
         error_messages={
@@ -71,7 +71,7 @@ class OneForm(PlacingForm, _Adding):
     # What a blank serial is made from, so that sending the form twice makes one device.
     spare = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
     name = OneLineField(max_length=120, required=False, help_text="Blank: the serial.")
-    model = forms.ModelChoiceField(
+    model = RowField(
         DeviceModel.objects.none(),
         required=False,
         empty_label="The recipe's",

@@ -14,6 +14,7 @@ from devices.identity import serials
 from devices.models import Device, DeviceModel, Import, Recipe
 from devices.models.attention import narrow_needing
 from devices.recipes import device_models
+from lib.fields import RowField
 from lib.prepared import prepared
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class FlagField(forms.Field):
         return known
 
 
-class KeyedField(forms.ModelChoiceField):  # type: ignore[type-arg]
+class KeyedField(RowField):
     """Take the key of a row, a UUID; what is none is no row's."""
 
     def __init__(self, rows: QuerySet[Any], **kwargs: Any) -> None:
@@ -89,14 +90,14 @@ class DeviceFilter(forms.Form):
 
     q = forms.CharField(label="Search", max_length=120)
     status = forms.ChoiceField(label="Status", error_messages={"invalid_choice": NO_STATUS})
-    model = forms.ModelChoiceField(
+    model = RowField(
         DeviceModel.objects.none(),
         label="Model",
         empty_label="Any model",
         error_messages={"invalid_choice": "There is no such model. Send its id."},
     )
     tag = forms.CharField(label="Tag", max_length=tags.ENTRY_LENGTH)
-    recipe = forms.ModelChoiceField(
+    recipe = RowField(
         Recipe.objects.none(),
         label="Recipe",
         empty_label="Any recipe",

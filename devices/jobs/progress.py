@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
@@ -62,16 +61,16 @@ async def stream(request: HttpRequest, gate: Gate, key: UUID) -> HttpResponseBas
     """Stream that the job has got further, and nothing of what is in it."""
 
     def look(user: User, sign_in: SignIn) -> streams.Topic:
-        return streams.Topic(leases.topic(gate(user, key)), partial(look_at_job, sign_in.users, gate, key))
+        return streams.Topic(leases.topic(gate(user, key)), partial(look_at_job, sign_in.get_user, gate, key))
 
     return await streams.serve(request, look, spacing=SPACING)
 
 
-def look_at_job(users: QuerySet[User], gate: Gate, key: UUID) -> streams.Seen | None:
+def look_at_job(get_user: Callable[[], User], gate: Gate, key: UUID) -> streams.Seen | None:
     """Return the job's version, or None where the gate no longer opens: it is asked anew, so that a role taken away, a
     disabled user or a sign-in that ended ends the stream."""
     try:
-        job = gate(users.get(), key)
-    except (User.DoesNotExist, Http404):
+        job = gate(get_user(), key)
+    except Http404:
         return None
     return streams.Seen(compute_version(job), final=not job.is_working)

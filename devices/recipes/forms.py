@@ -19,7 +19,7 @@ from devices.recipes import operations as recipes
 from devices.recipes.format_form import IdentityForm
 from devices.recipes.operations import MAX_ATTRIBUTES, MOST_DECIMALS, Contents, Line
 from lib import parsing
-from lib.fields import OneLineField
+from lib.fields import OneLineField, RowField
 from tenants.models import Presence, Role
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class DetailsForm(forms.Form):
         help_text="What it makes: “Generator gateway”.",
         error_messages={"required": "Give the recipe a name."},
     )
-    model = forms.ModelChoiceField(
+    model = RowField(
         DeviceModel.objects.none(),
         label="Model",
         required=False,

@@ -9,7 +9,7 @@ from django import forms
 from devices.models import DeviceModel, LabelRule, Recipe
 from devices.recipes.label_rules import FACT_CHOICES
 from devices.recipes.operations import find_available_recipes
-from lib.fields import OneLineField
+from lib.fields import OneLineField, RowField
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -24,7 +24,7 @@ class RuleForm(forms.Form):
     value = OneLineField(
         max_length=64, help_text="Such as AABB1122.", error_messages={"required": "Write what stands on the label."}
     )
-    model = forms.ModelChoiceField(
+    model = RowField(
         DeviceModel.objects.none(),
         empty_label="Choose a model…",
         error_messages={
@@ -33,7 +33,7 @@ class RuleForm(forms.Form):
         },
     )
 
-    recipe = forms.ModelChoiceField(
+    recipe = RowField(
         Recipe.objects.none(),
         required=False,
         empty_label="It is chosen when the device is added",

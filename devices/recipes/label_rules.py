@@ -21,7 +21,7 @@ from tenants.models import AuditEntry, Organisation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from devices.models import LabelRuleQuerySet, Recipe
+    from devices.models import Recipe
     from tenants.models import User
 
 FACT_CHOICES = list(FACTS.items())
@@ -89,31 +89,26 @@ def find_names(organisation: int | None) -> dict[str, str]:
 def find_model(organisation: int, facts: Mapping[str, str]) -> DeviceModel | None:
     """Return the model that a label means, by its profile before its AppEUI; None where nothing is said of either, or
     the model is retired."""
-    rules = _find_rules(organisation, facts).filter(model__retired_at=None).select_related("model")
-    ranked = sorted(rules, key=_rank)
-    return ranked[0].model if ranked else None
+    rule = _find_rule(organisation, facts, "model", model__retired_at=None)
+    return rule.model if rule else None
 
 
 def find_recipe(organisation: int | None, text: str) -> Recipe | None:
     """Return the recipe from which the device is made that has this label, in the same way."""
     facts = read_facts(clean_text(text), find_names(organisation)).without_secrets() if organisation else {}
-    rules = _find_rules(organisation or 0, facts).filter(recipe__isnull=False, recipe__retired_at=None)
-    ranked = sorted(rules.select_related("recipe"), key=_rank)
-    return ranked[0].recipe if ranked else None
+    rule = _find_rule(organisation or 0, facts, "recipe", recipe__isnull=False, recipe__retired_at=None)
+    return rule.recipe if rule else None
 
 
-def _find_rules(organisation: int, facts: Mapping[str, str]) -> LabelRuleQuerySet:
+def _find_rule(organisation: int, facts: Mapping[str, str], of: str, **such: object) -> LabelRule | None:
     said = Q()
     for kind, fact in ((LabelRule.Kind.PROFILE, "profile"), (LabelRule.Kind.JOIN_EUI, "join_eui")):
         if value := facts.get(fact):
             said |= Q(kind=kind, value=value)
     if not said:  # as of most labels, which have their serial alone: nothing is asked
-        return LabelRule.objects.none()
-    return LabelRule.objects.filter(said, organisation=organisation)
-
-
-def _rank(rule: LabelRule) -> bool:
-    return rule.kind != LabelRule.Kind.PROFILE
+        return None
+    rules = LabelRule.objects.filter(said, organisation=organisation, **such).select_related(of)
+    return min(rules, key=lambda rule: rule.kind != LabelRule.Kind.PROFILE, default=None)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from devices.models import Recipe
 from devices.recipes.operations import find_available_recipes
-from lib.fields import OneLineField
+from lib.fields import OneLineField, RowField
 from lib.stored_form import StoredForm
 from provisioning.models import Door
 from tenants.picker import GroupField
@@ -25,7 +25,7 @@ MOST = 10_000_000
 
 class DoorForm(StoredForm):
     name = OneLineField(max_length=120, error_messages={"required": "Give the door a name."})
-    recipe = forms.ModelChoiceField(
+    recipe = RowField(
         Recipe.objects.none(),
         empty_label=None,
         help_text="From which its devices are made.",

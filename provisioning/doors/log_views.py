@@ -17,9 +17,9 @@ from provisioning.doors.door_log import read_log, write_version
 from tenants.models import User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-    from django.db.models import QuerySet
     from django.http import HttpResponse
     from django.http.response import HttpResponseBase
 
@@ -47,14 +47,14 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """Stream that something happened at the door."""
 
     def look(user: User, sign_in: SignIn) -> streams.Topic:
-        return streams.Topic(f"door:{get_door(user, key).pk}", partial(check_log, sign_in.users, key))
+        return streams.Topic(f"door:{get_door(user, key).pk}", partial(check_log, sign_in.get_user, key))
 
     return await streams.serve(request, look)
 
 
-def check_log(users: QuerySet[User], key: UUID) -> streams.Seen | None:
+def check_log(get_user: Callable[[], User], key: UUID) -> streams.Seen | None:
     try:
-        door = get_door(users.get(), key)
-    except (User.DoesNotExist, Http404):
+        door = get_door(get_user(), key)
+    except Http404:
         return None
     return streams.Seen(write_version(read_log(door)), LOOKS)

@@ -8,12 +8,16 @@ from django.db.models.functions import Now
 
 from devices import events
 from devices.models import Device, Event
+from lib import columns
+from lib.prepared import Update, Whole, prepared, prepared_update
 from provisioning.models import Window
 from tenants.models import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from devices.mqtt.messages import Report
 
@@ -31,9 +35,14 @@ def count_presses(reports: Sequence[Report]) -> list[str]:
     pressed = {device: came_after for came_after, device in sorted(known)}  # of several the last, wherever it stands
     if not pressed:
         return []
-    waiting = Window.objects.open().filter(Device.may_connect("device__"), device__in=pressed, pressed_at=None)
-    asked = waiting.filter(method=Presence.PRESS).select_related("device")
+    asked = _select_asked(Whole(columns.encode_numbers(pressed)))
     return [window.topic for window in asked if _press(window, pressed[window.device_id])]
+
+
+@prepared
+def _select_asked(devices: str) -> QuerySet[Window]:
+    waiting = Window.objects.open().filter(Device.may_connect("device__"), device__one_of=devices, pressed_at=None)
+    return waiting.filter(method=Presence.PRESS).select_related("device")
 
 
 def _is_press(report: Report) -> bool:
@@ -43,8 +52,12 @@ def _is_press(report: Report) -> bool:
 
 
 def _press(window: Window, came_after: datetime) -> bool:
-    waiting = Window.objects.open().filter(pk=window.pk, pressed_at=None, opened_at__lt=came_after)
-    if waiting.update(pressed_at=Now()) != 1:
+    if window.opened_at >= came_after or _mark_pressed(window.pk) != 1:  # when it was opened never changes
         return False
     events.record(Event.Kind.PRESSED, device=window.device, window=str(window.key))
     return True
+
+
+@prepared_update
+def _mark_pressed(window: int) -> Update:
+    return Update(Window.objects.open().filter(pk=window, pressed_at=None), {"pressed_at": Now()})

@@ -12,7 +12,7 @@ from devices.identity import label_text
 from devices.lifecycle.person_field import PersonField
 from devices.models import Device, DeviceModel
 from devices.recipes import label_rules
-from lib.fields import OneLineField
+from lib.fields import OneLineField, RowField
 from provisioning.presence.methods import CODES
 from provisioning.windows import operations as windows
 from tenants.picker import GroupField
@@ -68,7 +68,7 @@ class PlaceForm(forms.Form):
         },
     )
     person = PersonField()
-    model = forms.ModelChoiceField(
+    model = RowField(
         DeviceModel.objects.none(),
         empty_label="Choose a model…",
         error_messages={

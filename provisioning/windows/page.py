@@ -19,14 +19,13 @@ from provisioning.windows import identify as blinking
 from provisioning.windows import operations as windows
 from provisioning.windows.access import get_window, is_known
 from provisioning.windows.forms import PlaceForm, ProofForm
-from tenants.models import User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-    from django.db.models import QuerySet
-
     from devices.models import Device
+    from tenants.models import User
 
 FRAGMENT = "provisioning/windows/_window.html"
 MOST = 65_536  # letters that a stream carries: an answer is compressed, a stream is not
@@ -79,11 +78,12 @@ def build_version(window: Window, device: Device) -> str:
 class Progress:
     """Follow a window for the page that is open on it, in one sign-in.
 
-    A new version comes with its fragment, for whoever stands there: docs/decisions/0061. `shown` is the version that the
-    page shows, `secret` that of its CSRF cookie, without which it can't be given forms.
+    A new version comes with its fragment, for whoever stands there: docs/decisions/0061. `get_user` is asked at each
+    look (`tenants.accounts.sessions.SignIn`), `shown` is the version that the page shows, `secret` its CSRF cookie's,
+    without which it can't be given forms.
     """
 
-    users: QuerySet[User]
+    get_user: Callable[[], User]
     key: UUID
     shown: str
     secret: str | None
@@ -91,9 +91,9 @@ class Progress:
     def check(self) -> Seen | None:
         """Gate anew, from the rows: a role taken away, a disabled user or a sign-in that ended ends the stream."""
         try:
-            user = self.users.get()
+            user = self.get_user()
             window = get_window(user, self.key)
-        except (User.DoesNotExist, Http404):
+        except Http404:
             return None
         device = windows.load_device(window)
         version = build_version(window, device)

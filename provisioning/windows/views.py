@@ -140,7 +140,7 @@ async def stream(request: SignedIn, key: UUID) -> HttpResponseBase:
 
     def look(user: User, sign_in: SignIn) -> streams.Topic:
         refused = refused_attempts.build_topic(get_window(user, key).device_id)
-        progress = Progress(sign_in.users, key, streams.read_shown(request), request.META.get("CSRF_COOKIE"))
+        progress = Progress(sign_in.get_user, key, streams.read_shown(request), request.META.get("CSRF_COOKIE"))
         return streams.Topic(build_topic(key), progress.check, also=(refused,))
 
     return await streams.serve(request, look, eager=True)

@@ -10,10 +10,14 @@ from django.db.models import F
 from devices.attention import operations as attention
 from devices.attention.operations import Finding
 from devices.models import Attention, Attribute
+from lib import columns
+from lib.prepared import Whole, prepared
 from telemetry.models import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from django.db.models import QuerySet
 
     from devices.models import Device
     from devices.mqtt.messages import Report, Value
@@ -55,10 +59,14 @@ def _load_watched(versions: set[int]) -> None:
 
 def _read_open(devices: Iterable[int]) -> Open:
     open_: defaultdict[int, dict[Sign, Attention]] = defaultdict(dict)
-    rows = Attention.objects.filter(device__in=list(devices), ended_at=None, assignment=F("device__assignment"))
-    for row in rows:
+    for row in _select_open(Whole(columns.encode_numbers(devices))):
         open_[row.device_id][row.cause, row.attribute] = row
     return open_
+
+
+@prepared
+def _select_open(devices: str) -> QuerySet[Attention]:
+    return Attention.objects.filter(device__one_of=devices, ended_at=None, assignment=F("device__assignment"))
 
 
 def _may_change(report: Report, signs: Mapping[Sign, Attention]) -> bool:

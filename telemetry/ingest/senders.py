@@ -5,6 +5,7 @@ It holds them too: none of them is deleted before the transaction ends, so that 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
@@ -15,10 +16,12 @@ from devices.models import Device
 from lib import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from django.db.models import QuerySet
+
+    Select = Callable[[str], QuerySet[Device, Any]]
 
 MOST_KEPT = 100_000
 FIELDS = ("id", "device_id", "organisation_id", "version_id", "assignment_id")
@@ -26,6 +29,7 @@ FIELDS = ("id", "device_id", "organisation_id", "version_id", "assignment_id")
 
 FLAGS = ("admitted", "is_new")
 
+VALUES = "values"
 Row = tuple[Any, ...]
 
 
@@ -59,9 +63,7 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
     they are asked for."""
     if not ids:
         return {}
-    known = Device.objects.with_admitted().filter(_is_among("device_id", columns.encode_texts(ids)))
-    told = known.annotate(is_new=Q(activated_at=None), since=_since())
-    rows = _hold(told.values_list(*FIELDS, "since", *FLAGS))
+    rows = _hold(_select_senders, columns.encode_texts(ids))
     return {
         row[1]: Sender(_make_device(row[:-3]), _make_tenure(assignment, since), admitted, is_new)
         for row in rows
@@ -71,24 +73,40 @@ def find_senders(ids: Collection[str]) -> dict[str, Sender]:
 
 def read_tenures(devices: Collection[int]) -> dict[int, Tenure]:
     """Return the assignments of those of the devices, by primary key, that exist."""
-    known = Device.objects.filter(_is_among("id", columns.encode_numbers(devices)))
-    rows = _hold(known.annotate(since=_since()).values_list("pk", "assignment_id", "since"))
+    rows = _hold(_select_tenures, columns.encode_numbers(devices))
     return {pk: _make_tenure(assignment, since) for pk, assignment, since in rows}
 
 
-def _hold(devices: QuerySet[Device, Any]) -> Iterable[Row]:
+def _select_senders(ids: str) -> QuerySet[Device, Any]:
+    known = Device.objects.with_admitted().filter(_is_among("device_id", ids))
+    return known.annotate(is_new=Q(activated_at=None), since=_since()).values_list(*FIELDS, "since", *FLAGS)
+
+
+def _select_tenures(devices: str) -> QuerySet[Device, Any]:
+    known = Device.objects.filter(_is_among("id", devices))
+    return known.annotate(since=_since()).values_list("pk", "assignment_id", "since")
+
+
+def _hold(select: Select, values: str) -> Iterable[Row]:
     """Return the rows, and on PostgreSQL keep these devices from being deleted until the transaction ends.
 
     One that is being deleted is waited for, and then is gone. All who hold several do so in this order. (On SQLite
     whoever writes is alone, but for what was read before: the constraints that it checks at the end are of no cost.)
     """
     if connection.vendor != "postgresql":
-        return devices.order_by()
-    statement, params = devices.order_by("pk").query.sql_with_params()
+        return select(values).order_by()
+    statement, params = _write_holding(select)
     with connection.cursor() as cursor:
-        cursor.execute(f"{statement} FOR KEY SHARE OF devices_device", params)
+        cursor.execute(statement, [values if param == VALUES else param for param in params])
         rows: list[Row] = cursor.fetchall()
     return rows
+
+
+@cache
+def _write_holding(select: Select) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement, written once, and its parameters, VALUES among them."""
+    statement, params = select(VALUES).order_by("pk").query.sql_with_params()
+    return f"{statement} FOR KEY SHARE OF devices_device", params
 
 
 def make_fresh(device: Device) -> Device:

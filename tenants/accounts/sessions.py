@@ -12,10 +12,13 @@ from django.contrib.sessions.models import Session
 from django.db import DatabaseError, transaction
 from django.db.models import Exists
 from django.db.models.functions import Now
+from django.http import Http404
 
+from lib.prepared import prepared
 from tenants.accounts import events
 from tenants.accounts.store import STARTED
 from tenants.models import AccountEvent, User
+from tenants.models.people import read_person, select_person
 from tenants.push import operations as push
 
 if TYPE_CHECKING:
@@ -54,11 +57,18 @@ class SignIn(NamedTuple):
     def of(cls, user: User, session: SessionBase) -> SignIn:
         return cls(user.pk, user.epoch, session.session_key or "")
 
-    @property
-    def users(self) -> QuerySet[User]:
-        """Select the person while it stands. Evaluated anew by whoever asks."""
-        here = Session.objects.filter(session_key=self.session, expire_date__gt=Now())
-        return User.objects.with_organisation().filter(Exists(here), pk=self.person, is_active=True, epoch=self.epoch)
+    def get_user(self) -> User:
+        """Return the person as they are now. Raises Http404 where it stands no more."""
+        user = read_person(_select_standing(self.person, self.session))
+        if user is None or user.epoch != self.epoch:
+            raise Http404
+        return user
+
+
+@prepared
+def _select_standing(person: int, session: str) -> QuerySet[User]:
+    here = Session.objects.filter(session_key=session, expire_date__gt=Now())
+    return select_person(person).filter(Exists(here), is_active=True)
 
 
 def extend_session(request: HttpRequest) -> None:

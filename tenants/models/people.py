@@ -182,7 +182,12 @@ def _select_grants(person: int, may_lack: bool) -> QuerySet[Membership, tuple[in
 
 def find_person(pk: int) -> User | None:
     """Return the person with the organisation and what they may reach: one query."""
-    user: Any = next(iter(_select_person(pk)), None)
+    return read_person(_select_person(pk))
+
+
+def read_person(rows: list[User]) -> User | None:
+    """Return the person of `select_person`, if there is one, knowing what they may reach."""
+    user: Any = next(iter(rows), None)
     if user is None:
         return None
     allowed = user.is_active and (user.has_factor or not (user.organisation and user.organisation.require_two_factor))
@@ -191,8 +196,8 @@ def find_person(pk: int) -> User | None:
     return found
 
 
-@prepared
-def _select_person(pk: int) -> QuerySet[User]:
+def select_person(pk: int) -> QuerySet[User]:
+    """Select the person with the organisation, for `read_person`."""
     written = Concat(Cast("role", models.TextField()), Value(":"), "group__path", output_field=models.TextField())
     own = Membership.objects.filter(user=OuterRef("pk")).order_by().values("user")
     factor = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
@@ -200,6 +205,9 @@ def _select_person(pk: int) -> QuerySet[User]:
     rows = User.objects.with_organisation().filter(pk=pk)
     annotations: dict[str, Any] = {"granted": granted, "has_factor": Exists(factor)}
     return rows.annotate(**annotations)
+
+
+_select_person = prepared(select_person)
 
 
 class Joined(Aggregate):

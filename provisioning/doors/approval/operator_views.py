@@ -26,9 +26,9 @@ from tenants.access import require_technician
 from tenants.models import User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-    from django.db.models import QuerySet
     from django.http.response import HttpResponseBase
 
     from tenants.access import SignedIn
@@ -72,15 +72,15 @@ async def waiting_stream(request: SignedIn) -> HttpResponseBase:
 
     def look(user: User, sign_in: SignIn) -> streams.Topic:
         require_technician(user)
-        return streams.Topic(build_operations_topic(user.organisation_id), partial(check_waiting, sign_in.users))
+        return streams.Topic(build_operations_topic(user.organisation_id), partial(check_waiting, sign_in.get_user))
 
     return await streams.serve(request, look, spacing=1.0)
 
 
-def check_waiting(users: QuerySet[User]) -> streams.Seen | None:
+def check_waiting(get_user: Callable[[], User]) -> streams.Seen | None:
     try:
-        rows = list(list_waiting(require_technician(users.get()))[: SHOWN + 1])
-    except (User.DoesNotExist, Http404):
+        rows = list(list_waiting(require_technician(get_user()))[: SHOWN + 1])
+    except Http404:
         return None
     soon = min(((row.expires_at - row.now).total_seconds() for row in rows), default=None)
     return streams.Seen(write_version(rows), soon)
@@ -112,15 +112,15 @@ async def operation_stream(request: SignedIn, key: UUID) -> HttpResponseBase:
     """Stream what becomes of the one that waits."""
 
     def look(user: User, sign_in: SignIn) -> streams.Topic:
-        return streams.Topic(get_operation(user, key).topic, partial(check_operation, sign_in.users, key))
+        return streams.Topic(get_operation(user, key).topic, partial(check_operation, sign_in.get_user, key))
 
     return await streams.serve(request, look)
 
 
-def check_operation(users: QuerySet[User], key: UUID) -> streams.Seen | None:
+def check_operation(get_user: Callable[[], User], key: UUID) -> streams.Seen | None:
     try:
-        chosen = get_operation(users.get(), key)
-    except (User.DoesNotExist, Http404):
+        chosen = get_operation(get_user(), key)
+    except Http404:
         return None
     left = (chosen.expires_at - chosen.now).total_seconds()
     return streams.Seen(chosen.state, left, final=chosen.state in ENDED)

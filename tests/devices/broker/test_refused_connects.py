@@ -23,6 +23,7 @@ from provisioning.windows.page import Progress
 from tenants.models import User
 from tests.devices.api import Program
 from tests.devices.broker.test_rabbitmq import SECRET, basic
+from tests.signing_in import make_look
 from tests.telemetry.watching import make_watch
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def test_its_page_tells_who_may_manage_or_register_it(world: World) -> None:
 def test_live_pages_look_again(world: World, issued: Issued, page: str) -> None:
     if page == "window":
         window = windows.open_window(device=world.waiting, by=world.technician)
-        look = Progress(User.objects.filter(pk=world.technician.pk), window.key, "", None).check
+        look = Progress(make_look(world.technician), window.key, "", None).check
         address = reverse("provisioning:window", kwargs={"key": window.key})
     else:
         look = make_watch(world.owner, world.waiting)

@@ -15,6 +15,7 @@ from devices.jobs.leases import Progress
 from devices.models import BulkAction
 from tenants.access import get_row
 from tenants.models import User
+from tests.signing_in import make_look
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -74,7 +75,7 @@ def test_what_is_over_has_no_progress_on_its_page(job: BulkAction) -> None:
 
 def test_a_stream_ends_with_its_job_and_with_the_right_to_see_it(world: World, job: BulkAction) -> None:
     def look(user: User = world.admin, key: UUID = job.key) -> Any:
-        return progress.look_at_job(User.objects.filter(pk=user.pk, is_active=True), gate, key)
+        return progress.look_at_job(make_look(user), gate, key)
 
     assert (look().version, look().final) == (progress.compute_version(job), False)
     assert look(world.viewer) is look(key=uuid.uuid4()) is None

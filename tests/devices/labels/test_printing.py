@@ -23,6 +23,7 @@ from devices.models import Device, Event, File, Import, LabelPrintJob
 from tenants.models import User
 from tests import builders
 from tests.devices.labels.reading import codes, pictures
+from tests.signing_in import make_look
 from tests.tenants.organisations.test_theme import PNG
 
 if TYPE_CHECKING:
@@ -335,7 +336,7 @@ def test_kept_for_a_day(client: Client, asked: LabelPrintJob) -> None:
 
 def test_the_stream_says_when_it_is_ready(world: World, asked: LabelPrintJob) -> None:
     def seen(user: User) -> streams.Seen | None:
-        return progress.look_at_job(User.objects.filter(pk=user.pk), get_sheet, asked.key)
+        return progress.look_at_job(make_look(user), get_sheet, asked.key)
 
     waiting = seen(world.owner)
     tasks.make_sheet(asked.pk)

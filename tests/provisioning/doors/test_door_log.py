@@ -20,11 +20,11 @@ from provisioning.doors import refused_attempts
 from provisioning.doors.activate import data
 from provisioning.doors.door_log import read_log
 from provisioning.doors.log_views import check_log
-from tenants.models import User
 from tests import builders
 from tests.provisioning.doors.test_activate import activate, make_door, read_token, send
 from tests.provisioning.doors.test_data import write
 from tests.provisioning.doors.test_doors import browser, url
+from tests.signing_in import make_look
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
@@ -76,9 +76,9 @@ def test_another_door_is_told_nothing_of_it(world: World, door: Door) -> None:
     read_token(activate(world.waiting))
     other = make_door(builders.make_recipe(world.kanarra, "Pump"), name="Line 2")
     assert tell(other) == []
-    assert check_log(User.objects.filter(pk=world.owner.pk), other.key) is not None
+    assert check_log(make_look(world.owner), other.key) is not None
     for user in (world.technician, world.admin):
-        assert check_log(User.objects.filter(pk=user.pk), other.key) is None
+        assert check_log(make_look(user), other.key) is None
         assert Client().get(url("door-log", other)).status_code == 302
         assert browser(user).get(url("door-log", other)).status_code == 404
 
