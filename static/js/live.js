@@ -38,7 +38,7 @@ window.handoverLive = (() => {
   }
 
   function tell(name, detail) {
-    root.dispatchEvent(new CustomEvent(`live:${name}`, { bubbles: true, detail }));
+    return root.dispatchEvent(new CustomEvent(`live:${name}`, { bubbles: true, cancelable: true, detail }));
   }
 
   // The stream.
@@ -135,7 +135,10 @@ window.handoverLive = (() => {
     if (asked.since < at.answered) return; // a later one was faster
     if (!shown && html.includes(`data-version="${version()}"`)) tell("same", html);
     else {
-      tell("swapping");
+      if (!tell("swapping")) { // not now: the page waits for something that comes first
+        at.told = now();
+        return;
+      }
       htmx.swap(part(), html, { swapStyle: part().dataset.liveSwap ?? "outerHTML", swapDelay: 0, settleDelay: 20 });
     }
     at.answered = asked.since;

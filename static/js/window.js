@@ -11,6 +11,7 @@
   let unsent = false; // the form was sent, and no answer came
   let sendSoon = 0;
   let over = false; // the time is up by this clock
+  let sent = null; // what a form of this page asked: its answer says more than the stream, which may be faster
 
   const panel = () => document.querySelector("[data-window]");
   const isRunning = () => ["waiting", "pressed"].includes(panel()?.dataset.state);
@@ -62,7 +63,11 @@
   const code = () => panel().querySelector(".proof-form input[name=code]");
   const more = () => panel().querySelector(".challenge details");
   let held = null;
-  document.addEventListener("live:swapping", () => {
+  document.addEventListener("live:swapping", (event) => {
+    if (sent) {
+      event.preventDefault();
+      return;
+    }
     const field = code();
     const focused = field !== null && field === document.activeElement;
     held = { value: field?.value, at: focused ? [field.selectionStart, field.selectionEnd] : null, open: more()?.open };
@@ -119,6 +124,10 @@
   // No signal: the form stays as it was filled in, and says so (app.js); its button is ready again. It is sent once more
   // when the site answers, unless somebody goes on writing. One that had arrived all the same counts once.
   const form = () => panel().querySelector(".window-form");
+  document.body.addEventListener("htmx:beforeSend", ({ detail }) => { if (panel().contains(detail.elt)) sent = detail.xhr; });
+  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.xhr === sent && !detail.xhr.getResponseHeader("HX-Redirect")) sent = null;
+  });
   document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.successful || !idle) return;
     [idle[0].innerHTML, idle] = [idle[1], null];

@@ -65,6 +65,19 @@ def has_form(page: Page, within: int = SOON) -> None:
     expect(page.get_by_label("Name")).to_be_visible(timeout=within)
 
 
+def go_offline(page: Page) -> None:
+    """Take its signal away, and with it the stream, which the browser would go on reading."""
+    page.context.set_offline(True)
+    page.evaluate("document.dispatchEvent(new Event('resume'))")
+
+
+def make_fetch(page: Page) -> None:
+    """Have the window's stream say that there is something new, and not what: as where it has no cookie for forms."""
+    page.context.clear_cookies(name=settings.CSRF_COOKIE_NAME)
+    with page.expect_response("**/stream/**"):
+        page.evaluate("document.dispatchEvent(new Event('resume'))")
+
+
 def lose_once(page: Page, *scripts: str) -> list[str]:
     """What of the scripts, by name, is still to be lost on its way to the page."""
     lost = [*scripts]

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from devices.models import Event
-from tests.e2e.live_pages import has_form, press
+from tests.e2e.live_pages import go_offline, has_form, press
 from tests.provisioning.conftest import end_in
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def is_finished_once(page: Page, window: Window, name: str = "KP002") -> None:
 def test_it_is_sent_when_the_signal_is_back(form: Page, window: Window, reloaded: bool) -> None:
     form.set_viewport_size({"width": 390, "height": 800})
     form.evaluate("navigator.serviceWorker.ready.then(() => 0)")
-    form.context.set_offline(True)
+    go_offline(form)
     expect(form.locator("[data-live-says=lost]")).to_be_visible(timeout=SOON)
     expect(form.get_by_text("press again")).to_be_hidden()
     assert form.evaluate(COVERED, FIELDS) == []
@@ -87,8 +87,26 @@ def test_it_counts_once_though_its_answer_was_lost(form: Page, window: Window) -
     is_finished_once(form, window)
 
 
+def test_what_the_stream_tells_waits_for_the_answer(form: Page, window: Window) -> None:
+    """The stream says that it is registered before the answer is there, which leads on to the device."""
+    shown: list[str] = []
+    form.expose_function("note", lambda state: shown.append(state))
+    form.evaluate("""new MutationObserver(() => note(document.querySelector("[data-window]")?.dataset.state ?? ""))
+        .observe(document.querySelector("[data-live]"), { childList: true, subtree: true })""")
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        form.wait_for_timeout(2_500)
+        route.fulfill(response=answer)
+
+    form.route("**/place/", answer_late, times=1)
+    finish(form)
+    is_finished_once(form, window)
+    assert set(shown) <= {"pressed"}
+
+
 def test_what_is_written_on_is_not_sent_by_itself(form: Page, window: Window) -> None:
-    form.context.set_offline(True)
+    go_offline(form)
     finish(form)
     expect(form.get_by_text("No answer came: there is no connection.")).to_be_visible(timeout=SOON)
     form.get_by_label("Name").press_sequentially("b")
@@ -122,7 +140,7 @@ def test_a_silent_connection_loses_nothing(form: Page, window: Window, proxy: Si
 def test_who_finishes_when_the_time_is_up_is_promised_nothing(form: Page, window: Window) -> None:
     end_in(window, seconds=2)
     form.reload()
-    form.context.set_offline(True)
+    go_offline(form)
     expect(form.locator("[data-window-said]")).to_have_text("The time is up.", timeout=SOON)
     finish(form)
     expect(form.get_by_text("The time is up, and no answer came.")).to_be_visible(timeout=SOON)
@@ -132,7 +150,7 @@ def test_who_finishes_when_the_time_is_up_is_promised_nothing(form: Page, window
 def test_what_was_typed_outlives_the_window(form: Page, window: Window, world: World) -> None:
     end_in(window, seconds=4)
     form.reload()
-    form.context.set_offline(True)
+    go_offline(form)
     finish(form)
     expect(form.get_by_text("The time is up, and no answer came.")).to_be_visible(timeout=SOON)
     form.wait_for_timeout(500)

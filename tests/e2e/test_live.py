@@ -11,7 +11,19 @@ from playwright.sync_api import expect
 
 from devices.models import Device
 from lib import live
-from tests.e2e.live_pages import HEARD, SOON, address, has_form, hear, hold_stream, lose_once, press, sign_in
+from tests.e2e.live_pages import (
+    HEARD,
+    SOON,
+    address,
+    go_offline,
+    has_form,
+    hear,
+    hold_stream,
+    lose_once,
+    make_fetch,
+    press,
+    sign_in,
+)
 from tests.mqtt.processes import eventually
 from tests.telemetry.reports import now, save, timed
 
@@ -39,6 +51,7 @@ def test_a_refresh_that_fails_is_tried_again(page: Page, window: Window) -> None
     def fail(route: Route) -> None:
         answers.pop()(route) if answers else route.continue_()
 
+    make_fetch(page)
     with page.expect_response(f"**/register/{window.key}/"):  # one that was asked for before is over
         page.evaluate("handoverLive.refresh()")
     page.route(f"**/register/{window.key}/", fail)
@@ -80,7 +93,7 @@ def test_a_dark_hole_is_left_without_a_word_of_the_browser(page: Page, window: W
 
 
 def test_a_phone_that_was_offline_looks_at_once(page: Page, window: Window) -> None:
-    page.context.set_offline(True)
+    go_offline(page)
     press(window)
     expect(page.locator("[data-live-says=lost]")).to_be_visible(timeout=SOON)
     page.context.set_offline(False)
@@ -144,6 +157,7 @@ def test_a_script_that_did_not_arrive_is_asked_for_again(
 
 def test_a_page_that_is_behind_says_so(page: Page, window: Window) -> None:
     behind = page.locator("[data-live-says=behind]")
+    make_fetch(page)
     page.route(f"**/register/{window.key}/", lambda route: route.fulfill(status=500, body=""))
     press(window)
     expect(behind).to_be_visible(timeout=SOON)
