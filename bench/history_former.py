@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-WARM = 6  # reads that are not timed
+WARM = 6  # reads before those that are timed
 FLEET = runpy.run_path(str(Path(__file__).with_name("ingest_fleet.py")))
 
 
@@ -43,9 +43,10 @@ def read(end: datetime, rounds: int, days: list[int]) -> dict[str, Any]:
         span = series.Span(end - timedelta(days=length), end)
         for names in (FLEET["ATTRIBUTES"][:1], FLEET["ATTRIBUTES"]):
             times, ends = [], []
-            for device in devices[:WARM]:
+            chosen = random.Random(2).choices(devices, k=rounds)
+            for device in (chosen * WARM)[: max(WARM, rounds)]:
                 series.read(Report.objects.of(device), names, span)
-            for device in random.Random(2).choices(devices, k=rounds):
+            for device in chosen:
                 taken, told = measure(lambda: series.read(Report.objects.of(device), names, span))  # noqa: B023
                 times.append(taken)
                 ends.append([device.pk, *find_ends(told, names[0])])
