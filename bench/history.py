@@ -1,49 +1,75 @@
-"""Charts of a day, a month and a year of one and of eight attributes, and a year's timeline: from reports alone, with
-roll-ups, and packed.
+"""Charts of a day, a month and a year of one and of eight attributes, and a year's timeline, of packed days; beside an
+older build and its reports.
 
-    python -m bench.history --values 1e7 [--devices 1000] [--rounds 9]
+    python -m bench.history --values 1e7 [--devices 1000] [--rounds 9] [--beside 5919501] [--rolled] [--processes 2]
 
-Stores that many values, eight a report beside a state, of devices that report evenly over a year (COPY). Then reads, in
-one run: from reports; once roll-ups were made of them, as of an installation that had none; and once days were packed.
-Beside the last, an index-only read of as many rows as there were packed days and roll-ups. Prints medians in
-milliseconds, of the whole and of the database's part, what EXPLAIN says of the queries of packed days, minutes, and
-bytes a value. The bars: BARS; at most FLOOR times the index-only read; a year FASTER times as fast as from reports;
-packed at most MOST bytes a value, roll-ups and all.
+Stores that many values, eight a report beside a state, of devices that report evenly over a year (COPY), and reads them
+in one run: from reports, with `--rolled` once roll-ups were made of all of them, and once days were packed, as if they
+had been all along. After each read of packed days, an index-only one of as many rows as there were packed days and
+roll-ups. With `--beside` the same reports are stored for another build, in a database of its own, and read by its own
+code: for one as old as 5919501, later ones have another. Each device is read before it is timed, so that statements are
+planned and the server has read what it can hold.
+
+Says first how long it takes, and how much disk. Prints medians in milliseconds, of the whole and of the database's
+part, what EXPLAIN says of the queries of packed days, minutes, and bytes a value. The bars, of the database's part:
+BARS; at most FLOOR times the index-only read; a year FASTER times as fast as the other build's, else as from reports;
+packed at most MOST bytes a value, roll-ups and all, or HALF of the other build's.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import os
 import random
 import shutil
 import statistics
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.servers import run_servers
+from bench.servers import ROOT, check_out, run_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import uuid
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from devices.models import Device
 
 ATTRIBUTES = ("speed", "power", "fuel", "oil", "heat", "volts", "amps", "hours")
 SPANS = {"day": 1, "month": 30, "year": 365}
-BARS = {"day": 50.0, "month": 100.0, "year": 200.0}  # milliseconds of the database
-FLOOR, FASTER, MOST = 5.0, 50.0, 19.6
+BARS = {"day": 50.0, "month": 100.0, "year": 200.0}  # milliseconds
+FLOOR, FASTER, MOST, HALF = 5.0, 50.0, 19.6, 0.5
 TABLES = ("telemetry_report", "telemetry_rollup", "telemetry_packedday")
+PACK_AFTER = 7  # days
+DAY, DEVICES = 86_400, 100
+WARM = 6  # reads before, at least: a connection plans what is prepared anew up to five times
 BYTES = 700  # of disk a report, with its index, its log and what sorting takes
+# What is expected: seconds a report, and a device and day.
+STORING, SUMMING, PACKING, PACKING_DAY = 10e-6, 80e-6, 50e-6, 200e-6
+
+Key = tuple[str, str]
+"""How long, and of what."""
 
 
 class Timed(NamedTuple):
     whole: float  # milliseconds
     cpu: float  # of these of the processor, this process's: what others do beside does not count
     database: float
-    rows: int
-    queries: int
+    rows: float = 0
+    queries: float = 0
+    floor: float = 0.0  # of the database, for the index-only read
+
+
+class Found(NamedTuple):
+    medians: Timed
+    asked: list[Any]  # the last one's queries
+    ends: list[list[float]]  # of each device the least and the greatest of its first attribute
 
 
 def make_devices(number: int) -> list[Device]:
@@ -64,47 +90,102 @@ def make_devices(number: int) -> list[Device]:
     return devices
 
 
-def fill(devices: list[Device], reports: int, end: datetime) -> None:
-    """Store so many reports a device, evenly over the year before, each a few seconds off."""
-    from django.db import connection
+def fill(url: str, devices: Iterable[tuple[int, int]], reports: int, end: datetime) -> None:
+    """Store so many reports a device, evenly over the year before, each a few seconds off: the same each time, for
+    devices by their primary key and their assignment's."""
+    import psycopg
 
     step, source = timedelta(days=365) / reports, random.Random(1)
     numbers = [", ".join(f'"{name}": {source.uniform(0, 3000):.2f}' for name in ATTRIBUTES) for _ in range(5_000)]
     states = ["running"] * 8 + ["idle", "fault"]
     into = "COPY telemetry_report (device_id, at, assignment_id, timed, data) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(into) as copy:
-        for n in range(reports):
-            state = states[n * 40 // reports % 10]
-            at = end - timedelta(days=365) + n * step
-            for device in devices:
-                off = timedelta(milliseconds=source.randrange(int(step / timedelta(milliseconds=4))))
-                row = device.pk, (at + off).isoformat(timespec="milliseconds"), device.assignment_id, "t"
-                copy.write("\t".join(map(str, row)) + f'\t{{{source.choice(numbers)}, "engineState": "{state}"}}\n')
-    with connection.cursor() as cursor:
+    with psycopg.connect(url.replace("postgres://", "postgresql://"), autocommit=True) as db, db.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")  # constraints are not asked row by row
+        with cursor.copy(into) as copy:
+            for n in range(reports):
+                state = states[n * 40 // reports % 10]
+                at = end - timedelta(days=365) + n * step
+                for device, assignment in devices:
+                    off = timedelta(milliseconds=source.randrange(int(step / timedelta(milliseconds=4))))
+                    row = f"{device}\t{(at + off).isoformat(timespec='milliseconds')}\t{assignment}\tt"
+                    copy.write(f'{row}\t{{{source.choice(numbers)}, "engineState": "{state}"}}\n')
         cursor.execute("VACUUM ANALYZE telemetry_report")
+
+
+def make_months(end: datetime) -> None:
+    """Make as many tables as an installation has that stands for a year."""
+    from telemetry.ingest import partitions
+
+    partitions.make_months(end + timedelta(days=30 * n) for n in range(13))
 
 
 def roll_up(pack_after: int) -> None:
     from django.conf import settings
+
+    from telemetry.history import roller
+
+    settings.PACK_AFTER_DAYS, roller.UPGRADE = pack_after, timedelta(0)
+    while not roller.roll(600):
+        pass
+    clean(TABLES)
+
+
+def clean(tables: Iterable[str]) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"VACUUM ANALYZE {table}")
+
+
+def pack(devices: Sequence[Device], processes: int) -> None:
+    """Pack the days that are old enough, several processes each its devices; then let the worker sum the others."""
     from django.db import connection
 
     from telemetry.history import roller
     from telemetry.ingest import partitions
 
-    settings.PACK_AFTER_DAYS, roller.UPGRADE = pack_after, timedelta(0)
-    while not roller.roll(600):
-        pass
-    if pack_after:
-        partitions.shrink_emptied()
-    with connection.cursor() as cursor:
-        for table in TABLES:
-            cursor.execute(f"VACUUM ANALYZE {table}")
-        if pack_after:  # as if days had been packed all along: roll-ups stand for the last ones alone
-            cursor.execute("VACUUM FULL telemetry_rollup")
+    lease = roller.claim()
+    assert lease
+    until = (roller._find_last_hour() - PACK_AFTER * DAY) // DAY * DAY
+    days = range(until - 366 * DAY, until, DAY)
+    spawn = multiprocessing.get_context("spawn")
+    packing = [
+        spawn.Process(target=pack_days, args=(lease.token, [each.pk for each in devices[n::processes]], days, n == 0))
+        for n in range(processes)
+    ]
+    for process in packing:
+        process.start()
+    for process in packing:
+        process.join()
+    if any(process.exitcode for process in packing):
+        raise SystemExit("A process that packed has failed.")
+    roller._own(lease).update(worker=None, held_until=None)
+    roll_up(PACK_AFTER)
+    partitions.shrink_emptied()
+    with connection.cursor() as cursor:  # as if days had been packed all along: roll-ups stand for the last ones alone
+        cursor.execute("VACUUM FULL telemetry_rollup")
+    clean(TABLES)
 
 
-def measure(read: Callable[[], object]) -> tuple[Timed, list[Any]]:
-    """Return what one read took, and its queries of roll-ups and packed days: their rows, SQL and parameters."""
+def pack_days(token: uuid.UUID, devices: Sequence[int], days: Sequence[int], tells: bool) -> None:
+    import django
+
+    django.setup()
+
+    from telemetry.history import packer, roller
+
+    began = time.monotonic()
+    for n, day in enumerate(days):
+        for first in range(0, len(devices), DEVICES):
+            for some in packer.list_pieces(devices[first : first + DEVICES], day // DAY):
+                roller.pack(roller.Lease(token), some, day)
+        if tells and n % 60 == 59:
+            print(f"  {n + 1} of {len(days)} days in {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+
+
+def measure(read: Callable[[], Any]) -> tuple[Timed, list[Any], Any]:
+    """Return what one read took, its queries of packed days, with their rows, SQL and parameters, and what was read."""
     from django.db import connection
 
     spent, queries, asked = 0.0, 0, []
@@ -117,14 +198,14 @@ def measure(read: Callable[[], object]) -> tuple[Timed, list[Any]]:
         finally:
             spent += time.perf_counter() - began
             queries += 1
-            if 'FROM "telemetry_rollup"' in sql or 'FROM "telemetry_packedday"' in sql:
+            if "telemetry_packedday" in sql:
                 asked.append((context["cursor"].rowcount, sql, params))
 
     began, began_cpu = time.perf_counter(), time.process_time()
     with connection.execute_wrapper(watch):
-        read()
+        told = read()
     whole, cpu = time.perf_counter() - began, time.process_time() - began_cpu
-    return Timed(whole * 1000, cpu * 1000, spent * 1000, sum(rows for rows, *_ in asked), queries), asked
+    return Timed(whole * 1000, cpu * 1000, spent * 1000, sum(rows for rows, *_ in asked), queries), asked, told
 
 
 def explain(sql: str, params: Any) -> Iterator[str]:
@@ -150,12 +231,12 @@ def read_index(device: Device, rows: int) -> None:
         cursor.fetchall()
 
 
-def list_reads(end: datetime) -> dict[tuple[str, str], Callable[[Device], object]]:
+def list_reads(end: datetime) -> dict[Key, Callable[[Device], object]]:
     """Return, by how long and of what, how each is read."""
     from devices.models import Attribute
     from telemetry.history import series, states
 
-    reads: dict[tuple[str, str], Callable[[Device], object]] = {}
+    reads: dict[Key, Callable[[Device], object]] = {}
     attribute = Attribute(name="engineState", type=Attribute.Type.STRING)
     for span, days in SPANS.items():
         within = series.Span(end - timedelta(days=days), end)
@@ -165,41 +246,111 @@ def list_reads(end: datetime) -> dict[tuple[str, str], Callable[[Device], object
     return reads
 
 
-def read_each(devices: list[Device], end: datetime, rounds: int) -> dict[tuple[str, str], tuple[Timed, list[Any]]]:
-    """Return the medians of each read, and the last one's queries."""
+def read_each(devices: list[Device], end: datetime, rounds: int) -> dict[Key, Found]:
     found = {}
     for key, read in list_reads(end).items():
-        times = []
+        times, ends = [], []
         asked: list[Any] = []
-        for device in random.Random(2).choices(devices, k=rounds):
-            timed, asked = measure(lambda: read(device))  # noqa: B023
-            times.append(timed)
-        whole, cpu, base = (statistics.median(each[n] for each in times) for n in range(3))
-        found[key] = Timed(whole, cpu, base, times[-1].rows, times[-1].queries), asked
+        chosen = random.Random(2).choices(devices, k=rounds)
+        for device in (chosen * WARM)[: max(WARM, rounds)]:
+            read(device)
+        for device in chosen:
+            timed, asked, told = measure(lambda: read(device))  # noqa: B023
+            index, *_ = measure(lambda: read_index(device, int(timed.rows)))  # noqa: B023
+            times.append(timed._replace(floor=index.database))
+            if key[1] != "a state":
+                ends.append(find_ends(told))
+        medians = Timed(*(statistics.median(column) for column in zip(*times, strict=True)))
+        found[key] = Found(medians, asked, ends)
     return found
 
 
-def compare(
-    devices: list[Device], rounds: int, read: dict[str, dict[tuple[str, str], tuple[Timed, list[Any]]]]
-) -> bool:
+def find_ends(told: Any) -> list[float]:
+    name = ATTRIBUTES[0]
+    low, high = (each.get(name) or told.values[name] for each in (told.low, told.high))
+    of = [[each for each in column if each is not None] for column in (low, high)]
+    return [min(of[0], default=0), max(of[1], default=0)]
+
+
+class Former(NamedTuple):
+    """Hold another build, and its own database."""
+
+    tree: Path
+    url: str
+    devices: list[tuple[int, int]]
+
+    def run(self, *what: str) -> Any:
+        return json.loads(run_in(self.tree, self.url, str(ROOT / "bench" / "history_former.py"), *what))
+
+    def read(self, end: datetime, rounds: int) -> dict[Key, Found]:
+        told = self.run("read", end.isoformat(), str(rounds), *map(str, SPANS.values()))
+        found = {}
+        for span, days in SPANS.items():
+            for what, number in (("one number", 1), ("eight", len(ATTRIBUTES))):
+                medians, ends = told[f"{days} {number}"]
+                found[span, what] = Found(Timed(*medians), [], [of for _, *of in ends])
+        return found
+
+    def measure_size(self, values: int) -> float:
+        import psycopg
+
+        with psycopg.connect(self.url.replace("postgres://", "postgresql://")) as db:
+            [(size,)] = db.execute("SELECT pg_total_relation_size('telemetry_report')").fetchall()
+        print(f"the other build: telemetry_report: {size / 1e6:.0f} MB, {size / values:.1f} bytes a value")
+        return int(size) / values
+
+
+def run_in(tree: Path, url: str, *command: str) -> str:
+    env = {**os.environ, "DATABASE_URL": url, "LOG_LEVEL": "ERROR"}
+    return subprocess.run(
+        [sys.executable, *command], cwd=tree, env=env, check=True, stdout=subprocess.PIPE
+    ).stdout.decode()
+
+
+def start_former(tree: Path, server: str, number: int) -> Former:
+    import psycopg
+
+    with psycopg.connect(server.replace("postgres://", "postgresql://"), autocommit=True) as db:
+        db.execute("CREATE DATABASE former")
+    former = Former(tree, f"{server.rpartition('/')[0]}/former", [])
+    run_in(tree, former.url, "manage.py", "migrate", "-v0")
+    return former._replace(devices=[(device, assignment) for device, assignment in former.run("make", str(number))])
+
+
+def compare(read: dict[str, dict[Key, Found]]) -> bool:
+    """Print each read of packed days beside the others; return whether all bars are held."""
     held = True
-    for key, (new, asked) in read["packed"].items():
+    for key, (new, asked, ends) in read["packed"].items():
         span, what = key
-        others = {way: read[way][key][0] for way in ("reports", "rolled")}
-        faster = {way: each.whole / new.whole for way, each in others.items()}
-        few = random.Random(3).choices(devices, k=rounds)
-        index = statistics.median(measure(lambda: read_index(device, new.rows))[0].database for device in few)  # noqa: B023
         print(
-            f"{span:>5}, {what:10}: {new.whole:7.1f} ms (own {new.cpu:.1f}), database {new.database:6.1f} in "
-            f"{new.queries} queries, {new.rows} rows, {new.database / index:.1f} x index-only ({index:.2f}); reports "
-            f"{others['reports'].whole:7.1f} ms ({others['reports'].cpu:.1f}): {faster['reports']:.1f} x as fast; "
-            f"with roll-ups {others['rolled'].whole:6.1f} ms ({others['rolled'].cpu:.1f}): {faster['rolled']:.1f} x",
+            f"{span:>5}, {what:10}: {new.whole:7.1f} ms (own {new.cpu:.1f}), database {new.database:6.2f} in "
+            f"{new.queries:.0f} queries, {new.rows:.0f} rows, {new.database / new.floor:.1f} x index-only "
+            f"({new.floor:.2f})",
             flush=True,
         )
         for _, sql, params in asked:
-            print("     ", "; ".join(explain(sql, params)))
-        held &= new.database <= BARS[span] and new.database <= FLOOR * index
-        held &= span != "year" or faster["reports"] >= FASTER
+            print("       ", "; ".join(explain(sql, params)))
+        faster = {}
+        for way in ("reports", "rolled", "former"):
+            if (of := read.get(way, {}).get(key)) is not None:
+                old = of.medians
+                faster[way] = old.database / new.database
+                print(
+                    f"        {way}: {old.whole:7.1f} ms (own {old.cpu:.1f}), database {old.database:6.2f}: "
+                    f"{old.whole / new.whole:.1f} x the whole, {faster[way]:.1f} x the database"
+                )
+                if of.ends != ends:
+                    print(f"        {way}: SAYS SOMETHING ELSE: {of.ends} instead of {ends}")
+                    held = False
+        bars = {
+            f"at most {BARS[span]:.0f} ms": new.database <= BARS[span],
+            f"at most {FLOOR:.0f} x index-only": new.database <= FLOOR * new.floor,
+        }
+        beside = "former" if "former" in read else "reports"
+        if span == "year" and beside in faster:
+            bars[f"at least {FASTER:.0f} x the database of {beside}"] = faster[beside] >= FASTER
+        print("       ", "; ".join(f"{bar}: {'met' if met else 'MISSED'}" for bar, met in bars.items()), flush=True)
+        held &= all(bars.values())
     return held
 
 
@@ -220,19 +371,38 @@ def measure_sizes(values: int, when: str) -> float:
     return total / values
 
 
-def run(values: int, number: int, rounds: int) -> bool:
-    from django.utils import timezone
-
-    reports = max(1, values // len(ATTRIBUTES) // number)
-    need, free = reports * number * BYTES, shutil.disk_usage("/tmp").free
-    print(f"{values:.0e} values: {reports} reports of each of {number} devices; needs {need / 1e9:.1f} GB")
+def tell_cost(reports: int, number: int, options: argparse.Namespace) -> None:
+    """Print what it will take. Raises SystemExit if there is no disk for it."""
+    every, days = reports * number, min(reports, 366) * number
+    seconds = {
+        "storing": every * STORING * (2 if options.beside else 1),
+        "rolling": (every * SUMMING + days * PACKING_DAY) * (1 if options.rolled else (PACK_AFTER + 1) / 366),
+        "packing": (every * PACKING + days * PACKING_DAY) / options.processes,
+    }
+    minutes = ", ".join(f"{what} {spent / 60:.1f}" for what, spent in seconds.items())
+    need, free = every * BYTES * (2 if options.rolled else 1), shutil.disk_usage("/tmp").free
+    need += every * BYTES if options.beside else 0
+    print(
+        f"{options.values:.0e} values: {reports} reports of each of {number} devices; needs up to {need / 1e9:.1f} GB "
+        f"of disk ({free / 1e9:.1f} free), and about {sum(seconds.values()) / 60 + 2:.0f} minutes ({minutes})",
+        flush=True,
+    )
     if need > free / 2:
         raise SystemExit(f"There are only {free / 1e9:.1f} GB of disk.")
+
+
+def run(server: str, options: argparse.Namespace) -> bool:
+    from django.utils import timezone
+
+    values, number, rounds = options.values, options.devices, options.rounds
+    reports = max(1, values // len(ATTRIBUTES) // number)
+    tell_cost(reports, number, options)
     devices, end = make_devices(number), timezone.now()
+    make_months(end)
     steps: dict[str, Callable[[], None]] = {
-        "reports": lambda: fill(devices, reports, end),
-        "rolled": lambda: roll_up(0),
-        "packed": lambda: roll_up(7),
+        "reports": lambda: fill(server, [(each.pk, each.assignment_id or 0) for each in devices], reports, end),
+        **({"rolled": lambda: roll_up(0)} if options.rolled else {}),
+        "packed": lambda: pack(devices, options.processes),
     }
     read, sizes = {}, {}
     for what, act in steps.items():
@@ -241,8 +411,20 @@ def run(values: int, number: int, rounds: int) -> bool:
         print(f"{what}: made in {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
         sizes[what] = measure_sizes(values, what)
         read[what] = read_each(devices, end, rounds)
+    most = MOST
+    if options.beside:
+        with check_out(options.beside) as tree:
+            began = time.monotonic()
+            former = start_former(tree, server, number)
+            fill(former.url, former.devices, reports, end)
+            print(f"the other build: made in {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+            sizes["former"] = former.measure_size(values)
+            read["former"] = former.read(end, rounds)
+        most = HALF * sizes["former"]
+    fits = sizes["packed"] <= most
     print(f"bytes a value: {', '.join(f'{what} {size:.1f}' for what, size in sizes.items())}")
-    return compare(devices, rounds, read) and sizes["packed"] <= MOST
+    print(f"at most {most:.1f} packed: {'met' if fits else 'MISSED'}")
+    return compare(read) and fits
 
 
 def main() -> None:
@@ -250,13 +432,16 @@ def main() -> None:
     parser.add_argument("--values", type=lambda text: int(float(text)), default=10_000_000)
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--beside", metavar="COMMIT")
+    parser.add_argument("--rolled", action="store_true", help="read roll-ups of all as well, before days are packed")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that pack")
     options = parser.parse_args()
     with run_servers() as (server, _):
         os.environ |= {"DATABASE_URL": server.url, "DJANGO_SETTINGS_MODULE": "config.settings"}
         import django
 
         django.setup()
-        held = run(options.values, options.devices, options.rounds)
+        held = run(server.url, options)
     raise SystemExit(None if held else "Short of the bar.")
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.db.models import Value
+
+from lib.prepared import prepared
 from telemetry.history.rollups import DAY, HOUR
 from telemetry.models import LateReport, RollUpMark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from django.db.models import QuerySet
+
     from devices.models import Device
 
 LEVELS = (DAY, HOUR)
 LEAST = 180  # buckets of a level that a range has, for it to be read from it
 MOST_PIECES = 60
+LATE = -1
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -36,11 +42,19 @@ class Standing(NamedTuple):
 
 
 def read_standing(device: Device) -> Standing | None:
-    mark = RollUpMark.objects.values_list("since", "rolled").first()
-    if mark is None:
+    told = _select_standing(device.pk)
+    marks = [mark for mark in told if mark[1] != LATE]
+    if not marks:
         return None
-    late = LateReport.objects.filter(device=device, hour__lt=mark[1]).order_by("hour")
-    return Standing(*mark, list(late.values_list("hour", flat=True).distinct()))
+    since, rolled = marks[0]
+    return Standing(since, rolled, sorted(hour for hour, of in told if of == LATE and hour < rolled))
+
+
+@prepared
+def _select_standing(device: int) -> QuerySet[RollUpMark, tuple[int, int]]:
+    """Return the mark's `since` and `rolled`, and with LATE each hour that was noted."""
+    late = LateReport.objects.filter(device=device).order_by().annotate(of=Value(LATE)).values_list("hour", "of")
+    return RollUpMark.objects.values_list("since", "rolled").union(late)
 
 
 def choose_bucket(seconds: float, width: int) -> tuple[int, int] | None:

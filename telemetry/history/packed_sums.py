@@ -39,17 +39,22 @@ def write(columns: Columns, length: int) -> Written:
     return Written(sums, hours if HOURS_PART * len(hours) <= length else None)
 
 
-def read_day(day: int, sums: bytes | None, body: bytes | None, names: Collection[str] | None = None) -> Bucket | None:
-    """Return the bucket of a day since the epoch, of its sums, else of its reports."""
-    if sums is None:
-        return rollups.sum_columns(read_columns(day, body or b"", names))
-    return rollups.read(json.loads(zlib.decompress(sums)), names)
+def read_days(
+    packed: Collection[tuple[int, bytes | None, bytes | None]], names: Collection[str] | None = None
+) -> Iterator[tuple[int, Bucket]]:
+    """Yield days since the epoch, in no order, and the bucket of each: of its sums, else of its reports."""
+    summed = [(day, zlib.decompress(sums).decode()) for day, sums, _ in packed if sums is not None]
+    buckets = rollups.read_all([text for _, text in summed], names)
+    yield from zip([day for day, _ in summed], buckets, strict=True)
+    for day, sums, body in packed:
+        if sums is None and (bucket := rollups.sum_columns(read_columns(day, body or b"", names))):
+            yield day, bucket
 
 
 def read_hours(
     day: int, hours: bytes | None, body: bytes | None, names: Collection[str] | None = None
 ) -> list[tuple[int, Bucket]]:
-    """Return when each hour starts, in milliseconds since the epoch, and its bucket; likewise."""
+    """Return when each hour starts, in milliseconds since the epoch, and its bucket, of sums or reports likewise."""
     if hours is None:
         return list(sum_by(read_columns(day, body or b"", names), HOUR * 1000))
     return [(start, rollups.read(bucket, names)) for start, bucket in json.loads(zlib.decompress(hours))]
@@ -69,15 +74,19 @@ def sum_by(columns: Columns, length: int) -> Iterator[tuple[int, Bucket]]:
 
 def split(columns: Columns, length: int) -> Iterator[tuple[int, Columns]]:
     """Yield reports by buckets of so many milliseconds: when each that has any starts, and what is in it."""
-    at = dict.fromkeys(columns, 0)
-    while left := [times[at[name]] for name, (times, _) in columns.items() if at[name] < len(times)]:
+    together: dict[int, tuple[list[int], list[str]]] = {}  # attributes that have the very same times
+    for name, (times, _) in columns.items():
+        together.setdefault(id(times), (times, []))[1].append(name)
+    at = dict.fromkeys(together, 0)
+    while left := [times[at[of]] for of, (times, _) in together.items() if at[of] < len(times)]:
         start = min(left) // length * length
         part = {}
-        for name, (times, values) in columns.items():
-            begin = at[name]
+        for of, (times, names) in together.items():
+            begin = at[of]
             if begin < len(times) and times[begin] < start + length:
-                end = at[name] = bisect_left(times, start + length, begin)
-                part[name] = times[begin:end], values[begin:end]
+                end = at[of] = bisect_left(times, start + length, begin)
+                within = times[begin:end]
+                part.update({name: (within, columns[name][1][begin:end]) for name in names})
         yield start, part
 
 

@@ -1,12 +1,13 @@
 """The one reader of what a device reported in its current assignment: of reports as they lie, and of packed days.
 
-Reports are read first, then packed days, and what is in both counts once: whatever is packed between the two was seen
-as reports, so that nothing is missed, and nothing is seen twice. What came late for a packed day lies as a report until
-it is packed too, and is merged here as it will be then.
+Reports are read first, then packed days, or both in one statement (`telemetry.history.stored`), and what is in both
+counts once: whatever is packed between the two was seen as reports, so that nothing is missed, and nothing is seen
+twice. What came late for a packed day lies as a report until it is packed too, and is merged here as it will be then.
 """
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from lib import columns as numbers
 from telemetry.history.functions import find_told
-from telemetry.history.rollups import DAY
+from telemetry.history.rollups import DAY, make_columns
 from telemetry.ingest import day_format
 from telemetry.ingest.day_format import DAY_US
 from telemetry.ingest.packed import LEAST_AGE
@@ -60,7 +61,34 @@ def read_columns(
     rows: Any = within.order_by("at").values_list("at", *(tell(F("data"), name) for name in names))
     lying = _divide(rows.iterator(CHUNK), names, find)
     begin, until = (-(-(at - EPOCH) // timedelta(milliseconds=1)) for at in between)
-    days = {day: _clip(_decode(day, body, names, find), begin, until) for day, body in _read_days(device, start, end)}
+    return _join(lying, _read_days(device, start, end), names, (begin, until), find)
+
+
+def join_columns(
+    lying: Iterable[tuple[int, str]],
+    packed: Iterable[tuple[int, bytes]],
+    names: Sequence[str],
+    between: tuple[int, int],
+    find: Callable[[Any], Any],
+) -> Columns:
+    """Return the same of what was read of that time, in milliseconds since the epoch: of reports as they lie when, in
+    the order of time, and their values as JSON; of packed days their bodies."""
+    read = [(at, json.loads(values)) for at, values in lying]
+    days: dict[int, Columns] = {}
+    for day, of in groupby(read, key=lambda report: report[0] // DAY_MS):
+        told = make_columns(of)
+        days[day] = {name: (times, [*map(find, values)]) for name, (times, values) in told.items() if name in names}
+    return _join(days, packed, names, between, find)
+
+
+def _join(
+    lying: dict[int, Columns],
+    packed: Iterable[tuple[int, bytes]],
+    names: Sequence[str],
+    between: tuple[int, int],
+    find: Callable[[Any], Any],
+) -> Columns:
+    days = {day: _clip(_decode(day, body, names, find), *between) for day, body in packed}
     columns: Columns = {}
     for day in sorted(lying.keys() | days.keys()):
         for name, (times, values) in _merge(days.get(day, {}), lying.get(day, {})).items():

@@ -3,30 +3,30 @@ buckets of a chart."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Case, F, Q, When
-
 from telemetry.history import levels, packed_sums, rollups, timing
 from telemetry.history.functions import Told, find_told
-from telemetry.history.reports import read_columns
+from telemetry.history.levels import Piece
+from telemetry.history.reports import join_columns, read_columns
 from telemetry.history.rollups import DAY
+from telemetry.history.stored import read_stored
 from telemetry.ingest.writer import EPOCH
-from telemetry.models import PackedDay, RollUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from django.db.models import Func
+    from django.db.models import F, Func
 
     from devices.models import Device
-    from telemetry.history.levels import Piece
     from telemetry.history.rollups import Bucket, Columns, Sums
+    from telemetry.history.stored import Stored
     from telemetry.history.timing import Timing
+
+AT_ONCE = DAY  # seconds of reports that are read with what was summed: more are read bit by bit
 
 
 class Part(NamedTuple):
@@ -65,13 +65,18 @@ def read_parts(
     pieces = levels.plan(standing, start, end, level) if standing else None
     if pieces is None:
         return None
-    summed = _read_summed(pieces, names, device)
+    lying = sum(piece.end - piece.start for piece in pieces if not piece.seconds)
+    at_once = [piece for piece in pieces if piece.seconds or lying <= AT_ONCE * 1000]
+    stored = dict(zip(at_once, read_stored(device, at_once, names), strict=True))
     parts: list[Part] = []
     for piece in pieces:
         if piece.seconds:
-            parts.extend(summed[piece])
+            parts.extend(_list_summed(piece, stored[piece], names))
         else:
-            columns = read_columns(device, names, _find_ends(piece), tell, find)
+            if piece in stored:
+                columns = _join_columns(piece, stored[piece], names, find)
+            else:
+                columns = read_columns(device, names, _find_ends(piece), tell, find)
             told = packed_sums.sum_by(columns, seconds * 1000)
             parts.extend(Part(at, 0, bucket) for at, bucket in told)
     return Read(parts, between)
@@ -81,45 +86,23 @@ def _find_ends(piece: Piece) -> tuple[datetime, datetime]:
     return EPOCH + piece.start * levels.MILLISECOND, EPOCH + piece.end * levels.MILLISECOND
 
 
-def _read_summed(pieces: Sequence[Piece], names: Sequence[str], device: Device) -> dict[Piece, list[Part]]:
-    """Return what stands for each of the pieces: of roll-ups in one query, then of packed days in one for each level.
-    A day that is packed in between was read of roll-ups."""
-    wanted = Q(pk__in=[])
-    for piece in pieces:
-        if piece.seconds:
-            wanted |= Q(seconds=piece.seconds, start__gte=piece.start // 1000, start__lt=piece.end // 1000)
-    rows = RollUp.objects.of(device).filter(wanted).order_by("seconds", "start")
-    found = list(rows.values_list("seconds", "start", "data"))
-    buckets = rollups.read_all([data for *_, data in found], names)
-    summed = {(level, start * 1000): bucket for (level, start, _), bucket in zip(found, buckets, strict=True)}
-    for level in levels.LEVELS:
-        if of := [piece for piece in pieces if piece.seconds == level]:
-            summed.update(((level, start), bucket) for start, bucket in _read_packed(of, level, names, device))
-    parts: dict[Piece, list[Part]] = defaultdict(list)
-    for level in levels.LEVELS:
-        of = [piece for piece in pieces if piece.seconds == level]
-        for start, bucket in sorted((at, bucket) for (each, at), bucket in summed.items() if each == level):
-            while of and of[0].end <= start:
-                of.pop(0)
-            if of and of[0].start <= start and (bucket.sums or bucket.states):
-                parts[of[0]].append(Part(start, level, bucket))
-    return parts
+def _join_columns(piece: Piece, stored: Stored, names: Sequence[str], find: Callable[[Any], Any]) -> Columns:
+    packed = [(of.day, of.body or b"") for of in sorted(stored.packed)]
+    return join_columns(sorted(stored.reports), packed, names, (piece.start, piece.end), find)
 
 
-def _read_packed(
-    pieces: Sequence[Piece], level: int, names: Sequence[str], device: Device
-) -> Iterator[tuple[int, Bucket]]:
-    within = Q(pk__in=[])
-    for piece in pieces:
-        within |= Q(day__gte=packed_sums.find_day(piece.start), day__lte=packed_sums.find_day(piece.end - 1))
-    summed = "sums" if level == DAY else "hours"
-    body = Case(When(**{summed: None}, then=F("body")))
-    rows = PackedDay.objects.of(device).filter(within).values_list("day", summed, body)
-    for day, sums, of in rows:
-        if level != DAY:
-            yield from packed_sums.read_hours(day, sums, of, names)
-        elif bucket := packed_sums.read_day(day, sums, of, names):
-            yield day * DAY * 1000, bucket
+def _list_summed(piece: Piece, stored: Stored, names: Sequence[str]) -> Iterator[Part]:
+    """Yield what stands of it, in the order of time: of packed days where there are, else of roll-ups."""
+    buckets = rollups.read_all([text for _, text in stored.rollups], names)
+    summed = {start * 1000: bucket for (start, _), bucket in zip(stored.rollups, buckets, strict=True)}
+    if piece.seconds == DAY:
+        summed.update((day * DAY * 1000, bucket) for day, bucket in packed_sums.read_days(stored.packed, names))
+    else:
+        for of in stored.packed:
+            summed.update(packed_sums.read_hours(*of, names))
+    for start, bucket in sorted(summed.items()):
+        if piece.start <= start < piece.end and (bucket.sums or bucket.states):
+            yield Part(start, piece.seconds, bucket)
 
 
 def join_parts(parts: Sequence[Part], names: Sequence[str], length: int) -> Joined:
@@ -131,9 +114,9 @@ def join_parts(parts: Sequence[Part], names: Sequence[str], length: int) -> Join
         if not any(bucket.sums for bucket in buckets):
             continue
         times.append(start)
-        for name in names:
+        for name, column in sums.items():
             told = [bucket.sums[name][1] for bucket in buckets if name in bucket.sums]
-            sums[name].append(rollups.join_sums(told) if told else None)
+            column.append(rollups.join_sums(told) if told else None)
     timings = join_timings(
         [part.bucket for part in parts], [bucket.sums for bucket in map(itemgetter(2), parts)], names
     )
@@ -148,7 +131,7 @@ def join_timings(
     known: dict[tuple[tuple[int, int], ...], Timing] = {}
     timings: dict[str, Timing | None] = {}
     for name in names:
-        of = tuple((n, each[name][0]) for n, each in enumerate(told) if name in each)
+        of = tuple([(n, each[name][0]) for n, each in enumerate(told) if name in each])
         if of and of not in known:
             known[of] = timing.join([buckets[n].timings[each] for n, each in of])
         timings[name] = known[of] if of else None
@@ -158,16 +141,27 @@ def join_timings(
 def read_few(device: Device, names: Sequence[str], read: Read) -> Columns:
     """Return the numbers themselves, where they are few: as roll-ups hold them, else of the reports of their time."""
     columns: Columns = {name: ([], []) for name in names}
-    for part in read.parts:
+    unheld = {n: _find_reports(part) for n, part in enumerate(read.parts) if not _holds_all(part)}
+    stored = dict(zip(unheld, read_stored(device, list(unheld.values()), names) if unheld else [], strict=True))
+    for n, part in enumerate(read.parts):
         of = part.bucket
-        told = {name: (of.timings[n], sums) for name, (n, sums) in of.sums.items()}
-        if all(sums.numbers for _, sums in told.values()):
-            found = {name: (timing.list_times(when), sums.numbers) for name, (when, sums) in told.items()}
+        if n in unheld:
+            found = _join_columns(unheld[n], stored[n], list(of.sums), find_told)
         else:
-            first, last = min(when.first for when, _ in told.values()), max(when.last for when, _ in told.values())
-            between = EPOCH + first * levels.MILLISECOND, EPOCH + (last + 1) * levels.MILLISECOND
-            found = read_columns(device, list(told), between, Told, find_told)
+            found = {
+                name: (timing.list_times(of.timings[when]), sums.numbers) for name, (when, sums) in of.sums.items()
+            }
         for name, (times, numbers) in found.items():
             columns[name][0].extend(times)
             columns[name][1].extend(numbers)
     return columns
+
+
+def _holds_all(part: Part) -> bool:
+    return all(sums.numbers for _, sums in part.bucket.sums.values())
+
+
+def _find_reports(part: Part) -> Piece:
+    """Return the time of its numbers."""
+    timings = [part.bucket.timings[when] for when, _ in part.bucket.sums.values()]
+    return Piece(0, min(when.first for when in timings), max(when.last for when in timings) + 1)

@@ -45,6 +45,10 @@ Columns = dict[str, tuple[list[int], list[Any]]]
 def sum_reports(reports: Iterable[tuple[int, Mapping[str, Any]]]) -> Bucket | None:
     """Return the bucket of reports, each its milliseconds since the epoch and its values, in the order of time; None
     for neither numbers nor states."""
+    return sum_columns(make_columns(reports))
+
+
+def make_columns(reports: Iterable[tuple[int, Mapping[str, Any]]]) -> Columns:
     columns: Columns = {}
     for at, data in reports:
         for name, value in data.items():
@@ -53,21 +57,30 @@ def sum_reports(reports: Iterable[tuple[int, Mapping[str, Any]]]) -> Bucket | No
                 column = columns[name] = [], []
             column[0].append(at)
             column[1].append(value)
-    return sum_columns(columns)
+    return columns
 
 
 def sum_columns(columns: Columns) -> Bucket | None:
     """Return the same of reports by attribute."""
     timings: dict[tuple[int, ...], int] = {}
+    known: dict[int, int] = {}  # by identity: attributes that come together mostly have the same times
+
+    def find_timing(times: list[int], told: list[int]) -> int:
+        if told is not times:
+            return timings.setdefault(tuple(told), len(timings))
+        if id(times) not in known:
+            known[id(times)] = timings.setdefault(tuple(times), len(timings))
+        return known[id(times)]
+
     sums, states = {}, {}
     for name, (times, values) in sorted(columns.items()):
         kinds = set(map(type, values))
         if kinds & {int, float}:
             told, numbers = choose(times, values, find_number) if kinds - {float} else (times, values)
-            sums[name] = timings.setdefault(tuple(told), len(timings)), sum_numbers(numbers)
+            sums[name] = find_timing(times, told), sum_numbers(numbers)
         if kinds & {str, bool}:
             told, found = choose(times, values, runs.find_state)
-            states[name] = timings.setdefault(tuple(told), len(timings)), runs.make_runs(zip(told, found, strict=True))
+            states[name] = find_timing(times, told), runs.make_runs(zip(told, found, strict=True))
     return Bucket([time_reports(times) for times in timings], sums, states) if timings else None
 
 
@@ -85,6 +98,9 @@ def choose(times: list[int], values: list[Any], find: Callable[[Any], Any]) -> t
 
 
 def sum_numbers(numbers: Sequence[float]) -> Sums:
+    if len(numbers) == 1:
+        [number] = numbers
+        return Sums(number, number, number, number, 1, [number])
     held = list(numbers) if len(numbers) <= FEW else []
     return Sums(compute_mean(numbers), min(numbers), max(numbers), numbers[-1], len(numbers), held)
 
@@ -165,18 +181,21 @@ def read_all(texts: Iterable[str], names: Collection[str] | None = None) -> list
 
 def read(parts: list[Any], names: Collection[str] | None = None) -> Bucket:
     """Return the bucket of what its text holds."""
-    timings, sums, states = parts
-    made = [Timing(*timing) for timing in timings]
-    numbers, told = {}, {}
-    for name, (timing, *of) in sums.items():
-        if names is None or name in names:
-            numbers[name] = timing, (sum_numbers(of[0]) if len(of) == 1 else _lengthen(of, timings[timing][2]))
-    for name, (timing, whole, of) in states.items():
-        if names is None or name in names:
-            told[name] = timing, runs.read(whole, of, timings[timing][0])
-    return Bucket([each._replace(found=[(start, end) for start, end in each.found]) for each in made], numbers, told)
-
-
-def _lengthen(of: list[float], reports: int) -> Sums:
-    mean, low, high, last = of
-    return Sums(mean, low, high, last, reports)
+    told, sums, states = parts
+    timings = [
+        Timing(first, last, reports, head, tail, [(start, end) for start, end in found])
+        for first, last, reports, head, tail, found in told
+    ]
+    numbers = {}
+    for name in sums if names is None else sums.keys() & names:
+        timing, *of = sums[name]
+        if len(of) == 1:
+            numbers[name] = timing, sum_numbers(of[0])
+        else:
+            mean, low, high, last = of
+            numbers[name] = timing, Sums(mean, low, high, last, timings[timing].reports)
+    held = {}
+    for name in states if names is None else states.keys() & names:
+        timing, whole, of = states[name]
+        held[name] = timing, runs.read(whole, of, timings[timing].first)
+    return Bucket(timings, numbers, held)

@@ -133,12 +133,12 @@ def _read_rolled(device: Device, names: Sequence[str], span: Span) -> Series | N
 def _build_series(
     seconds: int, times: list[int], sums: dict[str, list[Sums | None]], timings: dict[str, Timing | None]
 ) -> Series:
-    def read_column(what: str) -> dict[str, list[float | None]]:
-        return {name: [getattr(each, what) if each else None for each in of] for name, of in sums.items()}
-
+    means = {name: [each.mean if each else None for each in of] for name, of in sums.items()}
+    low = {name: [each.low if each else None for each in of] for name, of in sums.items()}
+    high = {name: [each.high if each else None for each in of] for name, of in sums.items()}
     silent = {name: timing.find_gaps(of) if of else [] for name, of in timings.items()}
     longest = {name: timing.find_longest_pause(of) if of else gaps.LEAST_MS for name, of in timings.items()}
-    return Series(seconds, times, read_column("mean"), read_column("low"), read_column("high"), silent, longest)
+    return Series(seconds, times, means, low, high, silent, longest)
 
 
 def _judge(pauses: dict[str, list[gaps.Pause]]) -> tuple[dict[str, list[gaps.Gap]], dict[str, int]]:

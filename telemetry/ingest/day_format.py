@@ -33,6 +33,7 @@ MILLISECOND = 1_000
 MOST_DECIMALS = 6
 EXACT = 2**53
 WIDTHS = {"b": 1, "h": 2, "i": 4, "q": 8}
+READ_WIDTHS = {**WIDTHS, **{code.upper(): width for code, width in WIDTHS.items()}, "d": 8}
 LEVEL = 6  # of compression
 
 Spec = list[Any]
@@ -185,11 +186,9 @@ class _Reader:
         code, count = spec
         if not isinstance(code, str):
             return [code] * count
-        length = self._measure(spec)
-        block = self._raw[self._at : self._at + length]
-        self._at += length
-        numbers: array[Any] = array(code if code == "d" else code.lower())
-        numbers.frombytes(_unshuffle(block, length // count))
+        width, begin = READ_WIDTHS[code], self._at
+        end = self._at = begin + width * count
+        numbers: array[Any] = array(code.lower(), _unshuffle(self._raw[begin:end], width))
         if sys.byteorder == "big":
             numbers.byteswap()
         return list(accumulate(numbers)) if code.isupper() else numbers.tolist()
@@ -197,7 +196,7 @@ class _Reader:
     @staticmethod
     def _measure(spec: Spec) -> int:
         code, count = spec
-        return count * (8 if code == "d" else WIDTHS[code.lower()]) if isinstance(code, str) else 0
+        return count * READ_WIDTHS[code] if isinstance(code, str) else 0
 
 
 def decode(start: int, body: bytes, names: Collection[str] | None = None) -> Reports:

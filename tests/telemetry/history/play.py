@@ -148,8 +148,7 @@ def list_buckets() -> dict[Key, rollups.Bucket]:
         of = packed.device_id, packed.tenure
         assert not any(key[:2] == of and key[3] // DAY == packed.day for key in found)
         sums, hours, body = (None if each is None else bytes(each) for each in (packed.sums, packed.hours, packed.body))
-        day = packed_sums.read_day(packed.day, sums, body)
-        assert day is not None
+        [(_, day)] = packed_sums.read_days([(packed.day, sums, body)])
         found[*of, DAY, packed.day * DAY] = day
         told = packed_sums.read_hours(packed.day, hours, body)
         found.update({(*of, HOUR, start // 1000): each for start, each in told})
