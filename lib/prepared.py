@@ -19,13 +19,14 @@ parameters, the given ones stand from then on. So the function may not look at n
 the query, as they are or as a text's beginning (`startswith`): where a made-up value is found in another form, the
 query is built each time.
 While `checked` is true, as in all tests, that raises `Unpreparable`; and each query is built anyway and has to be the
-same, SQL and parameters: docs/decisions/0045.
+same, SQL and parameters: docs/decisions/0045. While `remembers` is true as well, one that was the same is not built
+again for the same values: as long as nothing that functions look at beside them is changed.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -48,7 +49,7 @@ Row = TypeVar("Row")
 
 log = logging.getLogger(__name__)
 
-checked = False
+checked = remembers = False
 MOST = 500  # shapes of one function
 UNKNOWN: Any = object()
 MADE_UP, LETTER = 9_100_000_000_000_000_000, 0xE000  # a number that no row has; a letter for private use
@@ -91,6 +92,7 @@ class Plan:
     parameters: tuple[Any, ...]
     places: list[tuple[int, int, bool]]  # of a parameter, of a value, and whether it is that one's beginning
     kept: str | None = None
+    right: set[tuple[Any, ...]] = field(default_factory=set)  # values for which it was the same
 
     def fill(self, values: list[Any]) -> tuple[Any, ...]:
         """Return the parameters for these values."""
@@ -293,12 +295,16 @@ def _compare(
 ) -> tuple[Plan, tuple[Any, ...]]:
     """Return the plan and its parameters, made anew if a setting is another one since; raise Unpreparable where it is
     not the query."""
+    if remembers and tuple(values) in plan.right:
+        return plan, plan.fill(values)
     sql, parameters = _make_compiler(build(*args)).as_sql()
     if not _is_same(plan, values, sql, parameters):
         anew = _make_plan(build, args)
         if anew is None or not _is_same(anew, values, sql, parameters):
             raise Unpreparable(f"{build.__qualname__} is another query for these values: {sql} {parameters}")
         plan = anew
+    elif remembers:
+        plan.right.add(tuple(values))
     return plan, tuple(parameters)
 
 

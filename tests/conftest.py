@@ -56,6 +56,26 @@ def _fresh_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder, "told", Rarely())
 
 
+@pytest.fixture(autouse=True)
+def _right_queries_are_remembered(request: pytest.FixtureRequest) -> None:
+    """For the next test's, too, which looks at the same; but not where a test changes what else they may look at."""
+    prepared.remembers = not changes_code(request.node)
+
+
+def changes_code(item: Any) -> bool:
+    """Whether a test has a fixture for that, by itself or by others that it asks for."""
+    found, asked = item._fixtureinfo, [*item._fixtureinfo.argnames, *item._fixtureinfo.initialnames]
+    own = {mark for each in item.iter_markers("usefixtures") for mark in each.args}
+    open_, seen = [name for name in asked if name in found.argnames or name in own], set()
+    while open_:
+        if (name := open_.pop()) in {"monkeypatch", "settings"}:
+            return True
+        if name not in seen:
+            seen.add(name)
+            open_ += [each for of in found.name2fixturedefs.get(name, ()) for each in of.argnames]
+    return False
+
+
 @dataclass
 class World:
     """Kanarra > {Sadler-Isberg > Los Angeles > Anaheim, Tekton Health > Boise}; Other is another organisation."""

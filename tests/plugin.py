@@ -226,6 +226,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read no file of which nothing runs again."""
+    if not (config.option.sqlite and config.option.again and collection_path.suffix == ".py"):
+        return None
+    name = collection_path.relative_to(ROOT).as_posix()
+    return None if any(name.startswith(each.partition("::")[0]) for each in TWICE) else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not on_postgresql():
         _without_postgresql(config, items)
