@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from lib import names
+from lib.prepared import prepared
 from lib.refusals import Refusal
 from tenants import refusals
 from tenants.accounts import events
@@ -109,13 +110,18 @@ def revoke_with(*, group: Group, by: User | None) -> None:
 
 def find_token(secret: str) -> ApiToken | None:
     """Return the live token whose secret this is, and its user with grants narrowed to it: two queries."""
-    related = ApiToken.objects.live().select_related("user__organisation__root", "group")
-    live = related.defer("user__organisation__logo")
-    token = live.filter(secret_hash=_hash_secret(secret)).first()
-    if token is None:
+    found = _select_live(_hash_secret(secret))
+    if not found:
         return None
+    (token,) = found
     token.user.grants, token.user.came_by = token.narrow(token.user.grants), token.pk
     return token if token.user.grants else None
+
+
+@prepared
+def _select_live(secret_hash: bytes) -> QuerySet[ApiToken]:
+    related = ApiToken.objects.live().select_related("user__organisation__root", "group")
+    return related.defer("user__organisation__logo").filter(secret_hash=secret_hash)
 
 
 def record_use(token: ApiToken) -> None:

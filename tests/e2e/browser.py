@@ -110,10 +110,12 @@ def violations(page: Page) -> list[Any]:
 
 # Of what is found nothing else is asked: style sheets are not fetched ahead, selectors not written, and rules whose
 # findings are never serious (each rule says how much they count, whatever its checks say) not applied.
-FIND = """(serious) => axe.run({
-    resultTypes: ["violations"], preload: false, selectors: false,
-    rules: Object.fromEntries(axe._audit.rules.filter(({ impact }) => impact && !serious.includes(impact)).map(({ id }) => [id, { enabled: false }])),
-}).then(({ violations }) => violations.filter(({ impact }) => serious.includes(impact)))"""
+FIND = """(serious) => {
+    const others = axe._audit.rules.filter(({ impact }) => impact && !serious.includes(impact));
+    const rules = Object.fromEntries(others.map(({ id }) => [id, { enabled: false }]));
+    return axe.run({ resultTypes: ["violations"], preload: false, selectors: false, rules })
+        .then(({ violations }) => violations.filter(({ impact }) => serious.includes(impact)));
+}"""
 
 
 def _violations(page: Page) -> list[Any]:
