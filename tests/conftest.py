@@ -192,9 +192,10 @@ def _streams_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def world(db: None) -> World:
-    """Made anew where other processes and threads see it, for they may remember an id; else as it was made before."""
-    return _kept_world().write() if connection.in_atomic_block else make_world()
+def world(db: None, request: pytest.FixtureRequest) -> World:
+    """Made anew where other processes see it, for they may remember an id; else as it was made before."""
+    marks = (request.node.get_closest_marker(name) for name in ("e2e", "faults"))
+    return make_world() if any(marks) else _kept_world().write()
 
 
 @cache

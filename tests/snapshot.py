@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -47,7 +48,8 @@ class Snapshot(Generic[Made]):
     def write(self) -> Made:
         """Its rows, with the same keys, as if they were made now."""
         later = timezone.now() - self._at
-        with connection.cursor() as cursor:
+        at_once = nullcontext() if connection.in_atomic_block else transaction.atomic()
+        with at_once, connection.cursor() as cursor:
             for table, (names, lines) in self.rows.items():
                 if lines and table not in DERIVED:
                     cursor.execute(*_insert(table, names, lines, later))
