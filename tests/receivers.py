@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 import time
@@ -33,7 +34,7 @@ def _name(text: str) -> x509.Name:
 @cache
 def certificates() -> tuple[Path, Path]:
     """Return the CA's certificate, and a chain with its key for `localhost`, `join.example` and 127.0.0.1."""
-    folder = Path(mkdtemp(prefix="handover-hooks-"))
+    folder = Path(mkdtemp(prefix="hooks-", dir=os.environ.get("VAR_DIR")))  # which a test run takes away
     now, ca_key, key = datetime.now(UTC), *(ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     span = (now - timedelta(hours=1), now + timedelta(days=2))
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)

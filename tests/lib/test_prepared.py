@@ -196,3 +196,36 @@ def test_an_update_in_tests_is_compared_with_what_is_built(world: World, monkeyp
     assert looks(world.placed.pk, "names") == 1
     with pytest.raises(Unpreparable):
         looks(world.placed.pk, "other")
+
+
+def test_what_was_right_is_not_built_again_for_the_same_values(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[int] = []
+
+    @prepared
+    def select(group: int) -> QuerySet[Device]:
+        built.append(group)
+        return Device.objects.filter(pk=group)
+
+    monkeypatch.setattr(preparing, "checked", True)
+    monkeypatch.setattr(preparing, "remembers", True)
+    for group in (1, 2, 1, 2, 1):
+        select(group)
+    assert [group for group in built if group < preparing.MADE_UP] == [1, 2]
+    monkeypatch.setattr(preparing, "remembers", False)
+    select(1)
+    assert built[-1] == 1
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_whoever_looks_at_a_value_is_found(db: None, monkeypatch: pytest.MonkeyPatch, remembers: bool) -> None:
+    @prepared
+    def select(group: int) -> QuerySet[Device]:
+        rows = Device.objects.filter(pk=group)
+        return rows if group != 3 else rows.filter(name="")
+
+    monkeypatch.setattr(preparing, "checked", True)
+    monkeypatch.setattr(preparing, "remembers", remembers)
+    for group in (1, 2, 2):
+        select(group)
+    with pytest.raises(Unpreparable):
+        select(3)
