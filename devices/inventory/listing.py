@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import IntegerField, Subquery
-
 from devices.inventory.filters import ATTENTION, ID, NAME
 from devices.models import Device
 from devices.models.attention import split_by_need, with_attention
 from lib import paging
+from lib.db.counts import CountRows
 from lib.paging import BY_ID, Order
 from lib.prepared import Limit, prepared
 from tenants.models import Group, User
@@ -46,14 +45,6 @@ class Count(NamedTuple):
 
     def __str__(self) -> str:
         return f"{COUNTED:,}+" if self.broad else str(self.number)
-
-
-class CountRows(Subquery):
-    """Count the rows of a query, as a value of another one."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
-    output_field = IntegerField()
-    empty_result_set_value = 0
 
 
 def count_devices(devices: DeviceQuerySet) -> Count:
