@@ -27,7 +27,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -67,9 +67,9 @@ class Unpreparable(TypeError):
     """Say that a function does more with a value than to hand it on."""
 
 
-@runtime_checkable
 class Stand(Protocol):
-    """What is more than a value, and can be stood in for by one of its kind with other values."""
+    """What is more than a value, and can be stood in for by one of its kind with other values: told by its
+    `make_stand_in`."""
 
     def list_values(self) -> tuple[Any, ...]:
         """Return all that queries may take from it."""
@@ -195,7 +195,7 @@ def _read_shape(given: Any, values: list[Any]) -> Any:
         return kind, 0 if kind is Whole else len(given)
     if kind is tuple:
         return tuple([_read_shape(each, values) for each in given])
-    if isinstance(given, Stand):
+    if hasattr(given, "make_stand_in"):  # through what is lazy, too
         return kind, _read_shape(given.list_values(), values)
     return given
 
@@ -217,7 +217,7 @@ def _make_up(given: Any, made: list[Any]) -> Any:
         return made[-1]
     if kind is tuple:
         return tuple([_make_up(each, made) for each in given])
-    if isinstance(given, Stand):
+    if hasattr(given, "make_stand_in"):  # through what is lazy, too
         return given.make_stand_in(_make_up(given.list_values(), made))
     return given
 
