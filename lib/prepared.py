@@ -12,6 +12,8 @@
 
     won = count(door.pk) == 1
 
+PostgreSQL keeps the plan, too; `prepared_by_values` is for what it plans well only by its values.
+
 What is kept goes by the *shape* of what is given: a whole number (`int`), a UUID, the length of a text or of bytes, and
 a tuple of such; for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations,
 types) by its value. For a new shape the function is called with made-up values, and where these stand among the
@@ -108,10 +110,10 @@ class Plan:
             cursor.execute(self.sql, parameters)
             return int(cursor.rowcount)
 
-    def ask(self, parameters: tuple[Any, ...]) -> list[Any]:
+    def ask(self, parameters: tuple[Any, ...], *, keeps: bool) -> list[Any]:
         rows, query, compiler = _twin(self.rows), _twin(self.rows.query), _twin(self.compiler)
         sql, compiler.connection = self.sql, connections[rows.db]
-        if keeps_statements(compiler.connection):
+        if keeps and keeps_statements(compiler.connection):
             sql, parameters = self._keep(compiler.connection, parameters)
             compiler.connection = Preparing(compiler.connection)
         compiler.as_sql = lambda *_, **__: (sql, parameters)
@@ -129,13 +131,23 @@ class Plan:
 
 def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
     """Decorate a function that returns a query by what is given in order: it returns the rows."""
+    return _prepare(build, keeps=True)
+
+
+def prepared_by_values(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
+    """Decorate one whose query PostgreSQL plans each time, for what is given: how many rows are below a path, say, it
+    can't tell without the path, and then takes the way of a few."""
+    return _prepare(build, keeps=False)
+
+
+def _prepare(build: Callable[P, QuerySet[Any, Row]], *, keeps: bool) -> Callable[P, list[Row]]:
     plans: dict[Any, Plan | None] = {}
 
     @wraps(build)
     def ask(*args: P.args, **kwargs: P.kwargs) -> list[Row]:
         assert not kwargs
         found = _find_plan(plans, build, args)
-        return list(build(*args, **kwargs)) if found is None else found[0].ask(found[1])
+        return list(build(*args, **kwargs)) if found is None else found[0].ask(found[1], keeps=keeps)
 
     return ask
 

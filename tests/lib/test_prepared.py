@@ -17,7 +17,7 @@ from django.utils.functional import SimpleLazyObject
 
 from devices.models import Credential, Device
 from lib import prepared as preparing
-from lib.prepared import Limit, Unpreparable, Update, prepared, prepared_update
+from lib.prepared import Limit, Unpreparable, Update, prepared, prepared_by_values, prepared_update
 from provisioning.models import Window
 from provisioning.windows import operations as windows
 from tenants.models import Role, User
@@ -212,3 +212,17 @@ def test_an_update_in_tests_is_compared_with_what_is_built(world: World, monkeyp
     assert looks(world.placed.pk, "names") == 1
     with pytest.raises(Unpreparable):
         looks(world.placed.pk, "other")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("prepare", "kept"), [(prepared, 1), (prepared_by_values, 0)])
+def test_a_plan_that_goes_by_values_is_not_kept(world: World, prepare: Any, kept: int) -> None:
+    def build(beginning: str) -> QuerySet[Device]:
+        return Device.objects.filter(description="once", name__startswith=beginning)
+
+    ask = prepare(build)
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+        assert ask("A") == ask("B") == []
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%devices_device%'")
+        assert cursor.fetchone() == (kept,)
