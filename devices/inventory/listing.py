@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 SIZE = 50
 COUNTED = 1000
+SHOWN = (  # of each device
+    *("serial", "name", "organisation", "version", "group__path", "group__name", "person__name", "person__email"),
+    *("model__name", "assignment__opened_at", "connection__last_seen_at"),
+)
 
 
 BY_NAME = Order((("name", str), ("pk", int)))
@@ -101,7 +105,7 @@ def _narrow_plainly(rows: DeviceQuerySet, waits: bool) -> DeviceQuerySet:
 
 
 def _load_shown(rows: DeviceQuerySet) -> DeviceQuerySet:
-    return with_attention(rows.with_status()).select_related("group", "person", "model", "assignment")
+    return with_attention(rows.with_status()).select_related("group", "person", "model", "assignment").only(*SHOWN)
 
 
 @prepared
