@@ -12,6 +12,8 @@
 
     won = count(door.pk) == 1
 
+PostgreSQL keeps the plan, too; `prepared_by_values` is for what it plans well only by its values.
+
 What is kept goes by the *shape* of what is given: a whole number (`int`), a UUID, the length of a text or of bytes, and
 a tuple of such; for a `Stand`, such as a person, what it says of itself; all else (None, True, members of enumerations,
 types) by its value. For a new shape the function is called with made-up values, and where these stand among the
@@ -28,7 +30,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -68,9 +70,9 @@ class Unpreparable(TypeError):
     """Say that a function does more with a value than to hand it on."""
 
 
-@runtime_checkable
 class Stand(Protocol):
-    """What is more than a value, and can be stood in for by one of its kind with other values."""
+    """What is more than a value, and can be stood in for by one of its kind with other values: told by its
+    `make_stand_in`."""
 
     def list_values(self) -> tuple[Any, ...]:
         """Return all that queries may take from it."""
@@ -110,10 +112,10 @@ class Plan:
             cursor.execute(self.sql, parameters)
             return int(cursor.rowcount)
 
-    def ask(self, parameters: tuple[Any, ...]) -> list[Any]:
+    def ask(self, parameters: tuple[Any, ...], *, keeps: bool) -> list[Any]:
         rows, query, compiler = _twin(self.rows), _twin(self.rows.query), _twin(self.compiler)
         sql, compiler.connection = self.sql, connections[rows.db]
-        if keeps_statements(compiler.connection):
+        if keeps and keeps_statements(compiler.connection):
             sql, parameters = self._keep(compiler.connection, parameters)
             compiler.connection = Preparing(compiler.connection)
         compiler.as_sql = lambda *_, **__: (sql, parameters)
@@ -131,13 +133,23 @@ class Plan:
 
 def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
     """Decorate a function that returns a query by what is given in order: it returns the rows."""
+    return _prepare(build, keeps=True)
+
+
+def prepared_by_values(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
+    """Decorate one whose query PostgreSQL plans each time, for what is given: how many rows are below a path, say, it
+    can't tell without the path, and then takes the way of a few."""
+    return _prepare(build, keeps=False)
+
+
+def _prepare(build: Callable[P, QuerySet[Any, Row]], *, keeps: bool) -> Callable[P, list[Row]]:
     plans: dict[Any, Plan | None] = {}
 
     @wraps(build)
     def ask(*args: P.args, **kwargs: P.kwargs) -> list[Row]:
         assert not kwargs
         found = _find_plan(plans, build, args)
-        return list(build(*args, **kwargs)) if found is None else found[0].ask(found[1])
+        return list(build(*args, **kwargs)) if found is None else found[0].ask(found[1], keeps=keeps)
 
     return ask
 
@@ -197,7 +209,7 @@ def _read_shape(given: Any, values: list[Any]) -> Any:
         return kind, 0 if kind is Whole else len(given)
     if kind is tuple:
         return tuple([_read_shape(each, values) for each in given])
-    if isinstance(given, Stand):
+    if hasattr(given, "make_stand_in"):  # through what is lazy, too
         return kind, _read_shape(given.list_values(), values)
     return given
 
@@ -219,7 +231,7 @@ def _make_up(given: Any, made: list[Any]) -> Any:
         return made[-1]
     if kind is tuple:
         return tuple([_make_up(each, made) for each in given])
-    if isinstance(given, Stand):
+    if hasattr(given, "make_stand_in"):  # through what is lazy, too
         return given.make_stand_in(_make_up(given.list_values(), made))
     return given
 

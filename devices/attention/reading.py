@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from devices.models import Attention, Attribute, Device
 from devices.models.attention import narrow_needing
-from lib.prepared import Limit, prepared
+from lib import columns
+from lib.db.counts import CountRows
+from lib.prepared import Limit, Whole, prepared
 from tenants.audit import actors
 from tenants.models import Role, User
 
@@ -87,11 +89,16 @@ def fetch(devices: Iterable[Device]) -> dict[int, list[Shown]]:
     known = {device.pk: device for device in devices}
     if not known:
         return {}
-    rows = list(Attention.objects.current().filter(device__in=known).order_by("since", "pk"))
+    rows = _select_current(Whole(columns.encode_numbers(known)))
     shown: dict[int, list[Shown]] = {}
     for each in show(rows, known):
         shown.setdefault(each.row.device_id, []).append(each)
     return shown
+
+
+@prepared
+def _select_current(devices: Whole) -> QuerySet[Attention]:
+    return Attention.objects.current().filter(device__one_of=devices).order_by("since", "pk")
 
 
 def show(rows: Sequence[Attention], devices: dict[int, Device]) -> list[Shown]:
@@ -118,18 +125,25 @@ def list_attention(user: Viewer, device: Device, declared: Iterable[Attribute]) 
     }
 
 
-def summarise(user: User, path: str | None) -> Summary:
-    """Return what needs attention of the devices that the user sees, in the groups below this path: five queries at
-    most, one where nothing does."""
+def summarise(user: User, path: str | None, listed: Iterable[Device] = ()) -> tuple[Summary, dict[int, list[Shown]]]:
+    """Return what needs attention of the devices that the user sees, in the groups below this path; and what `fetch`
+    does of those listed, with those named. Four queries at most, one where nothing does."""
     few = _select_needing(user, path, Limit(NAMED + 1))
-    shown = fetch(few[:NAMED])
-    named = [(device, shown[device.pk]) for device in few[:NAMED] if device.pk in shown]
+    shown = fetch([*few[:NAMED], *listed])
     if not few:
-        return Summary(0, 0, [])
+        return Summary(0, 0, []), shown
+    named = [(device, shown[device.pk]) for device in few[:NAMED] if device.pk in shown]
+    ((in_use, needing),) = _count_sides(user, path, Limit(MOST + 1))
+    return Summary(in_use, needing, named), shown
+
+
+@prepared
+def _count_sides(user: User, path: str | None, most: Limit) -> QuerySet[User, tuple[int, int]]:
     visible = _select_visible(user, path)
-    in_use = visible.filter(group__isnull=False, connection__isnull=False, locked_at=None, retired_at=None).order_by()
-    number = len(few) if len(few) <= NAMED else _narrow_needing(user, path).order_by().count()
-    return Summary(in_use[: MOST + 1].count(), number, named)
+    in_use = visible.filter(group__isnull=False, connection__isnull=False, locked_at=None, retired_at=None)
+    needing = _narrow_needing(user, path)
+    sides = [CountRows(rows.values("pk")) for rows in (in_use.order_by()[:most], needing.order_by())]
+    return User.objects.filter(pk=user.pk).values_list(*sides)
 
 
 def _select_visible(user: User, path: str | None) -> DeviceQuerySet:

@@ -11,7 +11,7 @@ from django.db.models.functions import Substr
 
 from devices.models import Attention, Device
 from lib import columns
-from lib.prepared import Whole, prepared
+from lib.prepared import Whole, prepared, prepared_by_values
 from tenants.models import Group, Role, under
 from tenants.tree import ancestry, topmost
 
@@ -126,7 +126,7 @@ def _count_devices(user: User, tops: list[str], opened: set[str]) -> Counter[str
     return counts
 
 
-@prepared
+@prepared_by_values
 def _select_counts(
     user: User, tops: tuple[str, ...], opened: tuple[str, ...], hides: bool
 ) -> QuerySet[Group, tuple[str, int]]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import IntegerField, Subquery
-
 from devices.inventory.filters import ATTENTION, ID, NAME
 from devices.models import Device
 from devices.models.attention import split_by_need, with_attention
 from lib import paging
+from lib.db.counts import CountRows
 from lib.paging import BY_ID, Order
 from lib.prepared import Limit, prepared
 from tenants.models import Group, User
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
 
 SIZE = 50
 COUNTED = 1000
+SHOWN = (  # of each device
+    *("serial", "name", "organisation", "version", "group__path", "group__name", "person__name", "person__email"),
+    *("model__name", "assignment__opened_at", "connection__last_seen_at"),
+)
 
 
 BY_NAME = Order((("name", str), ("pk", int)))
@@ -46,14 +49,6 @@ class Count(NamedTuple):
 
     def __str__(self) -> str:
         return f"{COUNTED:,}+" if self.broad else str(self.number)
-
-
-class CountRows(Subquery):
-    """Count the rows of a query, as a value of another one."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
-    output_field = IntegerField()
-    empty_result_set_value = 0
 
 
 def count_devices(devices: DeviceQuerySet) -> Count:
@@ -110,7 +105,7 @@ def _narrow_plainly(rows: DeviceQuerySet, waits: bool) -> DeviceQuerySet:
 
 
 def _load_shown(rows: DeviceQuerySet) -> DeviceQuerySet:
-    return with_attention(rows.with_status()).select_related("group", "person", "model", "assignment")
+    return with_attention(rows.with_status()).select_related("group", "person", "model", "assignment").only(*SHOWN)
 
 
 @prepared

@@ -19,6 +19,7 @@ from tenants.models import Role
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from devices.models import Device
     from lib.paging import Page
     from tenants.access import SignedIn
     from tenants.models import Group, User
@@ -35,8 +36,8 @@ def device_list(request: SignedIn) -> HttpResponse:
     groups = [device.group for device in page.rows if device.group]
     context: dict[str, object] = {"form": form, "group": group, "page": page, "count": count}
     context |= {"trails": group_tree.list_trails(user, groups), "owner": user.owns_organisation}
-    summary = _summarise(user, form, group)
-    context |= {"attention": reading.fetch(reading.pick(page.rows)), "summary": summary}
+    summary, attention = _summarise(user, form, group, reading.pick(page.rows))
+    context |= {"attention": attention, "summary": summary}
     context |= _build_selecting(request, page)
     if request.htmx.target == "devices":
         return render(request, "devices/inventory/_list.html", context)
@@ -48,11 +49,14 @@ def device_list(request: SignedIn) -> HttpResponse:
     )
 
 
-def _summarise(user: User, form: DeviceFilter, group: Group | None) -> reading.Summary | None:
-    """Return the first line of home: of all that is listed where nothing narrows it, else None."""
+def _summarise(
+    user: User, form: DeviceFilter, group: Group | None, needing: list[Device]
+) -> tuple[reading.Summary | None, dict[int, list[reading.Shown]]]:
+    """Return the first line of home, of all that is listed where nothing narrows it, else None; and what those of the
+    page that need attention need it for."""
     if form.active or form.data.get("waiting"):
-        return None
-    return reading.summarise(user, group.path if group else None)
+        return None, reading.fetch(needing)
+    return reading.summarise(user, group.path if group else None, needing)
 
 
 def _build_selecting(request: SignedIn, page: Page) -> dict[str, object]:

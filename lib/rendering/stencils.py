@@ -15,10 +15,10 @@ true, as in all tests, each fragment is rendered as well, and has to be the same
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.template.loader import get_template
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:

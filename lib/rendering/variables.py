@@ -7,11 +7,11 @@ method with arguments or a class, is left to Django.
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from django.template.base import FilterExpression, Parser, Variable, VariableDoesNotExist, VariableNode
 from django.template.base import render_value_in_context as write_value
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ class QuickVariable(Plain):  # type: ignore[misc]
     """Look a name up in the context, and what follows it in what is found."""
 
     __slots__ = ()
+
+    def resolve(self, context: Any) -> Any:
+        return self.literal if self.lookups is None else self._resolve_lookup(context)
 
     def _resolve_lookup(self, context: Any) -> Any:
         current = _find(context, self.lookups[0])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,19 +13,19 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from django.utils.functional import SimpleLazyObject
 
 from devices.models import Credential, Device
 from lib import prepared as preparing
-from lib.prepared import Limit, Unpreparable, Update, prepared, prepared_update
+from lib.prepared import Limit, Unpreparable, Update, prepared, prepared_by_values, prepared_update
 from provisioning.models import Window
 from provisioning.windows import operations as windows
-from tenants.models import Role
+from tenants.models import Role, User
 from tests import builders
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from tenants.models import User
     from tests.conftest import World
 
 
@@ -99,6 +100,21 @@ def test_people_of_one_shape_see_their_own(world: World) -> None:
     ]
     for user in (*twins, world.viewer, world.sibling, world.admin, world.owner, world.stranger):
         assert ask(user) == list(Device.objects.visible_to(user).order_by("pk")), user
+
+
+def test_people_may_be_loaded_late(world: World) -> None:
+    """As a request has them: nothing of who came first is in what is written down for others."""
+    built: list[int] = []
+
+    @prepared
+    def ask(user: User) -> QuerySet[Device]:
+        built.append(user.pk)
+        return Device.objects.visible_to(user).order_by("pk")
+
+    for user in (world.viewer, world.admin, world.owner, world.viewer):
+        late: Any = SimpleLazyObject(partial(User.objects.get, pk=user.pk))
+        assert ask(late) == list(Device.objects.visible_to(user).order_by("pk")), user
+    assert not {world.viewer.pk, world.admin.pk, world.owner.pk} & set(built)
 
 
 def test_what_is_handed_on_in_another_form_is_built_each_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,3 +245,17 @@ def test_whoever_looks_at_a_value_is_found(db: None, monkeypatch: pytest.MonkeyP
         select(group)
     with pytest.raises(Unpreparable):
         select(3)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("prepare", "kept"), [(prepared, 1), (prepared_by_values, 0)])
+def test_a_plan_that_goes_by_values_is_not_kept(world: World, prepare: Any, kept: int) -> None:
+    def build(beginning: str) -> QuerySet[Device]:
+        return Device.objects.filter(description="once", name__startswith=beginning)
+
+    ask = prepare(build)
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+        assert ask("A") == ask("B") == []
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%devices_device%'")
+        assert cursor.fetchone() == (kept,)

@@ -89,18 +89,18 @@ def make(world: World, name: str) -> Device:
 
 def test_home_names_three_and_counts_the_others(world: World) -> None:
     viewer = User.objects.get(pk=world.viewer.pk)
-    assert reading.summarise(viewer, None) == (0, 0, [])
+    assert reading.summarise(viewer, None)[0] == (0, 0, [])
     devices = [make(world, f"Pump {number}") for number in (3, 1, 4, 2, 5)]
     for device in devices[:4]:
         need(device)
     need(world.foreign)
-    told = reading.summarise(viewer, None)
+    told, _ = reading.summarise(viewer, None)
     assert [str(device) for device, _ in told.named] == ["Pump 1", "Pump 2", "Pump 3"]
     assert [shown[0].words for _, shown in told.named] == ["Silent"] * 3
     assert (told.in_use, told.needing, told.others, told.fine) == (5, 4, 1, 1)
-    assert reading.summarise(viewer, world.region.path) == told
-    assert reading.summarise(viewer, world.tekton.path) == (0, 0, [])
-    assert reading.summarise(User.objects.get(pk=world.owner.pk), None).needing == 5
+    assert reading.summarise(viewer, world.region.path)[0] == told
+    assert reading.summarise(viewer, world.tekton.path)[0] == (0, 0, [])
+    assert reading.summarise(User.objects.get(pk=world.owner.pk), None)[0].needing == 5
 
 
 def test_locked_retired_and_never_heard_ones_are_not_in_use(world: World) -> None:
@@ -109,7 +109,7 @@ def test_locked_retired_and_never_heard_ones_are_not_in_use(world: World) -> Non
     need(fine)
     Device.objects.filter(pk=locked.pk).update(locked_at=timezone.now())
     Device.objects.filter(pk=retired.pk).update(retired_at=timezone.now())
-    assert reading.summarise(User.objects.get(pk=world.viewer.pk), None).in_use == 1
+    assert reading.summarise(User.objects.get(pk=world.viewer.pk), None)[0].in_use == 1
 
 
 def test_each_device_has_what_began_first_first(
