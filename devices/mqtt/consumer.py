@@ -45,6 +45,7 @@ TICK = timedelta(milliseconds=1)
 TELL_SECONDS = 0.5
 MOST_STAMPS, MOST_NAMES = 20_000, 200_000
 DUP, RETAINED = 8, 1  # flags of a PUBLISH
+FENCE = topics.FENCE.encode()
 
 
 class Unrouted(NamedTuple):
@@ -188,8 +189,9 @@ class Consumer:
     def take_in(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Take deliveries in; return those that have to wait until others are stored, in their order.
 
-        Only before the first fence of a connection does anything wait: what comes then lay at the broker, and no press
-        among it counts. Later whatever has no room is left out, until the broker repeats it, so that presses come.
+        Before the first fence of a connection anything waits: what comes then lay at the broker, and no press among it
+        counts. Later it is what devices within their pace sent: each of them, and a press too, is one of many. What
+        there is no room for of those that send too much is left out, until the broker repeats it, so that presses come.
         """
         if self._stopping.is_set():
             return ()
@@ -199,7 +201,7 @@ class Consumer:
         with self._arrived:
             most = count_most([other.waiting for other in self._links.values() if other is not link])
             for delivery in deliveries:
-                if delivery.mid and (held_up or self._must_wait(link, most)):
+                if delivery.mid and (held_up or (delivery.topic != FENCE and self._must_wait(link, most))):
                     held_up.append(delivery)
                     continue
                 verdict = self._take_in(link, delivery, now)
@@ -214,7 +216,9 @@ class Consumer:
         return held_up
 
     def _must_wait(self, link: Link, most: int) -> bool:
-        return link.came_after is None and (link.waiting >= most or any(map(self._intake.is_full, ROOMS)))
+        if link.came_after is not None:
+            return self._intake.is_full(Pace.WITHIN)
+        return link.waiting >= most or any(map(self._intake.is_full, ROOMS))
 
     def _take_in(self, link: Link, delivery: Delivery, now: float) -> bool | None:
         """Queue it; return whether somebody should look at once. None if there is nothing to be done with it, so that
