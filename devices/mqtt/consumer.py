@@ -1,8 +1,8 @@
 """Every device's state from the broker, acknowledged only after it is committed.
 
 The network's thread only queues. One thread hands over whatever has arrived since its last commit (a press at once, a
-few reports once no more come), and acknowledges after that returned. Nothing acknowledged is lost, much is delivered
-twice: whoever takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
+few reports that follow others a moment later), and acknowledges after that returned. Nothing acknowledged is lost, much
+is delivered twice: whoever takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class Consumer:
         self._temporary = temporary
         self._tell = tell
         self._tell_at = 0.0
+        self._taken_at = -math.inf  # when it took its last batch
         self._intake = Intake()
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
@@ -139,6 +140,9 @@ class Consumer:
 
     def is_stopping(self) -> bool:
         return self._stopping.is_set()
+
+    def count_links(self) -> int:
+        return len(self._links)
 
     def is_subscribed(self, part: int | None = None) -> bool:
         """Return whether it hears the devices of a part, or of all that it has."""
@@ -291,19 +295,26 @@ class Consumer:
                 batch = self._intake.take(time.monotonic())
                 self._make_room(batch)
             if batch or self._stopping.is_set():
+                self._taken_at = time.monotonic()
                 return batch
             self._beat()
             self._tell_limited()
 
     def _gather(self) -> None:
         """Let a few that keep coming become enough, for a moment: so that storing costs no more of each message where
-        it comes to a consumer that has time (one of several, say) than where it comes to one that is busy."""
-        until = time.monotonic() + GATHER_SECONDS
+        it comes to a consumer that has time than where it comes to one that is busy.
+
+        What comes after a rest waits for hardly anything, what comes soon after others until these are so long ago. One
+        of several consumers, to which fewer come, takes twice the time.
+        """
+        now, longest = time.monotonic(), GATHER_SECONDS * (2 if parts.is_divided() else 1)
+        until, earliest = now + longest, self._taken_at + longest
         self._intake.gathers = True
         while self._intake.may_grow() and not self._stopping.is_set():
             before = len(self._intake)
-            self._arrived.wait(STEP_SECONDS)
-            if len(self._intake) == before or time.monotonic() > until:
+            self._arrived.wait(max(STEP_SECONDS, earliest - now))
+            now = time.monotonic()
+            if now > until or (now >= earliest and len(self._intake) == before):
                 break
         self._intake.gathers = False
 
