@@ -2,7 +2,8 @@
 
 The network's thread only queues. One thread hands over whatever has arrived since its last commit (a press at once, a
 few reports that follow others a moment later), and acknowledges after that returned. Nothing acknowledged is lost, much
-is delivered twice: whoever takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
+is delivered twice: whoever takes the batch must not mind. Fences tell of each message after which moment it came to the
+broker.
 """
 
 from __future__ import annotations
