@@ -1,9 +1,16 @@
 """Several consumers that share what devices report, beside one: `python -m bench.ingest --consumers 2`.
 
 With RabbitMQ (its own accounts: nobody is asked) and PostgreSQL with fsync. In each round, for one consumer and for
-several: they are stopped while the queues fill, and then drain them, as fast as they can, and each held to the same
-share of a core (SHARE) by stopping it whenever it has had more. Prints, as medians of the rounds, messages a second,
-microseconds of processor time a message of all consumers together, and the ratios with their bars.
+several, in alternation:
+- as fast as they can: they are stopped while the queues fill, and then drain them. What a message costs where there is
+  enough to do: the bar of processor time. Several that share two cores with the broker and the database also cost each
+  other some of it, which is in the figure.
+- each held to the same share of a core (SHARE), by stopping it whenever it has had more. How much more several cores
+  store than one, though this machine has no core for each: the bar of the rate.
+- in all RATE messages a second, which come evenly and saturate nobody. It has no bar: what each consumer does by itself
+  (fences, heartbeats, leases, reading the sessions of its parts) counts as many times as there are consumers.
+Prints, as medians of the rounds, messages a second, microseconds of processor time a message of all consumers together,
+and the ratios with their bars.
 """
 
 from __future__ import annotations
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 
 DEVICES = 1000
 SHARE = 0.15
+RATE = 4000
 STEP = 0.01
 BAR_PROCESSOR, BAR_RATE = 1.1, 1.6
 ACCOUNT = ("site", "site-secret")
@@ -52,24 +60,21 @@ class Drained(NamedTuple):
 
 def compare_consumers(several: int, messages: int, rounds: int) -> int:
     """Print the figures; return how many bars are missed."""
-    found: dict[tuple[int, bool], list[Drained]] = {}
+    found: dict[tuple[str, int], list[Drained]] = {}
     with ExitStack() as stack:
         builds = {count: stack.enter_context(_run_parts(count)) for count in (1, several)}
         for number in range(rounds):
-            for held in (False, True):
+            for way, measure in WAYS.items():
                 for count, (build, port) in sorted(builds.items(), reverse=bool(number % 2)):
-                    many = messages // 4 if held else messages
-                    found.setdefault((count, held), []).append(_drain(build, port, count, many, held=held))
-    medians = {case: Drained(*map(statistics.median, zip(*all_, strict=True))) for case, all_ in sorted(found.items())}
-    for (count, held), each in medians.items():
-        way = f"each held to {SHARE:.0%} of a core" if held else "as fast as they can"
+                    found.setdefault((way, count), []).append(measure(build, port, count, messages))
+    medians = {case: Drained(*map(statistics.median, zip(*all_, strict=True))) for case, all_ in found.items()}
+    for (way, count), each in sorted(medians.items()):
         print(f"  {count} consumer(s), {way:32} {each.rate:7.0f} messages/s {each.own:7.1f} us of processor time")
-    own = medians[several, False].own / medians[1, False].own
-    rate = medians[several, True].rate / medians[1, True].rate
+    own, paced = (medians[way, several].own / medians[way, 1].own for way in (FREE, PACED))
+    rate = medians[HELD, several].rate / medians[HELD, 1].rate
     print(f"  processor time a message: {own:.2f} times one's (bar {BAR_PROCESSOR}: {_judge(own <= BAR_PROCESSOR)})")
-    print(
-        f"  messages a second, held:  {rate:.2f} times one's (bar {BAR_RATE}: {_judge(rate >= BAR_RATE)})", flush=True
-    )
+    print(f"  messages a second, held:  {rate:.2f} times one's (bar {BAR_RATE}: {_judge(rate >= BAR_RATE)})")
+    print(f"  processor time, paced:    {paced:.2f} times one's (no bar)", flush=True)
     return (own > BAR_PROCESSOR) + (rate < BAR_RATE)
 
 
@@ -121,7 +126,9 @@ def _write_configuration(folder: Path, amqp: int, port: int) -> Path:
     return file
 
 
-def _drain(build: Build, port: int, count: int, messages: int, *, held: bool) -> Drained:
+@contextmanager
+def _run_workers(build: Build, count: int) -> Iterator[tuple[list[psutil.Process], Any]]:
+    """Run so many that have shared the parts, with no report in their database, to which this connects."""
     import psycopg
 
     url = build.env["DATABASE_URL"].replace("postgres://", "postgresql://")
@@ -129,18 +136,48 @@ def _drain(build: Build, port: int, count: int, messages: int, *, held: bool) ->
         db = stack.enter_context(psycopg.connect(url, autocommit=True))
         db.execute("TRUNCATE telemetry_report")
         workers = [stack.enter_context(run_worker(build, "config", "--consumer")) for _ in range(count)]
-        _wait_until_settled(db, count)
         for worker in workers:
             stack.callback(worker.send_signal, signal.SIGCONT)
-            worker.send_signal(signal.SIGSTOP)
-        publish(port, build.fleet, messages, 0, *ACCOUNT)
-        db.execute("CHECKPOINT")
-        if held:
-            stack.enter_context(_hold(workers))
-        else:
-            for worker in workers:
-                worker.send_signal(signal.SIGCONT)
+        _wait_until_settled(db, count)
+        yield workers, db
+
+
+def _drain(build: Build, port: int, count: int, messages: int) -> Drained:
+    with _run_workers(build, count) as (workers, db):
+        _fill(build, port, workers, db, messages)
+        for worker in workers:
+            worker.send_signal(signal.SIGCONT)
         return _measure(workers, db, messages)
+
+
+def _drain_held(build: Build, port: int, count: int, messages: int) -> Drained:
+    with _run_workers(build, count) as (workers, db):
+        _fill(build, port, workers, db, messages // 4)
+        with _hold(workers):
+            return _measure(workers, db, messages // 4)
+
+
+def _fill(build: Build, port: int, workers: list[psutil.Process], db: Any, messages: int) -> None:
+    for worker in workers:
+        worker.send_signal(signal.SIGSTOP)
+    publish(port, build.fleet, messages, 0, *ACCOUNT)
+    db.execute("CHECKPOINT")
+
+
+def _keep_pace(build: Build, port: int, count: int, messages: int) -> Drained:
+    with _run_workers(build, count) as (workers, db):
+        db.execute("CHECKPOINT")
+        thread = threading.Thread(
+            target=publish, args=[port, build.fleet, messages // 2, 0, *ACCOUNT], kwargs={"rate": RATE}
+        )
+        thread.start()
+        measured = _measure(workers, db, messages // 2)
+        thread.join()
+        return measured
+
+
+FREE, HELD, PACED = "as fast as they can", f"each held to {SHARE:.0%} of a core", f"in all {RATE} a second"
+WAYS = {FREE: _drain, HELD: _drain_held, PACED: _keep_pace}
 
 
 def _wait_until_settled(db: Any, count: int) -> None:

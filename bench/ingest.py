@@ -48,6 +48,7 @@ BAR_EMPTY = 0.5
 LOOK = 0.1  # seconds between two looks at how many rows there are
 TASKS, TASKS_SHARE = "one task each", 40  # one in forty messages is enough to time the tasks
 FLIGHT = 2_000  # messages that are not acknowledged yet, while a session is filled
+STEPS = 500  # a second, in which reports come at a given rate
 ATTRIBUTES = ("speed", "power", "fuel", "oil", "heat", "volts", "amps", "hours")
 
 
@@ -73,26 +74,36 @@ class Build(NamedTuple):
 
 
 def publish(
-    port: int, fleet: list[str], messages: int, octets: int, username: str | None = None, password: str | None = None
+    port: int,
+    fleet: list[str],
+    messages: int,
+    octets: int,
+    username: str | None = None,
+    password: str | None = None,
+    *,
+    rate: int = 0,
 ) -> None:
-    """Fill the session: all devices in turns, each report with a time of its own."""
+    """Fill the session: all devices in turns, each report with a time of its own; at most `rate` a second, if given."""
     from devices.mqtt import packets
 
-    start, note = int(time.time() * 1000) - messages - 60_000, "x" * octets
+    start, note, began = int(time.time() * 1000) - messages - 60_000, "x" * octets, time.monotonic()
+    flight = max(rate // STEPS, 1) if rate else FLIGHT
     with socket.create_connection(("127.0.0.1", port)) as broker:
         connect = packets.Connect(packets.CLEAN, 600, "filler", "", b"", username, password)
         broker.sendall(connect.build().encode())
         broker.recv(4)
         answered = 0
-        for first in range(0, messages, FLIGHT):
+        for first in range(0, messages, flight):
             said = bytearray()
-            for number in range(first, min(first + FLIGHT, messages)):
+            for number in range(first, min(first + flight, messages)):
                 data: dict[str, Any] = {name: round(random.random() * 1000, 2) for name in ATTRIBUTES}
                 body = {"data": data | ({"note": note} if note else {}), "time": start + number}
                 topic = f"devices/{fleet[number % len(fleet)]}/state"
                 said += packets.Publish(2, topic, number % 65_535 + 1, json.dumps(body).encode()).build().encode()
+            if rate:
+                time.sleep(max(began + first / rate - time.monotonic(), 0))
             broker.sendall(said)
-            while answered < 4 * min(first + FLIGHT, messages):
+            while answered < 4 * min(first + flight, messages):
                 answered += len(broker.recv(65_536))
 
 

@@ -1,8 +1,9 @@
 """Every device's state from the broker, acknowledged only after it is committed.
 
 The network's thread only queues. One thread hands over whatever has arrived since its last commit (a press at once, a
-few reports once no more come), and acknowledges after that returned. Nothing acknowledged is lost, much is delivered
-twice: whoever takes the batch must not mind. Fences tell of each message after which moment it came to the broker.
+few reports that follow others a moment later), and acknowledges after that returned. Nothing acknowledged is lost, much
+is delivered twice: whoever takes the batch must not mind. Fences tell of each message after which moment it came to the
+broker.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ TICK = timedelta(milliseconds=1)
 TELL_SECONDS = 0.5
 MOST_STAMPS, MOST_NAMES = 20_000, 200_000
 DUP, RETAINED = 8, 1  # flags of a PUBLISH
+FENCE = topics.FENCE.encode()
 
 
 class Unrouted(NamedTuple):
@@ -82,6 +84,7 @@ class Consumer:
         self._temporary = temporary
         self._tell = tell
         self._tell_at = 0.0
+        self._taken_at = -math.inf  # when it took its last batch
         self._intake = Intake()
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
@@ -139,6 +142,9 @@ class Consumer:
     def is_stopping(self) -> bool:
         return self._stopping.is_set()
 
+    def count_links(self) -> int:
+        return len(self._links)
+
     def is_subscribed(self, part: int | None = None) -> bool:
         """Return whether it hears the devices of a part, or of all that it has."""
         links = self._links
@@ -188,8 +194,9 @@ class Consumer:
     def take_in(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Take deliveries in; return those that have to wait until others are stored, in their order.
 
-        Only before the first fence of a connection does anything wait: what comes then lay at the broker, and no press
-        among it counts. Later whatever has no room is left out, until the broker repeats it, so that presses come.
+        Before the first fence of a connection anything waits: what comes then lay at the broker, and no press among it
+        counts. Later it is what devices within their pace sent: each of them, and a press too, is one of many. What
+        there is no room for of those that send too much is left out, until the broker repeats it, so that presses come.
         """
         if self._stopping.is_set():
             return ()
@@ -199,7 +206,7 @@ class Consumer:
         with self._arrived:
             most = count_most([other.waiting for other in self._links.values() if other is not link])
             for delivery in deliveries:
-                if delivery.mid and (held_up or self._must_wait(link, most)):
+                if delivery.mid and (held_up or (delivery.topic != FENCE and self._must_wait(link, most))):
                     held_up.append(delivery)
                     continue
                 verdict = self._take_in(link, delivery, now)
@@ -214,7 +221,9 @@ class Consumer:
         return held_up
 
     def _must_wait(self, link: Link, most: int) -> bool:
-        return link.came_after is None and (link.waiting >= most or any(map(self._intake.is_full, ROOMS)))
+        if link.came_after is not None:
+            return self._intake.is_full(Pace.WITHIN)
+        return link.waiting >= most or any(map(self._intake.is_full, ROOMS))
 
     def _take_in(self, link: Link, delivery: Delivery, now: float) -> bool | None:
         """Queue it; return whether somebody should look at once. None if there is nothing to be done with it, so that
@@ -287,19 +296,26 @@ class Consumer:
                 batch = self._intake.take(time.monotonic())
                 self._make_room(batch)
             if batch or self._stopping.is_set():
+                self._taken_at = time.monotonic()
                 return batch
             self._beat()
             self._tell_limited()
 
     def _gather(self) -> None:
         """Let a few that keep coming become enough, for a moment: so that storing costs no more of each message where
-        it comes to a consumer that has time (one of several, say) than where it comes to one that is busy."""
-        until = time.monotonic() + GATHER_SECONDS
+        it comes to a consumer that has time than where it comes to one that is busy.
+
+        What comes after a rest waits for hardly anything, what comes soon after others until these are so long ago. One
+        of several consumers, to which fewer come, takes twice the time.
+        """
+        now, longest = time.monotonic(), GATHER_SECONDS * (2 if parts.is_divided() else 1)
+        until, earliest = now + longest, self._taken_at + longest
         self._intake.gathers = True
         while self._intake.may_grow() and not self._stopping.is_set():
             before = len(self._intake)
-            self._arrived.wait(STEP_SECONDS)
-            if len(self._intake) == before or time.monotonic() > until:
+            self._arrived.wait(max(STEP_SECONDS, earliest - now))
+            now = time.monotonic()
+            if now > until or (now >= earliest and len(self._intake) == before):
                 break
         self._intake.gathers = False
 

@@ -33,7 +33,8 @@ FLOOD, MEASURED_SECONDS = 2_000, 0.05  # so many late ones a second are a flood
 FEWEST_PUT_OFF, MOST_PUT_OFF = 1_000, 16_000  # in which late ones wait, if so many do
 PUT_OFF_SECONDS = 0.25
 ENOUGH = 250  # of those that keep their pace: a batch of so many costs hardly less a message if it grows
-GATHER_SECONDS, STEP_SECONDS = 0.05, 0.004  # for which fewer may grow, while more come within each step
+GATHER_SECONDS = 0.05  # for which fewer may grow, and so far apart are batches of a few
+STEP_SECONDS = 0.004  # beyond which the first after a rest wait for no more
 MAX_QUEUED, MAX_QUEUED_BYTES = 20_000, 64 << 20  # of either
 ROOMS = (Pace.WITHIN, Pace.BEHIND)
 MARKS = (b"registerButton", b"presenceAnswer")
@@ -145,7 +146,8 @@ class Intake:
 
     def may_grow(self) -> bool:
         """Return whether so few are due that storing costs more of each than it would of more; a press never waits."""
-        return not self._first and 0 < len(self._prompt) < ENOUGH
+        few_late = self._puts_off or self._rooms[Pace.BEHIND].messages < FEWEST_LATE
+        return not self._first and 0 < len(self._prompt) < ENOUGH and few_late
 
     def measure(self, now: float) -> None:
         """Decide whether late ones are put off: while a flood comes, everybody's messages wait behind it, and storing

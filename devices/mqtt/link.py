@@ -31,6 +31,8 @@ class Taker(Protocol):
 
     def is_stopping(self) -> bool: ...
 
+    def count_links(self) -> int: ...
+
 
 class Link:
     def __init__(self, taker: Taker, part: int, client_id: str, filters: Iterable[str], *, url: str = "") -> None:
@@ -47,7 +49,7 @@ class Link:
         self.same_connection = threading.Lock()
         self._taker = taker
         self._subscribed = threading.Event()
-        self._receiver = Receiver(self, client_id, filters, url=url)
+        self._receiver = Receiver(self, client_id, filters, url=url, count=taker.count_links)
 
     def start(self) -> None:
         self._receiver.start()

@@ -2,7 +2,7 @@
 
 What the socket has is read at once, taken apart at once and handed over at once, and what is acknowledged is written at
 once: a client that turns each packet by itself costs many times what is done with it. What comes in trickles is let
-gather for a moment, 2 ms. One thread reads and writes.
+gather for a moment: 2 ms, and so much for each connection that is read beside it. One thread reads and writes.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from devices.mqtt import packets
 from devices.mqtt.client import KEEPALIVE, RETRY, build_connect, open_connection, parse_address, receive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 log = logging.getLogger(__name__)
 
 CHUNK = 128 << 10  # octets that are read at once
 FEW_OCTETS, APART_SECONDS = 8 << 10, 0.002  # reads that find fewer are so far apart: each costs more than what it finds
+MOST_APART = 6  # times as far, where so many connections share a processor: what comes, a press too, waits so long
 LOOK_SECONDS = 1.0
 HUNG_UP = getattr(select, "POLLRDHUP", 0)  # Linux says so only if it is asked; others do unasked
 REFUSALS = {
@@ -72,8 +73,18 @@ class Listener(Protocol):
 class Receiver:
     """Stay connected for ever, subscribed at QoS 1, in a session that the broker keeps."""
 
-    def __init__(self, listener: Listener, client_id: str, filters: Iterable[str], *, url: str = "") -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        client_id: str,
+        filters: Iterable[str],
+        *,
+        url: str = "",
+        count: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """Take in `count` how many connections this process reads."""
         self._listener = listener
+        self._count = count
         self._client_id = client_id
         self._to = parse_address(url or settings.MQTT_URL)
         self._subscribe = packets.build_subscribe(1, [(each, 1) for each in filters]).encode()
@@ -188,7 +199,7 @@ class Receiver:
             if self._awake.fileno() in ready:
                 self._awake.recv(4096)
             readable = pending or ready.get(connection.fileno(), 0) & ~select.POLLOUT
-            if readable and self._found < FEW_OCTETS and (early := heard + APART_SECONDS - time.monotonic()) > 0:
+            if readable and self._found < FEW_OCTETS and (early := self._measure_early(heard)) > 0:
                 time.sleep(early)
             now = time.monotonic()
             if self._hear(connection, readable):
@@ -204,6 +215,10 @@ class Receiver:
             if now - said > KEEPALIVE / 2:
                 with self._lock:
                     self._saying += PINGREQ
+
+    def _measure_early(self, heard: float) -> float:
+        """Return for how many seconds more a few octets may gather."""
+        return heard + APART_SECONDS * min(self._count(), MOST_APART) - time.monotonic()
 
     def _hear(self, connection: socket.socket, ready: int) -> bool:
         """Read what there is and hand it over, unless what came before has no room; return whether the broker was

@@ -83,6 +83,35 @@ def test_a_few_that_keep_coming_are_stored_together(
     assert len(sink.batches) < 50  # where nothing waits: nearly one each
 
 
+@pytest.mark.parametrize(("consumers", "apart"), [(1, 0.5), (2, 1.0)])
+def test_what_comes_after_a_rest_is_stored_at_once_and_what_follows_a_little_later(
+    start: Start,
+    device: Client,
+    sink: Sink,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    consumers: int,
+    apart: float,
+) -> None:
+    settings.CONSUMERS, settings.BROKER_DIVIDES = consumers, "share"
+    monkeypatch.setattr(consumer, "GATHER_SECONDS", 0.5)
+    start()
+    began = time.monotonic()
+    send(device, "0")
+    got(sink, "0")
+    stored = time.monotonic()
+    assert stored - began < 0.45
+    send(device, *numbers(1, 4))
+    time.sleep(0.05)  # more than a step
+    send(device, "4")
+    got(sink, *numbers(0, 5))
+    assert [len(batch) for batch in sink.batches] == [1, 4]
+    assert time.monotonic() - stored > apart - 0.2
+    send(device, "5", PRESS)
+    eventually(lambda: len(sink.payloads) == 7, apart / 2)
+
+
 def test_a_press_and_enough_of_others_are_not_waited_for(
     start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,23 @@ def test_beside_a_few_others_it_takes_them_along() -> None:
     assert take(queue) == [PRESS, b"1"]
 
 
+def test_a_few_may_grow_but_hold_up_neither_a_press_nor_many_that_are_late() -> None:
+    queue = Intake()
+    assert not queue.may_grow()
+    put(queue, b"1")
+    assert queue.may_grow()
+    late = Arrival(1, 1, 1, "topic", Message("b" * 24, b"2", timezone.now()))
+    for _ in range(intake.FEWEST_LATE):
+        assert queue.may_grow()
+        queue.put(late, Pace.BEHIND)
+    assert not queue.may_grow()
+    take(queue)
+    put(queue, b"3")
+    assert queue.may_grow()
+    put(queue, PRESS)
+    assert not queue.may_grow()
+
+
 def test_many_presses_keep_nobody_out() -> None:
     queue = Intake()
     put(queue, *[PRESS] * 3 * intake.FEW, *OTHERS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from devices.mqtt import packets
-from devices.mqtt.receiver import Delivery, Receiver
+from devices.mqtt.receiver import APART_SECONDS, Delivery, Receiver
 from tests.mqtt.processes import eventually
 
 if TYPE_CHECKING:
@@ -113,3 +114,12 @@ def test_what_a_connection_left_is_nothing_to_the_next(ends: tuple[socket.socket
     theirs.close()
     receiver._serve(ours)
     assert notes.heard == ["it hung up"]
+
+
+@pytest.mark.parametrize(("count", "times"), [(1, 1), (6, 6), (12, 6)])
+def test_of_many_connections_each_is_read_more_seldom(count: int, times: int) -> None:
+    one = Receiver(Notes(), "consumer", ["a/b"], url="mqtt://127.0.0.1:1", count=lambda: count)
+    heard = time.monotonic()
+    early = one._measure_early(heard)
+    assert times * APART_SECONDS - 0.001 < early <= times * APART_SECONDS
+    assert one._measure_early(heard - times * APART_SECONDS) <= 0

@@ -1,4 +1,5 @@
-"""More than there is room for: what lay at the broker waits there, later it is left out until the broker repeats it."""
+"""More than there is room for: it waits at the broker; what comes of those that send too much is later left out, until
+the broker repeats it."""
 
 from __future__ import annotations
 
@@ -27,16 +28,38 @@ if TYPE_CHECKING:
     from tests.mqtt.processes import Process
 
 
-def test_a_full_queue_is_shed_and_delivered_again(
-    start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
+def test_what_was_sent_too_fast_is_left_out_of_a_full_queue_and_delivered_again(
+    start: Start, device: Client, sink: Sink, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "MAX_QUEUED", 5)
+    settings.MQTT_LIMITS = True
+    monkeypatch.setattr(intake, "MAX_QUEUED", 40)
     fenced(start())
     sink.open.clear()
-    send(device, *numbers(0, 15))
+    send(device, *numbers(0, 100))
     eventually(lambda: counts["shed"] > 0)
     sink.open.set()
-    eventually(lambda: {int(payload) for payload in sink.payloads} == set(range(15)), 45)
+    eventually(lambda: {int(payload) for payload in sink.payloads} == set(range(100)), 45)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_of_those_that_keep_their_pace_what_has_no_room_waits_and_comes_once(
+    start: Start, device: Client, sink: Sink, settings: Settings, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    """A press among it counts once there is room; of what the broker repeats none does."""
+    settings.CONSUMERS, settings.BROKER_DIVIDES = parts, "share"
+    monkeypatch.setattr(intake, "MAX_QUEUED", 5)
+    consumer = start(range(parts))
+    eventually(lambda: all(link.came_after for link in consumer._links.values()))
+    sink.open.clear()
+    send(device, *numbers(0, 15))
+    eventually(lambda: any(link.is_held_up for link in consumer._links.values()))
+    assert consumer.is_subscribed()
+    sink.open.set()
+    eventually(lambda: len(sink.payloads) >= 15, 5)
+    assert sorted(map(int, sink.payloads)) == [*range(15)]
+    assert all(message.came_after and not message.repeated for batch in sink.batches for message in batch)
+    assert (counts["shed"], consumer._connection) == (0, 1)
+    eventually(lambda: not any(link.is_held_up for link in consumer._links.values()))
 
 
 @pytest.fixture
@@ -172,6 +195,29 @@ def test_after_the_first_fence_a_press_waits_for_nobody(
     assert unstarted._take()[0].message.payload == body
 
 
+def test_after_the_first_fence_a_press_of_many_within_their_pace_waits_for_room(unstarted: Consumer) -> None:
+    link = unstarted._links[0]
+    link.came_after = timezone.now()
+    held_up = deliver(unstarted, 0, 30)
+    assert (len(held_up), counts["shed"], link.is_held_up) == (6, 0, True)
+    unstarted._take()
+    assert unstarted.take_in(link, held_up) == []
+    assert not link.is_held_up
+
+
+def test_a_fence_needs_no_room(unstarted: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what no broker repeats would wait behind it, and not be told as lost."""
+    link = unstarted._links[0]
+    read: list[bytes] = []
+    monkeypatch.setattr(unstarted._fences, "read", read.append)
+    deliver(unstarted, 0, 30, qos=0)
+    fence = Delivery(0x32, b"handover/fence", 7, b"after")
+    assert unstarted.take_in(link, [fence]) == []
+    assert read == [b"after"]
+    assert deliver(unstarted, 0, 1)
+    assert unstarted.take_in(link, [*deliver(unstarted, 0, 1), fence])[1:] == [fence]
+
+
 def test_what_no_broker_repeats_is_not_held_up(unstarted: Consumer) -> None:
     held_up = deliver(unstarted, 0, 20)
     assert len(held_up) == 12
@@ -183,16 +229,18 @@ def test_what_no_broker_repeats_is_not_held_up(unstarted: Consumer) -> None:
 
 
 def test_what_was_left_out_is_repeated_once_there_is_room_whatever_waits_of_other_parts(
-    unstarted: Consumer, monkeypatch: pytest.MonkeyPatch
+    unstarted: Consumer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.MQTT_LIMITS = True
+    monkeypatch.setattr(intake, "MAX_QUEUED", 40)
     again: list[int] = []
     for link in unstarted._links.values():
         monkeypatch.setattr(link, "reconnect", lambda part=link.part: again.append(part))
     for part in (0, 1):
         unstarted._links[part].came_after = timezone.now()
-    deliver(unstarted, 0, 60)
+    deliver(unstarted, 0, 100)
     unstarted._take()
-    deliver(unstarted, 1, 20)
+    deliver(unstarted, 1, 30)
     unstarted._redeliver_shed()
     assert again == []  # there is no room
     unstarted._take()
