@@ -76,6 +76,15 @@ def changes_code(item: Any) -> bool:
     return False
 
 
+# Where one process, of a module or a run, serves several tests.
+REMEMBERING = (
+    "tests/e2e/",
+    "tests/faults/",
+    "tests/devices/broker/",
+    "tests/provisioning/doors/test_doors_snippets.py",
+)
+
+
 @dataclass
 class World:
     """Kanarra > {Sadler-Isberg > Los Angeles > Anaheim, Tekton Health > Boise}; Other is another organisation."""
@@ -193,9 +202,8 @@ def _streams_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def world(db: None, request: pytest.FixtureRequest) -> World:
-    """Made anew where other processes see it, for they may remember an id; else as it was made before."""
-    marks = (request.node.get_closest_marker(name) for name in ("e2e", "faults"))
-    return make_world() if any(marks) else _kept_world().write()
+    """Made anew where processes see it that outlive a test, for they may remember an id; else as it was made before."""
+    return make_world() if request.node.nodeid.startswith(REMEMBERING) else _kept_world().write()
 
 
 @cache

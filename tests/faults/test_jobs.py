@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults, pytest.mark.slow, pytest.mark.postgres]
 
-DEVICES, LEASE, SECONDS = 12_000, 1.0, 120
+DEVICES, LEASE, SECONDS = 12_000, 2.0, 120
 COLUMNS = ["device_id", "organisation_id", "serial", "serial_key", "version_id", "name", "description", "tags"]
 
 

@@ -23,7 +23,6 @@ from devices.lifecycle import locks, retirement
 from devices.models import Credential, CredentialUse, Device
 from devices.ties import operations as ties
 from tests.builders import make_device
-from tests.conftest import make_world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Coroutine
@@ -33,12 +32,6 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    """Made anew for each: what is looked up is remembered by its key."""
-    return make_world()
 
 
 @pytest.fixture
