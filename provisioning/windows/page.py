@@ -32,10 +32,15 @@ MOST = 65_536  # letters that a stream carries: an answer is compressed, a strea
 
 
 def build_context(
-    user: User, window: Window, device: Device, form: PlaceForm | None = None, proof: ProofForm | None = None
+    user: User,
+    window: Window,
+    device: Device,
+    version: str,
+    form: PlaceForm | None = None,
+    proof: ProofForm | None = None,
 ) -> dict[str, Any]:
-    """Return what the fragment is rendered with: `device` of `load_device`, `form` and `proof` where they were filled
-    in."""
+    """Return what the fragment is rendered with: `device` of `load_device`, `version` of `build_version`, `form` and
+    `proof` where they were filled in."""
     if form is None and window.state == Window.State.PRESSED:
         form = PlaceForm(user=user, device=window.device, label=window.label)
     known = is_known(user, window.device)
@@ -51,7 +56,7 @@ def build_context(
         "symbol": draw_symbol(window.challenge) if window.challenge else "",
         "seconds": seconds,
         "time_left": f"{seconds // 60}:{seconds % 60:02}",
-        "version": build_version(window, device),
+        "version": version,
         "mine": window.device if known and window.device.group_id else None,
         "known": known,
         "blinks": blinking.can_identify(window.device),
@@ -97,18 +102,17 @@ class Progress:
             return None
         device = windows.load_device(window)
         version = build_version(window, device)
-        event = b"" if version == self.shown else self._write(user, window, device)
+        event = b"" if version == self.shown else self._write(user, window, device, version)
         self.shown = version
         ended = window.state not in {Window.State.WAITING, Window.State.PRESSED}
         return Seen(version, (window.deadline - window.now).total_seconds(), final=ended, event=event)
 
-    def _write(self, user: User, window: Window, device: Device) -> bytes:
+    def _write(self, user: User, window: Window, device: Device, version: str) -> bytes:
         """Return the event, or nothing where the page has to fetch its fragment."""
         if self.secret is None:
             return b""
         request = HttpRequest()
         request.user = user
         request.META["CSRF_COOKIE"] = self.secret
-        context = build_context(user, window, device)
-        html = render_to_string(FRAGMENT, context, request)
-        return encode_shown(context["version"], html) if len(html) <= MOST else b""
+        html = render_to_string(FRAGMENT, build_context(user, window, device, version), request)
+        return encode_shown(version, html) if len(html) <= MOST else b""

@@ -32,7 +32,7 @@ from provisioning.windows import identify as blinking
 from provisioning.windows import operations as windows
 from provisioning.windows.access import find_labelled, find_scanned, get_window, read_scanned_facts
 from provisioning.windows.forms import PlaceForm, ProofForm, ScanForm
-from provisioning.windows.page import FRAGMENT, Progress, build_context
+from provisioning.windows.page import FRAGMENT, Progress, build_context, build_version
 from provisioning.windows.proofs import prove_by_label, prove_presence
 from tenants.access import require_technician
 from tenants.models import Organisation, User
@@ -128,7 +128,8 @@ def _render_window(
     status: int = 200,
     proof: ProofForm | None = None,
 ) -> HttpResponse:
-    context = build_context(request.user, window, windows.load_device(window), form, proof)
+    device = windows.load_device(window)
+    context = build_context(request.user, window, device, build_version(window, device), form, proof)
     return render(request, FRAGMENT if request.htmx else "provisioning/windows/window.html", context, status=status)
 
 

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from devices.broker import refused_connects
@@ -262,6 +263,19 @@ def test_live_pages_look_again(world: World, issued: Issued, page: str) -> None:
     assert before.version != after.version
     user = world.technician if page == "window" else world.owner
     assert f'data-version="{after.version}"' in open_page(user, address).content.decode()
+
+
+def test_what_is_refused_is_counted_once_for_a_version_and_its_fragment(world: World, issued: Issued) -> None:
+    """Counted again, the fragment could be of another version than the one that it is told as."""
+    window = windows.open_window(device=world.waiting, by=world.technician)
+    attempt(world.waiting, issued, password="x")
+    look = Progress(make_look(world.technician), window.key, "", "s" * 32)
+    with CaptureQueriesContext(connection) as asked:
+        seen = look.check()
+    assert seen
+    assert f"id: {seen.version}\n".encode() in seen.event
+    counted = [query for query in asked.captured_queries if "COUNT" in query["sql"] and "refused" in query["sql"]]
+    assert len(counted) == 1
 
 
 def test_programs_are_told_the_same(world: World, issued: Issued) -> None:
