@@ -14,6 +14,7 @@ consumer's process, and of all of PostgreSQL's. Where others use the machine, th
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -45,11 +46,15 @@ if TYPE_CHECKING:
 TODAYS = "5919501"
 BARS = {(1000, 0): 2.5, (5000, 0): 3.0, (1000, 1024): 3.0}
 BAR_EMPTY = 0.5
-LOOK = 0.1  # seconds between two looks at how many rows there are
+LOOK = 0.2  # seconds between two looks at how many rows there are: each looks at all of them
 TASKS, TASKS_SHARE = "one task each", 40  # one in forty messages is enough to time the tasks
 FLIGHT = 2_000  # messages that are not acknowledged yet, while a session is filled
 STEPS = 500  # a second, in which reports come at a given rate
 ATTRIBUTES = ("speed", "power", "fuel", "oil", "heat", "volts", "amps", "hours")
+
+
+_times = itertools.count(int(time.time() * 1000) - 3_600_000)
+"""Of reports, in milliseconds since the epoch: all of a run have come and gone by now."""
 
 
 class Drained(NamedTuple):
@@ -83,10 +88,10 @@ def publish(
     *,
     rate: int = 0,
 ) -> None:
-    """Fill the session: all devices in turns, each report with a time of its own; at most `rate` a second, if given."""
+    """Fill the session: all devices in turns, each report newer than all before; at most `rate` a second, if given."""
     from devices.mqtt import packets
 
-    start, note, began = int(time.time() * 1000) - messages - 60_000, "x" * octets, time.monotonic()
+    note, began = "x" * octets, time.monotonic()
     flight = max(rate // STEPS, 1) if rate else FLIGHT
     with socket.create_connection(("127.0.0.1", port)) as broker:
         connect = packets.Connect(packets.CLEAN, 600, "filler", "", b"", username, password)
@@ -97,7 +102,7 @@ def publish(
             said = bytearray()
             for number in range(first, min(first + flight, messages)):
                 data: dict[str, Any] = {name: round(random.random() * 1000, 2) for name in ATTRIBUTES}
-                body = {"data": data | ({"note": note} if note else {}), "time": start + number}
+                body = {"data": data | ({"note": note} if note else {}), "time": next(_times)}
                 topic = f"devices/{fleet[number % len(fleet)]}/state"
                 said += packets.Publish(2, topic, number % 65_535 + 1, json.dumps(body).encode()).build().encode()
             if rate:

@@ -66,13 +66,16 @@ class Latest(models.Model):
     """Hold, of one assignment, attribute name -> [value, milliseconds since the epoch]: a hot row.
 
     `ahead` has, of values from ahead of our clock, attribute name -> [those milliseconds, the device's own]: a value
-    with others is not meant.
+    with others is not meant. `newest` are the largest of `data`'s milliseconds, `names` stand for its names; each is
+    null where that is not known. By them most is stored without a look at what was (telemetry.ingest.latest).
     """
 
     device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="latest")
     assignment = models.ForeignKey(Assignment, models.CASCADE, null=True, related_name="+")
     data = models.JSONField(default=dict)
     ahead = models.JSONField(null=True)
+    newest = models.BigIntegerField(null=True)
+    names = models.BigIntegerField(null=True)
 
     objects = LatestQuerySet.as_manager()
 

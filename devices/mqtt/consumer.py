@@ -343,7 +343,7 @@ class Consumer:
                 failures += 1
                 log.exception("a batch of %d messages failed", len(batch))
                 if failures > 1:
-                    return self._deal_one_by_one(batch)
+                    return self._deal_in_halves(batch)
             else:
                 self._failing = False
                 counts["handled"] += len(batch)
@@ -353,9 +353,11 @@ class Consumer:
                 return False
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _deal_one_by_one(self, batch: list[Arrival]) -> bool:
+    def _deal_in_halves(self, batch: list[Arrival]) -> bool:
+        """Deal with all that can be stored, in their order, and give up what can't."""
         if len(batch) > 1:
-            return all(self._deal_with([arrival]) for arrival in batch)
+            half = len(batch) // 2
+            return self._deal_with(batch[:half]) and self._deal_with(batch[half:])
         (poison,) = batch
         counts["poison"] += 1
         with about(device_id=poison.message.device_id):

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from devices.mqtt.link import Link
     from devices.mqtt.messages import Message
 
-FEWEST, MAX_BATCH = 500, 5_000  # of those that keep their pace, in a batch: as many as take FULL_SECONDS
-FULL_SECONDS = 0.25
+# Of those that keep their pace, in a batch: as many as take FULL_SECONDS. What is written for a device is written once.
+FEWEST, MAX_BATCH = 500, 10_000
+FULL_SECONDS = 0.4
 FEW = 50  # presses and signed answers that make a batch of their own
 FEWEST_LATE, MOST_LATE = 50, 400  # of those that work off a backlog, in a batch
 BATCH_SECONDS = 0.03  # that a batch with such may take

@@ -14,7 +14,7 @@ from lib.streaming import make_csv_response, make_file_response
 from telemetry.dashboard import readings
 from telemetry.dashboard.dropped import list_dropped
 from telemetry.history import export, kept, parquet_export, series, states, time_range
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 from telemetry.models import Drop
 from tenants.api.base import ApiView, Serializer
 from tenants.api.schema import OpenApiParameter, describe_operation

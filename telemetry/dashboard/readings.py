@@ -21,7 +21,7 @@ from telemetry.dashboard.dropped import list_dropped
 from telemetry.history.latest import list_declared
 from telemetry.history.reports import read_newest
 from telemetry.ingest import gps
-from telemetry.ingest.writer import EPOCH
+from telemetry.ingest.times import EPOCH
 from telemetry.models import Drop, Report
 from telemetry.refusals import ATTRIBUTE_UNKNOWN, STATE_UNKNOWN
 from telemetry.templatetags.readings import words

@@ -25,7 +25,7 @@ from telemetry.dashboard.stream_check import Watch, look_all
 from telemetry.history import export as telemetry_export
 from telemetry.history import kept, parquet_export, states, time_range
 from telemetry.history import series as history
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 from telemetry.templatetags.readings import tone
 from tenants import downloads
 from tenants.models import User

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import F, Window
 from django.db.models.functions import Lag
 
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

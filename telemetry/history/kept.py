@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from lib.zones import PersonClock
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 from tenants.models import User
 
 if TYPE_CHECKING:

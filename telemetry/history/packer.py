@@ -18,7 +18,7 @@ from telemetry.history import packed_sums
 from telemetry.history.rollups import DAY
 from telemetry.ingest import day_format, upserts
 from telemetry.ingest.day_format import DAY_US
-from telemetry.ingest.writer import EPOCH
+from telemetry.ingest.times import EPOCH
 from telemetry.models import NO_TENURE, PackedDay, Report, RollUp
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from devices.models import Attribute
 from lib import streaming
 from lib.parquet import Column, Kind, ParquetWriter
 from telemetry.history.export import BYTES, Left, read_chunks
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -24,7 +24,7 @@ from telemetry.history.rollups import DAY, make_columns
 from telemetry.ingest import day_format
 from telemetry.ingest.day_format import DAY_US
 from telemetry.ingest.packed import LEAST_AGE
-from telemetry.ingest.writer import EPOCH, count_milliseconds
+from telemetry.ingest.times import EPOCH, count_milliseconds
 from telemetry.models import PackedDay, Report
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from telemetry.history.levels import Piece
 from telemetry.history.reports import join_columns, read_columns
 from telemetry.history.rollups import DAY
 from telemetry.history.stored import read_stored
-from telemetry.ingest.writer import EPOCH
+from telemetry.ingest.times import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

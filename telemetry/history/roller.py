@@ -26,7 +26,7 @@ from django.utils import timezone
 from devices.models import Device
 from telemetry.history import packer, rollups
 from telemetry.history.rollups import DAY, HOUR
-from telemetry.ingest.writer import EPOCH, count_milliseconds
+from telemetry.ingest.times import EPOCH, count_milliseconds
 from telemetry.models import NO_TENURE, LateReport, PackedDay, Report, RollUp, RollUpMark
 
 if TYPE_CHECKING:

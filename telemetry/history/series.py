@@ -15,7 +15,7 @@ from telemetry.history import gaps, levels, packed_sums, rolled, rollups, timing
 from telemetry.history.functions import Epoch, Number, Told, find_told
 from telemetry.history.reports import is_packed, read_columns
 from telemetry.history.rollups import SCALE
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 from telemetry.models import Report
 
 if TYPE_CHECKING:

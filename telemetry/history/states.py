@@ -17,7 +17,7 @@ from telemetry.history.rollups import choose, sum_columns
 from telemetry.history.runs import LENGTH, MOST_STATES, find_state, make_runs
 from telemetry.history.series import BUCKETS
 from telemetry.history.timing import find_gaps
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 from telemetry.models import Report
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from telemetry.history import packed_sums
 from telemetry.history.levels import MILLISECOND
 from telemetry.history.rollups import DAY, HOUR
 from telemetry.history.runs import LENGTH
-from telemetry.ingest.writer import EPOCH, count_milliseconds
+from telemetry.ingest.times import EPOCH, count_milliseconds
 from telemetry.models import NO_TENURE
 
 if TYPE_CHECKING:

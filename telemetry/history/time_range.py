@@ -14,7 +14,7 @@ from lib import parsing
 from lib.refusals import Refusal
 from telemetry import refusals
 from telemetry.history.series import Span
-from telemetry.ingest.writer import EPOCH, count_milliseconds
+from telemetry.ingest.times import EPOCH, count_milliseconds
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

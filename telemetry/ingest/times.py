@@ -21,12 +21,17 @@ LEAST_LENGTH, MOST_LENGTH = 10, 64  # beyond a date alone, which is no time
 SLACK = timedelta(minutes=5)  # by which a device's clock may be ahead
 ZONE_SECONDS = 30.0
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _NUMBER = re.compile(r"\s*([+-]?\d{9,20}(?:\.\d{0,9})?|-\d{1,8})\s*", re.ASCII)
 _LATE_SECOND = re.compile(r"(?<=[T ]\d\d:\d\d):60|(?<=[T ]\d{4})60", re.ASCII)
 _MIDNIGHT = re.compile(r"(?<=[T ])24(?=:?00(?::?00(?:[.,]0+)?)?(?:Z|[+-]|$))", re.ASCII)
 
 _zones: dict[int, tuple[ZoneInfo, float]] = {}
+
+
+def count_milliseconds(at: datetime) -> int:
+    """Return how many have passed since the epoch."""
+    return (at - EPOCH) // MILLISECOND
 
 
 def parse_time(raw: object, received_at: datetime, organisation: int) -> datetime:
@@ -35,7 +40,7 @@ def parse_time(raw: object, received_at: datetime, organisation: int) -> datetim
     Raises TypeError, ValueError or OverflowError for what is none.
     """
     if type(raw) is int and SECONDS_BELOW <= raw < MILLISECONDS_BELOW:  # nearly all of them
-        return _EPOCH + timedelta(milliseconds=raw)
+        return EPOCH + timedelta(milliseconds=raw)
     if isinstance(raw, dict):
         raw = raw.get("$date")
         raw = raw.get("$numberLong") if isinstance(raw, dict) else raw
@@ -49,10 +54,10 @@ def parse_time(raw: object, received_at: datetime, organisation: int) -> datetim
         return received_at + timedelta(milliseconds=raw)
     for below, size in UNITS:
         if raw < below:
-            return _EPOCH + timedelta(microseconds=raw * size)
+            return EPOCH + timedelta(microseconds=raw * size)
     if raw >= NANOSECONDS_BELOW:
         raise OverflowError(raw)
-    return _EPOCH + timedelta(microseconds=raw // 1_000)
+    return EPOCH + timedelta(microseconds=raw // 1_000)
 
 
 def _parse_text(raw: str, received_at: datetime, organisation: int) -> datetime:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import connection
 
 from lib import columns
+from lib.db.aside import run_aside
 from telemetry.models import SAMPLES_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
 
 class Dialect(NamedTuple):
@@ -27,7 +30,7 @@ class Dialect(NamedTuple):
     changed: str
     at: str
     among: str
-    locked: str
+    same: str
 
 
 _AT = "timestamptz 'epoch' + us * interval '1 microsecond'"  # exact: whole numbers below 2**53
@@ -38,9 +41,10 @@ POSTGRESQL = Dialect(
     reports=f"(SELECT device_id, {_AT} AS at, assignment_id, timed, data FROM ROWS FROM (unnest(%s::bigint[]),"
     " unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::boolean[]), jsonb_array_elements(%s::jsonb))"
     " AS row (device_id, us, assignment_id, timed, data)) AS new",
-    latest="(SELECT device_id, assignment_id, data, NULLIF(ahead, 'null') AS ahead FROM ROWS FROM"
-    " (unnest(%s::bigint[]), unnest(%s::bigint[]), jsonb_array_elements(%s::jsonb), jsonb_array_elements(%s::jsonb))"
-    " AS row (device_id, assignment_id, data, ahead)) AS new",
+    latest="(SELECT device_id, assignment_id, data, NULLIF(ahead, 'null') AS ahead, newest, names FROM ROWS FROM"
+    " (unnest(%s::bigint[]), unnest(%s::bigint[]), jsonb_array_elements(%s::jsonb), jsonb_array_elements(%s::jsonb),"
+    " unnest(%s::bigint[]), unnest(%s::bigint[]))"
+    " AS row (device_id, assignment_id, data, ahead, newest, names)) AS new",
     drops="json_to_recordset(%s::json) AS new"
     "(device_id bigint, cause text, assignment_id bigint, count bigint, first_at timestamptz, last_at timestamptz,"
     " sample text)",
@@ -48,7 +52,7 @@ POSTGRESQL = Dialect(
     changed="NOT old.data @> excluded.data",
     at="at",
     among="= ANY (%s::bigint[])",
-    locked=" FOR NO KEY UPDATE",
+    same="IS NOT DISTINCT FROM",
 )
 
 
@@ -60,54 +64,67 @@ def _select_columns(*names: str) -> str:
 SQLITE = Dialect(
     keys=_select_columns("n", "device_id", "at"),
     reports=_select_columns("device_id", "at", "assignment_id", "timed", "data"),
-    latest=_select_columns("device_id", "assignment_id", "data", "ahead"),
+    latest=_select_columns("device_id", "assignment_id", "data", "ahead", "newest", "names"),
     drops=_select_columns("device_id", "cause", "assignment_id", "count", "first_at", "last_at", "sample"),
     merged="json_patch(old.data, excluded.data)",
     changed="json_patch(old.data, excluded.data) <> json(old.data)",
     at="at || ''",  # the text as stored, not what a converter makes of it
     among="IN (SELECT value FROM json_each(%s))",
-    locked="",  # whoever writes is alone
+    same="IS",
 )
 
+MANY = 500  # rows that take the database long enough
 Key = tuple[int, datetime]
 ReportRow = tuple[int, datetime, int | None, bool, dict[str, Any]]
 LyingRow = tuple[int, int | None, bool, int, str]
 """Device, assignment, whether it gave the time itself, microseconds since the epoch, and the values as JSON."""
-LatestRow = tuple[int, int | None, dict[str, Any], dict[str, Any] | None]
 
 
-def _is_on_postgresql() -> bool:
+def is_on_postgresql() -> bool:
     return connection.vendor == "postgresql"
 
 
-def _choose_dialect() -> Dialect:
-    return POSTGRESQL if _is_on_postgresql() else SQLITE
+def choose_dialect() -> Dialect:
+    return POSTGRESQL if is_on_postgresql() else SQLITE
 
 
 def read_reports(keys: Sequence[Key]) -> dict[Key, dict[str, Any]]:
     """Return the stored data of those (device, at) that are stored."""
-    if _is_on_postgresql():
+    if is_on_postgresql():
         params = [columns.encode_numbers(device for device, _ in keys), _encode_times(at for _, at in keys)]
     else:
-        params = _dump([{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)])
+        params = dump([{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)])
     # CROSS JOIN holds SQLite to one index look-up a key; PostgreSQL expects few rows of a function, and does the same.
-    rows = _run(
-        f"SELECT n, old.data FROM {_choose_dialect().keys} CROSS JOIN telemetry_report AS old "
+    rows = run(
+        f"SELECT n, old.data FROM {choose_dialect().keys} CROSS JOIN telemetry_report AS old "
         "WHERE old.device_id = new.device_id AND old.at = new.at",
         params,
     )
     return {keys[n]: json.loads(data) for n, data in rows or ()}
 
 
+@contextmanager
+def inserting_reports(rows: Sequence[ReportRow]) -> Iterator[Future[set[Key]]]:
+    """Insert those of which nothing is stored, while the block runs (see `lib.db.aside`); its result are the
+    (device, at) of the others."""
+    params = _encode_reports(rows) if rows else []
+    with run_aside(lambda: _insert(rows, params), here=len(rows) < MANY or not is_on_postgresql()) as inserted:
+        yield inserted
+
+
 def insert_reports(rows: Sequence[ReportRow]) -> set[Key]:
     """Insert those of which nothing is stored; return the (device, at) of the others."""
+    return _insert(rows, _encode_reports(rows)) if rows else set()
+
+
+def _insert(rows: Sequence[ReportRow], params: Sequence[str]) -> set[Key]:
     if not rows:
         return set()
-    inserted = _run(
+    inserted = run(
         "INSERT INTO telemetry_report (device_id, at, assignment_id, timed, data) "
-        f"SELECT device_id, at, assignment_id, timed, data FROM {_choose_dialect().reports} WHERE true "
-        f"ON CONFLICT (device_id, at) DO NOTHING RETURNING device_id, {_choose_dialect().at}",
-        _encode_reports(rows),
+        f"SELECT device_id, at, assignment_id, timed, data FROM {choose_dialect().reports} WHERE true "
+        f"ON CONFLICT (device_id, at) DO NOTHING RETURNING device_id, {choose_dialect().at}",
+        params,
         unless=len(rows),
     )
     return set() if inserted is None else {row[:2] for row in rows} - _find_keys(rows, inserted)
@@ -120,8 +137,8 @@ def write_reports(rows: Sequence[ReportRow]) -> set[Key]:
     """
     if not rows:
         return set()
-    dialect = _choose_dialect()
-    written = _run(
+    dialect = choose_dialect()
+    written = run(
         "INSERT INTO telemetry_report AS old (device_id, at, assignment_id, timed, data) "
         f"SELECT device_id, at, assignment_id, timed, data FROM {dialect.reports} WHERE true "
         "ON CONFLICT (device_id, at) DO UPDATE SET "
@@ -139,12 +156,12 @@ def delete_reports(keys: Sequence[Key]) -> None:
     """Delete those (device, at)."""
     if not keys:
         return
-    if _is_on_postgresql():
+    if is_on_postgresql():
         params = [columns.encode_numbers(device for device, _ in keys), _encode_times(at for _, at in keys)]
     else:
-        params = _dump([{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)])
-    _run(
-        f"DELETE FROM telemetry_report WHERE (device_id, at) IN (SELECT device_id, at FROM {_choose_dialect().keys})",
+        params = dump([{"n": n, "device_id": device, "at": _adapt_time(at)} for n, (device, at) in enumerate(keys)])
+    run(
+        f"DELETE FROM telemetry_report WHERE (device_id, at) IN (SELECT device_id, at FROM {choose_dialect().keys})",
         params,
     )
 
@@ -156,16 +173,16 @@ def read_lying(devices: Sequence[int], start: datetime, end: datetime) -> list[L
 
 def take_reports(devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
     """Delete the same, and return it: exactly what was deleted, as it was last merged."""
-    if _is_on_postgresql():  # in the order in which all lock them who merge
+    if is_on_postgresql():  # in the order in which all lock them who merge
         locking = "SELECT FROM telemetry_report WHERE {which} ORDER BY device_id, at FOR UPDATE"
         _run_lying(locking, devices, start, end)
     return _run_lying("DELETE FROM telemetry_report WHERE {which} RETURNING {told}", devices, start, end)
 
 
 def _run_lying(statement: str, devices: Sequence[int], start: datetime, end: datetime) -> list[LyingRow]:
-    told = "(EXTRACT(EPOCH FROM at) * 1000000)::bigint, data::text" if _is_on_postgresql() else "at || '', data"
-    which = f"device_id {_choose_dialect().among} AND at >= %s AND at < %s"
-    rows = _run(
+    told = "(EXTRACT(EPOCH FROM at) * 1000000)::bigint, data::text" if is_on_postgresql() else "at || '', data"
+    which = f"device_id {choose_dialect().among} AND at >= %s AND at < %s"
+    rows = run(
         statement.format(told=f"device_id, assignment_id, timed, {told}", which=which),
         [columns.encode_numbers(devices), _adapt_time(start), _adapt_time(end)],
     )
@@ -178,9 +195,9 @@ def _read_microseconds(at: int | str) -> int:
 
 
 def _encode_reports(rows: Sequence[ReportRow]) -> list[str]:
-    if not _is_on_postgresql():
+    if not is_on_postgresql():
         names = ("device_id", "at", "assignment_id", "timed", "data")
-        return _dump([dict(zip(names, (row[0], _adapt_time(row[1]), *row[2:]), strict=True)) for row in rows])
+        return dump([dict(zip(names, (row[0], _adapt_time(row[1]), *row[2:]), strict=True)) for row in rows])
     devices, times, assignments, timed, data = zip(*rows, strict=True)
     return [
         columns.encode_numbers(devices),
@@ -197,42 +214,6 @@ def _find_keys(rows: Sequence[ReportRow], written: Sequence[Row]) -> set[Key]:
     return {keys[device, at] for device, at in written}
 
 
-def lock_latest(devices: Sequence[int]) -> tuple[list[LatestRow], int | None]:
-    """Lock and return what is stored of the devices, in the order in which all lock them; and, in the same statement,
-    `RollUpMark.until`."""
-    dialect = _choose_dialect()
-    rows = _run(
-        "WITH locked AS (SELECT device_id, assignment_id, data, ahead FROM telemetry_latest "
-        f"WHERE device_id {dialect.among} ORDER BY device_id{dialect.locked}) SELECT * FROM locked "
-        "UNION ALL SELECT NULL, until, NULL, NULL FROM telemetry_rollupmark",
-        [columns.encode_numbers(devices)],
-    )
-    rows = rows or []
-    until = next((row[1] for row in rows if row[0] is None), None)
-    rows = [row for row in rows if row[0] is not None]
-    data = json.loads(f"[{','.join([row[2] for row in rows])}]")  # at once: each by itself takes longer
-    known = zip(rows, data, strict=True)
-    return [(row[0], row[1], values, row[3] and json.loads(row[3])) for row, values in known], until
-
-
-def write_latest(rows: Sequence[LatestRow]) -> None:
-    if not rows:
-        return
-    names = ("device_id", "assignment_id", "data", "ahead")
-    if _is_on_postgresql():
-        devices, assignments, data, ahead = zip(*rows, strict=True)
-        params = [columns.encode_numbers(devices), columns.encode_numbers(assignments), *map(json.dumps, (data, ahead))]
-    else:
-        params = _dump([dict(zip(names, row, strict=True)) for row in rows])
-    _run(
-        f"INSERT INTO telemetry_latest ({', '.join(names)}) "
-        f"SELECT {', '.join(names)} FROM {_choose_dialect().latest} WHERE true "
-        "ON CONFLICT (device_id) DO UPDATE SET assignment_id = excluded.assignment_id, data = excluded.data, "
-        "ahead = excluded.ahead",
-        params,
-    )
-
-
 DropRow = tuple[int, str, int | None, int, datetime, datetime, str]
 
 
@@ -243,7 +224,7 @@ def write_drops(rows: Sequence[DropRow]) -> None:
     """
     if not rows:
         return
-    dialect = _choose_dialect()
+    dialect = choose_dialect()
     names = ("device_id", "cause", "assignment_id", "count", "first_at", "last_at", "sample")
     new: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
     for row in new:
@@ -251,7 +232,7 @@ def write_drops(rows: Sequence[DropRow]) -> None:
     same = "old.assignment_id = excluded.assignment_id OR COALESCE(old.assignment_id, excluded.assignment_id) IS NULL"
     known = "replace('\n' || old.sample || '\n', '\n' || excluded.sample || '\n', '') <> '\n' || old.sample || '\n'"
     more = f"substr(excluded.sample || '\n' || old.sample, 1, {SAMPLES_LENGTH})"
-    _run(
+    run(
         f"INSERT INTO telemetry_drop AS old ({', '.join(names)}) "
         "SELECT new.device_id, new.cause, begun.id, new.count, new.first_at, new.last_at, new.sample "
         f"FROM {dialect.drops} LEFT JOIN devices_assignment AS begun "
@@ -262,7 +243,7 @@ def write_drops(rows: Sequence[DropRow]) -> None:
         f"sample = CASE WHEN {same} THEN CASE WHEN excluded.sample = '' OR {known} THEN old.sample ELSE {more} END "
         "ELSE excluded.sample END, "
         "last_at = excluded.last_at, assignment_id = excluded.assignment_id",
-        _dump(new),
+        dump(new),
     )
 
 
@@ -275,18 +256,18 @@ def _encode_times(times: Iterable[datetime]) -> str:
     return columns.encode_numbers(map(columns.count_microseconds, times))
 
 
-def _dump(rows: list[dict[str, Any]]) -> list[str]:
+def dump(rows: list[dict[str, Any]]) -> list[str]:
     return [json.dumps(rows, default=str)]
 
 
 Row = tuple[Any, ...]
 
 
-def _run(statement: str, params: Sequence[Any], *, unless: int = -1) -> list[Row] | None:
+def run(statement: str, params: Sequence[Any], *, unless: int = -1) -> list[Row] | None:
     """Return its rows; None if there are none, or as many as `unless` says: then they are not even read."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
-        if cursor.description is None or (_is_on_postgresql() and cursor.rowcount == unless):
+        if cursor.description is None or (is_on_postgresql() and cursor.rowcount == unless):
             return None
         rows: list[Row] = cursor.fetchall()
     return None if len(rows) == unless else rows

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.utils import IntegrityError
 
-from telemetry.ingest import late, partitions, upserts
+from telemetry.ingest import late, latest, partitions, upserts
 from telemetry.ingest.packed import LEAST_AGE, read_packed
 from telemetry.ingest.senders import read_tenures
+from telemetry.ingest.upserts import ReportRow
 from telemetry.models import Drop
 from telemetry.models import Report as Stored
 
@@ -26,20 +27,10 @@ if TYPE_CHECKING:
     from telemetry.ingest.senders import Tenure
 
 REPEATED_WITHIN = timedelta(minutes=10)
-AHEAD = timedelta(minutes=1)  # of our clock, from which on a device's own is said to be
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 Key = tuple[int, datetime]
 """A device, by primary key, and a moment."""
-
-
-class Known(NamedTuple):
-    """Hold the latest values of a device, each with its milliseconds; and of those from ahead of our clock the device's
-    own."""
-
-    values: dict[str, tuple[Value, int]]
-    ahead: dict[str, tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -78,16 +69,25 @@ def _save(reports: Sequence[Report], tenures: Mapping[int, Tenure] | None) -> tu
         if tenures is None:
             tenures = read_tenures({report.device.id for report in reports})
         wanted = _drop_repeated([report for report in reports if report.data and report.device.id in tenures])
-        new = _insert(wanted, tenures)
+        rows, changing = _fold_reports(wanted, tenures, {})
+        with upserts.inserting_reports(_list_rows(rows)) as inserted:
+            folded = latest.fold(changing, tenures)
+            new = _merge(wanted, tenures, rows, changing, inserted.result())
         if new:
-            late.note_late(map(_build_key, new), until=_write_latest(new, tenures))
+            latest.write(folded if new is changing else latest.fold(new, tenures), tenures)
+            late.note_late(map(_build_key, new))
     return new, tenures
 
 
-def _insert(reports: list[Report], tenures: Mapping[int, Tenure]) -> list[Report]:
-    """Insert what nothing stands for yet, nearly always all, and merge the rest; return what changed something."""
-    rows, changing = _fold_reports(reports, tenures, {})
-    stood = upserts.insert_reports([(*key, row.assignment, row.timed, row.data) for key, row in _sort(rows)])
+def _merge(
+    reports: list[Report],
+    tenures: Mapping[int, Tenure],
+    rows: dict[Key, Row],
+    changing: list[Report],
+    stood: Collection[Key],
+) -> list[Report]:
+    """Merge those of the rows into what is stored for which something stood there, nearly always none; return the
+    reports that changed something."""
     # After the insert, which waits for who packs what stood there: then it is seen here.
     packed = read_packed({_build_key(each) for each in changing if each.received_at - each.at > LEAST_AGE})
     if not stood and not packed:
@@ -97,8 +97,7 @@ def _insert(reports: list[Report], tenures: Mapping[int, Tenure]) -> list[Report
     known = live | {key: {**of.data, **live.get(key, {})} for key, of in packed.items()}
     rows, changing = _fold_reports(reports, tenures, known)
     _leave_beside(packed, stood, inserted, rows)
-    merged = [(*key, row.assignment, row.timed, row.data) for key, row in _sort(rows) if key in stood]
-    written = upserts.write_reports(merged)
+    written = upserts.write_reports(_list_rows({key: row for key, row in rows.items() if key in stood}))
     return [report for report in changing if (key := _build_key(report)) not in stood or key in written]
 
 
@@ -118,10 +117,6 @@ def _tell_of_before(reports: Sequence[Report], tenures: Mapping[int, Tenure], dr
         tenure = tenures[report.device.id]
         if tenure.of(report.received_at) is not None and tenure.of(report.at) is None:
             drops.add(report.device, Drop.Cause.BEFORE, report.received_at)
-
-
-def count_milliseconds(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def _build_key(report: Report) -> Key:
@@ -179,55 +174,6 @@ def _fold_reports(
     return rows, changing
 
 
-def _sort(rows: dict[Key, Row]) -> list[tuple[Key, Row]]:
-    """Sort them as all do who write such rows, so that two never wait for each other."""
-    return sorted(rows.items(), key=itemgetter(0))
-
-
-def _write_latest(reports: list[Report], tenures: Mapping[int, Tenure]) -> int | None:
-    """Write the latest values: an older report never overwrites. Return since when reports are not late, which is read
-    with them.
-
-    One from ahead of our clock counts as of its arrival, so that it can't stay, and its own time is kept beside. Nor
-    can what was stored while the clock itself was ahead, before it was put right.
-    """
-    current = [report for report in reports if _is_current(report, tenures)]
-    latest, until = _read_latest({report.device.id for report in current}, tenures)
-    for report in sorted(current, key=attrgetter("at")):
-        _note(report, latest[report.device.id])
-    upserts.write_latest(
-        [
-            (device, tenures[device].assignment, known.values, known.ahead or None)
-            for device, known in sorted(latest.items(), key=itemgetter(0))
-        ]
-    )
-    return until
-
-
-def _note(report: Report, known: Known) -> None:
-    values, received = known.values, count_milliseconds(report.received_at)
-    ms = received if report.at >= report.received_at else count_milliseconds(report.at)
-    is_ahead = report.at - report.received_at >= AHEAD
-    for name, value in report.data.items():
-        former = values.get(name)
-        if former is None or ms >= former[1] or ms >= received:
-            values[name] = (value, ms)
-            if known.ahead:
-                known.ahead.pop(name, None)
-            if is_ahead:
-                known.ahead[name] = (ms, count_milliseconds(report.at))
-
-
-def _is_current(report: Report, tenures: Mapping[int, Tenure]) -> bool:
-    tenure = tenures[report.device.id]
-    return tenure.of(report.at) == tenure.assignment
-
-
-def _read_latest(devices: Collection[int], tenures: Mapping[int, Tenure]) -> tuple[dict[int, Known], int | None]:
-    """Lock and return the latest values, none of a device whose assignment changed since; and `RollUpMark.until`."""
-    latest = {device: Known({}, {}) for device in devices}
-    rows, until = upserts.lock_latest(sorted(devices))
-    for device, assignment, data, ahead in rows:
-        if assignment == tenures[device].assignment:
-            latest[device] = Known(data, ahead or {})
-    return latest, until
+def _list_rows(rows: dict[Key, Row]) -> list[ReportRow]:
+    """List them in the order of all who write such rows, so that two never wait for each other."""
+    return [(*key, row.assignment, row.timed, row.data) for key, row in sorted(rows.items(), key=itemgetter(0))]

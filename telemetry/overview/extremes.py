@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices.models import Attribute
-from telemetry.ingest.writer import EPOCH
+from telemetry.ingest.times import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from devices.models import Attribute
 from telemetry.ingest import gps
-from telemetry.ingest.writer import EPOCH
+from telemetry.ingest.times import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

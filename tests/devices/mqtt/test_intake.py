@@ -71,6 +71,7 @@ def test_a_button_that_is_not_pressed_is_a_value_like_others() -> None:
 
 def test_a_batch_is_as_large_as_it_stays_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "MAX_BATCH", 1_500)
+    monkeypatch.setattr(intake, "FULL_SECONDS", 0.25)
     queue = Intake()
     put(queue, *[b"1"] * 4_000)
     sizes = []

@@ -13,7 +13,7 @@ from config.ingest import ingest
 from devices.lifecycle import assignments
 from devices.models import Assignment
 from devices.mqtt.messages import Message
-from telemetry.ingest.writer import count_milliseconds
+from telemetry.ingest.times import count_milliseconds
 from telemetry.models import Latest, Report
 from tests.telemetry.reports import now
 
