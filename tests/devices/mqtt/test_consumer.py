@@ -222,6 +222,28 @@ def test_poison_is_given_up_alone(start: Start, device: Client, sink: Sink, capl
     got(sink, "1", "2", "3", "4")
 
 
+def test_poison_among_many_is_found_by_halving(
+    start: Start, device: Client, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "FIRST_PAUSE", 0.0)
+    tries = []
+
+    def fail(batch: Sequence[Message]) -> None:
+        tries.append(len(batch))
+        if any(message.payload in (b"poison", b"venom") for message in batch):
+            raise ZeroDivisionError
+
+    sink.fail = fail
+    start()
+    sink.open.clear()
+    send(device, *numbers(0, 100), "poison", *numbers(100, 200), "venom", *numbers(200, 300))
+    sink.open.set()
+    got(sink, *numbers(0, 300))
+    assert counts["poison"] == 2
+    assert len(tries) < 90
+    assert sum(tries) < 8 * 302
+
+
 def test_the_broker_restarts(start: Start, device: Client, sink: Sink, broker: Process) -> None:
     consumer = start()
     send(device, "1")
