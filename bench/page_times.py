@@ -66,15 +66,25 @@ def report(device: Any) -> None:
     find_model("telemetry", "Latest")._base_manager.create(**of, data={name: [data[name], ms] for name in data})
 
 
-def list_pages(device: Any) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Return each page's address and headers."""
+def list_pages(device: Any) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """Return each page's address and headers, and the cookie of who asks: the organisation's admin, or a customer's."""
     page = device.get_absolute_url()
+    admin, customer = (sign_in(person) for person in get_user_model()._default_manager.order_by("pk")[:2])
+    devices = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "devices"}
     return {
-        "home": ("/", {}),
-        "list": ("/", {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "devices"}),
-        "device": (page, {}),
-        "live": (f"{page}live/", {"HTTP_HX_REQUEST": "true", "HTTP_X_BACKGROUND": "1"}),
+        "home": ("/", admin, {}),
+        "list": ("/", admin, devices),
+        "device": (page, admin, {}),
+        "live": (f"{page}live/", admin, {"HTTP_HX_REQUEST": "true", "HTTP_X_BACKGROUND": "1"}),
+        "customer's home": ("/", customer, {}),
+        "customer's list": ("/", customer, devices),
     }
+
+
+def sign_in(person: Any) -> str:
+    client = Client()
+    client.force_login(person)
+    return f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}"
 
 
 def read_backend_seconds(pid: int) -> float:
@@ -83,8 +93,6 @@ def read_backend_seconds(pid: int) -> float:
 
 def main() -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
-    client = Client()
-    client.force_login(get_user_model()._default_manager.order_by("pk")[0])
     pages, handler = list_pages(choose_device()), WSGIHandler()
     connection.settings_dict["CONN_MAX_AGE"] = None  # the same backend all along
     connection.close()
@@ -94,8 +102,7 @@ def main() -> None:
         backend = cursor.fetchone()[0]
     for line in sys.stdin:
         name, times = json.loads(line)
-        address, headers = pages[name]
-        cookie = f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}"
+        address, cookie, headers = pages[name]
         asked = RequestFactory().get(address, HTTP_COOKIE=cookie, HTTP_ACCEPT_ENCODING="gzip", **headers).environ
         with CaptureQueriesContext(connection) as queries:
             answer(handler, asked)

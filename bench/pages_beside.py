@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from bench.servers import check_out, run_servers
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("home", "list", "device", "live")
+PAGES = ("home", "list", "device", "live", "customer's home", "customer's list")
 BAR, WORST = 0.6, 1.05  # the goal for each page, and what none may ever be
 TIMES = 20  # how often a page is asked for in a round
 
@@ -103,9 +103,9 @@ def measure(asked: dict[str, Asked], rounds: int) -> dict[str, list[dict[str, Co
 def tell(devices: int, found: dict[str, list[dict[str, Cost]]]) -> bool:
     rows: list[dict[str, Any]] = [_judge(devices, page, rounds) for page, rounds in found.items()]
     print(f"\n{devices:,} devices; milliseconds of processor time: process + database, medians")
-    print(f"{'page':8}{'former':>16}{'new':>16}{'ratio':>8}{'clock':>8}{'statements':>12}  bar")
+    print(f"{'page':18}{'former':>16}{'new':>16}{'ratio':>8}{'clock':>8}{'statements':>12}  bar")
     for row in rows:
-        print("{page:8}{former:>16}{new:>16}{ratio:>8.2f}{clock:>8.2f}{statements:>12}  {bar} {word}".format(**row))
+        print("{page:18}{former:>16}{new:>16}{ratio:>8.2f}{clock:>8.2f}{statements:>12}  {bar} {word}".format(**row))
     return all(row["ratio"] <= row["bar"] for row in rows)
 
 

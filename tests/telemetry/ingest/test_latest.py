@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from devices.lifecycle import assignments
@@ -19,6 +19,7 @@ from tests import builders
 from tests.telemetry.reports import ms, now, save, timed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from devices.models import Device
@@ -187,3 +188,26 @@ class TestMany:
         with pytest.raises(ZeroDivisionError), transaction.atomic(), run_aside(work):
             raise ZeroDivisionError
         assert not Report.objects.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_lost_while_many_are_stored_is_told_as_such(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upserts, "MANY", 2)
+    kept = upserts._insert
+
+    def insert(rows: Sequence[upserts.ReportRow], params: Sequence[str]) -> set[upserts.Key]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return kept(rows, params)
+
+    batch = [timed(world.placed, now() + n * SECOND, rpm=n) for n in range(4)]
+    monkeypatch.setattr(upserts, "_insert", insert)
+    with pytest.raises(OperationalError):
+        save(*batch)
+    monkeypatch.setattr(upserts, "_insert", kept)
+    close_old_connections()  # as before each batch
+    assert save(*batch) == batch
+    assert row_of(world.placed).data == {"rpm": [3, ms(batch[-1].at)]}
