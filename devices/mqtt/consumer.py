@@ -328,8 +328,9 @@ class Consumer:
             if batch and link.is_held_up:
                 link.go_on()
 
-    def _deal_with(self, batch: list[Arrival]) -> bool:
-        """Return whether the batch is durable or beyond help; False only when stopping before it was."""
+    def _deal_with(self, batch: list[Arrival], tries: int = 2) -> bool:
+        """Return whether the batch is durable or beyond help, after so many tries that say nothing of when it can be
+        stored; False only when stopping before it was."""
         pause, failures = FIRST_PAUSE, 0
         while True:
             batch[:] = [arrival for arrival in batch if not (arrival.link and arrival.link.is_left)]
@@ -342,7 +343,7 @@ class Consumer:
             except Exception:
                 failures += 1
                 log.exception("a batch of %d messages failed", len(batch))
-                if failures > 1:
+                if failures == tries:
                     return self._deal_in_halves(batch)
             else:
                 self._failing = False
@@ -357,7 +358,7 @@ class Consumer:
         """Deal with all that can be stored, in their order, and give up what can't."""
         if len(batch) > 1:
             half = len(batch) // 2
-            return self._deal_with(batch[:half]) and self._deal_with(batch[half:])
+            return all(self._deal_with(part, 1 + (len(part) == 1)) for part in (batch[:half], batch[half:]))
         (poison,) = batch
         counts["poison"] += 1
         with about(device_id=poison.message.device_id):

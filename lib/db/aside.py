@@ -3,7 +3,8 @@ once instead of by turns."""
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,22 +21,28 @@ def run_aside(work: Callable[[], T], *, here: bool = False) -> Iterator[Future[T
     """Do the work, which asks the database, on this thread's connection and in its transaction, while the block runs,
     which asks it nothing before it has the result. The block is left when it is done.
 
-    With `here` it is done before the block, in this thread: a thread of its own costs more than little work.
+    With `here` it is done before the block, in this thread: a thread of its own costs more than little work. A process
+    that ends does not wait for it.
     """
+    done: Future[T] = Future()
     if here:
-        done: Future[T] = Future()
         done.set_result(work())
         yield done
         return
     connection = connections[DEFAULT_DB_ALIAS]
 
-    def run() -> T:
+    def run() -> None:
         connections[DEFAULT_DB_ALIAS] = connection
-        return work()
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
 
     connection.inc_thread_sharing()
+    thread = threading.Thread(target=run, name="aside", daemon=True)
+    thread.start()
     try:
-        with ThreadPoolExecutor(1, "aside") as pool:
-            yield pool.submit(run)
+        yield done
     finally:
+        thread.join()
         connection.dec_thread_sharing()

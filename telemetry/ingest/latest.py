@@ -3,6 +3,7 @@ lies (`telemetry.ingest.latest_rows`)."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -88,7 +89,7 @@ def _build_latest(tenure: Tenure, reports: list[Report], known: Known, *, whole:
 @lru_cache(maxsize=10_000)
 def _number(names: tuple[str, ...]) -> int:
     """Return a number that stands for these names in any order, the same in every process."""
-    digest = blake2b("\n".join(sorted(names)).encode(), digest_size=8).digest()
+    digest = blake2b(json.dumps(sorted(names)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 
 

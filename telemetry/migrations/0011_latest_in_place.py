@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from django.apps.registry import Apps
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-# The former release, which may still store beside this one, writes the values and not `newest`: then nobody knows it.
+# The former release, which may still store beside this one, or be gone back to, writes the values and not `newest`: then
+# nobody knows it.
 POSTGRESQL = (
     """
     CREATE FUNCTION telemetry_latest_forget_newest() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -48,31 +49,24 @@ def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     run(schema_editor, postgresql=tuple(f"ALTER TABLE {name} RESET (fillfactor)" for name in FILLED))
 
 
-def install(schema_editor: BaseDatabaseSchemaEditor) -> None:
-    run(schema_editor, postgresql=POSTGRESQL, sqlite=SQLITE)
-
-
 def guard(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Where there is no device, no former release stores anything; and the trigger costs more than what it looks at."""
-    if apps.get_model("devices", "Device").objects.exists():
-        install(schema_editor)
+    run(schema_editor, postgresql=POSTGRESQL, sqlite=SQLITE)
 
 
 def remove(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     run(
         schema_editor,
         postgresql=(
-            "DROP TRIGGER IF EXISTS telemetry_latest_forget_newest ON telemetry_latest",
-            "DROP FUNCTION IF EXISTS telemetry_latest_forget_newest()",
+            "DROP TRIGGER telemetry_latest_forget_newest ON telemetry_latest",
+            "DROP FUNCTION telemetry_latest_forget_newest()",
         ),
-        sqlite=("DROP TRIGGER IF EXISTS telemetry_latest_forget_newest",),
+        sqlite=("DROP TRIGGER telemetry_latest_forget_newest",),
     )
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("devices", "0037_import_outlook"),
         ("telemetry", "0010_attention_push"),
     ]
 

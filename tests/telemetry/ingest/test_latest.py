@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
 from datetime import timedelta
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SECOND = timedelta(seconds=1)
 NAMES = ("rpm", "load", "fuelLevel", "voltage")
-migration = import_module("telemetry.migrations.0011_latest_in_place")
 
 
 def say(device: Device, at: datetime, received_at: datetime, **data: float) -> Said:
@@ -113,15 +112,6 @@ def test_what_changes_nothing_is_not_written(world: World) -> None:
     assert row_of(world.placed).data == {"rpm": [1, ms(at)], "load": [2, ms(at)]}
 
 
-@pytest.fixture
-def _beside_the_former_release(db: None) -> None:
-    on_postgresql = connection.vendor == "postgresql"
-    with connection.cursor() as cursor:
-        for statement in migration.POSTGRESQL if on_postgresql else migration.SQLITE:
-            cursor.execute(statement)
-
-
-@pytest.mark.usefixtures("_beside_the_former_release")
 def test_what_the_former_release_stores_meanwhile_is_not_overwritten_by_older_values(world: World) -> None:
     at = now() + SECOND
     save(timed(world.placed, at, rpm=1))
@@ -135,11 +125,13 @@ def test_what_the_former_release_stores_meanwhile_is_not_overwritten_by_older_va
     assert (row.data, row.newest) == ({"rpm": [7, ms(at + 7 * SECOND)]}, ms(at + 7 * SECOND))
 
 
-@pytest.mark.postgres
-def test_a_site_without_devices_pays_nothing_for_a_former_release(db: None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgname = 'telemetry_latest_forget_newest'")
-        assert cursor.fetchone() == (0,)
+def test_nor_lost_where_it_stored_other_names(world: World) -> None:
+    at = now() + SECOND
+    save(timed(world.placed, at, rpm=1))
+    theirs = {"rpm": [5, ms(at)], "load": [6, ms(at)]}
+    Latest.objects.filter(device=world.placed).update(data=theirs)
+    save(timed(world.placed, at + SECOND, rpm=2))
+    assert row_of(world.placed).data == theirs | {"rpm": [2, ms(at + SECOND)]}
 
 
 HOT = "telemetry_latest", "devices_connection", "devices_credentialuse", "telemetry_drop", "devices_refusedattempt"
@@ -188,6 +180,11 @@ class TestMany:
         with pytest.raises(ZeroDivisionError), transaction.atomic(), run_aside(work):
             raise ZeroDivisionError
         assert not Report.objects.exists()
+
+    def test_a_process_that_ends_does_not_wait_for_it(self, db: None) -> None:
+        with run_aside(threading.current_thread) as done:
+            assert done.result().daemon
+            assert done.result() is not threading.current_thread()
 
 
 @pytest.mark.postgres
