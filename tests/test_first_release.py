@@ -62,7 +62,8 @@ def test_what_the_last_one_kept_is_taken_over(old: Path, tmp_path: Path) -> None
     assert answer.returncode == 0, answer.stderr
     assert rows(tmp_path / "var", "SELECT group_id, devices FROM devices_groupdevicecount") == [(7, 12)]
     triggers = {name for (name,) in rows(tmp_path / "var", "SELECT name FROM sqlite_master WHERE type = 'trigger'")}
-    assert triggers == {f"devices_count_{name}" for name in ("came", "went", "moved_in", "moved_out")}
+    counting = {f"devices_count_{name}" for name in ("came", "went", "moved_in", "moved_out")}
+    assert triggers == counting | {"telemetry_latest_forget_newest"}
     columns = [name for (name,) in rows(tmp_path / "var", "SELECT name FROM pragma_table_info('tenants_auditentry')")]
     assert "what" in columns
     assert "path" not in columns
