@@ -41,6 +41,7 @@ class Folded(NamedTuple):
 
 
 def fold(reports: list[Report], tenures: Mapping[int, Tenure]) -> Folded:
+    """Return what is the latest of each device among these reports, of which those of its present assignment count."""
     current: dict[int, list[Report]] = {}
     for report in reports:
         if _is_current(report, tenures):
@@ -57,22 +58,17 @@ def write(folded: Folded, tenures: Mapping[int, Tenure]) -> None:
     One from ahead of our clock counts as of its arrival, so that it can't stay, and its own time is kept beside. Nor
     can what was stored while the clock itself was ahead, before it was put right.
     """
-    unmerged = sorted(latest_rows.merge(folded.rows, folded.encoded))
+    unmerged = latest_rows.merge(folded.rows, folded.encoded)
     if not unmerged:
         return
-    stored = {row.device: row for row in latest_rows.read(unmerged)}
-    rows = [
-        _build_latest(tenures[pk], folded.reports[pk], _know(stored.get(pk), tenures[pk]), whole=True)
-        for pk in unmerged
-    ]
-    latest_rows.write([row for row in rows if row != stored.get(row.device)])
+    stored = latest_rows.read(unmerged)
+    rows = [_add(row, tenures[row.device], folded.reports[row.device]) for row in stored]
+    latest_rows.write([row for row, former in zip(rows, stored, strict=True) if row != former])
 
 
-def _know(row: LatestRow | None, tenure: Tenure) -> Known:
-    """Return the latest values that are stored, none of an assignment that ended."""
-    if row is None or row.assignment != tenure.assignment:
-        return Known({}, {})
-    return Known(dict(row.data), dict(row.ahead or {}))
+def _add(row: LatestRow, tenure: Tenure, reports: list[Report]) -> LatestRow:
+    """Return the row with these reports of its own assignment."""
+    return _build_latest(tenure, reports, Known(dict(row.data), dict(row.ahead or {})), whole=True)
 
 
 def _build_latest(tenure: Tenure, reports: list[Report], known: Known, *, whole: bool = False) -> LatestRow:

@@ -11,7 +11,7 @@ from lib import columns
 from telemetry.ingest.upserts import choose_dialect, dump, is_on_postgresql, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 COLUMNS = "device_id, assignment_id, data, ahead, newest, names"
 
@@ -29,7 +29,8 @@ class LatestRow(NamedTuple):
 
 def merge(rows: Sequence[LatestRow], encoded: Sequence[str]) -> set[int]:
     """Merge into what is stored, in the order in which all lock it, where that is of another assignment, or none of it
-    is newer or from ahead of the clock. Return the devices of which that can't be said: their rows are locked."""
+    is newer or from ahead of the clock. Return the devices of which that can't be said: what is stored of them is of
+    the same assignment, and locked."""
     if not rows:
         return set()
     dialect = choose_dialect()
@@ -48,7 +49,7 @@ def merge(rows: Sequence[LatestRow], encoded: Sequence[str]) -> set[int]:
     return set() if merged is None else {row.device for row in rows} - {device for (device,) in merged}
 
 
-def read(devices: Sequence[int]) -> list[LatestRow]:
+def read(devices: Iterable[int]) -> list[LatestRow]:
     """Return what is stored of the devices."""
     rows = run(
         f"SELECT {COLUMNS} FROM telemetry_latest WHERE device_id {choose_dialect().among}",
